@@ -1,0 +1,50 @@
+// Makes the replica set and the worker's user, once; run again, it changes nothing but that user's password
+// and roles. It reads its values from the environment, so that no password stands in a process list.
+const env = process.env;
+const seed = env.MONGO_MEMBERS.split(",")[0];
+const url = `mongodb://${seed}/admin?directConnection=true&serverSelectionTimeoutMS=2000`;
+
+// mongod restarts once while its image makes the root user; until then nobody can log in.
+function until(what, attempt) {
+  let last;
+  for (let tries = 0; tries < 60; tries += 1) {
+    try {
+      const answer = attempt();
+      if (answer) return answer;
+    } catch (error) {
+      last = error;
+    }
+    sleep(1000);
+  }
+  print(`mongo-init: gave up after 60 tries: ${what}: ${last ? last.message : "not so yet"}`);
+  quit(1);
+}
+
+const admin = until(`log in at ${seed} as ${env.MONGO_ROOT_USERNAME}`, () =>
+  connect(url, env.MONGO_ROOT_USERNAME, env.MONGO_ROOT_PASSWORD),
+);
+
+try {
+  admin.adminCommand({ replSetGetStatus: 1 });
+} catch (error) {
+  if (error.codeName !== "NotYetInitialized") throw error;
+  const members = env.MONGO_MEMBERS.split(",").map((host, _id) => ({ _id, host }));
+  admin.adminCommand({ replSetInitiate: { _id: "rs0", members } });
+  print(`mongo-init: replica set rs0 of ${env.MONGO_MEMBERS}`);
+}
+
+until(`${seed} to be primary`, () => admin.hello().isWritablePrimary);
+
+const user = {
+  pwd: env.MONGO_APP_PASSWORD,
+  roles: [
+    { role: "readWrite", db: env.MONGODB_DATABASE },
+    { role: "dbAdmin", db: env.MONGODB_DATABASE }, // the worker sets validators with collMod
+  ],
+};
+if (admin.getUser(env.MONGO_APP_USERNAME)) {
+  admin.updateUser(env.MONGO_APP_USERNAME, user);
+} else {
+  admin.createUser({ user: env.MONGO_APP_USERNAME, ...user });
+}
+print(`mongo-init: user ${env.MONGO_APP_USERNAME} of ${env.MONGODB_DATABASE}`);

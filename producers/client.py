@@ -1,0 +1,180 @@
+"""The client of other services: typed calls that put jobs on the queue, and receipts of them.
+
+async with HospitalProducer.connect() as producer:
+    receipt = await producer.register_hospital(record, actor="dr-ito", reason="licence 4711")
+    outcome = await receipt.outcome(timeout=10)
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel
+
+from producers.queue import QueueClient
+from producers.receipts import JobStatus, Receipt
+from worker import contract
+from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
+from worker.errors import InvalidPayload, Problem
+from worker.queue.scripts import Enqueue
+from worker.settings import Settings, load_settings
+
+P = TypeVar("P", bound=BaseModel)
+O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
+
+_GROUP_JOBS, _GROUP_BYTES = 500, 1024 * 1024
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
+
+
+class HospitalProducer:
+    """Puts jobs on the queue. Safe to share among tasks; make one per process with `connect`.
+
+    A call returns once Redis has taken the job, and repeats itself for `patience` seconds while Redis is away; the
+    job's id stays the same, so it is never enqueued twice.
+    """
+
+    def __init__(self, queue: QueueClient) -> None:
+        self._queue = queue
+
+    @classmethod
+    def connect(cls, settings: Settings | None = None, *, patience: float = 30) -> Self:
+        """Return a producer to be entered with `async with`; settings come from the environment by default."""
+        return cls(QueueClient(settings or load_settings(), patience))
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._queue.open()
+        except BaseException:
+            await self._queue.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._queue.close()
+
+    # ---- one method per job ---------------------------------------------------------------------------
+
+    async def ingest_hospital(
+        self, record: HospitalRecord, *, on_existing: OnExisting = "keep", idempotency_key: str | None = None
+    ) -> Receipt[contract.IngestOutcome]:
+        """Take in one record of a feed."""
+        payload = contract.IngestHospital(record=record, on_existing=on_existing)
+        return await self.enqueue(contract.INGEST_HOSPITAL, payload, idempotency_key=idempotency_key)
+
+    async def ingest_hospitals(
+        self,
+        records: Sequence[HospitalRecord | dict[str, Any]],
+        *,
+        on_existing: OnExisting = "keep",
+        idempotency_key: str | None = None,
+    ) -> Receipt[contract.ChunkOutcome]:
+        """Take in up to 1,000 records, on the bulk lane."""
+        payload = contract.IngestHospitals(records=list(records), on_existing=on_existing)
+        return await self.enqueue(contract.INGEST_HOSPITALS, payload, idempotency_key=idempotency_key)
+
+    async def correct_hospital(
+        self, hospital_id: str, changes: HospitalChanges, *, revision: int, idempotency_key: str | None = None
+    ) -> Receipt[contract.CorrectionOutcome]:
+        """Change a partial hospital that still has `revision`."""
+        payload = contract.CorrectHospital(hospital_id=hospital_id, changes=changes, revision=revision)
+        return await self.enqueue(contract.CORRECT_HOSPITAL, payload, idempotency_key=idempotency_key)
+
+    async def discard_hospital(
+        self, hospital_id: str, *, revision: int, idempotency_key: str | None = None
+    ) -> Receipt[contract.DiscardOutcome]:
+        """Remove a partial hospital that still has `revision`."""
+        payload = contract.DiscardHospital(hospital_id=hospital_id, revision=revision)
+        return await self.enqueue(contract.DISCARD_HOSPITAL, payload, idempotency_key=idempotency_key)
+
+    async def register_hospital(
+        self, record: HospitalRecord, *, actor: str, reason: str, idempotency_key: str | None = None
+    ) -> Receipt[contract.RegistrationOutcome]:
+        """Register a hospital, with its log entry."""
+        payload = contract.RegisterHospital(record=record, actor=actor, reason=reason)
+        return await self.enqueue(contract.REGISTER_HOSPITAL, payload, idempotency_key=idempotency_key)
+
+    async def amend_hospital(
+        self,
+        hospital_id: str,
+        changes: HospitalChanges,
+        *,
+        actor: str,
+        reason: str,
+        revision: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Receipt[contract.AmendmentOutcome]:
+        """Change a registered hospital, with its log entry."""
+        payload = contract.AmendHospital(
+            hospital_id=hospital_id, changes=changes, actor=actor, reason=reason, revision=revision
+        )
+        return await self.enqueue(contract.AMEND_HOSPITAL, payload, idempotency_key=idempotency_key)
+
+    async def withdraw_hospital(
+        self,
+        hospital_id: str,
+        *,
+        actor: str,
+        reason: str,
+        revision: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Receipt[contract.WithdrawalOutcome]:
+        """Remove a registered hospital, with its log entry."""
+        payload = contract.WithdrawHospital(hospital_id=hospital_id, actor=actor, reason=reason, revision=revision)
+        return await self.enqueue(contract.WITHDRAW_HOSPITAL, payload, idempotency_key=idempotency_key)
+
+    # ---- any job --------------------------------------------------------------------------------------
+
+    async def enqueue(
+        self, spec: JobSpec[P, O_co], payload: P, *, idempotency_key: str | None = None, delay: float = 0
+    ) -> Receipt[O_co]:
+        """Put one job on its lane, to be run `delay` seconds from now at the earliest.
+
+        Equal idempotency keys of one kind of job make one job. Raises `InvalidPayload` for what the contract
+        refuses and `OutageError` when Redis does not take the job; then it may still have got it, and calling
+        again with the same key is safe.
+        """
+        if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+            problem = Problem("idempotency_key", "expected 1 to 200 printable ASCII characters without spaces")
+            raise InvalidPayload(spec.payload.__name__, [problem])
+        job = self._queue.job(spec, payload, contract.new_job_id(spec, idempotency_key), delay)
+        (state,) = await self._queue.put([job])
+        return Receipt(self._queue, job.job_id, spec.outcome, state)
+
+    async def enqueue_many(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
+        """Put many jobs of one kind on their lane, in groups; returns their receipts in order."""
+        receipts: list[Receipt[O_co]] = []
+        group: list[Enqueue] = []
+        size = 0
+        for position, payload in enumerate(payloads, start=1):
+            job = self._queue.job(spec, payload, contract.new_job_id(spec), 0)
+            group.append(job)
+            size += len(job.payload)
+            if len(group) == _GROUP_JOBS or size >= _GROUP_BYTES or position == len(payloads):
+                states = await self._queue.put(group)
+                receipts += [
+                    Receipt(self._queue, job.job_id, spec.outcome, state)
+                    for job, state in zip(group, states, strict=True)
+                ]
+                group, size = [], 0
+        return receipts
+
+    def receipt(self, spec: JobSpec[P, O_co], job_id: str) -> Receipt[O_co]:
+        """Return the receipt of a job that was enqueued earlier, perhaps by another process."""
+        return Receipt(self._queue, job_id, spec.outcome)
+
+    async def status(self, job_id: str) -> JobStatus:
+        """Return what is known of a job."""
+        view = await self._queue.view(job_id, self._queue.patience)
+        message = view.result or view.job
+        enqueued_at = datetime.fromtimestamp(message["et"] / 1000, UTC) if message else None
+        if view.letter is not None:
+            error = f"{view.letter.failure.type}: {view.letter.failure.message}"
+            return JobStatus(job_id, view.state, view.tries, error=error, enqueued_at=view.letter.enqueued_at)
+        if view.state == "failed" and view.result is not None:
+            return JobStatus(job_id, view.state, view.tries, error=str(view.result["r"]), enqueued_at=enqueued_at)
+        outcome = view.result["r"] if view.result else None
+        return JobStatus(job_id, view.state, view.tries, outcome=outcome, enqueued_at=enqueued_at)

@@ -1,0 +1,61 @@
+"""What the command line shows: progress and summaries for people, JSON for programs."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from producers.files import RejectWriter
+from producers.loading import ProgressCallback
+
+
+def tell_error(message: str) -> None:
+    """Write one line to standard error."""
+    typer.echo(f"hospital-producer: {'; '.join(message.splitlines())}", err=True)
+
+
+def show_json(value: Mapping[str, Any]) -> None:
+    """Write one JSON object to standard output."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+@contextmanager
+def progress_bar(lines: int) -> Iterator[ProgressCallback]:
+    """Show a bar of the file's lines on standard error, if that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("lines"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("lines", total=lines)
+        yield lambda line: progress.update(task, completed=line)
+
+
+def show_facts(title: str, facts: Mapping[str, object]) -> None:
+    """Write a table to standard output, for people."""
+    table = Table(title=Text(title), title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), Text(_plain(value)))
+    Console().print(table)
+
+
+def show_rejects(rejects: RejectWriter) -> None:
+    """Write the first reasons for rejects to standard error, and where the rest is."""
+    for line, reasons in rejects.first:
+        typer.echo(f"line {line}: {reasons}", err=True)
+    if rejects.count:
+        typer.echo(f"rejected rows: {rejects.path}", err=True)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)

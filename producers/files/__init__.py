@@ -1,0 +1,8 @@
+"""Hospitals from CSV and NDJSON files: streamed, mapped, validated, with the line of every row."""
+
+from producers.files.errors import FileError
+from producers.files.hospitals import FileRow, HospitalFile
+from producers.files.readers import FileFormat
+from producers.files.rejects import RejectWriter, rejects_path
+
+__all__ = ["FileError", "FileFormat", "FileRow", "HospitalFile", "RejectWriter", "rejects_path"]

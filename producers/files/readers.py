@@ -1,0 +1,155 @@
+"""Rows of CSV and NDJSON files as dictionaries, with the line that each begins at."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TextIO
+
+import orjson
+
+from producers.files.lines import MAX_ROW_LENGTH, NumberedLines, RowTooLong
+
+FileFormat = Literal["csv", "ndjson"]
+_DELIMITERS = ",;\t|"
+_KEPT_TEXT = 2_000
+REJECT_KEYS = frozenset(("line", "reasons", "row"))
+REJECT_TEXT_KEYS = frozenset(("line", "reasons", "text"))
+
+
+@dataclass(slots=True)
+class RawRow:
+    """A row as the file has it: its `fields` by column, or the `text` of what is no row and the `problem`."""
+
+    line: int
+    fields: dict[str, Any]
+    text: str | None = None
+    problem: str | None = None
+
+
+class CsvReader:
+    """The rows of a CSV text. The delimiter is the one of `, ; tab |` that the header has most of."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._lines = NumberedLines(text)
+        self.delimiter = ","
+        self.columns: list[str] = []
+        # Quotes that are neither doubled nor around a field would shift text between fields unseen: `strict`.
+        self._csv = self._reader()
+        self._read_header()
+
+    def __iter__(self) -> Iterator[RawRow]:
+        """Yield every row that is not blank."""
+        columns, lines, width = self.columns, self._lines, len(self.columns)
+        while True:
+            lines.begin_row()
+            try:
+                cells = next(self._csv)
+            except StopIteration:
+                return
+            except (csv.Error, RowTooLong) as error:
+                yield self._broken(error)
+                continue
+            if not cells or not any(cells):
+                continue
+            if len(cells) != width:
+                if len(cells) < width or any(cells[width:]):
+                    problem = f"has {len(cells)} cells where the header has {width}"
+                    surplus = {f"column {n}": cell for n, cell in enumerate(cells[width:], width + 1)}
+                    fields = dict(zip(columns, cells, strict=False)) | surplus
+                    yield RawRow(lines.first_number, fields, problem=problem)
+                    continue
+                del cells[width:]
+            yield RawRow(lines.first_number, dict(zip(columns, cells, strict=True)))
+
+    def _reader(self) -> Any:
+        return csv.reader(self._lines, delimiter=self.delimiter, strict=True, skipinitialspace=True)
+
+    def _read_header(self) -> None:
+        """Find the first line that is not blank, its delimiter, and the columns."""
+        lines = self._lines
+        first = ""
+        while not first.strip():
+            lines.begin_row()
+            try:
+                first = next(lines)
+            except (StopIteration, RowTooLong):
+                return
+        self.delimiter = max(_DELIMITERS, key=lambda mark: _count_outside_quotes(first, mark))
+        lines.give_back(0)
+        self._csv = self._reader()
+        try:
+            cells = next(self._csv)
+        except (csv.Error, RowTooLong, StopIteration):
+            return
+        self.columns = _distinct(cells)
+
+    def _broken(self, error: Exception) -> RawRow:
+        if isinstance(error, RowTooLong):
+            problem = f"longer than {MAX_ROW_LENGTH} characters, perhaps because of a quote that is never closed"
+        elif "unexpected end of data" in str(error):
+            problem = "a quote is opened and never closed"
+        else:
+            problem = f"not CSV: {error}"
+        self._lines.give_back(1)
+        text = self._lines.first_line[:_KEPT_TEXT].rstrip("\r\n")
+        return RawRow(self._lines.first_number, {}, text, problem)
+
+
+class NdjsonReader:
+    """The rows of an NDJSON text: one JSON object a line.
+
+    A line of a rejects file stands for the row that it holds: such a file is mended and loaded again.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self._lines = NumberedLines(text)
+
+    def __iter__(self) -> Iterator[RawRow]:
+        """Yield every line that is not blank."""
+        lines = self._lines
+        while True:
+            lines.begin_row()
+            try:
+                line = next(lines)
+                if line.isspace():
+                    continue
+                fields = orjson.loads(line)
+            except StopIteration:
+                return
+            except RowTooLong:
+                yield self._broken(f"longer than {MAX_ROW_LENGTH} characters")
+                continue
+            except orjson.JSONDecodeError as error:
+                yield self._broken(f"not JSON: {error}")
+                continue
+            if not isinstance(fields, dict):
+                yield self._broken("not a JSON object")
+            elif fields.keys() == REJECT_KEYS and isinstance(fields["row"], dict):
+                yield RawRow(lines.first_number, fields["row"])
+            elif fields.keys() == REJECT_TEXT_KEYS:
+                yield RawRow(
+                    lines.first_number,
+                    {},
+                    str(fields["text"]),
+                    "rejected before as text: put its values under 'row'",
+                )
+            else:
+                yield RawRow(lines.first_number, fields)
+
+    def _broken(self, problem: str) -> RawRow:
+        text = self._lines.first_line[:_KEPT_TEXT].rstrip("\r\n")
+        return RawRow(self._lines.first_number, {}, text, problem)
+
+
+def _count_outside_quotes(line: str, mark: str) -> int:
+    # Doubled quotes inside a quoted name split it into further odd and even parts, which changes nothing.
+    return sum(part.count(mark) for part in line.split('"')[::2])
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Return column names without blanks and repetitions, because rows are dictionaries."""
+    columns: list[str] = []
+    for number, name in enumerate(names, 1):
+        column = name.strip() or f"column {number}"
+        columns.append(column if column not in columns else f"{column} ({number})")
+    return columns

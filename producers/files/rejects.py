@@ -1,0 +1,79 @@
+"""The file of rejected rows, which a person mends and loads again."""
+
+import json
+from pathlib import Path
+from typing import Self, TextIO
+
+from producers.files.errors import FileError
+from producers.files.hospitals import FileRow
+from producers.files.readers import REJECT_KEYS, REJECT_TEXT_KEYS
+
+_REASONS_KEPT = 5
+
+
+def rejects_path(path: Path) -> Path:
+    """Return where the rejected rows of the file at `path` go."""
+    return path.with_name(path.name + ".rejects.ndjson")
+
+
+class RejectWriter:
+    """Writes rejected rows as NDJSON: `line`, `reasons` and the `row` by column (or its `text`).
+
+    The file is made with the first reject; one of an earlier run is removed at the start. Rows that a worker
+    rejects come after later lines of the file, so the order is not that of the lines.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raise `FileError` when `path` cannot be written or holds something else than rejects."""
+        self.path = path
+        self.count = 0
+        self.first: list[tuple[int, str]] = []
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        """Remove the rejects of an earlier run."""
+        try:
+            if self.path.exists():
+                if not _holds_rejects(self.path):
+                    raise FileError(self.path, "holds something else than rejected rows; move it away")
+                self.path.unlink()
+        except OSError as error:
+            raise FileError(
+                self.path, f"rejected rows of an earlier run cannot be replaced: {error.strerror}"
+            ) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file, if there were rejects."""
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, row: FileRow, reasons: tuple[str, ...]) -> None:
+        """Add one row. Raises `FileError` when it cannot be written."""
+        if len(self.first) < _REASONS_KEPT:
+            self.first.append((row.line, "; ".join(reasons)))
+        form = {"line": row.line, "reasons": reasons} | (
+            {"row": row.fields} if row.text is None else {"text": row.text}
+        )
+        try:
+            if self._file is None:
+                # What could not be decoded is lone surrogates in the row, and their escapes in JSON.
+                self._file = self.path.open("w", encoding="utf-8", errors="backslashreplace")
+            self._file.write(json.dumps(form, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise FileError(
+                self.path,
+                f"rejected rows cannot be written: {error.strerror}; name another place with --rejects",
+            ) from None
+        self.count += 1
+
+
+def _holds_rejects(path: Path) -> bool:
+    with path.open("rb") as file:
+        line = file.readline()
+    try:
+        form = json.loads(line)
+    except ValueError:
+        # An empty file holds nothing that could be lost.
+        return not line.strip()
+    return isinstance(form, dict) and form.keys() in (REJECT_KEYS, REJECT_TEXT_KEYS)

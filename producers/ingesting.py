@@ -1,0 +1,103 @@
+"""Ingests a file of hospitals in chunks, or only checks it."""
+
+import time
+from dataclasses import asdict, dataclass
+
+from producers.files import FileRow, HospitalFile, RejectWriter
+from producers.loading import FileLoad, FileSummary, Producer, ProgressCallback, Receipt
+from worker.contract import INGEST_HOSPITALS, MAX_CHUNK_RECORDS, ChunkOutcome, IngestHospitals, OnExisting
+
+# Keeps four workers busy while the next chunks are read, and 8,000 rows at most in memory.
+_CHUNKS_IN_FLIGHT = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadSummary(FileSummary):
+    """What became of the rows of a file that was ingested."""
+
+    created: int
+    merged: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSummary:
+    """What a dry run found: `fit` rows would have been sent."""
+
+    rows: int
+    fit: int
+    rejected: int
+    seconds: float
+    records_per_s: float
+
+
+class IngestLoad(FileLoad[ChunkOutcome]):
+    """Ingests a file in chunks of 1,000 rows over the bulk lane."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        file: HospitalFile,
+        rejects: RejectWriter,
+        *,
+        on_existing: OnExisting = "keep",
+        wait: float,
+        on_progress: ProgressCallback,
+    ) -> None:
+        """`wait` is in seconds: how long the outcome of one chunk is waited for."""
+        super().__init__(
+            file,
+            rejects,
+            rows_per_job=MAX_CHUNK_RECORDS,
+            jobs_in_flight=_CHUNKS_IN_FLIGHT,
+            wait=wait,
+            on_progress=on_progress,
+        )
+        self._producer = producer
+        self._on_existing = on_existing
+
+    def summary(self) -> LoadSummary:
+        """Return what is known now: after the run, during it, or after it was cancelled."""
+        return LoadSummary(
+            **asdict(self._common()),
+            created=self._statuses["created"],
+            merged=self._statuses["merged"],
+            unchanged=self._statuses["unchanged"],
+        )
+
+    async def _send(self, rows: list[FileRow]) -> Receipt[ChunkOutcome]:
+        records = [row.record.model_dump(mode="json", exclude_none=True) for row in rows if row.record]
+        return await self._producer.enqueue(
+            INGEST_HOSPITALS, IngestHospitals(records=records, on_existing=self._on_existing)
+        )
+
+    def _count(self, rows: list[FileRow], outcome: ChunkOutcome) -> None:
+        problems = {rejection.index: rejection.problems for rejection in outcome.rejections}
+        # A short answer leaves rows without a status, which is what `lost` is there to show.
+        self._lost += len(rows) - min(len(rows), len(outcome.statuses))
+        for index, (row, status) in enumerate(zip(rows, outcome.statuses, strict=False)):
+            self._statuses[status] += 1
+            if status == "rejected":
+                self._rejects.write(row, tuple(problems.get(index, ["rejected by the worker"])))
+
+
+def check_file(file: HospitalFile, rejects: RejectWriter, on_progress: ProgressCallback) -> CheckSummary:
+    """Read, map and validate every row of a file as a load does, and send nothing."""
+    started = time.monotonic()
+    rows = fit = 0
+    for row in file.rows():
+        rows += 1
+        if row.record is None:
+            rejects.write(row, row.reasons)
+        else:
+            fit += 1
+        if rows % MAX_CHUNK_RECORDS == 0:
+            on_progress(row.line)
+    seconds = time.monotonic() - started
+    return CheckSummary(
+        rows=rows,
+        fit=fit,
+        rejected=rows - fit,
+        seconds=round(seconds, 3),
+        records_per_s=round(rows / seconds, 1) if seconds else 0.0,
+    )

@@ -1,0 +1,208 @@
+"""Streams a file through the queue, a bounded number of jobs at a time, and accounts for every row.
+
+At any moment each row read is in exactly one place: rejected, settled by a job's outcome, failed with its job,
+pending in the queue, or unconfirmed (the queue did not say that it took it). What is left over is `lost`.
+"""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from producers.files import FileError, FileRow, HospitalFile, RejectWriter
+from worker.contract import JobSpec
+from worker.errors import RegistryError, RemoteError
+
+P = TypeVar("P", bound=BaseModel)
+O = TypeVar("O", bound=BaseModel)  # noqa: E741  # the name that worker.contract uses for outcomes
+O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
+ProgressCallback = Callable[[int], None]
+"""Told the number of the file's lines that are done."""
+
+
+class Receipt(Protocol[O_co]):
+    """What a load needs of a receipt."""
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job."""
+
+    async def outcome(self, timeout: float) -> O_co:
+        """Return the outcome within `timeout` seconds; raise `RemoteError` or `TimeoutError`."""
+
+
+class Producer(Protocol):
+    """What a load needs of `HospitalProducer`."""
+
+    async def enqueue(self, spec: JobSpec[P, O], payload: P) -> Receipt[O]:
+        """Put one job on its lane."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSummary:
+    """What became of a file's rows.
+
+    `failed`: in jobs that ended as dead letters (`failed_jobs`); `pending`: taken by the queue, outcome not
+    known yet (`pending_jobs`); `unconfirmed`: read, and the queue did not confirm that it took them. `lost`:
+    rows that an outcome does not account for. `trouble` says why the load ended before the end of the file.
+    """
+
+    rows: int
+    rejected: int
+    failed: int
+    pending: int
+    unconfirmed: int
+    lost: int
+    seconds: float
+    records_per_s: float
+    failed_jobs: tuple[str, ...]
+    pending_jobs: tuple[str, ...]
+    trouble: str | None
+
+    @property
+    def done(self) -> int:
+        """Rows that a job dealt with as asked."""
+        return self.rows - self.rejected - self.failed - self.pending - self.unconfirmed - self.lost
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row was dealt with as asked."""
+        return self.trouble is None and self.done == self.rows
+
+
+class FileLoad(ABC, Generic[O]):
+    """One run of a file through the queue. `run` may be cancelled; the account stays true."""
+
+    def __init__(
+        self,
+        file: HospitalFile,
+        rejects: RejectWriter,
+        *,
+        rows_per_job: int,
+        jobs_in_flight: int,
+        wait: float,
+        on_progress: ProgressCallback,
+    ) -> None:
+        """`wait` is in seconds: how long the outcome of one job is waited for."""
+        self._file = file
+        self._rejects = rejects
+        self._rows_per_job = rows_per_job
+        self._jobs_in_flight = jobs_in_flight
+        self._wait = wait
+        self._on_progress = on_progress
+        self._rows = self._unfit = self._accepted = self._failed = self._lost = 0
+        self._pending: dict[str, int] = {}
+        self._failed_jobs: list[str] = []
+        self._statuses: Counter[str] = Counter()
+        self._line_done = 0
+        self._trouble: str | None = None
+        self._started = self._ended = 0.0
+
+    @abstractmethod
+    def summary(self) -> FileSummary:
+        """Return what is known now: after the run, during it, or after it was cancelled."""
+
+    @abstractmethod
+    async def _send(self, rows: list[FileRow]) -> Receipt[O]:
+        """Enqueue the job for these rows."""
+
+    @abstractmethod
+    def _count(self, rows: list[FileRow], outcome: O) -> None:
+        """Put the statuses of these rows into the account."""
+
+    async def run(self) -> None:
+        """Load the file to its end, or until the queue or the file makes trouble, which the summary tells."""
+        running: set[asyncio.Task[None]] = set()
+        self._started = time.monotonic()
+        try:
+            with closing(self._units()) as units:
+                while self._trouble is None and (unit := self._next(units)):
+                    running.add(asyncio.create_task(self._carry(unit)))
+                    if len(running) >= self._jobs_in_flight:
+                        running = await _until_one_ends(running)
+            while running:
+                running = await _until_one_ends(running)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            self._ended = time.monotonic()
+
+    def _common(self) -> FileSummary:
+        pending = sum(self._pending.values())
+        seconds = (self._ended or time.monotonic()) - self._started
+        answered = self._accepted - pending - self._failed
+        return FileSummary(
+            rows=self._rows,
+            rejected=self._unfit + self._statuses["rejected"],
+            failed=self._failed,
+            pending=pending,
+            unconfirmed=self._rows - self._unfit - self._accepted,
+            lost=self._lost,
+            seconds=round(seconds, 3),
+            records_per_s=round(answered / seconds, 1) if seconds else 0.0,
+            failed_jobs=tuple(self._failed_jobs),
+            pending_jobs=tuple(self._pending),
+            trouble=self._trouble,
+        )
+
+    def _units(self) -> Generator[list[FileRow], None, None]:
+        unit: list[FileRow] = []
+        for row in self._file.rows():
+            self._rows += 1
+            if row.record is None:
+                self._unfit += 1
+                self._rejects.write(row, row.reasons)
+                continue
+            unit.append(row)
+            if len(unit) == self._rows_per_job:
+                yield unit
+                unit = []
+        if unit:
+            yield unit
+
+    def _next(self, units: Generator[list[FileRow], None, None]) -> list[FileRow] | None:
+        try:
+            return next(units, None)
+        except FileError as error:
+            self._trouble = str(error)
+            return None
+
+    async def _carry(self, rows: list[FileRow]) -> None:
+        try:
+            receipt = await self._send(rows)
+            self._accepted += len(rows)
+            self._pending[receipt.job_id] = len(rows)
+            try:
+                outcome = await receipt.outcome(self._wait)
+            except RemoteError as error:
+                del self._pending[receipt.job_id]
+                self._failed += len(rows)
+                self._failed_jobs.append(receipt.job_id)
+                for row in rows:
+                    self._rejects.write(row, (f"job {receipt.job_id} failed: {error}",))
+            else:
+                del self._pending[receipt.job_id]
+                self._count(rows, outcome)
+            self._line_done = max(self._line_done, rows[-1].line)
+            self._on_progress(self._line_done)
+        except TimeoutError:
+            self._trouble = (
+                f"no outcome within {self._wait:g} s; what is pending stays in the queue and is done once a "
+                "worker serves it: start one, or give --wait more seconds"
+            )
+        except RegistryError as error:
+            self._trouble = str(error)
+
+
+async def _until_one_ends(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    done, still_running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    return still_running

@@ -1,0 +1,92 @@
+"""A producer's side of the queue: calls that repeat themselves until Redis has answered."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from arq.utils import timestamp_ms
+from pydantic import BaseModel
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from worker.codec import Codec
+from worker.contract import JobSpec
+from worker.errors import InvalidPayload, OutageError, Problem
+from worker.queue.connection import address, check_redis, open_redis
+from worker.queue.lookup import JobView, look_up
+from worker.queue.scripts import Enqueue, EnqueueState, Scripts
+from worker.settings import Settings
+
+P = TypeVar("P", bound=BaseModel)
+T = TypeVar("T")
+
+# Half of MongoDB's limit for one document, and far above what a full chunk of ordinary records takes.
+MAX_ENVELOPE_BYTES = 8 * 1024 * 1024
+_FIRST_REPEAT_S, _LONGEST_REPEAT_S = 0.05, 1.0
+
+
+class QueueClient:
+    """The connection of one producer; `patience` is how many seconds a call goes on while Redis is away."""
+
+    def __init__(self, settings: Settings, patience: float) -> None:
+        self._settings = settings
+        self._codec = Codec(settings.signing_secrets())
+        self._redis = open_redis(settings, self._codec)
+        self._scripts = Scripts(self._redis)
+        self.patience = patience
+
+    async def open(self) -> None:
+        """Make sure that Redis can be used. Raises `ConfigurationError` or `OutageError`."""
+        await check_redis(self._redis, self._settings)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    def job(self, spec: JobSpec[P, BaseModel], payload: P, job_id: str, delay_s: float) -> Enqueue:
+        """Return the job in the form that Redis takes. Raises `InvalidPayload` if it is too large."""
+        envelope = self._codec.encode(
+            {
+                "t": None,
+                "f": spec.name,
+                "a": [payload.model_dump(mode="json", exclude_unset=True)],
+                "k": {},
+                "et": timestamp_ms(),
+            }
+        )
+        if len(envelope) > MAX_ENVELOPE_BYTES:
+            problem = Problem("payload", f"{len(envelope):,} bytes; at most {MAX_ENVELOPE_BYTES:,} are taken")
+            raise InvalidPayload(spec.payload.__name__, [problem])
+        return Enqueue(job_id, spec.lane, envelope, round(delay_s * 1000))
+
+    async def put(self, jobs: Sequence[Enqueue]) -> list[EnqueueState]:
+        """Put jobs on their lanes and tell how the queue found each id."""
+        return await self._persist(lambda: self._scripts.enqueue(jobs), self.patience)
+
+    async def view(self, job_id: str, patience: float) -> JobView:
+        """Return everything that Redis holds of a job."""
+        return await self._persist(lambda: look_up(self._redis, self._codec, job_id), patience)
+
+    async def _persist(self, call: Callable[[], Awaitable[T]], patience: float) -> T:
+        deadline = time.monotonic() + patience
+        delay = _FIRST_REPEAT_S
+        while True:
+            try:
+                return await call()
+            except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+                if time.monotonic() + delay > deadline:
+                    raise OutageError(
+                        f"Redis at {address(self._settings)} has not answered for {patience:.0f} s "
+                        f"({type(error).__name__})"
+                    ) from None
+            except ResponseError as error:
+                # READONLY, OOM, MISCONF and the like: Redis is there and refuses; waiting is the caller's choice.
+                code = str(error).partition(" ")[0]
+                raise OutageError(f"Redis at {address(self._settings)} refuses writes ({code})") from None
+            except RedisError as error:
+                raise OutageError(f"Redis at {address(self._settings)}: {type(error).__name__}") from None
+            await asyncio.sleep(delay * random.uniform(0.5, 1))
+            delay = min(_LONGEST_REPEAT_S, delay * 2)

@@ -1,0 +1,84 @@
+"""Registers the hospitals of a file, one audited job each."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from producers.files import FileRow, HospitalFile, RejectWriter
+from producers.files.values import CONVERTERS, record_values
+from producers.loading import FileLoad, FileSummary, Producer, ProgressCallback, Receipt
+from worker.contract import REGISTER_HOSPITAL, HospitalRecord, RegisterHospital, RegistrationOutcome, parse
+from worker.errors import InvalidPayload
+
+# The number of transactions at once with which one MongoDB was fastest.
+_REGISTRATIONS_IN_FLIGHT = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationSummary(FileSummary):
+    """What became of the rows of a file that was registered; `conflicts` were registered before."""
+
+    registered: int
+    conflicts: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row was registered by this load."""
+        return self.trouble is None and self.registered == self.rows
+
+
+class RegistrationLoad(FileLoad[RegistrationOutcome]):
+    """Registers a file's hospitals over the default lane."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        file: HospitalFile,
+        rejects: RejectWriter,
+        *,
+        actor: str,
+        reason: str,
+        wait: float,
+        on_progress: ProgressCallback,
+    ) -> None:
+        """`wait` is in seconds: how long the outcome of one registration is waited for."""
+        super().__init__(
+            file,
+            rejects,
+            rows_per_job=1,
+            jobs_in_flight=_REGISTRATIONS_IN_FLIGHT,
+            wait=wait,
+            on_progress=on_progress,
+        )
+        self._producer = producer
+        self._actor = actor
+        self._reason = reason
+
+    def summary(self) -> RegistrationSummary:
+        """Return what is known now: after the run, during it, or after it was cancelled."""
+        return RegistrationSummary(
+            **asdict(self._common()),
+            registered=self._statuses["registered"],
+            conflicts=self._statuses["conflict"],
+        )
+
+    async def _send(self, rows: list[FileRow]) -> Receipt[RegistrationOutcome]:
+        (record,) = (row.record for row in rows if row.record)
+        return await self._producer.enqueue(
+            REGISTER_HOSPITAL, registration(record, actor=self._actor, reason=self._reason)
+        )
+
+    def _count(self, rows: list[FileRow], outcome: RegistrationOutcome) -> None:
+        self._statuses[outcome.status] += len(rows)
+
+
+def registration(record: HospitalRecord, *, actor: str, reason: str) -> RegisterHospital:
+    """Return the payload of one registration. Raises `InvalidPayload` for an actor or reason that is none."""
+    return parse(RegisterHospital, {"record": record, "actor": actor, "reason": reason})
+
+
+def record_from_text(fields: Mapping[str, str]) -> HospitalRecord:
+    """Return the record whose fields are given as text, as in a file. Raises `InvalidPayload`."""
+    values, problems = record_values(fields, [(name, name, CONVERTERS.get(name)) for name in fields])
+    if problems:
+        raise InvalidPayload(HospitalRecord.__name__, problems)
+    return parse(HospitalRecord, values)

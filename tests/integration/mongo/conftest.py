@@ -1,0 +1,115 @@
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal, Protocol
+
+import pytest
+import pytest_asyncio
+
+from worker.embedded import EmbeddedMongo, MongoMember
+from worker.jobs import JOB_FUNCTIONS
+from worker.jobs.context import CONTEXT_KEY, WorkerContext
+from worker.mongo.client import MongoHandle, open_mongo
+from worker.mongo.registrations import Registrations
+from worker.mongo.schema import ensure_schema
+from worker.settings import Settings, load_settings
+
+Driver = Literal["motor", "pymongo"]
+Open = Callable[..., AbstractAsyncContextManager[tuple[MongoHandle, Settings]]]
+RunJob = Callable[..., Awaitable[Any]]
+
+_databases = itertools.count(1)
+
+
+class FailCommand(Protocol):
+    """Makes commands of this service fail at the server within a block."""
+
+    def __call__(
+        self, commands: list[str], *, mode: Mapping[str, int] | str = ..., **data: object
+    ) -> AbstractAsyncContextManager[None]: ...
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def replica_set() -> AsyncIterator[EmbeddedMongo]:
+    async with EmbeddedMongo(test_commands=True) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def three_members() -> AsyncIterator[EmbeddedMongo]:
+    async with EmbeddedMongo(members=3, test_commands=True) as server:
+        yield server
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    name: Driver = request.param
+    return name
+
+
+@pytest.fixture
+def open_handle(driver: Driver) -> Open:
+    @asynccontextmanager
+    async def opened(url: str, **settings: Any) -> AsyncIterator[tuple[MongoHandle, Settings]]:
+        values = {
+            "mongodb_url": url,
+            "mongodb_driver": driver,
+            "mongodb_database": f"registry_{next(_databases)}",
+        }
+        loaded = load_settings(**(values | settings))
+        mongo = open_mongo(loaded)
+        try:
+            yield mongo, loaded
+        finally:
+            await mongo.close()
+
+    return opened
+
+
+@pytest_asyncio.fixture
+async def mongo(open_handle: Open, replica_set: EmbeddedMongo) -> AsyncIterator[MongoHandle]:
+    """A database of its own on the one-member set, with the schema."""
+    async with open_handle(replica_set.url) as (handle, _):
+        await ensure_schema(handle)
+        yield handle
+        await handle.client.drop_database(handle.database)
+
+
+@pytest.fixture
+def run_job(mongo: MongoHandle) -> RunJob:
+    """Runs a job by name, as the worker does; the job id is the name unless given."""
+    context = WorkerContext(load_settings(), mongo, Registrations(mongo))
+    functions = {function.__name__: function for function in JOB_FUNCTIONS}
+
+    async def run(name: str, payload: dict[str, Any], job_id: str | None = None) -> Any:
+        return await functions[name]({CONTEXT_KEY: context, "job_id": job_id or name}, payload)
+
+    return run
+
+
+@pytest.fixture
+def fail_command(replica_set: EmbeddedMongo) -> FailCommand:
+    return failing(replica_set.members[0])
+
+
+def failing(member: MongoMember) -> FailCommand:
+    @asynccontextmanager
+    async def fail(
+        commands: list[str], *, mode: Mapping[str, int] | str = "alwaysOn", **data: object
+    ) -> AsyncIterator[None]:
+        content = {"failCommands": commands, "appName": "hospital-registry-worker", **data}
+        await member.command("configureFailPoint", "failCommand", mode=mode, data=content)
+        try:
+            yield
+        finally:
+            await member.command("configureFailPoint", "failCommand", mode="off")
+
+    return fail
+
+
+@pytest.fixture
+def record() -> Callable[..., dict[str, Any]]:
+    def make(**fields: Any) -> dict[str, Any]:
+        return {"hospital_name": "Mercy", "source": "cms", "external_id": "1", **fields}
+
+    return make

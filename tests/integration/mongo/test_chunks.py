@@ -1,0 +1,131 @@
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from worker.contract import HospitalRecord, parse
+from worker.errors import OutageError
+from worker.mongo.chunks import ingest_many
+from worker.mongo.client import MongoHandle
+
+Make = Callable[..., dict[str, Any]]
+MODES = pytest.mark.parametrize("mode", ["keep", "merge"])
+
+
+async def all_hospitals(mongo: MongoHandle) -> dict[str, dict[str, Any]]:
+    return {hospital["_id"]: hospital async for hospital in mongo.hospitals.find({})}
+
+
+@MODES
+async def test_a_chunk_has_one_status_per_record_in_order(
+    mongo: MongoHandle, run_job: Any, record: Make, mode: str
+) -> None:
+    await run_job("ingest_hospital", {"record": record(external_id="old")})
+    records = [
+        record(external_id="a"),
+        record(external_id="old", city="New"),
+        record(external_id="b", beds="many"),
+        "not a record",
+        record(external_id="a", city="Again"),
+        record(external_id="old"),
+    ]
+    outcome = await run_job("ingest_hospitals", {"records": records, "on_existing": mode})
+    met = "merged" if mode == "merge" else "unchanged"
+    assert outcome.statuses == ["created", met, "rejected", "rejected", met, "unchanged"]
+    assert [rejection.index for rejection in outcome.rejections] == [2, 3]
+    assert outcome.rejections[0].problems[0].startswith("records[2].beds: ")
+    hospitals = await all_hospitals(mongo)
+    assert set(hospitals) == {"cms:a", "cms:old"}
+    cities = (hospitals["cms:a"].get("city"), hospitals["cms:old"].get("city"))
+    assert cities == (("Again", "New") if mode == "merge" else (None, None))
+
+
+@MODES
+async def test_a_chunk_delivered_again_answers_the_same_and_changes_nothing(
+    mongo: MongoHandle, run_job: Any, record: Make, mode: str
+) -> None:
+    await run_job("ingest_hospital", {"record": record(external_id="old")})
+    records = [record(external_id=str(n % 7), beds=n) for n in range(60)] + [record(external_id="old", beds=1)]
+    payload = {"records": records, "on_existing": mode}
+    first = await run_job("ingest_hospitals", payload)
+    after_first = await all_hospitals(mongo)
+    again = await run_job("ingest_hospitals", payload)
+    assert again.statuses == first.statuses
+    assert await all_hospitals(mongo) == after_first
+    if mode == "merge":
+        assert Counter(first.statuses) == {"created": 7, "merged": 54}
+        assert after_first["cms:3"]["beds"] == 59
+
+
+@MODES
+async def test_chunks_of_the_same_records_at_once_create_each_hospital_once(
+    mongo: MongoHandle, run_job: Any, record: Make, mode: str
+) -> None:
+    payload = {"records": [record(external_id=str(n)) for n in range(300)], "on_existing": mode}
+    outcomes = await asyncio.gather(*(run_job("ingest_hospitals", payload, f"job-{n}") for n in range(6)))
+    statuses = Counter(status for outcome in outcomes for status in outcome.statuses)
+    assert statuses == {"created": 300, "unchanged": 1500}
+    assert await mongo.hospitals.count_documents({}) == 300
+
+
+async def test_one_chunk_delivered_to_two_workers_at_once_creates_for_both(
+    mongo: MongoHandle, run_job: Any, record: Make
+) -> None:
+    payload = {"records": [record(external_id=str(n)) for n in range(300)]}
+    outcomes = await asyncio.gather(*(run_job("ingest_hospitals", payload, "same") for _ in range(2)))
+    assert [set(outcome.statuses) for outcome in outcomes] == [{"created"}, {"created"}]
+
+
+async def test_a_record_that_mongodb_refuses_is_rejected_alone(mongo: MongoHandle, record: Make) -> None:
+    records = [parse(HospitalRecord, record(external_id=str(n))) for n in range(3)]
+    # Past the contract on purpose: the validator of the collection is what refuses it.
+    records[1] = records[1].model_copy(update={"beds": -1})
+    outcome = await ingest_many(mongo, records, "keep", "job")
+    assert outcome.statuses == ["created", "rejected", "created"]
+    assert outcome.rejections[0].problems == ["refused by MongoDB: DocumentValidationFailure (121)"]
+    merged = [parse(HospitalRecord, record(external_id=str(n), city="B")) for n in (0, 2)]
+    merged[0] = merged[0].model_copy(update={"beds": -1})
+    outcome = await ingest_many(mongo, merged, "merge", "other")
+    assert outcome.statuses == ["rejected", "merged"]
+
+
+async def test_registered_and_newer_hospitals_are_not_merged(
+    mongo: MongoHandle, run_job: Any, record: Make
+) -> None:
+    await run_job("register_hospital", {"record": record(external_id="r"), "actor": "a", "reason": "r"})
+    newer = record(external_id="n", observed_at="2025-02-01T00:00:00Z")
+    await run_job("ingest_hospital", {"record": newer})
+    before = await all_hospitals(mongo)
+    records = [
+        record(external_id="r", city="X"),
+        record(external_id="n", city="X", observed_at="2025-01-01T00:00:00Z"),
+    ]
+    outcome = await run_job("ingest_hospitals", {"records": records, "on_existing": "merge"})
+    assert outcome.statuses == ["unchanged", "unchanged"]
+    assert await all_hospitals(mongo) == before
+
+
+async def test_a_boolean_is_not_taken_for_the_number_that_is_stored(
+    mongo: MongoHandle, run_job: Any, record: Make
+) -> None:
+    await run_job("ingest_hospital", {"record": record(attributes={"a": 1})})
+    payload = {"records": [record(attributes={"a": True})], "on_existing": "merge"}
+    assert (await run_job("ingest_hospitals", payload)).statuses == ["merged"]
+    assert (await all_hospitals(mongo))["cms:1"]["attributes"] == {"a": True}
+
+
+async def test_a_chunk_of_which_nothing_is_confirmed_fails_as_a_whole(
+    mongo: MongoHandle, run_job: Any, fail_command: Any, record: Make
+) -> None:
+    payload = {"records": [record(external_id=str(n)) for n in range(3)]}
+    unconfirmed = {"code": 64, "errmsg": "waiting for replication timed out"}
+    async with fail_command(["insert"], mode={"times": 1}, writeConcernError=unconfirmed):
+        with pytest.raises(OutageError):
+            await run_job("ingest_hospitals", payload)
+    assert (await run_job("ingest_hospitals", payload)).statuses == ["created"] * 3
+
+
+async def test_an_outcome_carries_a_token(run_job: Any, record: Make) -> None:
+    assert (await run_job("ingest_hospitals", {"records": [record()]})).token

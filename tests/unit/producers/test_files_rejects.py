@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from producers.files import FileError, HospitalFile, RejectWriter, rejects_path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "list.csv"
+
+
+def load(path: Path) -> RejectWriter:
+    with RejectWriter(rejects_path(path)) as writer:
+        for row in HospitalFile.open(path).rows():
+            if row.reasons:
+                writer.write(row, row.reasons)
+    return writer
+
+
+def test_rejects_carry_line_reasons_and_row(path: Path) -> None:
+    path.write_text('name,beds,zip\nA,1,0\nБ,many,007\n"C,3,1\n')
+    writer = load(path)
+    assert writer.path.name == "list.csv.rejects.ndjson"
+    assert [json.loads(line) for line in writer.path.read_text(encoding="utf-8").splitlines()] == [
+        {
+            "line": 3,
+            "reasons": ["beds: expected a whole number such as 120, without thousands separators"],
+            "row": {"name": "Б", "beds": "many", "zip": "007"},
+        },
+        {"line": 4, "reasons": ["a quote is opened and never closed"], "text": '"C,3,1'},
+    ]
+    assert writer.count == 2
+    assert [line for line, _ in writer.first] == [3, 4]
+
+
+def test_mended_rejects_load(path: Path) -> None:
+    path.write_text("name,beds\nA,many\n")
+    rejects = load(path).path
+    rejects.write_text(rejects.read_text().replace("many", "12"))
+    (row,) = HospitalFile.open(rejects).rows()
+    assert row.record is not None
+    assert row.record.beds == 12
+
+
+def test_undecodable_bytes_survive_as_escapes(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbfname\nB\x81\n")
+    (line,) = load(path).path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["row"] == {"name": "B\udc81"}
+
+
+def test_no_rejects_leave_no_file_and_remove_a_stale_one(path: Path) -> None:
+    path.write_text("name,beds\nA,many\n")
+    assert load(path).path.exists()
+    path.write_text("name,beds\nA,1\n")
+    assert not load(path).path.exists()
+
+
+def test_file_that_holds_something_else_is_not_replaced(path: Path) -> None:
+    path.write_text("name\nA\n")
+    other = rejects_path(path)
+    other.write_text('{"hospital_name": "precious"}\n')
+    with pytest.raises(FileError, match="holds something else"):
+        load(path)
+    assert other.read_text() == '{"hospital_name": "precious"}\n'
+
+
+def test_place_that_cannot_be_written_is_told(path: Path, tmp_path: Path) -> None:
+    path.write_text("name,beds\nA,many\n")
+    (row,) = HospitalFile.open(path).rows()
+    with RejectWriter(tmp_path / "none" / "rejects") as writer, pytest.raises(FileError, match="--rejects"):
+        writer.write(row, row.reasons)

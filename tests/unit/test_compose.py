@@ -1,0 +1,110 @@
+"""What docker-compose.yml must hold: no default secret, no open door, no lost job."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOT = {"mongo-keyfile", "mongo-init"}
+GRACE = re.compile(r"(\d+)s")
+
+every_service = pytest.mark.parametrize("name", sorted(SERVICES))
+every_lasting_service = pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
+
+
+def _environments() -> list[dict[str, str]]:
+    return [service["environment"] for service in SERVICES.values() if "environment" in service]
+
+
+def test_passwords_have_no_default() -> None:
+    used = re.findall(r"\$\{(\w*PASSWORD)(.*?)\}", TEXT)
+
+    assert {name for name, _ in used} == {"REDIS_PASSWORD", "MONGO_ROOT_PASSWORD", "MONGO_APP_PASSWORD"}
+    assert all(rest == f":?set {name} in .env" for name, rest in used)
+
+
+def test_every_secret_comes_from_outside() -> None:
+    secrets = [
+        value
+        for environment in _environments()
+        for key, value in environment.items()
+        if re.search("PASSWORD|AUTH|_KEYS$|_URL$", key)
+    ]
+
+    assert secrets
+    assert all("${" in value for value in secrets)
+
+
+def test_example_names_every_variable_and_fills_in_no_secret() -> None:
+    lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
+    matches = [re.fullmatch(r"#?([A-Z_]+)=(.*)", line) for line in lines]
+    example = {match[1]: match[2] for match in matches if match}
+
+    assert set(example) == set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT))
+    assert not any(value for name, value in example.items() if name.endswith(("PASSWORD", "KEYS")))
+
+
+@every_service
+def test_service_is_hardened(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "pid", "ipc"} & set(service)
+    user, group = service["user"].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+
+
+@every_service
+def test_service_publishes_on_loopback_alone(name: str) -> None:
+    assert all(str(port).startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+    assert SERVICES[name].get("network_mode") in {None, "none"}
+    assert all(COMPOSE["networks"][network]["internal"] for network in SERVICES[name].get("networks", []))
+
+
+@every_lasting_service
+def test_service_reports_health_and_comes_back(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    assert SERVICES[name]["restart"] == "unless-stopped"
+
+
+def test_redis_keeps_every_job_on_disk() -> None:
+    script = SERVICES["redis"]["command"][0]
+
+    assert "--appendonly yes" in script
+    assert "--maxmemory-policy noeviction" in script
+    assert 'requirepass "%s"' in script
+    assert SERVICES["redis"]["volumes"] == ["redis-data:/data"]
+
+
+def test_mongo_is_a_replica_set_with_a_key_that_no_member_can_change() -> None:
+    command = SERVICES["mongo"]["command"]
+
+    assert command[command.index("--replSet") + 1] == "rs0"
+    assert command[command.index("--keyFile") + 1] == "/data/configdb/keyfile"
+    assert "mongo-keyfile:/data/configdb:ro" in SERVICES["mongo"]["volumes"]
+    assert SERVICES["mongo-keyfile"]["user"] == SERVICES["mongo"]["user"]
+    assert "umask 277" in SERVICES["mongo-keyfile"]["command"][0]
+
+
+def test_worker_waits_for_servers_that_are_set_up() -> None:
+    assert {name: wait["condition"] for name, wait in SERVICES["worker"]["depends_on"].items()} == {
+        "redis": "service_healthy",
+        "mongo": "service_healthy",
+        "mongo-init": "service_completed_successfully",
+    }
+
+
+def test_worker_is_given_longer_to_stop_than_it_takes() -> None:
+    grace = GRACE.fullmatch(SERVICES["worker"]["stop_grace_period"])
+
+    assert grace is not None
+    assert int(grace[1]) > float(SERVICES["worker"]["environment"]["WORKER_GRACE_PERIOD"])

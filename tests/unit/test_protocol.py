@@ -1,0 +1,76 @@
+"""What docs/protocol.md shows is run here as it stands."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import orjson
+import pytest
+from arq.connections import ArqRedis
+from arq.jobs import Job, JobStatus
+from fakeredis import FakeAsyncRedis
+
+from worker.codec import Codec
+from worker.contract import DEFAULT_LANE, JOBS, parse
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+CODEC = Codec({"k1": "0123456789abcdef-example"})
+
+
+def blocks(language: str, text: str = DOCUMENT) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def shell_body() -> str:
+    match = re.search(r"^BODY='(.*)'$", DOCUMENT, re.MULTILINE)
+    assert match
+    return match[1]
+
+
+def test_the_signature_made_with_openssl_is_verified() -> None:
+    script = f"BODY='{shell_body()}'\n{blocks('sh')[1]}printf %s \"$ENVELOPE\""
+    done = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, check=True, timeout=20)
+    assert CODEC.decode(done.stdout) == Codec().decode(shell_body().encode())
+    assert done.stdout == CODEC.encode(Codec().decode(shell_body().encode()))
+
+
+def test_the_signed_example_is_verified() -> None:
+    signed = next(block for block in blocks("text") if block.startswith("hmac-sha256:"))
+    message = CODEC.decode(signed.strip().encode())
+    assert message == Codec().decode(shell_body().encode())
+    assert parse(JOBS[message["f"]].payload, message["a"][0])
+
+
+async def test_the_script_enqueues_what_arq_reads() -> None:
+    redis = FakeAsyncRedis()
+    job_id, (script,) = "ingest_hospital:1", blocks("lua")
+    keys = (f"arq:job:{job_id}", f"arq:result:{job_id}", DEFAULT_LANE)
+
+    registered = redis.register_script(script)
+
+    async def enqueue(body: str) -> object:
+        answer: object = await registered(keys=keys, args=(job_id, body, "0"))
+        return answer
+
+    assert await enqueue(shell_body()) == b"new"
+    assert await enqueue("other") == b"exists"
+    assert await redis.ttl(keys[0]) == -1
+    job = Job(job_id, ArqRedis(redis.connection_pool), DEFAULT_LANE, Codec().decode)
+    info = await job.info()
+    assert info is not None
+    assert (info.function, len(info.args), info.kwargs) == ("ingest_hospital", 1, {})
+    assert await job.status() is JobStatus.queued
+    await redis.delete(keys[0], keys[2])
+    await redis.set(keys[1], "result")
+    assert await enqueue(shell_body()) == b"done"
+    assert not await redis.exists(keys[0], keys[2])
+    await redis.aclose()
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_examples_of_each_job_are_valid(name: str) -> None:
+    section = DOCUMENT.split(f"### `{name}`\n")[1].split("\n#")[0]
+    payload, outcome = (orjson.loads(block) for block in blocks("json", section))
+    assert parse(JOBS[name].payload, payload)
+    told = JOBS[name].outcome.model_validate(outcome, extra="forbid")
+    assert told.model_dump(mode="json") == outcome

@@ -1,0 +1,149 @@
+import os
+from collections.abc import Callable
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from worker.codec import Codec
+from worker.errors import ConfigurationError
+from worker.settings import Settings, load_settings, settings_table
+
+SECRET = "hunter2-hunter2-hunter2"
+Environment = Callable[..., None]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """Return a function that sets variables in an environment otherwise free of settings."""
+    for variable in list(os.environ):
+        if variable.lower() in Settings.model_fields:
+            monkeypatch.delenv(variable)
+
+    def put(**variables: str) -> None:
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, value)
+
+    return put
+
+
+def test_an_empty_environment_gives_the_defaults(environment: Environment) -> None:
+    settings = load_settings()
+    assert settings.worker_max_jobs == 300
+    assert settings.mongodb_database == "Hospital_Optics"
+    assert settings.worker_lanes == ("arq:queue", "arq:queue:bulk")
+    redis_url = "redis://127.0.0.1:6379/0"  # lint: allow port: compared, not connected to
+    assert settings.redis_url.get_secret_value() == redis_url
+    assert settings.signing_secrets() == {}
+
+
+def test_variables_are_read_and_overrides_come_first(environment: Environment) -> None:
+    environment(WORKER_MAX_JOBS="7", WORKER_LANES="b, a", MONGODB_DRIVER="pymongo", REDIS_TIMEOUT="")
+    settings = load_settings(worker_max_jobs=9)
+    assert (settings.worker_max_jobs, settings.worker_lanes) == (9, ("b", "a"))
+    assert (settings.mongodb_driver, settings.redis_timeout) == ("pymongo", 5)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_URL", f"http://:{SECRET}@host"),
+        ("REDIS_URL", SECRET),
+        ("REDIS_URL", f"redis://:{SECRET}/x@host:1/0"),
+        ("REDIS_URL", f"redis://[{SECRET}"),
+        ("MONGODB_URL", f"postgres://u:{SECRET}@host"),
+        ("MONGODB_DATABASE", "a.b"),
+        ("MONGODB_DATABASE", SECRET + "\n"),
+        ("MONGODB_DRIVER", SECRET),
+        ("MONGODB_POOL_SIZE", "0"),
+        ("MONGODB_TIMEOUT", "nan"),
+        ("MONGODB_TIMEOUT", "inf"),
+        ("MONGODB_SELECTION_TIMEOUT", "-1"),
+        ("REDIS_TIMEOUT", SECRET),
+        ("REDIS_POOL_SIZE", "1"),
+        ("WORKER_ENGINE", SECRET),
+        ("WORKER_LANES", ","),
+        ("WORKER_LANES", f"{SECRET},{SECRET}"),
+        ("WORKER_MAX_JOBS", "7.5"),
+        ("WORKER_MAX_JOBS", "9" * 5_000),
+        ("WORKER_MAX_TRIES", "0"),
+        ("WORKER_LEASE", "0.5"),
+        ("WORKER_GRACE_PERIOD", "-1"),
+        ("WORKER_KEEP_RESULT", "0"),
+        ("WORKER_POLL_DELAY", "0"),
+        ("WORKER_JOB_TIMEOUT", "1e9"),
+        ("LOG_LEVEL", SECRET),
+        ("LOG_FORMAT", SECRET),
+        ("QUEUE_SIGNING_KEYS", SECRET),
+        ("QUEUE_SIGNING_KEYS", f":{SECRET}"),
+        ("QUEUE_SIGNING_KEYS", f"a:b:{SECRET}, short:1"),
+        ("QUEUE_SIGNING_KEYS", f"k:{SECRET},k:{SECRET}"),
+        ("QUEUE_SIGNING_KEYS", f"é:{SECRET}"),
+        ("QUEUE_SIGNING_KEYS", f"a b:{SECRET}"),
+    ],
+)
+def test_a_wrong_variable_is_one_line_with_its_name_and_no_value(
+    environment: Environment, variable: str, value: str
+) -> None:
+    environment(**{variable: value})
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    message = str(caught.value)
+    assert message.startswith(f"{variable}: ")
+    assert "\n" not in message
+    assert SECRET not in message
+    assert value not in message.removeprefix(variable) or len(value) < 4
+    assert caught.value.__suppress_context__
+
+
+def test_every_wrong_variable_has_its_line(environment: Environment) -> None:
+    environment(REDIS_TIMEOUT="x", WORKER_MAX_JOBS="y", LOG_LEVEL="z")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert [line.partition(":")[0] for line in str(caught.value).split("\n")] == [
+        "REDIS_TIMEOUT",
+        "WORKER_MAX_JOBS",
+        "LOG_LEVEL",
+    ]
+
+
+@pytest.mark.parametrize(("timeout", "accepted"), [("5", True), ("5.01", False)])
+def test_two_redis_timeouts_fit_into_a_lease(environment: Environment, timeout: str, accepted: bool) -> None:
+    environment(REDIS_TIMEOUT=timeout, WORKER_LEASE="10")
+    if accepted:
+        assert load_settings().redis_timeout == 5
+    else:
+        with pytest.raises(ConfigurationError, match=r"^REDIS_TIMEOUT must be at most half of WORKER_LEASE"):
+            load_settings()
+
+
+def test_secrets_are_never_shown(environment: Environment) -> None:
+    environment(
+        REDIS_URL=f"redis://:{SECRET}@localhost:1",
+        MONGODB_URL=f"mongodb://user:{SECRET}@localhost",
+        QUEUE_SIGNING_KEYS=f"new:{SECRET}+1, old:{SECRET}:2",
+    )
+    settings = load_settings()
+    for shown in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
+        assert SECRET not in shown
+    assert settings.signing_secrets() == {"new": f"{SECRET}+1", "old": f"{SECRET}:2"}
+    assert list(settings.signing_secrets()) == ["new", "old"]
+    with pytest.raises(ValidationError) as caught:
+        settings.redis_url = SecretStr("redis://")  # type: ignore[misc] # frozen, to mypy too
+    assert SECRET not in str(caught.value)
+
+
+def test_a_signing_key_of_raw_bytes_signs_as_those_bytes(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUEUE_SIGNING_KEYS", os.fsdecode(b"k:0123456789abcdef\xff"))
+    codec = Codec(load_settings().signing_secrets())
+    message: dict[str, object] = {"t": None, "f": "x", "a": [], "k": {}, "et": 1}
+    assert codec.decode(codec.encode(message)) == message
+
+
+def test_the_table_has_a_row_for_each_setting() -> None:
+    rows = settings_table().splitlines()[2:]
+    assert [row.split("`")[1].lower() for row in rows] == list(Settings.model_fields)
+    assert "| `WORKER_MAX_JOBS` | `300` |" in settings_table()
+    assert "| `QUEUE_SIGNING_KEYS` | none |" in settings_table()
+    assert "*" not in settings_table()

@@ -1,0 +1,30 @@
+"""The command `hospital-worker`."""
+
+import typer
+
+from worker.commands import dead
+from worker.commands.queue import check, queue
+from worker.demo.command import demo
+from worker.settings import settings_table
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Watch and tend the hospital registry's queue. The worker itself is run by: arq worker.main.WorkerSettings",
+)
+app.command()(queue)
+app.command()(check)
+app.command()(demo)
+app.add_typer(dead.app, name="dead")
+
+
+@app.command()
+def settings() -> None:
+    """Print the environment variables that configure workers and producers, as a Markdown table."""
+    typer.echo(settings_table(), nl=False)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

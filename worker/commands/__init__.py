@@ -1,0 +1,1 @@
+"""The subcommands of `hospital-worker`, one subject a module."""

@@ -1,0 +1,137 @@
+"""`hospital-worker dead …`: jobs that will not be tried again until a person decides."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from worker.commands.support import EXIT_FAILED, console, fail, queue_connection, run
+from worker.queue.dead_letters import DeadLetters
+from worker.queue.letters import DeadLetter
+
+app = typer.Typer(no_args_is_help=True, help="List, show, retry, discard and export dead letters.")
+
+JobIds = Annotated[list[str] | None, typer.Argument(help="Job ids.")]
+FunctionFilter = Annotated[str | None, typer.Option("--function", help="Only jobs of this function.")]
+ErrorFilter = Annotated[str | None, typer.Option("--error", help="Only jobs that ended with this class of error.")]
+Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
+
+
+@app.command("list")
+def list_letters(function: FunctionFilter = None, error: ErrorFilter = None) -> None:
+    """List dead letters, oldest first, without their payloads."""
+    letters = _find(None, function, error)
+    table = Table("job", "function", "tries", "error", "reason", box=None, pad_edge=False)
+    for letter in letters:
+        table.add_row(
+            letter.job_id, letter.function or "?", str(letter.failure.tries), letter.failure.type, letter.reason
+        )
+    if letters:
+        console().print(table)
+    else:
+        typer.echo("no dead letters")
+
+
+@app.command()
+def show(job_id: str) -> None:
+    """Show one dead letter whole, with its payload, traceback and history."""
+
+    async def get() -> DeadLetter:
+        async with queue_connection() as (redis, _):
+            return await DeadLetters(redis).get(job_id)
+
+    letter = run(get)
+    typer.echo(letter.model_dump_json(indent=2, exclude={"payload"}))
+    typer.echo("payload:")
+    typer.echo(letter.envelope.decode(errors="backslashreplace"))
+
+
+@app.command()
+def retry(
+    job_ids: JobIds = None,
+    function: FunctionFilter = None,
+    error: ErrorFilter = None,
+    everything: Everything = False,
+    per_second: Annotated[float | None, typer.Option(min=0.01, help="At most so many jobs a second.")] = None,
+) -> None:
+    """Put dead letters back on their lanes, with all their tries before them."""
+    letters = _find(_chosen(job_ids, function, error, everything), function, error)
+
+    async def put_back() -> int:
+        async with queue_connection() as (redis, _):
+            return await DeadLetters(redis).retry(letters, per_second=per_second)
+
+    _tell("put back", run(put_back))
+
+
+@app.command()
+def discard(
+    job_ids: JobIds = None,
+    function: FunctionFilter = None,
+    error: ErrorFilter = None,
+    everything: Everything = False,
+) -> None:
+    """Delete dead letters for good. Export them first if anybody may want them."""
+    letters = _find(_chosen(job_ids, function, error, everything), function, error)
+
+    async def delete() -> int:
+        async with queue_connection() as (redis, _):
+            return await DeadLetters(redis).discard([letter.job_id for letter in letters]) if letters else 0
+
+    _tell("discarded", run(delete))
+
+
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(help="Where to write; standard output if left out.")] = None,
+    function: FunctionFilter = None,
+    error: ErrorFilter = None,
+) -> None:
+    """Write dead letters, payloads included, as one JSON object a line."""
+
+    async def write() -> int:
+        count = 0
+        target = file.open("w", encoding="utf-8") if file else sys.stdout
+        try:
+            async with queue_connection() as (redis, _):
+                store = DeadLetters(redis)
+                async for letter in store.all(function=function, error=error):
+                    target.write((await store.get(letter.job_id)).model_dump_json() + "\n")
+                    count += 1
+        finally:
+            if file:
+                target.close()
+        return count
+
+    try:
+        count = run(write)
+    except OSError as problem:
+        fail(f"{file}: cannot be written ({problem.strerror})")
+    typer.echo(f"{count} exported", err=True)
+
+
+def _chosen(
+    job_ids: list[str] | None, function: str | None, error: str | None, everything: bool
+) -> list[str] | None:
+    if not (job_ids or function or error or everything):
+        fail("say which: job ids, --function, --error or --all")
+    return job_ids
+
+
+def _find(job_ids: list[str] | None, function: str | None, error: str | None) -> list[DeadLetter]:
+    async def find() -> list[DeadLetter]:
+        async with queue_connection() as (redis, _):
+            store = DeadLetters(redis)
+            if job_ids:
+                return [await store.get(job_id) for job_id in job_ids]
+            return [letter async for letter in store.all(function=function, error=error)]
+
+    return run(find)
+
+
+def _tell(what: str, count: int) -> None:
+    typer.echo(f"{count} {what}")
+    if not count:
+        raise SystemExit(EXIT_FAILED)

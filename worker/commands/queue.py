@@ -1,0 +1,68 @@
+"""`hospital-worker queue` and `hospital-worker check`: how long the queue is, and whether anybody works on it."""
+
+import json
+import socket
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from worker.commands.support import EXIT_FAILED, console, queue_connection, run
+from worker.queue.heartbeat import STALE_AFTER_S, ready_workers
+from worker.queue.stats import QueueState, read_queue
+
+
+def queue(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Show the queue's length: waiting, deferred, in flight and dead, by lane, and the workers."""
+
+    async def read() -> QueueState:
+        async with queue_connection() as (redis, settings):
+            return await read_queue(redis, settings.worker_lanes)
+
+    state = run(read)
+    if as_json:
+        typer.echo(json.dumps(state.as_json(), indent=2))
+    else:
+        _show(state)
+
+
+def check(
+    here: Annotated[
+        bool, typer.Option("--here", help="Only workers of this host, as a container's check needs.")
+    ] = False,
+) -> None:
+    """Exit 0 if a worker has said within the last seconds that it takes jobs, and 1 if none has."""
+
+    async def ready() -> list[str]:
+        async with queue_connection() as (redis, _):
+            found = await ready_workers(redis)
+            return [worker.worker for worker in found if not here or worker.host == socket.gethostname()]
+
+    workers = run(ready)
+    if not workers:
+        typer.echo("no worker is ready", err=True)
+        raise SystemExit(EXIT_FAILED)
+    typer.echo(f"{len(workers)} ready: {', '.join(workers)}")
+
+
+def _show(state: QueueState) -> None:
+    out = console()
+    lanes = Table("lane", box=None, pad_edge=False)
+    for heading in ("waiting", "deferred", "in flight", "oldest waits"):
+        lanes.add_column(heading, justify="right")
+    for name, lane in state.lanes.items():
+        lanes.add_row(
+            name, f"{lane.waiting:,}", f"{lane.deferred:,}", f"{lane.in_flight:,}", f"{lane.oldest_wait_s:.1f} s"
+        )
+    out.print(lanes)
+    out.print(f"dead letters: {state.dead:,}")
+    for heartbeat, age_s in state.workers:
+        silent = f"silent for {age_s:.0f} s" if age_s > STALE_AFTER_S else ""
+        word = silent or ("ready" if heartbeat.ready else f"not ready: {heartbeat.why_not}")
+        out.print(f"worker {heartbeat.worker}: {word}, {heartbeat.running} of {heartbeat.slots} slots busy")
+    if not state.workers:
+        out.print("no worker is running")
+    for name in state.unknown_functions:
+        out.print(f"no worker knows the function {name!r}; its jobs are put back every few seconds")

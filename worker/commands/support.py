@@ -1,0 +1,60 @@
+"""What all subcommands share: settings, a Redis connection, and one clear line for a known error."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import NoReturn, TypeVar
+
+from arq.connections import ArqRedis
+from rich.console import Console
+
+from worker.codec import Codec
+from worker.errors import OutageError, RegistryError
+from worker.queue.connection import address, check_redis, open_redis
+from worker.queue.health import REDIS_ERRORS
+from worker.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+EXIT_FAILED = 1
+EXIT_NOTHING_DONE = 2
+
+
+def console() -> Console:
+    """Return a console for results; it writes plain text when the output is not a terminal."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def fail(message: str, code: int = EXIT_NOTHING_DONE) -> NoReturn:
+    """Write one line to standard error and end the program."""
+    print(message, file=sys.stderr)  # noqa: T201 (a message for a person, not a log line)
+    raise SystemExit(code)
+
+
+def run(command: Callable[[], Awaitable[T]]) -> T:
+    """Run an asynchronous subcommand; errors of this service end it with one line instead of a traceback."""
+
+    async def main() -> T:
+        return await command()
+
+    try:
+        return asyncio.run(main())
+    except RegistryError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+@asynccontextmanager
+async def queue_connection() -> AsyncIterator[tuple[ArqRedis, Settings]]:
+    """Yield a checked connection to the queue. Raises `ConfigurationError` or `OutageError`."""
+    settings = load_settings()
+    redis = open_redis(settings, Codec(settings.signing_secrets()))
+    try:
+        await check_redis(redis, settings)
+        yield redis, settings
+    except REDIS_ERRORS as error:
+        raise OutageError(f"Redis at {address(settings)} stopped answering ({type(error).__name__})") from None
+    finally:
+        await redis.aclose()

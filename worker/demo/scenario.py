@@ -1,0 +1,182 @@
+"""The steps of the demonstration, on servers and workers of its own."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from arq.connections import ArqRedis
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from producers.client import HospitalProducer
+from producers.files import HospitalFile, RejectWriter, rejects_path
+from producers.generator import write_rows
+from producers.ingesting import IngestLoad, LoadSummary
+from producers.receipts import Receipt
+from worker.codec import Codec
+from worker.contract import LANES, HospitalRecord, RegistrationOutcome
+from worker.demo.processes import WorkerProcess
+from worker.demo.report import DemoReport, Percentiles
+from worker.embedded import EmbeddedServers
+from worker.mongo.client import MongoHandle, open_mongo
+from worker.mongo.verification import verify_chain
+from worker.queue.connection import open_redis
+from worker.queue.lookup import look_up
+from worker.queue.scripts import Scripts
+from worker.settings import Settings, load_settings
+
+GENERATED_ROWS = 6_000
+GENERATED_SEED = 2025
+_REGISTRATIONS = 100
+_TWICE = 10
+_READY_S = 30.0
+_OUTCOME_S = 60.0
+# The survivor's word would come within a lease; shorter than in production, as the whole demonstration is.
+_LEASE_S = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What all steps of one run share."""
+
+    console: Console
+    folder: Path
+    settings: Settings
+    redis: ArqRedis
+    mongo: MongoHandle
+    producer: HospitalProducer
+
+
+async def run_demo(
+    console: Console, folder: Path, data: Path | None, file: Path | None, source: str | None
+) -> DemoReport:
+    """Run the demonstration and return its account.
+
+    `folder` takes logs and rejects, `data` keeps the servers' data for a later run (None: thrown away), `file`
+    is loaded (None: a generated one). Raises `RegistryError` when something does not come up.
+    """
+    started = time.monotonic()
+    if file is None:
+        file = folder / "hospitals.csv"
+        write_rows(file, "csv", GENERATED_ROWS, GENERATED_SEED)
+        console.print(f"Generated {GENERATED_ROWS:,} messy rows (seed {GENERATED_SEED}) in {file}")
+    hospitals = HospitalFile.open(file, source=source)
+    async with AsyncExitStack() as stack:
+        servers = await stack.enter_async_context(EmbeddedServers(data_dir=data))
+        console.print(f"Redis runs (pid {servers.redis.pid}), MongoDB replica set runs (pid {servers.mongo.pid})")
+        environment = {**servers.environment(), "WORKER_LEASE": str(_LEASE_S), "REDIS_TIMEOUT": "2"}
+        settings = load_settings(
+            redis_url=servers.redis.url, mongodb_url=servers.mongo.url, worker_lease=_LEASE_S, redis_timeout=2
+        )
+        redis = open_redis(settings, Codec())
+        stack.push_async_callback(redis.aclose)
+        workers = [WorkerProcess(f"worker-{number}", environment, folder) for number in (1, 2)]
+        for worker in workers:
+            await worker.start()
+            stack.push_async_callback(worker.stop)
+        for worker in workers:
+            await worker.wait_ready(redis, _READY_S)
+            console.print(f"{worker.name} runs (pid {worker.pid}): arq worker.main.WorkerSettings")
+        mongo = open_mongo(settings)
+        stack.push_async_callback(mongo.close)
+        producer = await stack.enter_async_context(HospitalProducer.connect(settings))
+        stage = Stage(console, folder, settings, redis, mongo, producer)
+        before = await mongo.hospitals.count_documents({})
+        summary, killed = await _load(stage, hospitals, workers[0])
+        receipts, outcomes = await _register(stage, hospitals)
+        return await _account(stage, before, summary, receipts, outcomes, killed, started)
+
+
+async def _load(stage: Stage, hospitals: HospitalFile, victim: WorkerProcess) -> tuple[LoadSummary, str]:
+    killed: asyncio.Task[None] | None = None
+    at_line = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        Progress(*columns, console=stage.console, disable=not stage.console.is_terminal) as progress,
+        RejectWriter(rejects_path(stage.folder / hospitals.path.name)) as rejects,
+    ):
+        bar = progress.add_task("ingesting lines of the file", total=hospitals.lines)
+
+        def on_progress(line: int) -> None:
+            nonlocal killed, at_line
+            progress.update(bar, completed=line)
+            if killed is None and line * 2 >= hospitals.lines:
+                at_line = line
+                killed = asyncio.create_task(victim.kill())
+
+        load = IngestLoad(stage.producer, hospitals, rejects, wait=_OUTCOME_S, on_progress=on_progress)
+        await load.run()
+        if killed is not None:
+            await killed
+    what = f"{victim.name} (pid {victim.pid}) was sent SIGKILL at line {at_line:,}"
+    stage.console.print(f"[bold]{what}[/bold]; its jobs went to the other")
+    summary = load.summary()
+    if summary.trouble:
+        stage.console.print(f"[red]{summary.trouble}[/red]")
+    return summary, what
+
+
+async def _register(
+    stage: Stage, hospitals: HospitalFile
+) -> tuple[list[Receipt[RegistrationOutcome]], list[RegistrationOutcome]]:
+    distinct: dict[str, HospitalRecord] = {}
+    records = (row.record for row in hospitals.rows() if row.record is not None)
+    for record in records:
+        distinct.setdefault(record.hospital_id, record)
+        if len(distinct) == _REGISTRATIONS:
+            break
+    chosen = list(distinct.values())
+    twice = list(islice(chosen, _TWICE))
+    receipts = await asyncio.gather(
+        *(
+            stage.producer.register_hospital(record, actor="demo", reason="shown in the demonstration")
+            for record in (*twice, *chosen)
+        )
+    )
+    outcomes = await asyncio.gather(*(receipt.outcome(_OUTCOME_S) for receipt in receipts))
+    stage.console.print(f"Registered {len(chosen)} hospitals, {len(twice)} of them twice at the same time")
+    return list(receipts), list(outcomes)
+
+
+async def _account(
+    stage: Stage,
+    before: int,
+    summary: LoadSummary,
+    receipts: list[Receipt[RegistrationOutcome]],
+    outcomes: list[RegistrationOutcome],
+    killed: str,
+    started: float,
+) -> DemoReport:
+    views = [await look_up(stage.redis, Codec(), receipt.job_id) for receipt in receipts]
+    results = [view.result for view in views if view.result is not None]
+    counts = await Scripts(stage.redis).counts(LANES)
+    chain = await verify_chain(stage.mongo)
+    stored = await stage.mongo.hospitals.count_documents({})
+    registered = [outcome for outcome in outcomes if outcome.status == "registered"]
+    documents = await stage.mongo.hospitals.count_documents(
+        {"_id": {"$in": [outcome.hospital_id for outcome in registered]}, "status": "registered"}
+    )
+    # What was answered for must be there: each created hospital a document, each registration its status.
+    missing = (summary.created - (stored - before)) + (len(registered) - documents)
+    unanswered = summary.pending + summary.unconfirmed + summary.lost
+    return DemoReport(
+        rows=summary.rows,
+        created=summary.created,
+        merged=summary.merged,
+        unchanged=summary.unchanged,
+        rejected=summary.rejected,
+        registered=len(registered),
+        conflicts=sum(outcome.status == "conflict" for outcome in outcomes),
+        lost=abs(missing) + unanswered,
+        audit_ok=chain.ok,
+        records_per_s=summary.records_per_s,
+        seconds=round(time.monotonic() - started, 1),
+        dead=counts.dead,
+        log_entries=chain.entries,
+        pickup_ms=Percentiles.of([result["st"] - result["et"] for result in results]),
+        run_ms=Percentiles.of([result["ft"] - result["st"] for result in results]),
+        killed=killed,
+    )

@@ -1,0 +1,116 @@
+"""One private mongod: a member of a replica set, or a standalone."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from worker.embedded.binaries import ServerBinary, find_mongod
+from worker.embedded.folders import DataFolder
+from worker.embedded.ports import LOOPBACK
+from worker.embedded.server import PrivateServer
+
+REPLICA_SET = "registry"
+_PROBE_MS, _COMMAND_MS = 1_000, 10_000
+_CACHE_GB = "0.25"
+_OPLOG_MB = "990"  # the least that mongod takes
+
+
+class MongoMember(PrivateServer):
+    """One mongod of a private MongoDB. Stopping it keeps its data."""
+
+    def __init__(
+        self, index: int, data: DataFolder, *, standalone: bool, test_commands: bool, start_timeout: float
+    ) -> None:
+        super().__init__("mongod", data, f"member-{index}", start_timeout=start_timeout)
+        self.index = index
+        self._standalone = standalone
+        self._test_commands = test_commands
+
+    @property
+    def address(self) -> str:
+        """Host and port, as the replica set's configuration writes them."""
+        return f"{LOOPBACK}:{self.port}"
+
+    async def command(self, name: str, value: object = 1, **arguments: object) -> Mapping[str, Any]:
+        """Run a command of database `admin` on this member, in 10 s at most. Raises PyMongoError."""
+        return await _run_command(self.port, _COMMAND_MS, name, value, **arguments)
+
+    async def hello(self) -> Mapping[str, Any] | None:
+        """What the member says of its state; None if it does not run or does not answer."""
+        if not self.running:
+            return None
+        try:
+            return await _run_command(self.port, _PROBE_MS, "hello")
+        except PyMongoError:
+            return None
+
+    async def start_alone(self) -> None:
+        """Start outside the replica set, so that its stored configuration can be changed."""
+        standalone, self._standalone = self._standalone, True
+        try:
+            await self.start()
+        finally:
+            self._standalone = standalone
+
+    async def rewrite_addresses(self, addresses: Sequence[str]) -> None:
+        """Change the members' addresses in the stored configuration. Raises PyMongoError.
+
+        MongoDB's manual tells this way for a set whose members are all off.
+        """
+        hosts = {f"members.{index}.host": address for index, address in enumerate(addresses)}
+        async with _client(self.port, _COMMAND_MS) as client:
+            await client["local"]["system.replset"].update_one(
+                {"_id": REPLICA_SET}, {"$set": hosts, "$inc": {"version": 1}}
+            )
+
+    def _find_binary(self) -> ServerBinary:
+        return find_mongod(os.environ)
+
+    def _arguments(self, folder: Path, port: int) -> Sequence[str]:
+        database = folder / "db"
+        database.mkdir(mode=0o700, exist_ok=True)
+        arguments = [
+            *("--dbpath", str(database), "--port", str(port), "--bind_ip", LOOPBACK),
+            *("--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", _CACHE_GB),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            # By default a primary told to stop lets clients drain for 15 s.
+            *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+        ]
+        if not self._standalone:
+            arguments += ["--replSet", REPLICA_SET, "--oplogSize", _OPLOG_MB]
+        if self._test_commands:
+            arguments += ["--setParameter", "enableTestCommands=1"]
+        return arguments
+
+    async def _answering_pid(self, port: int) -> int | None:
+        try:
+            # A client would look again only after half a second.
+            _, writer = await asyncio.open_connection(LOOPBACK, port)
+            writer.close()
+            return int((await _run_command(port, _PROBE_MS, "serverStatus"))["pid"])
+        except (PyMongoError, OSError):
+            return None
+
+
+def _client(port: int, timeout_ms: int) -> AsyncMongoClient[dict[str, Any]]:
+    return AsyncMongoClient(
+        LOOPBACK,
+        port,
+        directConnection=True,
+        serverSelectionTimeoutMS=timeout_ms,
+        connectTimeoutMS=timeout_ms,
+        socketTimeoutMS=timeout_ms,
+    )
+
+
+async def _run_command(
+    port: int, timeout_ms: int, name: str, value: object = 1, **arguments: object
+) -> Mapping[str, Any]:
+    async with _client(port, timeout_ms) as client:
+        answer: Mapping[str, Any] = await client.admin.command({name: value, **arguments})
+        return answer

@@ -1,0 +1,102 @@
+"""A private redis-server that appends every write to a file."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from worker.embedded.binaries import ServerBinary, find_redis_server
+from worker.embedded.errors import EmbeddedServerError
+from worker.embedded.folders import DataFolder
+from worker.embedded.ports import LOOPBACK
+from worker.embedded.server import PrivateServer
+
+_PROBE_SECONDS = 1.0
+
+
+class EmbeddedRedis(PrivateServer):
+    """A private redis-server.
+
+    `data_dir` is kept and found again by a later run; without it the data lives in a temporary
+    folder until `stop`. `appendfsync="always"` makes every answered write safe against a crash of
+    the machine; with "everysec" such a crash can lose the last second, a crash of Redis nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path | None = None,
+        password: str | None = None,
+        appendfsync: Literal["everysec", "always"] = "everysec",
+        start_timeout: float = 30.0,
+    ) -> None:
+        if password is not None and not (password.isascii() and password.isalnum()):
+            raise EmbeddedServerError("the private redis-server's password must be ASCII letters and digits")
+        super().__init__("redis-server", DataFolder(data_dir), "redis", start_timeout=start_timeout)
+        self._password = password
+        self._appendfsync = appendfsync
+
+    @property
+    def url(self) -> str:
+        """The server's address, with its password if it has one."""
+        return self._url(self.port)
+
+    async def stop(self) -> None:
+        """End the server cleanly and remove its data if it is temporary."""
+        await super().stop()
+        self._data.discard()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _url(self, port: int) -> str:
+        login = f":{self._password}@" if self._password else ""
+        return f"redis://{login}{LOOPBACK}:{port}/0"
+
+    def _find_binary(self) -> ServerBinary:
+        return find_redis_server(os.environ)
+
+    def _arguments(self, folder: Path, port: int) -> Sequence[str]:
+        lines = [
+            f"bind {LOOPBACK}",
+            f"port {port}",
+            "dir .",
+            "daemonize no",
+            "appendonly yes",
+            f"appendfsync {self._appendfsync}",
+            'save ""',
+            "maxmemory-policy noeviction",
+        ]
+        if self._password:
+            lines.append(f"requirepass {self._password}")
+        # A file and not arguments, which every user of the machine can read.
+        configuration = folder / "redis.conf"
+        configuration.touch(mode=0o600)
+        configuration.write_text("\n".join(lines) + "\n")
+        return [configuration.name]
+
+    async def _answering_pid(self, port: int) -> int | None:
+        client = Redis.from_url(
+            self._url(port), socket_timeout=_PROBE_SECONDS, socket_connect_timeout=_PROBE_SECONDS
+        )
+        try:
+            await client.ping()
+            return int((await client.info("server"))["process_id"])
+        except (RedisError, OSError):
+            return None
+        finally:
+            await client.aclose()

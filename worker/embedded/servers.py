@@ -1,0 +1,44 @@
+"""A private Redis and a private MongoDB together, as the demo, the tests and the benchmarks use them."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from worker.embedded.mongo_server import EmbeddedMongo
+from worker.embedded.processes import together
+from worker.embedded.redis_server import EmbeddedRedis
+
+
+class EmbeddedServers:
+    """A private Redis and a private MongoDB; `data_dir` keeps the data of both for a later run."""
+
+    def __init__(
+        self, *, data_dir: Path | None = None, members: Literal[1, 3] = 1, test_commands: bool = False
+    ) -> None:
+        self.redis = EmbeddedRedis(data_dir=data_dir)
+        self.mongo = EmbeddedMongo(data_dir=data_dir, members=members, test_commands=test_commands)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point a worker or a producer at these servers."""
+        return {"REDIS_URL": self.redis.url, "MONGODB_URL": self.mongo.url}
+
+    async def start(self) -> None:
+        """Start both and wait until they answer. Raises EmbeddedServerError."""
+        await together(self.redis.start(), self.mongo.start())
+
+    async def stop(self) -> None:
+        """End both cleanly and remove their data if it is temporary."""
+        await together(self.redis.stop(), self.mongo.stop())
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()

@@ -1,0 +1,30 @@
+"""One thin coroutine per job: validate the payload, call `worker.mongo`, return the outcome.
+
+This package knows neither Redis nor arq.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from worker.jobs.amend_hospital import amend_hospital
+from worker.jobs.correct_hospital import correct_hospital
+from worker.jobs.discard_hospital import discard_hospital
+from worker.jobs.ingest_hospital import ingest_hospital
+from worker.jobs.ingest_hospitals import ingest_hospitals
+from worker.jobs.register_hospital import register_hospital
+from worker.jobs.withdraw_hospital import withdraw_hospital
+
+Job = Callable[[dict[str, Any], dict[str, Any]], Coroutine[Any, Any, Any]]
+
+JOB_FUNCTIONS: tuple[Job, ...] = (
+    ingest_hospital,
+    ingest_hospitals,
+    correct_hospital,
+    discard_hospital,
+    register_hospital,
+    amend_hospital,
+    withdraw_hospital,
+)
+"""What a worker serves; each function has the name of its job in `worker.contract.JOBS`."""
+
+__all__ = ["JOB_FUNCTIONS", "Job"]

@@ -1,0 +1,13 @@
+"""The job that changes a registered hospital, audited."""
+
+from typing import Any
+
+from worker.contract import AmendHospital, AmendmentOutcome, parse
+from worker.jobs.context import current_run
+
+
+async def amend_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> AmendmentOutcome:
+    """Change a registered hospital and log it; see `worker.contract.AmendHospital`."""
+    order = parse(AmendHospital, payload)
+    run = current_run(ctx)
+    return await run.context.registrations.amend(order, run.job_id, deadline=run.deadline)

@@ -1,0 +1,14 @@
+"""The job that changes a partial hospital."""
+
+from typing import Any
+
+from worker.contract import CorrectHospital, CorrectionOutcome, parse
+from worker.jobs.context import current_run
+from worker.mongo import hospitals
+
+
+async def correct_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> CorrectionOutcome:
+    """Change fields of a partial hospital; see `worker.contract.CorrectHospital`."""
+    order = parse(CorrectHospital, payload)
+    run = current_run(ctx)
+    return await hospitals.correct(run.context.mongo, order, run.job_id)

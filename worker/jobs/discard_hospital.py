@@ -1,0 +1,14 @@
+"""The job that removes a partial hospital."""
+
+from typing import Any
+
+from worker.contract import DiscardHospital, DiscardOutcome, parse
+from worker.jobs.context import current_run
+from worker.mongo import hospitals
+
+
+async def discard_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> DiscardOutcome:
+    """Remove a partial hospital; see `worker.contract.DiscardHospital`."""
+    order = parse(DiscardHospital, payload)
+    run = current_run(ctx)
+    return await hospitals.discard(run.context.mongo, order)

@@ -1,0 +1,14 @@
+"""The job that takes in one record from a feed."""
+
+from typing import Any
+
+from worker.contract import IngestHospital, IngestOutcome, parse
+from worker.jobs.context import current_run
+from worker.mongo import hospitals
+
+
+async def ingest_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> IngestOutcome:
+    """Insert the hospital if it is absent; see `worker.contract.IngestHospital`."""
+    order = parse(IngestHospital, payload)
+    run = current_run(ctx)
+    return await hospitals.ingest(run.context.mongo, order.record, order.on_existing, run.job_id)

@@ -1,0 +1,31 @@
+"""The job that takes in a chunk of a file."""
+
+import asyncio
+from typing import Any
+
+from worker.contract import ChunkOutcome, HospitalRecord, IngestHospitals, Rejection, parse
+from worker.errors import InvalidPayload
+from worker.jobs.context import current_run
+from worker.mongo.chunks import ingest_many
+
+# Validating this many records takes a few milliseconds; other jobs' turns lie in between.
+_RECORDS_PER_TURN = 200
+
+
+async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> ChunkOutcome:
+    """Take in up to 1,000 records, each by itself; see `worker.contract.IngestHospitals`."""
+    order = parse(IngestHospitals, payload)
+    run = current_run(ctx)
+    records: list[HospitalRecord | Rejection] = []
+    for index, raw in enumerate(order.records):
+        if index % _RECORDS_PER_TURN == 0:
+            await asyncio.sleep(0)
+        records.append(_validated(index, raw))
+    return await ingest_many(run.context.mongo, records, order.on_existing, run.job_id)
+
+
+def _validated(index: int, raw: object) -> HospitalRecord | Rejection:
+    try:
+        return parse(HospitalRecord, raw, within=f"records[{index}]")
+    except InvalidPayload as error:
+        return Rejection(index=index, problems=[str(problem) for problem in error.problems])

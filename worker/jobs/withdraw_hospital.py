@@ -1,0 +1,13 @@
+"""The job that removes a registered hospital, audited."""
+
+from typing import Any
+
+from worker.contract import WithdrawalOutcome, WithdrawHospital, parse
+from worker.jobs.context import current_run
+
+
+async def withdraw_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> WithdrawalOutcome:
+    """Remove a registered hospital and log its last state; see `worker.contract.WithdrawHospital`."""
+    order = parse(WithdrawHospital, payload)
+    run = current_run(ctx)
+    return await run.context.registrations.withdraw(order, run.job_id, deadline=run.deadline)

@@ -1,0 +1,69 @@
+"""Logging for a process of this service: one line per event, with a stable `action` key, and no payloads."""
+
+import logging
+import re
+import sys
+
+import structlog
+
+from worker.settings import Settings
+
+# arq's own worker writes a job's arguments into its "job starts" line; nothing else of it is kept back.
+_ARQ_START_LINE = re.compile(
+    r"^(?P<before>\s*[\d.]+s → [^(]*)\(.*\)(?P<after>( try=\d+)?( delayed=[\d.]+s)?)$", re.DOTALL
+)
+
+
+class _WithoutArguments(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        match = _ARQ_START_LINE.match(message)
+        if match:
+            record.msg, record.args = f"{match['before']}(…){match['after']}", ()
+        return True
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send every log line of the process to standard error, as text or as one JSON object a line."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderer: structlog.typing.Processor
+    if settings.log_format == "json":
+        shared.append(structlog.processors.dict_tracebacks)
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    handler.addFilter(_WithoutArguments())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level)
+    # The arq command gives its logger a handler of its own; lines go out once, in our form.
+    arq_logger = logging.getLogger("arq")
+    arq_logger.handlers.clear()
+    arq_logger.propagate = True
+    # The driver's logger can hold whole commands.
+    logging.getLogger("pymongo").setLevel(logging.WARNING)

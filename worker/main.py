@@ -1,0 +1,128 @@
+"""The composition root: `arq worker.main.WorkerSettings` runs what is put together here. Nothing imports it.
+
+Importing this module reads the settings from the environment, because arq takes the attributes of a class; a
+wrong setting ends the program with one line. Connections are made when the worker starts.
+"""
+
+import asyncio
+from typing import Any, cast
+
+import arq.worker
+import structlog
+import uvloop
+from arq.connections import ArqRedis
+from arq.worker import Function, func
+
+from worker.codec import Codec
+from worker.contract import JOBS
+from worker.errors import ConfigurationError, OutageError
+from worker.jobs import JOB_FUNCTIONS
+from worker.jobs.context import CONTEXT_KEY, WorkerContext
+from worker.logs import configure_logging
+from worker.mongo.client import open_mongo
+from worker.mongo.registrations import Registrations
+from worker.mongo.schema import ensure_schema
+from worker.mongo.startup import check_mongo
+from worker.queue.connection import check_redis, open_redis, redis_settings
+from worker.queue.engine import LeaseWorker
+from worker.queue.stock import stock_function
+from worker.settings import Settings, load_settings
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def _settings_or_exit() -> Settings:
+    try:
+        return load_settings()
+    except ConfigurationError as error:
+        raise SystemExit(f"The worker cannot start.\n{error}") from None
+
+
+_settings = _settings_or_exit()
+_codec = Codec(_settings.signing_secrets())
+
+
+def use_lease_engine() -> None:
+    """Make `arq`'s command line build `LeaseWorker`.
+
+    arq names its worker's class in one place, `arq.worker.Worker`, and offers no other way to choose it.
+    """
+    arq.worker.Worker = LeaseWorker  # type: ignore[misc]
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+async def _connect() -> ArqRedis:
+    redis = open_redis(_settings, _codec)
+    try:
+        for warning in await check_redis(redis, _settings):
+            _log.warning(warning, action="redis_warning")
+    except (ConfigurationError, OutageError) as error:
+        await redis.aclose()
+        raise SystemExit(f"The worker cannot start.\n{error}") from None
+    return redis
+
+
+async def on_startup(ctx: dict[Any, Any]) -> None:
+    """Open the one MongoDB client that all jobs of this process share."""
+    # Not at import: arq's command line sets up its own logging after it has imported this module.
+    configure_logging(_settings)
+    mongo = open_mongo(_settings)
+    try:
+        version = await check_mongo(mongo, _settings)
+        await ensure_schema(mongo)
+    except (ConfigurationError, OutageError) as error:
+        await mongo.close()
+        raise SystemExit(f"The worker cannot start.\n{error}") from None
+    ctx[CONTEXT_KEY] = WorkerContext(_settings, mongo, Registrations(mongo))
+    _log.info("connected to MongoDB", action="mongo_connected", version=version, driver=_settings.mongodb_driver)
+
+
+async def on_shutdown(ctx: dict[Any, Any]) -> None:
+    """Close the shared MongoDB client."""
+    context: WorkerContext | None = ctx.pop(CONTEXT_KEY, None)
+    if context is not None:
+        statistics = context.mongo.pool
+        await context.mongo.close()
+        _log.info("MongoDB client closed", action="mongo_closed", highest_checked_out=statistics.highest)
+
+
+def _functions() -> list[Function]:
+    if _settings.worker_engine == "leases":
+        return [func(cast(Any, job), name=job.__name__) for job in JOB_FUNCTIONS]
+    return [
+        stock_function(
+            job,
+            lane=JOBS[job.__name__].lane,
+            timeout_s=_settings.worker_job_timeout,
+            max_tries=_settings.worker_max_tries,
+        )
+        for job in JOB_FUNCTIONS
+    ]
+
+
+if _settings.worker_engine == "leases":
+    use_lease_engine()
+
+
+class WorkerSettings:
+    """What arq reads. Inherited attributes would be ignored, so everything is set on the class itself."""
+
+    functions = _functions()
+    redis_settings = redis_settings(_settings)
+    open_redis = _connect
+    queue_name = _settings.worker_lanes[0]
+    lanes = _settings.worker_lanes
+    lease = _settings.worker_lease
+    on_startup = on_startup
+    on_shutdown = on_shutdown
+    job_serializer = _codec.encode
+    job_deserializer = _codec.decode
+    max_jobs = _settings.worker_max_jobs
+    max_tries = _settings.worker_max_tries
+    job_timeout = _settings.worker_job_timeout
+    job_completion_wait = _settings.worker_grace_period
+    keep_result = _settings.worker_keep_result
+    poll_delay = _settings.worker_poll_delay
+    health_check_interval = 5
+    allow_abort_jobs = True
+    log_results = False

@@ -1,0 +1,23 @@
+"""Sessions whose reads see a given write, in any process and on any member."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from worker.mongo.client import MongoHandle, Session, settled
+from worker.mongo.tokens import decode_token
+
+
+@asynccontextmanager
+async def causal_session(mongo: MongoHandle, token: str) -> AsyncIterator[Session]:
+    """Open a causally consistent session in which reads see the write that `token` came with.
+
+    Raises `InvalidPayload` if the token is none of ours.
+    """
+    point = decode_token(token)
+    session = await settled(mongo.client.start_session(causal_consistency=True))
+    try:
+        session.advance_cluster_time(point.cluster_time)
+        session.advance_operation_time(point.operation_time)
+        yield session
+    finally:
+        await session.end_session()

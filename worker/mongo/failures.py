@@ -1,0 +1,144 @@
+"""What an error of the driver means to a retry: the one place where `pymongo` errors become the service's.
+
+The original error is never chained: MongoDB repeats values of the document in its messages (the key of a
+duplicate, the property that failed validation), and what is raised here is logged and stored.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bson.errors import BSONError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    WaitQueueTimeoutError,
+)
+
+from worker.errors import ConflictError, OutageError, PermanentError, RegistryError, TransientError
+
+TRANSIENT_TRANSACTION = "TransientTransactionError"
+UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
+DUPLICATE_KEY = 11000
+
+# Names and numbers: src/mongo/base/error_codes.yml of MongoDB. The numbers of five digits without a name there
+# are assertion ids that servers still answer with.
+_OUTAGE = {
+    6: "HostUnreachable",
+    7: "HostNotFound",
+    # Credentials that worked at start were changed; no job is to blame.
+    13: "Unauthorized",
+    18: "AuthenticationFailed",
+    64: "WriteConcernTimeout",
+    79: "UnknownReplWriteConcern",
+    89: "NetworkTimeout",
+    91: "ShutdownInProgress",
+    100: "UnsatisfiableWriteConcern",
+    133: "FailedToSatisfyReadPreference",
+    134: "ReadConcernMajorityNotAvailableYet",
+    189: "PrimarySteppedDown",
+    9001: "SocketException",
+    10058: "LegacyNotPrimary",
+    10107: "NotWritablePrimary",
+    11600: "InterruptedAtShutdown",
+    11602: "InterruptedDueToReplStateChange",
+    13435: "NotPrimaryNoSecondaryOk",
+    13436: "NotPrimaryOrSecondary",
+    14031: "OutOfDiskSpace",
+}
+_TRANSIENT = {
+    24: "LockTimeout",
+    43: "CursorNotFound",
+    46: "LockBusy",
+    50: "MaxTimeMSExpired",
+    146: "ExceededMemoryLimit",
+    202: "NetworkInterfaceExceededTimeLimit",
+    237: "CursorKilled",
+    239: "SnapshotTooOld",
+    246: "SnapshotUnavailable",
+    251: "NoSuchTransaction",
+    262: "ExceededTimeLimit",
+    290: "TransactionExceededLifetimeLimitSeconds",
+    11601: "Interrupted",
+}
+_CONFLICT = {112: "WriteConflict", DUPLICATE_KEY: "DuplicateKey"}
+_PERMANENT = {
+    2: "BadValue",
+    9: "FailedToParse",
+    14: "TypeMismatch",
+    40: "ConflictingUpdateOperators",
+    52: "DollarPrefixedFieldName",
+    56: "EmptyFieldName",
+    57: "DottedFieldName",
+    72: "InvalidOptions",
+    121: "DocumentValidationFailure",
+    10334: "BSONObjectTooLarge",
+    17280: "KeyTooLong",
+    17419: "document too large after an update",
+    17420: "document too large after an insert",
+}
+_CLASSES: dict[int, tuple[type[RegistryError], str]] = {
+    code: (kind, name)
+    for kind, names in (
+        (OutageError, _OUTAGE),
+        (TransientError, _TRANSIENT),
+        (ConflictError, _CONFLICT),
+        (PermanentError, _PERMANENT),
+    )
+    for code, name in names.items()
+}
+
+
+def describe_code(code: int | None) -> str:
+    """Return a server's error code as text without any value of a document."""
+    name = _CLASSES[code][1] if code in _CLASSES else "error"
+    return f"{name} ({code})"
+
+
+def _code_of(error: OperationFailure) -> int | None:
+    if isinstance(error, BulkWriteError):
+        details = error.details
+        # A failed write concern outweighs single refusals: nothing of the command is durable.
+        failures = [*details.get("writeConcernErrors", ()), *details.get("writeErrors", ())]
+        return failures[0].get("code") if failures else error.code
+    return error.code
+
+
+def _unreachable(error: ConnectionFailure) -> str:
+    # What follows is the driver's own state: long, and of no use to whoever reads the message.
+    return str(error).partition(", Timeout:")[0].partition(" (configured timeouts:")[0][:200]
+
+
+def translate(error: Exception) -> RegistryError:
+    """Return what an error of the driver or of BSON encoding means to a retry.
+
+    A code that no table knows is transient: it is tried again, but not for ever.
+    """
+    match error:
+        case WaitQueueTimeoutError():
+            return TransientError("no connection to MongoDB became free in time: raise MONGODB_POOL_SIZE")
+        case NetworkTimeout():
+            # Slow or frozen cannot be told apart here; a frozen server is an outage by its next heartbeat.
+            return TransientError(f"MongoDB did not answer in time: {_unreachable(error)}")
+        case ConnectionFailure():
+            return OutageError(f"MongoDB cannot be reached: {_unreachable(error)}")
+        case OperationFailure():
+            code = _code_of(error)
+            kind = _CLASSES[code][0] if code in _CLASSES else TransientError
+            if error.has_error_label(TRANSIENT_TRANSACTION) and kind is TransientError:
+                kind = ConflictError
+            return kind(f"MongoDB refused a command: {describe_code(code)}")
+        case BSONError() | OverflowError() | UnicodeError():
+            return PermanentError(f"a value cannot be stored in MongoDB ({type(error).__name__})")
+    return TransientError(f"MongoDB's driver failed ({type(error).__name__})")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise errors of the driver that leave this block as errors of the service."""
+    try:
+        yield
+    except (PyMongoError, BSONError, OverflowError, UnicodeError) as error:
+        raise translate(error) from None

@@ -1,0 +1,170 @@
+"""The sessionless operations on hospitals: each is one atomic command, needs no session and no replica set."""
+
+import asyncio
+from typing import cast
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from worker.contract import (
+    ConflictReason,
+    CorrectHospital,
+    CorrectionOutcome,
+    DiscardHospital,
+    DiscardOutcome,
+    HospitalRecord,
+    IngestOutcome,
+    OnExisting,
+)
+from worker.mongo.client import Collection, Document, MongoHandle
+from worker.mongo.documents import (
+    REMEMBERED_CHANGES,
+    applied_entry,
+    applied_revision,
+    known_fields,
+    merge_pipeline,
+    new_hospital,
+    now,
+    split_changes,
+)
+from worker.mongo.failures import translated
+from worker.mongo.observed import observed_times
+
+# The server repeats an upsert that lost a race by itself; this many are left for the few that it gives up.
+UPSERT_TRIES = 5
+CLASSIFYING_FIELDS = ["status", "revision", "observed_at", "created_by_job", "applied_jobs"]
+
+
+async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExisting, job_id: str) -> IngestOutcome:
+    """Insert the hospital if it is absent; with `merge`, else put what the record knows into a partial one.
+
+    Raises `ConflictError` if the race with other inserts of this hospital was lost over and over, and the
+    other errors of `worker.mongo.failures`.
+    """
+    hospital_id = record.hospital_id
+    known = known_fields(record)
+    update: Document | list[Document]
+    if on_existing == "merge":
+        update = merge_pipeline(hospital_id, known, job_id=job_id, record=0, at=now())
+    else:
+        created = new_hospital(hospital_id, known, status="partial", job_id=job_id, at=now())
+        del created["_id"]
+        update = {"$setOnInsert": created}
+    with observed_times() as times, translated():
+        stored = await _upsert(mongo.hospitals, hospital_id, update)
+        outcome = classify(stored, record, on_existing, job_id)
+        return outcome.model_copy(update={"token": times.token})
+
+
+async def _upsert(hospitals: Collection, hospital_id: str, update: Document | list[Document]) -> Document:
+    tries_left = UPSERT_TRIES
+    while True:
+        try:
+            stored = await hospitals.find_one_and_update(
+                {"_id": hospital_id},
+                update,
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+                projection=CLASSIFYING_FIELDS,
+            )
+            # An upsert that returns the document after it always has one.
+            return cast(Document, stored)
+        except DuplicateKeyError:
+            tries_left -= 1
+            if not tries_left:
+                raise
+            await asyncio.sleep(0)
+
+
+def classify(
+    stored: Document,
+    record: HospitalRecord,
+    on_existing: OnExisting,
+    job_id: str,
+    *,
+    position: int = 0,
+    repeats: bool = False,
+) -> IngestOutcome:
+    """Return what an ingest did, as told by the document that it left.
+
+    `position` is that of the record in its chunk; `repeats`: an earlier one there is of the same hospital.
+    """
+    hospital_id = stored["_id"]
+    if not repeats and stored["created_by_job"] == job_id:
+        return IngestOutcome(status="created", hospital_id=hospital_id, revision=1)
+    if (revision := applied_revision(stored, job_id, position)) is not None:
+        return IngestOutcome(status="merged", hospital_id=hospital_id, revision=revision)
+    unchanged = IngestOutcome(status="unchanged", hospital_id=hospital_id, revision=stored["revision"])
+    if on_existing == "keep":
+        return unchanged.model_copy(update={"reason": "kept"})
+    if stored["status"] == "registered":
+        return unchanged.model_copy(update={"reason": "registered"})
+    observed_at = stored.get("observed_at")
+    newer = observed_at is not None and record.observed_at is not None and observed_at > record.observed_at
+    return unchanged.model_copy(update={"reason": "newer_stored" if newer else "same"})
+
+
+async def correct(mongo: MongoHandle, order: CorrectHospital, job_id: str) -> CorrectionOutcome:
+    """Change a partial hospital if it still has the revision that the caller saw."""
+    values, cleared = split_changes(order.changes)
+    entry = applied_entry(job_id, 0, order.revision + 1)
+    update: Document = {
+        "$set": {**values, "updated_at": now()},
+        "$inc": {"revision": 1},
+        "$push": {"applied_jobs": {"$each": [entry], "$slice": -REMEMBERED_CHANGES}},
+    }
+    if cleared:
+        update["$unset"] = dict.fromkeys(cleared, "")
+    hospital_id = order.hospital_id
+    with observed_times() as times, translated():
+        result = await mongo.hospitals.update_one(_partial(hospital_id, order.revision), update)
+        if result.matched_count:
+            return CorrectionOutcome(
+                status="corrected", hospital_id=hospital_id, revision=order.revision + 1, token=times.token
+            )
+        met = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
+        if met is None:
+            return CorrectionOutcome(status="not_found", hospital_id=hospital_id, token=times.token)
+        if (revision := applied_revision(met, job_id)) is not None:
+            return CorrectionOutcome(
+                status="corrected", hospital_id=hospital_id, revision=revision, token=times.token
+            )
+        return CorrectionOutcome(
+            status="conflict",
+            reason=_reason(met),
+            hospital_id=hospital_id,
+            revision=met["revision"],
+            token=times.token,
+        )
+
+
+async def discard(mongo: MongoHandle, order: DiscardHospital) -> DiscardOutcome:
+    """Remove a partial hospital if it still has the revision that the caller saw.
+
+    An absent hospital counts as discarded: the caller named a revision, so it was there.
+    """
+    hospital_id = order.hospital_id
+    with observed_times() as times, translated():
+        result = await mongo.hospitals.delete_one(_partial(hospital_id, order.revision))
+        met = None
+        if not result.deleted_count:
+            met = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
+        if met is None:
+            return DiscardOutcome(
+                status="discarded", hospital_id=hospital_id, revision=order.revision, token=times.token
+            )
+        return DiscardOutcome(
+            status="conflict",
+            reason=_reason(met),
+            hospital_id=hospital_id,
+            revision=met["revision"],
+            token=times.token,
+        )
+
+
+def _partial(hospital_id: str, revision: int) -> Document:
+    return {"_id": hospital_id, "status": "partial", "revision": revision}
+
+
+def _reason(met: Document) -> ConflictReason:
+    return "registered" if met["status"] == "registered" else "revision"

@@ -1,0 +1,83 @@
+"""Reads hospitals for whoever asks, seeing a given write if its causal token is presented."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from pymongo import ReadPreference
+from pymongo.read_concern import ReadConcern
+
+from worker.contract import HospitalType
+from worker.mongo.causal import causal_session
+from worker.mongo.client import Collection, Document, MongoHandle, Session
+from worker.mongo.failures import translated
+
+_MEMBERS = {
+    "primary": ReadPreference.PRIMARY,
+    "primaryPreferred": ReadPreference.PRIMARY_PREFERRED,
+    "secondary": ReadPreference.SECONDARY,
+    "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED,
+    "nearest": ReadPreference.NEAREST,
+}
+# How the service remembers what it has done is not a part of the hospital.
+_PUBLIC: Document = {"applied_jobs": False}
+
+Members = Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"]
+
+
+class HospitalFilter(BaseModel):
+    """Which hospitals to find: those that have every value given, exactly."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    hospital_name: str | None = None
+    hospital_type: HospitalType | None = None
+    status: Literal["partial", "registered"] | None = None
+    source: str | None = None
+    state: str | None = None
+    city: str | None = None
+
+    def query(self) -> Document:
+        """Return the filter as MongoDB takes it."""
+        return self.model_dump(exclude_none=True)
+
+
+class HospitalReader:
+    """Reads what the majority of the set has, from `members` (a read preference of MongoDB).
+
+    Its methods raise `InvalidPayload` for a token that is none of ours, and the errors of
+    `worker.mongo.failures`.
+    """
+
+    def __init__(self, mongo: MongoHandle, members: Members = "primaryPreferred") -> None:
+        self._mongo = mongo
+        self._hospitals: Collection = mongo.hospitals.with_options(
+            read_preference=_MEMBERS[members], read_concern=ReadConcern("majority")
+        )
+
+    async def find_one(self, hospital_id: str, *, token: str | None = None) -> Document | None:
+        """Return the hospital of this identity; `None` if there is none."""
+        with translated():
+            async with self._session(token) as session:
+                return await self._hospitals.find_one({"_id": hospital_id}, _PUBLIC, session=session)
+
+    async def find(
+        self, wanted: HospitalFilter | None = None, *, token: str | None = None
+    ) -> AsyncIterator[Document]:
+        """Yield the hospitals that match, all if no filter is given, a batch in memory at a time.
+
+        Who does not read to the end closes the iterator (`contextlib.aclosing`), and with it the cursor.
+        """
+        query = wanted.query() if wanted is not None else {}
+        with translated():
+            async with self._session(token) as session:
+                cursor = self._hospitals.find(query, _PUBLIC, session=session)
+                try:
+                    async for hospital in cursor:
+                        yield hospital
+                finally:
+                    await cursor.close()
+
+    def _session(self, token: str | None) -> AbstractAsyncContextManager[Session | None]:
+        return nullcontext() if token is None else causal_session(self._mongo, token)

@@ -1,0 +1,205 @@
+"""The audited acts: each changes a hospital and writes its log entry in one transaction, or neither.
+
+An act that cannot be done changes nothing, and its attempt is logged by a single insert.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal, cast
+from weakref import WeakValueDictionary
+
+from pymongo.errors import DuplicateKeyError
+
+from worker.contract import (
+    AmendHospital,
+    AmendmentOutcome,
+    ConflictReason,
+    HospitalRecord,
+    RegisterHospital,
+    RegistrationOutcome,
+    WithdrawalOutcome,
+    WithdrawHospital,
+)
+from worker.mongo.audit import AuditedAct, AuditEvent, append_entry, find_entry
+from worker.mongo.client import Document, MongoHandle, Session
+from worker.mongo.documents import changed_hospital, known_fields, merged_hospital, new_hospital, now
+from worker.mongo.failures import translated
+from worker.mongo.observed import observed_times
+from worker.mongo.transactions import run_transaction
+
+# Only other processes compete for the next place in a hospital's chain, so this many races are not lost in a row.
+_APPEND_TRIES = 20
+_REJECTED: dict[AuditEvent, AuditEvent] = {
+    "registered": "registration_rejected",
+    "amended": "amendment_rejected",
+    "withdrawn": "withdrawal_rejected",
+}
+
+Order = RegisterHospital | AmendHospital | WithdrawHospital
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An order as it is carried out: by which job, on which hospital, until when (of the loop's clock)."""
+
+    order: Order
+    event: AuditEvent
+    hospital_id: str
+    job_id: str
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """The hospital that an act was refused for, as it was met; `None` if there was none."""
+
+    hospital: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """The entry that an act left, and the token of the write."""
+
+    entry: Document
+    token: str | None
+
+
+class Registrations:
+    """Registers, amends and withdraws hospitals over one shared client.
+
+    Acts on one hospital take turns within the process, so that at most one transaction of each process
+    competes for it: fifty at once would else abort each other over and over.
+
+    The methods raise the errors of `worker.mongo.failures`. `deadline` is of the loop's clock.
+    """
+
+    def __init__(self, mongo: MongoHandle) -> None:
+        self._mongo = mongo
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def register(self, order: RegisterHospital, job_id: str, *, deadline: float) -> RegistrationOutcome:
+        """Insert the hospital as registered, or promote the partial one and put in what the record knows."""
+        done = await self._carry_out(_Act(order, "registered", order.record.hospital_id, job_id, deadline))
+        registered = done.entry["event"] == "registered"
+        return RegistrationOutcome(
+            status="registered" if registered else "conflict",
+            reason=None if registered else "already_registered",
+            hospital_id=order.record.hospital_id,
+            revision=_revision(done.entry["after"]),
+            log_id=done.entry["_id"],
+            token=done.token,
+        )
+
+    async def amend(self, order: AmendHospital, job_id: str, *, deadline: float) -> AmendmentOutcome:
+        """Change a registered hospital."""
+        done = await self._carry_out(_Act(order, "amended", order.hospital_id, job_id, deadline))
+        amended = done.entry["event"] == "amended"
+        status, reason = ("amended", None) if amended else _refusal(done.entry["before"])
+        return AmendmentOutcome(
+            status=cast(Literal["amended", "conflict", "not_found"], status),
+            reason=reason,
+            hospital_id=order.hospital_id,
+            revision=_revision(done.entry["after"]),
+            log_id=done.entry["_id"],
+            token=done.token,
+        )
+
+    async def withdraw(self, order: WithdrawHospital, job_id: str, *, deadline: float) -> WithdrawalOutcome:
+        """Remove a registered hospital; its last state stays in the log."""
+        done = await self._carry_out(_Act(order, "withdrawn", order.hospital_id, job_id, deadline))
+        withdrawn = done.entry["event"] == "withdrawn"
+        status, reason = ("withdrawn", None) if withdrawn else _refusal(done.entry["before"])
+        return WithdrawalOutcome(
+            status=cast(Literal["withdrawn", "conflict", "not_found"], status),
+            reason=reason,
+            hospital_id=order.hospital_id,
+            revision=_revision(done.entry["before"]),
+            log_id=done.entry["_id"],
+            token=done.token,
+        )
+
+    async def _carry_out(self, act: _Act) -> _Done:
+        async def body(session: Session) -> Document | _Met:
+            if (entry := await find_entry(self._mongo, act.job_id, session)) is not None:
+                return entry
+            before = await self._mongo.hospitals.find_one({"_id": act.hospital_id}, session=session)
+            if _is_refused(act.order, before):
+                return _Met(before)
+            after = _after(act, before)
+            await self._store(act.hospital_id, before, after, session)
+            return await self._append(act, act.event, before, after, session)
+
+        async with self._turns.setdefault(act.hospital_id, asyncio.Lock()):
+            committed = await run_transaction(self._mongo, body, deadline=act.deadline)
+            if isinstance(committed.value, _Met):
+                return await self._log_refusal(act, committed.value.hospital)
+            return _Done(committed.value, committed.token)
+
+    async def _store(
+        self, hospital_id: str, before: Document | None, after: Document | None, session: Session
+    ) -> None:
+        if after is None:
+            await self._mongo.hospitals.delete_one({"_id": hospital_id}, session=session)
+        elif before is None:
+            await self._mongo.hospitals.insert_one(after, session=session)
+        else:
+            await self._mongo.hospitals.replace_one({"_id": hospital_id}, after, session=session)
+
+    async def _log_refusal(self, act: _Act, met: Document | None) -> _Done:
+        with observed_times() as times, translated():
+            for tries_left in reversed(range(_APPEND_TRIES)):
+                try:
+                    entry = await self._append(act, _REJECTED[act.event], met, met)
+                    return _Done(entry, times.token)
+                except DuplicateKeyError:
+                    # Either this job was delivered twice at once, or another got that place in the chain.
+                    if (found := await find_entry(self._mongo, act.job_id)) is not None:
+                        return _Done(found, times.token)
+                    if not tries_left:
+                        raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _append(
+        self,
+        act: _Act,
+        event: AuditEvent,
+        before: Document | None,
+        after: Document | None,
+        session: Session | None = None,
+    ) -> Document:
+        logged = AuditedAct(act.hospital_id, event, act.order.actor, act.order.reason, act.job_id)
+        return await append_entry(self._mongo, logged, before=before, after=after, session=session)
+
+
+def _is_refused(order: Order, before: Document | None) -> bool:
+    if isinstance(order, RegisterHospital):
+        return before is not None and before["status"] == "registered"
+    if before is None or before["status"] != "registered":
+        return True
+    return order.revision is not None and order.revision != before["revision"]
+
+
+def _after(act: _Act, before: Document | None) -> Document | None:
+    if isinstance(act.order, RegisterHospital):
+        return _registered(act.order.record, before, act)
+    if isinstance(act.order, AmendHospital) and before is not None:
+        return changed_hospital(before, act.order.changes, at=now())
+    return None
+
+
+def _registered(record: HospitalRecord, before: Document | None, act: _Act) -> Document:
+    known = known_fields(record)
+    if before is None:
+        return new_hospital(act.hospital_id, known, status="registered", job_id=act.job_id, at=now())
+    return {**merged_hospital(before, known, at=now()), "status": "registered"}
+
+
+def _refusal(met: Document | None) -> tuple[Literal["conflict", "not_found"], ConflictReason | None]:
+    """Return why an amendment or withdrawal was refused, as told by the hospital that it met."""
+    if met is None:
+        return "not_found", None
+    return "conflict", "revision" if met["status"] == "registered" else "not_registered"
+
+
+def _revision(hospital: Document | None) -> int | None:
+    return None if hospital is None else int(hospital["revision"])

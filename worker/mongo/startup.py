@@ -1,0 +1,112 @@
+"""Looks at start whether the MongoDB that the settings name can serve, and says in one line if not."""
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.uri_parser import parse_uri
+
+from worker.errors import ConfigurationError
+from worker.mongo.client import Document, MongoHandle, client_options
+from worker.mongo.failures import describe_code
+from worker.settings import Settings
+
+# The first release whose replica sets acknowledge by majority unless told otherwise, and that MongoDB's own
+# drivers of today are still tested against.
+OLDEST_SERVER = (5, 0)
+_REFUSED_CREDENTIALS = frozenset({13, 18})
+_PROBE_MS = 2_000
+_MAKE_REPLICA_SET = (
+    "transactions need a replica set. Make it one: start mongod with --replSet rs0, run rs.initiate() in mongosh "
+    "once, and add ?replicaSet=rs0 to MONGODB_URL"
+)
+
+
+async def check_mongo(mongo: MongoHandle, settings: Settings) -> str:
+    """Return the server's version once it answers, is new enough and can run transactions.
+
+    Raises `ConfigurationError` with one line: what is wrong, at which host, what to do.
+    """
+    hosts = _hosts(settings)
+    try:
+        hello = await mongo.database.command("hello")
+        build = await mongo.database.command("buildInfo")
+        # Credentials that are wrong are told by connecting, those without rights by a read of our own data.
+        await mongo.hospitals.find_one({"_id": ""}, projection=["_id"])
+    except ServerSelectionTimeoutError:
+        raise ConfigurationError(await _why_unusable(hosts, settings)) from None
+    except OperationFailure as error:
+        raise ConfigurationError(_refusal(hosts, settings, error)) from None
+    except ConnectionFailure as error:
+        raise ConfigurationError(
+            f"MONGODB_URL: the connection to {_joined(hosts)} broke ({type(error).__name__})"
+        ) from None
+    if (problem := _no_transactions(hello)) is not None:
+        raise ConfigurationError(f"MONGODB_URL: {_joined(hosts)} is {problem}")
+    version = str(build["version"])
+    if tuple(build["versionArray"][:2]) < OLDEST_SERVER:
+        oldest = ".".join(map(str, OLDEST_SERVER))
+        raise ConfigurationError(
+            f"MONGODB_URL: {_joined(hosts)} runs MongoDB {version}; {oldest} or newer is needed"
+        )
+    return version
+
+
+def _hosts(settings: Settings) -> list[tuple[str, int | None]]:
+    url = settings.mongodb_url.get_secret_value()
+    if url.startswith("mongodb+srv://"):
+        return []
+    return list(parse_uri(url)["nodelist"])
+
+
+def _joined(hosts: list[tuple[str, int | None]]) -> str:
+    return ", ".join(f"{host}:{port}" if port else host for host, port in hosts) or "the servers of the SRV record"
+
+
+def _no_transactions(hello: Document) -> str | None:
+    if hello.get("isreplicaset"):
+        return "started with --replSet but not initiated: run rs.initiate() in mongosh once"
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        return f"a standalone server; {_MAKE_REPLICA_SET}"
+    return None
+
+
+def _refusal(hosts: list[tuple[str, int | None]], settings: Settings, error: OperationFailure) -> str:
+    if error.code in _REFUSED_CREDENTIALS:
+        return (
+            f"MONGODB_URL: {_joined(hosts)} refused the user or password, or the user may not read and write "
+            f"{settings.mongodb_database}: check them, authSource, and the user's roles"
+        )
+    return f"MONGODB_URL: {_joined(hosts)} refused a command: {describe_code(error.code)}"
+
+
+async def _why_unusable(hosts: list[tuple[str, int | None]], settings: Settings) -> str:
+    """Ask each host by itself: a set's name that does not match looks like a server that is down."""
+    for host, port in hosts:
+        probe: AsyncMongoClient[Document] = AsyncMongoClient(
+            settings.mongodb_url.get_secret_value(),
+            **client_options(settings)
+            | {
+                "host": None,
+                "directConnection": True,
+                "replicaSet": None,
+                "serverSelectionTimeoutMS": _PROBE_MS,
+                "connectTimeoutMS": _PROBE_MS,
+            },
+        )
+        try:
+            hello = await probe.admin.command("hello")
+        except OperationFailure as error:
+            return _refusal(hosts, settings, error)
+        except PyMongoError:
+            continue
+        finally:
+            await probe.close()
+        if (problem := _no_transactions(hello)) is not None:
+            return f"MONGODB_URL: {host}:{port} is {problem}"
+        return (
+            f"MONGODB_URL: {host}:{port} answers, but replica set {hello.get('setName', '(none)')} had no usable "
+            f"primary for {settings.mongodb_selection_timeout:g} s: check replicaSet in the URL, and rs.status()"
+        )
+    return (
+        f"MONGODB_URL: no server answers at {_joined(hosts)} within {settings.mongodb_selection_timeout:g} s: "
+        "check host and port, and that mongod runs"
+    )

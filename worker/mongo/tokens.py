@@ -1,0 +1,51 @@
+"""The text form of a causal token: URL-safe, opaque to whoever carries it.
+
+It holds the operation time of a write and the cluster time that vouches for it, with the signature that a
+cluster with authentication checks.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+from bson.errors import BSONError
+from bson.timestamp import Timestamp
+
+from worker.errors import InvalidPayload, Problem
+
+_LONGEST_TOKEN = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class CausalPoint:
+    """A point in the history of a cluster; `cluster_time` is a `$clusterTime` document."""
+
+    operation_time: Timestamp
+    cluster_time: dict[str, Any]
+
+
+def encode_token(point: CausalPoint) -> str:
+    """Return the token of a point."""
+    content = bson.encode({"o": point.operation_time, "c": point.cluster_time})
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def decode_token(token: str) -> CausalPoint:
+    """Return the point of a token. Raises `InvalidPayload` if it is none of ours."""
+    if len(token) <= _LONGEST_TOKEN:
+        try:
+            content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            match bson.decode(content):
+                # The server refuses an operation after the cluster time; so it is refused here, by name.
+                case {
+                    "o": Timestamp() as operation_time,
+                    "c": {"clusterTime": Timestamp() as time} as cluster_time,
+                }:
+                    if operation_time <= time:
+                        return CausalPoint(operation_time, cluster_time)
+        except (binascii.Error, BSONError, ValueError):
+            # Told below, as for every other malformed token.
+            pass
+    raise InvalidPayload("causal token", [Problem("token", "not a token of an outcome")])

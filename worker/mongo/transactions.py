@@ -1,0 +1,151 @@
+"""Runs transactions: the body again on a transient error, the commit again on an unknown result.
+
+The drivers' own `with_transaction` is not used: Motor's never repeats a failed commit (its inner context manager
+commits outside its retry loop) and neither of them ends at a deadline of the caller's.
+
+Read concern `snapshot` and write concern `majority` hold for every transaction: with less, MongoDB promises no
+snapshot of what is durable (Jepsen, MongoDB 4.2.6).
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from pymongo import ReadPreference
+from pymongo.errors import (
+    ConnectionFailure,
+    DuplicateKeyError,
+    PyMongoError,
+    WriteConcernError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from worker.mongo.client import MongoHandle, Session, settled
+from worker.mongo.failures import TRANSIENT_TRANSACTION, UNKNOWN_COMMIT, translated
+from worker.mongo.tokens import CausalPoint, encode_token
+
+_FIRST_DELAY = 0.005
+_LONGEST_DELAY = 0.5
+# A body that loses the same race so often meets a document that its own reads do not show.
+_DUPLICATE_KEY_TRIES = 5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Committed(Generic[T]):
+    """What the body returned, and the causal token of the commit."""
+
+    value: T
+    token: str | None
+
+
+class _Patience:
+    """Jittered exponential back-off that ends at a deadline of the loop's clock."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._bound = _FIRST_DELAY
+
+    async def wait(self) -> bool:
+        """Sleep before the next try; return whether there is time for one."""
+        delay = self._bound * random.uniform(0.5, 1)
+        if asyncio.get_running_loop().time() + delay >= self._deadline:
+            return False
+        self._bound = min(self._bound * 2, _LONGEST_DELAY)
+        await asyncio.sleep(delay)
+        return True
+
+
+async def run_transaction(
+    mongo: MongoHandle, body: Callable[[Session], Coroutine[Any, Any, T]], *, deadline: float
+) -> Committed[T]:
+    """Run `body` in a transaction and commit it, within the time left until `deadline` (of the loop's clock).
+
+    The body may run more than once: it does nothing but operations of this session, one at a time. If the caller
+    is cancelled, the operations under way are let end first (a driver's thread cannot be called back), then the
+    transaction is aborted; a commit under way may have taken effect.
+
+    Raises the errors of `worker.mongo.failures`; after an `OutageError` of the commit it is not known whether
+    the transaction took effect, so the caller must be able to find that out when it is called again.
+    """
+    with translated():
+        session = await settled(mongo.client.start_session(causal_consistency=True))
+        try:
+            value = await _run_until_committed(session, body, deadline)
+            return Committed(value, _token(session))
+        finally:
+            await _drained(session.end_session())
+
+
+async def _run_until_committed(
+    session: Session, body: Callable[[Session], Coroutine[Any, Any, T]], deadline: float
+) -> T:
+    patience = _Patience(deadline)
+    duplicate_keys = 0
+    while True:
+        started = session.start_transaction(
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern(w="majority", j=True),
+            read_preference=ReadPreference.PRIMARY,
+        )
+        await settled(cast(Awaitable[None] | None, started))
+        try:
+            value = await _drained(body(session))
+            await _commit(session, deadline)
+            return value
+        except BaseException as error:
+            if session.in_transaction:
+                await _drained(session.abort_transaction())
+            if not isinstance(error, PyMongoError):
+                raise
+            if isinstance(error, DuplicateKeyError):
+                # Another inserted it after this snapshot was taken: the next one shows it.
+                duplicate_keys += 1
+                again = duplicate_keys < _DUPLICATE_KEY_TRIES
+            else:
+                again = error.has_error_label(TRANSIENT_TRANSACTION)
+            if not again or not await patience.wait():
+                raise
+
+
+async def _commit(session: Session, deadline: float) -> None:
+    patience = _Patience(deadline)
+    while True:
+        try:
+            return await _drained(session.commit_transaction())
+        except PyMongoError as error:
+            if not _is_unknown(error) or not await patience.wait():
+                raise
+
+
+def _is_unknown(error: PyMongoError) -> bool:
+    # Repeating a commit is always safe: it takes effect once. Without the label come a failed write concern of
+    # another kind than a time-out (the commit was applied here) and a pool that had no connection to send it on.
+    return error.has_error_label(UNKNOWN_COMMIT) or isinstance(error, WriteConcernError | ConnectionFailure)
+
+
+async def _drained(operation: Awaitable[T]) -> T:
+    """Await the operation to its end even if this task is cancelled; then the cancellation goes on."""
+    task = asyncio.ensure_future(operation)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        # Retrieved, so that asyncio does not report it as lost; the cancellation outweighs it.
+        task.exception()
+        raise cancelled
+    return task.result()
+
+
+def _token(session: Session) -> str | None:
+    operation_time, cluster_time = session.operation_time, session.cluster_time
+    if operation_time is None or cluster_time is None:
+        return None
+    return encode_token(CausalPoint(operation_time, dict(cluster_time)))

@@ -1,0 +1,72 @@
+"""Stores how jobs ended, in groups: whatever has come in while one group is under way makes the next."""
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from worker.queue.health import REDIS_ERRORS, RedisHealth
+from worker.queue.scripts import Completion, Scripts
+
+_log = structlog.stdlib.get_logger(__name__)
+
+# One script call blocks Redis for a millisecond or two at this size.
+_GROUP_SIZE = 200
+# Above the high mark nothing is claimed until storing has caught up to the low mark.
+_HIGH_MARK, _LOW_MARK = 2_000, 500
+
+
+class CompletionWriter:
+    """Collects completions of one worker and stores them; nothing is dropped while Redis is away."""
+
+    def __init__(self, scripts: Scripts, health: RedisHealth) -> None:
+        self._scripts = scripts
+        self._health = health
+        self._waiting: deque[tuple[Completion, asyncio.Future[bool]]] = deque()
+        self._arrived = asyncio.Event()
+        self._congested = False
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether storing has fallen so far behind that no more work should be claimed."""
+        mark = _LOW_MARK if self._congested else _HIGH_MARK
+        self._congested = len(self._waiting) > mark
+        return self._congested
+
+    def submit(self, completion: Completion) -> "asyncio.Future[bool]":
+        """Hand in a completion; the future tells, once it is stored, whether it was applied or refused."""
+        stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((completion, stored))
+        self._arrived.set()
+        return stored
+
+    async def run(self) -> None:
+        """Store what is handed in, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                group = [self._waiting.popleft() for _ in range(min(_GROUP_SIZE, len(self._waiting)))]
+                await self._store(group)
+
+    async def _store(self, group: list[tuple[Completion, "asyncio.Future[bool]"]]) -> None:
+        repeated = False
+        applied: list[bool] | None = None
+        while applied is None:
+            try:
+                applied = await self._scripts.finish(completion for completion, _ in group)
+            except REDIS_ERRORS as error:
+                # The step may have been done although its answer was lost, so it is simply repeated: what was
+                # applied the first time is refused the second.
+                repeated = True
+                await self._health.failed(error)
+        self._health.answered()
+        for (completion, stored), was_applied in zip(group, applied, strict=True):
+            if not was_applied and not repeated:
+                _log.warning(
+                    "a late completion was refused: the job has another owner by now",
+                    action="completion_refused",
+                    job_id=completion.job_id.decode(errors="backslashreplace"),
+                )
+            if not stored.cancelled():
+                stored.set_result(was_applied or repeated)

@@ -1,0 +1,88 @@
+"""The store of dead letters: what a person can do with jobs that will not be tried again by themselves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from arq.connections import ArqRedis
+
+from worker.errors import RegistryError
+from worker.queue import keys
+from worker.queue.letters import DeadLetter, Failure
+from worker.queue.scripts import Enqueue, Scripts
+
+_PAGE = 200
+
+
+class LetterNotFound(RegistryError):
+    """No dead letter has this job id."""
+
+
+class DeadLetters:
+    """Lists, shows, puts back and discards dead letters."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis)
+
+    async def add(self, letter: DeadLetter, at_ms: int) -> None:
+        """Keep a letter of a job that something else than the lease engine has ended."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(keys.DEAD, letter.job_id, letter.model_dump_json())
+            pipe.zadd(keys.DEAD_INDEX, {letter.job_id: at_ms})
+            await pipe.execute()
+
+    async def get(self, job_id: str) -> DeadLetter:
+        """Return one letter with its history. Raises `LetterNotFound`."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hget(keys.DEAD, job_id)
+            pipe.lrange(keys.HISTORY + job_id, 0, -1)
+            data, history = await pipe.execute()
+        if data is None:
+            raise LetterNotFound(f"{job_id}: no dead letter of this id; `hospital-worker dead list` shows all")
+        letter = DeadLetter.model_validate_json(data)
+        return letter.model_copy(update={"history": [Failure.model_validate_json(entry) for entry in history]})
+
+    async def all(self, *, function: str | None = None, error: str | None = None) -> AsyncIterator[DeadLetter]:
+        """Yield the letters, oldest first, if asked only those of one function or one class of error."""
+        position = 0
+        while True:
+            ids = await self._redis.zrange(keys.DEAD_INDEX, position, position + _PAGE - 1)
+            if not ids:
+                return
+            position += len(ids)
+            for data in await self._redis.hmget(keys.DEAD, ids):
+                if data is None:
+                    continue
+                letter = DeadLetter.model_validate_json(data)
+                if function in (None, letter.function) and error in (None, letter.failure.type):
+                    yield letter
+
+    async def retry(self, letters: Sequence[DeadLetter], *, per_second: float | None = None) -> int:
+        """Put letters back on their lanes as new jobs, spread over time if `per_second` caps the rate.
+
+        Returns how many still were dead letters.
+        """
+        count = 0
+        for start in range(0, len(letters), _PAGE):
+            part = letters[start : start + _PAGE]
+            count += await self._scripts.redrive(
+                Enqueue(
+                    letter.job_id,
+                    letter.lane,
+                    letter.envelope,
+                    int((start + position) / per_second * 1000) if per_second else 0,
+                )
+                for position, letter in enumerate(part)
+            )
+            # Other commands get their turn between two pages.
+            await asyncio.sleep(0)
+        return count
+
+    async def discard(self, job_ids: Sequence[str]) -> int:
+        """Delete letters for good; returns how many there were."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(keys.DEAD, *job_ids)
+            pipe.zrem(keys.DEAD_INDEX, *job_ids)
+            pipe.delete(*(keys.HISTORY + job_id for job_id in job_ids))
+            count, _, _ = await pipe.execute()
+        return int(count)

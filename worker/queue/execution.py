@@ -1,0 +1,312 @@
+"""Runs one claimed job and tells how it ended. What becomes of a failure is decided in `retry`."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import structlog
+from arq.cron import CronJob
+from arq.jobs import SerializationError, deserialize_job_raw, serialize_result
+from arq.utils import ms_to_datetime, timestamp_ms
+from arq.worker import Function, JobExecutionFailed, Worker
+
+from worker.errors import InvalidEnvelope, OutageError, PermanentError, RegistryError
+from worker.queue.letters import DeadLetter, Failure, payload_text
+from worker.queue.retry import GiveUp, decide
+from worker.queue.scripts import Claimed, Completion
+
+_log = structlog.stdlib.get_logger(__name__)
+
+Interruption = Literal["timeout", "abort", "lost", "shutdown"]
+
+CRASH_LIMIT = 3
+"""A job whose owner died this often while running it is taken for the killer."""
+_UNKNOWN_FUNCTION_DELAY_MS = 5_000
+_CRON_KEEP_MS = b"60000"
+_LONGEST_REPEATED_PAYLOAD = 16_384
+
+
+class ProcessKilled(PermanentError):
+    """The worker process died each time it ran the job."""
+
+
+class JobAborted(Exception):
+    """Somebody asked to abort the job."""
+
+
+class Running:
+    """A job in a worker's hands, from its claim until its completion is stored."""
+
+    def __init__(self, claimed: Claimed, token: str) -> None:
+        self.claimed = claimed
+        self.token = token
+        self.task: asyncio.Task[None] | None = None
+        self.interrupted_by: Interruption | None = None
+        self._interruptible = True
+
+    def interrupt(self, why: Interruption) -> None:
+        """Cancel the job's coroutine, unless it has ended or is interrupted already."""
+        if self._interruptible and self.interrupted_by is None and self.task is not None:
+            self.interrupted_by = why
+            self.task.cancel()
+
+    def ended(self) -> None:
+        """From now on only the storing of the result is under way, which nothing may interrupt."""
+        self._interruptible = False
+
+
+@dataclass(slots=True)
+class Call:
+    """A decoded envelope: what to call, and since when it waits."""
+
+    function: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    enqueue_ms: int
+    tries: int
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a try ended: the completion to store (none: it is somebody else's by now), and what to count."""
+
+    completion: Completion | None
+    kind: Literal["complete", "failed", "retried"]
+    met_outage: bool = False
+    unknown_function: str | None = None
+
+
+class Execution:
+    """One try of one job."""
+
+    def __init__(self, host: Worker, worker_id: str, running: Running, clock_offset_ms: float) -> None:
+        self._host = host
+        self._worker_id = worker_id
+        self._running = running
+        self._claimed = running.claimed
+        self._job_id = self._claimed.job_id.decode(errors="backslashreplace")
+        self._call: Call | None = None
+        # Redis's clock decides what is due, so what is told in its time is told by it.
+        self._clock_offset_ms = clock_offset_ms
+        self._started_ms = timestamp_ms()
+        self.context: dict[Any, Any] | None = None
+
+    async def run(self) -> Ending:
+        """Run the job to its end; raises nothing but what ends the program."""
+        try:
+            self._call = call = self._decode()
+            if self._claimed.abort_ms >= call.enqueue_ms:
+                raise JobAborted
+            function = self._host.functions.get(call.function)
+            if function is None and not self._host.burst:
+                return self._put_back_unknown(call.function)
+            if function is None:
+                raise JobExecutionFailed(f"function {call.function!r} not found")
+            limit = self._max_tries(function)
+            if call.tries > limit:
+                raise JobExecutionFailed(f"max {limit} retries exceeded")
+            result = await self._invoke(function, call)
+        except BaseException as error:  # noqa: BLE001 (a job may raise anything, SystemExit too; it ends that job alone)
+            return self._failed(error)
+        return self._succeeded(function, result)
+
+    def _decode(self) -> Call:
+        claimed = self._claimed
+        try:
+            claimed.job_id.decode()
+        except UnicodeDecodeError:
+            raise InvalidEnvelope("the job id is not UTF-8") from None
+        if claimed.problem == "missing":
+            raise JobExecutionFailed("job expired")
+        if claimed.problem:
+            raise InvalidEnvelope("the job's key does not hold a string")
+        if claimed.crashes >= CRASH_LIMIT:
+            raise ProcessKilled(f"the worker process died {claimed.crashes} times while it ran this job")
+        try:
+            function, args, kwargs, first_try, enqueue_ms = deserialize_job_raw(
+                claimed.payload, deserializer=self._host.job_deserializer
+            )
+        except SerializationError as error:
+            raise error.__cause__ or error from None
+        # A deserializer that is not ours may let anything through.
+        kinds: tuple[tuple[type, ...], ...] = ((str,), (list, tuple), (dict,), (int, type(None)), (int,))
+        fields: tuple[object, ...] = (function, args, kwargs, first_try, enqueue_ms)
+        if not all(isinstance(field, kind) for field, kind in zip(fields, kinds, strict=True)):
+            raise InvalidEnvelope("fields of the envelope have wrong types")
+        return Call(function, tuple(args), kwargs, enqueue_ms, max(claimed.tries, first_try or 0))
+
+    def _max_tries(self, function: Function | CronJob) -> int:
+        return self._host.max_tries if function.max_tries is None else function.max_tries
+
+    async def _invoke(self, function: Function | CronJob, call: Call) -> object:
+        host, loop = self._host, asyncio.get_running_loop()
+        timeout_s = host.job_timeout_s if function.timeout_s is None else function.timeout_s
+        self.context = {
+            **host.ctx,
+            "job_id": self._job_id,
+            "job_try": call.tries,
+            "enqueue_time": ms_to_datetime(call.enqueue_ms),
+            "score": int(self._claimed.score),
+            "job_deadline": loop.time() + timeout_s,
+        }
+        if host.on_job_start is not None:
+            await host.on_job_start(self.context)
+        self._started_ms = timestamp_ms()
+        timer = loop.call_later(timeout_s, self._running.interrupt, "timeout")
+        try:
+            result = await function.coroutine(self.context, *call.args, **call.kwargs)
+        except asyncio.CancelledError:
+            match self._running.interrupted_by:
+                case "timeout":
+                    raise TimeoutError(f"not done within {timeout_s:g} s") from None
+                case "abort":
+                    raise JobAborted from None
+                case _:
+                    raise
+        finally:
+            timer.cancel()
+        if host.on_job_end is not None:
+            await host.on_job_end(self.context)
+        return result
+
+    def _succeeded(self, function: Function | CronJob, result: object) -> Ending:
+        self._running.ended()
+        extra = _CRON_KEEP_MS if isinstance(function, CronJob) else b""
+        return Ending(self._final("done", function, result, extra=extra), "complete")
+
+    def _failed(self, error: BaseException) -> Ending:
+        self._running.ended()
+        interruption = self._running.interrupted_by
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+        if interruption == "lost":
+            _log.warning("job belongs to another worker now", action="lease_lost", job_id=self._job_id)
+            return Ending(None, "retried")
+        if isinstance(error, JobAborted):
+            return self._aborted()
+        if isinstance(error, asyncio.CancelledError) and self._host.retry_jobs:
+            return self._hand_back()
+        tries = self._call.tries if self._call else self._claimed.tries
+        function = self._function()
+        limit = self._max_tries(function) if function else self._host.max_tries
+        decision = decide(error, tries=tries, max_tries=limit, jitter=random.random())
+        if isinstance(decision, GiveUp) or not self._host.retry_jobs:
+            reason = decision.reason if isinstance(decision, GiveUp) else "retries are switched off"
+            return self._dead(error, tries, reason)
+        _log.info(
+            "job will be run again",
+            action="job_retry",
+            job_id=self._job_id,
+            delay_s=round(decision.delay_s, 2),
+            tries=tries,
+            **_error_fields(error),
+        )
+        history = Failure.of(error, tries, self._redis_now_ms()).short().model_dump_json().encode()
+        completion = self._completion("retry", due=decision.delay_s * 1000, extra=history)
+        if not decision.spends_try:
+            completion = completion._replace(tries="keep")
+        return Ending(completion, "retried", met_outage=isinstance(error, OutageError))
+
+    def _hand_back(self) -> Ending:
+        _log.info("job handed back untouched", action="job_handed_back", job_id=self._job_id)
+        return Ending(self._completion("return", due=self._claimed.score)._replace(tries="keep"), "retried")
+
+    def _put_back_unknown(self, function: str) -> Ending:
+        self._running.ended()
+        _log.warning("no function of this name here; job put back", action="function_unknown", job_id=self._job_id)
+        completion = self._completion("retry", due=_UNKNOWN_FUNCTION_DELAY_MS)._replace(tries="keep")
+        return Ending(completion, "retried", unknown_function=function)
+
+    def _aborted(self) -> Ending:
+        _log.info("job aborted", action="job_aborted", job_id=self._job_id)
+        # arq's `Job.abort` waits for an error of this very class.
+        return Ending(self._final("done", self._function(), asyncio.CancelledError()), "failed")
+
+    def _dead(self, error: BaseException, tries: int, reason: str) -> Ending:
+        _log.error(
+            "job is a dead letter now",
+            action="job_dead",
+            job_id=self._job_id,
+            reason=reason,
+            tries=tries,
+            **_error_fields(error),
+        )
+        call = self._call
+        letter = DeadLetter(
+            job_id=self._job_id,
+            function=call.function if call else None,
+            lane=self._claimed.lane,
+            payload=payload_text(self._claimed.payload or b""),
+            reason=reason,
+            failure=Failure.of(error, tries, self._redis_now_ms()),
+            crashes=self._claimed.crashes,
+            worker=self._worker_id,
+            enqueued_at=datetime.fromtimestamp(call.enqueue_ms / 1000, UTC) if call else None,
+        )
+        extra = letter.model_dump_json().encode()
+        return Ending(self._final("dead", self._function(), error, extra=extra), "failed")
+
+    def _function(self) -> Function | CronJob | None:
+        return self._host.functions.get(self._call.function) if self._call else None
+
+    def _completion(self, action: Literal["retry", "return"], *, due: float, extra: bytes = b"") -> Completion:
+        claimed = self._claimed
+        return Completion(claimed.job_id, claimed.lane, self._running.token, action, due=due, extra=extra)
+
+    def _final(
+        self,
+        action: Literal["done", "dead"],
+        function: Function | CronJob | None,
+        result: object,
+        *,
+        extra: bytes = b"",
+    ) -> Completion:
+        claimed = self._claimed
+        life_ms = self._result_life_ms(function)
+        data = self._result_data(result) if life_ms else None
+        if data is None:
+            data, life_ms = b"", 0
+        return Completion(claimed.job_id, claimed.lane, self._running.token, action, data, life_ms, extra=extra)
+
+    def _result_life_ms(self, function: Function | CronJob | None) -> int:
+        """Milliseconds that the result is kept; -1 is for ever, 0 not at all."""
+        forever, seconds = self._host.keep_result_forever, self._host.keep_result_s
+        if function is not None:
+            forever = forever if function.keep_result_forever is None else function.keep_result_forever
+            seconds = seconds if function.keep_result_s is None else function.keep_result_s
+        return -1 if forever else int(seconds * 1000)
+
+    def _result_data(self, result: object) -> bytes | None:
+        call = self._call or Call("<unknown>", (), {}, 0, self._claimed.tries)
+        # arq repeats the arguments in the result; a chunk of a file would fill Redis with what is stored already.
+        repeated = len(self._claimed.payload or b"") <= _LONGEST_REPEATED_PAYLOAD
+        return serialize_result(
+            call.function,
+            call.args if repeated else (),
+            call.kwargs if repeated else {},
+            call.tries,
+            call.enqueue_ms,
+            not isinstance(result, BaseException),
+            result,
+            self._started_ms,
+            timestamp_ms(),
+            f"{self._job_id}:{call.function}",
+            self._claimed.lane,
+            self._job_id,
+            serializer=self._host.job_serializer,
+        )
+
+    def _redis_now_ms(self) -> int:
+        return int(timestamp_ms() + self._clock_offset_ms)
+
+
+def _error_fields(error: BaseException) -> dict[str, str]:
+    """Return what a log line may tell of an error: messages of foreign errors can repeat a payload."""
+    fields = {"error": type(error).__name__}
+    if isinstance(error, RegistryError | TimeoutError | JobExecutionFailed):
+        fields["message"] = str(error)
+    return fields

@@ -1,0 +1,48 @@
+"""Whether Redis answers this worker, told once at each change, and how long to wait before asking again."""
+
+import asyncio
+import random
+
+import structlog
+from redis.exceptions import RedisError
+
+_log = structlog.stdlib.get_logger(__name__)
+
+# What a broken, frozen, full or read-only Redis shows itself as.
+REDIS_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
+
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.05, 1.0
+
+
+class RedisHealth:
+    """Shared by the loops of one worker that talk to Redis.
+
+    `is_up` turns false with the first failed call and true with the next one that succeeds.
+    """
+
+    def __init__(self) -> None:
+        self.is_up = True
+        self._failures = 0
+
+    async def failed(self, error: Exception) -> None:
+        """Note a failed call and wait before the next: 50 ms at first, up to a second, with jitter."""
+        if self.is_up:
+            self.is_up = False
+            # The message of a Redis error can repeat arguments, so only its class and first word are told.
+            code = str(error).partition(" ")[0] if str(error).isascii() else ""
+            _log.error(
+                "Redis does not answer or takes no writes; jobs in hand are kept, nothing new is claimed",
+                action="redis_lost",
+                error=type(error).__name__,
+                code=code if code.isupper() else "",
+            )
+        self._failures += 1
+        delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(self._failures, 10))
+        await asyncio.sleep(delay * random.uniform(0.5, 1))
+
+    def answered(self) -> None:
+        """Note a call that succeeded."""
+        if not self.is_up:
+            _log.info("Redis answers again", action="redis_back", failed_calls=self._failures)
+        self.is_up = True
+        self._failures = 0

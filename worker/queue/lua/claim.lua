@@ -1,0 +1,100 @@
+-- Takes due jobs from the lanes, in the order given, and leases them to one owner.
+--
+-- A claimed job's score moves to the end of its lease: it leaves the window of due jobs, so the cost of a
+-- claim does not grow with what is in flight, and it comes back by itself if its owner dies.
+--
+-- KEYS  leases, crashes, abort, clock, then the lanes
+-- ARGV  token, lease in ms, jobs wanted in all, then the jobs wanted of each lane
+-- Returns {now in ms, next due time in ms or -1, jobs}; a job is
+--   {id, position of its lane from 0, score, tries, crashes, abort time or -1, problem or '', payload}
+local leases, crashes, abort, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local token, lease, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local lease_end = now + lease
+-- How many due entries that others hold may be stepped over; they are few unless stock workers share the lane.
+local SCAN_LIMIT = 5000
+-- A counter of tries that is left over when somebody deletes a job by hand goes away after this time.
+local TRIES_TTL = 30 * 86400
+
+-- After a silence longer than a lease (Redis down or frozen) every lease looks lost although the owners
+-- live. They are given half a lease to renew before anything of theirs is taken.
+local seen = tonumber(redis.call('HGET', clock, 'seen') or now)
+if now - seen > lease then
+    redis.call('HSET', clock, 'resumed', now)
+end
+redis.call('HSET', clock, 'seen', now)
+local resumed = tonumber(redis.call('HGET', clock, 'resumed') or 0)
+local owners_returning = now - resumed < lease / 2
+
+local function take(lane, position, id, score)
+    local problem = ''
+    local payload = redis.pcall('GET', 'arq:job:' .. id)
+    if type(payload) == 'table' then
+        problem, payload = 'wrong-type', ''
+    elseif not payload then
+        if redis.call('EXISTS', 'arq:result:' .. id) == 1 then
+            -- Delivered again after it had ended.
+            redis.call('ZREM', lane, id)
+            redis.call('ZREM', lane .. ':leased', id)
+            redis.call('HDEL', leases, id)
+            return nil
+        end
+        problem, payload = 'missing', ''
+    end
+    local crash_count = 0
+    if redis.call('HGET', leases, id) then
+        crash_count = redis.call('HINCRBY', crashes, id, 1)
+    else
+        crash_count = tonumber(redis.call('HGET', crashes, id) or 0)
+    end
+    local tries = redis.pcall('INCR', 'arq:retry:' .. id)
+    if type(tries) == 'table' then
+        redis.call('DEL', 'arq:retry:' .. id)
+        tries = redis.call('INCR', 'arq:retry:' .. id)
+    end
+    redis.call('EXPIRE', 'arq:retry:' .. id, TRIES_TTL)
+    redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
+    redis.call('HSET', leases, id, token)
+    redis.call('ZADD', lane, lease_end, id)
+    redis.call('ZADD', lane .. ':leased', lease_end, id)
+    local abort_time = redis.call('ZSCORE', abort, id)
+    return {id, position, score, tries, crash_count, abort_time or '-1', problem, payload}
+end
+
+local jobs, next_due = {}, -1
+for index = 5, #KEYS do
+    local lane = KEYS[index]
+    local want = math.min(tonumber(ARGV[index - 1]), wanted - #jobs)
+    local offset, taken = 0, 0
+    while taken < want and offset < SCAN_LIMIT do
+        local page = math.max(want - taken, 16)
+        local due = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'WITHSCORES', 'LIMIT', offset, page)
+        if #due == 0 then break end
+        for i = 1, #due, 2 do
+            if taken == want then break end
+            local id = due[i]
+            local held = redis.call('EXISTS', 'arq:in-progress:' .. id) == 1
+                or (owners_returning and redis.call('HEXISTS', leases, id) == 1)
+            if held then
+                offset = offset + 1
+            else
+                local job = take(lane, index - 5, id, due[i + 1])
+                if job then
+                    taken = taken + 1
+                    jobs[#jobs + 1] = job
+                end
+            end
+        end
+    end
+    local head = redis.call('ZRANGEBYSCORE', lane, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    if head[2] and (next_due < 0 or tonumber(head[2]) < next_due) then
+        next_due = tonumber(head[2])
+    end
+    -- One worker is woken for many jobs; whoever claims and leaves some wakes the next.
+    if taken == want and want > 0 and redis.call('LLEN', lane .. ':wakeup') == 0 then
+        local more = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'LIMIT', offset, 1)
+        if #more > 0 then redis.call('LPUSH', lane .. ':wakeup', 1) end
+    end
+end
+return {now, next_due, jobs}

@@ -1,0 +1,45 @@
+-- Puts jobs on their lanes, each id once, and tells what was there already.
+--
+-- KEYS  leases, dead letters, abort
+-- ARGV  for each job four values: id, lane, payload, delay in ms
+-- Returns for each job: new, queued, running, done or dead.
+--
+-- A payload that is already there byte for byte was put there by an earlier attempt of the same call whose
+-- answer was lost, so it counts as new. No payload of ours expires before its job ends.
+local leases, dead, abort = KEYS[1], KEYS[2], KEYS[3]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local states, due = {}, {}
+
+for i = 1, #ARGV, 4 do
+    local id, lane, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+    local state
+    local stored = redis.pcall('GET', 'arq:job:' .. id)
+    if stored then
+        if stored == payload then
+            state = 'new'
+        elseif redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
+            state = 'running'
+        else
+            state = 'queued'
+        end
+    elseif redis.call('EXISTS', 'arq:result:' .. id) == 1 then
+        state = 'done'
+    elseif redis.call('HEXISTS', dead, id) == 1 then
+        state = 'dead'
+    else
+        state = 'new'
+        redis.call('SET', 'arq:job:' .. id, payload)
+        -- What is left of an earlier job of this id must not touch the new one.
+        redis.call('DEL', 'arq:retry:' .. id)
+        redis.call('ZREM', abort, id)
+        redis.call('HDEL', leases, id)
+        redis.call('ZADD', lane, now + delay, id)
+        if delay <= 0 then due[lane] = true end
+    end
+    states[#states + 1] = state
+end
+for lane in pairs(due) do
+    if redis.call('LLEN', lane .. ':wakeup') == 0 then redis.call('LPUSH', lane .. ':wakeup', 1) end
+end
+return states

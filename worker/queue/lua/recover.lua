@@ -1,0 +1,23 @@
+-- Hands back the jobs of a claim whose answer was lost on the way, so that they need not wait out a lease.
+--
+-- KEYS  leases, then the lanes
+-- ARGV  token of the claim
+-- Returns how many jobs were handed back.
+local leases, token = KEYS[1], ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local count = 0
+for index = 2, #KEYS do
+    local lane = KEYS[index]
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane .. ':leased', now, '+inf')) do
+        if redis.call('HGET', leases, id) == token then
+            redis.call('ZADD', lane, 'XX', now, id)
+            redis.call('ZREM', lane .. ':leased', id)
+            redis.call('HDEL', leases, id)
+            redis.call('DEL', 'arq:in-progress:' .. id)
+            if redis.call('DECR', 'arq:retry:' .. id) <= 0 then redis.call('DEL', 'arq:retry:' .. id) end
+            count = count + 1
+        end
+    end
+end
+return count

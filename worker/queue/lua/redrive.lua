@@ -1,0 +1,26 @@
+-- Puts dead letters back on their lanes as new jobs, with all their tries before them.
+--
+-- KEYS  dead letters, their index
+-- ARGV  for each letter four values: id, lane, payload, delay in ms
+-- Returns for each: 1 (put back) or 0 (not a dead letter any more).
+local dead, dead_index = KEYS[1], KEYS[2]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local answers, lanes = {}, {}
+for i = 1, #ARGV, 4 do
+    local id, lane, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+    if redis.call('HDEL', dead, id) == 1 then
+        redis.call('ZREM', dead_index, id)
+        redis.call('DEL', 'arq:result:' .. id)
+        redis.call('SET', 'arq:job:' .. id, payload)
+        redis.call('ZADD', lane, now + delay, id)
+        lanes[lane] = true
+        answers[#answers + 1] = 1
+    else
+        answers[#answers + 1] = 0
+    end
+end
+for lane in pairs(lanes) do
+    if redis.call('LLEN', lane .. ':wakeup') == 0 then redis.call('LPUSH', lane .. ':wakeup', 1) end
+end
+return answers

@@ -1,0 +1,31 @@
+-- Extends the leases of running jobs, as long as their owner still is their owner.
+--
+-- KEYS  leases, clock
+-- ARGV  lease in ms, then for each job: id, lane, token
+-- Returns the ids whose lease is lost.
+local leases, clock = KEYS[1], KEYS[2]
+local lease = tonumber(ARGV[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local lease_end = now + lease
+
+-- A renewal is a sign of life as a claim is; see claim.lua for what a silence means.
+local seen = tonumber(redis.call('HGET', clock, 'seen') or now)
+if now - seen > lease then
+    redis.call('HSET', clock, 'resumed', now)
+end
+redis.call('HSET', clock, 'seen', now)
+
+local lost = {}
+for i = 2, #ARGV, 3 do
+    local id, lane, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    local holder = redis.pcall('GET', 'arq:in-progress:' .. id)
+    if redis.call('HGET', leases, id) == token and (not holder or holder == token) then
+        redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
+        redis.call('ZADD', lane, 'XX', lease_end, id)
+        redis.call('ZADD', lane .. ':leased', lease_end, id)
+    else
+        lost[#lost + 1] = id
+    end
+end
+return lost

@@ -1,0 +1,67 @@
+"""The one place that decides what becomes of a job that did not succeed. A pure function over the error tree."""
+
+from dataclasses import dataclass
+
+from arq.worker import Retry as ArqRetry
+from arq.worker import RetryJob as ArqRetryJob
+
+from worker.errors import ConflictError, OutageError, PermanentError, TransientError
+
+# Conflicts clear within a transaction's time, passing faults within a fail-over's, and an outage is only
+# waited out: its jobs come back in small steps so that work resumes within seconds of the store's return.
+_CONFLICT_BASE_S, _CONFLICT_CAP_S = 0.05, 2.0
+_TRANSIENT_BASE_S, _TRANSIENT_CAP_S = 0.5, 60.0
+_OUTAGE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunAgain:
+    """Run the job again after `delay_s`; an outage does not spend a try."""
+
+    delay_s: float
+    spends_try: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Keep the job as a dead letter, for `reason`."""
+
+    reason: str
+
+
+def decide(error: BaseException, *, tries: int, max_tries: int, jitter: float) -> RunAgain | GiveUp:
+    """Decide what becomes of a job whose try number `tries` ended with `error`.
+
+    `jitter` is a random number from 0 to 1; delays are spread between half and the whole of their nominal
+    length. An exception that is neither of this service's tree nor of the operating system is a defect, and
+    repeating a defect does not mend it: it is given up at once, as arq does.
+    """
+    spread = 0.5 + jitter / 2
+    match error:
+        case OutageError():
+            return RunAgain(_OUTAGE_S * spread, spends_try=False)
+        case ArqRetry():
+            return _within(tries, max_tries, (error.defer_score or 0) / 1000, error)
+        case ArqRetryJob():
+            return _within(tries, max_tries, 0, error)
+        case PermanentError():
+            return GiveUp("permanent error")
+        case ConflictError():
+            delay = _backoff(_CONFLICT_BASE_S, _CONFLICT_CAP_S, tries) * spread
+            return _within(tries, max_tries, delay, error)
+        case TransientError() | OSError():
+            # OSError covers TimeoutError and the connection errors.
+            delay = _backoff(_TRANSIENT_BASE_S, _TRANSIENT_CAP_S, tries) * spread
+            return _within(tries, max_tries, delay, error)
+    return GiveUp("unexpected error")
+
+
+def _backoff(base_s: float, cap_s: float, tries: int) -> float:
+    # The exponent is bounded so that a large number of tries cannot overflow.
+    return min(cap_s, base_s * 2.0 ** min(tries - 1, 30))
+
+
+def _within(tries: int, max_tries: int, delay_s: float, error: BaseException) -> RunAgain | GiveUp:
+    if tries >= max_tries:
+        return GiveUp(f"{tries} of {max_tries} tries ended with {type(error).__name__}")
+    return RunAgain(delay_s)

@@ -1,0 +1,163 @@
+"""Typed calls of the Lua scripts. Each is one round trip and one atomic step; the scripts tell what they do."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal, NamedTuple, cast
+
+from redis.asyncio import Redis
+
+from worker.queue import keys
+
+EnqueueState = Literal["new", "queued", "running", "done", "dead"]
+Problem = Literal["", "missing", "wrong-type"]
+
+
+def script_source(name: str) -> str:
+    """Return the text of one of the scripts in `worker/queue/lua`."""
+    return files("worker.queue").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+
+
+class Enqueue(NamedTuple):
+    """One job to put on a lane; `delay_ms` from now, by Redis's clock."""
+
+    job_id: str
+    lane: str
+    payload: bytes
+    delay_ms: int = 0
+
+
+class Claimed(NamedTuple):
+    """One leased job. `job_id` is bytes, because whoever writes to Redis can put anything there.
+
+    `tries` counts this one, `crashes` how often an owner died with it, `score` is the due time in ms that it
+    had, `abort_ms` when somebody asked to abort it, or -1.
+    """
+
+    job_id: bytes
+    lane: str
+    score: float
+    tries: int
+    crashes: int
+    abort_ms: float
+    problem: Problem
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim; times in ms by Redis's clock, `next_due_ms` of what is deferred, or -1."""
+
+    now_ms: int
+    next_due_ms: int
+    jobs: list[Claimed]
+
+
+class Completion(NamedTuple):
+    """How a job left its owner's hands: see finish.lua for the meaning of each value."""
+
+    job_id: bytes
+    lane: str
+    token: str
+    action: Literal["done", "dead", "retry", "return"]
+    result: bytes = b""
+    result_life_ms: int = 0
+    due: float = 0
+    tries: Literal["spend", "keep"] = "spend"
+    extra: bytes = b""
+
+
+class LaneCounts(NamedTuple):
+    """What is on one lane: `due` can be claimed now; `oldest_ms` is the earliest due time among them, or -1."""
+
+    total: int
+    due: int
+    in_flight: int
+    oldest_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is on the lanes, and how many dead letters there are."""
+
+    now_ms: int
+    dead: int
+    lanes: dict[str, LaneCounts]
+
+
+class Scripts:
+    """The scripts on one connection pool."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._claim = redis.register_script(script_source("claim"))
+        self._recover = redis.register_script(script_source("recover"))
+        self._finish = redis.register_script(script_source("finish"))
+        self._enqueue = redis.register_script(script_source("enqueue"))
+        self._stats = redis.register_script(script_source("stats"))
+        self._redrive = redis.register_script(script_source("redrive"))
+
+    async def claim(self, token: str, lease_ms: int, wanted: int, lanes: Sequence[tuple[str, int]]) -> Claim:
+        """Lease up to `wanted` due jobs from `lanes`, pairs of a lane and how many it may give, in order."""
+        names = [lane for lane, _ in lanes]
+        now_ms, next_due_ms, jobs = await self._claim(
+            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, *names],
+            args=[token, lease_ms, wanted, *(limit for _, limit in lanes)],
+        )
+        return Claim(
+            now_ms,
+            next_due_ms,
+            [
+                Claimed(
+                    job_id,
+                    names[position],
+                    float(score),
+                    tries,
+                    crashes,
+                    float(abort_ms),
+                    cast(Problem, problem.decode()),
+                    payload,
+                )
+                for job_id, position, score, tries, crashes, abort_ms, problem, payload in jobs
+            ],
+        )
+
+    async def recover(self, token: str, lanes: Sequence[str]) -> int:
+        """Hand back the jobs of a claim whose answer never came; returns how many there were."""
+        return int(await self._recover(keys=[keys.LEASES, *lanes], args=[token]))
+
+    async def finish(self, completions: Iterable[Completion]) -> list[bool]:
+        """Store a group of completions; tells for each whether it was applied or came from a late runner."""
+        args: list[Any] = []
+        for completion in completions:
+            args.extend(completion)
+        applied = await self._finish(
+            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX], args=args
+        )
+        return [answer == 1 for answer in applied]
+
+    async def enqueue(self, jobs: Iterable[Enqueue]) -> list[EnqueueState]:
+        """Put jobs on their lanes, each id once; tells for each what became of it."""
+        args: list[Any] = []
+        for job in jobs:
+            args.extend(job)
+        states = await self._enqueue(keys=[keys.LEASES, keys.DEAD, keys.ABORT], args=args)
+        return [cast(EnqueueState, state.decode()) for state in states]
+
+    async def redrive(self, jobs: Iterable[Enqueue]) -> int:
+        """Put dead letters back on their lanes; returns how many still were dead letters."""
+        args: list[Any] = []
+        for job in jobs:
+            args.extend(job)
+        return sum(await self._redrive(keys=[keys.DEAD, keys.DEAD_INDEX], args=args))
+
+    async def counts(self, lanes: Sequence[str]) -> Counts:
+        """Count what is on the lanes."""
+        now_ms, dead, *rows = await self._stats(keys=[keys.DEAD, *lanes])
+        return Counts(
+            now_ms,
+            dead,
+            {
+                lane: LaneCounts(total, due, in_flight, float(oldest))
+                for lane, (total, due, in_flight, oldest) in zip(lanes, rows, strict=True)
+            },
+        )

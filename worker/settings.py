@@ -1,0 +1,189 @@
+"""All configuration, read from environment variables, validated once, in one place.
+
+The README's table of settings is made from the descriptions here (`hospital-worker settings`).
+"""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from worker.contract import LANES
+from worker.errors import ConfigurationError
+
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_MONGODB_SCHEMES = ("mongodb://", "mongodb+srv://")
+_LEAST_SECRET_LENGTH = 16
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """The configuration of a worker or a producer. Build it with `load_settings`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True)
+
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="Redis: `redis://`, `rediss://` (TLS) or `unix://`",
+    )
+    redis_timeout: Seconds = Field(5, description="seconds until a Redis command or connection attempt fails")
+    redis_pool_size: int = Field(
+        20,
+        ge=2,
+        le=10_000,
+        description="connections to Redis; a full pool waits, it does not fail",
+    )
+    mongodb_url: SecretStr = Field(
+        SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0"),
+        description="MongoDB, a replica set or a sharded cluster",
+    )
+    mongodb_database: str = Field(
+        "Hospital_Optics",
+        pattern=r"^[A-Za-z0-9_-]{1,63}$",
+        description="the database of the registry",
+    )
+    mongodb_driver: Literal["motor", "pymongo"] = Field(
+        "motor",
+        description="`motor`, or `pymongo` for PyMongo's own asynchronous client",
+    )
+    mongodb_pool_size: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="connections to each MongoDB server that jobs share",
+    )
+    mongodb_timeout: Seconds = Field(20, description="seconds until one MongoDB command fails")
+    mongodb_selection_timeout: Seconds = Field(
+        10,
+        description="seconds to wait for a usable MongoDB server, or for a free connection",
+    )
+    worker_engine: Literal["leases", "stock"] = Field(
+        "leases", description="`leases`, or `stock` for arq's own worker, unchanged"
+    )
+    worker_lanes: Annotated[tuple[str, ...], NoDecode] = Field(
+        LANES,
+        description="queues to serve, in order of precedence, separated by commas; `stock` serves the first",
+    )
+    worker_max_jobs: int = Field(300, ge=1, le=50_000, description="jobs that one worker runs at the same time")
+    worker_job_timeout: Seconds = Field(60, description="seconds that one try of a job may take")
+    worker_max_tries: int = Field(
+        8,
+        ge=1,
+        le=1_000,
+        description="tries of a job that meets passing errors; outages and deploys cost none",
+    )
+    worker_lease: Annotated[float, Field(ge=1, le=3_600)] = Field(
+        10, description="seconds after which a dead worker's jobs are taken over"
+    )
+    worker_grace_period: Annotated[float, Field(ge=0, le=3_600)] = Field(
+        25, description="seconds that running jobs are given to end at SIGTERM"
+    )
+    worker_keep_result: Seconds = Field(3_600, description="seconds that an outcome can be asked for")
+    worker_poll_delay: Annotated[float, Field(ge=0.01, le=60)] = Field(
+        0.5,
+        description="seconds between looks at the queue when nothing announces a job",
+    )
+    queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        {},
+        description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="the least level that is logged"
+    )
+    log_format: Literal["console", "json"] = Field("console", description="`console` or `json`, one object a line")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(_REDIS_SCHEMES):
+            raise ValueError(f"expected a URL that begins with {', '.join(_REDIS_SCHEMES)}")
+        try:
+            _ = urlsplit(url.get_secret_value()).port
+        except ValueError:
+            # The parser's own message repeats what it took for the port: often a piece of the password.
+            raise ValueError("not a valid URL; write /, @, : and # in a password as %2F, %40, %3A, %23") from None
+        return url
+
+    @field_validator("mongodb_url")
+    @classmethod
+    def _mongodb_scheme(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(_MONGODB_SCHEMES):
+            raise ValueError(f"expected a URL that begins with {' or '.join(_MONGODB_SCHEMES)}")
+        return url
+
+    @field_validator("worker_lanes", mode="before")
+    @classmethod
+    def _split_lanes(cls, value: object) -> object:
+        return tuple(lane.strip() for lane in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("worker_lanes")
+    @classmethod
+    def _distinct_lanes(cls, lanes: tuple[str, ...]) -> tuple[str, ...]:
+        if not lanes or not all(lanes) or len(set(lanes)) != len(lanes):
+            raise ValueError("expected different queue names separated by commas")
+        return lanes
+
+    @field_validator("queue_signing_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        keys: dict[str, str] = {}
+        for pair in value.split(","):
+            key_id, separator, secret = pair.strip().partition(":")
+            if (
+                not separator
+                or not (key_id.isascii() and key_id.isalnum())
+                or key_id in keys
+                or len(secret) < _LEAST_SECRET_LENGTH
+            ):
+                raise ValueError(
+                    "expected different ID:SECRET pairs separated by commas, each ID letters and digits, "
+                    f"each SECRET {_LEAST_SECRET_LENGTH} characters or more"
+                )
+            keys[key_id] = secret
+        return keys
+
+    @model_validator(mode="after")
+    def _lease_outlives_redis_timeout(self) -> Self:
+        # A renewal that hangs for a whole time-out must leave time for another before the lease ends.
+        if self.redis_timeout * 2 > self.worker_lease:
+            raise ValueError(
+                "REDIS_TIMEOUT must be at most half of WORKER_LEASE, or one slow command loses the lease"
+            )
+        return self
+
+    def signing_secrets(self) -> dict[str, str]:
+        """Return the signing keys in clear, for the codec alone."""
+        return {key_id: secret.get_secret_value() for key_id, secret in self.queue_signing_keys.items()}
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the process's environment; `overrides` (by field name) come first.
+
+    Raises `ConfigurationError` with one line per wrong variable, naming it, and never its value.
+    """
+    try:
+        return Settings.model_validate(overrides)
+    except ValidationError as error:
+        lines = []
+        for details in error.errors(include_input=False, include_url=False, include_context=False):
+            variable = str(details["loc"][0]).upper() if details["loc"] else ""
+            reason = details["msg"].removeprefix("Value error, ")
+            lines.append(f"{variable}: {reason}" if variable else reason)
+        raise ConfigurationError("\n".join(lines)) from None
+
+
+def settings_table() -> str:
+    """Return the settings as a Markdown table: variable, default and meaning."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, SecretStr):
+            default = default.get_secret_value()
+        elif isinstance(default, tuple):
+            default = ",".join(default)
+        rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else 'none'} | {field.description} |")
+    return "\n".join(rows) + "\n"
