@@ -26,5 +26,5 @@ WORKDIR /opt/app
 USER 10001:10001
 # arq lets running jobs end on SIGTERM. It reaps no orphans: run the container with an init.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["hospital-worker", "check"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["hospital-worker", "check", "--here"]
 CMD ["arq", "worker.main.WorkerSettings"]

@@ -232,7 +232,11 @@ def _load(
         tell_error("interrupted before anything was sent")
         return INTERRUPTED
     summary = load.summary()
-    _show(f"{title}{', interrupted' * interrupted}", file, asdict(summary), rejects, as_json=as_json)
+    counts = asdict(summary)
+    # What this kind of load counts stands right after the number of rows.
+    own = {name: counts[name] for name in type(summary).__annotations__}
+    facts = {"rows": summary.rows} | own | counts
+    _show(f"{title}{', interrupted' * interrupted}", file, facts, rejects, as_json=as_json)
     if summary.trouble is not None:
         tell_error(summary.trouble)
     if interrupted:
@@ -251,7 +255,11 @@ def _register_one(payload: RegisterHospital, wait: float, *, as_json: bool) -> i
             except TimeoutError:
                 return receipt.job_id, None
 
-    job_id, outcome = asyncio.run(ask())
+    try:
+        job_id, outcome = asyncio.run(ask())
+    except KeyboardInterrupt:
+        tell_error("interrupted; the registration may have reached the queue, doing it again is safe")
+        return INTERRUPTED
     if outcome is None:
         tell_error(f"no outcome within {wait:g} s; the job stays in the queue: hospital-producer status {job_id}")
         return PARTLY

@@ -14,6 +14,9 @@ from rich.text import Text
 from producers.files import RejectWriter
 from producers.loading import ProgressCallback
 
+# Of columns and jobs that are listed for people; --json lists all.
+_MOST_SHOWN = 5
+
 
 def tell_error(message: str) -> None:
     """Write one line to standard error."""
@@ -57,5 +60,6 @@ def _plain(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        shown = ", ".join(map(str, value[:_MOST_SHOWN]))
+        return f"{shown} and {len(value) - _MOST_SHOWN} more" if len(value) > _MOST_SHOWN else shown
     return str(value)

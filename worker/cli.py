@@ -11,7 +11,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Watch and tend the hospital registry's queue. The worker itself is run by: arq worker.main.WorkerSettings",
+    rich_markup_mode=None,
+    help="Watch and tend the hospital registry's queue. The worker itself: arq worker.main.WorkerSettings",
 )
 app.command()(queue)
 app.command()(check)

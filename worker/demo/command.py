@@ -16,7 +16,10 @@ def demo(
     file: Annotated[
         Path | None, typer.Option(help="Hospitals to load (CSV or NDJSON); generated if left out.")
     ] = None,
-    source: Annotated[str | None, typer.Option(help="The feed that the file comes from, such as cms.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Whose list the file is, such as cms; if left out, the first word of its name."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Keep the servers' data in this folder for the next run.")
     ] = None,

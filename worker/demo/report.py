@@ -77,7 +77,7 @@ class DemoReport:
             ("unchanged", f"{self.unchanged:,}", "known already"),
             ("rejected", f"{self.rejected:,}", "line number and reason in the rejects file"),
             ("registered", f"{self.registered:,}", f"each with its log entry; {self.log_entries:,} entries in all"),
-            ("conflicts", f"{self.conflicts:,}", "registered twice at the same time; the attempt is logged"),
+            ("conflicts", f"{self.conflicts:,}", "registered already; the attempt is logged"),
             ("dead letters", f"{self.dead:,}", ""),
             ("lost", f"{self.lost:,}", f"although {self.killed}"),
             ("audit chain", "verified" if self.audit_ok else "BROKEN", "every entry's hash and place"),

@@ -41,27 +41,23 @@ def decide(error: BaseException, *, tries: int, max_tries: int, jitter: float) -
         case OutageError():
             return RunAgain(_OUTAGE_S * spread, spends_try=False)
         case ArqRetry():
-            return _within(tries, max_tries, (error.defer_score or 0) / 1000, error)
+            delay_s = (error.defer_score or 0) / 1000
         case ArqRetryJob():
-            return _within(tries, max_tries, 0, error)
-        case PermanentError():
-            return GiveUp("permanent error")
+            delay_s = 0
         case ConflictError():
-            delay = _backoff(_CONFLICT_BASE_S, _CONFLICT_CAP_S, tries) * spread
-            return _within(tries, max_tries, delay, error)
+            delay_s = _backoff(_CONFLICT_BASE_S, _CONFLICT_CAP_S, tries) * spread
         case TransientError() | OSError():
             # OSError covers TimeoutError and the connection errors.
-            delay = _backoff(_TRANSIENT_BASE_S, _TRANSIENT_CAP_S, tries) * spread
-            return _within(tries, max_tries, delay, error)
-    return GiveUp("unexpected error")
+            delay_s = _backoff(_TRANSIENT_BASE_S, _TRANSIENT_CAP_S, tries) * spread
+        case PermanentError():
+            return GiveUp("permanent error")
+        case _:
+            return GiveUp("unexpected error")
+    if tries >= max_tries:
+        return GiveUp(f"{tries} of {max_tries} tries ended with {type(error).__name__}")
+    return RunAgain(delay_s)
 
 
 def _backoff(base_s: float, cap_s: float, tries: int) -> float:
     # The exponent is bounded so that a large number of tries cannot overflow.
     return min(cap_s, base_s * 2.0 ** min(tries - 1, 30))
-
-
-def _within(tries: int, max_tries: int, delay_s: float, error: BaseException) -> RunAgain | GiveUp:
-    if tries >= max_tries:
-        return GiveUp(f"{tries} of {max_tries} tries ended with {type(error).__name__}")
-    return RunAgain(delay_s)

@@ -44,9 +44,12 @@ def within(seconds: float) -> float:
 
 
 @pytest.fixture(autouse=True)
-async def collections(mongo: MongoHandle) -> None:
+async def collections(mongo: MongoHandle) -> AsyncIterator[None]:
     for name in ("first", "second"):
         await mongo.database.create_collection(name)
+    yield
+    # A commit that a fail point kept from the server leaves its transaction open, and its locks held.
+    await mongo.client.admin.command("killAllSessions", [])
 
 
 async def test_both_writes_are_committed_and_the_token_shows_them(mongo: MongoHandle) -> None:

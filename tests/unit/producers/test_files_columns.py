@@ -43,7 +43,15 @@ def test_names_of_the_cms_list_are_known() -> None:
     assert columns.constants == {"source": "cms"}
 
 
-@pytest.mark.parametrize("name", ["HOSPITAL_NAME", " hospital-name ", "Hospital.Name", "ｈｏｓｐｉｔａｌ ｎａｍｅ"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HOSPITAL_NAME",
+        " hospital-name ",
+        "Hospital.Name",
+        "".join(chr(ord(letter) + 0xFEE0) for letter in "hospital") + " name",
+    ],
+)
 def test_case_space_punctuation_and_form_make_no_difference(name: str) -> None:
     assert targets(begun(name)) == {"hospital_name": name}
 

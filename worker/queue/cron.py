@@ -1,0 +1,46 @@
+"""Remembers when cron jobs ran last, so that a run missed while no worker was up is caught up, once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from arq.cron import CronJob
+from arq.utils import to_unix_ms
+
+from worker.queue import keys
+
+if TYPE_CHECKING:
+    from arq.connections import ArqRedis
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class CronMemory:
+    """The last planned run of each cron job of one queue, in Redis."""
+
+    def __init__(self, redis: "ArqRedis", queue_name: str) -> None:
+        self._redis = redis
+        self._key = queue_name + keys.CRON_SUFFIX
+
+    async def catch_up(self, cron_jobs: Sequence[CronJob], now: datetime) -> None:
+        """Make each job that missed runs since its last remembered one due now.
+
+        However many runs were missed, one is made up for. A job never seen before has missed nothing.
+        """
+        for job in cron_jobs:
+            last_ms = await self._redis.hget(self._key, job.name)
+            if last_ms is None or not job.unique:
+                continue
+            job.calculate_next(datetime.fromtimestamp(int(last_ms) / 1000, now.tzinfo))
+            if job.next_run is not None and job.next_run < now:
+                _log.info("cron run was missed; caught up now", action="cron_caught_up", job=job.name)
+            else:
+                job.next_run = None
+
+    async def remember(self, cron_jobs: Sequence[CronJob], planned: dict[str, datetime | None]) -> None:
+        """Note the runs that were enqueued; `planned` holds each job's next run from before the enqueuing."""
+        for job in cron_jobs:
+            run = planned.get(job.name)
+            if run is not None and job.next_run is not None and job.next_run > run:
+                await self._redis.hset(self._key, job.name, to_unix_ms(run))

@@ -1,0 +1,75 @@
+"""Several worker processes on one machine: started, watched, started again, and stopped together."""
+
+import asyncio
+import signal
+import sys
+import time
+
+import structlog
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
+# A process that lived this long was well; its next start is not delayed.
+_HEALTHY_S = 30.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Supervisor:
+    """Runs `count` times `arq worker.main.WorkerSettings`.
+
+    A process that ends by itself is started again, after half a second at first and up to 30 s when it keeps
+    ending. SIGTERM and SIGINT are forwarded to all, as often as they come, and nothing is started any more.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> int:
+        """Run until told to stop; returns 0, or 1 if a process did not stop cleanly."""
+        loop = asyncio.get_running_loop()
+        for signum in _SIGNALS:
+            loop.add_signal_handler(signum, self._forward, signum)
+        codes = await asyncio.gather(*(self._keep_running(slot) for slot in range(self._count)))
+        return 0 if not any(codes) else 1
+
+    def _forward(self, signum: signal.Signals) -> None:
+        self._stopping.set()
+        for process in self._processes.values():
+            if process.returncode is None:
+                process.send_signal(signum)
+
+    async def _keep_running(self, slot: int) -> int:
+        delay_s = _FIRST_DELAY_S
+        code = 0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "arq",
+                "worker.main.WorkerSettings",
+                # Signals of a terminal reach the supervisor, which passes them on once.
+                start_new_session=True,
+            )
+            self._processes[slot] = process
+            if self._stopping.is_set():
+                process.terminate()
+            code = await process.wait()
+            if self._stopping.is_set():
+                break
+            if time.monotonic() - started > _HEALTHY_S:
+                delay_s = _FIRST_DELAY_S
+            _log.error("a worker process ended", action="worker_ended", slot=slot, code=code, again_in_s=delay_s)
+            await self._rest(delay_s)
+            delay_s = min(_LONGEST_DELAY_S, delay_s * 2)
+        return code
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
