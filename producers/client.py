@@ -62,7 +62,7 @@ class HospitalProducer:
         self, record: HospitalRecord, *, on_existing: OnExisting = "keep", idempotency_key: str | None = None
     ) -> Receipt[contract.IngestOutcome]:
         """Take in one record of a feed."""
-        payload = contract.IngestHospital(record=record, on_existing=on_existing)
+        payload = contract.parse(contract.IngestHospital, {"record": record, "on_existing": on_existing})
         return await self.enqueue(contract.INGEST_HOSPITAL, payload, idempotency_key=idempotency_key)
 
     async def ingest_hospitals(
@@ -72,29 +72,36 @@ class HospitalProducer:
         on_existing: OnExisting = "keep",
         idempotency_key: str | None = None,
     ) -> Receipt[contract.ChunkOutcome]:
-        """Take in up to 1,000 records, on the bulk lane."""
-        payload = contract.IngestHospitals(records=list(records), on_existing=on_existing)
+        """Take in up to 1,000 records, on the bulk lane.
+
+        Raises `InvalidPayload` with the problems of every record that is wrong; then none is enqueued.
+        """
+        payload = contract.parse(
+            contract.IngestHospitals, {"records": _checked(records), "on_existing": on_existing}
+        )
         return await self.enqueue(contract.INGEST_HOSPITALS, payload, idempotency_key=idempotency_key)
 
     async def correct_hospital(
         self, hospital_id: str, changes: HospitalChanges, *, revision: int, idempotency_key: str | None = None
     ) -> Receipt[contract.CorrectionOutcome]:
         """Change a partial hospital that still has `revision`."""
-        payload = contract.CorrectHospital(hospital_id=hospital_id, changes=changes, revision=revision)
+        payload = contract.parse(
+            contract.CorrectHospital, {"hospital_id": hospital_id, "changes": changes, "revision": revision}
+        )
         return await self.enqueue(contract.CORRECT_HOSPITAL, payload, idempotency_key=idempotency_key)
 
     async def discard_hospital(
         self, hospital_id: str, *, revision: int, idempotency_key: str | None = None
     ) -> Receipt[contract.DiscardOutcome]:
         """Remove a partial hospital that still has `revision`."""
-        payload = contract.DiscardHospital(hospital_id=hospital_id, revision=revision)
+        payload = contract.parse(contract.DiscardHospital, {"hospital_id": hospital_id, "revision": revision})
         return await self.enqueue(contract.DISCARD_HOSPITAL, payload, idempotency_key=idempotency_key)
 
     async def register_hospital(
         self, record: HospitalRecord, *, actor: str, reason: str, idempotency_key: str | None = None
     ) -> Receipt[contract.RegistrationOutcome]:
         """Register a hospital, with its log entry."""
-        payload = contract.RegisterHospital(record=record, actor=actor, reason=reason)
+        payload = contract.parse(contract.RegisterHospital, {"record": record, "actor": actor, "reason": reason})
         return await self.enqueue(contract.REGISTER_HOSPITAL, payload, idempotency_key=idempotency_key)
 
     async def amend_hospital(
@@ -108,8 +115,15 @@ class HospitalProducer:
         idempotency_key: str | None = None,
     ) -> Receipt[contract.AmendmentOutcome]:
         """Change a registered hospital, with its log entry."""
-        payload = contract.AmendHospital(
-            hospital_id=hospital_id, changes=changes, actor=actor, reason=reason, revision=revision
+        payload = contract.parse(
+            contract.AmendHospital,
+            {
+                "hospital_id": hospital_id,
+                "changes": changes,
+                "actor": actor,
+                "reason": reason,
+                "revision": revision,
+            },
         )
         return await self.enqueue(contract.AMEND_HOSPITAL, payload, idempotency_key=idempotency_key)
 
@@ -123,7 +137,10 @@ class HospitalProducer:
         idempotency_key: str | None = None,
     ) -> Receipt[contract.WithdrawalOutcome]:
         """Remove a registered hospital, with its log entry."""
-        payload = contract.WithdrawHospital(hospital_id=hospital_id, actor=actor, reason=reason, revision=revision)
+        payload = contract.parse(
+            contract.WithdrawHospital,
+            {"hospital_id": hospital_id, "actor": actor, "reason": reason, "revision": revision},
+        )
         return await self.enqueue(contract.WITHDRAW_HOSPITAL, payload, idempotency_key=idempotency_key)
 
     # ---- any job --------------------------------------------------------------------------------------
@@ -178,3 +195,21 @@ class HospitalProducer:
             return JobStatus(job_id, view.state, view.tries, error=str(view.result["r"]), enqueued_at=enqueued_at)
         outcome = view.result["r"] if view.result else None
         return JobStatus(job_id, view.state, view.tries, outcome=outcome, enqueued_at=enqueued_at)
+
+
+def _checked(records: Sequence[HospitalRecord | dict[str, Any]]) -> list[HospitalRecord]:
+    # The worker judges a chunk's records one by one; here, a mistake is told to the one who can mend it, and
+    # before JSON has turned what it has no form for (NaN) into null.
+    checked: list[HospitalRecord] = []
+    problems: list[Problem] = []
+    for index, record in enumerate(records):
+        try:
+            checked.append(contract.parse(HospitalRecord, record, within=f"records[{index}]"))
+        except InvalidPayload as error:
+            problems += error.problems
+    unlisted = len(problems) - contract.MAX_PROBLEMS
+    if unlisted > 0:
+        problems[contract.MAX_PROBLEMS :] = [Problem("records", f"{unlisted} more problems")]
+    if problems:
+        raise InvalidPayload(contract.IngestHospitals.__name__, problems)
+    return checked

@@ -19,6 +19,9 @@ from producers.files import FileError, FileRow, HospitalFile, RejectWriter
 from worker.contract import JobSpec
 from worker.errors import RegistryError, RemoteError
 
+# A character takes up to four bytes on the wire, and a job of over 8 MB is refused.
+_CHARACTERS_PER_JOB = 1_500_000
+
 P = TypeVar("P", bound=BaseModel)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741  # the name that worker.contract uses for outcomes
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
@@ -154,6 +157,7 @@ class FileLoad(ABC, Generic[O]):
 
     def _units(self) -> Generator[list[FileRow], None, None]:
         unit: list[FileRow] = []
+        characters = 0
         for row in self._file.rows():
             self._rows += 1
             if row.record is None:
@@ -161,9 +165,10 @@ class FileLoad(ABC, Generic[O]):
                 self._rejects.write(row, row.reasons)
                 continue
             unit.append(row)
-            if len(unit) == self._rows_per_job:
+            characters += sum(len(str(value)) for value in row.fields.values())
+            if len(unit) == self._rows_per_job or characters >= _CHARACTERS_PER_JOB:
                 yield unit
-                unit = []
+                unit, characters = [], 0
         if unit:
             yield unit
 

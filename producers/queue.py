@@ -8,14 +8,15 @@ from typing import TypeVar
 
 from arq.utils import timestamp_ms
 from pydantic import BaseModel
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.codec import Codec
 from worker.contract import JobSpec
-from worker.errors import InvalidPayload, OutageError, Problem
-from worker.queue.connection import address, check_redis, open_redis
+from worker.errors import ConfigurationError, InvalidPayload, OutageError, Problem
+from worker.queue.connection import PASSING_REFUSALS, address, check_redis, open_redis
+from worker.queue.health import error_code
 from worker.queue.lookup import JobView, look_up
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.settings import Settings
@@ -44,7 +45,8 @@ class QueueClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        # The pool was made apart from the client, which leaves it open unless told.
+        await self._redis.aclose(close_connection_pool=True)
 
     def job(self, spec: JobSpec[P, BaseModel], payload: P, job_id: str, delay_s: float) -> Enqueue:
         """Return the job in the form that Redis takes. Raises `InvalidPayload` if it is too large."""
@@ -76,16 +78,27 @@ class QueueClient:
         while True:
             try:
                 return await call()
+            except (AuthenticationError, NoPermissionError) as error:
+                # To redis-py a refused login is a lost connection; repeating it mends nothing.
+                raise ConfigurationError(
+                    f"REDIS_URL: Redis at {address(self._settings)} refused us ({type(error).__name__}); check the "
+                    "user, the password and what the user may do"
+                ) from None
             except (RedisConnectionError, RedisTimeoutError, OSError) as error:
                 if time.monotonic() + delay > deadline:
                     raise OutageError(
-                        f"Redis at {address(self._settings)} has not answered for {patience:.0f} s "
+                        f"Redis at {address(self._settings)} has not answered for {max(patience, 0):.0f} s "
                         f"({type(error).__name__})"
                     ) from None
             except ResponseError as error:
-                # READONLY, OOM, MISCONF and the like: Redis is there and refuses; waiting is the caller's choice.
-                code = str(error).partition(" ")[0]
-                raise OutageError(f"Redis at {address(self._settings)} refuses writes ({code})") from None
+                # Redis is there and refuses; whether to wait is the caller's choice.
+                code = error_code(error)
+                if code in PASSING_REFUSALS:
+                    raise OutageError(f"Redis at {address(self._settings)} refuses writes ({code})") from None
+                raise ConfigurationError(
+                    f"REDIS_URL: Redis at {address(self._settings)} cannot run the queue's commands "
+                    f"({code or type(error).__name__})"
+                ) from None
             except RedisError as error:
                 raise OutageError(f"Redis at {address(self._settings)}: {type(error).__name__}") from None
             await asyncio.sleep(delay * random.uniform(0.5, 1))

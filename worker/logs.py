@@ -8,18 +8,25 @@ import structlog
 
 from worker.settings import Settings
 
-# arq's own worker writes a job's arguments into its "job starts" line; nothing else of it is kept back.
+# arq's own worker writes a job's arguments into its "job starts" line, and the message of whatever a job raised,
+# which can repeat a payload, into its "job failed" line; nothing else of it is kept back.
 _ARQ_START_LINE = re.compile(
     r"^(?P<before>\s*[\d.]+s → [^(]*)\(.*\)(?P<after>( try=\d+)?( delayed=[\d.]+s)?)$", re.DOTALL
 )
+_ARQ_FAILED_LINE = re.compile(r"^(?P<before>\s*[\d.]+s ! .*? failed, \w+): .*$", re.DOTALL)
 
 
-class _WithoutArguments(logging.Filter):
+class _WithoutPayloads(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != "arq.worker":
+            return True
         message = record.getMessage()
-        match = _ARQ_START_LINE.match(message)
-        if match:
-            record.msg, record.args = f"{match['before']}(…){match['after']}", ()
+        if started := _ARQ_START_LINE.match(message):
+            record.msg, record.args = f"{started['before']}(…){started['after']}", ()
+        elif failed := _ARQ_FAILED_LINE.match(message):
+            record.msg, record.args = failed["before"], ()
+        # A traceback ends with the message; the dead letter keeps it whole.
+        record.exc_info = record.exc_text = None
         return True
 
 
@@ -57,7 +64,7 @@ def configure_logging(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    handler.addFilter(_WithoutArguments())
+    handler.addFilter(_WithoutPayloads())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)

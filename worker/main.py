@@ -35,7 +35,7 @@ def _settings_or_exit() -> Settings:
     try:
         return load_settings()
     except ConfigurationError as error:
-        raise SystemExit(f"The worker cannot start.\n{error}") from None
+        raise SystemExit(f"The worker cannot start: {error}") from None
 
 
 _settings = _settings_or_exit()
@@ -52,19 +52,21 @@ def use_lease_engine() -> None:
 
 
 async def _connect() -> ArqRedis:
+    # Not at import: arq's command line sets up its own logging after it has imported this module.
+    configure_logging(_settings)
     redis = open_redis(_settings, _codec)
     try:
         for warning in await check_redis(redis, _settings):
             _log.warning(warning, action="redis_warning")
     except (ConfigurationError, OutageError) as error:
-        await redis.aclose()
-        raise SystemExit(f"The worker cannot start.\n{error}") from None
+        await redis.aclose(close_connection_pool=True)
+        raise SystemExit(f"The worker cannot start: {error}") from None
     return redis
 
 
 async def on_startup(ctx: dict[Any, Any]) -> None:
     """Open the one MongoDB client that all jobs of this process share."""
-    # Not at import: arq's command line sets up its own logging after it has imported this module.
+    # arq's own worker does not call `_connect`.
     configure_logging(_settings)
     mongo = open_mongo(_settings)
     try:
@@ -72,7 +74,7 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
         await ensure_schema(mongo)
     except (ConfigurationError, OutageError) as error:
         await mongo.close()
-        raise SystemExit(f"The worker cannot start.\n{error}") from None
+        raise SystemExit(f"The worker cannot start: {error}") from None
     ctx[CONTEXT_KEY] = WorkerContext(_settings, mongo, Registrations(mongo))
     _log.info("connected to MongoDB", action="mongo_connected", version=version, driver=_settings.mongodb_driver)
 

@@ -7,6 +7,7 @@ the reverse (`start_session`, `start_transaction`, `aggregate`, `close`), `settl
 
 import inspect
 import os
+import warnings
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -99,14 +100,20 @@ def open_mongo(settings: Settings) -> MongoHandle:
     options = client_options(settings) | {"event_listeners": [TimesListener(), counter]}
     url = settings.mongodb_url.get_secret_value()
     try:
-        client = (
-            _open_motor(url, options) if settings.mongodb_driver == "motor" else AsyncMongoClient(url, **options)
-        )
-    except (InvalidURI, DriverConfigurationError, ValueError, TypeError) as error:
+        with warnings.catch_warnings():
+            # The driver only warns of an option with a wrong value, and goes on without it.
+            warnings.simplefilter("error", UserWarning)
+            client = (
+                _open_motor(url, options)
+                if settings.mongodb_driver == "motor"
+                else AsyncMongoClient(url, **options)
+            )
+    except (InvalidURI, DriverConfigurationError, ValueError, TypeError, UserWarning) as error:
         # The driver's message may quote a part of the URL, and so of the password.
         raise ConfigurationError(
             f"MONGODB_URL: not a usable MongoDB URL ({type(error).__name__}); expected "
-            "mongodb://user:password@host:port/?replicaSet=name, with user and password percent-encoded"
+            "mongodb://user:password@host:port/?replicaSet=name, with user and password percent-encoded and "
+            "options that MongoDB knows"
         ) from None
     return MongoHandle(client, client[settings.mongodb_database], counter)
 

@@ -1,11 +1,13 @@
 """Looks at start whether the MongoDB that the settings name can serve, and says in one line if not."""
 
+from typing import Any
+
 from pymongo import AsyncMongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.uri_parser import parse_uri
 
 from worker.errors import ConfigurationError
-from worker.mongo.client import Document, MongoHandle, client_options
+from worker.mongo.client import Document, MongoHandle
 from worker.mongo.failures import describe_code
 from worker.settings import Settings
 
@@ -80,18 +82,9 @@ def _refusal(hosts: list[tuple[str, int | None]], settings: Settings, error: Ope
 
 async def _why_unusable(hosts: list[tuple[str, int | None]], settings: Settings) -> str:
     """Ask each host by itself: a set's name that does not match looks like a server that is down."""
+    options = _probe_options(settings)
     for host, port in hosts:
-        probe: AsyncMongoClient[Document] = AsyncMongoClient(
-            settings.mongodb_url.get_secret_value(),
-            **client_options(settings)
-            | {
-                "host": None,
-                "directConnection": True,
-                "replicaSet": None,
-                "serverSelectionTimeoutMS": _PROBE_MS,
-                "connectTimeoutMS": _PROBE_MS,
-            },
-        )
+        probe: AsyncMongoClient[Document] = AsyncMongoClient(host, port, **options)
         try:
             hello = await probe.admin.command("hello")
         except OperationFailure as error:
@@ -110,3 +103,20 @@ async def _why_unusable(hosts: list[tuple[str, int | None]], settings: Settings)
         f"MONGODB_URL: no server answers at {_joined(hosts)} within {settings.mongodb_selection_timeout:g} s: "
         "check host and port, and that mongod runs"
     )
+
+
+def _probe_options(settings: Settings) -> dict[str, Any]:
+    """Return the options to connect to one host with the URL's credentials and encryption."""
+    url = parse_uri(settings.mongodb_url.get_secret_value())
+    options = {
+        name: value for name, value in url["options"].items() if name.lower().startswith(("auth", "tls", "ssl"))
+    }
+    if url["username"] is not None:
+        options |= {"username": url["username"], "password": url["password"]}
+        options.setdefault("authsource", url["database"] or "admin")
+    return options | {
+        "directConnection": True,
+        "serverSelectionTimeoutMS": _PROBE_MS,
+        "connectTimeoutMS": _PROBE_MS,
+        "socketTimeoutMS": _PROBE_MS,
+    }

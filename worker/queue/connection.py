@@ -14,7 +14,11 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from worker.codec import Codec
 from worker.contract import DEFAULT_LANE
 from worker.errors import ConfigurationError, OutageError
+from worker.queue.health import error_code
 from worker.settings import Settings
+
+PASSING_REFUSALS = frozenset({"READONLY", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN"})
+"""Codes of refusals that end by themselves or by an operator's hand: a replica, full memory, a failing disk."""
 
 _DEFAULT_TIMEOUT_S = 5.0
 _SHARED_OPTIONS = frozenset(
@@ -35,22 +39,40 @@ _SHARED_OPTIONS = frozenset(
         "ssl_check_hostname",
     }
 )
+_ARQ_TLS_OPTIONS = (
+    "ssl_keyfile",
+    "ssl_certfile",
+    "ssl_cert_reqs",
+    "ssl_ca_certs",
+    "ssl_ca_data",
+    "ssl_check_hostname",
+)
 
 
 class PrivateRedisSettings(RedisSettings):
     """arq's settings for the places where arq connects by itself; shown without its password."""
 
     def __repr__(self) -> str:
-        return f"RedisSettings(host={self.host!r}, port={self.port!r}, database={self.database!r})"
+        where = self.unix_socket_path or f"{self.host}:{self.port}"
+        return f"RedisSettings({where}, database={self.database!r})"
 
 
 def redis_settings(settings: Settings) -> RedisSettings:
     """Return `REDIS_URL` in arq's form, for `arq --check` and arq's own worker."""
-    plain = RedisSettings.from_dsn(settings.redis_url.get_secret_value())
-    private = PrivateRedisSettings(**plain.__dict__)
-    private.conn_timeout = int(settings.redis_timeout) or 1
-    private.ssl_check_hostname = private.ssl
-    return private
+    # arq's own reading of a URL knows no escapes, no TLS options, and fails on a bare "/" at the end.
+    parts: dict[str, Any] = dict(parse_url(settings.redis_url.get_secret_value()))
+    tls = settings.redis_url.get_secret_value().startswith("rediss://")
+    return PrivateRedisSettings(
+        host=parts.get("host", "localhost"),
+        port=parts.get("port", 6379),
+        unix_socket_path=parts.get("path"),
+        database=parts.get("db", 0),
+        username=parts.get("username"),
+        password=parts.get("password"),
+        conn_timeout=int(settings.redis_timeout) or 1,
+        ssl=tls,
+        **({"ssl_check_hostname": tls} | {name: parts[name] for name in _ARQ_TLS_OPTIONS if name in parts}),
+    )
 
 
 def open_redis(settings: Settings, codec: Codec) -> ArqRedis:
@@ -97,6 +119,10 @@ async def check_redis(redis: "ArqRedis", settings: Settings) -> list[str]:
         memory = await redis.info("memory")
         persistence = await redis.info("persistence")
     except (AuthenticationError, ResponseError) as error:
+        if error_code(error) in PASSING_REFUSALS:
+            raise OutageError(
+                f"REDIS_URL: Redis at {address(settings)} takes no writes for now ({error_code(error)})"
+            ) from None
         raise ConfigurationError(f"REDIS_URL: Redis at {address(settings)} refused us: {error}") from None
     except (RedisError, OSError) as error:
         raise OutageError(

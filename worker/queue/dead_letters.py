@@ -1,6 +1,7 @@
 """The store of dead letters: what a person can do with jobs that will not be tried again by themselves."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 
 from arq.connections import ArqRedis
@@ -11,6 +12,7 @@ from worker.queue.letters import DeadLetter, Failure
 from worker.queue.scripts import Enqueue, Scripts
 
 _PAGE = 200
+_ESCAPED_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 class LetterNotFound(RegistryError):
@@ -33,24 +35,23 @@ class DeadLetters:
 
     async def get(self, job_id: str) -> DeadLetter:
         """Return one letter with its history. Raises `LetterNotFound`."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hget(keys.DEAD, job_id)
-            pipe.lrange(keys.HISTORY + job_id, 0, -1)
-            data, history = await pipe.execute()
-        if data is None:
-            raise LetterNotFound(f"{job_id}: no dead letter of this id; `hospital-worker dead list` shows all")
-        letter = DeadLetter.model_validate_json(data)
-        return letter.model_copy(update={"history": [Failure.model_validate_json(entry) for entry in history]})
+        for stored_id in _stored_ids(job_id):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hget(keys.DEAD, stored_id)
+                pipe.lrange(keys.HISTORY.encode() + stored_id, 0, -1)
+                data, history = await pipe.execute()
+            if data is not None:
+                letter = DeadLetter.model_validate_json(data)
+                told = [Failure.model_validate_json(entry) for entry in history]
+                return letter.model_copy(update={"history": told})
+        raise LetterNotFound(f"{job_id}: no dead letter of this id; `hospital-worker dead list` shows all")
 
     async def all(self, *, function: str | None = None, error: str | None = None) -> AsyncIterator[DeadLetter]:
         """Yield the letters, oldest first, if asked only those of one function or one class of error."""
-        position = 0
-        while True:
-            ids = await self._redis.zrange(keys.DEAD_INDEX, position, position + _PAGE - 1)
-            if not ids:
-                return
-            position += len(ids)
-            for data in await self._redis.hmget(keys.DEAD, ids):
+        # The ids at once, the letters by and by: positions would shift when letters are removed meanwhile.
+        ids = await self._redis.zrange(keys.DEAD_INDEX, 0, -1)
+        for start in range(0, len(ids), _PAGE):
+            for data in await self._redis.hmget(keys.DEAD, ids[start : start + _PAGE]):
                 if data is None:
                     continue
                 letter = DeadLetter.model_validate_json(data)
@@ -80,9 +81,19 @@ class DeadLetters:
 
     async def discard(self, job_ids: Sequence[str]) -> int:
         """Delete letters for good; returns how many there were."""
+        stored_ids = [stored_id for job_id in job_ids for stored_id in _stored_ids(job_id)]
+        if not stored_ids:
+            return 0
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(keys.DEAD, *job_ids)
-            pipe.zrem(keys.DEAD_INDEX, *job_ids)
-            pipe.delete(*(keys.HISTORY + job_id for job_id in job_ids))
+            pipe.hdel(keys.DEAD, *stored_ids)
+            pipe.zrem(keys.DEAD_INDEX, *stored_ids)
+            pipe.delete(*(keys.HISTORY.encode() + stored_id for stored_id in stored_ids))
             count, _, _ = await pipe.execute()
         return int(count)
+
+
+def _stored_ids(job_id: str) -> list[bytes]:
+    """Return the keys that a letter may lie under: an id that is not UTF-8 is shown with its bytes escaped."""
+    shown = job_id.encode(errors="backslashreplace")
+    stored = _ESCAPED_BYTE.sub(lambda escaped: bytes.fromhex(escaped[1].decode()), shown)
+    return [shown] if stored == shown else [shown, stored]

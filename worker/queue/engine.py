@@ -25,10 +25,11 @@ from worker.queue.breaker import OutageBreaker
 from worker.queue.claiming import LaneShares
 from worker.queue.completions import CompletionWriter
 from worker.queue.connection import sync_twin
-from worker.queue.execution import CRASH_LIMIT, Ending, Execution, Running
+from worker.queue.execution import CRASH_LIMIT, Ending, EndingKind, Execution, run_hook
 from worker.queue.health import REDIS_ERRORS, RedisHealth
-from worker.queue.heartbeat import HEARTBEAT_INTERVAL_S, Heartbeat, beat, redis_time
+from worker.queue.heartbeat import HEARTBEAT_INTERVAL_S, STALE_AFTER_S, Heartbeat, beat, redis_time
 from worker.queue.leases import Lease, LeaseKeeper
+from worker.queue.running import Running
 from worker.queue.scripts import Claim, Scripts
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -79,8 +80,6 @@ class LeaseWorker(Worker):
         self._shares = LaneShares(self.lanes, self.max_jobs)
         self._claims = 0
         self._running: dict[bytes, Running] = {}
-        self._suspects: asyncio.Queue[Running] = asyncio.Queue()
-        self._solo = False
         self._unknown_functions: set[str] = set()
         self._clock_offset_ms = 0.0
         self._started_at = datetime.now(UTC)
@@ -106,7 +105,6 @@ class LeaseWorker(Worker):
         side_tasks = [
             asyncio.create_task(self._writer.run(), name="completion-writer"),
             asyncio.create_task(self._listen(), name="wake-up-listener"),
-            asyncio.create_task(self._quarantine(), name="quarantine"),
             asyncio.create_task(self._every(HEARTBEAT_INTERVAL_S, self._heartbeat), name="heartbeat"),
             asyncio.create_task(self._every(min(self.poll_delay_s, 0.5), self._tend), name="cron-and-aborts"),
         ]
@@ -116,7 +114,10 @@ class LeaseWorker(Worker):
             done, _ = await asyncio.wait([claiming, *side_tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            await self._wait_for_running(self._job_completion_wait)
+            # In burst mode the last jobs end in their own time; a signal begins the grace period.
+            await self._wait_for_running(self._stopping)
+            if self._stopping.is_set():
+                await self._wait_for_running(self._hurry, self._job_completion_wait)
         finally:
             self.allow_pick_jobs = False
             claiming.cancel()
@@ -125,6 +126,31 @@ class LeaseWorker(Worker):
                 task.cancel()
             await asyncio.gather(claiming, *side_tasks, return_exceptions=True)
             await self._leases.close()
+
+    def run(self) -> None:
+        """Run the worker until it is stopped, then close it.
+
+        `sys.exit` in a task that a job has started reaches the event loop; it does not end the worker.
+        """
+        self.main_task = main_task = self.loop.create_task(self.main())
+        try:
+            while not main_task.done():
+                try:
+                    self.loop.run_until_complete(main_task)
+                except (SystemExit, KeyboardInterrupt) as error:
+                    # Without handlers for signals, an interrupt is a person's.
+                    if main_task.done() or not self._handle_signals:
+                        raise
+                    _log.error(
+                        "a task of a job tried to end the worker", action="exit_refused", error=type(error).__name__
+                    )
+        except asyncio.CancelledError:
+            _log.info("cancelled", action="cancelled")
+        finally:
+            if main_task.done() and not main_task.cancelled():
+                # Looked at, so that asyncio does not report it once more.
+                main_task.exception()
+            self.loop.run_until_complete(self.close())
 
     async def _connect(self) -> ArqRedis:
         if self._open_redis is not None:
@@ -137,21 +163,22 @@ class LeaseWorker(Worker):
             expires_extra_ms=self.expires_extra_ms,
         )
 
-    async def _wait_for_running(self, seconds: float) -> None:
-        hurry = asyncio.create_task(self._hurry.wait())
+    async def _wait_for_running(self, cut_short: asyncio.Event, seconds: float | None = None) -> None:
+        cut = asyncio.create_task(cut_short.wait())
         try:
             async with asyncio.timeout(seconds):
-                while self.tasks and not self._hurry.is_set():
-                    await asyncio.wait([hurry, *self.tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+                while self.tasks and not cut_short.is_set():
+                    await asyncio.wait([cut, *self.tasks.values()], return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
-            if self.tasks:
-                _log.info("grace period is over", action="grace_over", running=len(self.tasks))
+            _log.info("grace period is over", action="grace_over", running=len(self.tasks))
         finally:
-            hurry.cancel()
+            cut.cancel()
 
     async def _hand_back_running(self) -> None:
         for running in list(self._running.values()):
             running.interrupt("shutdown")
+            if running.task is None:
+                self._launch(running)
         if self.tasks:
             _, late = await asyncio.wait(list(self.tasks.values()), timeout=_DRAIN_S)
             if late:
@@ -194,7 +221,7 @@ class LeaseWorker(Worker):
             await self.pool.hdel(keys.WORKERS, self.worker_id)
         except REDIS_ERRORS as error:
             _log.warning("could not sign off", action="sign_off_failed", error=type(error).__name__)
-        await self.pool.close(close_connection_pool=True)
+        await self.pool.aclose(close_connection_pool=True)
         self._pool = None
         # `arq --watch` runs the same worker again.
         self._stopping.clear()
@@ -205,6 +232,8 @@ class LeaseWorker(Worker):
 
     async def _claim_until_stopped(self) -> None:
         while not self._stopping.is_set():
+            if self._burst_used_up():
+                return
             wanted = self._wanted()
             if wanted == 0:
                 await self._pause(self.breaker.wait_s or self.poll_delay_s)
@@ -212,9 +241,8 @@ class LeaseWorker(Worker):
             claim = await self._claim(wanted)
             if claim is None:
                 continue
-            for claimed in claim.jobs:
-                self._start(Running(claimed, self._token()))
             self.breaker.probed()
+            await self._start([Running(claimed, self._token()) for claimed in claim.jobs])
             if self.burst and await self._burst_done():
                 return
             if len(claim.jobs) < wanted:
@@ -226,7 +254,7 @@ class LeaseWorker(Worker):
                 self._hungry.clear()
 
     def _wanted(self) -> int:
-        if not self.allow_pick_jobs or self._solo or self._writer.is_congested:
+        if not self.allow_pick_jobs or self._writer.is_congested:
             return 0
         free = self.max_jobs - len(self._running)
         if self.burst and self.max_burst_jobs >= 0:
@@ -262,7 +290,7 @@ class LeaseWorker(Worker):
             except REDIS_ERRORS as again:
                 error = again
             else:
-                self.redis_health.answered()
+                # A Redis that refuses writes answers this all the same; only a claim shows that it is well.
                 if recovered:
                     _log.info("claim recovered", action="claim_recovered", jobs=recovered)
                 return
@@ -278,19 +306,24 @@ class LeaseWorker(Worker):
     async def _listen(self) -> None:
         """Wait for announced jobs, but only while there are slots for them: each announcement wakes one worker."""
         bells = [lane + keys.WAKEUP_SUFFIX for lane in self.lanes]
+        # The longest wait stays well below the socket's time-out.
+        socket_timeout_s = self.pool.connection_pool.connection_kwargs.get("socket_timeout") or 2.0
+        wait_s = min(max(self.poll_delay_s, 0.05), socket_timeout_s / 2, 1.0)
         while True:
             await self._hungry.wait()
             try:
-                # The longest wait stays well below the socket's time-out.
-                if await self.pool.blpop(bells, timeout=min(max(self.poll_delay_s, 0.05), 1.0)):
+                if await self.pool.blpop(bells, timeout=wait_s):
                     self._wake.set()
                     # Yield, so that the claim loop runs and says whether it is still hungry.
                     await asyncio.sleep(0)
             except REDIS_ERRORS as error:
                 await self.redis_health.failed(error)
 
+    def _burst_used_up(self) -> bool:
+        return self.burst and 0 <= self.max_burst_jobs <= self._jobs_started()
+
     async def _burst_done(self) -> bool:
-        if 0 <= self.max_burst_jobs <= self._jobs_started():
+        if self._burst_used_up():
             return True
         try:
             return not any([await self.pool.zcard(lane) for lane in self.lanes])
@@ -300,54 +333,88 @@ class LeaseWorker(Worker):
 
     # ---- running --------------------------------------------------------------------------------------
 
-    def _start(self, running: Running) -> None:
-        claimed = running.claimed
-        self._running[claimed.job_id] = running
-        self._leases.held[claimed.job_id] = Lease(claimed.job_id, claimed.lane, running.token)
-        if 0 < claimed.crashes < CRASH_LIMIT:
-            self._suspects.put_nowait(running)
-        else:
-            self._launch(running)
+    async def _start(self, claimed: list[Running]) -> None:
+        suspects = []
+        for running in claimed:
+            job_id = running.claimed.job_id
+            earlier = self._running.get(job_id)
+            if earlier is not None:
+                earlier.interrupt("lost")
+            self._running[job_id] = running
+            self._leases.held[job_id] = Lease(job_id, running.claimed.lane, running.token)
+            if running.claimed.crashes == CRASH_LIMIT - 1:
+                suspects.append(running)
+            else:
+                self._launch(running)
+        if suspects:
+            await self._run_alone(*suspects)
 
     def _launch(self, running: Running) -> asyncio.Task[None]:
-        job_id = running.claimed.job_id.decode(errors="backslashreplace")
         running.task = task = asyncio.create_task(self._run(running))
-        self.tasks[job_id] = self.job_tasks[job_id] = task
+        self.tasks[running.name] = self.job_tasks[running.name] = task
         return task
+
+    async def _run_alone(self, suspect: Running, *others: Running) -> None:
+        """Run one job that may be about to kill this process, and claim nothing meanwhile.
+
+        Whatever is leased when the process dies counts a crash. So the other suspects are handed back before, or
+        the innocent among them would be taken for killers; the rest get some time to end.
+        """
+        for other in others:
+            other.interrupt("postponed")
+        postponed = [self._launch(other) for other in others]
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            for tasks, seconds in ((postponed, None), (list(self.tasks.values()), _SOLO_WAIT_S)):
+                if tasks:
+                    ended = asyncio.create_task(asyncio.wait(tasks, timeout=seconds))
+                    await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
+                    ended.cancel()
+            if not self._stopping.is_set():
+                await asyncio.wait([stopping, self._launch(suspect)], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
 
     async def _run(self, running: Running) -> None:
         execution = Execution(self, self.worker_id, running, self._clock_offset_ms)
-        stored = False
+        kind: EndingKind = "retried"
         try:
             ending = await execution.run()
-            self._count(ending)
-            if ending.completion is not None:
-                stored = await asyncio.shield(self._writer.submit(ending.completion))
+            kind = ending.kind
+            self._note(ending)
+            if ending.completion is not None and await asyncio.shield(self._writer.submit(ending.completion)):
+                self._release_lease(running)
+                if execution.context is not None:
+                    await run_hook("after_job_end", self.after_job_end, execution.context)
         finally:
-            self._forget(running)
-        if stored and self.after_job_end and execution.context is not None:
-            try:
-                await self.after_job_end(execution.context)
-            except Exception:  # noqa: BLE001 (a user's hook may raise anything; it concerns its own job alone)
-                _log.exception("after_job_end failed", action="hook_failed")
+            self._release_lease(running)
+            self._forget(running, kind)
 
-    def _forget(self, running: Running) -> None:
+    def _release_lease(self, running: Running) -> None:
         job_id = running.claimed.job_id
-        if self._running.get(job_id) is running:
-            del self._running[job_id]
-            self._leases.held.pop(job_id, None)
-            text = job_id.decode(errors="backslashreplace")
-            self.tasks.pop(text, None)
-            self.job_tasks.pop(text, None)
+        lease = self._leases.held.get(job_id)
+        if lease is not None and lease.token == running.token:
+            del self._leases.held[job_id]
+
+    def _forget(self, running: Running, kind: EndingKind) -> None:
+        # Counted in the same step, so that a job is never counted both as started and as ended.
+        match kind:
+            case "complete":
+                self.jobs_complete += 1
+            case "failed":
+                self.jobs_failed += 1
+            case "retried":
+                self.jobs_retried += 1
+        if self._running.get(running.claimed.job_id) is running:
+            del self._running[running.claimed.job_id]
+            self.tasks.pop(running.name, None)
+            self.job_tasks.pop(running.name, None)
         self._wake.set()
 
-    def _count(self, ending: Ending) -> None:
-        if ending.kind == "complete":
-            self.jobs_complete += 1
-        elif ending.kind == "failed":
-            self.jobs_failed += 1
-        else:
-            self.jobs_retried += 1
+    def _jobs_started(self) -> int:
+        return self.jobs_complete + self.jobs_retried + self.jobs_failed + len(self._running)
+
+    def _note(self, ending: Ending) -> None:
         if ending.unknown_function is not None:
             self._unknown_functions.add(ending.unknown_function)
         if ending.met_outage:
@@ -355,24 +422,6 @@ class LeaseWorker(Worker):
                 _log.error("the jobs' store is out; claiming stops", action="breaker_open")
         elif ending.kind == "complete" and self.breaker.success():
             _log.info("the jobs' store is back", action="breaker_closed")
-
-    async def _quarantine(self) -> None:
-        """Run jobs that were at hand when a worker died one at a time, so that the killer becomes known."""
-        while True:
-            running = await self._suspects.get()
-            try:
-                if running.claimed.crashes == CRASH_LIMIT - 1:
-                    await self._clear_the_room()
-                task = self._launch(running)
-                await asyncio.wait([task])
-            finally:
-                self._solo = False
-                self._wake.set()
-
-    async def _clear_the_room(self) -> None:
-        self._solo = True
-        if self.tasks:
-            await asyncio.wait(list(self.tasks.values()), timeout=_SOLO_WAIT_S)
 
     def _leases_lost(self, job_ids: list[bytes]) -> None:
         for job_id in job_ids:
@@ -413,7 +462,18 @@ class LeaseWorker(Worker):
         )
         while self._unknown_functions:
             await self.pool.hset(keys.UNKNOWN, self._unknown_functions.pop(), timestamp_ms())
-        await self.record_health()
+        if not why_not:
+            await self.record_health()
+
+    async def record_health(self) -> None:
+        """Write the key that `arq --check` reads; it lives no longer than a heartbeat counts."""
+        queued = await self.pool.zcard(self.queue_name)
+        word = (
+            f"{datetime.now(self.timezone):%b-%d %H:%M:%S} j_complete={self.jobs_complete} "
+            f"j_failed={self.jobs_failed} j_retried={self.jobs_retried} j_ongoing={len(self._running)} "
+            f"queued={queued}"
+        )
+        await self.pool.set(self.health_check_key, word, px=int(STALE_AFTER_S * 1000))
 
     def _why_not_ready(self) -> str:
         if self._stopping.is_set():
@@ -437,6 +497,8 @@ class LeaseWorker(Worker):
         for job_id, asked_ms in requests:
             running = self._running.get(job_id)
             if running is not None:
-                running.interrupt("abort")
+                # An old request is no business of a later job of the same id.
+                if asked_ms >= running.enqueued_ms:
+                    running.interrupt("abort")
             elif asked_ms < stale_before and not await self.pool.exists(keys.JOB + job_id.decode(errors="replace")):
                 await self.pool.zrem(keys.ABORT, job_id)

@@ -1,7 +1,10 @@
 """Runs one claimed job and tells how it ended. What becomes of a failure is decided in `retry`."""
 
 import asyncio
+import math
 import random
+import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -10,20 +13,22 @@ import structlog
 from arq.cron import CronJob
 from arq.jobs import SerializationError, deserialize_job_raw, serialize_result
 from arq.utils import ms_to_datetime, timestamp_ms
-from arq.worker import Function, JobExecutionFailed, Worker
+from arq.worker import Function, JobExecutionFailed, Retry, Worker
 
-from worker.errors import InvalidEnvelope, OutageError, PermanentError, RegistryError
+from worker.errors import InvalidEnvelope, OutageError, PermanentError, RegistryError, TransientError
 from worker.queue.letters import DeadLetter, Failure, payload_text
 from worker.queue.retry import GiveUp, decide
-from worker.queue.scripts import Claimed, Completion
+from worker.queue.running import Running
+from worker.queue.scripts import Completion
 
 _log = structlog.stdlib.get_logger(__name__)
-
-Interruption = Literal["timeout", "abort", "lost", "shutdown"]
 
 CRASH_LIMIT = 3
 """A job whose owner died this often while running it is taken for the killer."""
 _UNKNOWN_FUNCTION_DELAY_MS = 5_000
+_LONGEST_POSTPONEMENT_MS = 1_000
+# Year 2286; what lies beyond overflows the calendar.
+_MAX_INSTANT_MS = 10**13
 _CRON_KEEP_MS = b"60000"
 _LONGEST_REPEATED_PAYLOAD = 16_384
 
@@ -36,25 +41,8 @@ class JobAborted(Exception):
     """Somebody asked to abort the job."""
 
 
-class Running:
-    """A job in a worker's hands, from its claim until its completion is stored."""
-
-    def __init__(self, claimed: Claimed, token: str) -> None:
-        self.claimed = claimed
-        self.token = token
-        self.task: asyncio.Task[None] | None = None
-        self.interrupted_by: Interruption | None = None
-        self._interruptible = True
-
-    def interrupt(self, why: Interruption) -> None:
-        """Cancel the job's coroutine, unless it has ended or is interrupted already."""
-        if self._interruptible and self.interrupted_by is None and self.task is not None:
-            self.interrupted_by = why
-            self.task.cancel()
-
-    def ended(self) -> None:
-        """From now on only the storing of the result is under way, which nothing may interrupt."""
-        self._interruptible = False
+class JobCancelled(TransientError):
+    """Something within the job was cancelled, and not by this worker."""
 
 
 @dataclass(slots=True)
@@ -68,12 +56,15 @@ class Call:
     tries: int
 
 
+EndingKind = Literal["complete", "failed", "retried"]
+
+
 @dataclass(slots=True)
 class Ending:
     """How a try ended: the completion to store (none: it is somebody else's by now), and what to count."""
 
     completion: Completion | None
-    kind: Literal["complete", "failed", "retried"]
+    kind: EndingKind
     met_outage: bool = False
     unknown_function: str | None = None
 
@@ -86,17 +77,23 @@ class Execution:
         self._worker_id = worker_id
         self._running = running
         self._claimed = running.claimed
-        self._job_id = self._claimed.job_id.decode(errors="backslashreplace")
+        self._job_id = running.name
         self._call: Call | None = None
         # Redis's clock decides what is due, so what is told in its time is told by it.
         self._clock_offset_ms = clock_offset_ms
         self._started_ms = timestamp_ms()
+        self._timeout_s: float | None = None
         self.context: dict[Any, Any] | None = None
 
     async def run(self) -> Ending:
         """Run the job to its end; raises nothing but what ends the program."""
         try:
+            self._running.begin()
             self._call = call = self._decode()
+            self._running.enqueued_ms = call.enqueue_ms
+            crashes = self._claimed.crashes
+            if crashes >= CRASH_LIMIT:
+                raise ProcessKilled(f"the worker process died {crashes} times while it ran this job")
             if self._claimed.abort_ms >= call.enqueue_ms:
                 raise JobAborted
             function = self._host.functions.get(call.function)
@@ -122,8 +119,6 @@ class Execution:
             raise JobExecutionFailed("job expired")
         if claimed.problem:
             raise InvalidEnvelope("the job's key does not hold a string")
-        if claimed.crashes >= CRASH_LIMIT:
-            raise ProcessKilled(f"the worker process died {claimed.crashes} times while it ran this job")
         try:
             function, args, kwargs, first_try, enqueue_ms = deserialize_job_raw(
                 claimed.payload, deserializer=self._host.job_deserializer
@@ -135,20 +130,25 @@ class Execution:
         fields: tuple[object, ...] = (function, args, kwargs, first_try, enqueue_ms)
         if not all(isinstance(field, kind) for field, kind in zip(fields, kinds, strict=True)):
             raise InvalidEnvelope("fields of the envelope have wrong types")
-        return Call(function, tuple(args), kwargs, enqueue_ms, max(claimed.tries, first_try or 0))
+        if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
+            raise InvalidEnvelope("the time of enqueueing is not a time in milliseconds")
+        # A claim that ended with its process is counted as a crash, and not as a try besides.
+        tries = max(1, claimed.tries - claimed.crashes, first_try or 0)
+        return Call(function, tuple(args), kwargs, enqueue_ms, tries)
 
     def _max_tries(self, function: Function | CronJob) -> int:
         return self._host.max_tries if function.max_tries is None else function.max_tries
 
     async def _invoke(self, function: Function | CronJob, call: Call) -> object:
         host, loop = self._host, asyncio.get_running_loop()
-        timeout_s = host.job_timeout_s if function.timeout_s is None else function.timeout_s
+        self._timeout_s = timeout_s = host.job_timeout_s if function.timeout_s is None else function.timeout_s
         self.context = {
             **host.ctx,
             "job_id": self._job_id,
             "job_try": call.tries,
             "enqueue_time": ms_to_datetime(call.enqueue_ms),
-            "score": int(self._claimed.score),
+            # A lane takes infinities; "due since ever" is told as 0.
+            "score": int(self._claimed.score) if math.isfinite(self._claimed.score) else 0,
             "job_deadline": loop.time() + timeout_s,
         }
         if host.on_job_start is not None:
@@ -157,39 +157,43 @@ class Execution:
         timer = loop.call_later(timeout_s, self._running.interrupt, "timeout")
         try:
             result = await function.coroutine(self.context, *call.args, **call.kwargs)
-        except asyncio.CancelledError:
-            match self._running.interrupted_by:
-                case "timeout":
-                    raise TimeoutError(f"not done within {timeout_s:g} s") from None
-                case "abort":
-                    raise JobAborted from None
-                case _:
-                    raise
-        finally:
+        except BaseException:
             timer.cancel()
+            await run_hook("on_job_end", host.on_job_end, self.context)
+            raise
+        timer.cancel()
         if host.on_job_end is not None:
             await host.on_job_end(self.context)
         return result
 
     def _succeeded(self, function: Function | CronJob, result: object) -> Ending:
-        self._running.ended()
+        self._running.end()
         extra = _CRON_KEEP_MS if isinstance(function, CronJob) else b""
         return Ending(self._final("done", function, result, extra=extra), "complete")
 
     def _failed(self, error: BaseException) -> Ending:
-        self._running.ended()
-        interruption = self._running.interrupted_by
-        if isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-        if interruption == "lost":
-            _log.warning("job belongs to another worker now", action="lease_lost", job_id=self._job_id)
-            return Ending(None, "retried")
-        if isinstance(error, JobAborted):
-            return self._aborted()
-        if isinstance(error, asyncio.CancelledError) and self._host.retry_jobs:
-            return self._hand_back()
+        self._running.end()
+        match self._running.interrupted_by:
+            case "lost":
+                _log.warning("job belongs to another worker now", action="lease_lost", job_id=self._job_id)
+                return Ending(None, "retried")
+            case "abort":
+                return self._aborted()
+            case "postponed":
+                return self._postponed()
+            case "shutdown" if self._host.retry_jobs and not isinstance(error, Retry):
+                return self._hand_back()
+            case "timeout":
+                # The traceback shows where the job was held up.
+                told = f"not done within {self._timeout_s:g} s"
+                error = TimeoutError(told).with_traceback(error.__traceback__)
+            case None if isinstance(error, JobAborted):
+                return self._aborted()
+            case None if isinstance(error, asyncio.CancelledError):
+                error = JobCancelled("cancelled from within").with_traceback(error.__traceback__)
+        return self._decided(error)
+
+    def _decided(self, error: BaseException) -> Ending:
         tries = self._call.tries if self._call else self._claimed.tries
         function = self._function()
         limit = self._max_tries(function) if function else self._host.max_tries
@@ -215,8 +219,13 @@ class Execution:
         _log.info("job handed back untouched", action="job_handed_back", job_id=self._job_id)
         return Ending(self._completion("return", due=self._claimed.score)._replace(tries="keep"), "retried")
 
+    def _postponed(self) -> Ending:
+        _log.info("suspected of killing its worker; to be run alone", action="job_postponed", job_id=self._job_id)
+        due = random.uniform(0, _LONGEST_POSTPONEMENT_MS)
+        return Ending(self._completion("retry", due=due)._replace(tries="keep"), "retried")
+
     def _put_back_unknown(self, function: str) -> Ending:
-        self._running.ended()
+        self._running.end()
         _log.warning("no function of this name here; job put back", action="function_unknown", job_id=self._job_id)
         completion = self._completion("retry", due=_UNKNOWN_FUNCTION_DELAY_MS)._replace(tries="keep")
         return Ending(completion, "retried", unknown_function=function)
@@ -302,6 +311,26 @@ class Execution:
 
     def _redis_now_ms(self) -> int:
         return int(timestamp_ms() + self._clock_offset_ms)
+
+
+async def run_hook(
+    name: str, hook: Callable[[dict[Any, Any]], Awaitable[None]] | None, context: dict[Any, Any]
+) -> None:
+    """Run a user's hook on a job whose end is settled already; what it raises is logged and changes nothing."""
+    if hook is None:
+        return
+    try:
+        await hook(context)
+    except Exception as error:  # noqa: BLE001 (a user's hook may raise anything; it concerns its own job alone)
+        _log.error(
+            "a hook failed",
+            action="hook_failed",
+            hook=name,
+            job_id=context["job_id"],
+            # Places only: the message of a foreign error can repeat a payload.
+            stack="".join(traceback.format_tb(error.__traceback__)),
+            **_error_fields(error),
+        )
 
 
 def _error_fields(error: BaseException) -> dict[str, str]:

@@ -2,16 +2,33 @@
 
 import asyncio
 import random
+import re
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
 _log = structlog.stdlib.get_logger(__name__)
 
 # What a broken, frozen, full or read-only Redis shows itself as.
 REDIS_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
 
+# Redis 6 wraps what a script ran into: "Error running script (...): @user_script:9: ...: -OOM command not ...".
+_CODE = re.compile(r"(?:^|: -)([A-Z]{3,})(?= )", re.ASCII)
+
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.05, 1.0
+
+
+def error_code(error: Exception) -> str:
+    """Return the code word of what Redis answered, such as READONLY or OOM, or "" if there is none.
+
+    The rest of the message is for nobody's eyes: it can repeat arguments.
+    """
+    if isinstance(error, OutOfMemoryError):
+        return "OOM"
+    if isinstance(error, ReadOnlyError):
+        return "READONLY"
+    told = _CODE.search(str(error))
+    return told[1] if told else ""
 
 
 class RedisHealth:
@@ -28,16 +45,14 @@ class RedisHealth:
         """Note a failed call and wait before the next: 50 ms at first, up to a second, with jitter."""
         if self.is_up:
             self.is_up = False
-            # The message of a Redis error can repeat arguments, so only its class and first word are told.
-            code = str(error).partition(" ")[0] if str(error).isascii() else ""
             _log.error(
                 "Redis does not answer or takes no writes; jobs in hand are kept, nothing new is claimed",
                 action="redis_lost",
                 error=type(error).__name__,
-                code=code if code.isupper() else "",
+                code=error_code(error),
             )
-        self._failures += 1
         delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(self._failures, 10))
+        self._failures += 1
         await asyncio.sleep(delay * random.uniform(0.5, 1))
 
     def answered(self) -> None:

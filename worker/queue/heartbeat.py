@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from worker.queue import keys
 
@@ -33,8 +33,8 @@ class Heartbeat(BaseModel):
     complete: int
     retried: int
     failed: int
-    started_at: datetime
-    at: datetime
+    started_at: AwareDatetime
+    at: AwareDatetime
     """By Redis's clock."""
 
     def age_s(self, now: datetime) -> float:

@@ -7,6 +7,7 @@ from arq.connections import ArqRedis
 
 from worker.codec import Codec
 from worker.contract import JOBS, LANES
+from worker.errors import InvalidEnvelope
 from worker.queue import keys
 from worker.queue.letters import DeadLetter
 
@@ -15,7 +16,10 @@ JobState = Literal["queued", "deferred", "running", "done", "failed", "dead", "u
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """One job as Redis holds it; `result` is the decoded result message of a job that has ended."""
+    """One job as Redis holds it; `result` is the decoded result message of a job that has ended.
+
+    `job` is the decoded envelope of one that has not, or None if it cannot be read: it will be a dead letter.
+    """
 
     job_id: str
     state: JobState
@@ -38,7 +42,12 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
         pipe.time()
         for lane in lanes:
             pipe.zscore(lane, job_id)
-        result, job, running, tries, letter, (seconds, _), *scores = await pipe.execute()
+        answers = await pipe.execute(raise_on_error=False)
+    # Whoever writes to Redis can put a key of another type in the place of a payload or a counter.
+    result, job, running, tries, letter, (seconds, _), *scores = answers
+    for answer in (result, running, letter, *scores):
+        if isinstance(answer, Exception):
+            raise answer
     if letter:
         told = DeadLetter.model_validate_json(letter)
         return JobView(job_id, "dead", told.failure.tries, letter=told)
@@ -53,4 +62,12 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
         state = "running"
     elif score is not None and score > seconds * 1000 + 1000:
         state = "deferred"
-    return JobView(job_id, state, int(tries or 0), job=codec.decode(job) if job else None)
+    count = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
+    return JobView(job_id, state, count, job=_read(codec, job))
+
+
+def _read(codec: Codec, envelope: object) -> dict[str, Any] | None:
+    try:
+        return codec.decode(envelope) if isinstance(envelope, bytes) else None
+    except InvalidEnvelope:
+        return None

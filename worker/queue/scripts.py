@@ -100,7 +100,7 @@ class Scripts:
         """Lease up to `wanted` due jobs from `lanes`, pairs of a lane and how many it may give, in order."""
         names = [lane for lane, _ in lanes]
         now_ms, next_due_ms, jobs = await self._claim(
-            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, *names],
+            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, *names],
             args=[token, lease_ms, wanted, *(limit for _, limit in lanes)],
         )
         return Claim(
@@ -140,7 +140,7 @@ class Scripts:
         args: list[Any] = []
         for job in jobs:
             args.extend(job)
-        states = await self._enqueue(keys=[keys.LEASES, keys.DEAD, keys.ABORT], args=args)
+        states = await self._enqueue(keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD], args=args)
         return [cast(EnqueueState, state.decode()) for state in states]
 
     async def redrive(self, jobs: Iterable[Enqueue]) -> int:
@@ -148,7 +148,7 @@ class Scripts:
         args: list[Any] = []
         for job in jobs:
             args.extend(job)
-        return sum(await self._redrive(keys=[keys.DEAD, keys.DEAD_INDEX], args=args))
+        return sum(await self._redrive(keys=[keys.DEAD, keys.DEAD_INDEX, keys.ABORT], args=args))
 
     async def counts(self, lanes: Sequence[str]) -> Counts:
         """Count what is on the lanes."""

@@ -23,7 +23,7 @@ from worker.queue.retry import GiveUp, decide
 
 # arq's own time-out ends a job for good, so ours comes first.
 _ARQ_TIMEOUT_LEAD_S = 5.0
-# arq counts every run as a try; which of them counts towards the limit is decided here.
+# arq counts every run as a try, outages too; those are taken back here, and the limit is watched here.
 _ARQ_MAX_TRIES = 1_000_000
 
 
@@ -38,12 +38,18 @@ def stock_function(
         try:
             async with asyncio.timeout(timeout_s):
                 return await coroutine({**ctx, "job_deadline": deadline}, *args, **kwargs)
+        except asyncio.CancelledError:
+            # A deploy or an abort; after an abort arq deletes the counter anyway.
+            await ctx["redis"].decr(keys.TRIES + ctx["job_id"])
+            raise
         except Exception as error:
             tries: int = ctx["job_try"]
             decision = decide(error, tries=tries, max_tries=max_tries, jitter=random.random())
             if isinstance(decision, GiveUp):
                 await _keep_letter(ctx, coroutine.__name__, lane, error, decision.reason)
                 raise
+            if not decision.spends_try:
+                await ctx["redis"].decr(keys.TRIES + ctx["job_id"])
             raise Retry(defer=decision.delay_s) from error
 
     return func(guarded, name=coroutine.__name__, timeout=timeout_s + _ARQ_TIMEOUT_LEAD_S, max_tries=_ARQ_MAX_TRIES)

@@ -31,6 +31,8 @@ class FailCommand(Protocol):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def replica_set() -> AsyncIterator[EmbeddedMongo]:
+    # The first client of a process decides how many threads Motor has, and some tests want a small pool.
+    await open_mongo(load_settings(mongodb_driver="motor")).close()
     async with EmbeddedMongo(test_commands=True) as server:
         yield server
 
@@ -72,7 +74,6 @@ async def mongo(open_handle: Open, replica_set: EmbeddedMongo) -> AsyncIterator[
     async with open_handle(replica_set.url) as (handle, _):
         await ensure_schema(handle)
         yield handle
-        await handle.client.drop_database(handle.database)
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from worker.contract import IngestOutcome
+from worker.contract import HospitalRecord, IngestOutcome, parse
 from worker.embedded import EmbeddedMongo
 from worker.errors import InvalidPayload, OutageError, TransientError
 from worker.mongo.client import MongoHandle
 from worker.mongo.hospitals import ingest
 from worker.mongo.reader import HospitalFilter, HospitalReader
-from worker.contract import HospitalRecord, parse
 
 Make = Callable[..., dict[str, Any]]
 HOSTILE = ["$where", "$literal", "$$ROOT", "$hospital_name", "a.b", "{'$gt': ''}", "名前\N{HOSPITAL}"]
@@ -257,7 +256,6 @@ async def test_five_hundred_ingests_at_once_share_one_client_within_its_pool(
         assert mongo.pool.checked_out == 0
         assert 2 <= mongo.pool.highest <= 5
         assert mongo.pool.created <= 5
-        await mongo.client.drop_database(mongo.database)
 
 
 async def test_a_refused_command_tells_what_it_means_and_nothing_of_the_document(

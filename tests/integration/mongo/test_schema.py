@@ -23,7 +23,6 @@ async def test_five_at_once_create_one_schema(open_handle: Any, replica_set: Emb
         assert set(await mongo.hospitals.index_information()) == {"_id_", "hospital_name_1"}
         logs = await mongo.logs.index_information()
         assert logs["hospital_id_1_seq_1"]["unique"] is True
-        await mongo.client.drop_database(mongo.database)
 
 
 async def test_an_older_validator_is_brought_up_to_date(mongo: MongoHandle) -> None:

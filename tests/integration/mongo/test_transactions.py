@@ -242,4 +242,3 @@ async def test_a_step_down_in_the_midst_of_transactions_loses_none(open_handle: 
         await running
         assert len(committed) == 80
         assert await numbers.count_documents({}) == 161
-        await mongo.client.drop_database(mongo.database)

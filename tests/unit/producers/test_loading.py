@@ -52,6 +52,21 @@ async def test_file_goes_in_chunks_and_is_accounted_for(producer: Any, path: Pat
     assert summary.records_per_s > 0
 
 
+async def test_long_rows_make_smaller_chunks(producer: Any, tmp_path: Path) -> None:
+    path = tmp_path / "list.ndjson"
+    notes = {f"note{number}": "x" * 1_000 for number in range(50)}
+    rows = [json.dumps({"hospital_name": f"hospital {number}", "attributes": notes}) for number in range(100)]
+    path.write_text("\n".join(rows) + "\n")
+    load = IngestLoad(
+        producer, HospitalFile.open(path), RejectWriter(rejects_path(path)), wait=5, on_progress=lambda line: None
+    )
+    await run(load)
+    assert load.summary().created == 100
+    assert len(producer.payloads) > 1
+    # The queue takes 8 MB a job.
+    assert all(len(payload.model_dump_json()) < 2_000_000 for payload in producer.payloads)
+
+
 async def test_chunks_in_flight_are_bounded(producer: Any, path: Path) -> None:
     full = asyncio.Event()
     go_on = asyncio.Event()

@@ -3,11 +3,11 @@
 -- A claimed job's score moves to the end of its lease: it leaves the window of due jobs, so the cost of a
 -- claim does not grow with what is in flight, and it comes back by itself if its owner dies.
 --
--- KEYS  leases, crashes, abort, clock, then the lanes
+-- KEYS  leases, crashes, abort, clock, dead letters, then the lanes
 -- ARGV  token, lease in ms, jobs wanted in all, then the jobs wanted of each lane
 -- Returns {now in ms, next due time in ms or -1, jobs}; a job is
 --   {id, position of its lane from 0, score, tries, crashes, abort time or -1, problem or '', payload}
-local leases, crashes, abort, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local leases, crashes, abort, clock, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local token, lease, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,6 +16,8 @@ local lease_end = now + lease
 local SCAN_LIMIT = 5000
 -- A counter of tries that is left over when somebody deletes a job by hand goes away after this time.
 local TRIES_TTL = 30 * 86400
+-- Leases of dead owners that stock workers have ended since; a few a claim keep up with any death.
+local SWEEP_LIMIT = 16
 
 -- After a silence longer than a lease (Redis down or frozen) every lease looks lost although the owners
 -- live. They are given half a lease to renew before anything of theirs is taken.
@@ -33,11 +35,12 @@ local function take(lane, position, id, score)
     if type(payload) == 'table' then
         problem, payload = 'wrong-type', ''
     elseif not payload then
-        if redis.call('EXISTS', 'arq:result:' .. id) == 1 then
-            -- Delivered again after it had ended.
+        if redis.call('EXISTS', 'arq:result:' .. id) == 1 or redis.call('HEXISTS', dead, id) == 1 then
+            -- Delivered again after it had ended. As a job without a payload it would overwrite its own letter.
             redis.call('ZREM', lane, id)
             redis.call('ZREM', lane .. ':leased', id)
             redis.call('HDEL', leases, id)
+            redis.call('HDEL', crashes, id)
             return nil
         end
         problem, payload = 'missing', ''
@@ -62,10 +65,25 @@ local function take(lane, position, id, score)
     return {id, position, score, tries, crash_count, abort_time or '-1', problem, payload}
 end
 
+local function sweep(lane)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane .. ':leased', '-inf', now, 'LIMIT', 0, SWEEP_LIMIT)) do
+        if not redis.call('ZSCORE', lane, id) and redis.call('EXISTS', 'arq:job:' .. id) == 0 then
+            redis.call('ZREM', lane .. ':leased', id)
+            redis.call('HDEL', leases, id)
+            redis.call('HDEL', crashes, id)
+        end
+    end
+end
+
 local jobs, next_due = {}, -1
-for index = 5, #KEYS do
+local function note_due(at)
+    if next_due < 0 or at < next_due then next_due = at end
+end
+
+for index = 6, #KEYS do
     local lane = KEYS[index]
-    local want = math.min(tonumber(ARGV[index - 1]), wanted - #jobs)
+    local want = math.min(tonumber(ARGV[index - 2]), wanted - #jobs)
+    sweep(lane)
     local offset, taken = 0, 0
     while taken < want and offset < SCAN_LIMIT do
         local page = math.max(want - taken, 16)
@@ -74,12 +92,14 @@ for index = 5, #KEYS do
         for i = 1, #due, 2 do
             if taken == want then break end
             local id = due[i]
-            local held = redis.call('EXISTS', 'arq:in-progress:' .. id) == 1
-                or (owners_returning and redis.call('HEXISTS', leases, id) == 1)
-            if held then
+            if redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
                 offset = offset + 1
+            elseif owners_returning and redis.call('HEXISTS', leases, id) == 1 then
+                offset = offset + 1
+                -- A claimer that polls more seldom than leases end must come back before the next silence.
+                note_due(resumed + lease / 2)
             else
-                local job = take(lane, index - 5, id, due[i + 1])
+                local job = take(lane, index - 6, id, due[i + 1])
                 if job then
                     taken = taken + 1
                     jobs[#jobs + 1] = job
@@ -88,9 +108,7 @@ for index = 5, #KEYS do
         end
     end
     local head = redis.call('ZRANGEBYSCORE', lane, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-    if head[2] and (next_due < 0 or tonumber(head[2]) < next_due) then
-        next_due = tonumber(head[2])
-    end
+    if head[2] then note_due(tonumber(head[2])) end
     -- One worker is woken for many jobs; whoever claims and leaves some wakes the next.
     if taken == want and want > 0 and redis.call('LLEN', lane .. ':wakeup') == 0 then
         local more = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'LIMIT', offset, 1)

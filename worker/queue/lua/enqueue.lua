@@ -1,12 +1,12 @@
 -- Puts jobs on their lanes, each id once, and tells what was there already.
 --
--- KEYS  leases, dead letters, abort
+-- KEYS  leases, crashes, abort, dead letters
 -- ARGV  for each job four values: id, lane, payload, delay in ms
 -- Returns for each job: new, queued, running, done or dead.
 --
 -- A payload that is already there byte for byte was put there by an earlier attempt of the same call whose
 -- answer was lost, so it counts as new. No payload of ours expires before its job ends.
-local leases, dead, abort = KEYS[1], KEYS[2], KEYS[3]
+local leases, crashes, abort, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local states, due = {}, {}
@@ -31,9 +31,11 @@ for i = 1, #ARGV, 4 do
         state = 'new'
         redis.call('SET', 'arq:job:' .. id, payload)
         -- What is left of an earlier job of this id must not touch the new one.
-        redis.call('DEL', 'arq:retry:' .. id)
+        redis.call('DEL', 'arq:retry:' .. id, 'arq:history:' .. id)
         redis.call('ZREM', abort, id)
         redis.call('HDEL', leases, id)
+        redis.call('HDEL', crashes, id)
+        redis.call('ZREM', lane .. ':leased', id)
         redis.call('ZADD', lane, now + delay, id)
         if delay <= 0 then due[lane] = true end
     end

@@ -15,10 +15,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Enough to see a pattern; a job that waits out a long outage must not fill Redis with its history.
 local HISTORY_LENGTH = 20
 
-local function owned(id, token)
+local function owned(id, lane, token)
     if redis.call('HGET', leases, id) ~= token then return false end
     local holder = redis.pcall('GET', 'arq:in-progress:' .. id)
-    return not holder or holder == token
+    if holder then return holder == token end
+    -- The lease ran out and none of ours took it; a stock worker may have ended the job and left no trace.
+    return redis.call('ZSCORE', lane, id) or redis.call('EXISTS', 'arq:job:' .. id) == 1
 end
 
 local function finish(id, lane, action, result, life, extra)
@@ -49,7 +51,10 @@ end
 local function give_back(id, lane, score, spend, history)
     redis.call('ZADD', lane, score, id)
     if history ~= '' then
-        redis.call('RPUSH', 'arq:history:' .. id, history)
+        if type(redis.pcall('RPUSH', 'arq:history:' .. id, history)) == 'table' then
+            redis.call('DEL', 'arq:history:' .. id)
+            redis.call('RPUSH', 'arq:history:' .. id, history)
+        end
         redis.call('LTRIM', 'arq:history:' .. id, -HISTORY_LENGTH, -1)
     end
     redis.call('DEL', 'arq:in-progress:' .. id)
@@ -64,7 +69,7 @@ end
 local applied = {}
 for i = 1, #ARGV, 9 do
     local id, lane, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    if owned(id, token) then
+    if owned(id, lane, token) then
         if action == 'retry' then
             give_back(id, lane, now + tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
         elseif action == 'return' then

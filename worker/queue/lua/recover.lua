@@ -9,8 +9,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local count = 0
 for index = 2, #KEYS do
     local lane = KEYS[index]
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane .. ':leased', now, '+inf')) do
-        if redis.call('HGET', leases, id) == token then
+    -- Ended leases too: Redis may have been away for longer than a lease.
+    for _, id in ipairs(redis.call('ZRANGE', lane .. ':leased', 0, -1)) do
+        local holder = redis.pcall('GET', 'arq:in-progress:' .. id)
+        if redis.call('HGET', leases, id) == token and (not holder or holder == token) then
             redis.call('ZADD', lane, 'XX', now, id)
             redis.call('ZREM', lane .. ':leased', id)
             redis.call('HDEL', leases, id)

@@ -1,16 +1,19 @@
 -- Puts dead letters back on their lanes as new jobs, with all their tries before them.
 --
--- KEYS  dead letters, their index
+-- KEYS  dead letters, their index, abort
 -- ARGV  for each letter four values: id, lane, payload, delay in ms
--- Returns for each: 1 (put back) or 0 (not a dead letter any more).
-local dead, dead_index = KEYS[1], KEYS[2]
+-- Returns for each: 1 (put back) or 0 (not a dead letter any more, or a job of this id waits or runs, whose
+-- payload must not be overwritten).
+local dead, dead_index, abort = KEYS[1], KEYS[2], KEYS[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers, lanes = {}, {}
 for i = 1, #ARGV, 4 do
     local id, lane, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
-    if redis.call('HDEL', dead, id) == 1 then
+    if redis.call('EXISTS', 'arq:job:' .. id) == 0 and redis.call('HDEL', dead, id) == 1 then
         redis.call('ZREM', dead_index, id)
+        -- A request to abort was meant for the job that died.
+        redis.call('ZREM', abort, id)
         redis.call('DEL', 'arq:result:' .. id)
         redis.call('SET', 'arq:job:' .. id, payload)
         redis.call('ZADD', lane, now + delay, id)

@@ -16,11 +16,18 @@ if now - seen > lease then
 end
 redis.call('HSET', clock, 'seen', now)
 
+local function owned(id, lane, token)
+    if redis.call('HGET', leases, id) ~= token then return false end
+    local holder = redis.pcall('GET', 'arq:in-progress:' .. id)
+    if holder then return holder == token end
+    -- As in finish.lua: a stock worker may have ended the job since its lease ran out.
+    return redis.call('ZSCORE', lane, id) or redis.call('EXISTS', 'arq:job:' .. id) == 1
+end
+
 local lost = {}
 for i = 2, #ARGV, 3 do
     local id, lane, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-    local holder = redis.pcall('GET', 'arq:in-progress:' .. id)
-    if redis.call('HGET', leases, id) == token and (not holder or holder == token) then
+    if owned(id, lane, token) then
         redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
         redis.call('ZADD', lane, 'XX', lease_end, id)
         redis.call('ZADD', lane .. ':leased', lease_end, id)

@@ -5,15 +5,22 @@
 -- flight whose owner has died counts as in flight until another worker takes it.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Enough to look past the jobs of several dead workers.
+local HEAD_LENGTH = 500
 local answer = {now, redis.call('HLEN', KEYS[1])}
 for index = 2, #KEYS do
     local lane = KEYS[index]
     local due = redis.call('ZCOUNT', lane, '-inf', now)
     local in_flight = redis.call('ZCARD', lane .. ':leased')
     local orphaned = redis.call('ZCOUNT', lane .. ':leased', '-inf', now)
-    local head = redis.call('ZRANGE', lane, 0, 0, 'WITHSCORES')
-    local oldest = '-1'
-    if head[2] and tonumber(head[2]) <= now then oldest = head[2] end
-    answer[#answer + 1] = {redis.call('ZCARD', lane), math.max(due - orphaned, 0), in_flight, oldest}
+    local waiting, oldest = math.max(due - orphaned, 0), '-1'
+    if waiting > 0 then
+        local head = redis.call('ZRANGE', lane, 0, math.min(orphaned, HEAD_LENGTH), 'WITHSCORES')
+        for i = 1, #head, 2 do
+            oldest = head[i + 1]
+            if orphaned == 0 or not redis.call('ZSCORE', lane .. ':leased', head[i]) then break end
+        end
+    end
+    answer[#answer + 1] = {redis.call('ZCARD', lane), waiting, in_flight, oldest}
 end
 return answer

@@ -1,0 +1,155 @@
+"""Bare loops over the driver, for comparison: `python -m benchmarks.driver OPERATION COUNT` prints a rate.
+
+The client is the product's, with its options and pool; documents are made before the clock starts.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import uvloop
+from pymongo import ReadPreference, ReturnDocument
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from benchmarks.bench import CONCURRENCY
+from benchmarks.harness import Stopwatch
+from benchmarks.jobs import hospital
+from producers.files import HospitalFile
+from worker.contract import MAX_CHUNK_RECORDS, HospitalRecord
+from worker.mongo.audit import AuditedAct, append_entry, entry_hash
+from worker.mongo.client import Document, MongoHandle, Session, open_mongo, settled
+from worker.mongo.documents import known_fields, new_hospital, now
+from worker.mongo.hospitals import CLASSIFYING_FIELDS
+from worker.settings import load_settings
+
+Operation = Callable[[MongoHandle, Document], Awaitable[object]]
+
+
+async def _upsert(mongo: MongoHandle, document: Document) -> None:
+    hospital_id = document.pop("_id")
+    await mongo.hospitals.find_one_and_update(
+        {"_id": hospital_id},
+        {"$setOnInsert": document},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+        projection=CLASSIFYING_FIELDS,
+    )
+
+
+async def _insert_both(mongo: MongoHandle, document: Document) -> None:
+    """Two inserts and a commit: the least that an audited registration can be."""
+    entry = _entry(document)
+
+    async def body(session: Session) -> None:
+        await mongo.hospitals.insert_one(document, session=session)
+        await mongo.logs.insert_one(entry, session=session)
+
+    await _in_transaction(mongo, body)
+
+
+async def _read_and_insert_both(mongo: MongoHandle, document: Document) -> None:
+    """The same with the reads of a registration: was it done before, what is stored, the chain's last entry."""
+    act = AuditedAct(document["_id"], "registered", "bench", "measured", document["created_by_job"])
+
+    async def body(session: Session) -> None:
+        await mongo.logs.find_one({"_id": f"audit:{act.job_id}"}, session=session)
+        await mongo.hospitals.find_one({"_id": act.hospital_id}, session=session)
+        await mongo.hospitals.insert_one(document, session=session)
+        await append_entry(mongo, act, before=None, after=document, session=session)
+
+    await _in_transaction(mongo, body)
+
+
+async def _in_transaction(mongo: MongoHandle, body: Callable[[Session], Awaitable[None]]) -> None:
+    session = await settled(mongo.client.start_session(causal_consistency=True))
+    try:
+        started: object = session.start_transaction(
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern(w="majority", j=True),
+            read_preference=ReadPreference.PRIMARY,
+        )
+        await settled(started)
+        await body(session)
+        await session.commit_transaction()
+    finally:
+        await session.end_session()
+
+
+_OPERATIONS: dict[str, Operation] = {
+    "upsert": _upsert,
+    "insert_both": _insert_both,
+    "read_and_insert_both": _read_and_insert_both,
+}
+
+
+def _documents(records: Iterator[HospitalRecord], status: str) -> list[Document]:
+    return [
+        new_hospital(record.hospital_id, known_fields(record), status=status, job_id=f"bare:{number}", at=now())
+        for number, record in enumerate(records)
+    ]
+
+
+def _entry(document: Document) -> Document:
+    entry: Document = {
+        "_id": f"audit:{document['created_by_job']}",
+        "hospital_id": document["_id"],
+        "seq": 1,
+        "event": "registered",
+        "actor": "bench",
+        "reason": "measured",
+        "before": None,
+        "after": document,
+        "at": document["created_at"],
+        "job_id": document["created_by_job"],
+        "prev_hash": None,
+    }
+    entry["hash"] = entry_hash(entry)
+    return entry
+
+
+async def _loop(mongo: MongoHandle, operation: Operation, documents: list[Document]) -> float:
+    remaining = iter(documents)
+    stopwatch = Stopwatch(len(documents))
+    done = 0
+    rate = 0.0
+
+    async def runner() -> None:
+        nonlocal done, rate
+        for document in remaining:
+            await operation(mongo, document)
+            done += 1
+            rate = stopwatch.observe(time.perf_counter(), done) or rate
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CONCURRENCY):
+            group.create_task(runner())
+    return rate
+
+
+async def _insert_file(mongo: MongoHandle, path: Path) -> float:
+    """Insert a file's hospitals with one insert_many after the other, of as many documents as a chunk has."""
+    records = (row.record for row in HospitalFile.open(path).rows() if row.record is not None)
+    documents = _documents(iter({record.hospital_id: record for record in records}.values()), "partial")
+    started = time.perf_counter()
+    for first in range(0, len(documents), MAX_CHUNK_RECORDS):
+        await mongo.hospitals.insert_many(documents[first : first + MAX_CHUNK_RECORDS], ordered=False)
+    return len(documents) / (time.perf_counter() - started)
+
+
+async def _measure(operation: str, argument: str) -> float:
+    mongo = open_mongo(load_settings())
+    try:
+        if operation == "insert_file":
+            return await _insert_file(mongo, Path(argument))
+        status = "partial" if operation == "upsert" else "registered"
+        records = (HospitalRecord.model_validate(hospital(number, 0)) for number in range(int(argument)))
+        return await _loop(mongo, _OPERATIONS[operation], _documents(records, status))
+    finally:
+        await mongo.close()
+
+
+if __name__ == "__main__":
+    print(uvloop.run(_measure(sys.argv[1], sys.argv[2])))  # noqa: T201 (the answer to the process that started this)

@@ -1,0 +1,45 @@
+"""Whether a long queue slows the worker down."""
+
+import asyncio
+
+from benchmarks.bench import QUICK, Bench, connect, drain
+from benchmarks.harness import Measure, Outcome, Result, interleaved, ratio
+from benchmarks.systems import system_named
+from benchmarks.systems.ours_system import enqueue_named, new_ids
+from worker.contract import DEFAULT_LANE
+from worker.embedded import EmbeddedRedis
+
+_SHORT, _LONG, _LONG_QUICK = 10_000, 1_000_000, 100_000
+_TAKEN = 8_000
+_QUIET_S = 0.2
+
+
+async def run(bench: Bench) -> Outcome:
+    """Take jobs from the head of a short and of a long queue, each on a Redis of its own."""
+    long = _LONG_QUICK if bench.size is QUICK else _LONG
+    async with EmbeddedRedis() as short_redis, EmbeddedRedis() as long_redis:
+        sides = {"short": (short_redis.url, _SHORT), "long": (long_redis.url, long)}
+        figures = await interleaved(
+            bench.size.rounds, {side: _taking(bench, url, waiting) for side, (url, waiting) in sides.items()}
+        )
+    results = tuple(
+        Result.of("backlog", f"{sides[side][1]:,} waiting", "jobs/s", rounds) for side, rounds in figures.items()
+    )
+    return Outcome(results, {"backlog_1m_vs_10k": ratio(figures, "long", "short")})
+
+
+def _taking(bench: Bench, redis_url: str, waiting: int) -> Measure:
+    async def measure() -> float:
+        async with connect(redis_url) as redis:
+
+            async def unfinished() -> int:
+                return int(await redis.zcard(DEFAULT_LANE))
+
+            await enqueue_named(redis, "noop", new_ids(waiting - await unfinished()))
+            # Filling makes Redis rewrite its file, which takes a core.
+            while (await redis.info("persistence"))["aof_rewrite_in_progress"]:
+                await asyncio.sleep(_QUIET_S)
+            worker = bench.process(*system_named("ours").arguments("noop"), REDIS_URL=redis_url)
+            return await drain(worker, _TAKEN, unfinished)
+
+    return measure

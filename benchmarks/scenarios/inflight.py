@@ -1,0 +1,43 @@
+"""Whether jobs that other workers hold slow a worker down."""
+
+from benchmarks.bench import Bench, connect, drain
+from benchmarks.harness import Measure, Outcome, interleaved, ratio, results_of
+from benchmarks.systems import system_named
+from benchmarks.systems.ours_system import enqueue_named, new_ids
+from worker.contract import DEFAULT_LANE
+from worker.queue.scripts import Scripts
+
+_HELD = 50_000
+_JOBS = 20_000
+_PER_CLAIM = 500
+_LEASE_MS = 3_600_000
+
+
+async def run(bench: Bench) -> Outcome:
+    """Drain a queue of which 50,000 more jobs are leased to somebody else, and one without."""
+    measures = {"0 elsewhere": _draining(bench, 0), f"{_HELD:,} elsewhere": _draining(bench, _HELD)}
+    figures = await interleaved(bench.size.rounds, measures)
+    return Outcome(
+        results_of("inflight", "jobs/s", figures),
+        {"inflight_50k_vs_0": ratio(figures, f"{_HELD:,} elsewhere", "0 elsewhere")},
+    )
+
+
+def _draining(bench: Bench, held: int) -> Measure:
+    jobs = bench.size.jobs(_JOBS)
+
+    async def measure() -> float:
+        await bench.clear()
+        async with connect(bench.redis_url) as redis:
+
+            async def unfinished() -> int:
+                return int(await redis.zcard(DEFAULT_LANE))
+
+            await enqueue_named(redis, "noop", new_ids(held))
+            scripts = Scripts(redis)
+            for _ in range(0, held, _PER_CLAIM):
+                await scripts.claim("somebody", _LEASE_MS, _PER_CLAIM, [(DEFAULT_LANE, _PER_CLAIM)])
+            await enqueue_named(redis, "noop", new_ids(jobs))
+            return await drain(bench.process(*system_named("ours").arguments("noop")), jobs, unfinished)
+
+    return measure

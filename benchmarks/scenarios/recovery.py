@@ -1,0 +1,59 @@
+"""How long a job is gone when its worker is killed."""
+
+import asyncio
+import random
+import time
+from contextlib import AsyncExitStack
+
+from arq.connections import ArqRedis
+
+from benchmarks.bench import QUICK, Bench, connect
+from benchmarks.errors import BenchmarkError
+from benchmarks.harness import OURS, Outcome, Result
+from benchmarks.processes import Process
+from benchmarks.systems import system_named
+from benchmarks.systems.ours_system import STARTS, enqueue_named, new_ids
+
+_KILLED, _KILLED_QUICK = 10, 2
+_SECOND_START_S = 60.0
+
+
+async def run(bench: Bench) -> Outcome:
+    """Kill workers with SIGKILL, each on a lane of its own, all lanes served by one other worker besides."""
+    await bench.clear()
+    kills = _KILLED_QUICK if bench.size is QUICK else _KILLED
+    lanes = [f"bench:lane{number}" for number in range(kills)]
+    arguments = system_named(OURS).arguments("noop")
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(connect(bench.redis_url))
+        job_ids = new_ids(kills)
+        victims: list[Process] = []
+        for lane, job_id in zip(lanes, job_ids, strict=True):
+            victims.append(await stack.enter_async_context(bench.process(*arguments, WORKER_LANES=lane)))
+            await enqueue_named(redis, "hang", [job_id], lane)
+        for job_id in job_ids:
+            await _nth_start(redis, job_id, 1)
+        await stack.enter_async_context(bench.process(*arguments, WORKER_LANES=",".join(lanes)))
+        gone_s = await asyncio.gather(
+            *(_recover(redis, victim, job_id) for victim, job_id in zip(victims, job_ids, strict=True))
+        )
+    worst = max(gone_s)
+    return Outcome((Result("recovery", OURS, worst, "s", tuple(gone_s)),), {"recovery_s": worst})
+
+
+async def _recover(redis: ArqRedis, victim: Process, job_id: str) -> float:
+    # Renewals come every quarter of a lease: a kill may fall anywhere between two.
+    await asyncio.sleep(random.uniform(2, 5))
+    killed = time.monotonic_ns()
+    victim.kill()
+    return (await _nth_start(redis, job_id, 2) - killed) / 1e9
+
+
+async def _nth_start(redis: ArqRedis, job_id: str, number: int) -> int:
+    try:
+        async with asyncio.timeout(_SECOND_START_S):
+            while (began := await redis.lindex(STARTS + job_id, number - 1)) is None:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise BenchmarkError(f"job {job_id} had no start number {number} within {_SECOND_START_S:g} s") from None
+    return int(began)

@@ -1,0 +1,50 @@
+"""Audited registrations through the product, against bare loops of the same two-document transaction."""
+
+from benchmarks.bench import Bench, connect, drain
+from benchmarks.harness import OURS, Outcome, interleaved, ratio, results_of
+from benchmarks.jobs import hospital
+from benchmarks.systems.ours_system import PRODUCT_WORKER
+from producers.client import HospitalProducer
+from worker.contract import REGISTER_HOSPITAL, RegisterHospital
+from worker.settings import load_settings
+
+_JOBS = 3_000
+
+
+async def run(bench: Bench) -> Outcome:
+    """Register new hospitals."""
+    jobs = bench.size.jobs(_JOBS)
+    orders = [
+        RegisterHospital.model_validate({"record": hospital(number, 0), "actor": "bench", "reason": "measured"})
+        for number in range(jobs)
+    ]
+
+    async def product() -> float:
+        await bench.clear()
+        async with HospitalProducer.connect(load_settings(redis_url=bench.redis_url)) as producer:
+            await producer.enqueue_many(REGISTER_HOSPITAL, orders)
+        async with connect(bench.redis_url) as redis:
+
+            async def unfinished() -> int:
+                return int(await redis.zcard(REGISTER_HOSPITAL.lane))
+
+            return await drain(bench.process(*PRODUCT_WORKER), jobs, unfinished)
+
+    async def two_inserts() -> float:
+        await bench.clear()
+        return await bench.bare_loop("insert_both", jobs)
+
+    async def with_reads() -> float:
+        await bench.clear()
+        return await bench.bare_loop("read_and_insert_both", jobs)
+
+    figures = await interleaved(
+        bench.size.rounds, {OURS: product, "driver": two_inserts, "driver, with reads": with_reads}
+    )
+    return Outcome(
+        results_of("register", "jobs/s", figures),
+        {
+            "register_vs_driver": ratio(figures, OURS, "driver"),
+            "register_vs_driver_with_reads": ratio(figures, OURS, "driver, with reads"),
+        },
+    )

@@ -1,0 +1,67 @@
+"""Stock arq, with the poll delay that serves a full queue best."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import uvloop
+from arq.connections import RedisSettings, create_pool
+from arq.constants import default_queue_name
+from arq.worker import Worker, func
+
+from benchmarks.bench import CONCURRENCY
+from benchmarks.jobs import IngestBody, Payload
+from benchmarks.systems.base import JobName, System
+
+STARTS = "bench:starts:"
+_POLL_S = 0.01
+_AT_ONCE = 50
+
+
+class Arq(System):
+    """arq's own worker and serializer (pickle)."""
+
+    name = "arq"
+
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
+        """Run arq's worker."""
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        body = IngestBody()
+
+        async def ingest(_ctx: dict[Any, Any], payload: Payload) -> Payload:
+            return await body(payload)
+
+        Worker(
+            [func(_noop, name="noop"), func(ingest, name="ingest"), func(_stamp, name="stamp")],
+            redis_settings=RedisSettings.from_dsn(redis_url),
+            max_jobs=CONCURRENCY,
+            poll_delay=_POLL_S,
+        ).run()
+
+    async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
+        """Enqueue 50 at a time, which is the fastest that arq's producer goes."""
+        redis = await create_pool(RedisSettings.from_dsn(redis_url))
+        remaining = iter(payloads)
+        while group := list(islice(remaining, _AT_ONCE)):
+            calls = (redis.enqueue_job(job, *((payload,) if job == "ingest" else ())) for payload in group)
+            await asyncio.gather(*calls)
+        await redis.aclose()
+
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
+        """Count the queue: a job leaves it when its result is stored."""
+        return int(await redis.zcard(default_queue_name))
+
+
+SYSTEM = Arq()
+
+
+async def _noop(_ctx: dict[Any, Any]) -> None:
+    return None
+
+
+async def _stamp(ctx: dict[Any, Any]) -> None:
+    """Tell when this run began."""
+    began = time.monotonic_ns()
+    await ctx["redis"].rpush(STARTS + ctx["job_id"], began)

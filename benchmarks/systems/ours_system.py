@@ -1,0 +1,106 @@
+"""This project: its engine with jobs that do nothing, and the product itself for the jobs that are its own."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import uvloop
+from arq.connections import ArqRedis
+from arq.utils import timestamp_ms
+from arq.worker import func
+
+from benchmarks.bench import CONCURRENCY
+from benchmarks.jobs import Payload
+from benchmarks.systems.base import JobName, System
+from producers.client import HospitalProducer
+from worker.codec import Codec
+from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, IngestHospital
+from worker.queue.connection import open_redis
+from worker.queue.engine import LeaseWorker
+from worker.queue.scripts import Enqueue, Scripts
+from worker.settings import load_settings
+
+STARTS = "bench:starts:"
+"""List per job: when each of its runs began, in nanoseconds of the machine's monotonic clock."""
+PRODUCT_WORKER = ("-m", "arq", "worker.main.WorkerSettings")
+
+_PER_CALL = 500
+
+
+class Ours(System):
+    """The lease engine."""
+
+    name = "ours"
+
+    def arguments(self, job: JobName) -> Sequence[str]:
+        """For ingest, the command line that runs the product."""
+        return PRODUCT_WORKER if job == "ingest" else super().arguments(job)
+
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
+        """Run the engine with the product's lanes, results and aborts."""
+        settings = load_settings(redis_url=redis_url)
+        codec = Codec()
+
+        async def connect() -> ArqRedis:
+            return open_redis(settings, codec)
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        LeaseWorker(
+            [func(_noop, name="noop"), func(_stamp, name="stamp"), func(_hang, name="hang")],
+            lanes=settings.worker_lanes,
+            lease=settings.worker_lease,
+            open_redis=connect,
+            max_jobs=CONCURRENCY,
+            poll_delay=settings.worker_poll_delay,
+            keep_result=settings.worker_keep_result,
+            allow_abort_jobs=True,
+        ).run()
+
+    async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
+        """For ingest, through the product's producer."""
+        settings = load_settings(redis_url=redis_url)
+        if job == "ingest":
+            async with HospitalProducer.connect(settings) as producer:
+                await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital.model_validate(p) for p in payloads])
+            return
+        async with open_redis(settings, Codec()) as redis:
+            await enqueue_named(redis, job, new_ids(len(payloads)))
+
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
+        """Count the lane: a job leaves it in the step that stores its result."""
+        return int(await redis.zcard(DEFAULT_LANE))
+
+
+SYSTEM = Ours()
+
+
+async def enqueue_named(redis: ArqRedis, function: str, job_ids: Sequence[str], lane: str = DEFAULT_LANE) -> None:
+    """Put calls without arguments on a lane, as fast as the scripts take them."""
+    envelope = Codec().encode({"t": None, "f": function, "a": [], "k": {}, "et": timestamp_ms()})
+    scripts = Scripts(redis)
+    for start in range(0, len(job_ids), _PER_CALL):
+        await scripts.enqueue(Enqueue(job_id, lane, envelope) for job_id in job_ids[start : start + _PER_CALL])
+
+
+def new_ids(jobs: int) -> list[str]:
+    """Return as many fresh job ids."""
+    return [uuid.uuid4().hex for _ in range(jobs)]
+
+
+async def _noop(_ctx: dict[Any, Any]) -> None:
+    return None
+
+
+async def _stamp(ctx: dict[Any, Any]) -> None:
+    """Tell when this run began."""
+    began = time.monotonic_ns()
+    await ctx["redis"].rpush(STARTS + ctx["job_id"], began)
+
+
+async def _hang(ctx: dict[Any, Any]) -> None:
+    """Tell when this run began; the first run never ends."""
+    began = time.monotonic_ns()
+    if await ctx["redis"].rpush(STARTS + ctx["job_id"], began) == 1:
+        await asyncio.Event().wait()

@@ -1,0 +1,57 @@
+"""SAQ on Redis."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import uvloop
+from saq import Queue, Worker
+
+from benchmarks.bench import CONCURRENCY
+from benchmarks.jobs import IngestBody, Payload
+from benchmarks.systems.base import JobName, System
+
+_AT_ONCE = 20
+_GRACE_S = 5
+
+
+class Saq(System):
+    """SAQ's worker with its defaults."""
+
+    name = "saq"
+
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
+        """Run SAQ's worker."""
+        body = IngestBody()
+
+        async def noop(_ctx: object) -> None:
+            return None
+
+        async def ingest(_ctx: object, *, payload: Payload) -> Payload:
+            return await body(payload)
+
+        async def serve() -> None:
+            queue = Queue.from_url(redis_url)
+            functions = [("noop", noop), ("ingest", ingest)]
+            worker = Worker(queue, functions, concurrency=CONCURRENCY, shutdown_grace_period_s=_GRACE_S)
+            await worker.start()
+
+        uvloop.run(serve())
+
+    async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
+        """Enqueue 20 at a time: its own limit of concurrent operations."""
+        queue = Queue.from_url(redis_url)
+        remaining = iter(payloads)
+        while group := list(islice(remaining, _AT_ONCE)):
+            await asyncio.gather(
+                *(queue.enqueue(job, **({"payload": payload} if job == "ingest" else {})) for payload in group)
+            )
+        await queue.disconnect()
+
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
+        """Count its set of jobs without a final state."""
+        return int(await redis.zcard("saq:default:incomplete"))
+
+
+SYSTEM = Saq()

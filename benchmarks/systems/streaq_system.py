@@ -1,0 +1,53 @@
+"""streaQ 5: version 6 and later need the functions of Redis 7, and the private Redis is 6.2."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from streaq import Worker
+
+from benchmarks.bench import CONCURRENCY
+from benchmarks.jobs import IngestBody, Payload
+from benchmarks.systems.base import JobName, System
+
+_PER_CALL = 500
+
+
+class Streaq(System):
+    """streaQ's worker with its defaults (uvloop among them)."""
+
+    name = "streaq"
+
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
+        """Run streaQ's worker."""
+        worker, _ = _worker(redis_url)
+        worker.run_sync()
+
+    async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
+        """Enqueue with its own pipelined call."""
+        worker, tasks = _worker(redis_url)
+        async with worker:
+            for start in range(0, len(payloads), _PER_CALL):
+                group = payloads[start : start + _PER_CALL]
+                await worker.enqueue_many(
+                    [tasks[job].enqueue(*((payload,) if job == "ingest" else ())) for payload in group]
+                )
+
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
+        """Count the stream: a job is deleted from it in the transaction that stores its result."""
+        return int(await redis.xlen("streaq:default:queues:normal"))
+
+
+SYSTEM = Streaq()
+
+
+def _worker(redis_url: str) -> tuple[Any, dict[JobName, Any]]:
+    worker = Worker(redis_url=redis_url, concurrency=CONCURRENCY)
+    body = IngestBody()
+
+    async def noop() -> None:
+        return None
+
+    async def ingest(payload: Payload) -> Payload:
+        return await body(payload)
+
+    return worker, {"noop": worker.task()(noop), "ingest": worker.task()(ingest)}

@@ -1,0 +1,323 @@
+"""What finish, renew, recover and the counts promise on any Redis."""
+
+from typing import Any
+
+import pytest
+
+from tests.contracts.queue_bench import LEASE_MS, QueueBench
+from worker.queue import keys
+from worker.queue.scripts import Completion
+
+ACTIONS = ["done", "dead", "retry", "return"]
+
+
+class FinishContract:
+    async def test_done_leaves_the_result_alone(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.redis.zadd(keys.ABORT, {bench.id("a"): 1})
+        await bench.claim("dies")
+        await bench.let_lease_end("a")
+        job = await bench.claim_one()
+        await bench.finish(job, "retry", extra=b"history")
+        job = await bench.claim_one()
+
+        assert await bench.finish(job, result=b"result", result_life_ms=30_000)
+
+        assert await bench.left_of("a") == {keys.RESULT}
+        assert await bench.redis.get(keys.RESULT + bench.id("a")) == b"result"
+        assert 29_000 < await bench.redis.pttl(keys.RESULT + bench.id("a")) <= 30_000
+
+    @pytest.mark.parametrize(("life_ms", "left", "ttl"), [(0, set(), -2), (-1, {keys.RESULT}, -1)])
+    async def test_results_are_kept_not_at_all_or_for_ever(
+        self, bench: QueueBench, life_ms: int, left: set[str], ttl: int
+    ) -> None:
+        await bench.enqueue("a")
+
+        await bench.finish(await bench.claim_one(), result=b"result", result_life_ms=life_ms)
+
+        assert await bench.left_of("a") == left
+        assert await bench.redis.pttl(keys.RESULT + bench.id("a")) == ttl
+
+    async def test_a_cron_jobs_id_stays_taken_for_a_while(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+
+        await bench.finish(await bench.claim_one(), extra=b"20000")
+
+        assert await bench.left_of("a") == {keys.IN_PROGRESS}
+        assert 19_000 < await bench.redis.pttl(keys.IN_PROGRESS + bench.id("a")) <= 20_000
+
+    async def test_dead_keeps_the_letter_its_time_and_its_history(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.finish(await bench.claim_one(), "retry", extra=b"first")
+        before = await bench.now_ms()
+
+        await bench.finish(await bench.claim_one(), "dead", extra=b"letter", result=b"r", result_life_ms=-1)
+
+        job_id = bench.id("a")
+        assert await bench.left_of("a") == {keys.DEAD, "dead index", keys.RESULT, keys.HISTORY}
+        assert await bench.redis.hget(keys.DEAD, job_id) == b"letter"
+        assert before <= await bench.redis.zscore(keys.DEAD_INDEX, job_id) <= await bench.now_ms()
+        assert await bench.history("a") == [b"first"]
+
+    async def test_a_retry_spends_a_try_and_waits(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+
+        assert await bench.finish(await bench.claim_one(), "retry", due=20_000.5, extra=b"first")
+
+        assert await bench.left_of("a") == {keys.JOB, keys.TRIES, keys.HISTORY, "lane"}
+        assert 19_000 < await bench.due_in_ms("a") <= 20_001
+        assert await bench.tries("a") == 1
+        await bench.make_due("a")
+        job = await bench.claim_one()
+        assert (job.tries, job.crashes) == (2, 0)
+        await bench.finish(job, "retry", extra=b"second")
+        assert await bench.history("a") == [b"first", b"second"]
+
+    async def test_a_retry_can_keep_the_try(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.finish(await bench.claim_one(), "retry", extra=b"x")
+
+        await bench.finish(await bench.claim_one(), "retry", tries="keep", extra=b"x")
+
+        assert await bench.tries("a") == 1
+        assert (await bench.claim_one()).tries == 2
+
+    async def test_a_first_try_that_is_kept_leaves_no_counter(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+
+        await bench.finish(await bench.claim_one(), "return", due=1, tries="keep")
+
+        assert await bench.left_of("a") == {keys.JOB, "lane"}
+
+    async def test_history_keeps_the_latest_entries(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        for number in range(25):
+            await bench.finish(await bench.claim_one(), "retry", extra=str(number).encode())
+
+        assert await bench.history("a") == [str(number).encode() for number in range(5, 25)]
+
+    async def test_a_history_of_another_type_does_not_hold_up_the_group(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.redis.set(keys.HISTORY + bench.id("a"), "x")
+
+        assert await bench.finish(await bench.claim_one(), "retry", extra=b"first")
+        assert await bench.history("a") == [b"first"]
+
+    async def test_a_returned_job_has_its_old_place(self, bench: QueueBench) -> None:
+        await bench.enqueue("a", "b")
+        await bench.redis.zadd(bench.lane, {bench.id("a"): 1.5, bench.id("b"): 2})
+        job = (await bench.claim(wanted=1)).jobs[0]
+
+        assert await bench.finish(job, "return", due=job.score, tries="keep")
+
+        jobs = (await bench.claim()).jobs
+        assert [(job.job_id.decode(), job.score) for job in jobs] == [(bench.id("a"), 1.5), (bench.id("b"), 2)]
+
+    @pytest.mark.parametrize(("action", "due", "rings"), [("return", 1, 1), ("retry", 0, 1), ("retry", 9_000, 0)])
+    async def test_the_bell_is_rung_for_what_is_due_again(
+        self, bench: QueueBench, action: str, due: float, rings: int
+    ) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+
+        await bench.finish(job, action, due=due, extra=b"")
+
+        assert await bench.bells() == rings
+
+    @pytest.mark.parametrize("action", ACTIONS)
+    async def test_a_late_owner_changes_nothing(self, bench: QueueBench, action: str) -> None:
+        await bench.enqueue("a")
+        late = await bench.claim_one("late")
+        await bench.let_lease_end("a")
+        await bench.claim("heir")
+        before = await self._state(bench)
+
+        assert not await bench.finish(late, action, "late", result=b"r", result_life_ms=-1, extra=b"letter")
+
+        assert await self._state(bench) == before
+
+    @pytest.mark.parametrize("action", ACTIONS)
+    async def test_a_job_that_a_stock_worker_holds_is_not_changed(self, bench: QueueBench, action: str) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.let_lease_end("a")
+        await bench.stock_worker_takes("a")
+        before = await self._state(bench)
+
+        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, extra=b"letter")
+
+        assert await self._state(bench) == before
+
+    @pytest.mark.parametrize("action", ACTIONS)
+    async def test_a_job_that_a_stock_worker_has_ended_does_not_come_back(
+        self, bench: QueueBench, action: str
+    ) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.let_lease_end("a")
+        await bench.stock_worker_ends("a")
+
+        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, extra=b"letter")
+        assert await bench.left_of("a") == {keys.LEASES, "leased"}
+
+    async def test_an_owner_is_not_late_as_long_as_nobody_has_taken_over(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.let_lease_end("a")
+
+        assert await bench.finish(job)
+        assert await bench.left_of("a") == set()
+
+    async def test_a_completion_counts_once(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+
+        assert await bench.finish(job, "retry")
+        assert not await bench.finish(job, "retry")
+        assert await bench.tries("a") == 1
+
+    async def test_each_completion_of_a_group_is_judged_alone(self, bench: QueueBench) -> None:
+        await bench.enqueue("a", "b", "c")
+        jobs = (await bench.claim()).jobs
+        tokens = ["token", "wrong", "token"]
+
+        applied = await bench.scripts.finish(
+            Completion(job.job_id, job.lane, token, "done") for job, token in zip(jobs, tokens, strict=True)
+        )
+
+        assert applied == [True, False, True]
+        assert await bench.left_of(jobs[1].job_id.decode().partition(":")[0]) >= {keys.JOB, "lane"}
+
+    async def _state(self, bench: QueueBench) -> dict[str, Any]:
+        job_id = bench.id("a")
+        return {
+            "left": await bench.left_of("a"),
+            "score": await bench.redis.zscore(bench.lane, job_id),
+            "holder": await bench.redis.get(keys.IN_PROGRESS + job_id),
+            "owner": await bench.redis.hget(keys.LEASES, job_id),
+            "tries": await bench.tries("a"),
+            "counts": await bench.counts(),
+        }
+
+
+class RenewContract:
+    async def test_a_renewal_moves_the_end_of_the_lease(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        job = (await bench.claim(lease_ms=5_000)).jobs[0]
+
+        assert await bench.renew(job, lease_ms=90_000) == []
+
+        assert 85_000 < await bench.due_in_ms("a") <= 90_000
+        assert 85_000 < await bench.redis.pttl(keys.IN_PROGRESS + bench.id("a")) <= 90_000
+        leased = await bench.redis.zscore(bench.lane + keys.LEASED_SUFFIX, bench.id("a"))
+        assert leased == await bench.redis.zscore(bench.lane, bench.id("a"))
+
+    async def test_an_ended_lease_is_renewed_if_nobody_has_taken_over(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.let_lease_end("a")
+
+        assert await bench.renew(job) == []
+        assert (await bench.claim("other")).jobs == []
+
+    async def test_lost_leases_are_told_and_left_alone(self, bench: QueueBench) -> None:
+        await bench.enqueue("kept", "taken", "stock", "ended", "gone")
+        jobs = {job.job_id.decode().partition(":")[0]: job for job in (await bench.claim("owner")).jobs}
+        await bench.let_lease_end("taken")
+        await bench.claim("heir")
+        await bench.stock_worker_takes("stock")
+        await bench.finish(jobs["ended"], token="owner")
+        await bench.let_lease_end("gone")
+        await bench.stock_worker_ends("gone")
+
+        lost = await bench.renew(*jobs.values(), token="owner")
+
+        assert {job_id.decode().partition(":")[0] for job_id in lost} == {"taken", "stock", "ended", "gone"}
+        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("taken")) == b"heir"
+        assert await bench.left_of("ended") == set()
+        assert "lane" not in await bench.left_of("gone")
+
+
+class RecoverContract:
+    async def test_a_lost_claims_jobs_come_back_without_a_try_or_a_crash(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.enqueue("b", lane=bench.bulk)
+        await bench.claim("lost")
+
+        assert await bench.scripts.recover("lost", bench.lanes) == 2
+
+        assert await bench.left_of("a") == {keys.JOB, "lane"}
+        jobs = (await bench.claim()).jobs
+        assert [(job.lane, job.tries, job.crashes) for job in jobs] == [(bench.lane, 1, 0), (bench.bulk, 1, 0)]
+
+    async def test_earlier_tries_stay_counted(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.finish(await bench.claim_one(), "retry")
+        await bench.claim("lost")
+
+        await bench.scripts.recover("lost", bench.lanes)
+
+        assert await bench.tries("a") == 1
+
+    async def test_a_claim_is_recovered_after_an_outage_longer_than_its_lease(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.claim("lost")
+        await bench.let_lease_end("a")
+
+        assert await bench.scripts.recover("lost", bench.lanes) == 1
+        job = await bench.claim_one()
+        assert (job.tries, job.crashes) == (1, 0)
+
+    async def test_other_claims_are_not_touched(self, bench: QueueBench) -> None:
+        await bench.enqueue("a", "b", "c")
+        await bench.claim("lost", 1)
+        await bench.claim("other", 1)
+        await bench.claim("lost", 1)
+        await bench.let_lease_end("a")
+        await bench.stock_worker_takes("a")
+
+        assert await bench.scripts.recover("lost", bench.lanes) == 1
+
+        assert await bench.claimed_names() == ["c"]
+        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"1"
+        assert await bench.scripts.recover("lost", bench.lanes) == 0
+
+
+class CountsContract:
+    async def test_every_state_is_counted(self, bench: QueueBench) -> None:
+        dead = await bench.dead()
+        await bench.enqueue("dead", "done", "running", "orphan")
+        jobs = {job.job_id.decode().partition(":")[0]: job for job in (await bench.claim()).jobs}
+        await bench.finish(jobs["dead"], "dead", extra=b"letter")
+        await bench.finish(jobs["done"])
+        await bench.enqueue("due1", "due2")
+        await bench.enqueue("deferred", delay_ms=LEASE_MS)
+        await bench.let_lease_end("orphan")
+        await bench.redis.zadd(bench.lane, {bench.id("due1"): 1_000, bench.id("due2"): 2_000})
+
+        assert await bench.counts() == (5, 2, 2, 1_000)
+        assert await bench.dead() == dead + 1
+
+    async def test_the_oldest_is_a_job_that_waits_not_one_in_flight(self, bench: QueueBench) -> None:
+        await bench.enqueue("orphan")
+        await bench.claim()
+        for key in (bench.lane, bench.lane + keys.LEASED_SUFFIX):
+            await bench.redis.zadd(key, {bench.id("orphan"): 1})
+
+        assert await bench.counts() == (1, 0, 1, -1)
+        await bench.enqueue("due")
+        await bench.redis.zadd(bench.lane, {bench.id("due"): 1_000})
+        assert await bench.counts() == (2, 1, 1, 1_000)
+
+    async def test_nothing_is_counted_on_a_lane_that_is_not_there(self, bench: QueueBench) -> None:
+        assert await bench.counts() == (0, 0, 0, -1)
+
+    async def test_lanes_are_counted_apart(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.enqueue("b", "c", lane=bench.bulk)
+
+        counts = await bench.scripts.counts(bench.lanes)
+
+        assert {lane: counted.due for lane, counted in counts.lanes.items()} == {bench.lane: 1, bench.bulk: 2}
+        assert abs(counts.now_ms - await bench.now_ms()) < 1_000

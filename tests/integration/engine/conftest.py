@@ -1,0 +1,168 @@
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest_asyncio
+from arq.connections import ArqRedis
+from arq.jobs import Job
+
+from worker.codec import Codec
+from worker.embedded import EmbeddedRedis
+from worker.errors import JobNotFound
+from worker.queue import keys
+from worker.queue.connection import open_redis
+from worker.queue.dead_letters import DeadLetters, LetterNotFound
+from worker.queue.engine import LeaseWorker
+from worker.queue.heartbeat import ready_workers
+from worker.queue.letters import DeadLetter
+from worker.queue.scripts import Enqueue, Scripts
+from worker.settings import load_settings
+
+_numbers = itertools.count(1)
+
+
+class Bench:
+    """Lanes of one test's own on a Redis, with workers in this process."""
+
+    def __init__(self, url: str) -> None:
+        self.settings = load_settings(redis_url=url, redis_timeout=1, worker_lease=2)
+        self.redis = self.open()
+        self.scripts = Scripts(self.redis)
+        self.letters = DeadLetters(self.redis)
+        number = next(_numbers)
+        self.lane, self.bulk = f"lane-{number}", f"bulk-{number}"
+        self._job_numbers = itertools.count(1)
+
+    def open(self) -> ArqRedis:
+        return open_redis(self.settings, Codec())
+
+    def worker(self, *functions: Any, **options: Any) -> LeaseWorker:
+        async def opened() -> ArqRedis:
+            return self.open()
+
+        defaults = {
+            "lanes": (self.lane,),
+            "lease": 2,
+            "poll_delay": 0.1,
+            "max_jobs": 20,
+            "job_timeout": 30,
+            "handle_signals": False,
+            "allow_abort_jobs": True,
+            "open_redis": opened,
+        }
+        return LeaseWorker(functions, **(defaults | options))
+
+    @asynccontextmanager
+    async def serving(self, *functions: Any, **options: Any) -> AsyncIterator[LeaseWorker]:
+        """A worker that takes jobs; it must not end by itself."""
+        worker = self.worker(*functions, **options)
+        task = asyncio.create_task(worker.async_run())
+        try:
+            await self.until(lambda: self.is_ready(worker))
+            yield worker
+            assert not task.done(), "the worker ended by itself"
+        finally:
+            await worker.close()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def burst(self, *functions: Any, **options: Any) -> LeaseWorker:
+        """Run a worker until the lanes are empty."""
+        worker = self.worker(*functions, burst=True, **options)
+        await worker.async_run()
+        await worker.close()
+        return worker
+
+    async def is_ready(self, worker: LeaseWorker) -> bool:
+        return worker.worker_id in {heartbeat.worker for heartbeat in await ready_workers(self.redis)}
+
+    def envelope(self, function: str, *args: Any, **fields: Any) -> bytes:
+        message = {"t": None, "f": function, "a": list(args), "k": {}, "et": int(time.time() * 1000)}
+        return Codec().encode(message | fields)
+
+    async def put(
+        self, function: str, *args: Any, job_id: str = "", lane: str = "", delay_ms: int = 0, **fields: Any
+    ) -> str:
+        job_id = job_id or f"{self.lane}-job-{next(self._job_numbers)}"
+        job = Enqueue(job_id, lane or self.lane, self.envelope(function, *args, **fields), delay_ms)
+        await self.scripts.enqueue([job])
+        return job_id
+
+    async def put_raw(self, job_id: str | bytes, payload: bytes | None) -> None:
+        """Write a job as somebody else might."""
+        if payload is not None:
+            stored = job_id.encode() if isinstance(job_id, str) else job_id
+            await self.redis.set(b"arq:job:" + stored, payload)
+        await self.redis.zadd(self.lane, {job_id: 1})
+
+    def job(self, job_id: str) -> Job:
+        return Job(job_id, self.redis, _queue_name=self.lane, _deserializer=Codec().decode)
+
+    async def result(self, job_id: str, seconds: float = 10) -> dict[str, Any]:
+        """The result message of a job, waited for."""
+        data = await self.until(lambda: self.redis.get(keys.RESULT + job_id), seconds)
+        return Codec().decode(data)
+
+    async def outcome(self, job_id: str, seconds: float = 10) -> Any:
+        message = await self.result(job_id, seconds)
+        if not message["s"]:
+            raise JobNotFound(f"{job_id} failed: {message['r']}")
+        return message["r"]
+
+    async def letter(self, job_id: str, seconds: float = 10) -> DeadLetter:
+        """The dead letter of a job, waited for."""
+
+        async def find() -> DeadLetter | None:
+            try:
+                return await self.letters.get(job_id)
+            except LetterNotFound:
+                return None
+
+        return await self.until(find, seconds)
+
+    async def is_settled(self, job_id: str) -> bool:
+        """Whether nothing of a job is left but its result or its letter."""
+        left = await self.redis.exists(keys.JOB + job_id, keys.IN_PROGRESS + job_id, keys.TRIES + job_id)
+        marks = [await self.redis.hexists(name, job_id) for name in (keys.LEASES, keys.CRASHES)]
+        places = [await self.redis.zscore(name, job_id) for name in (self.lane, self.lane + keys.LEASED_SUFFIX)]
+        return not left and not any(marks) and places == [None, None]
+
+    async def until(self, condition: Callable[[], Any], seconds: float = 10) -> Any:
+        """Wait for a condition to hold, and return what it said."""
+        async with asyncio.timeout(seconds):
+            while True:
+                found = condition()
+                if isinstance(found, Awaitable):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(0.01)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_redis() -> AsyncIterator[EmbeddedRedis]:
+    async with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def bench(shared_redis: EmbeddedRedis) -> AsyncIterator[Bench]:
+    bench = Bench(shared_redis.url)
+    yield bench
+    await bench.redis.aclose(close_connection_pool=True)
+
+
+@pytest_asyncio.fixture
+async def own_redis() -> AsyncIterator[EmbeddedRedis]:
+    """A Redis that the test may freeze and kill."""
+    async with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def own_bench(own_redis: EmbeddedRedis) -> AsyncIterator[Bench]:
+    bench = Bench(own_redis.url)
+    yield bench
+    await bench.redis.aclose(close_connection_pool=True)

@@ -1,0 +1,156 @@
+"""What users of arq rely on, against this engine."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from arq.jobs import JobStatus
+from arq.worker import Worker, async_check_health, create_worker, func
+
+from worker.codec import Codec
+from worker.errors import RemoteError
+from worker.queue import keys
+from worker.queue.connection import redis_settings
+from worker.queue.engine import LeaseWorker
+
+
+async def test_arqs_own_producer_and_job(bench):
+    gate = asyncio.Event()
+
+    async def add(ctx: dict[str, Any], one: int, *, other: int) -> int:
+        await gate.wait()
+        return one + other
+
+    job = await bench.redis.enqueue_job("add", 1, other=2, _queue_name=bench.lane)
+    assert await job.status() is JobStatus.queued
+    assert (await job.info()).function == "add"
+    again = await bench.redis.enqueue_job("add", 1, other=2, _queue_name=bench.lane, _job_id=job.job_id)
+    assert again is None
+    later = await bench.redis.enqueue_job("add", 5, other=5, _queue_name=bench.lane, _defer_by=0.8)
+    assert await later.status() is JobStatus.deferred
+    async with bench.serving(func(add, name="add")):
+        await bench.until(lambda: _has_status(job, JobStatus.in_progress))
+        gate.set()
+        assert await job.result(timeout=5, poll_delay=0.02) == 3
+        assert await job.status() is JobStatus.complete
+        info = await job.result_info()
+        assert (info.function, info.args, info.kwargs, info.success, info.job_try) == (
+            "add",
+            [1],
+            {"other": 2},
+            True,
+            1,
+        )
+        assert info.queue_name == bench.lane
+        assert await later.result(timeout=5, poll_delay=0.02) == 10
+
+
+async def _has_status(job: Any, status: JobStatus) -> bool:
+    return await job.status() is status
+
+
+async def test_the_error_of_a_job_reaches_arqs_caller(bench):
+    async def fail(ctx: dict[str, Any]) -> None:
+        raise LookupError("nothing there")
+
+    job = await bench.redis.enqueue_job("fail", _queue_name=bench.lane)
+    async with bench.serving(func(fail, name="fail")):
+        try:
+            await job.result(timeout=5, poll_delay=0.02)
+        except RemoteError as error:
+            told = error
+    assert (told.kind, told.message) == ("LookupError", "nothing there")
+
+
+async def test_the_context_of_a_job_is_arqs(bench):
+    seen: dict[str, Any] = {}
+
+    async def look(ctx: dict[str, Any]) -> None:
+        seen.update(ctx)
+
+    async def opened(ctx: dict[str, Any]) -> None:
+        ctx["mine"] = "yes"
+
+    job_id = await bench.put("look", delay_ms=50)
+    await bench.burst(func(look, name="look"), on_startup=opened, ctx={"given": 1})
+    assert (seen["job_id"], seen["job_try"], seen["mine"], seen["given"]) == (job_id, 1, "yes", 1)
+    assert seen["score"] > seen["enqueue_time"].timestamp() * 1000
+    assert seen["redis"] is not None
+
+
+async def test_every_setting_of_arq_reaches_the_worker(bench, monkeypatch):
+    async def job(ctx: dict[str, Any]) -> None: ...
+
+    class Settings:
+        functions = [job]  # noqa: RUF012 (as arq reads it)
+        queue_name = "first"
+        lanes = ("first", "second")
+        lease = 7
+        max_jobs = 3
+        job_timeout = 11
+        poll_delay = 0.25
+        keep_result_forever = True
+        handle_signals = False
+
+    monkeypatch.setattr("arq.worker.Worker", LeaseWorker)
+    worker = create_worker(Settings)  # type: ignore[arg-type]
+    assert isinstance(worker, LeaseWorker)
+    assert (worker.lanes, worker.lease_s, worker.max_jobs, worker.job_timeout_s) == (("first", "second"), 7, 3, 11)
+    assert (worker.poll_delay_s, worker.keep_result_forever) == (0.25, True)
+
+
+async def test_stock_workers_and_ours_share_a_queue(bench):
+    runs: Counter[str] = Counter()
+    by: Counter[str] = Counter()
+
+    def function(owner: str) -> Any:
+        async def job(ctx: dict[str, Any]) -> str:
+            runs[ctx["job_id"]] += 1
+            by[owner] += 1
+            await asyncio.sleep(0.01)
+            return owner
+
+        return func(job, name="job")
+
+    jobs = [await bench.put("job") for _ in range(1_000)]
+    codec = Codec()
+    stock_pool = bench.open()
+    stock = Worker(
+        [function("stock")],
+        queue_name=bench.lane,
+        redis_pool=stock_pool,
+        handle_signals=False,
+        poll_delay=0.02,
+        max_jobs=10,
+        job_serializer=codec.encode,
+        job_deserializer=codec.decode,
+    )
+    stock_main = asyncio.create_task(stock.async_run())
+    await bench.until(lambda: by["stock"] > 10)
+    async with bench.serving(function("ours"), max_jobs=10):
+        await bench.until(lambda: _is_empty(bench), 40)
+    stock_main.cancel()
+    await asyncio.gather(stock_main, return_exceptions=True)
+    await stock_pool.aclose(close_connection_pool=True)
+    assert sorted(runs) == sorted(jobs)
+    assert set(runs.values()) == {1}
+    assert min(by["stock"], by["ours"]) > 0
+    for job_id in jobs[::100]:
+        assert await bench.outcome(job_id) in {"stock", "ours"}
+
+
+async def _is_empty(bench: Any) -> bool:
+    return not await bench.redis.zcard(bench.lane) and not await bench.redis.zcard(bench.lane + keys.LEASED_SUFFIX)
+
+
+async def test_arqs_check_tells_the_truth(bench):
+    async def job(ctx: dict[str, Any]) -> None: ...
+
+    async def code() -> int:
+        return await async_check_health(redis_settings(bench.settings), queue_name=bench.lane)
+
+    assert await code() == 1
+    async with bench.serving(func(job, name="job")):
+        assert await code() == 0
+        lives_ms = await bench.redis.pttl(bench.lane + keys.HEALTH_CHECK_SUFFIX)
+        assert 0 < lives_ms <= 5_000

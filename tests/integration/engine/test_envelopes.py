@@ -1,0 +1,147 @@
+"""What is not a job of this service becomes a dead letter; the worker lives, and other jobs run."""
+
+import base64
+import pickle  # noqa: TID251 - to write what must never be read
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from arq.worker import func
+
+from worker.queue import keys
+
+
+async def fine(ctx: dict[str, Any]) -> str:
+    return "fine"
+
+
+def _envelope(**fields: Any) -> bytes:
+    return orjson.dumps({"v": 1, "t": None, "f": "fine", "a": [], "k": {}, "et": 1} | fields)
+
+
+BROKEN = {
+    "not JSON": b"\x00\xff",
+    "empty": b"",
+    "a list": b"[]",
+    "no version": orjson.dumps({"f": "fine", "a": [], "k": {}, "t": None, "et": 1}),
+    "version of tomorrow": _envelope(v=2),
+    "function is a list": _envelope(f=[]),
+    "try is text": _envelope(t="9"),
+    "time is a float": _envelope(et=1e20),
+    "time is far off": _envelope(et=2**62),
+    "arguments are a mapping": _envelope(a={}),
+    "keywords are a list": _envelope(k=[]),
+    "negative try": _envelope(t=-1),
+    "too deep": b'{"v":1,"t":null,"f":"fine","a":[' + b"[" * 900 + b"]" * 900 + b'],"k":{},"et":1}',
+}
+
+
+@pytest.mark.parametrize("payload", BROKEN.values(), ids=BROKEN.keys())
+async def test_a_broken_envelope_is_a_dead_letter(bench, payload):
+    bad = f"{bench.lane}-bad"
+    await bench.put_raw(bad, payload)
+    async with bench.serving(fine):
+        letter = await bench.letter(bad)
+        assert letter.failure.type == "InvalidEnvelope"
+        assert letter.envelope == payload
+        assert await bench.outcome(await bench.put("fine")) == "fine"
+        assert await bench.is_settled(bad)
+
+
+async def test_arguments_that_do_not_fit_the_function_are_a_dead_letter(bench):
+    bad = await bench.put("fine", "one", "too", "many")
+    await bench.burst(fine)
+    assert (await bench.letter(bad)).failure.type == "TypeError"
+
+
+async def test_a_pickle_is_never_executed(bench, tmp_path):
+    proof = tmp_path / "executed"
+
+    class Hostile:
+        def __reduce__(self) -> Any:
+            return Path.touch, (proof,)
+
+    bad = f"{bench.lane}-pickle"
+    await bench.put_raw(bad, pickle.dumps({"t": None, "f": Hostile(), "a": (), "k": {}, "et": 1}))
+    async with bench.serving(fine):
+        assert (await bench.letter(bad)).failure.type == "InvalidEnvelope"
+        assert await bench.outcome(await bench.put("fine")) == "fine"
+    assert not proof.exists()
+
+
+async def test_a_job_without_a_payload_is_a_dead_letter(bench):
+    bad = f"{bench.lane}-missing"
+    await bench.put_raw(bad, None)
+    async with bench.serving(fine):
+        letter = await bench.letter(bad)
+        assert (letter.failure.type, letter.failure.message) == ("JobExecutionFailed", "job expired")
+        assert await bench.outcome(await bench.put("fine")) == "fine"
+
+
+async def test_a_key_of_another_type_is_a_dead_letter(bench):
+    bad = f"{bench.lane}-list"
+    await bench.redis.rpush(keys.JOB + bad, "x")
+    await bench.redis.rpush(keys.TRIES + bad, "x")
+    await bench.put_raw(bad, None)
+    async with bench.serving(fine):
+        assert (await bench.letter(bad)).failure.message == "the job's key does not hold a string"
+        assert await bench.outcome(await bench.put("fine")) == "fine"
+
+
+async def test_an_id_that_is_not_utf8_is_a_dead_letter(bench):
+    stored = bench.lane.encode() + b"-\xff\xfe"
+    await bench.put_raw(stored, bench.envelope("fine"))
+    async with bench.serving(fine):
+        letter = await bench.letter(f"{bench.lane}-\\xff\\xfe")
+        assert letter.failure.message == "the job id is not UTF-8"
+        assert await bench.outcome(await bench.put("fine")) == "fine"
+        assert await bench.redis.zscore(bench.lane, stored) is None
+
+
+@pytest.mark.parametrize("score", ["-inf", "-5", "0"])
+async def test_any_score_that_is_due_is_due(bench, score):
+    job_id = f"{bench.lane}-score"
+    await bench.put_raw(job_id, bench.envelope("fine"))
+    await bench.redis.zadd(bench.lane, {job_id: score})
+    async with bench.serving(fine):
+        assert await bench.outcome(job_id) == "fine"
+
+
+@pytest.mark.parametrize(
+    "decoded",
+    [
+        {"f": [], "a": [], "k": {}, "t": None, "et": 1},
+        {"f": "fine", "a": [], "k": {}, "t": "9", "et": 1},
+        {"f": "fine", "a": [], "k": {}, "t": None, "et": 10**20},
+        {"f": "fine"},
+        None,
+    ],
+    ids=["function", "try", "time", "missing", "nothing"],
+)
+async def test_a_deserializer_of_the_users_may_let_anything_through(bench, decoded):
+    bad, good = b"bad", orjson.dumps({"f": "fine", "a": [], "k": {}, "t": None, "et": 1})
+    await bench.put_raw(f"{bench.lane}-bad", bad)
+    await bench.put_raw(f"{bench.lane}-good", good)
+
+    def read(data: bytes) -> Any:
+        return decoded if data == bad else orjson.loads(data)
+
+    async with bench.serving(fine, job_deserializer=read):
+        letter = await bench.letter(f"{bench.lane}-bad")
+        assert base64.b64decode(letter.payload) == bad
+        assert await bench.outcome(f"{bench.lane}-good") == "fine"
+
+
+async def test_many_broken_jobs_do_not_hold_up_the_sound_ones(bench):
+    for number in range(200):
+        await bench.put_raw(f"{bench.lane}-bad-{number}", b"\x80\x04broken")
+    good = [await bench.put("fine") for _ in range(50)]
+    async with bench.serving(func(fine, name="fine")):
+        for job_id in good:
+            assert await bench.outcome(job_id) == "fine"
+        await bench.until(lambda: _empty(bench))
+
+
+async def _empty(bench: Any) -> bool:
+    return not await bench.redis.zcard(bench.lane)

@@ -1,0 +1,189 @@
+"""A worker outlives Redis's faults, keeps what it has in hand, and says the truth about itself."""
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from arq.worker import func
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from worker.queue import keys
+from worker.queue.heartbeat import ready_workers
+from worker.queue.scripts import Claim, Scripts
+
+BACK_WITHIN = 3.0  # seconds from Redis's return until work goes on
+NOT_READY_WITHIN = 5.5  # seconds; a heartbeat counts for 5
+
+
+class Work:
+    """Jobs that wait for a gate and count their runs."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.runs: Counter[str] = Counter()
+        self.tries: list[int] = []
+
+    @property
+    def function(self) -> Any:
+        async def work(ctx: dict[str, Any]) -> str:
+            self.runs[ctx["job_id"]] += 1
+            self.tries.append(ctx["job_try"])
+            await self.gate.wait()
+            return "worked"
+
+        return func(work, name="work")
+
+
+async def test_redis_dies_and_comes_back_while_jobs_run(own_redis, own_bench, record_property):
+    bench, work = own_bench, Work()
+    jobs = [await bench.put("work") for _ in range(50)]
+    async with bench.serving(work.function, max_jobs=60) as worker:
+        await bench.until(lambda: len(work.runs) == 50)
+        await own_redis.kill()
+        await bench.until(lambda: not worker.redis_health.is_up)
+        work.gate.set()
+        await bench.until(lambda: worker.jobs_complete == 0 and len(worker.tasks) == 50)
+        await own_redis.start()
+        back = time.monotonic()
+        fresh = await bench.put("work")
+        assert await bench.outcome(fresh, BACK_WITHIN) == "worked"
+        record_property("resumed_s", time.monotonic() - back)
+        for job_id in jobs:
+            assert await bench.outcome(job_id, BACK_WITHIN) == "worked"
+        await bench.until(lambda: bench.is_ready(worker), BACK_WITHIN)
+    assert set(work.runs.values()) == {1}
+    assert set(work.tries) == {1}
+
+
+async def test_redis_is_frozen_for_longer_than_a_lease(own_redis, own_bench):
+    bench, work = own_bench, Work()
+    jobs = [await bench.put("work") for _ in range(20)]
+    async with bench.serving(work.function, lease=2) as worker:
+        await bench.until(lambda: len(work.runs) == 20)
+        frozen = time.monotonic()
+        own_redis.freeze()
+        await bench.until(lambda: not worker.redis_health.is_up, NOT_READY_WITHIN)
+        work.gate.set()
+        await bench.until(lambda: time.monotonic() - frozen > 3)
+        own_redis.thaw()
+        for job_id in jobs:
+            assert await bench.outcome(job_id) == "worked"
+        assert await bench.outcome(await bench.put("work"), BACK_WITHIN) == "worked"
+    assert set(work.runs.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("break_it", "mend_it"),
+    [
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+    ],
+    ids=["read-only", "memory full"],
+)
+async def test_a_redis_that_refuses_writes(own_bench, break_it, mend_it, capsys, record_property):
+    bench, work = own_bench, Work()
+    job_id = await bench.put("work")
+    async with bench.serving(work.function) as worker:
+        await bench.until(lambda: work.runs)
+        await bench.redis.execute_command(*break_it)
+        broken = time.monotonic()
+        await bench.until(lambda: _nobody_is_ready(bench), NOT_READY_WITHIN)
+        record_property("not_ready_s", time.monotonic() - broken)
+        work.gate.set()
+        assert not worker.redis_health.is_up
+        told = capsys.readouterr()
+        # Told once, and not at every attempt.
+        assert (told.out + told.err).count("action=redis_lost") == 1
+        await bench.redis.execute_command(*mend_it)
+        assert await bench.outcome(job_id, BACK_WITHIN) == "worked"
+        await bench.until(lambda: bench.is_ready(worker), BACK_WITHIN)
+    assert set(work.runs.values()) == {1}
+
+
+async def _nobody_is_ready(bench: Any) -> bool:
+    return not await ready_workers(bench.redis)
+
+
+async def test_connections_are_cut_again_and_again(own_bench):
+    bench, work = own_bench, Work()
+    work.gate.set()
+    jobs = [await bench.put("work") for _ in range(300)]
+    cutter = bench.open()
+    async with bench.serving(work.function, max_jobs=5):
+        ends = time.monotonic() + 2
+        while time.monotonic() < ends:
+            try:
+                await cutter.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                await asyncio.sleep(0.03)
+                jobs.append(await bench.put("work"))
+            except RedisConnectionError:
+                continue
+        for job_id in jobs:
+            assert await bench.outcome(job_id) == "worked"
+    await cutter.aclose(close_connection_pool=True)
+    assert set(work.runs.values()) == {1}
+    assert set(work.tries) == {1}
+    assert await bench.redis.hlen(keys.DEAD) == 0
+
+
+async def test_a_claim_whose_answer_was_lost_is_recovered_at_once(bench, monkeypatch):
+    work = Work()
+    work.gate.set()
+    claim, lost = Scripts.claim, []
+
+    async def losing(self: Scripts, *args: Any) -> Claim:
+        answer = await claim(self, *args)
+        if answer.jobs and not lost:
+            lost.extend(answer.jobs)
+            raise RedisConnectionError("cut")
+        return answer
+
+    monkeypatch.setattr(Scripts, "claim", losing)
+    jobs = [await bench.put("work") for _ in range(10)]
+    async with bench.serving(work.function, lease=60):
+        for job_id in jobs:
+            assert await bench.outcome(job_id, 5) == "worked"
+    assert len(lost) == 10
+    assert set(work.tries) == {1}
+    assert set(work.runs.values()) == {1}
+
+
+async def test_a_completion_whose_answer_was_lost_is_not_stored_twice(bench, monkeypatch):
+    work = Work()
+    work.gate.set()
+    finish, told = Scripts.finish, []
+
+    async def losing(self: Scripts, completions: Any) -> list[bool]:
+        answer = await finish(self, completions)
+        told.append(answer)
+        if len(told) == 1:
+            raise RedisConnectionError("cut")
+        return answer
+
+    monkeypatch.setattr(Scripts, "finish", losing)
+    after: list[str] = []
+
+    async def hook(ctx: dict[str, Any]) -> None:
+        after.append(ctx["job_id"])
+
+    job_id = await bench.put("work")
+    async with bench.serving(work.function, after_job_end=hook):
+        assert await bench.outcome(job_id) == "worked"
+        await bench.until(lambda: after)
+    assert told[0] == [True]
+    assert after == [job_id]
+    assert set(work.runs.values()) == {1}
+
+
+async def test_a_worker_stops_within_bounds_while_redis_is_away(own_redis, own_bench):
+    bench, work = own_bench, Work()
+    await bench.put("work")
+    worker = bench.worker(work.function)
+    main = asyncio.create_task(worker.async_run())
+    await bench.until(lambda: work.runs)
+    await own_redis.kill()
+    await asyncio.wait_for(worker.close(), 15)
+    await main
+    assert main.done()

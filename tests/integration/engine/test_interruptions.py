@@ -1,0 +1,253 @@
+"""Jobs that are aborted, handed back, suspected, or belong to somebody else by now."""
+
+import asyncio
+import time
+from signal import Signals
+from typing import Any
+
+import pytest
+from arq.jobs import JobStatus
+from arq.worker import Retry, func
+
+from worker.queue import keys
+
+
+class Gate:
+    """A job that says that it runs and waits to be let through."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+        self.tries: list[int] = []
+        self.open = asyncio.Event()
+
+    def function(self, **options: Any) -> Any:
+        async def gated(ctx: dict[str, Any]) -> str:
+            self.running.append(ctx["job_id"])
+            self.tries.append(ctx["job_try"])
+            await self.open.wait()
+            return "through"
+
+        return func(gated, name="gated", **options)
+
+
+async def fine(ctx: dict[str, Any]) -> str:
+    return "fine"
+
+
+async def test_a_running_job_is_aborted(bench):
+    gate = Gate()
+    job_id = await bench.put("gated")
+    async with bench.serving(gate.function()):
+        await bench.until(lambda: gate.running)
+        assert await bench.job(job_id).abort(timeout=5, poll_delay=0.05)
+        assert await bench.is_settled(job_id)
+        assert await bench.redis.zscore(keys.ABORT, job_id) is None
+
+
+@pytest.mark.parametrize("delay_ms", [0, 60_000], ids=["due", "deferred"])
+async def test_a_queued_job_is_aborted_and_never_runs(bench, delay_ms):
+    gate = Gate()
+    job_id = await bench.put("gated", delay_ms=delay_ms)
+    aborting = asyncio.create_task(bench.job(job_id).abort(timeout=8, poll_delay=0.05))
+    await bench.until(lambda: bench.redis.zscore(keys.ABORT, job_id))
+    async with bench.serving(gate.function()):
+        assert await aborting
+    assert gate.running == []
+    assert await bench.is_settled(job_id)
+
+
+async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench):
+    gate = Gate()
+    gate.open.set()
+    async with bench.serving(gate.function(keep_result=0)):
+        job_id = await bench.put("gated")
+        await bench.until(lambda: bench.is_settled(job_id))
+        # Too late: the job has ended. arq leaves the request behind.
+        assert not await bench.job(job_id).abort(timeout=5, poll_delay=0.05)
+        gate.open.clear()
+        await bench.redis.set(keys.JOB + job_id, bench.envelope("gated", et=int(time.time() * 1000) + 5))
+        await bench.redis.zadd(bench.lane, {job_id: 1})
+        await bench.until(lambda: len(gate.running) == 2)
+        lane_score = await bench.redis.zscore(bench.lane, job_id)
+        # Two rounds of looking for requests have passed when the lease was renewed.
+        await bench.until(lambda: _renewed(bench, job_id, lane_score))
+        gate.open.set()
+        await bench.until(lambda: bench.is_settled(job_id))
+    assert gate.tries == [1, 1]
+
+
+async def _renewed(bench: Any, job_id: str, score: float) -> bool:
+    return bool(await bench.redis.zscore(bench.lane, job_id) > score)
+
+
+async def test_stopping_lets_jobs_end_within_the_grace_period(bench):
+    gate = Gate()
+    jobs = [await bench.put("gated") for _ in range(20)]
+    worker = bench.worker(gate.function(), job_completion_wait=20)
+    main = asyncio.create_task(worker.async_run())
+    await bench.until(lambda: len(gate.running) == 20)
+    worker.handle_sig(Signals.SIGTERM)
+    late = await bench.put("gated")
+    gate.open.set()
+    await asyncio.wait_for(main, 5)
+    await worker.close()
+    for job_id in jobs:
+        assert await bench.outcome(job_id, 0.5) == "through"
+    assert await bench.job(late).status() is JobStatus.queued
+
+
+@pytest.mark.parametrize("wait_s", [0.1, 60], ids=["grace over", "second signal"])
+async def test_what_has_not_ended_is_handed_back_untouched(bench, wait_s):
+    gate = Gate()
+    jobs = [await bench.put("gated", delay_ms=-number) for number in range(20)]
+    scores = await bench.redis.zrange(bench.lane, 0, -1, withscores=True)
+    worker = bench.worker(gate.function(max_tries=1), job_completion_wait=wait_s)
+    main = asyncio.create_task(worker.async_run())
+    await bench.until(lambda: len(gate.running) == 20)
+    worker.handle_sig(Signals.SIGTERM)
+    if wait_s > 1:
+        worker.handle_sig(Signals.SIGTERM)
+    await asyncio.wait_for(main, 5)
+    await worker.close()
+    assert await bench.redis.zrange(bench.lane, 0, -1, withscores=True) == scores
+    assert await bench.redis.zcard(bench.lane + keys.LEASED_SUFFIX) == 0
+    for job_id in jobs:
+        assert not await bench.redis.exists(keys.IN_PROGRESS + job_id, keys.TRIES + job_id)
+        assert not await bench.redis.hexists(keys.LEASES, job_id)
+    gate.open.set()
+    await bench.burst(gate.function(max_tries=1))
+    assert [await bench.outcome(job_id) for job_id in jobs] == ["through"] * 20
+    assert set(gate.tries) == {1}
+
+
+async def test_a_job_may_answer_a_shutdown_with_a_retry_of_its_own(bench):
+    started = asyncio.Event()
+
+    async def job(ctx: dict[str, Any]) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Retry(defer=60) from None
+
+    job_id = await bench.put("job")
+    worker = bench.worker(func(job, name="job"))
+    main = asyncio.create_task(worker.async_run())
+    await asyncio.wait_for(started.wait(), 5)
+    await worker.close()
+    await main
+    assert await bench.job(job_id).status() is JobStatus.deferred
+
+
+async def test_twenty_restarts_spend_no_try_and_count_no_crash(bench):
+    gate = Gate()
+    job_id = await bench.put("gated")
+    await bench.redis.hset(keys.CRASHES, job_id, 2)
+    for number in range(20):
+        worker = bench.worker(gate.function(max_tries=1))
+        main = asyncio.create_task(worker.async_run())
+        await bench.until(lambda: len(gate.running) == number + 1)  # noqa: B023 (awaited within the round)
+        await worker.close()
+        await main
+    assert set(gate.tries) == {1}
+    assert int(await bench.redis.hget(keys.CRASHES, job_id)) == 2
+    gate.open.set()
+    await bench.burst(gate.function(max_tries=1))
+    assert await bench.outcome(job_id) == "through"
+
+
+async def test_jobs_are_handed_back_even_if_they_have_not_begun(bench):
+    """A worker that is stopped with suspects in hand leaves no lease behind."""
+    gate = Gate()
+    jobs = [await bench.put("gated") for _ in range(5)]
+    neighbour = await bench.put("gated")
+    for job_id in jobs:
+        await bench.redis.hset(keys.CRASHES, job_id, 2)
+    worker = bench.worker(gate.function())
+    main = asyncio.create_task(worker.async_run())
+    await bench.until(lambda: neighbour in gate.running)
+    await worker.close()
+    await main
+    assert await bench.redis.zcard(bench.lane + keys.LEASED_SUFFIX) == 0
+    for job_id in jobs:
+        assert not await bench.redis.hexists(keys.LEASES, job_id)
+        assert int(await bench.redis.hget(keys.CRASHES, job_id)) == 2
+
+
+async def test_jobs_at_hand_in_two_crashes_run_one_at_a_time_and_hold_no_other_lease(bench):
+    together, leases = [], []
+    at_once = 0
+
+    async def suspect(ctx: dict[str, Any]) -> None:
+        nonlocal at_once
+        at_once += 1
+        together.append(at_once)
+        leases.append(await ctx["redis"].zcard(bench.lane + keys.LEASED_SUFFIX))
+        await asyncio.sleep(0.02)
+        at_once -= 1
+
+    jobs = [await bench.put("suspect") for _ in range(8)]
+    for job_id in jobs:
+        await bench.redis.hset(keys.CRASHES, job_id, 2)
+    async with bench.serving(func(suspect, name="suspect")):
+        for job_id in jobs:
+            await bench.result(job_id)
+    assert together == [1] * 8
+    assert leases == [1] * 8
+
+
+async def test_after_one_crash_jobs_run_side_by_side_and_have_all_their_tries(bench):
+    gate = Gate()
+    jobs = [await bench.put("gated") for _ in range(10)]
+    for job_id in jobs:
+        # As a dead owner leaves it: claimed once, and not finished.
+        await bench.redis.hset(keys.LEASES, job_id, "dead-owner")
+        await bench.redis.set(keys.TRIES + job_id, 1)
+    async with bench.serving(gate.function(max_tries=1)):
+        await bench.until(lambda: len(gate.running) == 10)
+        gate.open.set()
+        assert [await bench.outcome(job_id) for job_id in jobs] == ["through"] * 10
+    assert set(gate.tries) == {1}
+
+
+async def test_a_job_whose_owners_died_three_times_is_a_dead_letter(bench):
+    job_id = await bench.put("fine")
+    await bench.redis.hset(keys.CRASHES, job_id, 2)
+    await bench.redis.hset(keys.LEASES, job_id, "dead-owner")
+    await bench.burst(fine)
+    letter = await bench.letter(job_id)
+    assert (letter.function, letter.failure.type, letter.crashes) == ("fine", "ProcessKilled", 3)
+    assert await bench.is_settled(job_id)
+
+
+async def test_a_late_completion_is_refused(bench):
+    running: list[str] = []
+    late, early = asyncio.Event(), asyncio.Event()
+
+    def function(owner: str, gate: asyncio.Event) -> Any:
+        async def job(ctx: dict[str, Any]) -> str:
+            running.append(owner)
+            while not gate.is_set():
+                try:
+                    await gate.wait()
+                except asyncio.CancelledError:
+                    continue  # as a thread that cannot be stopped
+            return owner
+
+        return func(job, name="job")
+
+    job_id = await bench.put("job")
+    async with bench.serving(function("frozen", late)) as frozen:
+        await bench.until(lambda: running == ["frozen"])
+        # What a worker finds that was frozen for longer than its lease: its mark is gone, the job is due.
+        frozen.allow_pick_jobs = False
+        await bench.redis.delete(keys.IN_PROGRESS + job_id)
+        await bench.redis.zadd(bench.lane, {job_id: 1})
+        async with bench.serving(function("taker", early)):
+            await bench.until(lambda: running == ["frozen", "taker"])
+            late.set()
+            await bench.until(lambda: not frozen.tasks)
+            assert await bench.redis.get(keys.RESULT + job_id) is None
+            assert frozen.jobs_complete <= 1
+            early.set()
+            assert await bench.outcome(job_id) == "taker"

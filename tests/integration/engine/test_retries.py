@@ -1,0 +1,177 @@
+"""What becomes of jobs that may be run again."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from arq.worker import Retry, RetryJob, func
+
+from worker.errors import ConflictError, OutageError, PermanentError, TransientError
+from worker.queue import keys
+from worker.queue.stats import read_queue
+
+
+class Failing:
+    """A job that raises for so many runs, and remembers when and as which try it ran."""
+
+    def __init__(self, error: BaseException, times: int = 1_000) -> None:
+        self._error = error
+        self._times = times
+        self.tries: list[int] = []
+        self.at: list[float] = []
+
+    def function(self, **options: Any) -> Any:
+        async def job(ctx: dict[str, Any]) -> str:
+            self.tries.append(ctx["job_try"])
+            self.at.append(time.monotonic())
+            if len(self.tries) <= self._times:
+                raise self._error
+            return "done"
+
+        return func(job, name="job", **options)
+
+    @property
+    def pauses(self) -> list[float]:
+        return [later - earlier for earlier, later in zip(self.at, self.at[1:], strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("error", "least", "most"),
+    [(TransientError("busy"), 0.25, 0.5), (ConflictError("lost a race"), 0.025, 0.05), (OSError(), 0.25, 0.5)],
+    ids=["transient", "conflict", "os"],
+)
+async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(bench, error, least, most):
+    failing = Failing(error)
+    job_id = await bench.put("job")
+    await bench.burst(failing.function(), max_tries=3)
+    assert failing.tries == [1, 2, 3]
+    for number, pause in enumerate(failing.pauses):
+        assert least * 2**number <= pause < most * 2**number + 0.4
+    letter = await bench.letter(job_id)
+    assert (letter.failure.type, letter.failure.tries) == (type(error).__name__, 3)
+    assert letter.reason == f"3 of 3 tries ended with {type(error).__name__}"
+    assert [entry.tries for entry in letter.history] == [1, 2]
+    assert await bench.is_settled(job_id)
+
+
+async def test_a_job_that_succeeds_at_last_leaves_no_history(bench):
+    failing = Failing(ConflictError("x"), times=2)
+    job_id = await bench.put("job")
+    worker = await bench.burst(failing.function())
+    assert await bench.outcome(job_id) == "done"
+    assert (await bench.result(job_id))["t"] == 3
+    assert not await bench.redis.exists(keys.HISTORY + job_id)
+    assert (worker.jobs_complete, worker.jobs_retried) == (1, 2)
+
+
+async def test_a_permanent_error_is_final_at_once(bench):
+    failing = Failing(PermanentError("never"))
+    job_id = await bench.put("job")
+    await bench.burst(failing.function())
+    assert failing.tries == [1]
+    assert (await bench.letter(job_id)).reason == "permanent error"
+
+
+@pytest.mark.parametrize(("error", "pause"), [(Retry(defer=0.3), 0.3), (Retry(), 0), (RetryJob(), 0)])
+async def test_arqs_own_ways_to_retry(bench, error, pause):
+    failing = Failing(error, times=1)
+    job_id = await bench.put("job")
+    await bench.burst(failing.function())
+    assert await bench.outcome(job_id) == "done"
+    assert pause <= failing.pauses[0] < pause + 0.4
+
+
+async def test_retries_end_at_the_functions_own_limit(bench):
+    failing = Failing(Retry())
+    job_id = await bench.put("job")
+    await bench.burst(failing.function(max_tries=2), max_tries=9)
+    assert failing.tries == [1, 2]
+    assert (await bench.letter(job_id)).failure.type == "Retry"
+
+
+async def test_nothing_is_retried_when_retries_are_switched_off(bench):
+    failing = Failing(TransientError("busy"))
+    job_id = await bench.put("job")
+    await bench.burst(failing.function(), retry_jobs=False)
+    assert failing.tries == [1]
+    assert (await bench.letter(job_id)).reason == "retries are switched off"
+
+
+async def test_a_job_that_is_cancelled_from_within_spends_its_tries(bench):
+    failing = Failing(asyncio.CancelledError())
+    job_id = await bench.put("job")
+    await bench.burst(failing.function(), max_tries=2)
+    assert failing.tries == [1, 2]
+    assert (await bench.letter(job_id)).failure.type == "JobCancelled"
+
+
+async def test_a_timeout_is_retried(bench):
+    tries = []
+
+    async def job(ctx: dict[str, Any]) -> str:
+        tries.append(ctx["job_try"])
+        if len(tries) == 1:
+            await asyncio.Event().wait()
+        return "done"
+
+    job_id = await bench.put("job")
+    await bench.burst(func(job, name="job", timeout=0.1))
+    assert await bench.outcome(job_id) == "done"
+    assert tries == [1, 2]
+
+
+async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench):
+    out = True
+    tries: dict[str, list[int]] = {}
+
+    async def job(ctx: dict[str, Any]) -> str:
+        tries.setdefault(ctx["job_id"], []).append(ctx["job_try"])
+        if out:
+            raise OutageError("the store is away")
+        return "done"
+
+    first = [await bench.put("job") for _ in range(5)]
+    async with bench.serving(func(job, name="job"), max_tries=2) as worker:
+        await bench.until(lambda: worker.breaker.is_open)
+        more = [await bench.put("job") for _ in range(30)]
+        before = sum(map(len, tries.values()))
+        opened = time.monotonic()
+        # Only probes run while the store is out: about one a second.
+        await bench.until(lambda: sum(map(len, tries.values())) >= before + 2)
+        assert time.monotonic() - opened > 0.5
+        assert len(set(tries) & set(more)) <= 3
+        await bench.until(lambda: bench.is_ready(worker), 1) if not worker.breaker.is_open else None
+        state = await bench.until(lambda: _not_ready(bench, worker))
+        assert state == "the jobs' store is out"
+        out = False
+        for job_id in first + more:
+            assert await bench.outcome(job_id, 15) == "done"
+        assert not worker.breaker.is_open
+    assert all(set(numbers) == {1} for numbers in tries.values())
+
+
+async def _not_ready(bench: Any, worker: Any) -> str:
+    state = await read_queue(bench.redis, (bench.lane,))
+    return next(beat.why_not for beat, _ in state.workers if beat.worker == worker.worker_id)
+
+
+async def test_a_function_that_this_worker_lacks_is_put_back_without_a_try(bench):
+    async def other(ctx: dict[str, Any]) -> str:
+        return "other"
+
+    async def newer(ctx: dict[str, Any]) -> int:
+        return int(ctx["job_try"])
+
+    name = f"newer-{bench.lane}"
+    job_id = await bench.put(name)
+    async with bench.serving(func(other, name="other")):
+        assert await bench.outcome(await bench.put("other")) == "other"
+        await bench.until(lambda: _is_unknown(bench, name))
+        assert await bench.redis.get(keys.TRIES + job_id) is None
+    async with bench.serving(func(newer, name=name)):
+        assert await bench.outcome(job_id, 15) == 1
+
+
+async def _is_unknown(bench: Any, name: str) -> bool:
+    return name in (await read_queue(bench.redis, (bench.lane,))).unknown_functions

@@ -1,0 +1,39 @@
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.contracts.queue_bench import QueueBench
+from tests.contracts.queue_model import QueueMachine
+from worker.codec import Codec
+from worker.embedded import EmbeddedRedis
+from worker.queue import keys
+from worker.queue.connection import open_redis
+from worker.settings import load_settings
+
+
+def test_the_queue_keeps_to_its_model(redis_server: EmbeddedRedis) -> None:
+    @asynccontextmanager
+    async def bench() -> AsyncIterator[QueueBench]:
+        redis = open_redis(load_settings(redis_url=redis_server.url), Codec())
+        await redis.delete(keys.CLOCK)
+        try:
+            yield QueueBench(redis)
+        finally:
+            await redis.aclose(close_connection_pool=True)
+
+    class RealRedisMachine(QueueMachine):
+        steps = 0
+
+        def open_bench(self) -> AbstractAsyncContextManager[QueueBench]:
+            return bench()
+
+        def teardown(self) -> None:
+            RealRedisMachine.steps += 1
+            super().teardown()
+
+    run_state_machine_as_test(
+        RealRedisMachine, settings=settings(max_examples=20, stateful_step_count=25, deadline=None)
+    )
+    assert RealRedisMachine.steps >= 20

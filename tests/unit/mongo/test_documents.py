@@ -1,0 +1,104 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from worker.contract import HospitalChanges, HospitalRecord, parse
+from worker.mongo.documents import (
+    applied_revision,
+    changed_hospital,
+    known_fields,
+    knows_nothing_new,
+    merge_pipeline,
+    merged_hospital,
+    now,
+    split_changes,
+)
+
+AT = datetime(2025, 6, 30, tzinfo=UTC)
+
+
+def test_known_fields_are_those_with_a_value() -> None:
+    record = parse(
+        HospitalRecord,
+        {"hospital_name": "A", "beds": 0, "emergency_services": False, "attributes": {}, "city": None},
+    )
+    assert known_fields(record) == {"hospital_name": "A", "beds": 0, "emergency_services": False}
+
+
+def test_known_fields_are_every_field_of_the_contract() -> None:
+    values: dict[str, Any] = {
+        "hospital_name": "A", "source": "s", "external_id": "1", "hospital_type": "multi", "address": "a",
+        "city": "c", "state": "s", "postal_code": "p", "county": "c", "country": "c", "phone": "p",
+        "ownership": "o", "emergency_services": True, "beds": 1,
+        "location": {"type": "Point", "coordinates": [1.0, 2.0]}, "attributes": {"a": 1}, "observed_at": AT,
+    }  # fmt: skip
+    assert set(values) == set(HospitalRecord.model_fields)
+    assert known_fields(parse(HospitalRecord, values)) == values
+
+
+def test_a_merge_leaves_both_documents_as_they_were() -> None:
+    current = {"_id": "a", "revision": 1, "attributes": {"a": 1}}
+    known = {"attributes": {"b": 2}}
+    assert merged_hospital(current, known, at=AT) == {
+        "_id": "a",
+        "revision": 2,
+        "attributes": {"a": 1, "b": 2},
+        "updated_at": AT,
+    }
+    assert (current["attributes"], known) == ({"a": 1}, {"attributes": {"b": 2}})
+
+
+def test_changes_are_split_into_new_values_and_cleared_fields() -> None:
+    given = {"city": None, "beds": 0, "location": {"coordinates": [1, 2]}}
+    values, cleared = split_changes(parse(HospitalChanges, given))
+    assert values == {"beds": 0, "location": {"type": "Point", "coordinates": [1.0, 2.0]}}
+    assert cleared == ["city"]
+
+
+def test_a_cleared_field_that_is_not_there_stays_away() -> None:
+    changes = parse(HospitalChanges, {"city": None})
+    changed = changed_hospital({"_id": "a", "revision": 1}, changes, at=AT)
+    assert changed == {"_id": "a", "revision": 2, "updated_at": AT}
+
+
+@pytest.mark.parametrize(
+    ("known", "nothing_new"),
+    [
+        ({}, True),
+        ({"beds": 1}, True),
+        ({"beds": 1, "attributes": {"a": 1}}, True),
+        ({"beds": 2}, False),
+        ({"beds": True}, False),
+        ({"city": "A"}, False),
+        ({"attributes": {"a": True}}, False),
+        ({"attributes": {"b": 1}}, False),
+    ],
+)
+def test_a_merge_that_would_change_nothing_is_known_as_such(known: dict[str, Any], nothing_new: bool) -> None:
+    assert knows_nothing_new({"beds": 1, "attributes": {"a": 1, "x": 2}}, known) is nothing_new
+
+
+def test_a_job_is_remembered_by_its_record() -> None:
+    hospital = {"applied_jobs": [{"job": "a", "record": 3, "revision": 7}]}
+    assert applied_revision(hospital, "a", 3) == 7
+    assert applied_revision(hospital, "a") is None
+    assert applied_revision({}, "a") is None
+
+
+def test_no_text_from_outside_stands_where_mongodb_would_read_an_expression() -> None:
+    hostile = {"hospital_name": "$$ROOT", "city": "$where", "attributes": {"a": "$literal"}}
+    pipeline = merge_pipeline("$x", hostile, job_id="$job", record=0, at=AT)
+
+    def outside_literals(part: Any) -> list[str]:
+        if isinstance(part, dict):
+            return [text for key, value in part.items() if key != "$literal" for text in outside_literals(value)]
+        if isinstance(part, list):
+            return [text for value in part for text in outside_literals(value)]
+        return [part] if isinstance(part, str) else []
+
+    assert not {"$where", "$literal", "$job", "$x"} & set(outside_literals(pipeline))
+
+
+def test_now_has_whole_milliseconds() -> None:
+    assert all(now().microsecond % 1_000 == 0 for _ in range(20))

@@ -1,0 +1,54 @@
+"""A job in a worker's hands: whose claim it is, and how its run can be interrupted."""
+
+import asyncio
+import math
+from typing import Literal
+
+from worker.queue.scripts import Claimed
+
+Interruption = Literal["timeout", "abort", "lost", "shutdown", "postponed"]
+
+
+class Running:
+    """One claimed job, from its claim until its completion is stored.
+
+    `enqueued_ms` is known once the envelope has been read; until then no request to abort can be told to be meant
+    for this job and not for an earlier one of its id.
+    """
+
+    def __init__(self, claimed: Claimed, token: str) -> None:
+        self.claimed = claimed
+        self.token = token
+        self.task: asyncio.Task[None] | None = None
+        self.interrupted_by: Interruption | None = None
+        self.enqueued_ms: float = math.inf
+        self._begun = False
+        self._ended = False
+
+    @property
+    def name(self) -> str:
+        """The job's id as text; bytes that are not UTF-8 are escaped."""
+        return self.claimed.job_id.decode(errors="backslashreplace")
+
+    def interrupt(self, why: Interruption) -> None:
+        """Cancel the job's coroutine, unless it has ended or is interrupted already."""
+        if self._ended or self.interrupted_by is not None:
+            return
+        self.interrupted_by = why
+        # A task that is cancelled before its first step never runs, and then nobody would hand the job back.
+        if self._begun and self.task is not None:
+            self.task.cancel()
+
+    def begin(self) -> None:
+        """Say that the task runs. Raises `CancelledError` if the job was interrupted before."""
+        self._begun = True
+        if self.interrupted_by is not None:
+            raise asyncio.CancelledError
+
+    def end(self) -> None:
+        """Say that only the storing of the result is left, which nothing may interrupt."""
+        self._ended = True
+        if self.task is not None:
+            # The cancellation was meant for the job alone, and it has been answered.
+            while self.task.uncancel():
+                pass
