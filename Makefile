@@ -4,6 +4,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_VENV := build/bench-venv
+BENCH_STAMP := $(BENCH_VENV)/.installed
 TESTS ?= $(wildcard tests/unit tests/integration tests/acceptance tests/contract)
 SOURCES := $(wildcard worker producers tests benchmarks)
 
@@ -19,12 +21,12 @@ ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null) $(shell cat $(STAMP
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: help demo test check format lock build clean
+.PHONY: help demo test check bench bench-quick format lock build clean
 .DEFAULT_GOAL := help
 
 help: ## print the targets
 	@echo 'make TARGET [NAME=value ...]'
-	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' Makefile | expand -t 11
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 15
 	@echo 'The first run makes .venv with Python 3.11 to 3.13; PYTHON=/path/to/python names one.'
 
 demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= DATA= REPORT=
@@ -41,6 +43,12 @@ check: $(STAMP) ## lint, format, types, import rules and the tests' own lint
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tests/lint.py
 
+bench: $(BENCH_STAMP) ## measure against peers and bare drivers, some 15 minutes; ONLY='noop ingest'
+	@$(BENCH_VENV)/bin/python -m benchmarks $${ONLY:+--only $$ONLY}
+
+bench-quick: $(BENCH_STAMP) ## the same with fewer jobs and rounds, in 90 seconds
+	@$(BENCH_VENV)/bin/python -m benchmarks --quick $${ONLY:+--only $$ONLY}
+
 format: $(STAMP) ## put the code in the form that check wants
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 	@$(BIN)/ruff format --quiet $(SOURCES)
@@ -53,6 +61,8 @@ lock: $(STAMP) ## bring the lock files up to pyproject.toml; ARGS=--upgrade
 	@build/lock/bin/python -m pip -qq --disable-pip-version-check install 'uv>=0.9'
 	@$(UV) --universal --python-version 3.11 --extra embedded --extra dev pyproject.toml -o requirements.lock
 	@$(UV) --universal --python-version 3.11 -c requirements.lock pyproject.toml -o requirements-runtime.lock
+	@$(UV) --universal --python-version 3.11 -c requirements-runtime.lock --extra embedded --extra bench pyproject.toml \
+		-o requirements-bench.lock
 	@echo hatchling | $(UV) --universal --python-version 3.11 -c requirements.lock - -o requirements-build.lock
 
 build: $(STAMP) ## build the wheel into dist/
@@ -85,3 +95,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PIP) install --require-hashes -r requirements.lock && \
 	$(PIP) install --no-deps --no-build-isolation -e . && \
 	printf '%s' '$(CURDIR)' > $(STAMP)
+
+# The peers bring dependencies that nothing else here should meet. The project itself is run from its folder.
+$(BENCH_STAMP): requirements-bench.lock | $(STAMP)
+	@echo 'Making $(BENCH_VENV) with the peers; this takes a minute.'
+	@$(BIN)/python -m venv --clear $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip -qq --disable-pip-version-check --no-input install --require-hashes \
+		-r requirements-bench.lock
+	@touch $(BENCH_STAMP)

@@ -6,21 +6,27 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Literal, TypeVar
 
 from arq.connections import ArqRedis
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.harness import Stopwatch
 from benchmarks.processes import Process
 from worker.codec import Codec
+from worker.contract import DEFAULT_LANE
 from worker.embedded import EmbeddedServers
 from worker.mongo.client import MongoHandle
 from worker.queue.connection import open_redis
 from worker.settings import load_settings
 
+T = TypeVar("T")
+
 CONCURRENCY = 300
 """Jobs at once for every asynchronous system, and operations at once of the bare loops."""
 
-_LOOK_S = 0.005
+LOOK_S = 0.005
+"""How often Redis is asked how far things are."""
 _STUCK_S = 60.0
 
 
@@ -37,7 +43,7 @@ class Size:
 
 
 FULL = Size(rounds=5, share=1)
-QUICK = Size(rounds=2, share=0.2)
+QUICK = Size(rounds=1, share=0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,33 @@ def connect(redis_url: str) -> ArqRedis:
     return open_redis(load_settings(redis_url=redis_url), Codec())
 
 
+async def until(asked: Callable[[], Awaitable[T | None]], failure: str) -> T:
+    """Ask until there is an answer. Raises `BenchmarkError` with `failure` if there is none for a minute."""
+    try:
+        async with asyncio.timeout(_STUCK_S):
+            while True:
+                answer = await asked()
+                if answer is not None:
+                    return answer
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        raise BenchmarkError(failure) from None
+
+
+async def settle(redis: ArqRedis) -> None:
+    """Wait until Redis does not rewrite its file: filling a queue makes it do so, and it takes a core."""
+
+    async def quiet() -> Literal[True] | None:
+        return None if (await redis.info("persistence"))["aof_rewrite_in_progress"] else True
+
+    await until(quiet, "Redis has been rewriting its append-only file for a minute")
+
+
+async def lane_length(redis: ArqRedis) -> int:
+    """Return how many jobs of ours are waiting or running on the default lane."""
+    return int(await redis.zcard(DEFAULT_LANE))
+
+
 async def drain(process: Process, jobs: int, unfinished: Callable[[], Awaitable[int]]) -> float:
     """Start a worker and return the jobs per second that it did, as seen in Redis.
 
@@ -99,4 +132,4 @@ async def drain(process: Process, jobs: int, unfinished: Callable[[], Awaitable[
                 moved_at, seen = now, done
             elif now - moved_at > _STUCK_S:
                 raise process.failure(f"did {done} of {jobs} jobs and stands still")
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(LOOK_S)

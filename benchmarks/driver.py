@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
@@ -19,18 +20,28 @@ from benchmarks.harness import Stopwatch
 from benchmarks.jobs import hospital
 from producers.files import HospitalFile
 from worker.contract import MAX_CHUNK_RECORDS, HospitalRecord
-from worker.mongo.audit import AuditedAct, append_entry, entry_hash
-from worker.mongo.client import Document, MongoHandle, Session, open_mongo, settled
+from worker.mongo.audit import AuditedAct, append_entry, entry_hash, log_id
+from worker.mongo.client import Collection, Document, MongoHandle, Session, open_mongo, settled
 from worker.mongo.documents import known_fields, new_hospital, now
 from worker.mongo.hospitals import CLASSIFYING_FIELDS
 from worker.settings import load_settings
 
-Operation = Callable[[MongoHandle, Document], Awaitable[object]]
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The client, and its collections: made once, as a bare loop would."""
+
+    mongo: MongoHandle
+    hospitals: Collection
+    logs: Collection
 
 
-async def _upsert(mongo: MongoHandle, document: Document) -> None:
+Operation = Callable[[_Target, Document], Awaitable[object]]
+
+
+async def _upsert(target: _Target, document: Document) -> None:
     hospital_id = document.pop("_id")
-    await mongo.hospitals.find_one_and_update(
+    await target.hospitals.find_one_and_update(
         {"_id": hospital_id},
         {"$setOnInsert": document},
         upsert=True,
@@ -39,28 +50,28 @@ async def _upsert(mongo: MongoHandle, document: Document) -> None:
     )
 
 
-async def _insert_both(mongo: MongoHandle, document: Document) -> None:
+async def _insert_both(target: _Target, document: Document) -> None:
     """Two inserts and a commit: the least that an audited registration can be."""
     entry = _entry(document)
 
     async def body(session: Session) -> None:
-        await mongo.hospitals.insert_one(document, session=session)
-        await mongo.logs.insert_one(entry, session=session)
+        await target.hospitals.insert_one(document, session=session)
+        await target.logs.insert_one(entry, session=session)
 
-    await _in_transaction(mongo, body)
+    await _in_transaction(target.mongo, body)
 
 
-async def _read_and_insert_both(mongo: MongoHandle, document: Document) -> None:
+async def _read_and_insert_both(target: _Target, document: Document) -> None:
     """The same with the reads of a registration: was it done before, what is stored, the chain's last entry."""
     act = AuditedAct(document["_id"], "registered", "bench", "measured", document["created_by_job"])
 
     async def body(session: Session) -> None:
-        await mongo.logs.find_one({"_id": f"audit:{act.job_id}"}, session=session)
-        await mongo.hospitals.find_one({"_id": act.hospital_id}, session=session)
-        await mongo.hospitals.insert_one(document, session=session)
-        await append_entry(mongo, act, before=None, after=document, session=session)
+        await target.logs.find_one({"_id": log_id(act.job_id)}, session=session)
+        await target.hospitals.find_one({"_id": act.hospital_id}, session=session)
+        await target.hospitals.insert_one(document, session=session)
+        await append_entry(target.mongo, act, before=None, after=document, session=session)
 
-    await _in_transaction(mongo, body)
+    await _in_transaction(target.mongo, body)
 
 
 async def _in_transaction(mongo: MongoHandle, body: Callable[[Session], Awaitable[None]]) -> None:
@@ -94,7 +105,7 @@ def _documents(records: Iterator[HospitalRecord], status: str) -> list[Document]
 
 def _entry(document: Document) -> Document:
     entry: Document = {
-        "_id": f"audit:{document['created_by_job']}",
+        "_id": log_id(document["created_by_job"]),
         "hospital_id": document["_id"],
         "seq": 1,
         "event": "registered",
@@ -110,7 +121,7 @@ def _entry(document: Document) -> Document:
     return entry
 
 
-async def _loop(mongo: MongoHandle, operation: Operation, documents: list[Document]) -> float:
+async def _loop(target: _Target, operation: Operation, documents: list[Document]) -> float:
     remaining = iter(documents)
     stopwatch = Stopwatch(len(documents))
     done = 0
@@ -119,7 +130,7 @@ async def _loop(mongo: MongoHandle, operation: Operation, documents: list[Docume
     async def runner() -> None:
         nonlocal done, rate
         for document in remaining:
-            await operation(mongo, document)
+            await operation(target, document)
             done += 1
             rate = stopwatch.observe(time.perf_counter(), done) or rate
 
@@ -129,13 +140,13 @@ async def _loop(mongo: MongoHandle, operation: Operation, documents: list[Docume
     return rate
 
 
-async def _insert_file(mongo: MongoHandle, path: Path) -> float:
+async def _insert_file(hospitals: Collection, path: Path) -> float:
     """Insert a file's hospitals with one insert_many after the other, of as many documents as a chunk has."""
     records = (row.record for row in HospitalFile.open(path).rows() if row.record is not None)
     documents = _documents(iter({record.hospital_id: record for record in records}.values()), "partial")
     started = time.perf_counter()
     for first in range(0, len(documents), MAX_CHUNK_RECORDS):
-        await mongo.hospitals.insert_many(documents[first : first + MAX_CHUNK_RECORDS], ordered=False)
+        await hospitals.insert_many(documents[first : first + MAX_CHUNK_RECORDS], ordered=False)
     return len(documents) / (time.perf_counter() - started)
 
 
@@ -143,10 +154,11 @@ async def _measure(operation: str, argument: str) -> float:
     mongo = open_mongo(load_settings())
     try:
         if operation == "insert_file":
-            return await _insert_file(mongo, Path(argument))
+            return await _insert_file(mongo.hospitals, Path(argument))
         status = "partial" if operation == "upsert" else "registered"
         records = (HospitalRecord.model_validate(hospital(number, 0)) for number in range(int(argument)))
-        return await _loop(mongo, _OPERATIONS[operation], _documents(records, status))
+        target = _Target(mongo, mongo.hospitals, mongo.logs)
+        return await _loop(target, _OPERATIONS[operation], _documents(records, status))
     finally:
         await mongo.close()
 

@@ -1,4 +1,4 @@
-"""Runs one system's worker in this process: `python -m benchmarks.worker SYSTEM JOB`, servers from the environment."""
+"""Runs one system's worker in this process: `python -m benchmarks.worker SYSTEM JOB`."""
 
 import sys
 from typing import cast

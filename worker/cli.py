@@ -4,6 +4,7 @@ import typer
 
 from worker.commands import dead
 from worker.commands.queue import check, queue
+from worker.commands.run import run
 from worker.demo.command import demo
 from worker.settings import settings_table
 
@@ -14,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Watch and tend the hospital registry's queue. The worker itself: arq worker.main.WorkerSettings",
 )
+app.command()(run)
 app.command()(queue)
 app.command()(check)
 app.command()(demo)

@@ -1,17 +1,13 @@
 """Whether a long queue slows the worker down."""
 
-import asyncio
-
-from benchmarks.bench import QUICK, Bench, connect, drain
-from benchmarks.harness import Measure, Outcome, Result, interleaved, ratio
+from benchmarks.bench import QUICK, Bench, connect, drain, lane_length, settle
+from benchmarks.harness import OURS, Measure, Outcome, Result, interleaved, ratio
 from benchmarks.systems import system_named
 from benchmarks.systems.ours_system import enqueue_named, new_ids
-from worker.contract import DEFAULT_LANE
 from worker.embedded import EmbeddedRedis
 
 _SHORT, _LONG, _LONG_QUICK = 10_000, 1_000_000, 100_000
 _TAKEN = 8_000
-_QUIET_S = 0.2
 
 
 async def run(bench: Bench) -> Outcome:
@@ -31,15 +27,9 @@ async def run(bench: Bench) -> Outcome:
 def _taking(bench: Bench, redis_url: str, waiting: int) -> Measure:
     async def measure() -> float:
         async with connect(redis_url) as redis:
-
-            async def unfinished() -> int:
-                return int(await redis.zcard(DEFAULT_LANE))
-
-            await enqueue_named(redis, "noop", new_ids(waiting - await unfinished()))
-            # Filling makes Redis rewrite its file, which takes a core.
-            while (await redis.info("persistence"))["aof_rewrite_in_progress"]:
-                await asyncio.sleep(_QUIET_S)
-            worker = bench.process(*system_named("ours").arguments("noop"), REDIS_URL=redis_url)
-            return await drain(worker, _TAKEN, unfinished)
+            await enqueue_named(redis, "noop", new_ids(waiting - await lane_length(redis)))
+            await settle(redis)
+            worker = bench.process(*system_named(OURS).arguments("noop"), REDIS_URL=redis_url)
+            return await drain(worker, _TAKEN, lambda: lane_length(redis))
 
     return measure

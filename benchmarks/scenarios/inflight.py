@@ -1,14 +1,14 @@
 """Whether jobs that other workers hold slow a worker down."""
 
-from benchmarks.bench import Bench, connect, drain
-from benchmarks.harness import Measure, Outcome, interleaved, ratio, results_of
+from benchmarks.bench import Bench, connect, drain, lane_length, settle
+from benchmarks.harness import OURS, Measure, Outcome, interleaved, ratio, results_of
 from benchmarks.systems import system_named
 from benchmarks.systems.ours_system import enqueue_named, new_ids
 from worker.contract import DEFAULT_LANE
 from worker.queue.scripts import Scripts
 
 _HELD = 50_000
-_JOBS = 20_000
+_JOBS = 40_000
 _PER_CLAIM = 500
 _LEASE_MS = 3_600_000
 
@@ -29,15 +29,13 @@ def _draining(bench: Bench, held: int) -> Measure:
     async def measure() -> float:
         await bench.clear()
         async with connect(bench.redis_url) as redis:
-
-            async def unfinished() -> int:
-                return int(await redis.zcard(DEFAULT_LANE))
-
             await enqueue_named(redis, "noop", new_ids(held))
             scripts = Scripts(redis)
             for _ in range(0, held, _PER_CLAIM):
                 await scripts.claim("somebody", _LEASE_MS, _PER_CLAIM, [(DEFAULT_LANE, _PER_CLAIM)])
             await enqueue_named(redis, "noop", new_ids(jobs))
-            return await drain(bench.process(*system_named("ours").arguments("noop")), jobs, unfinished)
+            await settle(redis)
+            worker = bench.process(*system_named(OURS).arguments("noop"))
+            return await drain(worker, jobs, lambda: lane_length(redis))
 
     return measure

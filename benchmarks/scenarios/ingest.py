@@ -6,7 +6,7 @@ from benchmarks.jobs import hospital
 from benchmarks.scenarios.peers import draining
 from benchmarks.systems import INGEST_SYSTEMS
 
-_JOBS = 10_000
+_JOBS = 6_000
 
 
 async def run(bench: Bench) -> Outcome:

@@ -8,14 +8,12 @@ from contextlib import AsyncExitStack
 from arq.connections import ArqRedis
 
 from benchmarks.bench import QUICK, Bench, connect
-from benchmarks.errors import BenchmarkError
 from benchmarks.harness import OURS, Outcome, Result
 from benchmarks.processes import Process
 from benchmarks.systems import system_named
-from benchmarks.systems.ours_system import STARTS, enqueue_named, new_ids
+from benchmarks.systems.ours_system import enqueue_named, new_ids, nth_start
 
 _KILLED, _KILLED_QUICK = 10, 2
-_SECOND_START_S = 60.0
 
 
 async def run(bench: Bench) -> Outcome:
@@ -29,10 +27,11 @@ async def run(bench: Bench) -> Outcome:
         job_ids = new_ids(kills)
         victims: list[Process] = []
         for lane, job_id in zip(lanes, job_ids, strict=True):
-            victims.append(await stack.enter_async_context(bench.process(*arguments, WORKER_LANES=lane)))
+            victim = await stack.enter_async_context(bench.process(*arguments, WORKER_LANES=lane))
+            victims.append(victim)
             await enqueue_named(redis, "hang", [job_id], lane)
         for job_id in job_ids:
-            await _nth_start(redis, job_id, 1)
+            await nth_start(redis, job_id, 1)
         await stack.enter_async_context(bench.process(*arguments, WORKER_LANES=",".join(lanes)))
         gone_s = await asyncio.gather(
             *(_recover(redis, victim, job_id) for victim, job_id in zip(victims, job_ids, strict=True))
@@ -46,14 +45,4 @@ async def _recover(redis: ArqRedis, victim: Process, job_id: str) -> float:
     await asyncio.sleep(random.uniform(2, 5))
     killed = time.monotonic_ns()
     victim.kill()
-    return (await _nth_start(redis, job_id, 2) - killed) / 1e9
-
-
-async def _nth_start(redis: ArqRedis, job_id: str, number: int) -> int:
-    try:
-        async with asyncio.timeout(_SECOND_START_S):
-            while (began := await redis.lindex(STARTS + job_id, number - 1)) is None:
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise BenchmarkError(f"job {job_id} had no start number {number} within {_SECOND_START_S:g} s") from None
-    return int(began)
+    return (await nth_start(redis, job_id, 2) - killed) / 1e9

@@ -4,14 +4,14 @@ import asyncio
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 from arq.connections import ArqRedis
 from arq.utils import timestamp_ms
 from arq.worker import func
 
-from benchmarks.bench import CONCURRENCY
+from benchmarks.bench import CONCURRENCY, until
 from benchmarks.jobs import Payload
 from benchmarks.systems.base import JobName, System
 from producers.client import HospitalProducer
@@ -22,11 +22,11 @@ from worker.queue.engine import LeaseWorker
 from worker.queue.scripts import Enqueue, Scripts
 from worker.settings import load_settings
 
-STARTS = "bench:starts:"
-"""List per job: when each of its runs began, in nanoseconds of the machine's monotonic clock."""
 PRODUCT_WORKER = ("-m", "arq", "worker.main.WorkerSettings")
 
 _PER_CALL = 500
+# List per job: when each of its runs began, in nanoseconds of the machine's monotonic clock.
+_STARTS = "bench:starts:"
 
 
 class Ours(System):
@@ -48,7 +48,7 @@ class Ours(System):
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
         LeaseWorker(
-            [func(_noop, name="noop"), func(_stamp, name="stamp"), func(_hang, name="hang")],
+            [func(cast(Any, job), name=name) for name, job in _FUNCTIONS.items()],
             lanes=settings.worker_lanes,
             lease=settings.worker_lease,
             open_redis=connect,
@@ -89,6 +89,16 @@ def new_ids(jobs: int) -> list[str]:
     return [uuid.uuid4().hex for _ in range(jobs)]
 
 
+async def nth_start(redis: ArqRedis, job_id: str, number: int) -> int:
+    """Wait for the start number `number`, from 1, of a job that tells its starts, and return its time."""
+
+    async def asked() -> bytes | None:
+        began: bytes | None = await redis.lindex(_STARTS + job_id, number - 1)
+        return began
+
+    return int(await until(asked, f"job {job_id} had no start number {number} for a minute"))
+
+
 async def _noop(_ctx: dict[Any, Any]) -> None:
     return None
 
@@ -96,11 +106,14 @@ async def _noop(_ctx: dict[Any, Any]) -> None:
 async def _stamp(ctx: dict[Any, Any]) -> None:
     """Tell when this run began."""
     began = time.monotonic_ns()
-    await ctx["redis"].rpush(STARTS + ctx["job_id"], began)
+    await ctx["redis"].rpush(_STARTS + ctx["job_id"], began)
 
 
 async def _hang(ctx: dict[Any, Any]) -> None:
     """Tell when this run began; the first run never ends."""
     began = time.monotonic_ns()
-    if await ctx["redis"].rpush(STARTS + ctx["job_id"], began) == 1:
+    if await ctx["redis"].rpush(_STARTS + ctx["job_id"], began) == 1:
         await asyncio.Event().wait()
+
+
+_FUNCTIONS = {"noop": _noop, "stamp": _stamp, "hang": _hang}

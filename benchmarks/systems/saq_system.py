@@ -13,7 +13,6 @@ from benchmarks.jobs import IngestBody, Payload
 from benchmarks.systems.base import JobName, System
 
 _AT_ONCE = 20
-_GRACE_S = 5
 
 
 class Saq(System):
@@ -34,7 +33,7 @@ class Saq(System):
         async def serve() -> None:
             queue = Queue.from_url(redis_url)
             functions = [("noop", noop), ("ingest", ingest)]
-            worker = Worker(queue, functions, concurrency=CONCURRENCY, shutdown_grace_period_s=_GRACE_S)
+            worker = Worker(queue, functions, concurrency=CONCURRENCY)
             await worker.start()
 
         uvloop.run(serve())

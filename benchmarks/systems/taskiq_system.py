@@ -62,7 +62,7 @@ def _broker(redis_url: str) -> tuple[Any, dict[JobName, Any]]:
     async def ingest(payload: Payload) -> Payload:
         return await body(payload)
 
-    tasks = {
+    tasks: dict[JobName, Any] = {
         "noop": broker.register_task(noop, task_name="noop"),
         "ingest": broker.register_task(ingest, task_name="ingest"),
     }

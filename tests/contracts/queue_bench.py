@@ -7,9 +7,19 @@ from typing import Any
 from redis.asyncio import Redis
 
 from worker.queue import keys
-from worker.queue.scripts import Claim, Claimed, Completion, Enqueue, EnqueueState, LaneCounts, Scripts, script_source
+from worker.queue.scripts import (
+    Claim,
+    Claimed,
+    Completion,
+    Enqueue,
+    EnqueueState,
+    LaneCounts,
+    Scripts,
+    script_source,
+)
 
 LEASE_MS = 60_000
+OWNER = "token"
 
 
 class QueueBench:
@@ -34,23 +44,23 @@ class QueueBench:
             Enqueue(self.id(name), lane or self.lane, payload, delay_ms) for name in names
         )
 
-    async def claim(self, token: str = "token", wanted: int = 1_000, lease_ms: int = LEASE_MS) -> Claim:
+    async def claim(self, token: str = OWNER, wanted: int = 1_000, lease_ms: int = LEASE_MS) -> Claim:
         return await self.scripts.claim(token, lease_ms, wanted, [(lane, wanted) for lane in self.lanes])
 
-    async def claim_one(self, token: str = "token") -> Claimed:
+    async def claim_one(self, token: str = OWNER) -> Claimed:
         (job,) = (await self.claim(token)).jobs
         return job
 
-    async def claimed_names(self, token: str = "token", wanted: int = 1_000) -> list[str]:
+    async def claimed_names(self, token: str = OWNER, wanted: int = 1_000) -> list[str]:
         jobs = (await self.claim(token, wanted)).jobs
         return [job.job_id.decode().removesuffix(f":{self._tag}") for job in jobs]
 
-    async def finish(self, job: Claimed, action: Any = "done", token: str = "token", **values: Any) -> bool:
+    async def finish(self, job: Claimed, action: Any = "done", token: str = OWNER, **values: Any) -> bool:
         completion = Completion(job.job_id, job.lane, token, action, **values)
         (applied,) = await self.scripts.finish([completion])
         return applied
 
-    async def renew(self, *jobs: Claimed, token: str = "token", lease_ms: int = LEASE_MS) -> list[bytes]:
+    async def renew(self, *jobs: Claimed, token: str = OWNER, lease_ms: int = LEASE_MS) -> list[bytes]:
         values = [value for job in jobs for value in (job.job_id, job.lane, token)]
         lost: list[bytes] = await self._renew(keys=[keys.LEASES, keys.CLOCK], args=[lease_ms, *values])
         return lost

@@ -63,9 +63,9 @@ class ClaimContract:
         await bench.enqueue("a", delay_ms=50_000)
         await bench.enqueue("b", lane=bench.bulk, delay_ms=20_000)
 
-        claim = await bench.claim()
-
-        assert 19_000 < claim.next_due_ms - claim.now_ms <= 20_000
+        for lanes in (bench.lanes, bench.lanes[::-1]):
+            claim = await bench.scripts.claim("t", LEASE_MS, 1, [(lane, 1) for lane in lanes])
+            assert 19_000 < claim.next_due_ms - claim.now_ms <= 20_000
         assert (await QueueBench(bench.redis).claim()).next_due_ms == -1
 
     async def test_a_dead_owners_job_is_taken_over_and_its_crash_counted(self, bench: QueueBench) -> None:
@@ -168,8 +168,9 @@ class ClaimContract:
         await bench.enqueue("a", "b", "c")
         await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
 
-        await bench.claim(wanted=2)
-        assert await bench.bells() == 1
+        for _ in range(2):
+            await bench.claim(wanted=1)
+            assert await bench.bells() == 1
         await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
         await bench.claim(wanted=1)
         assert await bench.bells() == 0

@@ -1,5 +1,8 @@
 """What enqueue and redrive promise on any Redis."""
 
+import pytest
+from redis.exceptions import ResponseError
+
 from tests.contracts.queue_bench import LEASE_MS, QueueBench
 from worker.queue import keys
 from worker.queue.scripts import Enqueue
@@ -36,9 +39,11 @@ class EnqueueContract:
         assert await bench.enqueue("a") == ["done"]
         assert await bench.left_of("a") == {keys.RESULT}
 
-    async def test_a_dead_letter_keeps_its_id(self, bench: QueueBench) -> None:
+    @pytest.mark.parametrize("life_ms", [0, LEASE_MS])
+    async def test_a_dead_letter_keeps_its_id(self, bench: QueueBench, life_ms: int) -> None:
         await bench.enqueue("a")
-        await bench.finish(await bench.claim_one(), "dead", extra=b"letter")
+        job = await bench.claim_one()
+        await bench.finish(job, "dead", extra=b"letter", result=b"error", result_life_ms=life_ms)
 
         assert await bench.enqueue("a") == ["dead"]
         assert (await bench.claim()).jobs == []
@@ -82,6 +87,14 @@ class EnqueueContract:
 
         assert await bench.bells() == 0
 
+    async def test_a_job_that_its_lane_cannot_take_leaves_nothing(self, bench: QueueBench) -> None:
+        await bench.redis.set(bench.lane, "x")
+
+        with pytest.raises(ResponseError):
+            await bench.enqueue("a")
+        await bench.redis.delete(bench.lane)
+        assert await bench.left_of("a") == set()
+
     async def test_payloads_have_no_end_of_life(self, bench: QueueBench) -> None:
         await bench.enqueue("a", delay_ms=100 * 86_400_000)
 
@@ -104,6 +117,8 @@ class RedriveContract:
         await self._kill(bench, "a")
         assert await bench.dead() == dead + 1
         await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+        # Asked while it was dead, and meant for the job that died.
+        await bench.redis.zadd(keys.ABORT, {bench.id("a"): 1})
 
         assert await self._redrive(bench, "a") == 1
 

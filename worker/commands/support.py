@@ -57,4 +57,4 @@ async def queue_connection() -> AsyncIterator[tuple[ArqRedis, Settings]]:
     except REDIS_ERRORS as error:
         raise OutageError(f"Redis at {address(settings)} stopped answering ({type(error).__name__})") from None
     finally:
-        await redis.aclose()
+        await redis.aclose(close_connection_pool=True)

@@ -76,7 +76,7 @@ async def run_demo(
             redis_url=servers.redis.url, mongodb_url=servers.mongo.url, worker_lease=_LEASE_S, redis_timeout=2
         )
         redis = open_redis(settings, Codec())
-        stack.push_async_callback(redis.aclose)
+        stack.push_async_callback(redis.aclose, close_connection_pool=True)
         workers = [WorkerProcess(f"worker-{number}", environment, folder) for number in (1, 2)]
         for worker in workers:
             await worker.start()

@@ -1,6 +1,5 @@
 """Connections to Redis that are bounded in number and in time, and verify TLS."""
 
-import ssl
 from typing import Any
 
 from arq.connections import ArqRedis, RedisSettings
@@ -152,5 +151,6 @@ def _bounds(settings: Settings) -> dict[str, Any]:
         "health_check_interval": 15,
     }
     if settings.redis_url.get_secret_value().startswith("rediss://"):
-        options |= {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+        # By name: redis-py's asynchronous client fails on the constant of `ssl`.
+        options |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
     return options

@@ -38,6 +38,17 @@ _ABORT_TOMBSTONE_S = 60
 # A job that was twice at hand when its worker died is run with nothing beside it, if that can be had within:
 _SOLO_WAIT_S = 5.0
 _DRAIN_S = 5.0
+_CANCEL_AGAIN_S = 0.2
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    pending = set(tasks)
+    while pending:
+        # Repeated, because a cancellation that meets a connection attempt can be swallowed on the way.
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _with_settings_of(base: type, *added: str) -> inspect.Signature:
@@ -120,11 +131,9 @@ class LeaseWorker(Worker):
                 await self._wait_for_running(self._hurry, self._job_completion_wait)
         finally:
             self.allow_pick_jobs = False
-            claiming.cancel()
+            await _end(claiming)
             await self._hand_back_running()
-            for task in side_tasks:
-                task.cancel()
-            await asyncio.gather(claiming, *side_tasks, return_exceptions=True)
+            await _end(*side_tasks)
             await self._leases.close()
 
     def run(self) -> None:

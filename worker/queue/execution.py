@@ -15,7 +15,14 @@ from arq.jobs import SerializationError, deserialize_job_raw, serialize_result
 from arq.utils import ms_to_datetime, timestamp_ms
 from arq.worker import Function, JobExecutionFailed, Retry, Worker
 
-from worker.errors import InvalidEnvelope, OutageError, PermanentError, RegistryError, TransientError
+from worker.errors import (
+    InvalidEnvelope,
+    InvalidPayload,
+    OutageError,
+    PermanentError,
+    RegistryError,
+    TransientError,
+)
 from worker.queue.letters import DeadLetter, Failure, payload_text
 from worker.queue.retry import GiveUp, decide
 from worker.queue.running import Running
@@ -334,8 +341,13 @@ async def run_hook(
 
 
 def _error_fields(error: BaseException) -> dict[str, str]:
-    """Return what a log line may tell of an error: messages of foreign errors can repeat a payload."""
+    """Return what a log line may tell of an error.
+
+    Messages of foreign errors can repeat a payload, and those of refused payloads name its unknown fields.
+    """
     fields = {"error": type(error).__name__}
-    if isinstance(error, RegistryError | TimeoutError | JobExecutionFailed):
+    if isinstance(error, RegistryError | TimeoutError | JobExecutionFailed) and not isinstance(
+        error, InvalidPayload
+    ):
         fields["message"] = str(error)
     return fields

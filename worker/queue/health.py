@@ -13,7 +13,7 @@ _log = structlog.stdlib.get_logger(__name__)
 REDIS_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
 
 # Redis 6 wraps what a script ran into: "Error running script (...): @user_script:9: ...: -OOM command not ...".
-_CODE = re.compile(r"(?:^|: -)([A-Z]{3,})(?= )", re.ASCII)
+_CODE = re.compile(r"(?:^|: -?)([A-Z]{3,})(?= )", re.ASCII)
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.05, 1.0
 

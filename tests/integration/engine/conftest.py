@@ -43,7 +43,7 @@ class Bench:
         async def opened() -> ArqRedis:
             return self.open()
 
-        defaults = {
+        defaults: dict[str, Any] = {
             "lanes": (self.lane,),
             "lease": 2,
             "poll_delay": 0.1,
@@ -79,7 +79,13 @@ class Bench:
         return worker.worker_id in {heartbeat.worker for heartbeat in await ready_workers(self.redis)}
 
     def envelope(self, function: str, *args: Any, **fields: Any) -> bytes:
-        message = {"t": None, "f": function, "a": list(args), "k": {}, "et": int(time.time() * 1000)}
+        message: dict[str, Any] = {
+            "t": None,
+            "f": function,
+            "a": list(args),
+            "k": {},
+            "et": int(time.time() * 1000),
+        }
         return Codec().encode(message | fields)
 
     async def put(
@@ -120,7 +126,8 @@ class Bench:
             except LetterNotFound:
                 return None
 
-        return await self.until(find, seconds)
+        letter: DeadLetter = await self.until(find, seconds)
+        return letter
 
     async def is_settled(self, job_id: str) -> bool:
         """Whether nothing of a job is left but its result or its letter."""

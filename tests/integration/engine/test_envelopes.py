@@ -9,6 +9,7 @@ import orjson
 import pytest
 from arq.worker import func
 
+from tests.integration.engine.conftest import Bench
 from worker.queue import keys
 
 
@@ -38,7 +39,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("payload", BROKEN.values(), ids=BROKEN.keys())
-async def test_a_broken_envelope_is_a_dead_letter(bench, payload):
+async def test_a_broken_envelope_is_a_dead_letter(bench: Bench, payload: bytes) -> None:
     bad = f"{bench.lane}-bad"
     await bench.put_raw(bad, payload)
     async with bench.serving(fine):
@@ -49,13 +50,13 @@ async def test_a_broken_envelope_is_a_dead_letter(bench, payload):
         assert await bench.is_settled(bad)
 
 
-async def test_arguments_that_do_not_fit_the_function_are_a_dead_letter(bench):
+async def test_arguments_that_do_not_fit_the_function_are_a_dead_letter(bench: Bench) -> None:
     bad = await bench.put("fine", "one", "too", "many")
     await bench.burst(fine)
     assert (await bench.letter(bad)).failure.type == "TypeError"
 
 
-async def test_a_pickle_is_never_executed(bench, tmp_path):
+async def test_a_pickle_is_never_executed(bench: Bench, tmp_path: Path) -> None:
     proof = tmp_path / "executed"
 
     class Hostile:
@@ -70,7 +71,7 @@ async def test_a_pickle_is_never_executed(bench, tmp_path):
     assert not proof.exists()
 
 
-async def test_a_job_without_a_payload_is_a_dead_letter(bench):
+async def test_a_job_without_a_payload_is_a_dead_letter(bench: Bench) -> None:
     bad = f"{bench.lane}-missing"
     await bench.put_raw(bad, None)
     async with bench.serving(fine):
@@ -79,7 +80,7 @@ async def test_a_job_without_a_payload_is_a_dead_letter(bench):
         assert await bench.outcome(await bench.put("fine")) == "fine"
 
 
-async def test_a_key_of_another_type_is_a_dead_letter(bench):
+async def test_a_key_of_another_type_is_a_dead_letter(bench: Bench) -> None:
     bad = f"{bench.lane}-list"
     await bench.redis.rpush(keys.JOB + bad, "x")
     await bench.redis.rpush(keys.TRIES + bad, "x")
@@ -89,7 +90,7 @@ async def test_a_key_of_another_type_is_a_dead_letter(bench):
         assert await bench.outcome(await bench.put("fine")) == "fine"
 
 
-async def test_an_id_that_is_not_utf8_is_a_dead_letter(bench):
+async def test_an_id_that_is_not_utf8_is_a_dead_letter(bench: Bench) -> None:
     stored = bench.lane.encode() + b"-\xff\xfe"
     await bench.put_raw(stored, bench.envelope("fine"))
     async with bench.serving(fine):
@@ -100,7 +101,7 @@ async def test_an_id_that_is_not_utf8_is_a_dead_letter(bench):
 
 
 @pytest.mark.parametrize("score", ["-inf", "-5", "0"])
-async def test_any_score_that_is_due_is_due(bench, score):
+async def test_any_score_that_is_due_is_due(bench: Bench, score: str) -> None:
     job_id = f"{bench.lane}-score"
     await bench.put_raw(job_id, bench.envelope("fine"))
     await bench.redis.zadd(bench.lane, {job_id: score})
@@ -119,7 +120,7 @@ async def test_any_score_that_is_due_is_due(bench, score):
     ],
     ids=["function", "try", "time", "missing", "nothing"],
 )
-async def test_a_deserializer_of_the_users_may_let_anything_through(bench, decoded):
+async def test_a_deserializer_of_the_users_may_let_anything_through(bench: Bench, decoded: Any) -> None:
     bad, good = b"bad", orjson.dumps({"f": "fine", "a": [], "k": {}, "t": None, "et": 1})
     await bench.put_raw(f"{bench.lane}-bad", bad)
     await bench.put_raw(f"{bench.lane}-good", good)
@@ -133,7 +134,7 @@ async def test_a_deserializer_of_the_users_may_let_anything_through(bench, decod
         assert await bench.outcome(f"{bench.lane}-good") == "fine"
 
 
-async def test_many_broken_jobs_do_not_hold_up_the_sound_ones(bench):
+async def test_many_broken_jobs_do_not_hold_up_the_sound_ones(bench: Bench) -> None:
     for number in range(200):
         await bench.put_raw(f"{bench.lane}-bad-{number}", b"\x80\x04broken")
     good = [await bench.put("fine") for _ in range(50)]
@@ -143,5 +144,5 @@ async def test_many_broken_jobs_do_not_hold_up_the_sound_ones(bench):
         await bench.until(lambda: _empty(bench))
 
 
-async def _empty(bench: Any) -> bool:
+async def _empty(bench: Bench) -> bool:
     return not await bench.redis.zcard(bench.lane)

@@ -9,6 +9,7 @@ import pytest
 from arq.jobs import JobStatus
 from arq.worker import Retry, func
 
+from tests.integration.engine.conftest import Bench
 from worker.queue import keys
 
 
@@ -34,7 +35,7 @@ async def fine(ctx: dict[str, Any]) -> str:
     return "fine"
 
 
-async def test_a_running_job_is_aborted(bench):
+async def test_a_running_job_is_aborted(bench: Bench) -> None:
     gate = Gate()
     job_id = await bench.put("gated")
     async with bench.serving(gate.function()):
@@ -45,7 +46,7 @@ async def test_a_running_job_is_aborted(bench):
 
 
 @pytest.mark.parametrize("delay_ms", [0, 60_000], ids=["due", "deferred"])
-async def test_a_queued_job_is_aborted_and_never_runs(bench, delay_ms):
+async def test_a_queued_job_is_aborted_and_never_runs(bench: Bench, delay_ms: int) -> None:
     gate = Gate()
     job_id = await bench.put("gated", delay_ms=delay_ms)
     aborting = asyncio.create_task(bench.job(job_id).abort(timeout=8, poll_delay=0.05))
@@ -56,7 +57,7 @@ async def test_a_queued_job_is_aborted_and_never_runs(bench, delay_ms):
     assert await bench.is_settled(job_id)
 
 
-async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench):
+async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench: Bench) -> None:
     gate = Gate()
     gate.open.set()
     async with bench.serving(gate.function(keep_result=0)):
@@ -76,11 +77,11 @@ async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench):
     assert gate.tries == [1, 1]
 
 
-async def _renewed(bench: Any, job_id: str, score: float) -> bool:
+async def _renewed(bench: Bench, job_id: str, score: float) -> bool:
     return bool(await bench.redis.zscore(bench.lane, job_id) > score)
 
 
-async def test_stopping_lets_jobs_end_within_the_grace_period(bench):
+async def test_stopping_lets_jobs_end_within_the_grace_period(bench: Bench) -> None:
     gate = Gate()
     jobs = [await bench.put("gated") for _ in range(20)]
     worker = bench.worker(gate.function(), job_completion_wait=20)
@@ -97,7 +98,7 @@ async def test_stopping_lets_jobs_end_within_the_grace_period(bench):
 
 
 @pytest.mark.parametrize("wait_s", [0.1, 60], ids=["grace over", "second signal"])
-async def test_what_has_not_ended_is_handed_back_untouched(bench, wait_s):
+async def test_what_has_not_ended_is_handed_back_untouched(bench: Bench, wait_s: float) -> None:
     gate = Gate()
     jobs = [await bench.put("gated", delay_ms=-number) for number in range(20)]
     scores = await bench.redis.zrange(bench.lane, 0, -1, withscores=True)
@@ -120,7 +121,7 @@ async def test_what_has_not_ended_is_handed_back_untouched(bench, wait_s):
     assert set(gate.tries) == {1}
 
 
-async def test_a_job_may_answer_a_shutdown_with_a_retry_of_its_own(bench):
+async def test_a_job_may_answer_a_shutdown_with_a_retry_of_its_own(bench: Bench) -> None:
     started = asyncio.Event()
 
     async def job(ctx: dict[str, Any]) -> None:
@@ -139,7 +140,7 @@ async def test_a_job_may_answer_a_shutdown_with_a_retry_of_its_own(bench):
     assert await bench.job(job_id).status() is JobStatus.deferred
 
 
-async def test_twenty_restarts_spend_no_try_and_count_no_crash(bench):
+async def test_twenty_restarts_spend_no_try_and_count_no_crash(bench: Bench) -> None:
     gate = Gate()
     job_id = await bench.put("gated")
     await bench.redis.hset(keys.CRASHES, job_id, 2)
@@ -156,7 +157,7 @@ async def test_twenty_restarts_spend_no_try_and_count_no_crash(bench):
     assert await bench.outcome(job_id) == "through"
 
 
-async def test_jobs_are_handed_back_even_if_they_have_not_begun(bench):
+async def test_jobs_are_handed_back_even_if_they_have_not_begun(bench: Bench) -> None:
     """A worker that is stopped with suspects in hand leaves no lease behind."""
     gate = Gate()
     jobs = [await bench.put("gated") for _ in range(5)]
@@ -174,7 +175,7 @@ async def test_jobs_are_handed_back_even_if_they_have_not_begun(bench):
         assert int(await bench.redis.hget(keys.CRASHES, job_id)) == 2
 
 
-async def test_jobs_at_hand_in_two_crashes_run_one_at_a_time_and_hold_no_other_lease(bench):
+async def test_jobs_at_hand_in_two_crashes_run_one_at_a_time_and_hold_no_other_lease(bench: Bench) -> None:
     together, leases = [], []
     at_once = 0
 
@@ -196,7 +197,7 @@ async def test_jobs_at_hand_in_two_crashes_run_one_at_a_time_and_hold_no_other_l
     assert leases == [1] * 8
 
 
-async def test_after_one_crash_jobs_run_side_by_side_and_have_all_their_tries(bench):
+async def test_after_one_crash_jobs_run_side_by_side_and_have_all_their_tries(bench: Bench) -> None:
     gate = Gate()
     jobs = [await bench.put("gated") for _ in range(10)]
     for job_id in jobs:
@@ -210,7 +211,7 @@ async def test_after_one_crash_jobs_run_side_by_side_and_have_all_their_tries(be
     assert set(gate.tries) == {1}
 
 
-async def test_a_job_whose_owners_died_three_times_is_a_dead_letter(bench):
+async def test_a_job_whose_owners_died_three_times_is_a_dead_letter(bench: Bench) -> None:
     job_id = await bench.put("fine")
     await bench.redis.hset(keys.CRASHES, job_id, 2)
     await bench.redis.hset(keys.LEASES, job_id, "dead-owner")
@@ -220,7 +221,7 @@ async def test_a_job_whose_owners_died_three_times_is_a_dead_letter(bench):
     assert await bench.is_settled(job_id)
 
 
-async def test_a_late_completion_is_refused(bench):
+async def test_a_late_completion_is_refused(bench: Bench) -> None:
     running: list[str] = []
     late, early = asyncio.Event(), asyncio.Event()
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from arq.worker import func
 
+from tests.integration.engine.conftest import Bench
 from worker.errors import PermanentError
 from worker.queue import keys
 
@@ -19,7 +20,7 @@ async def boom(ctx: dict[str, Any], text: str) -> None:
     raise ValueError(f"cannot use {text}")
 
 
-async def test_a_result_is_stored_and_nothing_else_is_left(bench):
+async def test_a_result_is_stored_and_nothing_else_is_left(bench: Bench) -> None:
     job_id = await bench.put("double", 21)
     worker = await bench.burst(double)
     message = await bench.result(job_id)
@@ -30,7 +31,7 @@ async def test_a_result_is_stored_and_nothing_else_is_left(bench):
     assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == (1, 0, 0)
 
 
-async def test_a_slot_is_free_only_when_the_result_is_stored(bench):
+async def test_a_slot_is_free_only_when_the_result_is_stored(bench: Bench) -> None:
     seen: list[int] = []
 
     async def look(ctx: dict[str, Any], before: str) -> None:
@@ -42,7 +43,7 @@ async def test_a_slot_is_free_only_when_the_result_is_stored(bench):
     assert seen == [1]
 
 
-async def test_hooks_run_in_order_and_the_last_after_storing(bench):
+async def test_hooks_run_in_order_and_the_last_after_storing(bench: Bench) -> None:
     told: list[tuple[str, int]] = []
 
     def hook(name: str) -> Any:
@@ -59,7 +60,7 @@ async def test_hooks_run_in_order_and_the_last_after_storing(bench):
     assert told == [("start", 0), ("end", 0), ("after", 1)] * 2
 
 
-async def test_a_burst_ends_only_after_the_last_hook(bench):
+async def test_a_burst_ends_only_after_the_last_hook(bench: Bench) -> None:
     ended: list[str] = []
 
     async def slow(ctx: dict[str, Any]) -> None:
@@ -72,7 +73,7 @@ async def test_a_burst_ends_only_after_the_last_hook(bench):
 
 
 @pytest.mark.parametrize("hook", ["on_job_start", "on_job_end", "after_job_end"])
-async def test_an_exception_in_a_hook_concerns_its_own_job_alone(bench, hook):
+async def test_an_exception_in_a_hook_concerns_its_own_job_alone(bench: Bench, hook: str) -> None:
     async def fail(ctx: dict[str, Any]) -> None:
         if ctx["job_id"] == bad:
             raise RuntimeError("hook")
@@ -87,7 +88,7 @@ async def test_an_exception_in_a_hook_concerns_its_own_job_alone(bench, hook):
         assert await bench.outcome(await bench.put("double", 3)) == 6
 
 
-async def test_an_ordinary_exception_makes_a_dead_letter(bench):
+async def test_an_ordinary_exception_makes_a_dead_letter(bench: Bench) -> None:
     job_id = await bench.put("boom", "this")
     worker = await bench.burst(boom)
     letter = await bench.letter(job_id)
@@ -107,7 +108,7 @@ async def test_an_ordinary_exception_makes_a_dead_letter(bench):
 
 
 @pytest.mark.parametrize("how", ["exit", "interrupt", "base"])
-async def test_what_ends_a_program_ends_its_job_alone(bench, how):
+async def test_what_ends_a_program_ends_its_job_alone(bench: Bench, how: str) -> None:
     class Base(BaseException):
         pass
 
@@ -127,7 +128,7 @@ async def test_what_ends_a_program_ends_its_job_alone(bench, how):
         assert await bench.outcome(await bench.put("double", 4)) == 8
 
 
-async def test_a_result_that_cannot_be_written_is_a_failure_and_not_the_end(bench):
+async def test_a_result_that_cannot_be_written_is_a_failure_and_not_the_end(bench: Bench) -> None:
     async def strange(ctx: dict[str, Any]) -> object:
         return object()
 
@@ -138,7 +139,7 @@ async def test_a_result_that_cannot_be_written_is_a_failure_and_not_the_end(benc
         assert await bench.outcome(await bench.put("double", 5)) == 10
 
 
-async def test_results_live_as_long_as_their_function_says(bench):
+async def test_results_live_as_long_as_their_function_says(bench: Bench) -> None:
     async def fail(ctx: dict[str, Any]) -> None:
         raise PermanentError("no")
 
@@ -149,7 +150,10 @@ async def test_results_live_as_long_as_their_function_says(bench):
         func(fail, name="failing_ever", keep_result_forever=True),
         func(double, name="ordinary"),
     ]
-    ids = {function.name: await bench.put(function.name, *[1] * (function.coroutine is double)) for function in functions}
+    ids = {}
+    for function in functions:
+        arguments = [1] if function.coroutine is double else []
+        ids[function.name] = await bench.put(function.name, *arguments)
     await bench.burst(*functions, keep_result=500)
     life = {name: await bench.redis.ttl(keys.RESULT + job_id) for name, job_id in ids.items()}
     assert life["none"] == -2
@@ -158,7 +162,7 @@ async def test_results_live_as_long_as_their_function_says(bench):
     assert 490 <= life["ordinary"] <= 500
 
 
-async def test_a_job_outlives_its_timeout_only_if_its_function_may(bench):
+async def test_a_job_outlives_its_timeout_only_if_its_function_may(bench: Bench) -> None:
     async def wait(ctx: dict[str, Any]) -> str:
         await asyncio.sleep(0.09)
         await asyncio.sleep(0.09)
@@ -174,7 +178,7 @@ async def test_a_job_outlives_its_timeout_only_if_its_function_may(bench):
     assert "asyncio.sleep(0.09)" in letter.failure.traceback
 
 
-async def test_long_arguments_are_not_repeated_in_the_result(bench):
+async def test_long_arguments_are_not_repeated_in_the_result(bench: Bench) -> None:
     async def size(ctx: dict[str, Any], text: str) -> int:
         return len(text)
 

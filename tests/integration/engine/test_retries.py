@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from arq.worker import Retry, RetryJob, func
 
+from tests.integration.engine.conftest import Bench
 from worker.errors import ConflictError, OutageError, PermanentError, TransientError
 from worker.queue import keys
 from worker.queue.stats import read_queue
@@ -41,7 +42,9 @@ class Failing:
     [(TransientError("busy"), 0.25, 0.5), (ConflictError("lost a race"), 0.025, 0.05), (OSError(), 0.25, 0.5)],
     ids=["transient", "conflict", "os"],
 )
-async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(bench, error, least, most):
+async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(
+    bench: Bench, error: Exception, least: float, most: float
+) -> None:
     failing = Failing(error)
     job_id = await bench.put("job")
     await bench.burst(failing.function(), max_tries=3)
@@ -55,7 +58,7 @@ async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(
     assert await bench.is_settled(job_id)
 
 
-async def test_a_job_that_succeeds_at_last_leaves_no_history(bench):
+async def test_a_job_that_succeeds_at_last_leaves_no_history(bench: Bench) -> None:
     failing = Failing(ConflictError("x"), times=2)
     job_id = await bench.put("job")
     worker = await bench.burst(failing.function())
@@ -65,7 +68,7 @@ async def test_a_job_that_succeeds_at_last_leaves_no_history(bench):
     assert (worker.jobs_complete, worker.jobs_retried) == (1, 2)
 
 
-async def test_a_permanent_error_is_final_at_once(bench):
+async def test_a_permanent_error_is_final_at_once(bench: Bench) -> None:
     failing = Failing(PermanentError("never"))
     job_id = await bench.put("job")
     await bench.burst(failing.function())
@@ -74,7 +77,7 @@ async def test_a_permanent_error_is_final_at_once(bench):
 
 
 @pytest.mark.parametrize(("error", "pause"), [(Retry(defer=0.3), 0.3), (Retry(), 0), (RetryJob(), 0)])
-async def test_arqs_own_ways_to_retry(bench, error, pause):
+async def test_arqs_own_ways_to_retry(bench: Bench, error: Exception, pause: float) -> None:
     failing = Failing(error, times=1)
     job_id = await bench.put("job")
     await bench.burst(failing.function())
@@ -82,7 +85,7 @@ async def test_arqs_own_ways_to_retry(bench, error, pause):
     assert pause <= failing.pauses[0] < pause + 0.4
 
 
-async def test_retries_end_at_the_functions_own_limit(bench):
+async def test_retries_end_at_the_functions_own_limit(bench: Bench) -> None:
     failing = Failing(Retry())
     job_id = await bench.put("job")
     await bench.burst(failing.function(max_tries=2), max_tries=9)
@@ -90,7 +93,7 @@ async def test_retries_end_at_the_functions_own_limit(bench):
     assert (await bench.letter(job_id)).failure.type == "Retry"
 
 
-async def test_nothing_is_retried_when_retries_are_switched_off(bench):
+async def test_nothing_is_retried_when_retries_are_switched_off(bench: Bench) -> None:
     failing = Failing(TransientError("busy"))
     job_id = await bench.put("job")
     await bench.burst(failing.function(), retry_jobs=False)
@@ -98,7 +101,7 @@ async def test_nothing_is_retried_when_retries_are_switched_off(bench):
     assert (await bench.letter(job_id)).reason == "retries are switched off"
 
 
-async def test_a_job_that_is_cancelled_from_within_spends_its_tries(bench):
+async def test_a_job_that_is_cancelled_from_within_spends_its_tries(bench: Bench) -> None:
     failing = Failing(asyncio.CancelledError())
     job_id = await bench.put("job")
     await bench.burst(failing.function(), max_tries=2)
@@ -106,7 +109,7 @@ async def test_a_job_that_is_cancelled_from_within_spends_its_tries(bench):
     assert (await bench.letter(job_id)).failure.type == "JobCancelled"
 
 
-async def test_a_timeout_is_retried(bench):
+async def test_a_timeout_is_retried(bench: Bench) -> None:
     tries = []
 
     async def job(ctx: dict[str, Any]) -> str:
@@ -121,7 +124,7 @@ async def test_a_timeout_is_retried(bench):
     assert tries == [1, 2]
 
 
-async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench):
+async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench: Bench) -> None:
     out = True
     tries: dict[str, list[int]] = {}
 
@@ -151,12 +154,12 @@ async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench
     assert all(set(numbers) == {1} for numbers in tries.values())
 
 
-async def _not_ready(bench: Any, worker: Any) -> str:
+async def _not_ready(bench: Bench, worker: Any) -> str:
     state = await read_queue(bench.redis, (bench.lane,))
     return next(beat.why_not for beat, _ in state.workers if beat.worker == worker.worker_id)
 
 
-async def test_a_function_that_this_worker_lacks_is_put_back_without_a_try(bench):
+async def test_a_function_that_this_worker_lacks_is_put_back_without_a_try(bench: Bench) -> None:
     async def other(ctx: dict[str, Any]) -> str:
         return "other"
 
@@ -173,5 +176,5 @@ async def test_a_function_that_this_worker_lacks_is_put_back_without_a_try(bench
         assert await bench.outcome(job_id, 15) == 1
 
 
-async def _is_unknown(bench: Any, name: str) -> bool:
+async def _is_unknown(bench: Bench, name: str) -> bool:
     return name in (await read_queue(bench.redis, (bench.lane,))).unknown_functions

@@ -1,6 +1,7 @@
 from tests.contracts.queue_claim import ClaimContract, SilenceContract
 from tests.contracts.queue_enqueue import EnqueueContract, RedriveContract
-from tests.contracts.queue_finish import CountsContract, FinishContract, RecoverContract, RenewContract
+from tests.contracts.queue_finish import FinishContract
+from tests.contracts.queue_leases import CountsContract, RecoverContract, RenewContract
 
 
 class TestEnqueue(EnqueueContract):

@@ -84,8 +84,8 @@ def test_tls_is_verified_by_both_clients_and_by_arqs() -> None:
     context = pool.make_connection().ssl_context.get()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert issubclass(twin.connection_class, SyncSSLConnection)
-    sync_connection = twin.make_connection()
-    assert (sync_connection.cert_reqs, sync_connection.check_hostname) == (ssl.CERT_REQUIRED, True)
+    connection = twin.make_connection()
+    assert (connection.cert_reqs, connection.check_hostname) == (ssl.CERT_REQUIRED, True)
     arq = redis_settings(settings_for(TLS))
     assert (arq.ssl, arq.ssl_cert_reqs, arq.ssl_check_hostname) == (True, "required", True)
 

@@ -5,7 +5,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 from structlog.testing import capture_logs
 
-from worker.queue import health
 from worker.queue.health import RedisHealth, error_code
 
 
@@ -26,12 +25,13 @@ async def test_a_loss_and_a_return_are_told_once(delays: list[float]) -> None:
         redis.answered()
         await redis.failed(RedisConnectionError("x"))
         await redis.failed(RedisConnectionError("x"))
-        assert not redis.is_up
+        told = [redis.is_up]
         redis.answered()
         redis.answered()
-        assert redis.is_up
+        told.append(redis.is_up)
         await redis.failed(RedisConnectionError("x"))
 
+    assert told == [False, True]
     assert [entry["action"] for entry in logs] == ["redis_lost", "redis_back", "redis_lost"]
     assert logs[1]["failed_calls"] == 2
 
@@ -39,7 +39,7 @@ async def test_a_loss_and_a_return_are_told_once(delays: list[float]) -> None:
 async def test_waits_grow_to_a_second_with_jitter_and_begin_anew(
     delays: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr("worker.queue.health.random.uniform", lambda low, high: high)
     redis = RedisHealth()
     for _ in range(40):
         await redis.failed(OSError())

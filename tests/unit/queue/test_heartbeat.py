@@ -50,13 +50,16 @@ async def test_who_has_been_silent_for_an_hour_is_forgotten(redis: Any) -> None:
 
 
 async def test_words_of_another_version_are_passed_over_and_left(redis: Any) -> None:
-    naive = heartbeat("naive").model_dump_json().replace("00Z", "00")
-    await redis.hset(keys.WORKERS, mapping={"other": b'{"v": 2}', "broken": b"\xff", "naive": naive})
+    naive = NOW.replace(tzinfo=None)
+    strange: dict[str, str | bytes] = {"other": b'{"v": 2}', "broken": b"\xff"}
+    for field in ("at", "started_at"):
+        strange[field] = heartbeat(field).model_copy(update={field: naive}).model_dump_json()
+    await redis.hset(keys.WORKERS, mapping=strange)
 
     await beat(redis, heartbeat("one"))
 
     assert [said.worker for said in await read_heartbeats(redis)] == ["one"]
-    assert await redis.hlen(keys.WORKERS) == 4
+    assert await redis.hlen(keys.WORKERS) == 5
 
 
 async def test_only_fresh_workers_that_take_work_are_ready(redis: Any) -> None:

@@ -12,7 +12,7 @@ from worker.queue.lookup import JobView, look_up
 from worker.queue.scripts import Claimed, Completion, Enqueue
 
 CODEC = Codec()
-JOB = {"t": None, "f": "ingest_hospital", "a": [], "k": {}, "et": 1_000}
+JOB: dict[str, Any] = {"t": None, "f": "ingest_hospital", "a": [], "k": {}, "et": 1_000}
 RESULT = {**JOB, "t": 3, "st": 1, "ft": 2, "q": DEFAULT_LANE}
 JOB_ID = "ingest_hospital:1"
 

@@ -23,12 +23,16 @@ for i = 1, #ARGV, 4 do
         else
             state = 'queued'
         end
+    elseif redis.call('HEXISTS', dead, id) == 1 then
+        -- Asked first, because a dead job's error is kept as a result too.
+        state = 'dead'
     elseif redis.call('EXISTS', 'arq:result:' .. id) == 1 then
         state = 'done'
-    elseif redis.call('HEXISTS', dead, id) == 1 then
-        state = 'dead'
     else
         state = 'new'
+        -- What can be refused comes first (memory full, a lane of another type): a payload that is on no lane
+        -- would pass for an earlier attempt.
+        redis.call('ZADD', lane, now + delay, id)
         redis.call('SET', 'arq:job:' .. id, payload)
         -- What is left of an earlier job of this id must not touch the new one.
         redis.call('DEL', 'arq:retry:' .. id, 'arq:history:' .. id)
@@ -36,7 +40,6 @@ for i = 1, #ARGV, 4 do
         redis.call('HDEL', leases, id)
         redis.call('HDEL', crashes, id)
         redis.call('ZREM', lane .. ':leased', id)
-        redis.call('ZADD', lane, now + delay, id)
         if delay <= 0 then due[lane] = true end
     end
     states[#states + 1] = state

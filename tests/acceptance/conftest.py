@@ -1,0 +1,153 @@
+import asyncio
+import itertools
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from producers.client import HospitalProducer
+from worker.codec import Codec
+from worker.embedded import EmbeddedServers
+from worker.queue import keys
+from worker.queue.connection import open_redis
+from worker.queue.dead_letters import DeadLetters
+from worker.queue.heartbeat import ready_workers
+from worker.queue.scripts import Enqueue, Scripts
+from worker.settings import load_settings
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Finished:
+    code: int
+    out: str
+    err: str
+
+
+class WorkerRun:
+    """One worker process, its log in a file."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def send(self, signum: signal.Signals) -> None:
+        self.process.send_signal(signum)
+
+    async def ended(self, seconds: float = 20) -> int:
+        """Wait for the end, and return the exit code."""
+        return await asyncio.wait_for(self.process.wait(), seconds)
+
+
+class Site:
+    """A Redis database and a MongoDB database of one test's own, and processes that work on them."""
+
+    def __init__(self, servers: EmbeddedServers, folder: Path) -> None:
+        number = next(_numbers)
+        self.folder = folder
+        self.environment = {
+            "REDIS_URL": servers.redis.url.removesuffix("/0") + f"/{number}",
+            "MONGODB_URL": servers.mongo.url,
+            "MONGODB_DATABASE": f"acceptance_{number}",
+            "REDIS_TIMEOUT": "2",
+        }
+        self.settings = load_settings(**{name.lower(): value for name, value in self.environment.items()})
+        self.redis = open_redis(self.settings, Codec())
+        self.scripts = Scripts(self.redis)
+        self.letters = DeadLetters(self.redis)
+        self._workers: list[WorkerRun] = []
+
+    def producer(self) -> HospitalProducer:
+        return HospitalProducer.connect(self.settings)
+
+    async def worker(self, settings: str = "worker.main.WorkerSettings", /, **environment: str) -> WorkerRun:
+        """Start a worker through arq's command line and wait until it takes jobs."""
+        run = await self.start(settings, **environment)
+        await self.until(lambda: self.is_ready(run), 30)
+        return run
+
+    async def start(self, settings: str = "worker.main.WorkerSettings", /, **environment: str) -> WorkerRun:
+        log = self.folder / f"worker-{len(self._workers)}.log"
+        with log.open("wb") as file:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "arq", settings),
+                env=self._environment(environment),
+                stdout=file,
+                stderr=file,
+            )
+        run = WorkerRun(process, log)
+        self._workers.append(run)
+        return run
+
+    async def run(self, *command: str, **environment: str) -> Finished:
+        """Run `python -m COMMAND` to its end."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *command),
+            env=self._environment(environment),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 100)
+        return Finished(process.returncode or 0, out.decode(), err.decode())
+
+    async def is_ready(self, run: WorkerRun) -> bool:
+        assert run.process.returncode is None, run.log
+        return run.pid in {worker.pid for worker in await ready_workers(self.redis)}
+
+    async def put(self, function: str, *arguments: Any, job_id: str) -> None:
+        envelope = Codec().encode({"t": None, "f": function, "a": list(arguments), "k": {}, "et": 1})
+        await self.scripts.enqueue([Enqueue(job_id, "arq:queue", envelope)])
+
+    async def result(self, job_id: str, seconds: float = 20) -> dict[str, Any]:
+        return Codec().decode(await self.until(lambda: self.redis.get(keys.RESULT + job_id), seconds))
+
+    async def leases(self) -> int:
+        return int(await self.redis.hlen(keys.LEASES))
+
+    async def until(self, condition: Callable[[], Any], seconds: float = 20) -> Any:
+        async with asyncio.timeout(seconds):
+            while True:
+                found = condition()
+                if asyncio.iscoroutine(found):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        for run in self._workers:
+            if run.process.returncode is None:
+                run.process.kill()
+                await run.process.wait()
+        await self.redis.aclose(close_connection_pool=True)
+
+    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        here = {"PYTHONPATH": os.pathsep.join((str(Path.cwd()), str(Path(__file__).parent / "settings")))}
+        return {**os.environ, **self.environment, **here, **more}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers() -> AsyncIterator[EmbeddedServers]:
+    async with EmbeddedServers() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def site(servers: EmbeddedServers, tmp_path: Path) -> AsyncIterator[Site]:
+    site = Site(servers, tmp_path)
+    yield site
+    await site.close()

@@ -1,0 +1,107 @@
+"""The commands of an operator, against real workers."""
+
+import asyncio
+import json
+import signal
+
+from tests.acceptance.conftest import Site
+from worker.contract import HospitalRecord
+from worker.queue import keys
+
+
+async def test_the_queue_and_its_dead_letters(site: Site) -> None:
+    empty = await site.run("worker", "check")
+    assert (empty.code, empty.err.strip()) == (1, "no worker is ready")
+    await site.put("register_hospital", {"record": {"hospital_name": ""}}, job_id="register_hospital:bad")
+    await site.put("no_such_job", job_id="nobody")
+    waiting = json.loads((await site.run("worker", "queue", "--json")).out)
+    assert waiting["lanes"]["arq:queue"]["waiting"] == 2
+    worker = await site.worker()
+    await site.until(lambda: site.redis.hlen(keys.DEAD))
+    await site.until(lambda: site.redis.hexists(keys.UNKNOWN, "no_such_job"))
+    assert (await site.run("worker", "check")).code == 0
+    assert (await site.run("arq", "--check", "worker.main.WorkerSettings")).code == 0
+    state = json.loads((await site.run("worker", "queue", "--json")).out)
+    assert (state["dead"], state["unknown_functions"]) == (1, ["no_such_job"])
+    assert (state["workers"][0]["pid"], state["workers"][0]["ready"]) == (worker.pid, True)
+    assert "InvalidPayload" in (await site.run("worker", "dead", "list")).out
+    shown = (await site.run("worker", "dead", "show", "register_hospital:bad")).out
+    assert '"type": "InvalidPayload"' in shown
+    assert '"hospital_name":""' in shown
+    assert (await site.run("worker", "dead", "show", "other")).code != 0
+    target = site.folder / "letters.ndjson"
+    assert (await site.run("worker", "dead", "export", str(target))).code == 0
+    assert [json.loads(line)["job_id"] for line in target.read_text().splitlines()] == ["register_hospital:bad"]
+    assert (await site.run("worker", "dead", "retry", "register_hospital:bad")).out == "1 put back\n"
+    await site.until(lambda: site.redis.hlen(keys.DEAD))
+    assert (await site.run("worker", "dead", "discard", "--all")).out == "1 discarded\n"
+    assert (await site.run("worker", "dead", "list")).out == "no dead letters\n"
+    worker.send(signal.SIGTERM)
+    assert await worker.ended() == 0
+    # The key that arq reads counts as long as a heartbeat does, and nobody writes it now.
+    await site.until(lambda: _gone(site), 6)
+    assert (await site.run("arq", "--check", "worker.main.WorkerSettings")).code == 1
+    assert (await site.run("worker", "check")).code == 1
+
+
+async def _gone(site: Site) -> bool:
+    return not await site.redis.exists("arq:queue" + keys.HEALTH_CHECK_SUFFIX)
+
+
+async def test_500_jobs_at_once_share_one_client_and_its_pool(site: Site) -> None:
+    worker = await site.worker(WORKER_MAX_JOBS="500", MONGODB_POOL_SIZE="10")
+    async with site.producer() as producer:
+        receipts = [
+            await producer.ingest_hospital(HospitalRecord(hospital_name=f"Hospital {number}"))
+            for number in range(500)
+        ]
+        assert {(await receipt.outcome(timeout=30)).status for receipt in receipts} == {"created"}
+    worker.send(signal.SIGTERM)
+    assert await worker.ended() == 0
+    assert worker.log.count("action=mongo_connected") == 1
+    (closed,) = [line for line in worker.log.splitlines() if "action=mongo_closed" in line]
+    assert 1 < int(closed.split("highest_checked_out=")[1].split()[0]) <= 10
+    assert await site.redis.hlen(keys.DEAD) == 0
+
+
+async def test_nothing_is_lost_of_a_file_when_a_worker_is_killed_half_way(site: Site) -> None:
+    file = site.folder / "hospitals.csv"
+    made = await site.run("producers", "generate", str(file), "--rows", "6000", "--seed", "7")
+    assert made.code == 0, made.err
+    workers = [await site.worker(WORKER_LEASE="4"), await site.worker(WORKER_LEASE="4")]
+    ingesting = asyncio.create_task(site.run("producers", "ingest", str(file), "--json"))
+    held = await site.until(lambda: _holder(site))
+    next(worker for worker in workers if worker.pid == held).send(signal.SIGKILL)
+    finished = await ingesting
+    assert finished.code in {0, 1}, finished.err
+    told = json.loads(finished.out)
+    assert told["created"] > 0
+    assert told["lost"] == told["pending"] == told["unconfirmed"] == 0
+    assert told["created"] + told["merged"] + told["unchanged"] + told["rejected"] == told["rows"]
+    assert await site.redis.hlen(keys.DEAD) == 0
+
+
+async def _holder(site: Site) -> int | None:
+    tokens = await site.redis.hvals(keys.LEASES)
+    return int(tokens[0].split(b":")[1]) if tokens else None
+
+
+async def test_the_demo_reports_what_it_did(site: Site) -> None:
+    first, second = site.folder / "first.json", site.folder / "second.json"
+    data = site.folder / "data"
+    file = site.folder / "hospitals.csv"
+    await site.run("producers", "generate", str(file), "--rows", "2000", "--seed", "1")
+    arguments = ("worker", "demo", "--file", str(file), "--data", str(data), "--report")
+    done = await site.run(*arguments, str(first))
+    assert done.code == 0, done.out + done.err
+    report = json.loads(first.read_text())
+    assert {
+        "rows", "created", "merged", "unchanged", "rejected", "registered", "conflicts", "lost", "audit_ok",
+        "records_per_s", "seconds",
+    } <= set(report)  # fmt: skip
+    assert (report["registered"], report["conflicts"], report["lost"], report["audit_ok"]) == (100, 10, 0, True)
+    assert report["created"] > 0
+    again = await site.run(*arguments, str(second))
+    assert again.code == 0, again.out + again.err
+    report = json.loads(second.read_text())
+    assert (report["created"], report["lost"], report["audit_ok"]) == (0, 0, True)

@@ -1,0 +1,90 @@
+"""Both engines run the jobs, keep dead letters, and tell no payload and no secret in their logs."""
+
+import json
+import signal
+
+import pytest
+
+from tests.acceptance.conftest import Site, WorkerRun
+from worker.contract import HospitalRecord
+from worker.embedded import EmbeddedRedis, EmbeddedServers
+from worker.queue import keys
+
+MARK = "Xanthippe"
+PASSWORD = "Sesame0pen"
+
+
+@pytest.mark.parametrize("engine", ["leases", "stock"])
+async def test_jobs_run_and_dead_letters_are_kept(site: Site, engine: str) -> None:
+    worker = await _worker(site, engine, LOG_LEVEL="DEBUG")
+    await site.put(
+        "register_hospital", {"record": {"hospital_name": ""}, MARK: MARK}, job_id="register_hospital:bad"
+    )
+    async with site.producer() as producer:
+        receipts = [
+            await producer.register_hospital(
+                HospitalRecord(hospital_name=f"{MARK} {number % 5}"), actor=MARK, reason=MARK
+            )
+            for number in range(20)
+        ]
+        outcomes = [(await receipt.outcome(timeout=30)).status for receipt in receipts]
+    assert sorted(outcomes) == ["conflict"] * 15 + ["registered"] * 5
+    await site.until(lambda: site.redis.hexists(keys.DEAD, "register_hospital:bad"))
+    letter = await site.letters.get("register_hospital:bad")
+    assert (letter.function, letter.failure.type, letter.failure.tries) == (
+        "register_hospital",
+        "InvalidPayload",
+        1,
+    )
+    assert MARK.encode() in letter.envelope
+    worker.send(signal.SIGTERM)
+    await worker.ended()
+    assert "register_hospital" in worker.log
+    assert MARK not in worker.log
+
+
+@pytest.mark.parametrize("engine", ["leases", "stock"])
+async def test_an_outage_of_mongodb_costs_no_try(site: Site, servers: EmbeddedServers, engine: str) -> None:
+    """The job waits it out, however often it is run meanwhile."""
+    await _worker(site, engine, MONGODB_SELECTION_TIMEOUT="0.3", WORKER_MAX_TRIES="2", LOG_LEVEL="DEBUG")
+    await servers.mongo.members[0].kill()
+    async with site.producer() as producer:
+        receipt = await producer.ingest_hospital(HospitalRecord(hospital_name=MARK))
+        seen: set[float] = set()
+        await site.until(lambda: _again(site, receipt.job_id, seen))
+        await servers.mongo.start()
+        assert (await receipt.outcome(timeout=30)).status == "created"
+        assert (await producer.status(receipt.job_id)).tries <= 2
+    assert await site.redis.hlen(keys.DEAD) == 0
+
+
+async def _again(site: Site, job_id: str, seen: set[float]) -> bool:
+    """Whether the job has been put back more often than it has tries."""
+    seen.add(await site.redis.zscore("arq:queue", job_id))
+    return len(seen) > 6
+
+
+@pytest.mark.parametrize("engine", ["leases", "stock"])
+async def test_the_password_of_redis_is_in_no_log(site: Site, engine: str) -> None:
+    async with EmbeddedRedis(password=PASSWORD) as redis:
+        run = await site.start(WORKER_ENGINE=engine, REDIS_URL=redis.url, LOG_LEVEL="DEBUG")
+        await site.until(lambda: "connected to MongoDB" in run.log, 30)
+        run.send(signal.SIGTERM)
+        await run.ended()
+    assert PASSWORD not in run.log
+
+
+async def test_every_line_of_a_log_is_json_if_asked_for(site: Site) -> None:
+    worker = await site.worker(LOG_FORMAT="json")
+    worker.send(signal.SIGTERM)
+    assert await worker.ended() == 0
+    lines = [json.loads(line) for line in worker.log.splitlines()]
+    assert {"mongo_connected", "shutdown"} <= {line.get("action") for line in lines}
+
+
+async def _worker(site: Site, engine: str, **environment: str) -> WorkerRun:
+    if engine == "leases":
+        return await site.worker(WORKER_ENGINE=engine, **environment)
+    run = await site.start(WORKER_ENGINE=engine, **environment)
+    await site.until(lambda: "connected to MongoDB" in run.log, 30)
+    return run

@@ -1,0 +1,56 @@
+"""What cannot work is told in one line, and the exit code says so."""
+
+import pytest
+
+from tests.acceptance.conftest import Site
+from worker.embedded import EmbeddedMongo
+from worker.embedded.ports import choose_port
+
+SECRET = "Sesame-0pen"
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"WORKER_MAX_JOBS": "many"}, "WORKER_MAX_JOBS"),
+        ({"REDIS_URL": f"http://:{SECRET}@localhost"}, "REDIS_URL"),
+        ({"MONGODB_URL": f"mysql://root:{SECRET}@localhost"}, "MONGODB_URL"),
+        ({"REDIS_TIMEOUT": "9", "WORKER_LEASE": "10"}, "REDIS_TIMEOUT"),
+    ],
+    ids=["number", "redis scheme", "mongodb scheme", "across fields"],
+)
+async def test_wrong_settings(site: Site, environment: dict[str, str], told: str) -> None:
+    assert_one_line(await _start(site, **environment), told)
+
+
+async def test_an_unreachable_redis(site: Site) -> None:
+    url = f"redis://:{SECRET}@127.0.0.1:{choose_port()}/0"
+    assert_one_line(await _start(site, REDIS_URL=url), "REDIS_URL: no Redis answers")
+
+
+async def test_an_unreachable_mongodb(site: Site) -> None:
+    url = f"mongodb://root:{SECRET}@127.0.0.1:{choose_port()}/?replicaSet=rs0"
+    finished = await _start(site, MONGODB_URL=url, MONGODB_SELECTION_TIMEOUT="1")
+    assert_one_line(finished, "MONGODB_URL")
+
+
+async def test_a_standalone_mongodb(site: Site) -> None:
+    async with EmbeddedMongo(standalone=True) as standalone:
+        assert_one_line(await _start(site, MONGODB_URL=standalone.url), "replica set")
+
+
+async def _start(site: Site, **environment: str) -> tuple[int, str]:
+    run = await site.start(**environment)
+    return await run.ended(30), run.log
+
+
+def assert_one_line(finished: tuple[int, str], told: str) -> None:
+    code, log = finished
+    assert code != 0
+    assert "Traceback" not in log
+    assert "never retrieved" not in log
+    assert SECRET not in log
+    lines = [line for line in log.splitlines() if line.startswith("The worker cannot start: ")]
+    assert len(lines) == 1, log
+    assert told in lines[0]
+    assert log.splitlines()[-1] == lines[0]

@@ -1,0 +1,36 @@
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from arq.connections import ArqRedis
+
+from producers.client import HospitalProducer
+from worker.codec import Codec
+from worker.embedded import EmbeddedRedis
+from worker.queue.connection import open_redis
+from worker.settings import Settings, load_settings
+
+
+@pytest_asyncio.fixture
+async def own_redis() -> AsyncIterator[EmbeddedRedis]:
+    """A Redis for one test alone: producers choose their lanes by the job's name."""
+    async with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(own_redis: EmbeddedRedis) -> Settings:
+    return load_settings(redis_url=own_redis.url, redis_timeout=1)
+
+
+@pytest_asyncio.fixture
+async def redis(settings: Settings) -> AsyncIterator[ArqRedis]:
+    client = open_redis(settings, Codec())
+    yield client
+    await client.aclose(close_connection_pool=True)
+
+
+@pytest_asyncio.fixture
+async def producer(settings: Settings) -> AsyncIterator[HospitalProducer]:
+    async with HospitalProducer.connect(settings, patience=15) as producer:
+        yield producer

@@ -1,0 +1,192 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from arq.connections import ArqRedis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from producers.client import HospitalProducer
+from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
+from worker.embedded import EmbeddedRedis, ports
+from worker.errors import ConfigurationError, OutageError, RegistryError
+from worker.settings import Settings, load_settings
+
+MERCY = HospitalRecord(hospital_name="Mercy")
+PASSWORD = "w7Yq3secret"
+
+
+class CuttingScripts:
+    """The real scripts; the first answers of `enqueue` are lost on the way."""
+
+    def __init__(self, producer: HospitalProducer, cuts: int) -> None:
+        self._enqueue = producer._queue._scripts.enqueue
+        self._cuts = cuts
+        self.calls = 0
+        self.tried = asyncio.Event()
+
+    async def enqueue(self, jobs: Any) -> Any:
+        self.calls += 1
+        self.tried.set()
+        states = await self._enqueue(jobs)
+        if self.calls <= self._cuts:
+            raise RedisConnectionError("cut after the script ran")
+        return states
+
+
+def cutting(producer: HospitalProducer, cuts: int) -> CuttingScripts:
+    scripts: Any = CuttingScripts(producer, cuts)
+    producer._queue._scripts = scripts
+    told: CuttingScripts = scripts
+    return told
+
+
+async def test_a_job_enqueued_while_redis_is_down_is_accepted_once(
+    own_redis: EmbeddedRedis, producer: HospitalProducer, redis: ArqRedis
+) -> None:
+    await own_redis.kill()
+    scripts = cutting(producer, 0)
+    call = asyncio.create_task(producer.ingest_hospital(MERCY))
+    await scripts.tried.wait()
+    assert not call.done()
+    await own_redis.start()
+
+    receipt = await call
+
+    assert receipt.state == "new"
+    assert scripts.calls > 1
+    assert await redis.zrange(DEFAULT_LANE, 0, -1) == [receipt.job_id.encode()]
+
+
+async def test_an_answer_that_was_lost_after_the_script_ran_changes_nothing(
+    producer: HospitalProducer, redis: ArqRedis
+) -> None:
+    scripts = cutting(producer, 2)
+
+    receipt = await producer.ingest_hospital(MERCY)
+
+    assert (receipt.state, scripts.calls) == ("new", 3)
+    assert await redis.zcard(DEFAULT_LANE) == 1
+
+
+async def test_connections_that_were_cut_meanwhile_are_made_anew(
+    producer: HospitalProducer, redis: ArqRedis
+) -> None:
+    await producer.ingest_hospital(MERCY)
+    for client in await redis.client_list():
+        if client["cmd"] in ("evalsha", "info"):
+            await redis.client_kill(client["addr"])
+
+    assert (await producer.ingest_hospital(MERCY)).state == "new"
+    assert await redis.zcard(DEFAULT_LANE) == 2
+
+
+@pytest.mark.parametrize("patience", [0, -1, 0.2])
+async def test_a_redis_that_stays_away_is_an_outage(
+    own_redis: EmbeddedRedis, settings: Settings, patience: float
+) -> None:
+    async with HospitalProducer.connect(settings, patience=patience) as producer:
+        scripts = cutting(producer, 0)
+        await own_redis.kill()
+
+        with pytest.raises(OutageError, match=r"^Redis at 127\.0\.0\.1:\d+ has not answered for 0 s \("):
+            await producer.ingest_hospital(MERCY)
+        assert scripts.calls >= 1
+        with pytest.raises(OutageError):
+            await producer.receipt(INGEST_HOSPITAL, "ingest_hospital:1").outcome(timeout=0)
+
+
+@pytest.mark.parametrize("patience", [0, -1])
+async def test_no_patience_still_makes_one_attempt(settings: Settings, patience: float) -> None:
+    async with HospitalProducer.connect(settings, patience=patience) as producer:
+        assert (await producer.ingest_hospital(MERCY)).state == "new"
+
+
+async def test_a_frozen_redis_is_not_waited_for_without_end(own_redis: EmbeddedRedis, settings: Settings) -> None:
+    async with HospitalProducer.connect(settings, patience=0) as producer:
+        own_redis.freeze()
+        try:
+            async with asyncio.timeout(10):
+                with pytest.raises(OutageError, match="TimeoutError"):
+                    await producer.ingest_hospital(MERCY)
+        finally:
+            own_redis.thaw()
+
+
+async def _fill(redis: ArqRedis) -> None:
+    await redis.config_set("maxmemory", "1")
+
+
+async def _demote(redis: ArqRedis) -> None:
+    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+@pytest.mark.parametrize(("hurt", "code"), [(_fill, "OOM"), (_demote, "READONLY")])
+async def test_a_redis_that_takes_no_writes_refuses_loudly_and_at_once(
+    producer: HospitalProducer, redis: ArqRedis, hurt: Callable[[ArqRedis], Awaitable[None]], code: str
+) -> None:
+    await hurt(redis)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(OutageError, match=rf"^Redis at 127\.0\.0\.1:\d+ refuses writes \({code}\)$"):
+            await producer.ingest_hospital(MERCY)
+    assert await redis.zcard(DEFAULT_LANE) == 0
+
+
+async def test_a_lane_of_another_type_is_no_outage(producer: HospitalProducer, redis: ArqRedis) -> None:
+    await redis.set(DEFAULT_LANE, "x")
+
+    with pytest.raises(ConfigurationError, match="WRONGTYPE"):
+        await producer.ingest_hospital(MERCY)
+
+
+async def test_a_wrong_password_is_told_in_one_line() -> None:
+    async with EmbeddedRedis(password="right1234") as server:
+        for login in ("", f":{PASSWORD}@"):
+            url = f"redis://{login}127.0.0.1:{server.port}/0"
+            with pytest.raises(ConfigurationError) as caught:
+                async with HospitalProducer.connect(load_settings(redis_url=url)):
+                    pytest.fail("it got in")
+            _assert_one_quiet_line(caught.value, server.port)
+
+
+async def test_a_password_that_was_changed_meanwhile_is_told_at_once(
+    own_redis: EmbeddedRedis, producer: HospitalProducer, redis: ArqRedis
+) -> None:
+    await redis.config_set("requirepass", "changed1234")
+    await producer._queue._redis.connection_pool.disconnect()
+
+    async with asyncio.timeout(5):
+        with pytest.raises(ConfigurationError) as caught:
+            await producer.ingest_hospital(MERCY)
+    _assert_one_quiet_line(caught.value, own_redis.port)
+
+
+async def test_an_unreachable_redis_is_told_in_one_line() -> None:
+    port = ports.choose_port()
+    settings = load_settings(redis_url=f"redis://user:{PASSWORD}@127.0.0.1:{port}/0", redis_timeout=1)
+
+    with pytest.raises(OutageError) as caught:
+        async with HospitalProducer.connect(settings):
+            pytest.fail("somebody answered")
+    _assert_one_quiet_line(caught.value, port)
+
+
+def _assert_one_quiet_line(error: RegistryError, port: int) -> None:
+    assert str(error).startswith("REDIS_URL: ")
+    assert f"127.0.0.1:{port}" in str(error)
+    assert "\n" not in str(error)
+    assert PASSWORD not in str(error)
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
+async def test_leaving_closes_every_connection(settings: Settings, redis: ArqRedis) -> None:
+    async with HospitalProducer.connect(settings, patience=5) as producer:
+        await asyncio.gather(*(producer.enqueue(INGEST_HOSPITAL, IngestHospital(record=MERCY)) for _ in range(20)))
+        assert len(await redis.client_list()) > 1
+
+    async with asyncio.timeout(5):
+        while len(await redis.client_list()) > 1:
+            await asyncio.sleep(0.01)
+    assert len(await redis.client_list()) == 1

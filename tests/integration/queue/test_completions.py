@@ -1,0 +1,192 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from structlog.testing import capture_logs
+
+from tests.contracts.queue_bench import OWNER, QueueBench
+from worker.codec import Codec
+from worker.embedded import EmbeddedRedis
+from worker.queue import completions
+from worker.queue.completions import CompletionWriter
+from worker.queue.connection import open_redis
+from worker.queue.health import RedisHealth
+from worker.queue.scripts import Claimed, Completion, Scripts
+from worker.settings import load_settings
+
+
+@asynccontextmanager
+async def bench_on(server: EmbeddedRedis) -> AsyncIterator[QueueBench]:
+    redis = open_redis(load_settings(redis_url=server.url, redis_timeout=1), Codec())
+    try:
+        yield QueueBench(redis)
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+@asynccontextmanager
+async def writing(scripts: Scripts, health: RedisHealth | None = None) -> AsyncIterator[CompletionWriter]:
+    writer = CompletionWriter(scripts, health or RedisHealth())
+    task = asyncio.create_task(writer.run())
+    try:
+        yield writer
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def done(job: Claimed) -> Completion:
+    return Completion(job.job_id, job.lane, OWNER, "done")
+
+
+class Recording(Scripts):
+    """Real scripts that note the size of each group and can lose answers."""
+
+    def __init__(self, redis: Any) -> None:
+        super().__init__(redis)
+        self.groups: list[int] = []
+        self.lose_answers = 0
+
+    async def finish(self, completions: Any) -> list[bool]:
+        group = list(completions)
+        applied = await super().finish(group)
+        self.groups.append(len(group))
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise RedisConnectionError("cut after the script ran")
+        return applied
+
+
+async def down(health: RedisHealth) -> None:
+    async with asyncio.timeout(10):
+        while health.is_up:
+            await asyncio.sleep(0.01)
+
+
+async def test_what_comes_in_together_is_stored_together(bench: QueueBench) -> None:
+    await bench.enqueue(*map(str, range(450)))
+    scripts = Recording(bench.redis)
+    async with writing(scripts) as writer:
+        stored = [writer.submit(done(job)) for job in (await bench.claim()).jobs]
+
+        assert await asyncio.gather(*stored) == [True] * 450
+
+    assert scripts.groups == [200, 200, 50]
+    assert (await bench.counts()).total == 0
+
+
+async def test_a_late_completion_is_refused_and_told(bench: QueueBench) -> None:
+    await bench.enqueue("a", "b")
+    late, fresh = (await bench.claim()).jobs
+    await bench.let_lease_end("a")
+    await bench.claim("heir")
+    async with writing(bench.scripts) as writer:
+        with capture_logs() as logs:
+            stored = [writer.submit(done(job)) for job in (late, fresh)]
+            assert await asyncio.gather(*stored) == [False, True]
+
+    assert [(entry["action"], entry["job_id"]) for entry in logs] == [("completion_refused", bench.id("a"))]
+
+
+async def test_a_group_whose_answer_was_lost_counts_as_stored_once(bench: QueueBench) -> None:
+    await bench.enqueue("a")
+    job = await bench.claim_one()
+    scripts = Recording(bench.redis)
+    scripts.lose_answers = 2
+    async with writing(scripts) as writer:
+        with capture_logs() as logs:
+            again = Completion(job.job_id, job.lane, "token", "retry", extra=b"entry")
+            assert await writer.submit(again)
+
+    assert len(scripts.groups) == 3
+    assert await bench.history("a") == [b"entry"]
+    assert await bench.tries("a") == 1
+    assert [entry["action"] for entry in logs] == ["redis_lost", "redis_back"]
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen", "full", "demoted"])
+async def test_completions_outlive_redis_faults(own_redis: EmbeddedRedis, fault: str) -> None:
+    async with bench_on(own_redis) as bench:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        mend = await _hurt(own_redis, bench, fault)
+        health = RedisHealth()
+        async with writing(bench.scripts, health) as writer:
+            result = Completion(job.job_id, job.lane, "token", "done", b"result", 60_000)
+            stored = writer.submit(result)
+            await down(health)
+            assert not stored.done()
+            await mend()
+
+            assert await asyncio.wait_for(stored, 10)
+
+        assert health.is_up
+        assert await bench.redis.get("arq:result:" + bench.id("a")) == b"result"
+
+
+async def _hurt(server: EmbeddedRedis, bench: QueueBench, fault: str) -> Callable[[], Any]:
+    redis = bench.redis
+
+    async def thaw() -> None:
+        server.thaw()
+
+    match fault:
+        case "killed":
+            await server.kill()
+            return server.start
+        case "frozen":
+            server.freeze()
+            return thaw
+        case "full":
+            await redis.config_set("maxmemory", "1")
+            return lambda: redis.config_set("maxmemory", "0")
+    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    return lambda: redis.execute_command("REPLICAOF", "NO", "ONE")
+
+
+async def test_who_falls_behind_is_congested_until_it_has_caught_up(
+    bench: QueueBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completions, "_HIGH_MARK", 5)
+    monkeypatch.setattr(completions, "_LOW_MARK", 2)
+    monkeypatch.setattr(completions, "_GROUP_SIZE", 1)
+    await bench.enqueue(*map(str, range(6)))
+    jobs = (await bench.claim()).jobs
+    scripts = Recording(bench.redis)
+    writer = CompletionWriter(scripts, RedisHealth())
+    told: list[bool] = []
+    for job in jobs[:5]:
+        writer.submit(done(job))
+    told.append(writer.is_congested)
+    last = writer.submit(done(jobs[5]))
+    told.append(writer.is_congested)
+
+    finish = scripts.finish
+
+    async def watched(group: Any) -> list[bool]:
+        told.append(writer.is_congested)
+        return await finish(group)
+
+    monkeypatch.setattr(scripts, "finish", watched)
+    task = asyncio.create_task(writer.run())
+    assert await last
+    task.cancel()
+
+    # Behind the one in hand five, four, three are waiting: still above the low mark.
+    assert told == [False, True, True, True, True, False, False, False]
+
+
+async def test_a_waiter_that_was_cancelled_holds_up_nobody(bench: QueueBench) -> None:
+    await bench.enqueue("a", "b")
+    first, second = (await bench.claim()).jobs
+    writer = CompletionWriter(bench.scripts, RedisHealth())
+    writer.submit(done(first)).cancel()
+    stored = writer.submit(done(second))
+    task = asyncio.create_task(writer.run())
+
+    assert await asyncio.wait_for(stored, 10)
+    task.cancel()
+    assert (await bench.counts()).total == 0

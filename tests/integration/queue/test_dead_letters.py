@@ -1,0 +1,167 @@
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.contracts.queue_bench import QueueBench
+from worker.queue import keys
+from worker.queue.dead_letters import DeadLetters, LetterNotFound
+from worker.queue.letters import DeadLetter, Failure, payload_text
+
+# Letters lie in one hash of the server; a test's own are told apart by their function's name.
+
+
+@pytest.fixture
+def function() -> str:
+    return f"job_{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def store(redis: Any) -> DeadLetters:
+    return DeadLetters(redis)
+
+
+async def kill(bench: QueueBench, *names: str, function: str, error: str = "ValueError") -> list[DeadLetter]:
+    """Make jobs of these names and let each end as a dead letter."""
+    letters = []
+    for name in names:
+        await bench.enqueue(name, payload=b"\xffpayload")
+        job = await bench.claim_one()
+        letters.append(letter_of(bench.id(name), bench.lane, function, error))
+        await bench.finish(job, "dead", extra=letters[-1].model_dump_json().encode())
+    return letters
+
+
+def letter_of(job_id: str, lane: str, function: str, error: str = "ValueError") -> DeadLetter:
+    return DeadLetter(
+        job_id=job_id,
+        function=function,
+        lane=lane,
+        payload=payload_text(b"\xffpayload"),
+        reason="permanent error",
+        failure=Failure(type=error, message="x", tries=1, at_ms=1),
+        crashes=0,
+        worker="w",
+    )
+
+
+async def listed(store: DeadLetters, **filters: str) -> list[DeadLetter]:
+    return [letter async for letter in store.all(**filters)]
+
+
+async def test_a_letter_is_shown_with_its_history(bench: QueueBench, store: DeadLetters, function: str) -> None:
+    await bench.enqueue("a")
+    tries = [Failure(type="OSError", message=str(number), tries=number, at_ms=number) for number in (1, 2)]
+    for failure in tries:
+        await bench.finish(await bench.claim_one(), "retry", extra=failure.model_dump_json().encode())
+    letter = letter_of(bench.id("a"), bench.lane, function)
+    await bench.finish(await bench.claim_one(), "dead", extra=letter.model_dump_json().encode())
+
+    assert await store.get(bench.id("a")) == letter.model_copy(update={"history": tries})
+
+
+async def test_an_unknown_id_is_told(store: DeadLetters) -> None:
+    with pytest.raises(LetterNotFound, match=r"^never: no dead letter"):
+        await store.get("never")
+
+
+async def test_letters_are_listed_oldest_first_and_by_choice(
+    bench: QueueBench, store: DeadLetters, function: str
+) -> None:
+    first = await kill(bench, "b", "a", function=function)
+    second = await kill(bench, "c", function=function, error="KeyError")
+    for position, letter in enumerate([*first, *second]):
+        await bench.redis.zadd(keys.DEAD_INDEX, {letter.job_id: position})
+
+    assert await listed(store, function=function) == [*first, *second]
+    assert await listed(store, function=function, error="KeyError") == second
+    assert await listed(store, function=function, error="OSError") == []
+    assert [letter for letter in await listed(store) if letter.function == function] == [*first, *second]
+
+
+async def test_removing_letters_while_they_are_listed_passes_none_over(
+    bench: QueueBench, store: DeadLetters, function: str
+) -> None:
+    ids = [f"{function}:{number:04}" for number in range(450)]
+    for job_id in ids:
+        await store.add(letter_of(job_id, bench.lane, function), 1)
+
+    seen = []
+    async for letter in store.all(function=function):
+        seen.append(letter.job_id)
+        await store.discard([letter.job_id])
+
+    assert seen == ids
+    assert await listed(store, function=function) == []
+
+
+async def test_a_letter_is_put_back_as_it_was(bench: QueueBench, store: DeadLetters, function: str) -> None:
+    letters = await kill(bench, "a", "b", function=function)
+
+    assert await store.retry(letters) == 2
+
+    jobs = (await bench.claim()).jobs
+    assert {job.job_id.decode() for job in jobs} == {bench.id("a"), bench.id("b")}
+    assert {(job.payload, job.tries) for job in jobs} == {(b"\xffpayload", 1)}
+    assert await store.retry(letters) == 0
+    assert await listed(store, function=function) == []
+
+
+async def test_a_rate_spreads_letters_over_time(bench: QueueBench, store: DeadLetters, function: str) -> None:
+    ids = [bench.id(f"{number:03}") for number in range(401)]
+    letters = [letter_of(job_id, bench.lane, function) for job_id in ids]
+    for letter in letters:
+        await store.add(letter, 1)
+    before = await bench.now_ms()
+
+    assert await store.retry(letters, per_second=10) == 401
+
+    after = await bench.now_ms()
+    scores = [await bench.redis.zscore(bench.lane, job_id) for job_id in ids]
+    assert all(before + 100 * position <= score <= after + 100 * position for position, score in enumerate(scores))
+
+
+async def test_discarded_letters_leave_nothing(bench: QueueBench, store: DeadLetters, function: str) -> None:
+    await bench.enqueue("a")
+    await bench.finish(await bench.claim_one(), "retry", extra=b"{}")
+    await bench.finish(await bench.claim_one(), "dead", extra=b"{}")
+    kept = await kill(bench, "b", function=function)
+
+    assert await store.discard([bench.id("a"), "never"]) == 1
+
+    assert await bench.left_of("a") == set()
+    assert await listed(store, function=function) == kept
+
+
+@pytest.mark.parametrize("none", [[], ()])
+async def test_discarding_nothing_is_no_error(store: DeadLetters, none: Sequence[str]) -> None:
+    assert await store.discard(none) == 0
+
+
+async def test_a_letter_whose_id_is_not_utf_8_is_found_and_discarded_as_it_is_shown(
+    bench: QueueBench, store: DeadLetters, function: str
+) -> None:
+    raw = b"\xff\xfe" + bench.id("a").encode()
+    shown = raw.decode(errors="backslashreplace")
+    await bench.redis.zadd(bench.lane, {raw: 1})
+    letter = letter_of(shown, bench.lane, function)
+    await bench.finish(await bench.claim_one(), "dead", extra=letter.model_dump_json().encode())
+
+    (listed_letter,) = await listed(store, function=function)
+    assert await store.get(listed_letter.job_id) == letter
+    assert await store.discard([listed_letter.job_id]) == 1
+    assert await listed(store, function=function) == []
+
+
+async def test_a_letter_of_another_engine_can_be_added(
+    bench: QueueBench, store: DeadLetters, function: str
+) -> None:
+    letter = letter_of(bench.id("a"), bench.lane, function)
+
+    await store.add(letter, 1_234)
+
+    assert await store.get(bench.id("a")) == letter
+    assert await bench.redis.zscore(keys.DEAD_INDEX, bench.id("a")) == 1_234
+    assert await store.retry([letter]) == 1
+    assert (await bench.claim_one()).payload == b"\xffpayload"

@@ -1,0 +1,23 @@
+"""`hospital-worker run`: several worker processes on one machine."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from worker.commands.support import fail
+from worker.errors import ConfigurationError
+from worker.logs import configure_logging
+from worker.settings import load_settings
+from worker.supervisor import Supervisor
+
+
+def run(
+    processes: Annotated[int, typer.Option(min=1, max=256, help="How many worker processes to keep running.")] = 2,
+) -> None:
+    """Keep several `arq worker.main.WorkerSettings` running; one that ends is started again."""
+    try:
+        configure_logging(load_settings())
+    except ConfigurationError as error:
+        fail(f"The workers cannot start.\n{error}")
+    raise SystemExit(asyncio.run(Supervisor(processes).run()))
