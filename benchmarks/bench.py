@@ -43,7 +43,7 @@ class Size:
 
 
 FULL = Size(rounds=5, share=1)
-QUICK = Size(rounds=1, share=0.25)
+QUICK = Size(rounds=1, share=0.2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ async def run(bench: Bench) -> Outcome:
         await bench.clear()
         few = payloads[: bench.size.jobs(_ARQ)]
         started = time.perf_counter()
-        await system_named("arq").enqueue(bench.redis_url, "ingest", few)
+        await system_named("arq").enqueue(bench.redis_url, "ingest_hospital", few)
         return len(few) / (time.perf_counter() - started)
 
     measures: dict[str, Measure] = {OURS: ours, "arq": arq}

@@ -18,7 +18,7 @@ async def run(bench: Bench) -> Outcome:
         await bench.clear()
         return await bench.bare_loop("upsert", jobs)
 
-    measures = {name: draining(bench, name, "ingest", payloads) for name in INGEST_SYSTEMS}
+    measures = {name: draining(bench, name, "ingest_hospital", payloads) for name in INGEST_SYSTEMS}
     figures = await interleaved(bench.size.rounds, {"driver": bare, **measures})
     peers = {name: rounds for name, rounds in figures.items() if name != "driver"}
     return Outcome(

@@ -14,7 +14,7 @@ async def run(bench: Bench) -> Outcome:
 
     async def of(name: str) -> float:
         await bench.clear()
-        await system_named(name).enqueue(bench.redis_url, "ingest", payloads)
+        await system_named(name).enqueue(bench.redis_url, "ingest_hospital", payloads)
         taken = 0
         async with connect(bench.redis_url) as redis:
             async for key in redis.scan_iter(count=_JOBS):

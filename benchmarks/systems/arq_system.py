@@ -32,7 +32,7 @@ class Arq(System):
             return await body(payload)
 
         Worker(
-            [func(cast(Any, job), name=name) for name, job in {"noop": _noop, "ingest": ingest}.items()],
+            [func(cast(Any, job), name=name) for name, job in {"noop": _noop, "ingest_hospital": ingest}.items()],
             redis_settings=RedisSettings.from_dsn(redis_url),
             max_jobs=CONCURRENCY,
             poll_delay=_POLL_S,
@@ -43,7 +43,7 @@ class Arq(System):
         redis = await create_pool(RedisSettings.from_dsn(redis_url))
         remaining = iter(payloads)
         while group := list(islice(remaining, _AT_ONCE)):
-            calls = (redis.enqueue_job(job, *((payload,) if job == "ingest" else ())) for payload in group)
+            calls = (redis.enqueue_job(job, *((payload,) if job == "ingest_hospital" else ())) for payload in group)
             await asyncio.gather(*calls)
         await redis.aclose()
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from benchmarks.jobs import Payload
 
-JobName = Literal["noop", "ingest"]
+JobName = Literal["noop", "ingest_hospital"]
 
 
 class System(ABC):

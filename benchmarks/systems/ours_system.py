@@ -36,7 +36,7 @@ class Ours(System):
 
     def arguments(self, job: JobName) -> Sequence[str]:
         """For ingest, the command line that runs the product."""
-        return PRODUCT_WORKER if job == "ingest" else super().arguments(job)
+        return PRODUCT_WORKER if job == "ingest_hospital" else super().arguments(job)
 
     def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
         """Run the engine with the product's lanes, results and aborts."""
@@ -61,7 +61,7 @@ class Ours(System):
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
         """For ingest, through the product's producer."""
         settings = load_settings(redis_url=redis_url)
-        if job == "ingest":
+        if job == "ingest_hospital":
             async with HospitalProducer.connect(settings) as producer:
                 await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital.model_validate(p) for p in payloads])
             return

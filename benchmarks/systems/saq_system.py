@@ -32,7 +32,7 @@ class Saq(System):
 
         async def serve() -> None:
             queue = Queue.from_url(redis_url)
-            functions = [("noop", noop), ("ingest", ingest)]
+            functions = [("noop", noop), ("ingest_hospital", ingest)]
             worker = Worker(queue, functions, concurrency=CONCURRENCY)
             await worker.start()
 
@@ -44,7 +44,10 @@ class Saq(System):
         remaining = iter(payloads)
         while group := list(islice(remaining, _AT_ONCE)):
             await asyncio.gather(
-                *(queue.enqueue(job, **({"payload": payload} if job == "ingest" else {})) for payload in group)
+                *(
+                    queue.enqueue(job, **({"payload": payload} if job == "ingest_hospital" else {}))
+                    for payload in group
+                )
             )
         await queue.disconnect()
 

@@ -29,7 +29,7 @@ class Streaq(System):
             for start in range(0, len(payloads), _PER_CALL):
                 group = payloads[start : start + _PER_CALL]
                 await worker.enqueue_many(
-                    [tasks[job].enqueue(*((payload,) if job == "ingest" else ())) for payload in group]
+                    [tasks[job].enqueue(*((payload,) if job == "ingest_hospital" else ())) for payload in group]
                 )
 
     async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
@@ -50,4 +50,4 @@ def _worker(redis_url: str) -> tuple[Any, dict[JobName, Any]]:
     async def ingest(payload: Payload) -> Payload:
         return await body(payload)
 
-    return worker, {"noop": worker.task()(noop), "ingest": worker.task()(ingest)}
+    return worker, {"noop": worker.task()(noop), "ingest_hospital": worker.task()(ingest)}

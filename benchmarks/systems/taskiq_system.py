@@ -39,7 +39,9 @@ class Taskiq(System):
         await broker.startup()
         remaining = iter(payloads)
         while group := list(islice(remaining, _AT_ONCE)):
-            await asyncio.gather(*(tasks[job].kiq(*((payload,) if job == "ingest" else ())) for payload in group))
+            await asyncio.gather(
+                *(tasks[job].kiq(*((payload,) if job == "ingest_hospital" else ())) for payload in group)
+            )
         await broker.shutdown()
 
     async def unfinished(self, redis: Any, jobs: int) -> int:
@@ -64,6 +66,6 @@ def _broker(redis_url: str) -> tuple[Any, dict[JobName, Any]]:
 
     tasks: dict[JobName, Any] = {
         "noop": broker.register_task(noop, task_name="noop"),
-        "ingest": broker.register_task(ingest, task_name="ingest"),
+        "ingest_hospital": broker.register_task(ingest, task_name="ingest_hospital"),
     }
     return broker, tasks

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from producers.client import HospitalProducer
 from worker.codec import Codec
-from worker.embedded import EmbeddedServers
+from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.queue import keys
 from worker.queue.connection import open_redis
 from worker.queue.dead_letters import DeadLetters
@@ -54,14 +54,14 @@ class WorkerRun:
 
 
 class Site:
-    """A Redis database and a MongoDB database of one test's own, and processes that work on them."""
+    """A Redis and a MongoDB database of one test's own, and processes that work on them."""
 
-    def __init__(self, servers: EmbeddedServers, folder: Path) -> None:
+    def __init__(self, redis: EmbeddedRedis, mongo: EmbeddedMongo, folder: Path) -> None:
         number = next(_numbers)
         self.folder = folder
         self.environment = {
-            "REDIS_URL": servers.redis.url.removesuffix("/0") + f"/{number}",
-            "MONGODB_URL": servers.mongo.url,
+            "REDIS_URL": redis.url,
+            "MONGODB_URL": mongo.url,
             "MONGODB_DATABASE": f"acceptance_{number}",
             "REDIS_TIMEOUT": "2",
         }
@@ -141,13 +141,14 @@ class Site:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def servers() -> AsyncIterator[EmbeddedServers]:
-    async with EmbeddedServers() as running:
-        yield running
+async def mongo() -> AsyncIterator[EmbeddedMongo]:
+    async with EmbeddedMongo() as server:
+        yield server
 
 
 @pytest_asyncio.fixture
-async def site(servers: EmbeddedServers, tmp_path: Path) -> AsyncIterator[Site]:
-    site = Site(servers, tmp_path)
-    yield site
-    await site.close()
+async def site(mongo: EmbeddedMongo, tmp_path: Path) -> AsyncIterator[Site]:
+    async with EmbeddedRedis() as redis:
+        site = Site(redis, mongo, tmp_path)
+        yield site
+        await site.close()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.conftest import Site, WorkerRun
 from worker.contract import HospitalRecord
-from worker.embedded import EmbeddedRedis, EmbeddedServers
+from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.queue import keys
 
 MARK = "Xanthippe"
@@ -44,15 +44,15 @@ async def test_jobs_run_and_dead_letters_are_kept(site: Site, engine: str) -> No
 
 
 @pytest.mark.parametrize("engine", ["leases", "stock"])
-async def test_an_outage_of_mongodb_costs_no_try(site: Site, servers: EmbeddedServers, engine: str) -> None:
+async def test_an_outage_of_mongodb_costs_no_try(site: Site, mongo: EmbeddedMongo, engine: str) -> None:
     """The job waits it out, however often it is run meanwhile."""
     await _worker(site, engine, MONGODB_SELECTION_TIMEOUT="0.3", WORKER_MAX_TRIES="2", LOG_LEVEL="DEBUG")
-    await servers.mongo.members[0].kill()
+    await mongo.members[0].kill()
     async with site.producer() as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name=MARK))
         seen: set[float] = set()
         await site.until(lambda: _again(site, receipt.job_id, seen))
-        await servers.mongo.start()
+        await mongo.start()
         assert (await receipt.outcome(timeout=30)).status == "created"
         assert (await producer.status(receipt.job_id)).tries <= 2
     assert await site.redis.hlen(keys.DEAD) == 0

@@ -14,6 +14,7 @@ from worker.codec import Codec
 from worker.contract import DEFAULT_LANE
 from worker.errors import ConfigurationError, OutageError
 from worker.queue.health import error_code
+from worker.queue.packing import pack_in_c
 from worker.settings import Settings
 
 PASSING_REFUSALS = frozenset({"READONLY", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN"})
@@ -88,7 +89,7 @@ def open_redis(settings: Settings, codec: Codec) -> ArqRedis:
         retry=Retry(NoBackoff(), 0),
     )
     return ArqRedis(
-        pool,
+        pack_in_c(pool),
         job_serializer=codec.encode,
         job_deserializer=codec.decode,
         default_queue_name=DEFAULT_LANE,

@@ -54,6 +54,5 @@ def test_the_tables_show_medians_spread_and_verdicts() -> None:
     assert ["recovery_s", "16.00", "at", "most", "15", "missed"] in cells
 
 
-def test_every_agreed_figure_has_its_target() -> None:
-    assert TARGETS["bytes_per_queued_job"] == ("at most", 1)
+def test_every_agreed_figure_has_a_target() -> None:
     assert len(TARGETS) == 13

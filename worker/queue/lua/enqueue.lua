@@ -10,6 +10,11 @@ local leases, crashes, abort, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local states, due = {}, {}
+-- Most of the time there is nothing of the kind, and a look at every id would be half of the work.
+local any_dead = redis.call('HLEN', dead) > 0
+local any_abort = redis.call('ZCARD', abort) > 0
+local any_lease = redis.call('HLEN', leases) > 0
+local any_crash = redis.call('HLEN', crashes) > 0
 
 for i = 1, #ARGV, 4 do
     local id, lane, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
@@ -23,7 +28,7 @@ for i = 1, #ARGV, 4 do
         else
             state = 'queued'
         end
-    elseif redis.call('HEXISTS', dead, id) == 1 then
+    elseif any_dead and redis.call('HEXISTS', dead, id) == 1 then
         -- Asked first, because a dead job's error is kept as a result too.
         state = 'dead'
     elseif redis.call('EXISTS', 'arq:result:' .. id) == 1 then
@@ -36,10 +41,11 @@ for i = 1, #ARGV, 4 do
         redis.call('SET', 'arq:job:' .. id, payload)
         -- What is left of an earlier job of this id must not touch the new one.
         redis.call('DEL', 'arq:retry:' .. id, 'arq:history:' .. id)
-        redis.call('ZREM', abort, id)
-        redis.call('HDEL', leases, id)
-        redis.call('HDEL', crashes, id)
-        redis.call('ZREM', lane .. ':leased', id)
+        if any_abort then redis.call('ZREM', abort, id) end
+        if any_lease and redis.call('HDEL', leases, id) == 1 then
+            redis.call('ZREM', lane .. ':leased', id)
+        end
+        if any_crash then redis.call('HDEL', crashes, id) end
         if delay <= 0 then due[lane] = true end
     end
     states[#states + 1] = state

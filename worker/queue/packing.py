@@ -1,0 +1,48 @@
+"""Redis connections whose commands are packed in C.
+
+redis-py packs them in Python unless hiredis does it, and asks hiredis only in its synchronous connections. A
+call that stores 200 completions has 1,800 arguments: packing them took 0.9 ms in Python and 0.14 ms in C.
+"""
+
+from typing import Any
+
+import hiredis
+from redis.asyncio.connection import (
+    AbstractConnection,
+    BlockingConnectionPool,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+
+
+class _Packing(AbstractConnection):
+    def pack_command(self, *args: Any) -> list[bytes]:
+        # A command's name may be several words, such as CLIENT SETINFO.
+        words = args[0].encode().split() if isinstance(args[0], str) else [args[0]]
+        return [hiredis.pack_command((*words, *args[1:]))]
+
+
+class PackingConnection(_Packing, Connection):
+    """Over TCP."""
+
+
+class PackingSSLConnection(_Packing, SSLConnection):
+    """Over TLS."""
+
+
+class PackingUnixConnection(_Packing, UnixDomainSocketConnection):
+    """Over a Unix socket."""
+
+
+_PACKING = {
+    Connection: PackingConnection,
+    SSLConnection: PackingSSLConnection,
+    UnixDomainSocketConnection: PackingUnixConnection,
+}
+
+
+def pack_in_c(pool: BlockingConnectionPool) -> BlockingConnectionPool:
+    """Make the connections that `pool` will open pack their commands in C; returns the pool."""
+    pool.connection_class = _PACKING[pool.connection_class]
+    return pool
