@@ -52,10 +52,8 @@ class QueueClient:
         """Return the job in the form that Redis takes. Raises `InvalidPayload` if it is too large."""
         envelope = self._codec.encode(
             {
-                "t": None,
                 "f": spec.name,
                 "a": [payload.model_dump(mode="json", exclude_unset=True)],
-                "k": {},
                 "et": timestamp_ms(),
             }
         )

@@ -5,6 +5,7 @@ to Redis from other languages. A signed message is `hmac-sha256:KEY_ID:HEX_DIGES
 the digest was made of.
 """
 
+import asyncio
 import hashlib
 import hmac
 import traceback
@@ -79,6 +80,9 @@ class Codec:
         # True and 1.0 equal 1, and are not it.
         if type(version) is not int or version != WIRE_VERSION:
             raise InvalidEnvelope(f"unknown wire version, expected {WIRE_VERSION}")
+        # The two that hold nothing in nearly every job may be left out.
+        message.setdefault("t", None)
+        message.setdefault("k", {})
         _check_depth(data, message)
         _check_fields(message, _JOB_FIELDS)
         if "s" in message:
@@ -144,6 +148,9 @@ def _json_form(value: object) -> object:
 def _restored(result: object) -> object:
     if isinstance(result, dict) and set(result) == {_EXCEPTION} and isinstance(result[_EXCEPTION], dict):
         told = result[_EXCEPTION]
+        if told.get("type") == "CancelledError":
+            # arq's `Job.abort` tells a job that was aborted by this class.
+            return asyncio.CancelledError(str(told.get("message")))
         return RemoteError(str(told.get("type")), str(told.get("message")), str(told.get("traceback")))
     return result
 
@@ -151,8 +158,8 @@ def _restored(result: object) -> object:
 def _check_fields(message: Mapping[str, Any], fields: Mapping[str, tuple[type, ...]]) -> None:
     for name, types in fields.items():
         value = message.get(name)
-        # bool is an int to isinstance, and no field of the envelope is either.
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        # Not isinstance, to which a bool is an int.
+        if type(value) not in types:
             expected = " or ".join(kind.__name__ for kind in types)
             raise InvalidEnvelope(f"field {name!r}: expected {expected}, got {type(value).__name__}")
 

@@ -1,3 +1,4 @@
+import asyncio
 import math
 import pickle  # noqa: TID251 - to make the bytes that must not be unpickled
 from pathlib import Path
@@ -228,3 +229,13 @@ def test_arq_writes_and_reads_through_the_codec() -> None:
     result = deserialize_result(data, deserializer=codec.decode)
     assert (result.success, result.job_try, result.job_id) == (False, 2, "j1")
     assert str(result.result) == "ValueError: bad"
+
+
+def test_the_number_of_tries_and_the_named_arguments_may_be_left_out() -> None:
+    assert Codec().decode(b'{"v":1,"f":"f","a":[],"et":1}') == {"t": None, "f": "f", "a": [], "k": {}, "et": 1}
+
+
+def test_an_aborted_job_is_told_by_the_class_that_arq_waits_for() -> None:
+    result = {"t": 1, "f": "f", "a": [], "k": {}, "et": 1, "s": False, "st": 1, "ft": 1, "q": "q"}
+    told = Codec().decode(Codec().encode({**result, "r": asyncio.CancelledError()}))["r"]
+    assert isinstance(told, asyncio.CancelledError)

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from worker.commands.support import EXIT_FAILED, console, fail, queue_connection, run
-from worker.queue.dead_letters import DeadLetters
+from worker.queue.dead_letters import DeadLetters, LetterNotFound
 from worker.queue.letters import DeadLetter
 
 app = typer.Typer(no_args_is_help=True, help="List, show, retry, discard and export dead letters.")
@@ -98,7 +98,12 @@ def export(
             async with queue_connection() as (redis, _):
                 store = DeadLetters(redis)
                 async for letter in store.all(function=function, error=error):
-                    target.write((await store.get(letter.job_id)).model_dump_json() + "\n")
+                    try:
+                        whole = await store.get(letter.job_id)
+                    except LetterNotFound:
+                        # Put back or discarded since it was listed.
+                        continue
+                    target.write(whole.model_dump_json() + "\n")
                     count += 1
         finally:
             if file:

@@ -46,6 +46,10 @@ class OutageBreaker:
             self._next_probe = self._clock() + _PROBE_S
         return self._in_a_row == _OPENS_AT
 
+    def inconclusive(self) -> None:
+        """Say that a job ended without a word on the store: while open, another may try at once."""
+        self._next_probe = 0.0
+
     def success(self) -> bool:
         """Say that a job reached the store; tells whether this closed the breaker."""
         was_open = self.is_open

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import structlog
 from arq.cron import CronJob
 from arq.jobs import SerializationError, deserialize_job_raw, serialize_result
-from arq.utils import ms_to_datetime, timestamp_ms
+from arq.utils import ms_to_datetime
 from arq.worker import Function, JobExecutionFailed, Retry, Worker
 
 from worker.errors import (
@@ -79,16 +80,24 @@ class Ending:
 class Execution:
     """One try of one job."""
 
-    def __init__(self, host: Worker, worker_id: str, running: Running, clock_offset_ms: float) -> None:
+    def __init__(
+        self,
+        host: Worker,
+        worker_id: str,
+        running: Running,
+        loop: asyncio.AbstractEventLoop,
+        clock_offset_ms: float,
+    ) -> None:
         self._host = host
         self._worker_id = worker_id
+        self._loop = loop
         self._running = running
         self._claimed = running.claimed
         self._job_id = running.name
         self._call: Call | None = None
         # Redis's clock decides what is due, so what is told in its time is told by it.
         self._clock_offset_ms = clock_offset_ms
-        self._started_ms = timestamp_ms()
+        self._started_ms = _now_ms()
         self._timeout_s: float | None = None
         self.context: dict[Any, Any] | None = None
 
@@ -132,10 +141,7 @@ class Execution:
             )
         except SerializationError as error:
             raise error.__cause__ or error from None
-        # A deserializer that is not ours may let anything through.
-        kinds: tuple[tuple[type, ...], ...] = ((str,), (list, tuple), (dict,), (int, type(None)), (int,))
-        fields: tuple[object, ...] = (function, args, kwargs, first_try, enqueue_ms)
-        if not all(isinstance(field, kind) for field, kind in zip(fields, kinds, strict=True)):
+        if not _well_formed(function, args, kwargs, first_try, enqueue_ms):
             raise InvalidEnvelope("fields of the envelope have wrong types")
         if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
             raise InvalidEnvelope("the time of enqueueing is not a time in milliseconds")
@@ -147,7 +153,7 @@ class Execution:
         return self._host.max_tries if function.max_tries is None else function.max_tries
 
     async def _invoke(self, function: Function | CronJob, call: Call) -> object:
-        host, loop = self._host, asyncio.get_running_loop()
+        host, loop = self._host, self._loop
         self._timeout_s = timeout_s = host.job_timeout_s if function.timeout_s is None else function.timeout_s
         self.context = {
             **host.ctx,
@@ -160,7 +166,7 @@ class Execution:
         }
         if host.on_job_start is not None:
             await host.on_job_start(self.context)
-        self._started_ms = timestamp_ms()
+        self._started_ms = _now_ms()
         timer = loop.call_later(timeout_s, self._running.interrupt, "timeout")
         try:
             result = await function.coroutine(self.context, *call.args, **call.kwargs)
@@ -309,7 +315,7 @@ class Execution:
             not isinstance(result, BaseException),
             result,
             self._started_ms,
-            timestamp_ms(),
+            _now_ms(),
             f"{self._job_id}:{call.function}",
             self._claimed.lane,
             self._job_id,
@@ -317,7 +323,22 @@ class Execution:
         )
 
     def _redis_now_ms(self) -> int:
-        return int(timestamp_ms() + self._clock_offset_ms)
+        return int(_now_ms() + self._clock_offset_ms)
+
+
+def _well_formed(function: object, args: object, kwargs: object, first_try: object, enqueue_ms: object) -> bool:
+    # A deserializer that is not ours may let anything through.
+    return (
+        isinstance(function, str)
+        and isinstance(args, list | tuple)
+        and isinstance(kwargs, dict)
+        and isinstance(first_try, int | None)
+        and isinstance(enqueue_ms, int)
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def run_hook(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 HEARTBEAT_INTERVAL_S = 1.0
-STALE_AFTER_S = 5.0
+STALE_AFTER_S = 4.0
 """A worker that has said nothing for this long is not counted as ready."""
 _FORGET_AFTER_S = 3_600.0
 

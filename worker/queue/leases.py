@@ -34,14 +34,15 @@ class LeaseKeeper:
     """Keeps the leases in `held` alive until they are removed from it.
 
     `held` is written by the event loop and read by the thread; single operations of a dict are atomic.
-    `on_lost` is called in the loop with the job ids that belong to somebody else by now.
+    `on_lost` is called in the loop with the leases that belong to somebody else by now. `failed` ends with an
+    error if the thread does.
     """
 
     def __init__(
         self,
         connect: "Callable[[], Redis[bytes]]",
         lease_s: float,
-        on_lost: Callable[[list[bytes]], None],
+        on_lost: Callable[[list[Lease]], None],
     ) -> None:
         self.held: dict[bytes, Lease] = {}
         self._connect = connect
@@ -49,6 +50,7 @@ class LeaseKeeper:
         self._on_lost = on_lost
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
+        self.failed: asyncio.Future[None] = self._loop.create_future()
         self._loop_thread = threading.get_ident()
         self._loop_seen = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
@@ -58,8 +60,19 @@ class LeaseKeeper:
         """Stop renewing and wait until the thread has ended."""
         self._stop.set()
         await asyncio.to_thread(self._thread.join)
+        self.failed.cancel()
 
     def _run(self) -> None:
+        try:
+            self._renew_until_stopped()
+        except BaseException as error:  # noqa: BLE001 (it is raised where it is seen: in the worker's main task)
+            self._loop.call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+    def _renew_until_stopped(self) -> None:
         redis = self._connect()
         renew = redis.register_script(script_source("renew"))
         interval = self._lease_s / _RENEWALS_PER_LEASE
@@ -75,7 +88,8 @@ class LeaseKeeper:
                         args=[int(self._lease_s * 1000), *(value for lease in part for value in lease)],
                     )
                     if lost:
-                        self._loop.call_soon_threadsafe(self._on_lost, lost)
+                        taken = [lease for lease in part if lease.job_id in lost]
+                        self._loop.call_soon_threadsafe(self._on_lost, taken)
             except REDIS_ERRORS as error:
                 # The event loop's own calls tell of the outage; the next round tries again.
                 _log.debug("leases not renewed", action="renewal_failed", error=type(error).__name__)

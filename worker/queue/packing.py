@@ -16,22 +16,22 @@ from redis.asyncio.connection import (
 )
 
 
-class _Packing(AbstractConnection):
+class _Packing(AbstractConnection):  # type: ignore[misc]  # mypy does not follow redis: see pyproject.toml
     def pack_command(self, *args: Any) -> list[bytes]:
         # A command's name may be several words, such as CLIENT SETINFO.
         words = args[0].encode().split() if isinstance(args[0], str) else [args[0]]
         return [hiredis.pack_command((*words, *args[1:]))]
 
 
-class PackingConnection(_Packing, Connection):
+class PackingConnection(_Packing, Connection):  # type: ignore[misc]  # as above
     """Over TCP."""
 
 
-class PackingSSLConnection(_Packing, SSLConnection):
+class PackingSSLConnection(_Packing, SSLConnection):  # type: ignore[misc]  # as above
     """Over TLS."""
 
 
-class PackingUnixConnection(_Packing, UnixDomainSocketConnection):
+class PackingUnixConnection(_Packing, UnixDomainSocketConnection):  # type: ignore[misc]  # as above
     """Over a Unix socket."""
 
 

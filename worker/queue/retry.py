@@ -38,6 +38,10 @@ def decide(error: BaseException, *, tries: int, max_tries: int, jitter: float) -
     """
     spread = 0.5 + jitter / 2
     match error:
+        case BaseExceptionGroup():
+            # What one of several errors rules out, the group rules out.
+            decisions = [decide(part, tries=tries, max_tries=max_tries, jitter=jitter) for part in error.exceptions]
+            return max(decisions, key=_gravity)
         case OutageError():
             return RunAgain(_OUTAGE_S * spread, spends_try=False)
         case ArqRetry():
@@ -61,3 +65,9 @@ def decide(error: BaseException, *, tries: int, max_tries: int, jitter: float) -
 def _backoff(base_s: float, cap_s: float, tries: int) -> float:
     # The exponent is bounded so that a large number of tries cannot overflow.
     return min(cap_s, base_s * 2.0 ** min(tries - 1, 30))
+
+
+def _gravity(decision: RunAgain | GiveUp) -> tuple[bool, bool, float]:
+    if isinstance(decision, GiveUp):
+        return (True, True, 0)
+    return (False, decision.spends_try, decision.delay_s)

@@ -12,23 +12,21 @@ Interruption = Literal["timeout", "abort", "lost", "shutdown", "postponed"]
 class Running:
     """One claimed job, from its claim until its completion is stored.
 
+    `name` is its id as text, with bytes that are not UTF-8 escaped.
+
     `enqueued_ms` is known once the envelope has been read; until then no request to abort can be told to be meant
     for this job and not for an earlier one of its id.
     """
 
     def __init__(self, claimed: Claimed, token: str) -> None:
         self.claimed = claimed
+        self.name = claimed.job_id.decode(errors="backslashreplace")
         self.token = token
         self.task: asyncio.Task[None] | None = None
         self.interrupted_by: Interruption | None = None
         self.enqueued_ms: float = math.inf
         self._begun = False
         self._ended = False
-
-    @property
-    def name(self) -> str:
-        """The job's id as text; bytes that are not UTF-8 are escaped."""
-        return self.claimed.job_id.decode(errors="backslashreplace")
 
     def interrupt(self, why: Interruption) -> None:
         """Cancel the job's coroutine, unless it has ended or is interrupted already."""

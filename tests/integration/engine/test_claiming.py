@@ -146,6 +146,25 @@ async def test_cron_jobs_run_once_for_all_workers(bench: Bench) -> None:
     assert set(runs.values()) == {1}
 
 
+async def test_a_cron_run_that_was_missed_while_no_worker_was_up_is_caught_up_once(bench: Bench) -> None:
+    ran = []
+
+    async def yearly(ctx: dict[str, Any]) -> None:
+        ran.append(ctx["job_id"])
+
+    name = f"yearly-{bench.lane}"
+    await bench.redis.hset(bench.lane + keys.CRON_SUFFIX, name, 1_600_000_000_000)
+
+    async def remembered() -> bool:
+        return bool(await bench.redis.hget(bench.lane + keys.CRON_SUFFIX, name) != b"1600000000000")
+
+    for _ in range(2):
+        async with bench.serving(cron_jobs=[cron(yearly, name=name, month=1, day=1, hour=0, minute=0)]):
+            assert await bench.until(lambda: len(ran) == 1, 5)
+            assert await bench.until(remembered, 5)
+    assert len(ran) == 1
+
+
 async def test_a_cron_job_may_run_at_startup(bench: Bench) -> None:
     ran = []
 

@@ -42,8 +42,8 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[QueueBench]:
 
 
 @asynccontextmanager
-async def keeping(bench: QueueBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseKeeper, list[bytes]]]:
-    told: list[bytes] = []
+async def keeping(bench: QueueBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseKeeper, list[Lease]]]:
+    told: list[Lease] = []
     keeper = LeaseKeeper(lambda: sync_twin(bench.redis), LEASE_S, told.extend)
     for job in jobs:
         keeper.held[job.job_id] = Lease(job.job_id, job.lane, "token")
@@ -122,7 +122,7 @@ async def test_a_lost_lease_is_told_in_the_event_loop(bench: QueueBench) -> None
 
         await eventually(lambda: told)
 
-        assert set(told) == {bench.id("lost").encode()}
+        assert {lease.job_id for lease in told} == {bench.id("lost").encode()}
 
 
 def block_the_loop(url: str, until: Callable[[SyncRedis], bool]) -> None:
@@ -210,3 +210,15 @@ async def test_closing_ends_the_thread(bench: QueueBench) -> None:
         assert thread.is_alive()
 
     assert not thread.is_alive()
+
+
+async def test_an_error_that_ends_the_thread_is_told() -> None:
+    def broken() -> SyncRedis:
+        raise ValueError("no such server")
+
+    keeper = LeaseKeeper(broken, LEASE_S, lambda leases: None)
+    try:
+        with pytest.raises(ValueError, match="no such server"):
+            await asyncio.wait_for(keeper.failed, 5)
+    finally:
+        await keeper.close()

@@ -82,3 +82,11 @@ def test_claims_while_closed_cost_nothing_later(breaker: OutageBreaker, clock: C
     clock.now += 1
 
     assert breaker.allowance(5) == 1
+
+
+def test_a_probe_that_never_reached_the_store_makes_way_for_another(breaker: OutageBreaker) -> None:
+    opened(breaker)
+    assert breaker.allowance(300) == 0
+    breaker.inconclusive()
+    assert breaker.is_open
+    assert breaker.allowance(300) == 1

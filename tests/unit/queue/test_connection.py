@@ -80,7 +80,7 @@ def test_tls_is_verified_by_both_clients_and_by_arqs() -> None:
     redis = open_for(TLS)
     pool, twin = redis.connection_pool, sync_twin(redis).connection_pool
 
-    assert pool.connection_class is SSLConnection
+    assert issubclass(pool.connection_class, SSLConnection)
     context = pool.make_connection().ssl_context.get()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert issubclass(twin.connection_class, SyncSSLConnection)
@@ -101,7 +101,7 @@ def test_a_private_authority_is_taken_from_the_url() -> None:
 def test_a_unix_socket_stays_one() -> None:
     redis = open_for(UNIX)
 
-    assert redis.connection_pool.connection_class is UnixDomainSocketConnection
+    assert issubclass(redis.connection_pool.connection_class, UnixDomainSocketConnection)
     assert sync_twin(redis).connection_pool.connection_class is SyncUnixDomainSocketConnection
 
 

@@ -101,3 +101,14 @@ def test_no_delay_shrinks_or_is_nothing(error: Exception, number: int, jitter: f
     assert isinstance(first, RunAgain)
     assert isinstance(second, RunAgain)
     assert 0.025 <= first.delay_s <= second.delay_s
+
+
+def test_a_group_is_decided_by_the_gravest_of_its_errors() -> None:
+    outage, passing, defect = OutageError("x"), TransientError("x"), ValueError("x")
+
+    def of(*errors: Exception) -> RunAgain | GiveUp:
+        return decide(ExceptionGroup("x", errors), tries=1, max_tries=3, jitter=1)
+
+    assert of(outage, outage) == RunAgain(1.0, spends_try=False)
+    assert of(outage, passing) == RunAgain(0.5, spends_try=True)
+    assert isinstance(of(outage, ExceptionGroup("y", [passing, defect])), GiveUp)

@@ -9,7 +9,7 @@
 local leases, crashes, abort, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local states, due = {}, {}
+local states, rung = {}, {}
 -- Most of the time there is nothing of the kind, and a look at every id would be half of the work.
 local any_dead = redis.call('HLEN', dead) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
@@ -46,11 +46,12 @@ for i = 1, #ARGV, 4 do
             redis.call('ZREM', lane .. ':leased', id)
         end
         if any_crash then redis.call('HDEL', crashes, id) end
-        if delay <= 0 then due[lane] = true end
+        rung[lane] = true
     end
     states[#states + 1] = state
 end
-for lane in pairs(due) do
+-- For deferred jobs too: whoever is woken learns when the next one is due.
+for lane in pairs(rung) do
     if redis.call('LLEN', lane .. ':wakeup') == 0 then redis.call('LPUSH', lane .. ':wakeup', 1) end
 end
 return states

@@ -1,0 +1,55 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from arq.cron import CronJob, cron
+from arq.utils import to_unix_ms
+
+from tests.contracts.queue_bench import QueueBench
+from worker.queue import keys
+from worker.queue.cron import CronMemory
+
+NOON = datetime(2025, 6, 30, 12, 0, 30, tzinfo=UTC)
+
+
+async def _hourly(ctx: dict[str, Any]) -> None: ...
+
+
+def hourly(**options: Any) -> CronJob:
+    return cron(_hourly, name="hourly", minute=0, second=0, **options)
+
+
+async def test_a_run_that_was_missed_is_due_at_once_and_only_once(bench: QueueBench) -> None:
+    memory, job = CronMemory(bench.redis, bench.lane), hourly()
+    job.next_run = NOON + timedelta(hours=1)
+    await memory.remember([job], {"hourly": NOON - timedelta(hours=5)})
+
+    late = hourly()
+    await memory.catch_up([late], NOON)
+    assert late.next_run is not None
+    assert late.next_run < NOON
+
+    missed = late.next_run
+    late.calculate_next(NOON)
+    await memory.remember([late], {"hourly": missed})
+    again = hourly()
+    await memory.catch_up([again], missed + timedelta(minutes=1))
+    assert again.next_run is None
+
+
+async def test_nothing_is_caught_up_for_a_job_never_seen_or_not_unique(bench: QueueBench) -> None:
+    memory = CronMemory(bench.redis, bench.lane)
+    fresh = hourly()
+    await memory.catch_up([fresh], NOON)
+    assert fresh.next_run is None
+
+    await bench.redis.hset(bench.lane + keys.CRON_SUFFIX, "hourly", to_unix_ms(NOON - timedelta(days=1)))
+    everywhere = hourly(unique=False)
+    await memory.catch_up([everywhere], NOON)
+    assert everywhere.next_run is None
+
+
+async def test_a_run_that_was_not_enqueued_is_not_remembered(bench: QueueBench) -> None:
+    memory, job = CronMemory(bench.redis, bench.lane), hourly()
+    job.next_run = NOON
+    await memory.remember([job], {"hourly": NOON})
+    assert await bench.redis.hlen(bench.lane + keys.CRON_SUFFIX) == 0
