@@ -23,11 +23,13 @@ class CronMemory:
         self._redis = redis
         self._key = queue_name + keys.CRON_SUFFIX
 
-    async def catch_up(self, cron_jobs: Sequence[CronJob], now: datetime) -> None:
-        """Make each job that missed runs since its last remembered one due now.
+    async def catch_up(self, cron_jobs: Sequence[CronJob], now: datetime) -> list[CronJob]:
+        """Make each job that missed runs since its last remembered one due, and return those jobs.
 
-        However many runs were missed, one is made up for. A job never seen before has missed nothing.
+        However many runs were missed, the first of them is made up for: its planned time names the job, so that
+        workers which start together enqueue it once. A job never seen before has missed nothing.
         """
+        late = []
         for job in cron_jobs:
             last_ms = await self._redis.hget(self._key, job.name)
             if last_ms is None or not job.unique:
@@ -35,8 +37,10 @@ class CronMemory:
             job.calculate_next(datetime.fromtimestamp(int(last_ms) / 1000, now.tzinfo))
             if job.next_run is not None and job.next_run < now:
                 _log.info("cron run was missed; caught up now", action="cron_caught_up", job=job.name)
+                late.append(job)
             else:
                 job.next_run = None
+        return late
 
     async def remember(self, cron_jobs: Sequence[CronJob], planned: dict[str, datetime | None]) -> None:
         """Note the runs that were enqueued; `planned` holds each job's next run from before the enqueuing."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+from arq.cron import CronJob
 from arq.utils import timestamp_ms
 from arq.worker import Worker
 
@@ -101,8 +102,9 @@ class CronClock:
         """Enqueue what is due by now."""
         host = self._host
         now = datetime.now(tz=host.timezone)
+        late: list[CronJob] = []
         if not self._caught_up:
-            await self._memory.catch_up(host.cron_jobs, now)
+            late = await self._memory.catch_up(host.cron_jobs, now)
             self._caught_up = True
         planned = {job.name: job.next_run for job in host.cron_jobs}
         try:
@@ -112,4 +114,8 @@ class CronClock:
             for job in host.cron_jobs:
                 job.next_run = planned[job.name]
             raise
+        for job in late:
+            # One run makes up for all that were missed.
+            planned[job.name] = now
+            job.calculate_next(now)
         await self._memory.remember(host.cron_jobs, planned)
