@@ -36,8 +36,7 @@ async def run(bench: Bench) -> Outcome:
         gone_s = await asyncio.gather(
             *(_recover(redis, victim, job_id) for victim, job_id in zip(victims, job_ids, strict=True))
         )
-    worst = max(gone_s)
-    return Outcome((Result("recovery", OURS, worst, "s", tuple(gone_s)),), {"recovery_s": worst})
+    return Outcome((Result.of("recovery", OURS, "s", gone_s),), {"recovery_s": max(gone_s)})
 
 
 async def _recover(redis: ArqRedis, victim: Process, job_id: str) -> float:

@@ -1,4 +1,4 @@
-"""Stock arq, with the poll delay that serves a full queue best."""
+"""Stock arq, with a poll delay that a full queue does not wait for."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Arq(System):
         ).run()
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
-        """Enqueue 50 at a time, which is the fastest that arq's producer goes."""
+        """Enqueue 50 at a time; arq has no call for many."""
         redis = await create_pool(RedisSettings.from_dsn(redis_url))
         remaining = iter(payloads)
         while group := list(islice(remaining, _AT_ONCE)):

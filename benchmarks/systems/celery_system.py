@@ -1,4 +1,4 @@
-"""Celery on Redis, with the pool that runs short jobs fastest in one process."""
+"""Celery on Redis, in one process: the solo pool, which passes jobs to no other."""
 
 import asyncio
 from collections.abc import Sequence

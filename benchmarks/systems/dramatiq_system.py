@@ -17,7 +17,7 @@ _THREADS = 8
 
 
 class Dramatiq(System):
-    """Dramatiq's worker with its 8 threads: more compute nothing sooner under one interpreter lock."""
+    """Dramatiq's worker with its default of 8 threads."""
 
     name = "dramatiq"
 

@@ -1,4 +1,4 @@
-"""taskiq with taskiq-redis: its list broker, the fastest it has, and its result backend."""
+"""taskiq with taskiq-redis: its list broker and its result backend."""
 
 import asyncio
 from collections.abc import Sequence
