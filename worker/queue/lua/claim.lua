@@ -29,6 +29,33 @@ redis.call('HSET', clock, 'seen', now)
 local resumed = tonumber(redis.call('HGET', clock, 'resumed') or 0)
 local owners_returning = now - resumed < lease / 2
 
+-- Most of the time there is nothing of the kind, and a look at every id would cost as much as the rest.
+local any_crash = redis.call('HLEN', crashes) > 0
+local any_abort = redis.call('ZCARD', abort) > 0
+-- How many arguments one call is given; Lua's stack takes a few thousand.
+local BATCH = 500
+
+local function forget(lane, id)
+    redis.call('ZREM', lane, id)
+    redis.call('ZREM', lane .. ':leased', id)
+    redis.call('HDEL', leases, id)
+    redis.call('HDEL', crashes, id)
+    redis.call('DEL', 'arq:in-progress:' .. id)
+end
+
+local function count_try(id)
+    if redis.call('SET', 'arq:retry:' .. id, 1, 'EX', TRIES_TTL, 'NX') then return 1 end
+    local tries = redis.pcall('INCR', 'arq:retry:' .. id)
+    if type(tries) == 'table' then
+        -- A key of another type in its place.
+        redis.call('DEL', 'arq:retry:' .. id)
+        tries = redis.call('INCR', 'arq:retry:' .. id)
+    end
+    redis.call('EXPIRE', 'arq:retry:' .. id, TRIES_TTL)
+    return tries
+end
+
+-- Returns the job, or nil if it had ended. Its score is moved by `move`, for many jobs at once.
 local function take(lane, position, id, score)
     local problem = ''
     local payload = redis.pcall('GET', 'arq:job:' .. id)
@@ -37,32 +64,33 @@ local function take(lane, position, id, score)
     elseif not payload then
         if redis.call('EXISTS', 'arq:result:' .. id) == 1 or redis.call('HEXISTS', dead, id) == 1 then
             -- Delivered again after it had ended. As a job without a payload it would overwrite its own letter.
-            redis.call('ZREM', lane, id)
-            redis.call('ZREM', lane .. ':leased', id)
-            redis.call('HDEL', leases, id)
-            redis.call('HDEL', crashes, id)
+            forget(lane, id)
             return nil
         end
         problem, payload = 'missing', ''
     end
     local crash_count = 0
-    if redis.call('HGET', leases, id) then
+    -- A token that was there already is that of an owner who died.
+    if redis.call('HSET', leases, id, token) == 0 then
+        any_crash = true
         crash_count = redis.call('HINCRBY', crashes, id, 1)
-    else
+    elseif any_crash then
         crash_count = tonumber(redis.call('HGET', crashes, id) or 0)
     end
-    local tries = redis.pcall('INCR', 'arq:retry:' .. id)
-    if type(tries) == 'table' then
-        redis.call('DEL', 'arq:retry:' .. id)
-        tries = redis.call('INCR', 'arq:retry:' .. id)
+    local abort_time = any_abort and redis.call('ZSCORE', abort, id)
+    return {id, position, score, count_try(id), crash_count, abort_time or '-1', problem, payload}
+end
+
+local function move(lane, ids)
+    for first = 1, #ids, BATCH do
+        local scores = {}
+        for i = first, math.min(first + BATCH - 1, #ids) do
+            scores[#scores + 1] = lease_end
+            scores[#scores + 1] = ids[i]
+        end
+        redis.call('ZADD', lane, unpack(scores))
+        redis.call('ZADD', lane .. ':leased', unpack(scores))
     end
-    redis.call('EXPIRE', 'arq:retry:' .. id, TRIES_TTL)
-    redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
-    redis.call('HSET', leases, id, token)
-    redis.call('ZADD', lane, lease_end, id)
-    redis.call('ZADD', lane .. ':leased', lease_end, id)
-    local abort_time = redis.call('ZSCORE', abort, id)
-    return {id, position, score, tries, crash_count, abort_time or '-1', problem, payload}
 end
 
 local function sweep(lane)
@@ -84,34 +112,36 @@ for index = 6, #KEYS do
     local lane = KEYS[index]
     local want = math.min(tonumber(ARGV[index - 2]), wanted - #jobs)
     sweep(lane)
-    local offset, taken = 0, 0
-    while taken < want and offset < SCAN_LIMIT do
-        local page = math.max(want - taken, 16)
-        local due = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'WITHSCORES', 'LIMIT', offset, page)
+    -- What is taken stays in the window until all of the lane are moved, as what others hold does.
+    local held, taken = 0, {}
+    while #taken < want and held < SCAN_LIMIT do
+        local page = math.max(want - #taken, 16)
+        local due = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'WITHSCORES', 'LIMIT', held + #taken, page)
         if #due == 0 then break end
         for i = 1, #due, 2 do
-            if taken == want then break end
+            if #taken == want then break end
             local id = due[i]
-            if redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
-                offset = offset + 1
-            elseif owners_returning and redis.call('HEXISTS', leases, id) == 1 then
-                offset = offset + 1
+            if owners_returning and redis.call('HEXISTS', leases, id) == 1 then
+                held = held + 1
                 -- A claimer that polls more seldom than leases end must come back before the next silence.
                 note_due(resumed + lease / 2)
+            elseif not redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease, 'NX') then
+                held = held + 1
             else
                 local job = take(lane, index - 6, id, due[i + 1])
                 if job then
-                    taken = taken + 1
+                    taken[#taken + 1] = id
                     jobs[#jobs + 1] = job
                 end
             end
         end
     end
+    move(lane, taken)
     local head = redis.call('ZRANGEBYSCORE', lane, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if head[2] then note_due(tonumber(head[2])) end
     -- One worker is woken for many jobs; whoever claims and leaves some wakes the next.
-    if taken == want and want > 0 and redis.call('LLEN', lane .. ':wakeup') == 0 then
-        local more = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'LIMIT', offset, 1)
+    if #taken == want and want > 0 and redis.call('LLEN', lane .. ':wakeup') == 0 then
+        local more = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'LIMIT', held, 1)
         if #more > 0 then redis.call('LPUSH', lane .. ':wakeup', 1) end
     end
 end

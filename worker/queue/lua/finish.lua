@@ -23,29 +23,39 @@ local function owned(id, lane, token)
     return redis.call('ZSCORE', lane, id) or redis.call('EXISTS', 'arq:job:' .. id) == 1
 end
 
-local function finish(id, lane, action, result, life, extra)
-    -- What needs memory comes first: if Redis is full it fails here, with nothing of this job changed.
+-- Most of the time there is nothing of the kind.
+local any_crash = redis.call('HLEN', crashes) > 0
+local any_abort = redis.call('ZCARD', abort) > 0
+-- How many arguments one call is given; Lua's stack takes a few thousand.
+local BATCH = 500
+
+local function remove(command, key, ids)
+    for first = 1, #ids, BATCH do
+        redis.call(command, key, unpack(ids, first, math.min(first + BATCH - 1, #ids)))
+    end
+end
+
+-- The job's place on the lane, and its marks in the hashes, are removed for the whole group at the end.
+local function finish(id, action, result, life, extra)
+    -- What needs memory comes first: if Redis is full it fails here, and the whole group is repeated.
     if life == -1 then
         redis.call('SET', 'arq:result:' .. id, result)
     elseif life > 0 then
         redis.call('SET', 'arq:result:' .. id, result, 'PX', life)
     end
+    local job, tries = 'arq:job:' .. id, 'arq:retry:' .. id
+    local in_progress, history = 'arq:in-progress:' .. id, 'arq:history:' .. id
     if action == 'dead' then
         redis.call('HSET', dead, id, extra)
         redis.call('ZADD', dead_index, now, id)
-    else
-        redis.call('DEL', 'arq:history:' .. id)
-    end
-    if action == 'done' and extra ~= '' then
+        redis.call('DEL', job, tries, in_progress)
+    elseif extra ~= '' then
         -- A cron job's id stays taken for a while, so that a slower worker does not run it again.
-        redis.call('PEXPIRE', 'arq:in-progress:' .. id, extra)
+        redis.call('PEXPIRE', in_progress, extra)
+        redis.call('DEL', job, tries, history)
     else
-        redis.call('DEL', 'arq:in-progress:' .. id)
+        redis.call('DEL', job, tries, in_progress, history)
     end
-    redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
-    redis.call('ZREM', lane, id)
-    redis.call('HDEL', crashes, id)
-    redis.call('ZREM', abort, id)
 end
 
 local function give_back(id, lane, score, spend, history)
@@ -66,22 +76,31 @@ local function give_back(id, lane, score, spend, history)
     end
 end
 
-local applied = {}
+local applied, left, ended, seen = {}, {}, {}, {}
 for i = 1, #ARGV, 9 do
     local id, lane, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    if owned(id, lane, token) then
+    if not seen[id] and owned(id, lane, token) then
+        seen[id] = true
+        left[lane], ended[lane] = left[lane] or {}, ended[lane] or {}
         if action == 'retry' then
             give_back(id, lane, now + tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
         elseif action == 'return' then
             give_back(id, lane, tonumber(ARGV[i + 6]), ARGV[i + 7], '')
         else
-            finish(id, lane, action, ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 8])
+            finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 8])
+            table.insert(ended[lane], id)
         end
-        redis.call('ZREM', lane .. ':leased', id)
-        redis.call('HDEL', leases, id)
+        table.insert(left[lane], id)
         applied[#applied + 1] = 1
     else
         applied[#applied + 1] = 0
     end
+end
+for lane, ids in pairs(left) do
+    remove('ZREM', lane .. ':leased', ids)
+    remove('HDEL', leases, ids)
+    remove('ZREM', lane, ended[lane])
+    if any_crash then remove('HDEL', crashes, ended[lane]) end
+    if any_abort then remove('ZREM', abort, ended[lane]) end
 end
 return applied
