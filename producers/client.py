@@ -5,8 +5,10 @@ async with HospitalProducer.connect() as producer:
     outcome = await receipt.outcome(timeout=10)
 """
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -18,13 +20,13 @@ from producers.receipts import JobStatus, Receipt
 from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
 from worker.errors import InvalidPayload, Problem
-from worker.queue.scripts import Enqueue
+from worker.queue.scripts import Enqueue, EnqueueState
 from worker.settings import Settings, load_settings
 
 P = TypeVar("P", bound=BaseModel)
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 
-_GROUP_JOBS, _GROUP_BYTES = 500, 1024 * 1024
+_GROUP_JOBS, _GROUP_BYTES, _GROUPS_UNDER_WAY = 250, 1024 * 1024, 2
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
 
 
@@ -164,20 +166,44 @@ class HospitalProducer:
     async def enqueue_many(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
         """Put many jobs of one kind on their lane, in groups; returns their receipts in order."""
         receipts: list[Receipt[O_co]] = []
+        sending: deque[tuple[list[Enqueue], asyncio.Task[list[EnqueueState]]]] = deque()
+
+        async def collect() -> None:
+            group, sent = sending[0]
+            states = await sent
+            sending.popleft()
+            receipts.extend(
+                Receipt(self._queue, job.job_id, spec.outcome, state)
+                for job, state in zip(group, states, strict=True)
+            )
+
+        try:
+            for group in self._groups(spec, payloads):
+                sending.append((group, asyncio.create_task(self._queue.put(group))))
+                # One group is made while another is under way.
+                await asyncio.sleep(0)
+                if len(sending) == _GROUPS_UNDER_WAY:
+                    await collect()
+            while sending:
+                await collect()
+        finally:
+            for _, sent in sending:
+                sent.cancel()
+            await asyncio.gather(*(sent for _, sent in sending), return_exceptions=True)
+        return receipts
+
+    def _groups(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> Iterator[list[Enqueue]]:
         group: list[Enqueue] = []
         size = 0
-        for position, payload in enumerate(payloads, start=1):
+        for payload in payloads:
             job = self._queue.job(spec, payload, contract.new_job_id(spec), 0)
             group.append(job)
             size += len(job.payload)
-            if len(group) == _GROUP_JOBS or size >= _GROUP_BYTES or position == len(payloads):
-                states = await self._queue.put(group)
-                receipts += [
-                    Receipt(self._queue, job.job_id, spec.outcome, state)
-                    for job, state in zip(group, states, strict=True)
-                ]
+            if len(group) == _GROUP_JOBS or size >= _GROUP_BYTES:
+                yield group
                 group, size = [], 0
-        return receipts
+        if group:
+            yield group
 
     def receipt(self, spec: JobSpec[P, O_co], job_id: str) -> Receipt[O_co]:
         """Return the receipt of a job that was enqueued earlier, perhaps by another process."""
@@ -186,7 +212,7 @@ class HospitalProducer:
     async def status(self, job_id: str) -> JobStatus:
         """Return what is known of a job."""
         view = await self._queue.view(job_id, self._queue.patience)
-        message = view.result or view.job
+        message = view.result or await self._queue.envelope(job_id)
         enqueued_at = datetime.fromtimestamp(message["et"] / 1000, UTC) if message else None
         if view.letter is not None:
             error = f"{view.letter.failure.type}: {view.letter.failure.message}"

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from arq.utils import timestamp_ms
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from worker.contract import JobSpec
 from worker.errors import ConfigurationError, InvalidPayload, OutageError, Problem
 from worker.queue.connection import PASSING_REFUSALS, address, check_redis, open_redis
 from worker.queue.health import error_code
-from worker.queue.lookup import JobView, look_up
+from worker.queue.lookup import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.settings import Settings
 
@@ -53,7 +53,8 @@ class QueueClient:
         envelope = self._codec.encode(
             {
                 "f": spec.name,
-                "a": [payload.model_dump(mode="json", exclude_unset=True)],
+                # Not `model_dump` of the whole: a chunk's records are plain already, and it would walk them all.
+                "a": [{name: getattr(payload, name) for name in payload.model_fields_set}],
                 "et": timestamp_ms(),
             }
         )
@@ -67,8 +68,12 @@ class QueueClient:
         return await self._persist(lambda: self._scripts.enqueue(jobs), self.patience)
 
     async def view(self, job_id: str, patience: float) -> JobView:
-        """Return everything that Redis holds of a job."""
+        """Return what Redis holds of a job, its envelope aside."""
         return await self._persist(lambda: look_up(self._redis, self._codec, job_id), patience)
+
+    async def envelope(self, job_id: str) -> dict[str, Any] | None:
+        """Return the envelope of a job that has not ended, if it can be read."""
+        return await self._persist(lambda: read_envelope(self._redis, self._codec, job_id), self.patience)
 
     async def _persist(self, call: Callable[[], Awaitable[T]], patience: float) -> T:
         deadline = time.monotonic() + patience

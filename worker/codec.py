@@ -137,7 +137,8 @@ def _digest(secret: bytes, body: bytes) -> bytes:
 
 def _json_form(value: object) -> object:
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        # What was not said is left out: readers of outcomes and of payloads fill in the defaults.
+        return value.model_dump(mode="json", exclude_unset=True)
     if isinstance(value, BaseException):
         return {_EXCEPTION: exception_form(value)}
     if isinstance(value, set | frozenset):

@@ -44,17 +44,11 @@ class MongoHandle:
 
     client: Client
     database: Database
+    hospitals: Collection
+    """Read from the primary whatever the URL says: their readers decide what to write."""
+    logs: Collection
+    """The audit log."""
     pool_counter: PoolCounter
-
-    @property
-    def hospitals(self) -> Collection:
-        """The hospitals, read from the primary whatever the URL says: their readers decide what to write."""
-        return self.database["hospitals"]
-
-    @property
-    def logs(self) -> Collection:
-        """The audit log."""
-        return self.database["logs"]
 
     @property
     def pool(self) -> PoolStatistics:
@@ -115,7 +109,9 @@ def open_mongo(settings: Settings) -> MongoHandle:
             "mongodb://user:password@host:port/?replicaSet=name, with user and password percent-encoded and "
             "options that MongoDB knows"
         ) from None
-    return MongoHandle(client, client[settings.mongodb_database], counter)
+    database = client[settings.mongodb_database]
+    # Made once: Motor builds a collection of several objects each time that it is asked for one.
+    return MongoHandle(client, database, database["hospitals"], database["logs"], counter)
 
 
 def _open_motor(url: str, options: dict[str, Any]) -> Client:

@@ -119,8 +119,14 @@ class Registrations:
         )
 
     async def _carry_out(self, act: _Act) -> _Done:
+        runs = 0
+
         async def body(session: Session) -> Document | _Met:
-            if (entry := await find_entry(self._mongo, act.job_id, session)) is not None:
+            nonlocal runs
+            runs += 1
+            # A job delivered again is found out by its log entry's `_id`, which is refused the second time: that
+            # spares every first delivery a read. What the insert was refused for is seen in the next run.
+            if runs > 1 and (entry := await find_entry(self._mongo, act.job_id, session)) is not None:
                 return entry
             before = await self._mongo.hospitals.find_one({"_id": act.hospital_id}, session=session)
             if _is_refused(act.order, before):

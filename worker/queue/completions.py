@@ -10,8 +10,8 @@ from worker.queue.scripts import Completion, Scripts
 
 _log = structlog.stdlib.get_logger(__name__)
 
-# One script call blocks Redis for a millisecond or two at this size.
-_GROUP_SIZE = 200
+# One script call blocks Redis for a millisecond at this size.
+_GROUP_SIZE = 100
 # Above the high mark nothing is claimed until storing has caught up to the low mark.
 _HIGH_MARK, _LOW_MARK = 2_000, 500
 
@@ -22,6 +22,7 @@ class CompletionWriter:
     def __init__(self, scripts: Scripts, health: RedisHealth) -> None:
         self._scripts = scripts
         self._health = health
+        self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Completion, asyncio.Future[bool]]] = deque()
         self._arrived = asyncio.Event()
         self._congested = False
@@ -35,13 +36,13 @@ class CompletionWriter:
 
     def submit(self, completion: Completion) -> "asyncio.Future[bool]":
         """Hand in a completion; the future tells, once it is stored, whether it was applied or refused."""
-        stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        stored: asyncio.Future[bool] = self._loop.create_future()
         self._waiting.append((completion, stored))
         self._arrived.set()
         return stored
 
     async def run(self) -> None:
-        """Store what is handed in, until cancelled."""
+        """Store what is handed in, until cancelled; more than one task may do so."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()

@@ -119,7 +119,9 @@ class LeaseWorker(Worker):
         leases = in_hand.leases = LeaseKeeper(lambda: sync_twin(self.pool), self.lease_s, in_hand.lose)
         loop = ClaimLoop(self, parts, in_hand)
         side_tasks = [
-            asyncio.create_task(parts.writer.run(), name="completion-writer"),
+            # Two, so that one group is packed while Redis stores another.
+            asyncio.create_task(parts.writer.run(), name="completion-writer-1"),
+            asyncio.create_task(parts.writer.run(), name="completion-writer-2"),
             asyncio.create_task(loop.listen(), name="wake-up-listener"),
             asyncio.create_task(
                 every(HEARTBEAT_INTERVAL_S, parts.health, Pulse(self, parts, in_hand).beat), name="heartbeat"

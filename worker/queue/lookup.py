@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from arq.connections import ArqRedis
+from redis.exceptions import ResponseError
 
 from worker.codec import Codec
 from worker.contract import JOBS, LANES
@@ -24,18 +25,17 @@ class JobView:
     job_id: str
     state: JobState
     tries: int
-    job: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     letter: DeadLetter | None = None
 
 
 async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
-    """Return what is known of the job `job_id`."""
+    """Return what is known of the job `job_id`. Its envelope, which can be large, is not fetched."""
     spec = JOBS.get(job_id.partition(":")[0])
     lanes = (spec.lane,) if spec else LANES
     async with redis.pipeline(transaction=True) as pipe:
         pipe.get(keys.RESULT + job_id)
-        pipe.get(keys.JOB + job_id)
+        pipe.exists(keys.JOB + job_id)
         pipe.exists(keys.IN_PROGRESS + job_id)
         pipe.get(keys.TRIES + job_id)
         pipe.hget(keys.DEAD, job_id)
@@ -44,7 +44,7 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
             pipe.zscore(lane, job_id)
         answers = await pipe.execute(raise_on_error=False)
     # Whoever writes to Redis can put a key of another type in the place of a payload or a counter.
-    result, job, running, tries, letter, (seconds, _), *scores = answers
+    result, has_payload, running, tries, letter, (seconds, _), *scores = answers
     for answer in (result, running, letter, *scores):
         if isinstance(answer, Exception):
             raise answer
@@ -55,7 +55,7 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
         message = codec.decode(result)
         return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)
     score = next((score for score in scores if score is not None), None)
-    if job is None and score is None:
+    if not has_payload and score is None:
         return JobView(job_id, "unknown", 0)
     state: JobState = "queued"
     if running:
@@ -63,11 +63,14 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
     elif score is not None and score > seconds * 1000 + 1000:
         state = "deferred"
     count = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
-    return JobView(job_id, state, count, job=_read(codec, job))
+    return JobView(job_id, state, count)
 
 
-def _read(codec: Codec, envelope: object) -> dict[str, Any] | None:
+async def read_envelope(redis: ArqRedis, codec: Codec, job_id: str) -> dict[str, Any] | None:
+    """Return the decoded envelope of a job that has not ended, or `None` if there is none that can be read."""
     try:
-        return codec.decode(envelope) if isinstance(envelope, bytes) else None
-    except InvalidEnvelope:
+        data = await redis.get(keys.JOB + job_id)
+        return codec.decode(data) if data is not None else None
+    except (InvalidEnvelope, ResponseError):
+        # A key of another type, or bytes that are no message: the job is there all the same.
         return None

@@ -23,12 +23,15 @@ class CuttingScripts:
         self._enqueue = producer._queue._scripts.enqueue
         self._cuts = cuts
         self.calls = 0
-        self.tried = asyncio.Event()
+        self.failed = asyncio.Event()
 
     async def enqueue(self, jobs: Any) -> Any:
         self.calls += 1
-        self.tried.set()
-        states = await self._enqueue(jobs)
+        try:
+            states = await self._enqueue(jobs)
+        except RedisConnectionError:
+            self.failed.set()
+            raise
         if self.calls <= self._cuts:
             raise RedisConnectionError("cut after the script ran")
         return states
@@ -47,7 +50,7 @@ async def test_a_job_enqueued_while_redis_is_down_is_accepted_once(
     await own_redis.kill()
     scripts = cutting(producer, 0)
     call = asyncio.create_task(producer.ingest_hospital(MERCY))
-    await scripts.tried.wait()
+    await scripts.failed.wait()
     assert not call.done()
     await own_redis.start()
 

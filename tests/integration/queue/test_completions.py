@@ -74,7 +74,7 @@ async def test_what_comes_in_together_is_stored_together(bench: QueueBench) -> N
 
         assert await asyncio.gather(*stored) == [True] * 450
 
-    assert scripts.groups == [200, 200, 50]
+    assert scripts.groups == [100, 100, 100, 100, 50]
     assert (await bench.counts()).total == 0
 
 
