@@ -66,7 +66,12 @@ class IngestLoad(FileLoad[ChunkOutcome]):
         )
 
     async def _send(self, rows: list[FileRow]) -> Receipt[ChunkOutcome]:
-        records = [row.record.model_dump(mode="json", exclude_none=True) for row in rows if row.record]
+        # A fraction of the cost of `model_dump`; the codec writes instants and points as JSON.
+        records = [
+            {name: value for name, value in vars(row.record).items() if value is not None}
+            for row in rows
+            if row.record is not None
+        ]
         return await self._producer.enqueue(
             INGEST_HOSPITALS, IngestHospitals(records=records, on_existing=self._on_existing)
         )

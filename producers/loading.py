@@ -19,8 +19,9 @@ from producers.files import FileError, FileRow, HospitalFile, RejectWriter
 from worker.contract import JobSpec
 from worker.errors import RegistryError, RemoteError
 
-# A character takes up to four bytes on the wire, and a job of over 8 MB is refused.
-_CHARACTERS_PER_JOB = 1_500_000
+# A job of over 16 MB is refused. A chunk without attributes is of half of that at most; a character of theirs
+# takes up to four bytes.
+_ATTRIBUTE_CHARACTERS_PER_JOB = 1_500_000
 
 P = TypeVar("P", bound=BaseModel)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741  # the name that worker.contract uses for outcomes
@@ -165,8 +166,9 @@ class FileLoad(ABC, Generic[O]):
                 self._rejects.write(row, row.reasons)
                 continue
             unit.append(row)
-            characters += sum(len(str(value)) for value in row.fields.values())
-            if len(unit) == self._rows_per_job or characters >= _CHARACTERS_PER_JOB:
+            if row.record.attributes:
+                characters += sum(len(str(value)) for value in row.record.attributes.values())
+            if len(unit) == self._rows_per_job or characters >= _ATTRIBUTE_CHARACTERS_PER_JOB:
                 yield unit
                 unit, characters = [], 0
         if unit:

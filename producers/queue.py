@@ -24,8 +24,8 @@ from worker.settings import Settings
 P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
 
-# Half of MongoDB's limit for one document, and far above what a full chunk of ordinary records takes.
-MAX_ENVELOPE_BYTES = 8 * 1024 * 1024
+# Far above what a full chunk of ordinary records takes.
+MAX_ENVELOPE_BYTES = 16 * 1024 * 1024
 _FIRST_REPEAT_S, _LONGEST_REPEAT_S = 0.05, 1.0
 
 

@@ -25,7 +25,7 @@ def now() -> datetime:
 def known_fields(record: HospitalRecord) -> Document:
     """Return what the record knows, as stored; an empty `attributes` tells nothing."""
     # Ten times as fast as `model_dump`, on the path of every record of a file.
-    known: Document = {name: value for name, value in record if value is not None}
+    known: Document = {name: value for name, value in vars(record).items() if value is not None}
     if record.location is not None:
         known["location"] = _stored_location(record.location.coordinates)
     if not record.attributes:
