@@ -29,9 +29,9 @@ help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 15
 	@echo 'The first run makes .venv with Python 3.11 to 3.13; PYTHON=/path/to/python names one.'
 
-demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= DATA= REPORT=
+demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= DATA= REPORT= KEEP=1
 	@$(BIN)/hospital-worker demo $${FILE:+--file "$$FILE"} $${SOURCE:+--source "$$SOURCE"} \
-		$${DATA:+--data "$$DATA"} $${REPORT:+--report "$$REPORT"}
+		$${DATA:+--data "$$DATA"} $${REPORT:+--report "$$REPORT"} $${KEEP:+--keep}
 
 test: $(STAMP) ## run the tests on real servers of their own; TESTS=tests/unit ARGS='-k codec'
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)

@@ -29,7 +29,7 @@ from worker.queue.engine import LeaseWorker
 from worker.queue.stock import stock_function
 from worker.settings import Settings, load_settings
 
-# Python's own are 700, 10 and 10. Measured: with these a load of 60,000 rows took a sixth less of both processes' time.
+# Python's own are 700, 10 and 10. With these, loading 60,000 rows took a sixth less of both processes' time.
 _GC_THRESHOLDS = (50_000, 20, 50)
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -72,7 +72,10 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
     """Open the one MongoDB client that all jobs of this process share."""
     # arq's own worker does not call `_connect`.
     configure_logging(_settings)
-    mongo = open_mongo(_settings)
+    try:
+        mongo = open_mongo(_settings)
+    except ConfigurationError as error:
+        raise SystemExit(f"The worker cannot start: {error}") from None
     try:
         version = await check_mongo(mongo, _settings)
         await ensure_schema(mongo)

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
         except ValueError:
             # The parser's own message repeats what it took for the port: often a piece of the password.
             raise ValueError("not a valid URL; write /, @, : and # in a password as %2F, %40, %3A, %23") from None
+        parts = urlsplit(url.get_secret_value())
+        # redis-py takes database 0 for a path that is no number.
+        if parts.scheme != "unix" and not parts.path.removeprefix("/").isdigit() and parts.path not in ("", "/"):
+            raise ValueError("the part after the port is the database's number, such as /0")
         return url
 
     @field_validator("mongodb_url")

@@ -1,5 +1,6 @@
 """`hospital-worker dead …`: jobs that will not be tried again until a person decides."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,9 @@ from rich.table import Table
 from worker.commands.support import EXIT_FAILED, console, fail, queue_connection, run
 from worker.queue.dead_letters import DeadLetters, LetterNotFound
 from worker.queue.letters import DeadLetter
+
+# Letters hold payloads; and an earlier export is not to be lost to a repeated command.
+_NEW_PRIVATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 app = typer.Typer(no_args_is_help=True, help="List, show, retry, discard and export dead letters.")
 
@@ -93,7 +97,7 @@ def export(
 
     async def write() -> int:
         count = 0
-        target = file.open("w", encoding="utf-8") if file else sys.stdout
+        target = os.fdopen(os.open(file, _NEW_PRIVATE_FILE, 0o600), "w", encoding="utf-8") if file else sys.stdout
         try:
             async with queue_connection() as (redis, _):
                 store = DeadLetters(redis)

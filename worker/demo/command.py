@@ -1,15 +1,21 @@
 """`hospital-worker demo`."""
 
+import asyncio
 import json
 import shutil
+import signal
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from worker.commands.support import EXIT_FAILED, console, fail, run
+from worker.demo.report import DemoReport
 from worker.demo.scenario import run_demo
+
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
 def demo(
@@ -28,17 +34,18 @@ def demo(
 ) -> None:
     """Show the whole system at work on this machine, with servers of its own, and stop by itself."""
     out = console()
+    _check_places(data, report)
     folder = Path(tempfile.mkdtemp(prefix="hospital-demo-"))
     finished = False
     try:
-        found = run(lambda: run_demo(out, folder, data, file, source))
+        found = run(lambda: _until_terminated(run_demo(out, folder, data, file, source)))
         found.show(out)
         if report is not None:
-            _write(report, json.dumps(found.as_json(), indent=2) + "\n")
+            report.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
         finished = found.ok
     finally:
         # What went wrong is best read in the workers' logs.
-        if keep or not finished:
+        if any(folder.iterdir()) and (keep or not finished):
             out.print(f"Logs and rejects are in {folder}")
         else:
             shutil.rmtree(folder)
@@ -46,8 +53,22 @@ def demo(
         raise SystemExit(EXIT_FAILED)
 
 
-def _write(path: Path, text: str) -> None:
+async def _until_terminated(demo: Coroutine[Any, Any, DemoReport]) -> DemoReport:
+    """Run the demonstration; SIGTERM stops it in order, as Ctrl-C does."""
+    task = asyncio.ensure_future(demo)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        path.write_text(text, encoding="utf-8")
+        return await task
+    except asyncio.CancelledError:
+        raise SystemExit(EXIT_TERMINATED) from None
+
+
+def _check_places(data: Path | None, report: Path | None) -> None:
+    """End the program if a folder or file that is written to at the end cannot be."""
+    try:
+        if data is not None:
+            data.mkdir(parents=True, exist_ok=True)
+        if report is not None:
+            report.open("a").close()
     except OSError as error:
-        fail(f"{path}: cannot be written ({error.strerror})")
+        fail(f"{error.filename}: cannot be written ({error.strerror})")

@@ -1,6 +1,7 @@
 """Real workers as real processes, started through arq's own command line."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from arq.connections import ArqRedis
 
+from worker.embedded import guardian
 from worker.errors import RegistryError
 from worker.queue.heartbeat import ready_workers
 
@@ -16,40 +18,38 @@ _STOP_S = 30.0
 
 
 class WorkerProcess:
-    """One `arq worker.main.WorkerSettings`, its log in a file."""
+    """One `arq worker.main.WorkerSettings`, its log in a file. It does not outlive this process."""
 
     def __init__(self, name: str, environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
+        self.pid = 0
         self._environment = environment
-        self._process: asyncio.subprocess.Process | None = None
-
-    @property
-    def pid(self) -> int:
-        """The process's id; 0 before it was started."""
-        return self._process.pid if self._process else 0
+        self._guardian: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start the process."""
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "arq",
-                "worker.main.WorkerSettings",
+            self._guardian = await asyncio.create_subprocess_exec(
+                *(sys.executable, guardian.__file__, str(os.getpid()), "", ""),
+                *(sys.executable, "-m", "arq", "worker.main.WorkerSettings"),
                 env={**os.environ, **self._environment},
-                stdout=log,
+                # Its end tells the guardian that this process is gone.
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 # Ctrl-C reaches the demo alone, which then stops its workers in order.
                 start_new_session=True,
             )
+        if self._guardian.stdout is not None:
+            self.pid = int(await self._guardian.stdout.readline() or 0)
 
     async def wait_ready(self, redis: ArqRedis, seconds: float) -> None:
         """Wait until the worker says that it takes jobs. Raises `RegistryError` with the end of its log."""
         try:
             async with asyncio.timeout(seconds):
                 while self.pid not in {worker.pid for worker in await ready_workers(redis)}:
-                    if self._process is not None and self._process.returncode is not None:
+                    if self._guardian is not None and self._guardian.returncode is not None:
                         break
                     await asyncio.sleep(0.05)
                 else:
@@ -68,13 +68,18 @@ class WorkerProcess:
         await self._end(signal.SIGTERM)
 
     async def _end(self, signum: signal.Signals) -> None:
-        process = self._process
-        if process is None or process.returncode is not None:
+        watched = self._guardian
+        if watched is None or watched.returncode is not None:
             return
-        process.send_signal(signum)
+        self._signal(signum)
         try:
             async with asyncio.timeout(_STOP_S):
-                await process.wait()
+                await watched.wait()
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            self._signal(signal.SIGKILL)
+            await watched.wait()
+
+    def _signal(self, signum: signal.Signals) -> None:
+        # A process that has just ended counts as running until its guardian has told so.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signum)

@@ -142,7 +142,7 @@ async def _crash_half_way(
             pid, chunks = held.most_common(1)[0]
             victim = next(worker for worker in workers if worker.pid == pid)
             await victim.kill()
-            return f"{victim.name} (pid {pid}) was sent SIGKILL with {chunks} chunks in hand"
+            return f"{victim.name} (pid {pid}) was sent SIGKILL with {chunks} chunk{'s' * (chunks > 1)} in hand"
         await asyncio.sleep(0.002)
 
 

@@ -95,6 +95,12 @@ async def _why_unusable(hosts: list[tuple[str, int | None]], settings: Settings)
             await probe.close()
         if (problem := _no_transactions(hello)) is not None:
             return f"MONGODB_URL: {host}:{port} is {problem}"
+        named = parse_uri(settings.mongodb_url.get_secret_value())["options"].get("replicaSet")
+        if named not in (None, hello.get("setName")):
+            return (
+                f"MONGODB_URL: it names the replica set {named}, and {host}:{port} is of the set "
+                f"{hello.get('setName', '(none)')}: correct replicaSet in the URL"
+            )
         return (
             f"MONGODB_URL: {host}:{port} answers, but replica set {hello.get('setName', '(none)')} had no usable "
             f"primary for {settings.mongodb_selection_timeout:g} s: check replicaSet in the URL, and rs.status()"

@@ -7,6 +7,7 @@ meaning; claiming, running and finishing are replaced as a whole.
 import asyncio
 import inspect
 import os
+import pickle  # noqa: TID251, S403 (recognised when a user asks for it; never called here)
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,9 +17,11 @@ from typing import Any
 
 import structlog
 from arq.connections import ArqRedis, create_pool, log_redis_info
+from arq.jobs import Deserializer, Serializer
 from arq.worker import Worker, logger
 
 from worker.codec import Codec
+from worker.errors import ConfigurationError
 from worker.queue import keys
 from worker.queue.breaker import OutageBreaker
 from worker.queue.claim_loop import ClaimLoop
@@ -56,11 +59,24 @@ def _with_settings_of(base: type, *added: str) -> inspect.Signature:
     return signature.replace(parameters=[*signature.parameters.values(), *extra])
 
 
+def _both_serializers(serializer: Serializer | None, deserializer: Deserializer | None) -> dict[str, Any]:
+    if serializer is not None and deserializer is None and serializer is not pickle.dumps:
+        raise ConfigurationError(
+            "job_serializer is set without job_deserializer; set both, or neither for this project's JSON"
+        )
+    codec = Codec()
+    if serializer is None:
+        serializer, deserializer = codec.encode, deserializer or codec.decode
+    # Whoever asks for pickle by name gets arq's other half of it, which None stands for.
+    return {"job_serializer": serializer, "job_deserializer": deserializer}
+
+
 class LeaseWorker(Worker):
     """An arq worker that owns its jobs by renewed leases.
 
     Takes all of arq's settings, and `lanes` (queues in order of precedence; default: arq's `queue_name`),
-    `lease` (seconds) and `open_redis` (makes the connection pool; default: from arq's `redis_settings`).
+    `lease` (seconds) and `open_redis` (makes the connection pool; default: from arq's `redis_settings`). Jobs are
+    JSON unless serializers are given. Raises `ConfigurationError` for a `job_serializer` that nothing reads.
     """
 
     # arq matches the attributes of a settings class against this signature and drops the rest in silence.
@@ -75,12 +91,14 @@ class LeaseWorker(Worker):
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         **arq_settings: Any,
     ) -> None:
-        codec = Codec()
-        arq_settings["job_serializer"] = arq_settings.get("job_serializer") or codec.encode
-        arq_settings["job_deserializer"] = arq_settings.get("job_deserializer") or codec.decode
+        arq_settings |= _both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
         if lanes:
             arq_settings.setdefault("queue_name", lanes[0])
         super().__init__(functions, **arq_settings)
+        if self._pool is not None:
+            # arq would pickle what is enqueued through such a pool, cron jobs too, and we could not read it.
+            self._pool.job_serializer = self._pool.job_serializer or self.job_serializer
+            self._pool.job_deserializer = self._pool.job_deserializer or self.job_deserializer
         self.lanes = tuple(lanes or (self.queue_name,))
         self.lease_s = lease
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
@@ -115,6 +133,9 @@ class LeaseWorker(Worker):
             wake=self._wake,
             stopping=self._stopping,
         )
+        clock = CronClock(self)
+        if self.burst:
+            await clock.first_tick(parts)
         in_hand = JobsInHand(self, parts)
         leases = in_hand.leases = LeaseKeeper(lambda: sync_twin(self.pool), self.lease_s, in_hand.lose)
         loop = ClaimLoop(self, parts, in_hand)
@@ -132,8 +153,7 @@ class LeaseWorker(Worker):
             look = AbortWatch(self, in_hand).look
             side_tasks.append(asyncio.create_task(every(tending_s, parts.health, look), name="abort-watch"))
         if self.cron_jobs:
-            tick = CronClock(self).tick
-            side_tasks.append(asyncio.create_task(every(tending_s, parts.health, tick), name="cron-clock"))
+            side_tasks.append(asyncio.create_task(every(tending_s, parts.health, clock.tick), name="cron-clock"))
         claiming = asyncio.create_task(loop.run(), name="claiming")
         try:
             # What runs beside the claiming never ends by itself: if it does, it failed, and so does the worker.

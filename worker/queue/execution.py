@@ -14,7 +14,7 @@ import structlog
 from arq.cron import CronJob
 from arq.jobs import SerializationError, deserialize_job_raw, serialize_result
 from arq.utils import ms_to_datetime
-from arq.worker import Function, JobExecutionFailed, Retry, Worker
+from arq.worker import Function, JobExecutionFailed, Retry, RetryJob, Worker
 
 from worker.errors import (
     InvalidEnvelope,
@@ -110,7 +110,7 @@ class Execution:
             crashes = self._claimed.crashes
             if crashes >= CRASH_LIMIT:
                 raise ProcessKilled(f"the worker process died {crashes} times while it ran this job")
-            if self._claimed.abort_ms >= call.enqueue_ms:
+            if self._host.allow_abort_jobs and self._claimed.abort_ms >= call.enqueue_ms:
                 raise JobAborted
             function = self._host.functions.get(call.function)
             if function is None and not self._host.burst:
@@ -119,7 +119,7 @@ class Execution:
                 raise JobExecutionFailed(f"function {call.function!r} not found")
             limit = self._max_tries(function)
             if call.tries > limit:
-                raise JobExecutionFailed(f"max {limit} retries exceeded")
+                raise _retries_exceeded(limit)
             result = await self._invoke(function, call)
         except BaseException as error:  # noqa: BLE001 (a job may raise anything, SystemExit too; it ends that job alone)
             return self._failed(error)
@@ -213,7 +213,9 @@ class Execution:
         decision = decide(error, tries=tries, max_tries=limit, jitter=random.random())
         if isinstance(decision, GiveUp) or not self._host.retry_jobs:
             reason = decision.reason if isinstance(decision, GiveUp) else "retries are switched off"
-            return self._dead(error, tries, reason)
+            # Who waits for the result is told what arq tells; the letter keeps what the job raised.
+            asked_again = self._host.retry_jobs and isinstance(error, Retry | RetryJob | JobCancelled)
+            return self._dead(error, tries, reason, result=_retries_exceeded(limit) if asked_again else error)
         _log.info(
             "job will be run again",
             action="job_retry",
@@ -226,6 +228,9 @@ class Execution:
         completion = self._completion("retry", due=decision.delay_s * 1000, extra=history)
         if not decision.spends_try:
             completion = completion._replace(tries="keep")
+        elif tries > self._claimed.tries - self._claimed.crashes:
+            # The producer said that its first try was not the first.
+            completion = completion._replace(tries=tries + self._claimed.crashes)
         return Ending(completion, "retried", met_outage=isinstance(error, OutageError))
 
     def _hand_back(self) -> Ending:
@@ -248,7 +253,7 @@ class Execution:
         # arq's `Job.abort` waits for an error of this very class.
         return Ending(self._final("done", self._function(), asyncio.CancelledError()), "failed")
 
-    def _dead(self, error: BaseException, tries: int, reason: str) -> Ending:
+    def _dead(self, error: BaseException, tries: int, reason: str, *, result: BaseException) -> Ending:
         _log.error(
             "job is a dead letter now",
             action="job_dead",
@@ -270,7 +275,7 @@ class Execution:
             enqueued_at=datetime.fromtimestamp(call.enqueue_ms / 1000, UTC) if call else None,
         )
         extra = letter.model_dump_json().encode()
-        return Ending(self._final("dead", self._function(), error, extra=extra), "failed")
+        return Ending(self._final("dead", self._function(), result, extra=extra), "failed")
 
     def _function(self) -> Function | CronJob | None:
         return self._host.functions.get(self._call.function) if self._call else None
@@ -335,6 +340,10 @@ def _well_formed(function: object, args: object, kwargs: object, first_try: obje
         and isinstance(first_try, int | None)
         and isinstance(enqueue_ms, int)
     )
+
+
+def _retries_exceeded(limit: int) -> JobExecutionFailed:
+    return JobExecutionFailed(f"max {limit} retries exceeded")
 
 
 def _now_ms() -> int:

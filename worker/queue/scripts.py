@@ -63,7 +63,7 @@ class Completion(NamedTuple):
     result: bytes = b""
     result_life_ms: int = 0
     due: float = 0
-    tries: Literal["spend", "keep"] = "spend"
+    tries: Literal["spend", "keep"] | int = "spend"
     extra: bytes = b""
 
 

@@ -9,6 +9,9 @@ from worker.queue import keys
 from worker.queue.heartbeat import Heartbeat, read_heartbeats, redis_time
 from worker.queue.scripts import LaneCounts, Scripts
 
+# Jobs of a function that nobody knows are met anew every few seconds.
+_UNKNOWN_FOR_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
@@ -57,7 +60,8 @@ async def read_queue(redis: ArqRedis, lanes: tuple[str, ...]) -> QueueState:
     counts = await Scripts(redis).counts(lanes)
     now = await redis_time(redis)
     heartbeats = await read_heartbeats(redis)
-    unknown = await redis.hkeys(keys.UNKNOWN)
+    met_since = counts.now_ms - _UNKNOWN_FOR_MS
+    unknown = [name for name, met in (await redis.hgetall(keys.UNKNOWN)).items() if int(met) >= met_since]
     return QueueState(
         lanes={lane: LaneState.of(found, counts.now_ms) for lane, found in counts.lanes.items()},
         dead=counts.dead,

@@ -98,6 +98,19 @@ class CronClock:
         self._memory = CronMemory(host.pool, host.queue_name)
         self._caught_up = False
 
+    async def first_tick(self, parts: Parts) -> None:
+        """Tick once, however long Redis takes to answer: a burst ends when the lanes are empty.
+
+        Returns without a tick if the worker is told to stop.
+        """
+        while not parts.stopping.is_set():
+            try:
+                await self.tick()
+            except REDIS_ERRORS as error:
+                await parts.health.failed(error)
+            else:
+                break
+
     async def tick(self) -> None:
         """Enqueue what is due by now."""
         host = self._host

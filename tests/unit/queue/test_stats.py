@@ -32,8 +32,9 @@ async def test_the_whole_queue_is_told(redis: Any, bench: QueueBench) -> None:
     await bench.finish((await bench.claim(wanted=2)).jobs[1], "dead", extra=b"letter")
     await bench.let_lease_end("waiting")
     await bench.enqueue("deferred", lane=bench.bulk, delay_ms=60_000)
-    await redis.hset(keys.UNKNOWN, mapping={"zeta": 1, b"\xff": 2, "alpha": 3})
     now = await redis_time(redis)
+    met = int(now.timestamp() * 1000)
+    await redis.hset(keys.UNKNOWN, mapping={"zeta": met, b"\xff": met, "alpha": met, "known by now": met - 61_000})
     said = Heartbeat(
         worker="one",
         host="h",

@@ -5,7 +5,7 @@
 -- ARGV  for each completion nine values:
 --   id, lane, token, action, result, result's life in ms (0: do not store, -1: for ever),
 --   due time (retry: delay in ms from now; return: the score to restore),
---   'spend' or 'keep' (whether the try counts),
+--   'spend' or 'keep' (whether the try counts), or how many tries there were by the producer's count,
 --   extra (dead: the letter; retry: an entry of the job's history; done: ms to keep the in-progress key)
 -- Actions: done, dead, retry (run again after a delay), return (hand back untouched).
 -- Returns a list of 1 (applied) and 0 (refused), in order.
@@ -14,6 +14,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Enough to see a pattern; a job that waits out a long outage must not fill Redis with its history.
 local HISTORY_LENGTH = 20
+-- As in claim.lua.
+local TRIES_TTL = 30 * 86400
 
 local function owned(id, lane, token)
     if redis.call('HGET', leases, id) ~= token then return false end
@@ -70,6 +72,8 @@ local function give_back(id, lane, score, spend, history)
     redis.call('DEL', 'arq:in-progress:' .. id)
     if spend == 'keep' then
         if redis.call('DECR', 'arq:retry:' .. id) <= 0 then redis.call('DEL', 'arq:retry:' .. id) end
+    elseif spend ~= 'spend' then
+        redis.call('SET', 'arq:retry:' .. id, spend, 'EX', TRIES_TTL)
     end
     if score <= now and redis.call('LLEN', lane .. ':wakeup') == 0 then
         redis.call('LPUSH', lane .. ':wakeup', 1)
