@@ -16,7 +16,6 @@ from worker.mongo.client import Document, MongoHandle
 from worker.mongo.documents import known_fields, knows_nothing_new, merge_pipeline, new_hospital, now
 from worker.mongo.failures import DUPLICATE_KEY, describe_code, translated
 from worker.mongo.hospitals import CLASSIFYING_FIELDS, UPSERT_TRIES, classify
-from worker.mongo.observed import observed_times
 
 # Preparing this many records takes a few milliseconds; other jobs' turns lie in between.
 _RECORDS_PER_TURN = 200
@@ -46,7 +45,7 @@ async def ingest_many(
     rejections = [record for record in records if isinstance(record, Rejection)]
     entries = await _entries(records)
     statuses: dict[int, RecordStatus] = {rejection.index: "rejected" for rejection in rejections}
-    with observed_times() as times, translated():
+    with translated():
         # What a merge would change is told by the whole documents.
         fields = None if on_existing == "merge" else CLASSIFYING_FIELDS
         met = await _find(mongo, {entry.hospital_id for entry in entries}, fields)
@@ -70,7 +69,7 @@ async def ingest_many(
     return ChunkOutcome(
         statuses=[statuses[index] for index in range(len(records))],
         rejections=sorted(rejections, key=lambda rejection: rejection.index),
-        token=times.token,
+        token=mongo.latest_token(),
     )
 
 

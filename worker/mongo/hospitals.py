@@ -28,7 +28,6 @@ from worker.mongo.documents import (
     split_changes,
 )
 from worker.mongo.failures import translated
-from worker.mongo.observed import observed_times
 
 # The server repeats an upsert that lost a race by itself; this many are left for the few that it gives up.
 UPSERT_TRIES = 5
@@ -50,10 +49,10 @@ async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExis
         created = new_hospital(hospital_id, known, status="partial", job_id=job_id, at=now())
         del created["_id"]
         update = {"$setOnInsert": created}
-    with observed_times() as times, translated():
+    with translated():
         stored = await _upsert(mongo.hospitals, hospital_id, update)
         outcome = classify(stored, record, on_existing, job_id)
-        return outcome.model_copy(update={"token": times.token})
+        return outcome.model_copy(update={"token": mongo.latest_token()})
 
 
 async def _upsert(hospitals: Collection, hospital_id: str, update: Document | list[Document]) -> Document:
@@ -116,25 +115,25 @@ async def correct(mongo: MongoHandle, order: CorrectHospital, job_id: str) -> Co
     if cleared:
         update["$unset"] = dict.fromkeys(cleared, "")
     hospital_id = order.hospital_id
-    with observed_times() as times, translated():
+    with translated():
         result = await mongo.hospitals.update_one(_partial(hospital_id, order.revision), update)
         if result.matched_count:
             return CorrectionOutcome(
-                status="corrected", hospital_id=hospital_id, revision=order.revision + 1, token=times.token
+                status="corrected", hospital_id=hospital_id, revision=order.revision + 1, token=mongo.latest_token()
             )
         met = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
         if met is None:
-            return CorrectionOutcome(status="not_found", hospital_id=hospital_id, token=times.token)
+            return CorrectionOutcome(status="not_found", hospital_id=hospital_id, token=mongo.latest_token())
         if (revision := applied_revision(met, job_id)) is not None:
             return CorrectionOutcome(
-                status="corrected", hospital_id=hospital_id, revision=revision, token=times.token
+                status="corrected", hospital_id=hospital_id, revision=revision, token=mongo.latest_token()
             )
         return CorrectionOutcome(
             status="conflict",
             reason=_reason(met),
             hospital_id=hospital_id,
             revision=met["revision"],
-            token=times.token,
+            token=mongo.latest_token(),
         )
 
 
@@ -144,21 +143,21 @@ async def discard(mongo: MongoHandle, order: DiscardHospital) -> DiscardOutcome:
     An absent hospital counts as discarded: the caller named a revision, so it was there.
     """
     hospital_id = order.hospital_id
-    with observed_times() as times, translated():
+    with translated():
         result = await mongo.hospitals.delete_one(_partial(hospital_id, order.revision))
         met = None
         if not result.deleted_count:
             met = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
         if met is None:
             return DiscardOutcome(
-                status="discarded", hospital_id=hospital_id, revision=order.revision, token=times.token
+                status="discarded", hospital_id=hospital_id, revision=order.revision, token=mongo.latest_token()
             )
         return DiscardOutcome(
             status="conflict",
             reason=_reason(met),
             hospital_id=hospital_id,
             revision=met["revision"],
-            token=times.token,
+            token=mongo.latest_token(),
         )
 
 

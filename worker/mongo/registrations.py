@@ -24,7 +24,6 @@ from worker.mongo.audit import AuditedAct, AuditEvent, append_entry, find_entry
 from worker.mongo.client import Document, MongoHandle, Session
 from worker.mongo.documents import changed_hospital, known_fields, merged_hospital, new_hospital, now
 from worker.mongo.failures import translated
-from worker.mongo.observed import observed_times
 from worker.mongo.transactions import run_transaction
 
 # Only other processes compete for the next place in a hospital's chain, so this many races are not lost in a row.
@@ -152,15 +151,15 @@ class Registrations:
             await self._mongo.hospitals.replace_one({"_id": hospital_id}, after, session=session)
 
     async def _log_refusal(self, act: _Act, met: Document | None) -> _Done:
-        with observed_times() as times, translated():
+        with translated():
             for tries_left in reversed(range(_APPEND_TRIES)):
                 try:
                     entry = await self._append(act, _REJECTED[act.event], met, met)
-                    return _Done(entry, times.token)
+                    return _Done(entry, self._mongo.latest_token())
                 except DuplicateKeyError:
                     # Either this job was delivered twice at once, or another got that place in the chain.
                     if (found := await find_entry(self._mongo, act.job_id)) is not None:
-                        return _Done(found, times.token)
+                        return _Done(found, self._mongo.latest_token())
                     if not tries_left:
                         raise
         raise AssertionError("unreachable: the last try returns or raises")

@@ -7,7 +7,7 @@ meaning; claiming, running and finishing are replaced as a whole.
 import asyncio
 import inspect
 import os
-import pickle  # noqa: TID251, S403 (recognised when a user asks for it; never called here)
+import pickle  # noqa: TID251 (recognised when a user asks for it; never called here)
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence

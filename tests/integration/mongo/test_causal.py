@@ -11,7 +11,6 @@ from worker.mongo.chunks import ingest_many
 from worker.mongo.client import MongoHandle
 from worker.mongo.documents import new_hospital, now
 from worker.mongo.hospitals import ingest
-from worker.mongo.observed import observed_times
 from worker.mongo.reader import HospitalFilter, HospitalReader
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
@@ -62,9 +61,8 @@ async def test_a_causal_read_waits_for_a_secondary_that_lags(
         # Not of the majority, which cannot have it yet.
         hospitals = writer.hospitals.with_options(write_concern=WriteConcern(w=1))
         late = new_hospital("cms:1", {"hospital_name": "Late"}, status="partial", job_id="late", at=now())
-        with observed_times() as times:
-            await hospitals.insert_one(late)
-        waiting = asyncio.create_task(reader.find_one("cms:1", token=times.token))
+        await hospitals.insert_one(late)
+        waiting = asyncio.create_task(reader.find_one("cms:1", token=writer.latest_token()))
         assert await reader.find_one("cms:1") is None
         assert not waiting.done()
     finally:
