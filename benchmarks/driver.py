@@ -62,11 +62,10 @@ async def _insert_both(target: _Target, document: Document) -> None:
 
 
 async def _read_and_insert_both(target: _Target, document: Document) -> None:
-    """The same with the reads of a registration: was it done before, what is stored, the chain's last entry."""
+    """The transaction of a registration: what is stored, the chain's last entry, and the two inserts."""
     act = AuditedAct(document["_id"], "registered", "bench", "measured", document["created_by_job"])
 
     async def body(session: Session) -> None:
-        await target.logs.find_one({"_id": log_id(act.job_id)}, session=session)
         await target.hospitals.find_one({"_id": act.hospital_id}, session=session)
         await target.hospitals.insert_one(document, session=session)
         await append_entry(target.mongo, act, before=None, after=document, session=session)

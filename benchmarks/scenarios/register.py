@@ -35,7 +35,7 @@ async def run(bench: Bench) -> Outcome:
         return await bench.bare_loop("read_and_insert_both", jobs)
 
     figures = await interleaved(
-        bench.size.rounds, {OURS: product, "driver": two_inserts, "driver, with reads": with_reads}
+        bench.size.rounds, {OURS: product, "driver": with_reads, "driver, inserts alone": two_inserts}
     )
     return Outcome(
         results_of("register", "jobs/s", figures), {"register_vs_driver": ratio(figures, OURS, "driver")}

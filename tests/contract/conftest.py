@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import itertools
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,6 +33,11 @@ class Bench:
         # Keys of jobs bear no queue's name, so ids must differ between tests.
         self._ids = itertools.count(1)
         self.redis: ArqRedis
+
+    async def speak(self, **serializers: Any) -> None:
+        """Enqueue and read with these serializers from now on."""
+        await self.redis.aclose(close_connection_pool=True)
+        self.redis = await self.open(**serializers)
 
     async def open(self, **options: Any) -> ArqRedis:
         defaults: dict[str, Any] = {"job_serializer": _codec.encode, "job_deserializer": _codec.decode}
@@ -75,6 +81,12 @@ class Bench:
             # Again and again, because a cancellation that meets a connection attempt can be swallowed.
             await self.until(lambda: not task.cancel())
             await asyncio.gather(task, return_exceptions=True)
+        if not isinstance(worker, LeaseWorker):
+            # Cancelled within a command, arq's worker leaves its connection open.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                del task
+                gc.collect()
 
     def new_id(self) -> str:
         return f"{self.queue}-job-{next(self._ids)}"

@@ -31,22 +31,20 @@ _PICKLE: dict[str, Any] = {"job_serializer": pickle.dumps, "job_deserializer": p
 
 
 async def test_a_pair_of_functions_writes_and_reads_all(bench: Bench) -> None:
-    bench.redis = await bench.open(**_JSON)
+    await bench.speak(**_JSON)
     job = await bench.enqueue("echo", 1, {"two": [2]})
     assert json.loads(await bench.redis.get("arq:job:" + job.job_id))["a"] == [1, {"two": [2]}]
     await bench.burst(echo, **_JSON)
     assert json.loads(await bench.redis.get("arq:result:" + job.job_id))["r"] == [1, {"two": [2]}]
     assert await job.result(timeout=5) == [1, {"two": [2]}]
-    await bench.redis.aclose(close_connection_pool=True)
 
 
 async def test_a_result_that_cannot_be_written_is_told_of(bench: Bench) -> None:
-    bench.redis = await bench.open(**_JSON)
+    await bench.speak(**_JSON)
     job = await bench.enqueue("fail")
     await bench.burst(fail, **_JSON)
     with pytest.raises(SerializationError, match="unable to serialize result"):
         await job.result(timeout=5)
-    await bench.redis.aclose(close_connection_pool=True)
 
 
 async def test_arguments_that_cannot_be_written_are_refused(bench: Bench) -> None:
@@ -56,7 +54,7 @@ async def test_arguments_that_cannot_be_written_are_refused(bench: Bench) -> Non
 
 @pytest.mark.parametrize("given", [_PICKLE, {**_PICKLE, "job_deserializer": None}], ids=["both", "serializer"])
 async def test_pickle_works_for_who_asks_for_it(bench: Bench, given: dict[str, Any]) -> None:
-    bench.redis = await bench.open(**_PICKLE)
+    await bench.speak(**_PICKLE)
     told = {"at": datetime.now(UTC), "set": {1, 2}}
     job, failing = await bench.enqueue("echo", told), await bench.enqueue("fail")
     await bench.burst(echo, fail, **given)
@@ -64,7 +62,6 @@ async def test_pickle_works_for_who_asks_for_it(bench: Bench, given: dict[str, A
     assert (await bench.ended(job)).args == (told,)
     with pytest.raises(LookupError, match="nothing there"):
         await failing.result(timeout=5)
-    await bench.redis.aclose(close_connection_pool=True)
 
 
 async def test_what_cannot_be_read_fails_alone(bench: Bench) -> None:

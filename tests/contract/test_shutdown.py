@@ -145,7 +145,7 @@ async def test_run_worker_takes_a_settings_class(bench: Bench, monkeypatch: pyte
         # `Worker.run` wants an event loop of its thread.
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        workers.append(run_worker(settings, burst=True))  # type: ignore[arg-type]
+        workers.append(run_worker(settings, burst=True))
         loop.close()
 
     thread = threading.Thread(target=run)
