@@ -92,7 +92,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # a parameter for each option
 ) -> int:
     """Load a file of hospitals; rows that are not fit go to FILE.rejects.ndjson."""
     file = _open(path, source, mapping, encoding, file_format)
-    with RejectWriter(rejects or rejects_path(path)) as writer:
+    with RejectWriter(_rejects_beside(path, rejects)) as writer:
         if not dry_run:
             return _load(
                 f"Ingested {path}",
@@ -141,7 +141,7 @@ def register(  # noqa: PLR0913, PLR0917  # a parameter for each option
         payload = registration(record_from_text(known | _pairs("--set", fields)), actor=actor, reason=reason)
         return _register_one(payload, wait, as_json=as_json)
     file = _open(path, source, mapping, encoding, file_format)
-    with RejectWriter(rejects or rejects_path(path)) as writer:
+    with RejectWriter(_rejects_beside(path, rejects)) as writer:
         return _load(
             f"Registered {path}",
             file,
@@ -198,6 +198,13 @@ def _open(
     if unused is not None:
         tell_error(f"column {unused!r} is not used, and hospitals are told apart by name: give --source")
     return file
+
+
+def _rejects_beside(path: Path, rejects: Path | None) -> Path:
+    """Return where rejected rows go: never into the file that they come from, which would be emptied first."""
+    if rejects is not None and rejects.exists() and rejects.samefile(path):
+        raise FileError(rejects, "is the file that is read: give --rejects another name")
+    return rejects or rejects_path(path)
 
 
 def _pairs(option: str, pairs: list[str] | None) -> dict[str, str]:

@@ -58,7 +58,10 @@ def use_lease_engine() -> None:
 async def _connect() -> ArqRedis:
     # Not at import: arq's command line sets up its own logging after it has imported this module.
     configure_logging(_settings)
-    redis = open_redis(_settings, _codec)
+    try:
+        redis = open_redis(_settings, _codec)
+    except ConfigurationError as error:
+        raise SystemExit(f"The worker cannot start: {error}") from None
     try:
         for warning in await check_redis(redis, _settings):
             _log.warning(warning, action="redis_warning")

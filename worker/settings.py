@@ -117,6 +117,13 @@ class Settings(BaseSettings):
             raise ValueError(f"expected a URL that begins with {' or '.join(_MONGODB_SCHEMES)}")
         return url
 
+    @field_validator("mongodb_database")
+    @classmethod
+    def _not_the_servers_own(cls, name: str) -> str:
+        if name in ("admin", "config", "local"):
+            raise ValueError("is one of the server's own databases; choose another name")
+        return name
+
     @field_validator("worker_lanes", mode="before")
     @classmethod
     def _split_lanes(cls, value: object) -> object:

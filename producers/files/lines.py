@@ -7,9 +7,13 @@ from typing import TextIO
 MAX_ROW_LENGTH = 1_000_000
 """Characters of one row. The contract's longest possible record is a tenth of it."""
 
+MAX_ROW_LINES = 500
+"""Lines of one row. An open quote swallows the lines behind it, which are then read again one by one: without a
+bound, a file with a stray quote in each line would take the square of its length."""
+
 
 class RowTooLong(Exception):
-    """A line, or a row of several lines, is longer than `MAX_ROW_LENGTH`."""
+    """A row is longer than `MAX_ROW_LENGTH`, or of more than `MAX_ROW_LINES` lines."""
 
 
 class NumberedLines(Iterator[str]):
@@ -56,7 +60,7 @@ class NumberedLines(Iterator[str]):
             line = line.removeprefix("\ufeff")
         self._row.append(line)
         self._row_length += len(line)
-        if self._row_length > MAX_ROW_LENGTH:
+        if self._row_length > MAX_ROW_LENGTH or len(self._row) > MAX_ROW_LINES:
             raise RowTooLong
         return line
 

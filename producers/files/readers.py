@@ -7,7 +7,7 @@ from typing import Any, Literal, TextIO
 
 import orjson
 
-from producers.files.lines import MAX_ROW_LENGTH, NumberedLines, RowTooLong
+from producers.files.lines import MAX_ROW_LENGTH, MAX_ROW_LINES, NumberedLines, RowTooLong
 
 FileFormat = Literal["csv", "ndjson"]
 _DELIMITERS = ",;\t|"
@@ -85,7 +85,10 @@ class CsvReader:
 
     def _broken(self, error: Exception) -> RawRow:
         if isinstance(error, RowTooLong):
-            problem = f"longer than {MAX_ROW_LENGTH} characters, perhaps because of a quote that is never closed"
+            problem = (
+                f"longer than {MAX_ROW_LENGTH} characters or {MAX_ROW_LINES} lines, "
+                "perhaps because of a quote that is never closed"
+            )
         elif "unexpected end of data" in str(error):
             problem = "a quote is opened and never closed"
         else:

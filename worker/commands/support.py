@@ -42,6 +42,8 @@ def run(command: Callable[[], Awaitable[T]]) -> T:
         return asyncio.run(main())
     except RegistryError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

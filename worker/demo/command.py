@@ -54,9 +54,10 @@ def demo(
 
 
 async def _until_terminated(demo: Coroutine[Any, Any, DemoReport]) -> DemoReport:
-    """Run the demonstration; SIGTERM stops it in order, as Ctrl-C does."""
+    """Run the demonstration; SIGTERM or a closed terminal stops it in order, as Ctrl-C does."""
     task = asyncio.ensure_future(demo)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(signum, task.cancel)
     try:
         return await task
     except asyncio.CancelledError:

@@ -17,8 +17,8 @@ class Percentiles:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Percentiles":
-        """Return the percentiles of `values`, which must not be empty."""
-        ordered = sorted(values)
+        """Return the percentiles of `values`; all 0 if there are none."""
+        ordered = sorted(values) or [0.0]
 
         def at(share: float) -> float:
             return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)

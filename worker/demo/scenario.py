@@ -119,9 +119,11 @@ async def _load(stage: Stage, hospitals: HospitalFile, workers: list[WorkerProce
 
         crash = asyncio.create_task(_crash_half_way(stage, workers, lambda: done, hospitals.lines))
         load = IngestLoad(stage.producer, hospitals, rejects, wait=_OUTCOME_S, on_progress=on_progress)
-        await load.run()
-        crash.cancel()
-        (killed,) = await asyncio.gather(crash, return_exceptions=True)
+        try:
+            await load.run()
+        finally:
+            crash.cancel()
+            (killed,) = await asyncio.gather(crash, return_exceptions=True)
     summary = load.summary()
     if summary.trouble:
         stage.console.print(f"[red]{summary.trouble}[/red]")

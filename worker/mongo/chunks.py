@@ -3,6 +3,7 @@ asked for, unordered bulk writes of merges. A record that MongoDB refuses is rej
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,9 +128,23 @@ async def _insert_absent(
 async def _merge(mongo: MongoHandle, entries: list[_Entry], job_id: str) -> dict[int, str]:
     """Merge each record, in order, into the hospital that is stored. Returns why records were refused."""
     refused: dict[int, str] = {}
-    for start in range(0, len(entries), _MERGES_PER_COMMAND):
-        refused |= await _merge_some(mongo, entries[start : start + _MERGES_PER_COMMAND], job_id)
+    for turn in _turns(entries):
+        for start in range(0, len(turn), _MERGES_PER_COMMAND):
+            refused |= await _merge_some(mongo, turn[start : start + _MERGES_PER_COMMAND], job_id)
     return refused
+
+
+def _turns(entries: Iterable[_Entry]) -> list[list[_Entry]]:
+    """Split entries so that each hospital comes once a turn: its records must be applied in their order."""
+    turns: list[list[_Entry]] = []
+    seen: Counter[str] = Counter()
+    for entry in entries:
+        turn = seen[entry.hospital_id]
+        seen[entry.hospital_id] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(entry)
+    return turns
 
 
 async def _merge_some(mongo: MongoHandle, entries: list[_Entry], job_id: str) -> dict[int, str]:

@@ -158,7 +158,10 @@ def merge_pipeline(
 
 
 def _was_applied(job_id: str, record: int) -> Document:
-    matching = {"$and": [{"$eq": ["$$this.job", {"$literal": job_id}]}, {"$eq": ["$$this.record", record]}]}
+    # Records of a chunk are applied in their order, so a later one of the same hospital tells of an earlier one
+    # too, which may have left nothing of its own: it was the same as what was stored.
+    own = {"$eq": ["$$this.job", {"$literal": job_id}]}
+    matching = {"$and": [own, {"$gte": ["$$this.record", record]}]}
     entries = {"$ifNull": ["$applied_jobs", []]}
     return {"$anyElementTrue": [{"$map": {"input": entries, "in": matching}}]}
 

@@ -20,6 +20,7 @@ from worker.contract import (
     WithdrawalOutcome,
     WithdrawHospital,
 )
+from worker.errors import PermanentError
 from worker.mongo.audit import AuditedAct, AuditEvent, append_entry, find_entry
 from worker.mongo.client import Document, MongoHandle, Session
 from worker.mongo.documents import changed_hospital, known_fields, merged_hospital, new_hospital, now
@@ -126,7 +127,7 @@ class Registrations:
             # A job delivered again is found out by its log entry's `_id`, which is refused the second time: that
             # spares every first delivery a read. What the insert was refused for is seen in the next run.
             if runs > 1 and (entry := await find_entry(self._mongo, act.job_id, session)) is not None:
-                return entry
+                return _of_this_act(entry, act)
             before = await self._mongo.hospitals.find_one({"_id": act.hospital_id}, session=session)
             if _is_refused(act.order, before):
                 return _Met(before)
@@ -159,7 +160,7 @@ class Registrations:
                 except DuplicateKeyError:
                     # Either this job was delivered twice at once, or another got that place in the chain.
                     if (found := await find_entry(self._mongo, act.job_id)) is not None:
-                        return _Done(found, self._mongo.latest_token())
+                        return _Done(_of_this_act(found, act), self._mongo.latest_token())
                     if not tries_left:
                         raise
         raise AssertionError("unreachable: the last try returns or raises")
@@ -174,6 +175,16 @@ class Registrations:
     ) -> Document:
         logged = AuditedAct(act.hospital_id, event, act.order.actor, act.order.reason, act.job_id)
         return await append_entry(self._mongo, logged, before=before, after=after, session=session)
+
+
+def _of_this_act(entry: Document, act: _Act) -> Document:
+    """Return the entry that this job's id has in the log, if it is of this very act."""
+    if entry["hospital_id"] != act.hospital_id or entry["event"] not in (act.event, _REJECTED[act.event]):
+        raise PermanentError(
+            f"the log has an entry {entry['_id']} of another act already: an idempotency key was used twice; "
+            "enqueue this act with a key of its own"
+        )
+    return entry
 
 
 def _is_refused(order: Order, before: Document | None) -> bool:

@@ -78,7 +78,8 @@ def redis_settings(settings: Settings) -> RedisSettings:
 def open_redis(settings: Settings, codec: Codec) -> ArqRedis:
     """Return a client with a pool of its own; nothing is connected before its first use.
 
-    A full pool waits for a free connection instead of failing, and every wait ends after `REDIS_TIMEOUT`.
+    A full pool waits for a free connection instead of failing, and every wait ends after `REDIS_TIMEOUT`. Raises
+    `ConfigurationError` for a URL with options that redis-py does not know.
     """
     pool = BlockingConnectionPool.from_url(
         settings.redis_url.get_secret_value(),
@@ -88,6 +89,11 @@ def open_redis(settings: Settings, codec: Codec) -> ArqRedis:
         # Whether to repeat a call is decided where its meaning is known.
         retry=Retry(NoBackoff(), 0),
     )
+    try:
+        # Makes a connection's object and connects nothing; the pool would find a wrong option out at its first use.
+        pool.connection_class(**pool.connection_kwargs)
+    except TypeError:
+        raise ConfigurationError("REDIS_URL: unknown option after the question mark") from None
     return ArqRedis(
         pack_in_c(pool),
         job_serializer=codec.encode,

@@ -59,6 +59,23 @@ async def test_a_chunk_delivered_again_answers_the_same_and_changes_nothing(
         assert after_first["cms:3"]["beds"] == 59
 
 
+@pytest.mark.parametrize("stored", [None, 0, 1])
+async def test_a_record_that_changed_nothing_changes_nothing_when_the_chunk_comes_again(
+    mongo: MongoHandle, run_job: Any, record: Make, stored: int | None
+) -> None:
+    """The second of these leaves no trace; applied again it would undo the third."""
+    if stored is not None:
+        await run_job("ingest_hospital", {"record": record(external_id="a", beds=stored)})
+    records = [record(external_id="a", beds=beds) for beds in (1, 1, 2)]
+    payload = {"records": records, "on_existing": "merge"}
+    first = await run_job("ingest_hospitals", payload)
+    after_first = await all_hospitals(mongo)
+    assert after_first["cms:a"]["beds"] == 2
+    again = await run_job("ingest_hospitals", payload)
+    assert await all_hospitals(mongo) == after_first
+    assert again.statuses == first.statuses
+
+
 @MODES
 async def test_chunks_of_the_same_records_at_once_create_each_hospital_once(
     mongo: MongoHandle, run_job: Any, record: Make, mode: str

@@ -99,6 +99,14 @@ def test_rejects_go_where_asked(run: Run, path: Path, tmp_path: Path) -> None:
     assert not Path(f"{path}.rejects.ndjson").exists()
 
 
+def test_rejects_never_go_into_the_file_that_is_read(run: Run, path: Path) -> None:
+    before = path.read_text()
+    status, _, err = run("ingest", path, "--source", "cms", "--rejects", path, "--dry-run")
+    assert (status, err.count("\n")) == (cli.NOTHING, 1)
+    assert "is the file that is read" in err
+    assert path.read_text() == before
+
+
 def test_mapping_is_used(run: Run, path: Path, producer: Any) -> None:
     run("ingest", path, "--map", "hospital_name=extra", "--map", "city=Facility Name", "--source", "cms")
     assert producer.payloads[0].records[0]["hospital_name"] == "x"

@@ -171,3 +171,9 @@ async def test_what_redis_answers_is_told_in_one_line(error: Exception, raised: 
     assert "\n" not in str(caught.value)
     assert "ss/w" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_an_option_that_no_connection_knows_is_one_clear_error() -> None:
+    with pytest.raises(ConfigurationError, match="unknown option after the question mark") as refused:
+        open_redis(load_settings(redis_url="redis://:secret@host:6379/0?colour=blue"), Codec())
+    assert "secret" not in str(refused.value)
