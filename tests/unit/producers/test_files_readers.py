@@ -78,7 +78,7 @@ def test_stray_quote_ahead_of_more_than_a_row_can_hold() -> None:
 
 
 def test_stray_quotes_in_every_line_are_looked_behind_for_so_many_lines_only() -> None:
-    """Each swallows the lines behind it, which are read again: without a bound that takes the square of the file."""
+    """Each swallows the lines behind it, which are read again: unbounded, that takes the square of the file."""
     rows = csv_rows("a,b\n" + 'x",x,"\n' * 1_000)
     assert len(rows) == 1_000
     assert all(row.problem is not None for row in rows)
