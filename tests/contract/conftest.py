@@ -73,6 +73,8 @@ class Bench:
         return worker
 
     async def close(self, worker: Worker, task: "asyncio.Task[None] | None" = None) -> None:
+        # Cancelled while it claims or stores a job, arq's worker raises from its `close`.
+        await self.until(lambda: all(job.done() or name in worker.job_tasks for name, job in worker.tasks.items()))
         with warnings.catch_warnings():
             # arq closes its pool by a name that redis-py calls old.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -82,7 +84,7 @@ class Bench:
             await self.until(lambda: not task.cancel())
             await asyncio.gather(task, return_exceptions=True)
         if not isinstance(worker, LeaseWorker):
-            # Cancelled within a command, arq's worker leaves its connection open.
+            # What it leaves open is collected here and not in the next test.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ResourceWarning)
                 del task
@@ -130,6 +132,9 @@ class Bench:
 
 @pytest.fixture(params=WORKER_CLASSES)
 def worker_class(request: pytest.FixtureRequest) -> type[Worker]:
+    if request.param == "stock":
+        # Cancelled within a command, arq's worker leaves its connection open.
+        request.node.add_marker(pytest.mark.filterwarnings("ignore:(?i)unclosed:ResourceWarning"))
     return WORKER_CLASSES[request.param]
 
 

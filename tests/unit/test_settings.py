@@ -53,7 +53,7 @@ def test_variables_are_read_and_overrides_come_first(environment: Environment) -
         ("MONGODB_URL", f"postgres://u:{SECRET}@host"),
         ("MONGODB_DATABASE", "a.b"),
         ("MONGODB_DATABASE", "admin"),
-        ("REDIS_URL", "redis://host:6379/main"),
+        ("REDIS_URL", "redis://host/main"),
         ("MONGODB_DATABASE", SECRET + "\n"),
         ("MONGODB_DRIVER", SECRET),
         ("MONGODB_POOL_SIZE", "0"),
