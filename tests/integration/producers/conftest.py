@@ -14,7 +14,8 @@ from worker.settings import Settings, load_settings
 @pytest_asyncio.fixture
 async def own_redis() -> AsyncIterator[EmbeddedRedis]:
     """A Redis for one test alone: producers choose their lanes by the job's name."""
-    async with EmbeddedRedis() as server:
+    # With "everysec" a kill can lose a second of what was answered, and that is not what is tested.
+    async with EmbeddedRedis(appendfsync="always") as server:
         yield server
 
 
