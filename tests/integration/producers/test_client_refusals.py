@@ -71,5 +71,5 @@ async def test_a_payload_too_large_is_refused(producer: HospitalProducer, redis:
     record = HospitalRecord(hospital_name="Mercy", attributes=attributes, location=place)
 
     with pytest.raises(InvalidPayload, match=r"payload: [0-9,]+ bytes; at most 16,777,216 are taken"):
-        await producer.ingest_hospitals([record] * 100)
+        await producer.ingest_hospitals([record] * 200)
     assert await redis.zcard(BULK_LANE) == 0
