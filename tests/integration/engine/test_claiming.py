@@ -155,8 +155,11 @@ async def test_a_cron_run_that_was_missed_while_no_worker_was_up_is_caught_up_on
     name = f"yearly-{bench.lane}"
     await bench.redis.hset(bench.lane + keys.CRON_SUFFIX, name, 1_600_000_000_000)
 
+    started_ms = time.time() * 1000
+
     async def remembered() -> bool:
-        return bool(await bench.redis.hget(bench.lane + keys.CRON_SUFFIX, name) != b"1600000000000")
+        # As of now: a memory of the first of the missed runs would have the others caught up one by one.
+        return float(await bench.redis.hget(bench.lane + keys.CRON_SUFFIX, name)) >= started_ms - 1
 
     for _ in range(2):
         async with bench.serving(cron_jobs=[cron(yearly, name=name, month=1, day=1, hour=0, minute=0)]):
