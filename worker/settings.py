@@ -11,8 +11,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.contract import LANES
 from worker.errors import ConfigurationError
+from worker.redis_url import split_sentinel_url
 
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 _MONGODB_SCHEMES = ("mongodb://", "mongodb+srv://")
 _LEAST_SECRET_LENGTH = 16
 
@@ -26,7 +27,7 @@ class Settings(BaseSettings):
 
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="Redis: `redis://`, `rediss://` (TLS) or `unix://`",
+        description="Redis: `redis://`, `rediss://` (TLS), `unix://`, or `redis+sentinel://`, `rediss+sentinel://`",
     )
     redis_timeout: Seconds = Field(5, description="seconds until a Redis command or connection attempt fails")
     redis_pool_size: int = Field(
@@ -99,6 +100,8 @@ class Settings(BaseSettings):
     def _redis_scheme(cls, url: SecretStr) -> SecretStr:
         if not url.get_secret_value().startswith(_REDIS_SCHEMES):
             raise ValueError(f"expected a URL that begins with {', '.join(_REDIS_SCHEMES)}")
+        if split_sentinel_url(url.get_secret_value()):
+            return url
         try:
             _ = urlsplit(url.get_secret_value()).port
         except ValueError:
@@ -163,6 +166,16 @@ class Settings(BaseSettings):
         if self.redis_timeout * 2 > self.worker_lease:
             raise ValueError(
                 "REDIS_TIMEOUT must be at most half of WORKER_LEASE, or one slow command loses the lease"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stock_reaches_the_sentinels(self) -> Self:
+        url = split_sentinel_url(self.redis_url.get_secret_value())
+        if self.worker_engine == "stock" and url and (url.tls or url.login):
+            raise ValueError(
+                "REDIS_URL names sentinels with TLS or a password, which arq's own worker cannot use: "
+                "set WORKER_ENGINE=leases"
             )
         return self
 

@@ -6,6 +6,7 @@ from pydantic import SecretStr, ValidationError
 
 from worker.codec import Codec
 from worker.errors import ConfigurationError
+from worker.redis_url import split_sentinel_url
 from worker.settings import Settings, load_settings, settings_table
 
 SECRET = "hunter2-hunter2-hunter2"
@@ -54,6 +55,14 @@ def test_variables_are_read_and_overrides_come_first(environment: Environment) -
         ("MONGODB_DATABASE", "a.b"),
         ("MONGODB_DATABASE", "admin"),
         ("REDIS_URL", "redis://host/main"),
+        ("REDIS_URL", f"redis+sentinel://:{SECRET}@host:1"),
+        ("REDIS_URL", f"redis+sentinel://:{SECRET}@host:1/"),
+        ("REDIS_URL", f"redis+sentinel://:{SECRET}@host:1/main/x"),
+        ("REDIS_URL", f"redis+sentinel://:{SECRET}@host:1,/main"),
+        ("REDIS_URL", f"redis+sentinel://:{SECRET}@host:1,host:65536/main"),
+        ("REDIS_URL", f"redis+sentinel://:{SECRET}/x@host:1/main"),
+        ("REDIS_URL", f"redis+sentinel://:{SECRET}@host:{SECRET}/main"),
+        ("REDIS_URL", f"rediss+sentinel:{SECRET}"),
         ("MONGODB_DATABASE", SECRET + "\n"),
         ("MONGODB_DRIVER", SECRET),
         ("MONGODB_POOL_SIZE", "0"),
@@ -95,6 +104,31 @@ def test_a_wrong_variable_is_one_line_with_its_name_and_no_value(
     assert SECRET not in message
     assert value not in message.removeprefix(variable) or len(value) < 4
     assert caught.value.__suppress_context__
+
+
+def test_a_url_of_sentinels_is_taken_apart() -> None:
+    url = split_sentinel_url(
+        "rediss+sentinel://user:p%40ss@one:1,two,[::1]:3/main/4?ssl_ca_certs=/ca.pem"
+        "&sentinel_username=eye&sentinel_password=p%25+w"
+    )
+
+    assert url is not None
+    assert url.sentinels == (("one", 1), ("two", 26_379), ("::1", 3))
+    assert (url.master, url.tls) == ("main", True)
+    assert url.login == {"username": "eye", "password": "p%+w"}
+    assert url.plain == "rediss://user:p%40ss@master/4?ssl_ca_certs=/ca.pem"
+    for shown in (repr(url), str(url)):
+        assert "p%" not in shown
+    assert split_sentinel_url("redis://host:1/0") is None
+
+
+@pytest.mark.parametrize("url", ["rediss+sentinel://host/main", "redis+sentinel://host/main?sentinel_password=x"])
+def test_arqs_worker_is_not_sent_to_sentinels_that_it_cannot_reach(environment: Environment, url: str) -> None:
+    environment(REDIS_URL=url, WORKER_ENGINE="stock")
+    with pytest.raises(ConfigurationError, match=r"^REDIS_URL .* WORKER_ENGINE=leases$"):
+        load_settings()
+    environment(REDIS_URL="redis+sentinel://host/main")
+    assert load_settings().worker_engine == "stock"
 
 
 def test_every_wrong_variable_has_its_line(environment: Environment) -> None:

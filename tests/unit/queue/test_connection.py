@@ -2,7 +2,7 @@ import ssl
 from typing import Any
 
 import pytest
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import BlockingConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.connection import SSLConnection as SyncSSLConnection
 from redis.connection import UnixDomainSocketConnection as SyncUnixDomainSocketConnection
 from redis.exceptions import AuthenticationError, ResponseError
@@ -17,6 +17,7 @@ from worker.settings import Settings, load_settings
 PLAIN = "redis://user:p%40ss%2Fw@redis.example:6400/3"
 TLS = "rediss://:p%40ss%2Fw@redis.example/2"
 UNIX = "unix://user:p%40ss%2Fw@/run/redis.sock?db=4"
+SENTINEL = "redis+sentinel://user:p%40ss%2Fw@one.example:1,two.example:2/main/3?sentinel_password=s%40ss%2Fw"
 
 
 def settings_for(url: str, **values: Any) -> Settings:
@@ -47,6 +48,7 @@ class FakeRedis:
         (PLAIN, {"host": "redis.example", "port": 6400, "db": 3, "username": "user", "password": "p@ss/w"}),
         (TLS, {"host": "redis.example", "db": 2, "password": "p@ss/w"}),
         (UNIX, {"path": "/run/redis.sock", "db": 4, "username": "user", "password": "p@ss/w"}),
+        (SENTINEL, {"db": 3, "username": "user", "password": "p@ss/w"}),
     ],
 )
 def test_every_form_of_url_reaches_both_clients(url: str, options: dict[str, Any]) -> None:
@@ -57,10 +59,12 @@ def test_every_form_of_url_reaches_both_clients(url: str, options: dict[str, Any
     assert options.items() <= twin.connection_kwargs.items()
 
 
-def test_connections_are_bounded_in_number_and_time() -> None:
-    redis = open_for("redis://h", redis_pool_size=7, redis_timeout=2)
+@pytest.mark.parametrize("url", ["redis://h", SENTINEL])
+def test_connections_are_bounded_in_number_and_time(url: str) -> None:
+    redis = open_for(url, redis_pool_size=7, redis_timeout=2)
     pool = redis.connection_pool
 
+    assert isinstance(pool, BlockingConnectionPool)
     assert (pool.max_connections, pool.timeout) == (7, 2)
     for kwargs in (pool.connection_kwargs, sync_twin(redis).connection_pool.connection_kwargs):
         assert (kwargs["socket_timeout"], kwargs["socket_connect_timeout"]) == (2, 2)
@@ -76,8 +80,9 @@ async def test_jobs_go_out_and_come_in_through_the_codec() -> None:
     assert redis.default_queue_name == DEFAULT_LANE
 
 
-def test_tls_is_verified_by_both_clients_and_by_arqs() -> None:
-    redis = open_for(TLS)
+@pytest.mark.parametrize("url", [TLS, "rediss+sentinel://one.example/main"])
+def test_tls_is_verified_by_both_clients_and_by_arqs(url: str) -> None:
+    redis = open_for(url)
     pool, twin = redis.connection_pool, sync_twin(redis).connection_pool
 
     assert issubclass(pool.connection_class, SSLConnection)
@@ -86,11 +91,12 @@ def test_tls_is_verified_by_both_clients_and_by_arqs() -> None:
     assert issubclass(twin.connection_class, SyncSSLConnection)
     connection = twin.make_connection()
     assert (connection.cert_reqs, connection.check_hostname) == (ssl.CERT_REQUIRED, True)
-    arq = redis_settings(settings_for(TLS))
+    arq = redis_settings(settings_for(url))
     assert (arq.ssl, arq.ssl_cert_reqs, arq.ssl_check_hostname) == (True, "required", True)
 
 
-def test_a_private_authority_is_taken_from_the_url() -> None:
+def test_a_private_authority_is_taken_from_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
     url = "rediss://h?ssl_ca_certs=/etc/ca.pem"
 
     assert open_for(url).connection_pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
@@ -122,7 +128,18 @@ def test_arq_gets_the_same_server(url: str, expected: tuple[Any, ...]) -> None:
     assert arq.conn_timeout == 3
 
 
-@pytest.mark.parametrize(("url", "where"), [(PLAIN, "redis.example:6400"), (UNIX, "/run/redis.sock")])
+def test_arq_gets_the_same_sentinels() -> None:
+    arq = redis_settings(settings_for(SENTINEL))
+
+    assert (arq.sentinel, arq.sentinel_master) == (True, "main")
+    assert arq.host == [("one.example", 1), ("two.example", 2)]
+    assert (arq.database, arq.username, arq.password) == (3, "user", "p@ss/w")
+    assert address(settings_for(SENTINEL)) == "one.example:1,two.example:2/main"
+
+
+@pytest.mark.parametrize(
+    ("url", "where"), [(PLAIN, "redis.example:6400"), (UNIX, "/run/redis.sock"), (SENTINEL, "two.example")]
+)
 def test_nothing_shows_the_password(url: str, where: str) -> None:
     settings = settings_for(url)
 
@@ -173,7 +190,8 @@ async def test_what_redis_answers_is_told_in_one_line(error: Exception, raised: 
     assert caught.value.__suppress_context__
 
 
-def test_an_option_that_no_connection_knows_is_one_clear_error() -> None:
+@pytest.mark.parametrize("url", ["redis://:secret@host/0", "redis+sentinel://:secret@host/main"])
+def test_an_option_that_no_connection_knows_is_one_clear_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="unknown option after the question mark") as refused:
-        open_redis(load_settings(redis_url="redis://:secret@host/0?colour=blue"), Codec())
+        open_redis(load_settings(redis_url=f"{url}?colour=blue"), Codec())
     assert "secret" not in str(refused.value)

@@ -1,0 +1,76 @@
+"""A worker and a producer outlive the death of the master that sentinels watch."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+from arq.worker import func
+
+from producers.client import HospitalProducer
+from tests.integration.engine.conftest import Bench
+from tests.integration.queue.sentinel_servers import Cluster, started_cluster
+from worker.contract import DEFAULT_LANE, HospitalRecord
+from worker.queue import keys
+
+FAILED_OVER_WITHIN = 15.0  # seconds; the sentinels themselves take some three
+
+
+@pytest_asyncio.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    async with started_cluster() as cluster:
+        yield cluster
+
+
+@pytest_asyncio.fixture
+async def failing_bench(cluster: Cluster) -> AsyncIterator[Bench]:
+    bench = Bench(cluster.url)
+    yield bench
+    await bench.redis.aclose(close_connection_pool=True)
+
+
+async def test_the_master_is_killed_while_a_job_runs(cluster: Cluster, failing_bench: Bench) -> None:
+    bench, gate = failing_bench, asyncio.Event()
+    runs: Counter[str] = Counter()
+
+    async def work(ctx: dict[str, Any]) -> str:
+        runs[ctx["job_id"]] += 1
+        await gate.wait()
+        return "worked"
+
+    async def ingest_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> str:
+        return str(payload["record"]["hospital_name"])
+
+    functions = func(work, name="work"), func(ingest_hospital, name="ingest_hospital")
+    held = await bench.put("work")
+    async with (
+        HospitalProducer.connect(bench.settings, patience=FAILED_OVER_WITHIN) as producer,
+        bench.serving(*functions, lanes=(bench.lane, DEFAULT_LANE), lease=2) as worker,
+    ):
+        await bench.until(lambda: runs)
+        await bench.redis.wait(1, 1_000)
+        await cluster.master.kill()
+        await bench.until(lambda: not worker.redis_health.is_up)
+
+        # Waits for the new master by itself.
+        job = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
+        assert await bench.outcome(job.job_id, FAILED_OVER_WITHIN) == "Mercy"
+        assert (await bench.redis.info("server"))["process_id"] == cluster.replica.pid
+
+        # The lease-keeper's own connection follows too.
+        end = await _lease_end(bench, held)
+        await bench.until(lambda: _ends_after(bench, held, end + 2_500))
+        gate.set()
+        assert await bench.outcome(held) == "worked"
+        await bench.until(lambda: bench.is_ready(worker))
+    assert runs == {held: 1}
+
+
+async def _lease_end(bench: Bench, job_id: str) -> float:
+    end: float = await bench.redis.zscore(bench.lane + keys.LEASED_SUFFIX, job_id)
+    return end
+
+
+async def _ends_after(bench: Bench, job_id: str, end_ms: float) -> bool:
+    return await _lease_end(bench, job_id) > end_ms
