@@ -22,6 +22,7 @@ from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
 from worker.errors import InvalidPayload, Problem
 from worker.queue.scripts import Enqueue, EnqueueState
 from worker.settings import Settings, load_settings
+from worker.validation import MAX_PROBLEMS, parse
 
 P = TypeVar("P", bound=BaseModel)
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
@@ -64,7 +65,7 @@ class HospitalProducer:
         self, record: HospitalRecord, *, on_existing: OnExisting = "keep", idempotency_key: str | None = None
     ) -> Receipt[contract.IngestOutcome]:
         """Take in one record of a feed."""
-        payload = contract.parse(contract.IngestHospital, {"record": record, "on_existing": on_existing})
+        payload = parse(contract.IngestHospital, {"record": record, "on_existing": on_existing})
         return await self.enqueue(contract.INGEST_HOSPITAL, payload, idempotency_key=idempotency_key)
 
     async def ingest_hospitals(
@@ -78,16 +79,14 @@ class HospitalProducer:
 
         Raises `InvalidPayload` with the problems of every record that is wrong; then none is enqueued.
         """
-        payload = contract.parse(
-            contract.IngestHospitals, {"records": _checked(records), "on_existing": on_existing}
-        )
+        payload = parse(contract.IngestHospitals, {"records": _checked(records), "on_existing": on_existing})
         return await self.enqueue(contract.INGEST_HOSPITALS, payload, idempotency_key=idempotency_key)
 
     async def correct_hospital(
         self, hospital_id: str, changes: HospitalChanges, *, revision: int, idempotency_key: str | None = None
     ) -> Receipt[contract.CorrectionOutcome]:
         """Change a partial hospital that still has `revision`."""
-        payload = contract.parse(
+        payload = parse(
             contract.CorrectHospital, {"hospital_id": hospital_id, "changes": changes, "revision": revision}
         )
         return await self.enqueue(contract.CORRECT_HOSPITAL, payload, idempotency_key=idempotency_key)
@@ -96,14 +95,14 @@ class HospitalProducer:
         self, hospital_id: str, *, revision: int, idempotency_key: str | None = None
     ) -> Receipt[contract.DiscardOutcome]:
         """Remove a partial hospital that still has `revision`."""
-        payload = contract.parse(contract.DiscardHospital, {"hospital_id": hospital_id, "revision": revision})
+        payload = parse(contract.DiscardHospital, {"hospital_id": hospital_id, "revision": revision})
         return await self.enqueue(contract.DISCARD_HOSPITAL, payload, idempotency_key=idempotency_key)
 
     async def register_hospital(
         self, record: HospitalRecord, *, actor: str, reason: str, idempotency_key: str | None = None
     ) -> Receipt[contract.RegistrationOutcome]:
         """Register a hospital, with its log entry."""
-        payload = contract.parse(contract.RegisterHospital, {"record": record, "actor": actor, "reason": reason})
+        payload = parse(contract.RegisterHospital, {"record": record, "actor": actor, "reason": reason})
         return await self.enqueue(contract.REGISTER_HOSPITAL, payload, idempotency_key=idempotency_key)
 
     async def amend_hospital(
@@ -117,7 +116,7 @@ class HospitalProducer:
         idempotency_key: str | None = None,
     ) -> Receipt[contract.AmendmentOutcome]:
         """Change a registered hospital, with its log entry."""
-        payload = contract.parse(
+        payload = parse(
             contract.AmendHospital,
             {
                 "hospital_id": hospital_id,
@@ -139,7 +138,7 @@ class HospitalProducer:
         idempotency_key: str | None = None,
     ) -> Receipt[contract.WithdrawalOutcome]:
         """Remove a registered hospital, with its log entry."""
-        payload = contract.parse(
+        payload = parse(
             contract.WithdrawHospital,
             {"hospital_id": hospital_id, "actor": actor, "reason": reason, "revision": revision},
         )
@@ -230,12 +229,12 @@ def _checked(records: Sequence[HospitalRecord | dict[str, Any]]) -> list[Hospita
     problems: list[Problem] = []
     for index, record in enumerate(records):
         try:
-            checked.append(contract.parse(HospitalRecord, record, within=f"records[{index}]"))
+            checked.append(parse(HospitalRecord, record, within=f"records[{index}]"))
         except InvalidPayload as error:
             problems += error.problems
-    unlisted = len(problems) - contract.MAX_PROBLEMS
+    unlisted = len(problems) - MAX_PROBLEMS
     if unlisted > 0:
-        problems[contract.MAX_PROBLEMS :] = [Problem("records", f"{unlisted} more problems")]
+        problems[MAX_PROBLEMS:] = [Problem("records", f"{unlisted} more problems")]
     if problems:
         raise InvalidPayload(contract.IngestHospitals.__name__, problems)
     return checked

@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from worker.codec import Codec
+from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
 from worker.errors import ConfigurationError, InvalidPayload, OutageError, Problem
 from worker.queue.connection import PASSING_REFUSALS, address, check_redis, open_redis
@@ -24,8 +24,6 @@ from worker.settings import Settings
 P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
 
-# Far above what a full chunk of ordinary records takes.
-MAX_ENVELOPE_BYTES = 16 * 1024 * 1024
 _FIRST_REPEAT_S, _LONGEST_REPEAT_S = 0.05, 1.0
 
 
@@ -50,22 +48,37 @@ class QueueClient:
 
     def job(self, spec: JobSpec[P, BaseModel], payload: P, job_id: str, delay_s: float) -> Enqueue:
         """Return the job in the form that Redis takes. Raises `InvalidPayload` if it is too large."""
-        envelope = self._codec.encode(
-            {
-                "f": spec.name,
-                # Not `model_dump` of the whole: a chunk's records are plain already, and it would walk them all.
-                "a": [{name: getattr(payload, name) for name in payload.model_fields_set}],
-                "et": timestamp_ms(),
-            }
-        )
-        if len(envelope) > MAX_ENVELOPE_BYTES:
-            problem = Problem("payload", f"{len(envelope):,} bytes; at most {MAX_ENVELOPE_BYTES:,} are taken")
+        message: dict[str, Any] = {
+            "f": spec.name,
+            # Not `model_dump` of the whole: a chunk's records are plain already, and it would walk them all.
+            "a": [{name: getattr(payload, name) for name in payload.model_fields_set}],
+            "et": timestamp_ms(),
+        }
+        if self._codec.signs:
+            # What nobody can vouch for would only take up Redis's memory.
+            message["id"] = job_id
+        envelope = self._codec.encode(message)
+        if len(envelope) > MAX_JOB_BYTES:
+            problem = Problem("payload", f"{len(envelope):,} bytes; at most {MAX_JOB_BYTES:,} are taken")
             raise InvalidPayload(spec.payload.__name__, [problem])
         return Enqueue(job_id, spec.lane, envelope, round(delay_s * 1000))
 
     async def put(self, jobs: Sequence[Enqueue]) -> list[EnqueueState]:
-        """Put jobs on their lanes and tell how the queue found each id."""
-        return await self._persist(lambda: self._scripts.enqueue(jobs), self.patience)
+        """Put jobs on their lanes and tell how the queue found each id.
+
+        A job that an attempt of this very call had put there, its answer lost, counts as new, ended or not.
+        """
+        attempts = 0
+
+        async def attempt() -> list[EnqueueState]:
+            nonlocal attempts
+            attempts += 1
+            return await self._scripts.enqueue(jobs)
+
+        states = await self._persist(attempt, self.patience)
+        if attempts == 1:
+            return states
+        return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
 
     async def view(self, job_id: str, patience: float) -> JobView:
         """Return what Redis holds of a job, its envelope aside."""
@@ -74,6 +87,17 @@ class QueueClient:
     async def envelope(self, job_id: str) -> dict[str, Any] | None:
         """Return the envelope of a job that has not ended, if it can be read."""
         return await self._persist(lambda: read_envelope(self._redis, self._codec, job_id), self.patience)
+
+    async def _first_found(self, job: Enqueue, state: EnqueueState) -> EnqueueState:
+        if state not in ("done", "dead"):
+            # While a job's envelope is there, the script itself compares it with the repeated one.
+            return state
+        view = await self.view(job.job_id, self.patience)
+        if view.letter is not None:
+            return "new" if view.letter.envelope == job.payload else state
+        # A result repeats of the envelope when it was made, to the millisecond.
+        ours = view.result is not None and view.result["et"] == self._codec.decode(job.payload)["et"]
+        return "new" if ours else state
 
     async def _persist(self, call: Callable[[], Awaitable[T]], patience: float) -> T:
         deadline = time.monotonic() + patience

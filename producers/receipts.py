@@ -49,7 +49,8 @@ class Receipt(Generic[O_co]):
         """Wait up to `timeout` seconds for the job to end, and return its outcome.
 
         Raises `RemoteError` if the job failed, `TimeoutError` if it has not ended in time, `JobNotFound` if
-        nothing of it is left, and `OutageError` if Redis does not answer until then.
+        nothing of it is left, `OutageError` if Redis does not answer until then, and `InvalidEnvelope` for a
+        result that is not this job's, or `UntrustedEnvelope` for one not signed as QUEUE_SIGNING_KEYS demands.
         """
         deadline = time.monotonic() + timeout
         delay = _FIRST_POLL_S

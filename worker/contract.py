@@ -5,24 +5,20 @@ Redis); inside, the models are trusted. An outcome says what is true of the hosp
 twice returns the same outcome twice; only its causal `token` is of the delivery.
 """
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from worker.errors import InvalidPayload, Problem
 from worker.fields import (
     Attributes,
     Beds,
     ExternalId,
+    GeoPoint,
     HospitalId,
     Instant,
-    Latitude,
-    Longitude,
     Name,
     Reason,
     Revision,
@@ -30,13 +26,12 @@ from worker.fields import (
     Source,
 )
 from worker.identity import NAME_PREFIX, hospital_identity
+from worker.validation import parse
 
 DEFAULT_LANE = "arq:queue"
 BULK_LANE = "arq:queue:bulk"
 LANES = (DEFAULT_LANE, BULK_LANE)
 MAX_CHUNK_RECORDS = 1_000
-# More than a sound payload has fields; keeps a message small when a payload has 100,000 unknown ones.
-MAX_PROBLEMS = 100
 
 HospitalType = Literal["single", "multi"]
 OnExisting = Literal["keep", "merge"]
@@ -44,18 +39,6 @@ OnExisting = Literal["keep", "merge"]
 
 class _Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _tuple_of_list(value: object) -> object:
-    # A JSON array arrives as a list, which strict mode refuses for a tuple; lax mode would take a set too.
-    return tuple(value) if isinstance(value, list) else value
-
-
-class GeoPoint(_Payload):
-    """A GeoJSON point: longitude before latitude, in degrees."""
-
-    type: Literal["Point"] = "Point"
-    coordinates: Annotated[tuple[Longitude, Latitude], BeforeValidator(_tuple_of_list)]
 
 
 class HospitalFields(_Payload):
@@ -313,50 +296,3 @@ def new_job_id(spec: JobSpec[Any, Any], idempotency_key: str | None = None) -> s
         # 96 random bits: a collision among a thousand million ids is one in 10^11.
         return f"{spec.name}:{secrets.token_urlsafe(12)}"
     return f"{spec.name}:{parse(_Call, {'idempotency_key': idempotency_key}).idempotency_key}"
-
-
-_PLAIN_NAME = re.compile(r"[$\w]+")
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def parse(model: type[_Model], raw: object, *, within: str = "") -> _Model:
-    """Validate `raw` (decoded JSON) against `model`.
-
-    `within` is put before each path of a problem, such as `records[17]`. Raises `InvalidPayload` with the
-    path and reason of every wrong field (the first 100 of them), and no values.
-    """
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        problems = [
-            Problem(_path(within, details), _reason(details))
-            for details in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
-        unlisted = len(problems) - MAX_PROBLEMS
-        if unlisted > 0:
-            problems[MAX_PROBLEMS:] = [Problem(within or "payload", f"{unlisted} more problems")]
-        raise InvalidPayload(model.__name__, problems) from None
-
-
-def _path(within: str, details: ErrorDetails) -> str:
-    location = details["loc"]
-    # pydantic marks the refusal of a dictionary's key, rather than of its value, with one more part.
-    if location[-1:] == ("[key]",) and details["type"] != "extra_forbidden":
-        location = location[:-1]
-    path = within
-    for part in location:
-        if isinstance(part, int):
-            path += f"[{part}]"
-            continue
-        # Names of unknown fields come from outside: escaped and cut, so that a message stays one line.
-        name = part.encode("unicode_escape").decode()[:64]
-        if not _PLAIN_NAME.fullmatch(name):
-            name = f'"{name}"'
-        path += f".{name}" if path else name
-    return path or "payload"
-
-
-def _reason(details: ErrorDetails) -> str:
-    if details["type"] == "extra_forbidden":
-        return "unknown field"
-    return details["msg"].removeprefix("Value error, ").rstrip(".")

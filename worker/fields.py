@@ -8,11 +8,12 @@ values. Messages of these validators never repeat the value.
 import math
 import unicodedata
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
+    BaseModel,
     BeforeValidator,
     Field,
     PlainValidator,
@@ -101,6 +102,11 @@ def _attribute_value(value: object) -> bool | int | float | str:
     raise ValueError("expected text, a number or a boolean")
 
 
+def _tuple_of_list(value: object) -> object:
+    # A JSON array arrives as a list, which strict mode refuses for a tuple; lax mode would take a set too.
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _bounded_text(max_length: int) -> tuple[StringConstraints, AfterValidator]:
     return (
         StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length),
@@ -132,3 +138,10 @@ Instant = Annotated[
 # One plain function instead of a union: a union would report a problem for each of its members.
 AttributeValue = Annotated[bool | int | float | str, PlainValidator(_attribute_value)]
 Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=MAX_ATTRIBUTES)]
+
+
+class GeoPoint(BaseModel, extra="forbid", strict=True, frozen=True):
+    """A GeoJSON point: longitude before latitude, in degrees."""
+
+    type: Literal["Point"] = "Point"
+    coordinates: Annotated[tuple[Longitude, Latitude], BeforeValidator(_tuple_of_list)]

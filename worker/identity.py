@@ -13,11 +13,14 @@ def normalise_name(name: str) -> str:
     """Fold a name so that Unicode form, case and white space make no difference.
 
     Case folding can undo a normal form (and the reverse), so both are repeated until nothing changes;
-    that takes two rounds for nearly all text.
+    that takes two rounds for nearly all text. The steps of a round are those of Unicode's compatibility
+    caseless matching (The Unicode Standard, section 3.13, D146): without the first, a Greek iota subscript
+    folds to a letter before the accent beside it has found its place.
     """
     folded = name
     while True:
-        again = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold())
+        again = unicodedata.normalize("NFD", folded).casefold()
+        again = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", again).casefold())
         again = " ".join(again.split())
         if again == folded:
             return folded

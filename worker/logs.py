@@ -3,9 +3,11 @@
 import logging
 import re
 import sys
+import textwrap
 
 import structlog
 
+from worker.legible import legible, legible_lines
 from worker.settings import Settings
 
 # arq's own worker writes a job's arguments into its "job starts" line, and the message of whatever a job raised,
@@ -14,6 +16,8 @@ _ARQ_START_LINE = re.compile(
     r"^(?P<before>\s*[\d.]+s → [^(]*)\(.*\)(?P<after>( try=\d+)?( delayed=[\d.]+s)?)$", re.DOTALL
 )
 _ARQ_FAILED_LINE = re.compile(r"^(?P<before>\s*[\d.]+s ! .*? failed, \w+): .*$", re.DOTALL)
+
+_OF_MANY_LINES = ("exception", "stack")
 
 
 class _WithoutPayloads(logging.Filter):
@@ -30,6 +34,18 @@ class _WithoutPayloads(logging.Filter):
         return True
 
 
+def _legible_values(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    # JSON escapes by itself; here a job's id could write to the terminal, or a line of its own into the log. What
+    # is no text is shown as its repr, which escapes too.
+    for name, value in event.items():
+        if name in _OF_MANY_LINES and isinstance(value, str):
+            # Indented, so that no line of a foreign error's message can pass for a line of the log.
+            event[name] = textwrap.indent(legible_lines(value), "  ")
+        elif isinstance(value, str):
+            event[name] = legible(value)
+    return event
+
+
 def configure_logging(settings: Settings) -> None:
     """Send every log line of the process to standard error, as text or as one JSON object a line."""
     shared: list[structlog.typing.Processor] = [
@@ -39,14 +55,18 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderer: structlog.typing.Processor
+    rendering: list[structlog.typing.Processor]
     if settings.log_format == "json":
         shared.append(structlog.processors.dict_tracebacks)
-        renderer = structlog.processors.JSONRenderer()
+        rendering = [structlog.processors.JSONRenderer()]
     else:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        shared.append(structlog.processors.format_exc_info)
+        rendering = [
+            _legible_values,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -61,7 +81,7 @@ def configure_logging(settings: Settings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     handler.addFilter(_WithoutPayloads())

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from producers.files.errors import FileError
@@ -98,9 +99,10 @@ class Columns:
 
     def learn(self, names: Iterable[str]) -> None:
         """Take in columns not seen before; a field that has its column keeps it."""
-        fresh = [name for name in names if name not in self._seen]
-        # Rows of JSON can bring new names without end; memory has one.
-        self._seen.update(dict.fromkeys(fresh[: _MOST_COLUMNS - len(self._seen)]))
+        # Rows of JSON can bring new names without end; memory and patience have one.
+        room = _MOST_COLUMNS - len(self._seen)
+        fresh = list(islice((name for name in names if name not in self._seen), room))
+        self._seen.update(dict.fromkeys(fresh))
         used = set(self._targets.values())
         free = [name for name in fresh if name not in used]
         for target in self._possible:
@@ -114,8 +116,8 @@ class Columns:
         self.plan = tuple((column, target, CONVERTERS.get(target)) for target, column in self._targets.items())
 
     def unknown(self, row: Mapping[str, object]) -> bool:
-        """Return whether a row has columns that were not seen before."""
-        return not self._seen.keys() >= row.keys()
+        """Return whether a row has columns that were not seen before and can still be learned."""
+        return len(self._seen) < _MOST_COLUMNS and not self._seen.keys() >= row.keys()
 
 
 def _well_known(target: str, names: Iterable[str]) -> str | None:

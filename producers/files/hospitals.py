@@ -14,9 +14,10 @@ from producers.files.errors import FileError
 from producers.files.opening import Survey, open_text, reading, survey
 from producers.files.readers import CsvReader, FileFormat, NdjsonReader, RawRow
 from producers.files.values import record_values
-from worker.contract import HospitalRecord, parse
+from worker.contract import HospitalRecord
 from worker.errors import InvalidPayload
 from worker.fields import Source
+from worker.validation import parse
 
 # Rows of JSON whose names are taken together before the first is mapped: fields may be absent from some.
 _ROWS_LOOKED_AT = 100
@@ -78,12 +79,17 @@ class HospitalFile:
         file_format = file_format or ("ndjson" if head.startswith("{") else "csv")
         columns = Columns(path, mapping=mapping or {}, source=source, nested=file_format == "ndjson")
         with reading(path), _open_rows(surveyed, file_format) as rows:
-            first_rows = list(islice(rows, _ROWS_LOOKED_AT))
+            # The names and not the rows: a hundred rows of the longest kind are gigabytes of objects.
+            names: dict[str, None] = {}
+            empty = True
+            for row in islice(rows, _ROWS_LOOKED_AT):
+                names.update(dict.fromkeys(row.fields))
+                empty = False
             if isinstance(rows, CsvReader):
                 columns.begin(rows.columns)
-            elif any(row.fields for row in first_rows):
-                columns.begin(list(dict.fromkeys(name for row in first_rows for name in row.fields)))
-        if not first_rows:
+            elif names:
+                columns.begin(list(names))
+        if empty:
             raise FileError(path, "has a header and no rows" if file_format == "csv" else "holds no rows")
         return cls(surveyed, file_format, columns)
 

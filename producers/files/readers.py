@@ -12,6 +12,7 @@ from producers.files.lines import MAX_ROW_LENGTH, MAX_ROW_LINES, NumberedLines, 
 FileFormat = Literal["csv", "ndjson"]
 _DELIMITERS = ",;\t|"
 _KEPT_TEXT = 2_000
+_SAFE_BRACKETS = 200
 REJECT_KEYS = frozenset(("line", "reasons", "row"))
 REJECT_TEXT_KEYS = frozenset(("line", "reasons", "text"))
 
@@ -114,7 +115,8 @@ class NdjsonReader:
             lines.begin_row()
             try:
                 line = next(lines)
-                if line.isspace():
+                # Nothing is left of a line that holds a byte order mark alone.
+                if not line or line.isspace():
                     continue
                 fields = orjson.loads(line)
             except StopIteration:
@@ -127,6 +129,8 @@ class NdjsonReader:
                 continue
             if not isinstance(fields, dict):
                 yield self._broken("not a JSON object")
+            elif _is_too_deep(line, fields):
+                yield self._broken("nested too deeply")
             elif fields.keys() == REJECT_KEYS and isinstance(fields["row"], dict):
                 yield RawRow(lines.first_number, fields["row"])
             elif fields.keys() == REJECT_TEXT_KEYS:
@@ -142,6 +146,17 @@ class NdjsonReader:
     def _broken(self, problem: str) -> RawRow:
         text = self._lines.first_line[:_KEPT_TEXT].rstrip("\r\n")
         return RawRow(self._lines.first_number, {}, text, problem)
+
+
+def _is_too_deep(line: str, fields: dict[str, Any]) -> bool:
+    # orjson reads 1,024 levels and writes 254: a row that is rejected has to be written.
+    if line.count("[") + line.count("{") <= _SAFE_BRACKETS:
+        return False
+    try:
+        orjson.dumps(fields)
+    except orjson.JSONEncodeError:
+        return True
+    return False
 
 
 def _count_outside_quotes(line: str, mark: str) -> int:

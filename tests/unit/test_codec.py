@@ -9,7 +9,7 @@ from arq.jobs import deserialize_result, serialize_job, serialize_result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.codec import Codec, exception_form
+from worker.codec import Codec, check_job_id, exception_form
 from worker.contract import IngestOutcome
 from worker.errors import InvalidEnvelope, RemoteError, UntrustedEnvelope
 
@@ -92,6 +92,14 @@ def test_workers_without_keys_read_signed_messages_and_those_with_keys_refuse_un
     assert Codec().decode(Codec({"a": OLD}).encode(JOB)) == JOB
     with pytest.raises(UntrustedEnvelope, match="unsigned"):
         Codec({"a": OLD}).decode(Codec().encode(JOB))
+
+
+def test_a_message_belongs_to_the_job_it_names_or_to_any() -> None:
+    assert [Codec(keys).signs for keys in ({}, {"a": OLD})] == [False, True]
+    check_job_id(JOB, "j")
+    check_job_id(RESULT, "j")
+    with pytest.raises(InvalidEnvelope, match="another id"):
+        check_job_id(RESULT, "k")
 
 
 class _Hostile:

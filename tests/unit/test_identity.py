@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.contract import DiscardHospital, HospitalRecord, parse
+from worker.contract import DiscardHospital, HospitalRecord
 from worker.errors import InvalidPayload
 from worker.identity import hospital_identity, normalise_name
+from worker.validation import parse
 
 
 @given(st.text(max_size=50))

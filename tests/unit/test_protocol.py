@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -10,8 +11,9 @@ from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus
 from fakeredis import FakeAsyncRedis
 
-from worker.codec import Codec
-from worker.contract import DEFAULT_LANE, JOBS, parse
+from worker.codec import Codec, check_job_id
+from worker.contract import DEFAULT_LANE, JOBS
+from worker.validation import parse
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 CODEC = Codec({"k1": "0123456789abcdef-example"})
@@ -27,17 +29,29 @@ def shell_body() -> str:
     return match[1]
 
 
+def shell_id() -> str:
+    match = re.search(r'^ID="(.*)"$', DOCUMENT, re.MULTILINE)
+    assert match
+    return match[1]
+
+
+def signed_message() -> dict[str, Any]:
+    """Return what a signed envelope of the example must say."""
+    return {**Codec().decode(shell_body().encode()), "id": shell_id()}
+
+
 def test_the_signature_made_with_openssl_is_verified() -> None:
-    script = f"BODY='{shell_body()}'\n{blocks('sh')[1]}printf %s \"$ENVELOPE\""
+    script = f"ID='{shell_id()}'\nBODY='{shell_body()}'\n{blocks('sh')[1]}printf %s \"$ENVELOPE\""
     done = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, check=True, timeout=20)
-    assert CODEC.decode(done.stdout) == Codec().decode(shell_body().encode())
-    assert done.stdout == CODEC.encode(Codec().decode(shell_body().encode()))
+    assert CODEC.decode(done.stdout) == signed_message()
+    assert done.stdout == CODEC.encode(signed_message())
 
 
 def test_the_signed_example_is_verified() -> None:
     signed = next(block for block in blocks("text") if block.startswith("hmac-sha256:"))
     message = CODEC.decode(signed.strip().encode())
-    assert message == Codec().decode(shell_body().encode())
+    assert message == signed_message()
+    check_job_id(message, shell_id())
     assert parse(JOBS[message["f"]].payload, message["a"][0])
 
 

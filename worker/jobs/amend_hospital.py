@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from worker.contract import AmendHospital, AmendmentOutcome, parse
+from worker.contract import AmendHospital, AmendmentOutcome
 from worker.jobs.context import current_run
+from worker.validation import parse
 
 
 async def amend_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> AmendmentOutcome:

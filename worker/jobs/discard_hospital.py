@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from worker.contract import DiscardHospital, DiscardOutcome, parse
+from worker.contract import DiscardHospital, DiscardOutcome
 from worker.jobs.context import current_run
 from worker.mongo import hospitals
+from worker.validation import parse
 
 
 async def discard_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> DiscardOutcome:

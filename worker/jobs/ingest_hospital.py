@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from worker.contract import IngestHospital, IngestOutcome, parse
+from worker.contract import IngestHospital, IngestOutcome
 from worker.jobs.context import current_run
 from worker.mongo import hospitals
+from worker.validation import parse
 
 
 async def ingest_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> IngestOutcome:

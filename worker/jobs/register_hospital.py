@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from worker.contract import RegisterHospital, RegistrationOutcome, parse
+from worker.contract import RegisterHospital, RegistrationOutcome
 from worker.jobs.context import current_run
+from worker.validation import parse
 
 
 async def register_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> RegistrationOutcome:

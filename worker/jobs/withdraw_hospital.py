@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from worker.contract import WithdrawalOutcome, WithdrawHospital, parse
+from worker.contract import WithdrawalOutcome, WithdrawHospital
 from worker.jobs.context import current_run
+from worker.validation import parse
 
 
 async def withdraw_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> WithdrawalOutcome:

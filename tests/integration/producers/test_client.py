@@ -25,6 +25,7 @@ from worker.queue.connection import open_redis
 from worker.queue.letters import DeadLetter, Failure, payload_text
 from worker.queue.scripts import Claimed, Completion, Scripts
 from worker.settings import load_settings
+from worker.validation import parse
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
 OUTCOME = {"hospital_id": "cms:1", "revision": 1, "status": "created", "reason": None, "token": None}
@@ -136,7 +137,7 @@ async def test_each_method_puts_its_job_on_its_lane(
     envelope = Codec().decode(await redis.get(keys.JOB + receipt.job_id))
     assert (envelope["f"], envelope["a"], envelope["k"], envelope["t"]) == (name, [payload], {}, None)
     # What was sent is what the worker takes.
-    contract.parse(spec.payload, envelope["a"][0])
+    parse(spec.payload, envelope["a"][0])
 
 
 async def test_a_delay_defers_the_job(producer: HospitalProducer) -> None:
@@ -171,6 +172,8 @@ async def test_equal_keys_make_one_job_and_tell_its_state(producer: HospitalProd
     assert [await put(), await put()] == ["new", "queued"]
     await worker.end(OUTCOME)
     assert await put() == "done"
+    earlier = await producer.ingest_hospital(MERCY, idempotency_key="order-1")
+    assert (await earlier.outcome(timeout=0)).hospital_id == "cms:1"
 
 
 async def test_keys_count_per_kind_of_job(producer: HospitalProducer, redis: ArqRedis) -> None:

@@ -1,15 +1,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from arq.connections import ArqRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from producers.client import HospitalProducer
+from worker.codec import Codec
 from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
 from worker.embedded import EmbeddedRedis, ports
 from worker.errors import ConfigurationError, OutageError, RegistryError
+from worker.queue.letters import DeadLetter, Failure, payload_text
+from worker.queue.scripts import Claimed, Completion, Scripts
 from worker.settings import Settings, load_settings
 
 MERCY = HospitalRecord(hospital_name="Mercy")
@@ -70,6 +73,55 @@ async def test_an_answer_that_was_lost_after_the_script_ran_changes_nothing(
 
     assert (receipt.state, scripts.calls) == ("new", 3)
     assert await redis.zcard(DEFAULT_LANE) == 1
+
+
+class EndingScripts(CuttingScripts):
+    """As above; each job that an attempt puts on its lane has ended before the answer is lost."""
+
+    def __init__(self, producer: HospitalProducer, redis: ArqRedis, action: Literal["done", "dead"]) -> None:
+        super().__init__(producer, 1)
+        self._worker, self._action = Scripts(redis), action
+
+    async def enqueue(self, jobs: Any) -> Any:
+        try:
+            return await super().enqueue(jobs)
+        except RedisConnectionError:
+            for job in (await self._worker.claim("worker", 60_000, 1, [(DEFAULT_LANE, 1)])).jobs:
+                await self._worker.finish([self._completion(job)])
+            raise
+
+    def _completion(self, job: Claimed) -> Completion:
+        envelope = Codec().decode(job.payload)
+        result = {**envelope, "t": 1, "s": True, "r": {}, "st": 0, "ft": 0, "q": job.lane}
+        failure = Failure(type="PermanentError", message="refused", tries=1, at_ms=0)
+        letter = DeadLetter(
+            job_id=job.job_id.decode(),
+            function="ingest_hospital",
+            lane=job.lane,
+            payload=payload_text(job.payload),
+            reason="permanent",
+            failure=failure,
+            crashes=0,
+            worker="worker",
+        )
+        extra = letter.model_dump_json().encode() if self._action == "dead" else b""
+        kept = Codec().encode(result)
+        return Completion(job.job_id, job.lane, "worker", self._action, kept, 60_000, extra=extra)
+
+
+@pytest.mark.parametrize("action", ["done", "dead"])
+async def test_a_job_that_ended_before_its_lost_answer_was_asked_for_again_is_still_new(
+    producer: HospitalProducer, redis: ArqRedis, action: Literal["done", "dead"]
+) -> None:
+    scripts: Any = EndingScripts(producer, redis, action)
+    producer._queue._scripts = scripts
+
+    assert (await producer.ingest_hospital(MERCY, idempotency_key="a")).state == "new"
+    assert scripts.calls == 2
+    # And what an earlier call had enqueued is not, lost answers or none.
+    again = cutting(producer, 3)
+    assert (await producer.ingest_hospital(MERCY, idempotency_key="a")).state == action
+    assert again.calls == 4
 
 
 async def test_connections_that_were_cut_meanwhile_are_made_anew(

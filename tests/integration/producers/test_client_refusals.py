@@ -7,9 +7,10 @@ from arq.connections import ArqRedis
 
 from producers.client import HospitalProducer
 from producers.receipts import Receipt
-from worker import contract
-from worker.contract import BULK_LANE, DEFAULT_LANE, GeoPoint, HospitalChanges, HospitalRecord
+from worker.contract import BULK_LANE, DEFAULT_LANE, HospitalChanges, HospitalRecord
 from worker.errors import InvalidPayload
+from worker.fields import GeoPoint
+from worker.validation import MAX_PROBLEMS
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
 BY = {"actor": "dr-ito", "reason": "licence 4711"}
@@ -61,7 +62,7 @@ async def test_a_chunk_of_wrong_records_makes_no_endless_message(producer: Hospi
     with pytest.raises(InvalidPayload) as caught:
         await producer.ingest_hospitals([{}] * 1_000)
 
-    assert len(caught.value.problems) == contract.MAX_PROBLEMS + 1
+    assert len(caught.value.problems) == MAX_PROBLEMS + 1
     assert str(caught.value.problems[-1]) == "records: 900 more problems"
 
 

@@ -245,6 +245,19 @@ def test_status_of_a_job(run: Run, producer: Any, state: str, status: int) -> No
     assert state in run("status", "x:1")[1]
 
 
+def test_nothing_that_others_wrote_controls_the_terminal(run: Run, producer: Any, path: Path) -> None:
+    hostile = "\x1b]0;x\x07\n2026 forged log line\x9b2J[red]x[/red]"
+    producer.job_status = Status(hostile, "dead", error=hostile)
+    _, shown, _ = run("status", "x:1")
+    _, written, _ = run("status", "x:1", "--json")
+    producer.refuse = ConfigurationError(hostile)
+    _, _, told = run("ingest", path, "--source", "cms")
+    assert json.loads(written)["error"] == hostile
+    assert not set("\x1b\x07\x9b") & set(shown + written + told)
+    assert "[red]x[/red]" in shown
+    assert not any(line.lstrip("│ ").startswith("2026") for line in (shown + written + told).splitlines())
+
+
 def test_generate_makes_a_file_that_ingests(run: Run, tmp_path: Path) -> None:
     status, out, _ = run("generate", tmp_path / "sample.csv", "--rows", 1_500, "--seed", 5, "--json")
     truth = json.loads(out)

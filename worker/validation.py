@@ -1,0 +1,58 @@
+"""Validates decoded JSON against a payload's model, and tells every problem without repeating a value."""
+
+import re
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from worker.errors import InvalidPayload, Problem
+
+# More than a sound payload has fields; keeps a message small when a payload has 100,000 unknown ones.
+MAX_PROBLEMS = 100
+
+_PLAIN_NAME = re.compile(r"[$\w]+")
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def parse(model: type[_Model], raw: object, *, within: str = "") -> _Model:
+    """Validate `raw` (decoded JSON) against `model`.
+
+    `within` is put before each path of a problem, such as `records[17]`. Raises `InvalidPayload` with the
+    path and reason of every wrong field (the first 100 of them), and no values.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        problems = [
+            Problem(_path(within, details), _reason(details))
+            for details in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+        unlisted = len(problems) - MAX_PROBLEMS
+        if unlisted > 0:
+            problems[MAX_PROBLEMS:] = [Problem(within or "payload", f"{unlisted} more problems")]
+        raise InvalidPayload(model.__name__, problems) from None
+
+
+def _path(within: str, details: ErrorDetails) -> str:
+    location = details["loc"]
+    # pydantic marks the refusal of a dictionary's key, rather than of its value, with one more part.
+    if location[-1:] == ("[key]",) and details["type"] != "extra_forbidden":
+        location = location[:-1]
+    path = within
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+            continue
+        # Names of unknown fields come from outside: escaped and cut, so that a message stays one line.
+        name = part.encode("unicode_escape").decode()[:64]
+        if not _PLAIN_NAME.fullmatch(name):
+            name = f'"{name}"'
+        path += f".{name}" if path else name
+    return path or "payload"
+
+
+def _reason(details: ErrorDetails) -> str:
+    if details["type"] == "extra_forbidden":
+        return "unknown field"
+    return details["msg"].removeprefix("Value error, ").rstrip(".")
