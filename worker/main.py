@@ -11,7 +11,7 @@ from typing import Any, cast
 import arq.worker
 import structlog
 import uvloop
-from arq.connections import ArqRedis
+from arq.connections import ArqRedis, RedisSettings
 from arq.worker import Function, func
 
 from worker.codec import Codec
@@ -26,23 +26,25 @@ from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
 from worker.queue.connection import check_redis, open_redis, redis_settings
 from worker.queue.engine import LeaseWorker
-from worker.queue.stock import stock_function
+from worker.queue.stock import start_succeeded, stock_function, tell_failed_start
 from worker.settings import Settings, load_settings
 
-# Python's own are 700, 10 and 10. With these, loading 60,000 rows took a sixth less of both processes' time.
-_GC_THRESHOLDS = (50_000, 20, 50)
+# Python's own are 700, 10 and 10, and walk the rows of a file over and over. Much higher ones let what failed
+# commands leave, in cycles of frames, pile up for a million objects: docs/performance.md has both figures.
+_GC_THRESHOLDS = (20_000, 3, 20)
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
-def _settings_or_exit() -> Settings:
+def _settings_or_exit() -> tuple[Settings, RedisSettings]:
     try:
-        return load_settings()
+        settings = load_settings()
+        return settings, redis_settings(settings)
     except ConfigurationError as error:
         raise SystemExit(f"The worker cannot start: {error}") from None
 
 
-_settings = _settings_or_exit()
+_settings, _redis_settings = _settings_or_exit()
 _codec = Codec(_settings.signing_secrets())
 
 
@@ -75,6 +77,8 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
     """Open the one MongoDB client that all jobs of this process share."""
     # arq's own worker does not call `_connect`.
     configure_logging(_settings)
+    if _settings.worker_engine == "stock":
+        start_succeeded()
     try:
         mongo = open_mongo(_settings)
     except ConfigurationError as error:
@@ -118,13 +122,15 @@ def _functions() -> list[Function]:
 
 if _settings.worker_engine == "leases":
     use_lease_engine()
+else:
+    tell_failed_start(_settings)
 
 
 class WorkerSettings:
     """What arq reads. Inherited attributes would be ignored, so everything is set on the class itself."""
 
     functions = _functions()
-    redis_settings = redis_settings(_settings)
+    redis_settings = _redis_settings
     open_redis = _connect
     queue_name = _settings.worker_lanes[0]
     lanes = _settings.worker_lanes

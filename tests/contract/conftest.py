@@ -2,7 +2,7 @@ import asyncio
 import gc
 import itertools
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.jobs import Job, JobResult, JobStatus
 from arq.worker import Worker
 
+from tests.support.waiting import until
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.errors import RemoteError
@@ -25,6 +26,8 @@ _codec = Codec()
 
 class Bench:
     """A queue of one test's own, with workers of one class in this process, used as arq's documentation has it."""
+
+    until = staticmethod(until)
 
     def __init__(self, server: EmbeddedRedis, worker_class: type[Worker]) -> None:
         self.worker_class = worker_class
@@ -117,17 +120,6 @@ class Bench:
             return await job.status() is status
 
         await self.until(reached)
-
-    async def until(self, condition: Callable[[], Any], seconds: float = 10) -> Any:
-        """Wait for a condition to hold, and return what it said."""
-        async with asyncio.timeout(seconds):
-            while True:
-                found = condition()
-                if isinstance(found, Awaitable):
-                    found = await found
-                if found:
-                    return found
-                await asyncio.sleep(0.01)
 
 
 @pytest.fixture(params=WORKER_CLASSES)

@@ -1,35 +1,13 @@
 """`Retry`, `max_tries` and `retry_jobs`."""
 
 import asyncio
-import time
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from arq.worker import Retry, RetryJob, func
+from arq.worker import Retry, RetryJob
 
 from tests.contract.conftest import Bench
-
-
-class Failing:
-    """A job that raises for so many runs, and remembers when and as which try it ran."""
-
-    def __init__(self, error: Callable[[int], BaseException], times: int = 1_000) -> None:
-        self._error = error
-        self._times = times
-        self.tries: list[int] = []
-        self.at: list[float] = []
-
-    def function(self, **options: Any) -> Any:
-        async def job(ctx: dict[str, Any]) -> str:
-            self.tries.append(ctx["job_try"])
-            self.at.append(time.monotonic())
-            if len(self.tries) <= self._times:
-                raise self._error(ctx["job_try"])
-            return "done"
-
-        return func(job, name="job", **options)
+from tests.support.failing import Failing
 
 
 @pytest.mark.parametrize("error", [Retry, RetryJob, asyncio.CancelledError])
@@ -55,9 +33,9 @@ async def test_a_retry_can_be_deferred_by_its_try(bench: Bench) -> None:
     failing = Failing(lambda number: Retry(defer=number * 0.1), times=2)
     await bench.enqueue("job")
     await bench.burst(failing.function())
-    pauses = [failing.at[1] - failing.at[0], failing.at[2] - failing.at[1]]
-    assert pauses[0] >= 0.09
-    assert pauses[1] >= 0.19
+    first, second = failing.pauses
+    assert first >= 0.09
+    assert second >= 0.19
 
 
 @pytest.mark.parametrize("error", [Retry, asyncio.CancelledError])

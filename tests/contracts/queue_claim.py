@@ -175,6 +175,28 @@ class ClaimContract:
         await bench.claim(wanted=1)
         assert await bench.bells() == 0
 
+    async def test_one_answer_holds_no_more_bytes_than_a_socket_passes_in_time(self, bench: QueueBench) -> None:
+        """300 payloads of 16 MB would time out, be handed back, and be claimed again for ever."""
+        for name in ("a", "b", "c"):
+            await bench.enqueue(name, payload=bytes(9_000_000))
+        await bench.enqueue("bulk", lane=bench.bulk)
+        await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+
+        claim = await bench.claim()
+
+        assert [job.job_id.decode() for job in claim.jobs] == [bench.id("a"), bench.id("b")]
+        # Whoever claims is to come back at once, and another worker may have the rest.
+        assert claim.next_due_ms <= claim.now_ms
+        assert await bench.bells() == 1
+        assert await bench.claimed_names("another") == ["c", "bulk"]
+
+    async def test_a_bell_of_another_type_is_replaced(self, bench: QueueBench) -> None:
+        await bench.enqueue("a", "b")
+        await bench.redis.set(bench.lane + keys.WAKEUP_SUFFIX, "no list")
+
+        assert len((await bench.claim(wanted=1)).jobs) == 1
+        assert await bench.bells() == 1
+
     async def test_leases_that_stock_workers_have_ended_are_cleared_away(self, bench: QueueBench) -> None:
         await bench.enqueue("a")
         await bench.claim("dies")
@@ -237,6 +259,15 @@ class SilenceContract:
         await bench.renew(token="somebody else")
 
         assert (await bench.claim("other")).jobs == []
+
+    @pytest.mark.parametrize("field", ["seen", "resumed"])
+    async def test_a_clock_that_was_set_back_holds_nothing_up(self, bench: QueueBench, field: str) -> None:
+        await bench.enqueue("a")
+        await bench.claim_one("dies")
+        await bench.let_lease_end("a")
+        await bench.redis.hset(keys.CLOCK, field, await bench.now_ms() + 3_600_000)
+
+        assert (await bench.claim_one("other")).crashes == 1
 
     async def test_a_short_pause_is_no_silence(self, bench: QueueBench) -> None:
         await self._fall_silent(bench)

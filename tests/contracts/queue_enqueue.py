@@ -97,7 +97,10 @@ class EnqueueContract:
 
     async def test_payloads_have_no_end_of_life(self, bench: QueueBench) -> None:
         await bench.enqueue("a", delay_ms=100 * 86_400_000)
+        assert await bench.redis.pttl(keys.JOB + bench.id("a")) == -1
 
+        await bench.make_due("a")
+        assert await bench.finish(await bench.claim_one(), "retry", due=60_000)
         assert await bench.redis.pttl(keys.JOB + bench.id("a")) == -1
 
 

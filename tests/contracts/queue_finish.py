@@ -12,6 +12,16 @@ ACTIONS = ["done", "dead", "retry", "return"]
 
 
 class FinishContract:
+    @pytest.mark.parametrize("action", ["retry", "return"])
+    async def test_a_counter_that_is_no_number_counts_no_tries(self, bench: QueueBench, action: Any) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.redis.set(keys.TRIES + bench.id("a"), "many")
+
+        assert await bench.finish(job, action, tries="keep")
+
+        assert await bench.tries("a") == 0
+
     async def test_done_leaves_the_result_alone(self, bench: QueueBench) -> None:
         await bench.enqueue("a")
         await bench.redis.zadd(keys.ABORT, {bench.id("a"): 1})

@@ -98,11 +98,15 @@ class ClaimLoop:
 
     async def _recover(self, error: Exception) -> None:
         """Wait until Redis answers, then hand back what the failed claim may have taken without our knowing."""
-        while not self._parts.stopping.is_set():
-            await self._parts.health.failed(error)
+        while True:
+            # Tried once even while stopping: what nobody handed back would count as a crash of its jobs.
+            if not self._parts.stopping.is_set():
+                await self._parts.health.failed(error)
             try:
                 recovered = await self._parts.scripts.recover(self._token(), self._parts.lanes)
             except REDIS_ERRORS as again:
+                if self._parts.stopping.is_set():
+                    return
                 error = again
             else:
                 # A Redis that refuses writes answers this all the same; only a claim shows that it is well.

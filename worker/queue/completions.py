@@ -5,15 +5,22 @@ from collections import deque
 
 import structlog
 
-from worker.queue.health import REDIS_ERRORS, RedisHealth
+from worker.queue.health import REDIS_ERRORS, RedisHealth, error_code
 from worker.queue.scripts import Completion, Scripts
 
 _log = structlog.stdlib.get_logger(__name__)
 
 # One script call blocks Redis for a millisecond at this size.
 _GROUP_SIZE = 100
+# Far below the query buffer of 1 GB at which Redis cuts a connection.
+_GROUP_BYTES = 16 * 1024 * 1024
+# What a script answers that meets a key of another type than ours: repeating it changes nothing.
+_FOREIGN_KEYS = frozenset({"WRONGTYPE", "ERR"})
 # Above the high mark nothing is claimed until storing has caught up to the low mark.
 _HIGH_MARK, _LOW_MARK = 2_000, 500
+
+
+Waiting = tuple[Completion, "asyncio.Future[bool]"]
 
 
 class CompletionWriter:
@@ -23,7 +30,7 @@ class CompletionWriter:
         self._scripts = scripts
         self._health = health
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[Completion, asyncio.Future[bool]]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
         self._congested = False
 
@@ -47,16 +54,27 @@ class CompletionWriter:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(_GROUP_SIZE, len(self._waiting)))]
-                await self._store(group)
+                await self._store(self._next_group())
 
-    async def _store(self, group: list[tuple[Completion, "asyncio.Future[bool]"]]) -> None:
+    def _next_group(self) -> list[Waiting]:
+        group: list[Waiting] = []
+        size = 0
+        while self._waiting and len(group) < _GROUP_SIZE and size < _GROUP_BYTES:
+            group.append(self._waiting.popleft())
+            completion, _ = group[-1]
+            size += len(completion.result) + len(completion.extra)
+        return group
+
+    async def _store(self, group: list[Waiting]) -> None:
         repeated = False
         applied: list[bool] | None = None
         while applied is None:
             try:
                 applied = await self._scripts.finish(completion for completion, _ in group)
             except REDIS_ERRORS as error:
+                if error_code(error) in _FOREIGN_KEYS:
+                    await self._store_apart(group, error)
+                    return
                 # The step may have been done although its answer was lost, so it is simply repeated: what was
                 # applied the first time is refused the second.
                 repeated = True
@@ -71,3 +89,23 @@ class CompletionWriter:
                 )
             if not stored.cancelled():
                 stored.set_result(was_applied or repeated)
+
+    async def _store_apart(self, group: list[Waiting], error: Exception) -> None:
+        """Store each alone, so that one that cannot be stored holds up no other.
+
+        It is given up as if it had come too late: its lease ends, and the job is delivered again.
+        """
+        if len(group) > 1:
+            for one in group:
+                await self._store([one])
+            return
+        ((completion, stored),) = group
+        _log.error(
+            "a completion cannot be stored: somebody put a key of another type in its way",
+            action="completion_unstorable",
+            job_id=completion.job_id.decode(errors="backslashreplace"),
+            error=type(error).__name__,
+            code=error_code(error),
+        )
+        if not stored.cancelled():
+            stored.set_result(False)

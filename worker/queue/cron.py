@@ -32,7 +32,8 @@ class CronMemory:
         late = []
         for job in cron_jobs:
             last_ms = await self._redis.hget(self._key, job.name)
-            if last_ms is None or not job.unique:
+            # What is no number was not written here, and tells of no run.
+            if last_ms is None or not last_ms.isdigit() or not job.unique:
                 continue
             job.calculate_next(datetime.fromtimestamp(int(last_ms) / 1000, now.tzinfo))
             if job.next_run is not None and job.next_run < now:

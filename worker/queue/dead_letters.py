@@ -5,10 +5,11 @@ import re
 from collections.abc import AsyncIterator, Sequence
 
 from arq.connections import ArqRedis
+from pydantic import ValidationError
 
 from worker.errors import RegistryError
 from worker.queue import keys
-from worker.queue.letters import DeadLetter, Failure
+from worker.queue.letters import DeadLetter, Failure, read_letter
 from worker.queue.scripts import Enqueue, Scripts
 
 _PAGE = 200
@@ -41,8 +42,8 @@ class DeadLetters:
                 pipe.lrange(keys.HISTORY.encode() + stored_id, 0, -1)
                 data, history = await pipe.execute()
             if data is not None:
-                letter = DeadLetter.model_validate_json(data)
-                told = [Failure.model_validate_json(entry) for entry in history]
+                letter = read_letter(job_id, data)
+                told = [entry for data in history if (entry := _read_failure(data))]
                 return letter.model_copy(update={"history": told})
         raise LetterNotFound(f"{job_id}: no dead letter of this id; `hospital-worker dead list` shows all")
 
@@ -51,10 +52,11 @@ class DeadLetters:
         # The ids at once, the letters by and by: positions would shift when letters are removed meanwhile.
         ids = await self._redis.zrange(keys.DEAD_INDEX, 0, -1)
         for start in range(0, len(ids), _PAGE):
-            for data in await self._redis.hmget(keys.DEAD, ids[start : start + _PAGE]):
+            page = ids[start : start + _PAGE]
+            for stored_id, data in zip(page, await self._redis.hmget(keys.DEAD, page), strict=True):
                 if data is None:
                     continue
-                letter = DeadLetter.model_validate_json(data)
+                letter = read_letter(stored_id.decode(errors="backslashreplace"), data)
                 if function in (None, letter.function) and error in (None, letter.failure.type):
                     yield letter
 
@@ -90,6 +92,13 @@ class DeadLetters:
             pipe.delete(*(keys.HISTORY.encode() + stored_id for stored_id in stored_ids))
             count, _, _ = await pipe.execute()
         return int(count)
+
+
+def _read_failure(stored: bytes) -> Failure | None:
+    try:
+        return Failure.model_validate_json(stored)
+    except ValidationError:
+        return None
 
 
 def _stored_ids(job_id: str) -> list[bytes]:

@@ -40,6 +40,7 @@ _log = structlog.stdlib.get_logger(__name__)
 # How often cron jobs and requests to abort are looked at, unless `poll_delay` is shorter.
 _TENDING_S = 0.5
 _DRAIN_S = 5.0
+_LAST_CLAIM_S = 2.0
 _CANCEL_AGAIN_S = 0.2
 
 
@@ -167,6 +168,9 @@ class LeaseWorker(Worker):
                 await self._wait_for_running(self._hurry, self._job_completion_wait)
         finally:
             self.allow_pick_jobs = False
+            if parts.stopping.is_set():
+                # A claim under way is let come back: cancelled, it would leave leases that nobody holds.
+                await asyncio.wait([claiming], timeout=_LAST_CLAIM_S)
             await _end(claiming)
             await self._hand_back(in_hand)
             await _end(*side_tasks)

@@ -6,25 +6,17 @@ import random
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import structlog
 from arq.cron import CronJob
-from arq.jobs import SerializationError, deserialize_job_raw, serialize_result
 from arq.utils import ms_to_datetime
 from arq.worker import Function, JobExecutionFailed, Retry, RetryJob, Worker
 
-from worker.errors import (
-    InvalidEnvelope,
-    InvalidPayload,
-    OutageError,
-    PermanentError,
-    RegistryError,
-    TransientError,
-)
-from worker.queue.letters import DeadLetter, Failure, payload_text
+from worker.errors import OutageError, PermanentError, TransientError
+from worker.queue.calls import Call, read_call
+from worker.queue.endings import Ending, dead_letter, error_fields, result_data, result_life_ms
+from worker.queue.letters import Failure
 from worker.queue.retry import GiveUp, decide
 from worker.queue.running import Running
 from worker.queue.scripts import Completion
@@ -35,10 +27,7 @@ CRASH_LIMIT = 3
 """A job whose owner died this often while running it is taken for the killer."""
 _UNKNOWN_FUNCTION_DELAY_MS = 5_000
 _LONGEST_POSTPONEMENT_MS = 1_000
-# Year 2286; what lies beyond overflows the calendar.
-_MAX_INSTANT_MS = 10**13
 _CRON_KEEP_MS = b"60000"
-_LONGEST_REPEATED_PAYLOAD = 16_384
 
 
 class ProcessKilled(PermanentError):
@@ -51,30 +40,6 @@ class JobAborted(Exception):
 
 class JobCancelled(TransientError):
     """Something within the job was cancelled, and not by this worker."""
-
-
-@dataclass(slots=True)
-class Call:
-    """A decoded envelope: what to call, and since when it waits."""
-
-    function: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    enqueue_ms: int
-    tries: int
-
-
-EndingKind = Literal["complete", "failed", "retried"]
-
-
-@dataclass(slots=True)
-class Ending:
-    """How a try ended: the completion to store (none: it is somebody else's by now), and what to count."""
-
-    completion: Completion | None
-    kind: EndingKind
-    met_outage: bool = False
-    unknown_function: str | None = None
 
 
 class Execution:
@@ -105,7 +70,7 @@ class Execution:
         """Run the job to its end; raises nothing but what ends the program."""
         try:
             self._running.begin()
-            self._call = call = self._decode()
+            self._call = call = read_call(self._claimed, self._host.job_deserializer)
             self._running.enqueued_ms = call.enqueue_ms
             crashes = self._claimed.crashes
             if crashes >= CRASH_LIMIT:
@@ -124,30 +89,6 @@ class Execution:
         except BaseException as error:  # noqa: BLE001 (a job may raise anything, SystemExit too; it ends that job alone)
             return self._failed(error)
         return self._succeeded(function, result)
-
-    def _decode(self) -> Call:
-        claimed = self._claimed
-        try:
-            claimed.job_id.decode()
-        except UnicodeDecodeError:
-            raise InvalidEnvelope("the job id is not UTF-8") from None
-        if claimed.problem == "missing":
-            raise JobExecutionFailed("job expired")
-        if claimed.problem:
-            raise InvalidEnvelope("the job's key does not hold a string")
-        try:
-            function, args, kwargs, first_try, enqueue_ms = deserialize_job_raw(
-                claimed.payload, deserializer=self._host.job_deserializer
-            )
-        except SerializationError as error:
-            raise error.__cause__ or error from None
-        if not _well_formed(function, args, kwargs, first_try, enqueue_ms):
-            raise InvalidEnvelope("fields of the envelope have wrong types")
-        if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
-            raise InvalidEnvelope("the time of enqueueing is not a time in milliseconds")
-        # A claim that ended with its process is counted as a crash, and not as a try besides.
-        tries = max(1, claimed.tries - claimed.crashes, first_try or 0)
-        return Call(function, tuple(args), kwargs, enqueue_ms, tries)
 
     def _max_tries(self, function: Function | CronJob) -> int:
         return self._host.max_tries if function.max_tries is None else function.max_tries
@@ -172,9 +113,11 @@ class Execution:
             result = await function.coroutine(self.context, *call.args, **call.kwargs)
         except BaseException:
             timer.cancel()
+            self._running.returned()
             await run_hook("on_job_end", host.on_job_end, self.context)
             raise
         timer.cancel()
+        self._running.returned()
         if host.on_job_end is not None:
             await host.on_job_end(self.context)
         return result
@@ -222,7 +165,7 @@ class Execution:
             job_id=self._job_id,
             delay_s=round(decision.delay_s, 2),
             tries=tries,
-            **_error_fields(error),
+            **error_fields(error),
         )
         history = Failure.of(error, tries, self._redis_now_ms()).short().model_dump_json().encode()
         completion = self._completion("retry", due=decision.delay_s * 1000, extra=history)
@@ -260,20 +203,10 @@ class Execution:
             job_id=self._job_id,
             reason=reason,
             tries=tries,
-            **_error_fields(error),
+            **error_fields(error),
         )
-        call = self._call
-        letter = DeadLetter(
-            job_id=self._job_id,
-            function=call.function if call else None,
-            lane=self._claimed.lane,
-            payload=payload_text(self._claimed.payload or b""),
-            reason=reason,
-            failure=Failure.of(error, tries, self._redis_now_ms()),
-            crashes=self._claimed.crashes,
-            worker=self._worker_id,
-            enqueued_at=datetime.fromtimestamp(call.enqueue_ms / 1000, UTC) if call else None,
-        )
+        failure = Failure.of(error, tries, self._redis_now_ms())
+        letter = dead_letter(self._running, self._call, failure, reason=reason, worker_id=self._worker_id)
         extra = letter.model_dump_json().encode()
         return Ending(self._final("dead", self._function(), result, extra=extra), "failed")
 
@@ -292,54 +225,17 @@ class Execution:
         *,
         extra: bytes = b"",
     ) -> Completion:
-        claimed = self._claimed
-        life_ms = self._result_life_ms(function)
-        data = self._result_data(result) if life_ms else None
+        claimed, host = self._claimed, self._host
+        life_ms, data = result_life_ms(host, function), None
+        if life_ms:
+            ran_ms = self._started_ms, _now_ms()
+            data = result_data(self._running, self._call, result, ran_ms, serializer=host.job_serializer)
         if data is None:
             data, life_ms = b"", 0
         return Completion(claimed.job_id, claimed.lane, self._running.token, action, data, life_ms, extra=extra)
 
-    def _result_life_ms(self, function: Function | CronJob | None) -> int:
-        """Milliseconds that the result is kept; -1 is for ever, 0 not at all."""
-        forever, seconds = self._host.keep_result_forever, self._host.keep_result_s
-        if function is not None:
-            forever = forever if function.keep_result_forever is None else function.keep_result_forever
-            seconds = seconds if function.keep_result_s is None else function.keep_result_s
-        return -1 if forever else int(seconds * 1000)
-
-    def _result_data(self, result: object) -> bytes | None:
-        call = self._call or Call("<unknown>", (), {}, 0, self._claimed.tries)
-        # arq repeats the arguments in the result; a chunk of a file would fill Redis with what is stored already.
-        repeated = len(self._claimed.payload or b"") <= _LONGEST_REPEATED_PAYLOAD
-        return serialize_result(
-            call.function,
-            call.args if repeated else (),
-            call.kwargs if repeated else {},
-            call.tries,
-            call.enqueue_ms,
-            not isinstance(result, BaseException),
-            result,
-            self._started_ms,
-            _now_ms(),
-            f"{self._job_id}:{call.function}",
-            self._claimed.lane,
-            self._job_id,
-            serializer=self._host.job_serializer,
-        )
-
     def _redis_now_ms(self) -> int:
         return int(_now_ms() + self._clock_offset_ms)
-
-
-def _well_formed(function: object, args: object, kwargs: object, first_try: object, enqueue_ms: object) -> bool:
-    # A deserializer that is not ours may let anything through.
-    return (
-        isinstance(function, str)
-        and isinstance(args, list | tuple)
-        and isinstance(kwargs, dict)
-        and isinstance(first_try, int | None)
-        and isinstance(enqueue_ms, int)
-    )
 
 
 def _retries_exceeded(limit: int) -> JobExecutionFailed:
@@ -366,18 +262,5 @@ async def run_hook(
             job_id=context["job_id"],
             # Places only: the message of a foreign error can repeat a payload.
             stack="".join(traceback.format_tb(error.__traceback__)),
-            **_error_fields(error),
+            **error_fields(error),
         )
-
-
-def _error_fields(error: BaseException) -> dict[str, str]:
-    """Return what a log line may tell of an error.
-
-    Messages of foreign errors can repeat a payload, and those of refused payloads name its unknown fields.
-    """
-    fields = {"error": type(error).__name__}
-    if isinstance(error, RegistryError | TimeoutError | JobExecutionFailed) and not isinstance(
-        error, InvalidPayload
-    ):
-        fields["message"] = str(error)
-    return fields

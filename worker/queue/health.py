@@ -40,16 +40,20 @@ class RedisHealth:
     def __init__(self) -> None:
         self.is_up = True
         self._failures = 0
+        self._told_codes: set[str] = set()
 
     async def failed(self, error: Exception) -> None:
         """Note a failed call and wait before the next: 50 ms at first, up to a second, with jitter."""
-        if self.is_up:
+        code = error_code(error)
+        # A call that waits when Redis is demoted is answered with UNBLOCKED; only the next shows why.
+        if self.is_up or (code and code not in self._told_codes):
             self.is_up = False
+            self._told_codes.add(code)
             _log.error(
                 "Redis does not answer or takes no writes; jobs in hand are kept, nothing new is claimed",
                 action="redis_lost",
                 error=type(error).__name__,
-                code=error_code(error),
+                code=code,
             )
         delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(self._failures, 10))
         self._failures += 1
@@ -61,3 +65,4 @@ class RedisHealth:
             _log.info("Redis answers again", action="redis_back", failed_calls=self._failures)
         self.is_up = True
         self._failures = 0
+        self._told_codes.clear()

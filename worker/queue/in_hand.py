@@ -7,7 +7,8 @@ from typing import Any
 import structlog
 from arq.worker import Worker
 
-from worker.queue.execution import CRASH_LIMIT, Ending, EndingKind, Execution, run_hook
+from worker.queue.endings import Ending, EndingKind
+from worker.queue.execution import CRASH_LIMIT, Execution, run_hook
 from worker.queue.leases import Lease, LeaseKeeper
 from worker.queue.parts import Parts
 from worker.queue.running import Interruption, Running

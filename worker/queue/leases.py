@@ -49,6 +49,7 @@ class LeaseKeeper:
         self._lease_s = lease_s
         self._on_lost = on_lost
         self._stop = threading.Event()
+        self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.failed: asyncio.Future[None] = self._loop.create_future()
         self._loop_thread = threading.get_ident()
@@ -59,7 +60,9 @@ class LeaseKeeper:
     async def close(self) -> None:
         """Stop renewing and wait until the thread has ended."""
         self._stop.set()
-        await asyncio.to_thread(self._thread.join)
+        # Not `to_thread`: jobs may have filled the executor, and the join would queue up behind them.
+        await self._ended.wait()
+        self._thread.join()
         self.failed.cancel()
 
     def _run(self) -> None:
@@ -67,6 +70,8 @@ class LeaseKeeper:
             self._renew_until_stopped()
         except BaseException as error:  # noqa: BLE001 (it is raised where it is seen: in the worker's main task)
             self._loop.call_soon_threadsafe(self._fail, error)
+        finally:
+            self._loop.call_soon_threadsafe(self._ended.set)
 
     def _fail(self, error: BaseException) -> None:
         if not self.failed.done():

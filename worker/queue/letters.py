@@ -4,9 +4,12 @@ import base64
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from worker.codec import exception_form
+from worker.contract import DEFAULT_LANE
+
+_LONGEST_KEPT = 256 * 1024 * 1024
 
 
 class Failure(BaseModel):
@@ -61,5 +64,26 @@ class DeadLetter(BaseModel):
 
 
 def payload_text(envelope: bytes) -> str:
-    """Return an envelope's bytes in the form that a dead letter keeps."""
-    return base64.b64encode(envelope).decode()
+    """Return an envelope's bytes in the form that a dead letter keeps.
+
+    Of one that is far larger than any job may be, only the beginning: it will never run, and in base 64 the whole
+    is more than the 512 MB that Redis takes.
+    """
+    return base64.b64encode(envelope[:_LONGEST_KEPT]).decode()
+
+
+def read_letter(job_id: str, stored: bytes) -> DeadLetter:
+    """Return a stored letter. What somebody else has put in its place is shown as one without a payload."""
+    try:
+        return DeadLetter.model_validate_json(stored)
+    except ValidationError:
+        return DeadLetter(
+            job_id=job_id,
+            function=None,
+            lane=DEFAULT_LANE,
+            payload="",
+            reason="not a letter: somebody else has written it",
+            failure=Failure(type="UnreadableLetter", message="", tries=0, at_ms=0),
+            crashes=0,
+            worker="",
+        )

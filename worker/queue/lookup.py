@@ -6,11 +6,11 @@ from typing import Any, Literal
 from arq.connections import ArqRedis
 from redis.exceptions import ResponseError
 
-from worker.codec import Codec
+from worker.codec import Codec, check_job_id
 from worker.contract import JOBS, LANES
 from worker.errors import InvalidEnvelope
 from worker.queue import keys
-from worker.queue.letters import DeadLetter
+from worker.queue.letters import DeadLetter, read_letter
 
 JobState = Literal["queued", "deferred", "running", "done", "failed", "dead", "unknown"]
 
@@ -30,7 +30,10 @@ class JobView:
 
 
 async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
-    """Return what is known of the job `job_id`. Its envelope, which can be large, is not fetched."""
+    """Return what is known of the job `job_id`. Its envelope, which can be large, is not fetched.
+
+    Raises `InvalidEnvelope` if what lies in the place of its result is none, or that of another job.
+    """
     spec = JOBS.get(job_id.partition(":")[0])
     lanes = (spec.lane,) if spec else LANES
     async with redis.pipeline(transaction=True) as pipe:
@@ -49,10 +52,13 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
         if isinstance(answer, Exception):
             raise answer
     if letter:
-        told = DeadLetter.model_validate_json(letter)
+        told = read_letter(job_id, letter)
         return JobView(job_id, "dead", told.failure.tries, letter=told)
     if result:
         message = codec.decode(result)
+        check_job_id(message, job_id)
+        if "s" not in message:
+            raise InvalidEnvelope("a job lies in the place of its result")
         return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)
     score = next((score for score in scores if score is not None), None)
     if not has_payload and score is None:
@@ -70,7 +76,11 @@ async def read_envelope(redis: ArqRedis, codec: Codec, job_id: str) -> dict[str,
     """Return the decoded envelope of a job that has not ended, or `None` if there is none that can be read."""
     try:
         data = await redis.get(keys.JOB + job_id)
-        return codec.decode(data) if data is not None else None
+        if data is None:
+            return None
+        message = codec.decode(data)
+        check_job_id(message, job_id)
     except (InvalidEnvelope, ResponseError):
-        # A key of another type, or bytes that are no message: the job is there all the same.
+        # A key of another type, or bytes that are no message of this job: the job is there all the same.
         return None
+    return message

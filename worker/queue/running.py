@@ -8,6 +8,9 @@ from worker.queue.scripts import Claimed
 
 Interruption = Literal["timeout", "abort", "lost", "shutdown", "postponed"]
 
+# How long a job may clean up before it is cancelled once more.
+_CANCEL_AGAIN_S = 1.0
+
 
 class Running:
     """One claimed job, from its claim until its completion is stored.
@@ -27,6 +30,7 @@ class Running:
         self.enqueued_ms: float = math.inf
         self._begun = False
         self._ended = False
+        self._again: asyncio.TimerHandle | None = None
 
     def interrupt(self, why: Interruption) -> None:
         """Cancel the job's coroutine, unless it has ended or is interrupted already."""
@@ -35,7 +39,19 @@ class Running:
         self.interrupted_by = why
         # A task that is cancelled before its first step never runs, and then nobody would hand the job back.
         if self._begun and self.task is not None:
-            self.task.cancel()
+            self._cancel(self.task)
+
+    def _cancel(self, task: "asyncio.Task[None]") -> None:
+        task.cancel()
+        # Repeated, because a cancellation can be lost on its way: `asyncio.wait_for` of Python 3.11 swallows one
+        # that comes in the step in which its inner task ends, and redis-py sends each command through it.
+        self._again = task.get_loop().call_later(_CANCEL_AGAIN_S, self._cancel, task)
+
+    def returned(self) -> None:
+        """Say that the job's coroutine has ended, so that nothing more of its interruption reaches the hooks."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
     def begin(self) -> None:
         """Say that the task runs. Raises `CancelledError` if the job was interrupted before."""
@@ -46,6 +62,7 @@ class Running:
     def end(self) -> None:
         """Say that only the storing of the result is left, which nothing may interrupt."""
         self._ended = True
+        self.returned()
         if self.task is not None:
             # The cancellation was meant for the job alone, and it has been answered.
             while self.task.uncancel():

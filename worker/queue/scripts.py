@@ -14,8 +14,9 @@ Problem = Literal["", "missing", "wrong-type"]
 
 
 def script_source(name: str) -> str:
-    """Return the text of one of the scripts in `worker/queue/lua`."""
-    return files("worker.queue").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    """Return the text of one of the scripts in `worker/queue/lua`, with what they share in front of it."""
+    folder = files("worker.queue").joinpath("lua")
+    return "".join(folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in ("bell", name))
 
 
 class Enqueue(NamedTuple):

@@ -61,7 +61,7 @@ async def read_queue(redis: ArqRedis, lanes: tuple[str, ...]) -> QueueState:
     now = await redis_time(redis)
     heartbeats = await read_heartbeats(redis)
     met_since = counts.now_ms - _UNKNOWN_FOR_MS
-    unknown = [name for name, met in (await redis.hgetall(keys.UNKNOWN)).items() if int(met) >= met_since]
+    unknown = await redis.zrangebyscore(keys.UNKNOWN, met_since, "+inf")
     return QueueState(
         lanes={lane: LaneState.of(found, counts.now_ms) for lane, found in counts.lanes.items()},
         dead=counts.dead,

@@ -7,8 +7,10 @@ letter is written just before arq stores the failure, not in the same step.
 import asyncio
 import functools
 import random
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -17,14 +19,39 @@ from arq.worker import Function, Retry, func
 
 from worker.contract import DEFAULT_LANE
 from worker.queue import keys
+from worker.queue.connection import address
 from worker.queue.dead_letters import DeadLetters
+from worker.queue.health import REDIS_ERRORS
 from worker.queue.letters import DeadLetter, Failure, payload_text
 from worker.queue.retry import GiveUp, decide
+from worker.settings import Settings
 
 # arq's own time-out ends a job for good, so ours comes first.
 _ARQ_TIMEOUT_LEAD_S = 5.0
 # arq counts every run as a try, outages too; those are taken back here, and the limit is watched here.
 _ARQ_MAX_TRIES = 1_000_000
+
+
+def tell_failed_start(settings: Settings) -> None:
+    """Have a Redis that arq's worker cannot use at its start told in one line instead of a traceback.
+
+    arq connects before it calls anything of a user's, so only what reports the end of the program can tell it.
+    `start_succeeded` takes this back.
+    """
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, REDIS_ERRORS):
+            sys.__excepthook__(kind, error, trace)
+            return
+        where = address(settings)
+        sys.stderr.write(f"The worker cannot start: REDIS_URL: no usable Redis at {where}: {error}\n")
+
+    sys.excepthook = hook
+
+
+def start_succeeded() -> None:
+    """Have errors told in full again."""
+    sys.excepthook = sys.__excepthook__
 
 
 def stock_function(

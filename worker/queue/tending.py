@@ -20,6 +20,7 @@ from worker.queue.in_hand import JobsInHand
 from worker.queue.parts import Parts
 
 _ABORT_TOMBSTONE_MS = 60_000
+_UNKNOWN_KEPT, _LONGEST_NAME = 100, 200
 
 
 async def every(seconds: float, health: RedisHealth, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -63,10 +64,21 @@ class Pulse:
                 at=await redis_time(host.pool),
             ),
         )
-        while self._in_hand.unknown_functions:
-            await host.pool.hset(keys.UNKNOWN, self._in_hand.unknown_functions.pop(), timestamp_ms())
+        if self._in_hand.unknown_functions:
+            await self._tell_unknown_functions()
         if not why_not:
             await host.record_health()
+
+    async def _tell_unknown_functions(self) -> None:
+        # Whoever can write to Redis makes up names: only the latest are kept, and not at any length.
+        names = {name[:_LONGEST_NAME] for name in self._in_hand.unknown_functions}
+        self._in_hand.unknown_functions.clear()
+        now = timestamp_ms()
+        latest = dict.fromkeys(list(names)[:_UNKNOWN_KEPT], now)
+        async with self._host.pool.pipeline(transaction=True) as pipe:
+            pipe.zadd(keys.UNKNOWN, latest)
+            pipe.zremrangebyrank(keys.UNKNOWN, 0, -_UNKNOWN_KEPT - 1)
+            await pipe.execute()
 
 
 class AbortWatch:

@@ -1,7 +1,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest_asyncio
 from arq.connections import ArqRedis
 from arq.jobs import Job
 
+from tests.support.waiting import until
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.errors import JobNotFound
@@ -26,6 +27,8 @@ _numbers = itertools.count(1)
 
 class Bench:
     """Lanes of one test's own on a Redis, with workers in this process."""
+
+    until = staticmethod(until)
 
     def __init__(self, url: str) -> None:
         self.settings = load_settings(redis_url=url, redis_timeout=1, worker_lease=2)
@@ -135,17 +138,6 @@ class Bench:
         marks = [await self.redis.hexists(name, job_id) for name in (keys.LEASES, keys.CRASHES)]
         places = [await self.redis.zscore(name, job_id) for name in (self.lane, self.lane + keys.LEASED_SUFFIX)]
         return not left and not any(marks) and places == [None, None]
-
-    async def until(self, condition: Callable[[], Any], seconds: float = 10) -> Any:
-        """Wait for a condition to hold, and return what it said."""
-        async with asyncio.timeout(seconds):
-            while True:
-                found = condition()
-                if isinstance(found, Awaitable):
-                    found = await found
-                if found:
-                    return found
-                await asyncio.sleep(0.01)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -10,6 +10,7 @@ import pytest
 from arq.worker import func
 
 from tests.integration.engine.conftest import Bench
+from worker.codec import Codec
 from worker.queue import keys
 
 
@@ -69,6 +70,17 @@ async def test_a_pickle_is_never_executed(bench: Bench, tmp_path: Path) -> None:
         assert (await bench.letter(bad)).failure.type == "InvalidEnvelope"
         assert await bench.outcome(await bench.put("fine")) == "fine"
     assert not proof.exists()
+
+
+async def test_an_unsigned_job_is_a_dead_letter_where_signatures_are_asked_for(bench: Bench) -> None:
+    codec = Codec({"k1": "a secret of sixteen"})
+    unsigned = await bench.put("fine")
+    signed = f"{bench.lane}-signed"
+    await bench.put_raw(signed, codec.encode({"t": None, "f": "fine", "a": [], "k": {}, "et": 1}))
+    await bench.burst(fine, job_serializer=codec.encode, job_deserializer=codec.decode)
+    assert (await bench.letter(unsigned)).failure.type == "UntrustedEnvelope"
+    result = codec.decode(await bench.redis.get(keys.RESULT + signed))
+    assert (result["s"], result["r"]) == (True, "fine")
 
 
 async def test_a_job_without_a_payload_is_a_dead_letter(bench: Bench) -> None:

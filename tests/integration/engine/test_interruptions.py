@@ -77,6 +77,26 @@ async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench: Ben
     assert gate.tries == [1, 1]
 
 
+async def test_requests_to_abort_that_meet_no_job_are_cleared_away(bench: Bench) -> None:
+    """arq's stay for ever."""
+    now_ms = time.time() * 1000
+    waiting = await bench.put("nobody's", delay_ms=60_000)
+    requests = {f"{bench.lane}-old": now_ms - 61_000, f"{bench.lane}-new": now_ms, waiting: now_ms - 61_000}
+    await bench.redis.zadd(keys.ABORT, requests)
+
+    async def left() -> set[str]:
+        return {job_id for job_id in requests if await bench.redis.zscore(keys.ABORT, job_id) is not None}
+
+    async with bench.serving(fine):
+        await bench.until(lambda: _has_gone(bench, f"{bench.lane}-old"))
+        # The job of one may still come; the other's is there.
+        assert await left() == {f"{bench.lane}-new", waiting}
+
+
+async def _has_gone(bench: Bench, job_id: str) -> bool:
+    return await bench.redis.zscore(keys.ABORT, job_id) is None
+
+
 async def _renewed(bench: Bench, job_id: str, score: float) -> bool:
     return bool(await bench.redis.zscore(bench.lane, job_id) > score)
 
@@ -119,6 +139,46 @@ async def test_what_has_not_ended_is_handed_back_untouched(bench: Bench, wait_s:
     await bench.burst(gate.function(max_tries=1))
     assert [await bench.outcome(job_id) for job_id in jobs] == ["through"] * 20
     assert set(gate.tries) == {1}
+
+
+@pytest.mark.parametrize("why", ["shutdown", "timeout", "abort"])
+async def test_an_interruption_that_a_library_swallows_is_repeated(bench: Bench, why: str) -> None:
+    """As `asyncio.wait_for` of Python 3.11 does, if it is cancelled in the step in which its task ends."""
+    swallowed = asyncio.Event()
+    started = asyncio.Event()
+    ended = []
+
+    async def job(ctx: dict[str, Any]) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            swallowed.set()
+        await asyncio.Event().wait()
+
+    async def on_job_end(ctx: dict[str, Any]) -> None:
+        # The hook has all the time it wants: the repetition is meant for the job alone.
+        await asyncio.sleep(0)
+        ended.append(ctx["job_id"])
+
+    job_id = await bench.put("job")
+    timeout_s = 0.2 if why == "timeout" else 30
+    worker = bench.worker(func(job, name="job", timeout=timeout_s, max_tries=1), on_job_end=on_job_end)
+    main = asyncio.create_task(worker.async_run())
+    await asyncio.wait_for(started.wait(), 5)
+    match why:
+        case "shutdown":
+            await worker.close()
+            assert await bench.redis.zscore(bench.lane + keys.LEASED_SUFFIX, job_id) is None
+            assert await bench.job(job_id).status() is JobStatus.queued
+        case "timeout":
+            assert (await bench.letter(job_id)).failure.type == "TimeoutError"
+        case "abort":
+            assert await bench.job(job_id).abort(timeout=5, poll_delay=0.05)
+    assert swallowed.is_set()
+    assert ended == [job_id]
+    await worker.close()
+    await main
 
 
 async def test_a_job_may_answer_a_shutdown_with_a_retry_of_its_own(bench: Bench) -> None:

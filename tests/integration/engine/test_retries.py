@@ -8,33 +8,10 @@ import pytest
 from arq.worker import Retry, RetryJob, func
 
 from tests.integration.engine.conftest import Bench
+from tests.support.failing import Failing
 from worker.errors import ConflictError, OutageError, PermanentError, TransientError
 from worker.queue import keys
 from worker.queue.stats import read_queue
-
-
-class Failing:
-    """A job that raises for so many runs, and remembers when and as which try it ran."""
-
-    def __init__(self, error: BaseException, times: int = 1_000) -> None:
-        self._error = error
-        self._times = times
-        self.tries: list[int] = []
-        self.at: list[float] = []
-
-    def function(self, **options: Any) -> Any:
-        async def job(ctx: dict[str, Any]) -> str:
-            self.tries.append(ctx["job_try"])
-            self.at.append(time.monotonic())
-            if len(self.tries) <= self._times:
-                raise self._error
-            return "done"
-
-        return func(job, name="job", **options)
-
-    @property
-    def pauses(self) -> list[float]:
-        return [later - earlier for earlier, later in zip(self.at, self.at[1:], strict=False)]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +22,7 @@ class Failing:
 async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(
     bench: Bench, error: Exception, least: float, most: float
 ) -> None:
-    failing = Failing(error)
+    failing = Failing(lambda _: error)
     job_id = await bench.put("job")
     await bench.burst(failing.function(), max_tries=3)
     assert failing.tries == [1, 2, 3]
@@ -59,7 +36,7 @@ async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(
 
 
 async def test_a_job_that_succeeds_at_last_leaves_no_history(bench: Bench) -> None:
-    failing = Failing(ConflictError("x"), times=2)
+    failing = Failing(lambda _: ConflictError("x"), times=2)
     job_id = await bench.put("job")
     worker = await bench.burst(failing.function())
     assert await bench.outcome(job_id) == "done"
@@ -69,7 +46,7 @@ async def test_a_job_that_succeeds_at_last_leaves_no_history(bench: Bench) -> No
 
 
 async def test_a_permanent_error_is_final_at_once(bench: Bench) -> None:
-    failing = Failing(PermanentError("never"))
+    failing = Failing(lambda _: PermanentError("never"))
     job_id = await bench.put("job")
     await bench.burst(failing.function())
     assert failing.tries == [1]
@@ -78,7 +55,7 @@ async def test_a_permanent_error_is_final_at_once(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("error", "pause"), [(Retry(defer=0.3), 0.3), (Retry(), 0), (RetryJob(), 0)])
 async def test_arqs_own_ways_to_retry(bench: Bench, error: Exception, pause: float) -> None:
-    failing = Failing(error, times=1)
+    failing = Failing(lambda _: error, times=1)
     job_id = await bench.put("job")
     await bench.burst(failing.function())
     assert await bench.outcome(job_id) == "done"
@@ -86,7 +63,7 @@ async def test_arqs_own_ways_to_retry(bench: Bench, error: Exception, pause: flo
 
 
 async def test_retries_end_at_the_functions_own_limit(bench: Bench) -> None:
-    failing = Failing(Retry())
+    failing = Failing(lambda _: Retry())
     job_id = await bench.put("job")
     await bench.burst(failing.function(max_tries=2), max_tries=9)
     assert failing.tries == [1, 2]
@@ -94,7 +71,7 @@ async def test_retries_end_at_the_functions_own_limit(bench: Bench) -> None:
 
 
 async def test_nothing_is_retried_when_retries_are_switched_off(bench: Bench) -> None:
-    failing = Failing(TransientError("busy"))
+    failing = Failing(lambda _: TransientError("busy"))
     job_id = await bench.put("job")
     await bench.burst(failing.function(), retry_jobs=False)
     assert failing.tries == [1]
@@ -102,7 +79,7 @@ async def test_nothing_is_retried_when_retries_are_switched_off(bench: Bench) ->
 
 
 async def test_a_job_that_is_cancelled_from_within_spends_its_tries(bench: Bench) -> None:
-    failing = Failing(asyncio.CancelledError())
+    failing = Failing(lambda _: asyncio.CancelledError())
     job_id = await bench.put("job")
     await bench.burst(failing.function(), max_tries=2)
     assert failing.tries == [1, 2]
@@ -174,6 +151,22 @@ async def test_a_function_that_this_worker_lacks_is_put_back_without_a_try(bench
         assert await bench.redis.get(keys.TRIES + job_id) is None
     async with bench.serving(func(newer, name=name)):
         assert await bench.outcome(job_id, 15) == 1
+
+
+async def test_made_up_functions_do_not_pile_up(bench: Bench) -> None:
+    async def other(ctx: dict[str, Any]) -> None: ...
+
+    for number in range(130):
+        await bench.put(f"made-up-{number}-" + "x" * 1_000)
+    async with bench.serving(func(other, name="other"), max_jobs=200):
+        await bench.until(lambda: _made_up(bench))
+        names = await _made_up(bench)
+    assert len(names) <= 100
+    assert {len(name) for name in names} == {200}
+
+
+async def _made_up(bench: Bench) -> list[bytes]:
+    return [name for name in await bench.redis.zrange(keys.UNKNOWN, 0, -1) if name.startswith(b"made-up-")]
 
 
 async def _is_unknown(bench: Bench, name: str) -> bool:

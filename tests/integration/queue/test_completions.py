@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
 from tests.contracts.queue_bench import OWNER, QueueBench
@@ -76,6 +77,50 @@ async def test_what_comes_in_together_is_stored_together(bench: QueueBench) -> N
 
     assert scripts.groups == [100, 100, 100, 100, 50]
     assert (await bench.counts()).total == 0
+
+
+class Poisoned(Recording):
+    """Scripts that meet a key of another type with one of the jobs."""
+
+    poison = b""
+
+    async def finish(self, completions: Any) -> list[bool]:
+        group = list(completions)
+        if any(completion.job_id == self.poison for completion in group):
+            raise ResponseError(
+                "Error running script (call to f_0): @user_script:9: WRONGTYPE Operation against a key"
+            )
+        return await super().finish(group)
+
+
+async def test_one_that_cannot_be_stored_holds_up_no_other(bench: QueueBench) -> None:
+    await bench.enqueue(*map(str, range(20)))
+    jobs = (await bench.claim()).jobs
+    scripts = Poisoned(bench.redis)
+    scripts.poison = jobs[7].job_id
+    health = RedisHealth()
+    async with writing(scripts, health) as writer:
+        with capture_logs() as logs:
+            stored = await asyncio.gather(*(writer.submit(done(job)) for job in jobs))
+
+    assert stored == [number != 7 for number in range(20)]
+    assert [(entry["action"], entry["job_id"]) for entry in logs] == [
+        ("completion_unstorable", jobs[7].job_id.decode())
+    ]
+    assert health.is_up
+
+
+async def test_a_group_holds_no_more_bytes_than_redis_takes(bench: QueueBench) -> None:
+    await bench.enqueue("a", "b", "c")
+    scripts = Recording(bench.redis)
+    async with writing(scripts) as writer:
+        stored = [
+            writer.submit(done(job)._replace(result=bytes(9_000_000), result_life_ms=1_000))
+            for job in (await bench.claim()).jobs
+        ]
+        assert await asyncio.gather(*stored) == [True] * 3
+
+    assert scripts.groups == [2, 1]
 
 
 async def test_a_late_completion_is_refused_and_told(bench: QueueBench) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from tests.contracts.queue_bench import QueueBench
 from worker.queue import keys
@@ -31,6 +32,33 @@ async def kill(bench: QueueBench, *names: str, function: str, error: str = "Valu
         letters.append(letter_of(bench.id(name), bench.lane, function, error))
         await bench.finish(job, "dead", extra=letters[-1].model_dump_json().encode())
     return letters
+
+
+async def test_what_is_no_letter_is_shown_as_such_and_can_be_discarded(
+    bench: QueueBench, store: DeadLetters
+) -> None:
+    job_id = bench.id("garbage")
+    await bench.redis.hset(keys.DEAD, job_id, "{}")
+    await bench.redis.zadd(keys.DEAD_INDEX, {job_id: 1})
+
+    (listed,) = [letter async for letter in store.all(error="UnreadableLetter") if letter.job_id == job_id]
+
+    assert listed == await store.get(job_id)
+    assert (listed.function, listed.envelope) == (None, b"")
+    assert await store.discard([job_id]) == 1
+
+
+async def test_letters_stay_if_their_lane_cannot_take_them(bench: QueueBench, store: DeadLetters) -> None:
+    (letter,) = await kill(bench, "a", function="stays")
+    await bench.redis.delete(bench.lane)
+    await bench.redis.set(bench.lane, "no lane")
+
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await store.retry([letter])
+
+    assert await store.get(letter.job_id) == letter
+    await bench.redis.delete(bench.lane)
+    assert await store.retry([letter]) == 1
 
 
 def letter_of(job_id: str, lane: str, function: str, error: str = "ValueError") -> DeadLetter:

@@ -36,6 +36,17 @@ async def test_a_loss_and_a_return_are_told_once(delays: list[float]) -> None:
     assert logs[1]["failed_calls"] == 2
 
 
+async def test_each_reason_is_told_once(delays: list[float]) -> None:
+    redis = RedisHealth()
+    with capture_logs() as logs:
+        for _ in range(2):
+            await redis.failed(ResponseError("UNBLOCKED force unblock from blocking operation"))
+            await redis.failed(ReadOnlyError("You can't write against a read only replica."))
+            await redis.failed(RedisConnectionError("x"))
+
+    assert [entry["code"] for entry in logs] == ["UNBLOCKED", "READONLY"]
+
+
 async def test_waits_grow_to_a_second_with_jitter_and_begin_anew(
     delays: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

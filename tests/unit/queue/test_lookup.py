@@ -5,7 +5,7 @@ import pytest
 from tests.contracts.queue_bench import QueueBench
 from worker.codec import Codec
 from worker.contract import BULK_LANE, DEFAULT_LANE
-from worker.errors import RemoteError
+from worker.errors import InvalidEnvelope, RemoteError
 from worker.queue import keys
 from worker.queue.letters import DeadLetter, Failure, payload_text
 from worker.queue.lookup import JobView, look_up, read_envelope
@@ -126,3 +126,20 @@ async def test_a_result_of_another_type_is_an_error(queue: Queue) -> None:
 
     with pytest.raises(Exception, match="WRONGTYPE"):
         await queue.view()
+
+
+async def test_the_result_of_another_job_is_refused(queue: Queue) -> None:
+    done = {**RESULT, "s": True, "r": None}
+    await queue.redis.set(keys.RESULT + JOB_ID, CODEC.encode({**done, "id": JOB_ID}))
+    assert (await queue.view()).state == "done"
+    for taken in ({**done, "id": "ingest_hospital:2"}, JOB, {**JOB, "id": JOB_ID}):
+        await queue.redis.set(keys.RESULT + JOB_ID, CODEC.encode(taken))
+        with pytest.raises(InvalidEnvelope):
+            await queue.view()
+
+
+async def test_the_envelope_of_another_job_tells_nothing_of_this_one(queue: Queue) -> None:
+    await queue.enqueue(CODEC.encode({**JOB, "id": "ingest_hospital:2"}))
+
+    assert await queue.view() == JobView(JOB_ID, "queued", 0)
+    assert await read_envelope(queue.redis, CODEC, JOB_ID) is None

@@ -34,7 +34,7 @@ async def test_the_whole_queue_is_told(redis: Any, bench: QueueBench) -> None:
     await bench.enqueue("deferred", lane=bench.bulk, delay_ms=60_000)
     now = await redis_time(redis)
     met = int(now.timestamp() * 1000)
-    await redis.hset(keys.UNKNOWN, mapping={"zeta": met, b"\xff": met, "alpha": met, "known by now": met - 61_000})
+    await redis.zadd(keys.UNKNOWN, {"zeta": met, b"\xff": met, "alpha": met, "known by now": met - 61_000})
     said = Heartbeat(
         worker="one",
         host="h",

@@ -21,17 +21,21 @@ local SWEEP_LIMIT = 16
 
 -- After a silence longer than a lease (Redis down or frozen) every lease looks lost although the owners
 -- live. They are given half a lease to renew before anything of theirs is taken.
-local seen = tonumber(redis.call('HGET', clock, 'seen') or now)
+local seen = math.min(tonumber(redis.call('HGET', clock, 'seen')) or now, now)
 if now - seen > lease then
     redis.call('HSET', clock, 'resumed', now)
 end
 redis.call('HSET', clock, 'seen', now)
-local resumed = tonumber(redis.call('HGET', clock, 'resumed') or 0)
-local owners_returning = now - resumed < lease / 2
+local resumed = tonumber(redis.call('HGET', clock, 'resumed')) or 0
+-- One that lies ahead was written before the clock was set back, and would hold for as long as the step.
+local owners_returning = resumed <= now and now - resumed < lease / 2
 
 -- Most of the time there is nothing of the kind, and a look at every id would cost as much as the rest.
 local any_crash = redis.call('HLEN', crashes) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
+-- One answer stays far below what a socket's time-out lets through: a backlog of the largest payloads would
+-- otherwise be claimed, time out, be handed back, and be claimed again for ever.
+local BYTES_LIMIT = 16 * 1024 * 1024
 -- How many arguments one call is given; Lua's stack takes a few thousand.
 local BATCH = 500
 
@@ -103,7 +107,7 @@ local function sweep(lane)
     end
 end
 
-local jobs, next_due = {}, -1
+local jobs, next_due, bytes = {}, -1, 0
 local function note_due(at)
     if next_due < 0 or at < next_due then next_due = at end
 end
@@ -114,12 +118,12 @@ for index = 6, #KEYS do
     sweep(lane)
     -- What is taken stays in the window until all of the lane are moved, as what others hold does.
     local held, taken = 0, {}
-    while #taken < want and held < SCAN_LIMIT do
+    while #taken < want and held < SCAN_LIMIT and bytes < BYTES_LIMIT do
         local page = math.max(want - #taken, 16)
         local due = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'WITHSCORES', 'LIMIT', held + #taken, page)
         if #due == 0 then break end
         for i = 1, #due, 2 do
-            if #taken == want then break end
+            if #taken == want or bytes >= BYTES_LIMIT then break end
             local id = due[i]
             if owners_returning and redis.call('HEXISTS', leases, id) == 1 then
                 held = held + 1
@@ -132,6 +136,7 @@ for index = 6, #KEYS do
                 if job then
                     taken[#taken + 1] = id
                     jobs[#jobs + 1] = job
+                    bytes = bytes + #job[8]
                 end
             end
         end
@@ -140,9 +145,11 @@ for index = 6, #KEYS do
     local head = redis.call('ZRANGEBYSCORE', lane, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if head[2] then note_due(tonumber(head[2])) end
     -- One worker is woken for many jobs; whoever claims and leaves some wakes the next.
-    if #taken == want and want > 0 and redis.call('LLEN', lane .. ':wakeup') == 0 then
+    if (#taken == want or bytes >= BYTES_LIMIT) and want > 0 then
         local more = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'LIMIT', held, 1)
-        if #more > 0 then redis.call('LPUSH', lane .. ':wakeup', 1) end
+        if #more > 0 then ring(lane) end
     end
 end
+-- Whoever was given less than asked for must come back for the rest at once.
+if bytes >= BYTES_LIMIT then next_due = now end
 return {now, next_due, jobs}

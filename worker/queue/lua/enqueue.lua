@@ -62,8 +62,6 @@ for lane, pairs_of_lane in pairs(scores) do
         redis.call('ZADD', lane, unpack(pairs_of_lane, first, math.min(first + BATCH - 1, #pairs_of_lane)))
     end
     -- For deferred jobs too: whoever is woken learns when the next one is due.
-    if #pairs_of_lane > 0 and redis.call('LLEN', lane .. ':wakeup') == 0 then
-        redis.call('LPUSH', lane .. ':wakeup', 1)
-    end
+    if #pairs_of_lane > 0 then ring(lane) end
 end
 return states

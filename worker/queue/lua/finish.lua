@@ -71,13 +71,13 @@ local function give_back(id, lane, score, spend, history)
     end
     redis.call('DEL', 'arq:in-progress:' .. id)
     if spend == 'keep' then
-        if redis.call('DECR', 'arq:retry:' .. id) <= 0 then redis.call('DEL', 'arq:retry:' .. id) end
+        local left = redis.pcall('DECR', 'arq:retry:' .. id)
+        -- What is no number counts no tries.
+        if type(left) == 'table' or left <= 0 then redis.call('DEL', 'arq:retry:' .. id) end
     elseif spend ~= 'spend' then
         redis.call('SET', 'arq:retry:' .. id, spend, 'EX', TRIES_TTL)
     end
-    if score <= now and redis.call('LLEN', lane .. ':wakeup') == 0 then
-        redis.call('LPUSH', lane .. ':wakeup', 1)
-    end
+    if score <= now then ring(lane) end
 end
 
 local applied, left, ended, seen = {}, {}, {}, {}

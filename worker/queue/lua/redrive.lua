@@ -10,6 +10,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers, lanes = {}, {}
 for i = 1, #ARGV, 4 do
     local id, lane, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+    -- Fails before anything is written, if the lane is of another type.
+    redis.call('ZCARD', lane)
     if redis.call('EXISTS', 'arq:job:' .. id) == 0 and redis.call('HDEL', dead, id) == 1 then
         redis.call('ZREM', dead_index, id)
         -- A request to abort was meant for the job that died.
@@ -24,6 +26,6 @@ for i = 1, #ARGV, 4 do
     end
 end
 for lane in pairs(lanes) do
-    if redis.call('LLEN', lane .. ':wakeup') == 0 then redis.call('LPUSH', lane .. ':wakeup', 1) end
+    ring(lane)
 end
 return answers

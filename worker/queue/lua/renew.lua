@@ -10,7 +10,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease_end = now + lease
 
 -- A renewal is a sign of life as a claim is; see claim.lua for what a silence means.
-local seen = tonumber(redis.call('HGET', clock, 'seen') or now)
+local seen = math.min(tonumber(redis.call('HGET', clock, 'seen')) or now, now)
 if now - seen > lease then
     redis.call('HSET', clock, 'resumed', now)
 end

@@ -1,0 +1,88 @@
+"""What the engine asks of Redis, by Redis's own count of commands."""
+
+import asyncio
+from typing import Any
+
+from arq.worker import func
+
+from tests.integration.engine.conftest import Bench
+from worker.codec import Codec
+from worker.queue.dead_letters import DeadLetters
+from worker.queue.lookup import look_up
+from worker.queue.scripts import Enqueue
+from worker.queue.stats import read_queue
+
+SCANNING = {"keys", "scan", "randomkey", "dbsize"}
+
+
+async def fine(ctx: dict[str, Any]) -> str:
+    return "fine"
+
+
+async def _calls(bench: Bench) -> dict[str, int]:
+    """How often each command was run so far, those within scripts included."""
+    stats = await bench.redis.info("commandstats")
+    return {name.removeprefix("cmdstat_"): told["calls"] for name, told in stats.items()}
+
+
+async def _fill(bench: Bench, jobs: int, prefix: str) -> None:
+    envelope = bench.envelope("fine")
+    await bench.scripts.enqueue([Enqueue(f"{bench.lane}-{prefix}-{n}", bench.lane, envelope) for n in range(jobs)])
+
+
+async def test_jobs_are_claimed_and_ended_in_groups(own_bench: Bench) -> None:
+    """arq's worker makes four round trips to claim one job, and more to end it."""
+    await _fill(own_bench, 1_000, "job")
+    before = await _calls(own_bench)
+    worker = await own_bench.burst(fine, max_jobs=100)
+    after = await _calls(own_bench)
+    assert worker.jobs_complete == 1_000
+    assert after["evalsha"] - before["evalsha"] <= 100
+
+
+async def _claim(bench: Bench, jobs: int) -> None:
+    claim = await bench.scripts.claim("token", 60_000, jobs, [(bench.lane, jobs)])
+    assert len(claim.jobs) == jobs
+
+
+async def test_the_cost_of_a_claim_does_not_grow_with_what_is_in_flight(own_bench: Bench) -> None:
+    bench = own_bench
+
+    async def cost(name: str) -> int:
+        await _fill(bench, 10, name)
+        before = sum((await _calls(bench)).values())
+        await _claim(bench, 10)
+        return sum((await _calls(bench)).values()) - before
+
+    # The first claim loads the script.
+    await cost("first")
+    alone = await cost("alone")
+    await _fill(bench, 3_000, "in flight")
+    await _claim(bench, 3_000)
+    assert await cost("among many") == alone
+
+
+async def test_nothing_looks_through_the_key_space(own_bench: Bench) -> None:
+    bench, open_gate = own_bench, asyncio.Event()
+
+    async def wrong(ctx: dict[str, Any]) -> None:
+        raise ValueError("wrong")
+
+    async def gated(ctx: dict[str, Any]) -> None:
+        await open_gate.wait()
+
+    before = await _calls(bench)
+    async with bench.serving(fine, func(wrong, name="wrong"), func(gated, name="gated")):
+        await bench.outcome(await bench.put("fine"))
+        dead, held = await bench.put("wrong"), await bench.put("gated")
+        await bench.letter(dead)
+        await read_queue(bench.redis, (bench.lane,))
+        assert (await look_up(bench.redis, Codec(), dead)).state == "dead"
+        letters = DeadLetters(bench.redis)
+        assert [letter.job_id async for letter in letters.all()] == [dead]
+        assert await bench.job(held).abort(timeout=5, poll_delay=0.05)
+    after = await _calls(bench)
+    assert after["evalsha"] > before.get("evalsha", 0)
+    scans = {name: after.get(name, 0) - before.get(name, 0) for name in SCANNING}
+    # arq asks for the number of keys once, when a worker starts; Redis knows it.
+    assert scans == {"keys": 0, "scan": 0, "randomkey": 0, "dbsize": 1}

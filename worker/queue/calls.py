@@ -1,0 +1,75 @@
+"""Reads the envelope of a claimed job: what to call, with what, and as which try."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from arq.jobs import Deserializer, SerializationError, deserialize_job_raw
+from arq.worker import JobExecutionFailed
+
+from worker.codec import check_job_id
+from worker.errors import InvalidEnvelope
+from worker.queue.scripts import Claimed
+
+# Year 2286; what lies beyond overflows the calendar.
+_MAX_INSTANT_MS = 10**13
+
+
+@dataclass(slots=True)
+class Call:
+    """A decoded envelope: what to call, and since when it waits."""
+
+    function: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    enqueue_ms: int
+    tries: int
+
+
+def read_call(claimed: Claimed, deserializer: Deserializer | None) -> Call:
+    """Return what a claimed job calls.
+
+    Raises `InvalidEnvelope` for what is no job or was made for another one, arq's `JobExecutionFailed` for one
+    whose payload is gone, and whatever the deserializer raises.
+    """
+    try:
+        job_id = claimed.job_id.decode()
+    except UnicodeDecodeError:
+        raise InvalidEnvelope("the job id is not UTF-8") from None
+    if claimed.problem == "missing":
+        raise JobExecutionFailed("job expired")
+    if claimed.problem:
+        raise InvalidEnvelope("the job's key does not hold a string")
+    try:
+        function, args, kwargs, first_try, enqueue_ms = deserialize_job_raw(
+            claimed.payload, deserializer=deserializer and _for_job(job_id, deserializer)
+        )
+    except SerializationError as error:
+        raise error.__cause__ or error from None
+    if not _well_formed(function, args, kwargs, first_try, enqueue_ms):
+        raise InvalidEnvelope("fields of the envelope have wrong types")
+    if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
+        raise InvalidEnvelope("the time of enqueueing is not a time in milliseconds")
+    # A claim that ended with its process is counted as a crash, and not as a try besides.
+    tries = max(1, claimed.tries - claimed.crashes, first_try or 0)
+    return Call(function, tuple(args), kwargs, enqueue_ms, tries)
+
+
+def _for_job(job_id: str, deserializer: Deserializer) -> Deserializer:
+    # arq gives out a few fields of an envelope, and the id is none of them.
+    def read(data: bytes) -> dict[str, Any]:
+        message = deserializer(data)
+        check_job_id(message, job_id)
+        return message
+
+    return read
+
+
+def _well_formed(function: object, args: object, kwargs: object, first_try: object, enqueue_ms: object) -> bool:
+    # A deserializer that is not ours may let anything through.
+    return (
+        isinstance(function, str)
+        and isinstance(args, list | tuple)
+        and isinstance(kwargs, dict)
+        and isinstance(first_try, int | None)
+        and isinstance(enqueue_ms, int)
+    )
