@@ -35,13 +35,28 @@ try {
 
 until(`${seed} to be primary`, () => admin.hello().isWritablePrimary);
 
-const user = {
-  pwd: env.MONGO_APP_PASSWORD,
-  roles: [
-    { role: "readWrite", db: env.MONGODB_DATABASE },
-    { role: "dbAdmin", db: env.MONGODB_DATABASE }, // the worker sets validators with collMod
-  ],
+// All that the worker does, and no more: whoever has its password can add to the audit log, and can neither
+// change nor remove an entry. Its start only looks whether `hospital-worker schema` was run by who may.
+const ACTIONS = {
+  "": ["listCollections"],
+  "hospitals": ["find", "insert", "update", "remove", "listIndexes"],
+  "logs": ["find", "insert", "listIndexes"]
 };
+const ROLE = `hospital_worker_of_${env.MONGODB_DATABASE}`;
+const role = {
+  privileges: Object.entries(ACTIONS).map(([collection, actions]) => ({
+    resource: { db: env.MONGODB_DATABASE, collection },
+    actions,
+  })),
+  roles: [],
+};
+if (admin.getRole(ROLE)) {
+  admin.updateRole(ROLE, role);
+} else {
+  admin.createRole({ role: ROLE, ...role });
+}
+
+const user = { pwd: env.MONGO_APP_PASSWORD, roles: [ROLE] };
 if (admin.getUser(env.MONGO_APP_USERNAME)) {
   admin.updateUser(env.MONGO_APP_USERNAME, user);
 } else {

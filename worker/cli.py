@@ -2,9 +2,11 @@
 
 import typer
 
-from worker.commands import dead
+from worker.commands import audit, dead
 from worker.commands.queue import check, queue
 from worker.commands.run import run
+from worker.commands.schema import schema
+from worker.commands.servers import servers
 from worker.demo.command import demo
 from worker.settings import settings_table
 
@@ -18,8 +20,11 @@ app = typer.Typer(
 app.command()(run)
 app.command()(queue)
 app.command()(check)
+app.command()(schema)
+app.command()(servers)
 app.command()(demo)
 app.add_typer(dead.app, name="dead")
+app.add_typer(audit.app, name="audit")
 
 
 @app.command()

@@ -6,11 +6,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest_asyncio
 
 from producers.client import HospitalProducer
+from tests.security.scanner import CANARY
 from worker.codec import Codec
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.queue import keys
@@ -53,10 +54,17 @@ class WorkerRun:
         return await asyncio.wait_for(self.process.wait(), seconds)
 
 
+class Server(Protocol):
+    """A server that can be reached."""
+
+    @property
+    def url(self) -> str: ...
+
+
 class Site:
     """A Redis and a MongoDB database of one test's own, and processes that work on them."""
 
-    def __init__(self, redis: EmbeddedRedis, mongo: EmbeddedMongo, folder: Path) -> None:
+    def __init__(self, redis: Server, mongo: Server, folder: Path) -> None:
         number = next(_numbers)
         self.folder = folder
         self.environment = {
@@ -102,6 +110,9 @@ class Site:
             stderr=asyncio.subprocess.PIPE,
         )
         out, err = await asyncio.wait_for(process.communicate(), 100)
+        # Where what is logged is looked through for secrets.
+        with (self.folder / "commands.log").open("ab") as file:
+            file.write(err)
         return Finished(process.returncode or 0, out.decode(), err.decode())
 
     async def is_ready(self, run: WorkerRun) -> bool:
@@ -148,7 +159,7 @@ async def mongo() -> AsyncIterator[EmbeddedMongo]:
 
 @pytest_asyncio.fixture
 async def site(mongo: EmbeddedMongo, tmp_path: Path) -> AsyncIterator[Site]:
-    async with EmbeddedRedis() as redis:
+    async with EmbeddedRedis(password=CANARY) as redis:
         site = Site(redis, mongo, tmp_path)
         yield site
         await site.close()

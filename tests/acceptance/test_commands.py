@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sys
 
 from tests.acceptance.conftest import Site
 from worker.contract import HospitalRecord
@@ -18,7 +19,7 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     assert waiting["lanes"]["arq:queue"]["waiting"] == 2
     worker = await site.worker()
     await site.until(lambda: site.redis.hlen(keys.DEAD))
-    await site.until(lambda: site.redis.hexists(keys.UNKNOWN, "no_such_job"))
+    await site.until(lambda: site.redis.zscore(keys.UNKNOWN, "no_such_job"))
     assert (await site.run("worker", "check")).code == 0
     assert (await site.run("arq", "--check", "worker.main.WorkerSettings")).code == 0
     state = json.loads((await site.run("worker", "queue", "--json")).out)
@@ -105,3 +106,19 @@ async def test_the_demo_reports_what_it_did(site: Site) -> None:
     assert again.code == 0, again.out + again.err
     report = json.loads(second.read_text())
     assert (report["created"], report["lost"], report["audit_ok"]) == (0, 0, True)
+
+
+async def test_private_servers_are_there_until_they_are_stopped(site: Site) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "worker", "servers"), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    told = [(await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip() for _ in range(2)]
+    exports = dict(line.removeprefix("export ").split("=", 1) for line in told)
+    redis_url = exports["REDIS_URL"]
+    environment = {"REDIS_URL": redis_url, "MONGODB_URL": exports["MONGODB_URL"].strip("'")}
+    assert (await site.run("worker", "queue", "--json", **environment)).code == 0
+    assert (await site.run("worker", "schema", **environment)).code == 0
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert (await site.run("worker", "queue", **environment)).code == 2

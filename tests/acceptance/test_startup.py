@@ -14,10 +14,11 @@ SECRET = "Sesame-0pen"
     [
         ({"WORKER_MAX_JOBS": "many"}, "WORKER_MAX_JOBS"),
         ({"REDIS_URL": f"http://:{SECRET}@localhost"}, "REDIS_URL"),
+        ({"REDIS_URL": f"redis://:{SECRET}@localhost?db={SECRET}"}, "REDIS_URL"),
         ({"MONGODB_URL": f"mysql://root:{SECRET}@localhost"}, "MONGODB_URL"),
         ({"REDIS_TIMEOUT": "9", "WORKER_LEASE": "10"}, "REDIS_TIMEOUT"),
     ],
-    ids=["number", "redis scheme", "mongodb scheme", "across fields"],
+    ids=["number", "redis scheme", "redis option", "mongodb scheme", "across fields"],
 )
 async def test_wrong_settings(site: Site, environment: dict[str, str], told: str) -> None:
     assert_one_line(await _start(site, **environment), told)
@@ -26,6 +27,12 @@ async def test_wrong_settings(site: Site, environment: dict[str, str], told: str
 async def test_an_unreachable_redis(site: Site) -> None:
     url = f"redis://:{SECRET}@127.0.0.1:{choose_port()}/0"
     assert_one_line(await _start(site, REDIS_URL=url), "REDIS_URL: no Redis answers")
+
+
+async def test_a_redis_that_arqs_own_worker_cannot_reach(site: Site) -> None:
+    url = f"redis://:{SECRET}@127.0.0.1:{choose_port()}/0"
+    finished = await _start(site, REDIS_URL=url, WORKER_ENGINE="stock")
+    assert_one_line(finished, "REDIS_URL: no usable Redis at 127.0.0.1")
 
 
 async def test_an_unreachable_mongodb(site: Site) -> None:

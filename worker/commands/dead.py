@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, fail, queue_connection, run
+from worker.legible import legible, legible_json
 from worker.queue.dead_letters import DeadLetters, LetterNotFound
 from worker.queue.letters import DeadLetter
 
@@ -29,9 +31,10 @@ def list_letters(function: FunctionFilter = None, error: ErrorFilter = None) -> 
     letters = _find(None, function, error)
     table = Table("job", "function", "tries", "error", "reason", box=None, pad_edge=False)
     for letter in letters:
-        table.add_row(
-            letter.job_id, letter.function or "?", str(letter.failure.tries), letter.failure.type, letter.reason
-        )
+        failure = letter.failure
+        row = letter.job_id, letter.function or "?", str(failure.tries), failure.type, letter.reason
+        # Text, because rich takes `[red]` in a string for markup.
+        table.add_row(*(Text(legible(cell)) for cell in row))
     if letters:
         console().print(table)
     else:
@@ -47,9 +50,9 @@ def show(job_id: str) -> None:
             return await DeadLetters(redis).get(job_id)
 
     letter = run(get)
-    typer.echo(letter.model_dump_json(indent=2, exclude={"payload"}))
+    typer.echo(legible_json(letter.model_dump_json(indent=2, exclude={"payload"})))
     typer.echo("payload:")
-    typer.echo(letter.envelope.decode(errors="backslashreplace"))
+    typer.echo(legible(letter.envelope.decode(errors="backslashreplace")))
 
 
 @app.command()
@@ -107,7 +110,7 @@ def export(
                     except LetterNotFound:
                         # Put back or discarded since it was listed.
                         continue
-                    target.write(whole.model_dump_json() + "\n")
+                    target.write(legible_json(whole.model_dump_json()) + "\n")
                     count += 1
         finally:
             if file:

@@ -1,15 +1,22 @@
 """`hospital-worker queue` and `hospital-worker check`: how long the queue is, and whether anybody works on it."""
 
+import asyncio
 import json
 import socket
 from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, queue_connection, run
+from worker.errors import OutageError
+from worker.legible import legible, legible_json
 from worker.queue.heartbeat import STALE_AFTER_S, ready_workers
 from worker.queue.stats import QueueState, read_queue
+
+# Less than REDIS_TIMEOUT, so that a frozen Redis shows within 5 s, the start of this program included.
+_ANSWER_WITHIN_S = 2.0
 
 
 def queue(
@@ -23,7 +30,7 @@ def queue(
 
     state = run(read)
     if as_json:
-        typer.echo(json.dumps(state.as_json(), indent=2))
+        typer.echo(legible_json(json.dumps(state.as_json(), indent=2)))
     else:
         _show(state)
 
@@ -36,15 +43,18 @@ def check(
     """Exit 0 if a worker has said within the last seconds that it takes jobs, and 1 if none has."""
 
     async def ready() -> list[str]:
-        async with queue_connection() as (redis, _):
-            found = await ready_workers(redis)
-            return [worker.worker for worker in found if not here or worker.host == socket.gethostname()]
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN_S), queue_connection() as (redis, _):
+                found = await ready_workers(redis)
+        except TimeoutError:
+            raise OutageError(f"Redis has not answered for {_ANSWER_WITHIN_S:g} s: no worker is ready") from None
+        return [worker.worker for worker in found if not here or worker.host == socket.gethostname()]
 
     workers = run(ready)
     if not workers:
         typer.echo("no worker is ready", err=True)
         raise SystemExit(EXIT_FAILED)
-    typer.echo(f"{len(workers)} ready: {', '.join(workers)}")
+    typer.echo(f"{len(workers)} ready: {legible(', '.join(workers))}")
 
 
 def _show(state: QueueState) -> None:
@@ -54,15 +64,22 @@ def _show(state: QueueState) -> None:
         lanes.add_column(heading, justify="right")
     for name, lane in state.lanes.items():
         lanes.add_row(
-            name, f"{lane.waiting:,}", f"{lane.deferred:,}", f"{lane.in_flight:,}", f"{lane.oldest_wait_s:.1f} s"
+            Text(legible(name)),
+            f"{lane.waiting:,}",
+            f"{lane.deferred:,}",
+            f"{lane.in_flight:,}",
+            f"{lane.oldest_wait_s:.1f} s",
         )
     out.print(lanes)
     out.print(f"dead letters: {state.dead:,}")
     for heartbeat, age_s in state.workers:
         silent = f"silent for {age_s:.0f} s" if age_s > STALE_AFTER_S else ""
         word = silent or ("ready" if heartbeat.ready else f"not ready: {heartbeat.why_not}")
-        out.print(f"worker {heartbeat.worker}: {word}, {heartbeat.running} of {heartbeat.slots} slots busy")
+        told = f"worker {heartbeat.worker}: {word}, {heartbeat.running} of {heartbeat.slots} slots busy"
+        # Text, because rich takes `[red]` in a string for markup.
+        out.print(Text(legible(told)))
     if not state.workers:
         out.print("no worker is running")
     for name in state.unknown_functions:
-        out.print(f"no worker knows the function {name!r}; its jobs are put back every few seconds")
+        told = f"no worker knows the function '{name}'; its jobs are put back every few seconds"
+        out.print(Text(legible(told)))

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from worker.codec import Codec
 from worker.errors import OutageError, RegistryError
+from worker.legible import legible_lines
 from worker.queue.connection import address, check_redis, open_redis
 from worker.queue.health import REDIS_ERRORS
 from worker.settings import Settings, load_settings
@@ -27,8 +28,8 @@ def console() -> Console:
 
 
 def fail(message: str, code: int = EXIT_NOTHING_DONE) -> NoReturn:
-    """Write one line to standard error and end the program."""
-    print(message, file=sys.stderr)  # noqa: T201 (a message for a person, not a log line)
+    """Write a message, most often of one line, to standard error and end the program."""
+    print(legible_lines(message), file=sys.stderr)  # noqa: T201 (a message for a person, not a log line)
     raise SystemExit(code)
 
 

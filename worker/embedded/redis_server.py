@@ -23,7 +23,8 @@ class EmbeddedRedis(PrivateServer):
 
     `data_dir` is kept and found again by a later run; without it the data lives in a temporary
     folder until `stop`. `appendfsync="always"` makes every answered write safe against a crash of
-    the machine; with "everysec" such a crash can lose the last second, a crash of Redis nothing.
+    the machine; with "everysec" such a crash can lose the last second, and a crash of Redis alone what was
+    answered while an earlier write to a slow disk was under way.
     """
 
     def __init__(

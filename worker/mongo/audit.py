@@ -8,11 +8,10 @@ as `{"$date": milliseconds since 1970}`. All of it survives being stored as BSON
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from worker.mongo.canonical import canonical
 from worker.mongo.client import Document, MongoHandle, Session
 from worker.mongo.documents import now
 
@@ -37,10 +36,6 @@ class AuditedAct:
     job_id: str
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
 def log_id(job_id: str) -> str:
     """Return the `_id` of the one entry that a job writes, however often it is delivered."""
     return f"audit:{job_id}"
@@ -49,16 +44,7 @@ def log_id(job_id: str) -> str:
 def entry_hash(entry: Document) -> str:
     """Return the hash of an entry; its own `hash`, if it has one, is left out."""
     content = {name: value for name, value in entry.items() if name != "hash"}
-    canonical = json.dumps(
-        content, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_canonical_instant
-    )
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _canonical_instant(value: object) -> dict[str, int]:
-    if not isinstance(value, datetime):
-        raise TypeError(f"{type(value).__name__} has no canonical form")
-    return {"$date": (value - _EPOCH) // _MILLISECOND}
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def as_logged(hospital: Document | None) -> Document | None:

@@ -21,6 +21,7 @@ from pymongo.errors import InvalidURI
 
 from worker.errors import ConfigurationError
 from worker.mongo.pool import PoolCounter, PoolStatistics
+from worker.mongo.sessions import trust_session_time_outs
 from worker.mongo.tokens import CausalPoint, encode_token
 from worker.settings import Settings
 
@@ -31,6 +32,9 @@ Collection = AsyncCollection[Document]
 Session = AsyncClientSession
 
 T = TypeVar("T")
+
+APP_NAME = "hospital-registry-worker"
+"""What a worker's connections are called in the server's log and lists."""
 
 
 async def settled(value: Awaitable[T] | T) -> T:
@@ -80,7 +84,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
     command_ms = round(settings.mongodb_timeout * 1000)
     selection_ms = round(settings.mongodb_selection_timeout * 1000)
     return {
-        "appname": "hospital-registry-worker",
+        "appname": APP_NAME,
         "maxPoolSize": settings.mongodb_pool_size,
         "waitQueueTimeoutMS": selection_ms,
         "serverSelectionTimeoutMS": selection_ms,
@@ -105,6 +109,7 @@ def open_mongo(settings: Settings) -> MongoHandle:
 
     Raises `ConfigurationError` if `MONGODB_URL` is malformed.
     """
+    trust_session_time_outs()
     counter = PoolCounter()
     options = client_options(settings) | {"event_listeners": [counter]}
     url = settings.mongodb_url.get_secret_value()

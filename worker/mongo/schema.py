@@ -9,10 +9,12 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
+from worker.errors import ConfigurationError
 from worker.mongo.client import MongoHandle
 from worker.mongo.failures import translated
 
 _NAMESPACE_EXISTS = 48
+_UNAUTHORIZED = 13
 
 _TEXT = {"bsonType": "string"}
 _INTEGER = {"bsonType": ["int", "long"]}
@@ -131,12 +133,43 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], IndexModel], ...] = (
 async def ensure_schema(mongo: MongoHandle) -> None:
     """Create what is missing and bring validators up to date; many workers may do so at once.
 
-    Raises `OutageError` or another error of the service if MongoDB does not carry it out.
+    A user without these rights needs only to find all in place. Raises `ConfigurationError` if it is not, and
+    `OutageError` or another error of the service if MongoDB does not carry it out.
     """
     with translated():
         for name, validator, index in _COLLECTIONS:
-            await _ensure_collection(mongo, name, validator)
-            await mongo.database[name].create_indexes([index])
+            # Looked at first: a user who may only look is not refused at every start, in MongoDB's log too.
+            if await _is_in_place(mongo, name, validator, index):
+                continue
+            try:
+                await _ensure_collection(mongo, name, validator)
+                await mongo.database[name].create_indexes([index])
+            except OperationFailure as error:
+                if error.code != _UNAUTHORIZED:
+                    raise
+                raise ConfigurationError(
+                    f"MONGODB_URL: the user does not find the collection {name} of {mongo.database.name} as this "
+                    "version needs it, and may not change it: run `hospital-worker schema` with the MONGODB_URL of "
+                    "a user who may (to look takes listCollections and listIndexes)"
+                ) from None
+
+
+async def _is_in_place(mongo: MongoHandle, name: str, validator: dict[str, Any], index: IndexModel) -> bool:
+    try:
+        if await _validator_of(mongo, name) != validator:
+            return False
+        found = (await mongo.database[name].index_information()).get(index.document["name"], {})
+    except OperationFailure as error:
+        if error.code != _UNAUTHORIZED:
+            raise
+        return False
+    wanted = index.document
+    return bool(found.get("key") == list(wanted["key"].items()) and found.get("unique") == wanted.get("unique"))
+
+
+async def _validator_of(mongo: MongoHandle, name: str) -> Any:
+    found = await mongo.database.command("listCollections", filter={"name": name})
+    return next((each.get("options", {}).get("validator") for each in found["cursor"]["firstBatch"]), None)
 
 
 async def _ensure_collection(mongo: MongoHandle, name: str, validator: dict[str, Any]) -> None:
@@ -149,7 +182,5 @@ async def _ensure_collection(mongo: MongoHandle, name: str, validator: dict[str,
     except OperationFailure as error:
         if error.code != _NAMESPACE_EXISTS:
             raise
-    found = await mongo.database.command("listCollections", filter={"name": name})
-    options = found["cursor"]["firstBatch"][0].get("options", {})
-    if options.get("validator") != validator:
+    if await _validator_of(mongo, name) != validator:
         await mongo.database.command("collMod", name, validator=validator)

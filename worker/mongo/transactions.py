@@ -23,7 +23,8 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from worker.mongo.client import MongoHandle, Session, settled
+from worker.mongo.abandoned import end_abandoned
+from worker.mongo.client import Client, MongoHandle, Session, settled
 from worker.mongo.failures import TRANSIENT_TRANSACTION, UNKNOWN_COMMIT, translated
 from worker.mongo.tokens import CausalPoint, encode_token
 
@@ -31,6 +32,9 @@ _FIRST_DELAY = 0.005
 _LONGEST_DELAY = 0.5
 # A body that loses the same race so often meets a document that its own reads do not show.
 _DUPLICATE_KEY_TRIES = 5
+# Conflicts among the living clear sooner; who meets them for longer looks, this often, for one left by the dead.
+_LONG_CONFLICT_S = 1.0
+_WRITE_CONFLICT = 112
 
 T = TypeVar("T")
 
@@ -49,6 +53,15 @@ class _Patience:
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
         self._bound = _FIRST_DELAY
+        self._tried_at = asyncio.get_running_loop().time() + _LONG_CONFLICT_S
+
+    def is_tried(self) -> bool:
+        """Tell, once a second, that it has lasted for longer than conflicts do."""
+        now = asyncio.get_running_loop().time()
+        if now < self._tried_at:
+            return False
+        self._tried_at = now + _LONG_CONFLICT_S
+        return True
 
     async def wait(self) -> bool:
         """Sleep before the next try; return whether there is time for one."""
@@ -75,14 +88,14 @@ async def run_transaction(
     with translated():
         session = await settled(mongo.client.start_session(causal_consistency=True))
         try:
-            value = await _run_until_committed(session, body, deadline)
+            value = await _run_until_committed(mongo.client, session, body, deadline)
             return Committed(value, _token(session))
         finally:
             await _drained(session.end_session())
 
 
 async def _run_until_committed(
-    session: Session, body: Callable[[Session], Coroutine[Any, Any, T]], deadline: float
+    client: Client, session: Session, body: Callable[[Session], Coroutine[Any, Any, T]], deadline: float
 ) -> T:
     patience = _Patience(deadline)
     duplicate_keys = 0
@@ -108,6 +121,8 @@ async def _run_until_committed(
                 again = duplicate_keys < _DUPLICATE_KEY_TRIES
             else:
                 again = error.has_error_label(TRANSIENT_TRANSACTION)
+            if getattr(error, "code", None) == _WRITE_CONFLICT and patience.is_tried():
+                await end_abandoned(client)
             if not again or not await patience.wait():
                 raise
 

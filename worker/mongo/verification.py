@@ -1,130 +1,195 @@
-"""Checks the audit log: that every chain is whole, and that every registered hospital is as it was logged."""
+"""Checks the audit log: that every chain is whole, and that every registered hospital is as it was logged.
 
-from collections.abc import AsyncIterator
+Everything is read in one pass, in the order of the index on (hospital_id, seq), while workers write. Within a chain
+that is safe: an entry is written after the one before it, so no read meets it alone. Between a chain and its
+hospital it is not: one may be read before an act and the other after it. What looks wrong is therefore read again,
+chain and hospital as of one instant, and reported only if it is wrong there too.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
 
-from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.asynchronous.cursor import AsyncCursor
-from pymongo.read_concern import ReadConcern
 
-from worker.mongo.audit import entry_hash
+from worker.mongo.chains import Chain, Expected, Finding, Head, malformed
 from worker.mongo.client import Document, MongoHandle, settled
+from worker.mongo.expectations import Expectations
 from worker.mongo.failures import translated
+from worker.mongo.lenient import lenient, majority
 
-_NAMED = 100
-_ACCEPTED = ["registered", "amended", "withdrawn"]
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenEntry:
-    """The first entry at which a chain does not hold, and what is wrong there."""
-
-    log_id: str
-    hospital_id: str
-    seq: int
-    problem: Literal["missing_seq", "wrong_prev_hash", "wrong_hash"]
+# A first batch of 16 MB, which is what a server sends unless told otherwise, is a hundred as Python objects.
+_BATCH = 1_000
+_PROGRESS_ENTRIES = 1_000
+_IN_ORDER = [("hospital_id", 1), ("seq", 1)]
+_STATE: Document = {"applied_jobs": False}
 
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """What a check found.
-
-    `entries`: how many were read, up to the broken one. `unlogged`: identities, of 100 at most, of registered
-    hospitals whose last accepted log entry is missing or shows another revision; `unlogged_count`: of all.
-    """
+    """What a check read, and how many hospitals something is wrong with; `first` of them in the order of `_id`."""
 
     entries: int
-    broken: BrokenEntry | None
-    unlogged: tuple[str, ...]
-    unlogged_count: int
+    chains: int
+    findings: int
+    first: Finding | None
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
-        return self.broken is None and not self.unlogged_count
+        return not self.findings
 
 
-async def verify_chain(mongo: MongoHandle, hospital_id: str | None = None) -> ChainReport:
-    """Check the chain of one hospital, or all, in constant memory.
-
-    Raises the errors of `worker.mongo.failures`.
-    """
-    with translated():
-        entries, broken = await _verify_entries(mongo, hospital_id)
-        unlogged, unlogged_count = await _find_unlogged(mongo, hospital_id)
-    return ChainReport(entries, broken, tuple(unlogged), unlogged_count)
-
-
-async def _verify_entries(mongo: MongoHandle, hospital_id: str | None) -> tuple[int, BrokenEntry | None]:
-    logs = mongo.logs.with_options(read_concern=ReadConcern("majority"))
-    query = {} if hospital_id is None else {"hospital_id": hospital_id}
-    previous: Document | None = None
-    entries = 0
-    async with _closing(logs.find(query, sort=[("hospital_id", 1), ("seq", 1)])) as cursor:
-        async for entry in cursor:
-            entries += 1
-            if previous is not None and previous["hospital_id"] != entry["hospital_id"]:
-                previous = None
-            if (problem := _problem(previous, entry)) is not None:
-                return entries, BrokenEntry(entry["_id"], entry["hospital_id"], entry["seq"], problem)
-            previous = entry
-    return entries, None
-
-
-def _problem(
-    previous: Document | None, entry: Document
-) -> Literal["missing_seq", "wrong_prev_hash", "wrong_hash"] | None:
-    if entry["seq"] != (previous["seq"] + 1 if previous else 1):
-        return "missing_seq"
-    if entry["prev_hash"] != (previous["hash"] if previous else None):
-        return "wrong_prev_hash"
-    if entry["hash"] != entry_hash(entry):
-        return "wrong_hash"
+def _ignore(_: object) -> None:
     return None
 
 
-async def _find_unlogged(mongo: MongoHandle, hospital_id: str | None) -> tuple[list[str], int]:
-    """Find what the chains cannot show: a hospital that was written past the log, or a log cut at its end."""
-    hospitals = mongo.hospitals.with_options(read_concern=ReadConcern("majority"))
-    query: Document = {"status": "registered"}
-    if hospital_id is not None:
-        query["_id"] = hospital_id
-    last_accepted: Document = {
-        "from": "logs",
-        "localField": "_id",
-        "foreignField": "hospital_id",
-        "pipeline": [
-            {"$match": {"event": {"$in": _ACCEPTED}}},
-            {"$sort": {"seq": -1}},
-            {"$limit": 1},
-            {"$project": {"revision": "$after.revision"}},
-        ],
-        "as": "logged",
-    }
-    pipeline = [
-        {"$match": query},
-        {"$project": {"revision": True}},
-        {"$lookup": last_accepted},
-        {"$match": {"$expr": {"$ne": [["$revision"], "$logged.revision"]}}},
-        {"$project": {"_id": True}},
-    ]
-    named: list[str] = []
-    count = 0
-    async with _closing(await settled(hospitals.aggregate(pipeline))) as cursor:
-        async for hospital in cursor:
-            count += 1
-            if count <= _NAMED:
-                named.append(hospital["_id"])
-    return named, count
+class _Tally:
+    """Counts what is read and found, and passes it on."""
+
+    def __init__(self, found: Callable[[Finding], None], progress: Callable[[int], None]) -> None:
+        self._found = found
+        self._progress = progress
+        self._entries = self._chains = self._findings = 0
+        self._first: Finding | None = None
+
+    def entry(self) -> None:
+        self._entries += 1
+        if not self._entries % _PROGRESS_ENTRIES:
+            self._progress(self._entries)
+
+    def chain(self) -> None:
+        self._chains += 1
+
+    def finding(self, finding: Finding | None) -> None:
+        if finding is not None:
+            self._findings += 1
+            self._first = self._first or finding
+            self._found(finding)
+
+    def report(self) -> ChainReport:
+        return ChainReport(self._entries, self._chains, self._findings, self._first)
 
 
-_Cursor = AsyncCursor[Document] | AsyncCommandCursor[Document]
+async def verify_chain(
+    mongo: MongoHandle,
+    hospital_id: str | None = None,
+    *,
+    heads: Iterable[Head] = (),
+    found: Callable[[Finding], None] = _ignore,
+    progress: Callable[[int], None] = _ignore,
+) -> ChainReport:
+    """Check the chain of one hospital, or all, in constant memory, while workers write.
+
+    `heads`: what `read_heads` told earlier, in its order; the chains must still hold them. `found` is called with
+    each finding, one for a hospital at most; `progress` with the number of entries read, every now and then.
+
+    Raises the errors of `worker.mongo.failures`.
+    """
+    tally = _Tally(found, progress)
+    with translated():
+        if hospital_id is None:
+            await _verify_all(mongo, iter(heads), tally)
+        else:
+            head = next((head for head in heads if head.hospital_id == hospital_id), None)
+            finding, entries = await _verify_one(mongo, hospital_id, head, tally.entry)
+            if entries:
+                tally.chain()
+            tally.finding(finding)
+    return tally.report()
+
+
+async def read_heads(mongo: MongoHandle) -> AsyncIterator[Head]:
+    """Yield the head of every chain, in the order of `hospital_id` by code point; malformed entries have no say.
+
+    Raises the errors of `worker.mongo.failures`.
+    """
+    last: Document | None = None
+    text = {"$type": "string"}
+    wanted = {"hospital_id": text, "seq": {"$type": ["int", "long"]}, "hash": text}
+    with translated():
+        entries = majority(mongo.logs).find(wanted, list(wanted), sort=_IN_ORDER, batch_size=_BATCH)
+        async with _closing(entries) as cursor:
+            async for entry in cursor:
+                if last is not None and last["hospital_id"] != entry["hospital_id"]:
+                    yield Head(last["hospital_id"], last["seq"], last["hash"])
+                last = entry
+    if last is not None:
+        yield Head(last["hospital_id"], last["seq"], last["hash"])
+
+
+async def _verify_one(
+    mongo: MongoHandle, hospital_id: str, head: Head | None, each: Callable[[], None]
+) -> tuple[Finding | None, int]:
+    """Return what is wrong with one hospital as of one instant, and the number of its entries."""
+    entries = 0
+    session = await settled(mongo.client.start_session(snapshot=True))
+    try:
+        registered = {"_id": hospital_id, "status": "registered"}
+        hospital = await lenient(mongo.hospitals).find_one(registered, _STATE, session=session)
+        chain = Chain(Expected(hospital_id, hospital, head))
+        wanted = {"hospital_id": hospital_id}
+        found = lenient(mongo.logs).find(wanted, sort=_IN_ORDER, batch_size=_BATCH, session=session)
+        async with _closing(found) as cursor:
+            async for entry in cursor:
+                entries += 1
+                each()
+                chain.take(entry)
+    finally:
+        await session.end_session()
+    return chain.end(), entries
+
+
+async def _verify_all(mongo: MongoHandle, heads: Iterator[Head], tally: _Tally) -> None:
+    async def check_again(expected: Expected) -> None:
+        finding, _ = await _verify_one(mongo, expected.hospital_id, expected.head, _nothing)
+        tally.finding(finding)
+
+    async def close(chain: Chain | None) -> None:
+        if chain is not None and chain.end() is not None:
+            await check_again(chain.expected)
+
+    logs, hospitals = majority(mongo.logs), majority(mongo.hospitals)
+    registered = hospitals.find({"status": "registered"}, _STATE, sort=[("_id", 1)], batch_size=_BATCH)
+    chain: Chain | None = None
+    async with (
+        _closing(logs.find({}, sort=_IN_ORDER, batch_size=_BATCH)) as entries,
+        _closing(registered) as in_order,
+    ):
+        expectations = Expectations(_named(in_order, tally), heads)
+        async for entry in entries:
+            tally.entry()
+            hospital_id = entry.get("hospital_id")
+            if not isinstance(hospital_id, str):
+                tally.finding(malformed(entry))
+                continue
+            if chain is None or chain.expected.hospital_id != hospital_id:
+                await close(chain)
+                async for expected in expectations.before(hospital_id):
+                    await check_again(expected)
+                chain = Chain(await expectations.of(hospital_id))
+                tally.chain()
+            chain.take(entry)
+        await close(chain)
+        async for expected in expectations.before(None):
+            await check_again(expected)
+
+
+async def _named(hospitals: AsyncIterable[Document], tally: _Tally) -> AsyncIterator[Document]:
+    async for hospital in hospitals:
+        if isinstance(hospital["_id"], str):
+            yield hospital
+        else:
+            detail = "the hospital is registered, and its _id is no text: the service did not write it"
+            tally.finding(Finding(str(hospital["_id"]), "unlogged", None, None, detail))
+
+
+def _nothing() -> None:
+    return None
 
 
 @asynccontextmanager
-async def _closing(cursor: _Cursor) -> AsyncIterator[_Cursor]:
+async def _closing(cursor: AsyncCursor[Document]) -> AsyncIterator[AsyncCursor[Document]]:
     try:
         yield cursor
     finally:

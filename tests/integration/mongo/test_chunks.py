@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from worker.contract import HospitalRecord, parse
+from worker.contract import HospitalRecord
 from worker.errors import OutageError
 from worker.mongo.chunks import ingest_many
 from worker.mongo.client import MongoHandle
+from worker.validation import parse
 
 Make = Callable[..., dict[str, Any]]
 MODES = pytest.mark.parametrize("mode", ["keep", "merge"])

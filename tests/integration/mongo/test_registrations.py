@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from worker.contract import RegisterHospital, parse
+from worker.contract import RegisterHospital
 from worker.errors import OutageError, PermanentError
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.jobs.register_hospital import register_hospital
@@ -13,6 +13,7 @@ from worker.mongo.client import MongoHandle
 from worker.mongo.registrations import Registrations
 from worker.mongo.verification import verify_chain
 from worker.settings import load_settings
+from worker.validation import parse
 
 Make = Callable[..., dict[str, Any]]
 BY = {"actor": "Ada", "reason": "checked"}

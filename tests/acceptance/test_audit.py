@@ -1,0 +1,191 @@
+"""`hospital-worker audit`, as a person or a script runs it."""
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from tests.acceptance.conftest import Site
+from worker.contract import AmendHospital, HospitalRecord, RegisterHospital
+from worker.mongo.audit import entry_hash
+from worker.mongo.client import MongoHandle, open_mongo
+from worker.mongo.documents import now
+from worker.mongo.registrations import Registrations
+from worker.mongo.schema import ensure_schema
+
+BY = {"actor": "dr-ito", "reason": "licence 4711 seen"}
+# The program's end tells the most memory that it ever held, in KiB. (`getrusage` would tell of its parent's too.)
+MEASURED = """
+import re, sys
+from pathlib import Path
+from worker.cli import main
+sys.argv = ["hospital-worker", "audit", "verify", "--all"]
+try:
+    main()
+finally:
+    print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest_asyncio.fixture
+async def registry(site: Site) -> AsyncIterator[MongoHandle]:
+    handle = open_mongo(site.settings)
+    await ensure_schema(handle)
+    yield handle
+    await handle.close()
+
+
+@pytest_asyncio.fixture
+async def history(registry: MongoHandle) -> None:
+    """A hospital that was registered, amended, and tried to register again."""
+    registrations = Registrations(registry)
+    record = HospitalRecord(hospital_name="Sunrise Clinic", beds=120, attributes={"rating": 4})
+    deadline = asyncio.get_running_loop().time() + 30
+    order = RegisterHospital(record=record, **BY)
+    await registrations.register(order, "first", deadline=deadline)
+    amendment: dict[str, Any] = {"hospital_id": "name:sunrise clinic", "changes": {"beds": 150}, **BY}
+    await registrations.amend(AmendHospital.model_validate(amendment), "amend", deadline=deadline)
+    await registrations.register(order, "again", deadline=deadline)
+
+
+async def test_the_history_is_shown_and_verified(site: Site, history: None, registry: MongoHandle) -> None:
+    shown = await site.run("worker", "audit", "show", " SUNRISE  Clinic")
+    assert (shown.code, shown.err) == (0, "")
+    assert "\x1b" not in shown.out
+    lines = shown.out.splitlines()
+    heads = [line for line in lines if not line.startswith("   ")]
+    assert [re.sub(r"\d{4}-.*?Z", "AT", line) for line in heads] == [
+        "1  AT  registered  by dr-ito: licence 4711 seen",
+        "2  AT  amended  by dr-ito: licence 4711 seen",
+        "3  AT  registration_rejected  by dr-ito: licence 4711 seen",
+    ]
+    assert "   + attributes.rating  4" in lines
+    assert "   ~ beds        120 → 150" in lines
+    assert lines[-1] == '   changed nothing: the hospital was "registered" at revision 2'
+
+    exported = await site.run("worker", "audit", "show", "name:sunrise clinic", "--json")
+    for line in exported.out.splitlines():
+        digest = json.loads(line)["hash"]
+        assert hashlib.sha256(line.replace(f'"hash":"{digest}",', "", 1).encode()).hexdigest() == digest
+
+    anchored = site.folder / "heads.ndjson"
+    anchored.write_text((await site.run("worker", "audit", "heads")).out)
+    whole = await site.run("worker", "audit", "verify", "--all", "--heads", str(anchored))
+    assert (whole.code, whole.out, whole.err) == (0, "entries: 3, chains: 1, all is well\n", "")
+
+    await registry.logs.delete_one({"_id": "audit:again"})
+    assert (await site.run("worker", "audit", "verify", "sunrise clinic")).code == 0
+    cut = await site.run("worker", "audit", "verify", "sunrise clinic", "--heads", str(anchored), "--json")
+    finding, summary = map(json.loads, cut.out.splitlines())
+    assert (cut.code, finding["problem"], finding["seq"]) == (1, "head_missing", 3)
+    assert summary == {"entries": 2, "chains": 1, "findings": 1}
+
+
+async def test_tampering_is_named_and_controls_no_terminal(
+    site: Site, history: None, registry: MongoHandle
+) -> None:
+    evil = "\x1b]0;x\x07\x9b31m\u202e\x7f[red]"
+    await registry.logs.update_one({"_id": "audit:amend"}, {"$set": {"actor": evil, "job_id": evil}})
+    code, shown, _ = await _on_terminal(site, "-m", "worker", "audit", "show", "sunrise clinic")
+    assert code == 0
+    assert r"by \x1b]0;x\x07\x9b31m\u202e\x7f[red]: licence" in shown
+    # Colours are ours; nothing else is sent to the terminal.
+    rest = re.sub(r"\x1b\[[\d;]*m", "", shown).replace("\r\n", "\n")
+    assert shown != rest
+    assert not set("\x1b\x07\x9b\u202e\x7f") & set(rest)
+    exported = await site.run("worker", "audit", "show", "sunrise clinic", "--json")
+    assert exported.out.isascii()
+    assert exported.out.replace("\n", "").isprintable()
+    assert json.loads(exported.out.splitlines()[1])["actor"] == evil
+
+    found = await site.run("worker", "audit", "verify", "--all")
+    assert found.code == 1
+    assert found.out.splitlines() == [
+        "name:sunrise clinic: entry 2 (audit:amend): wrong_hash: hash is not that of the entry's content",
+        "entries: 3, chains: 1, findings: 1",
+    ]
+
+
+async def test_what_cannot_be_done_is_told_in_one_line(site: Site, history: None) -> None:
+    bad_heads = site.folder / "heads"
+    bad_heads.write_text("{}\n")
+    for arguments, code, told in (
+        (("show", "nobo\x1bdy"), 1, r"the log has no entry of 'nobo\\x1bdy'"),
+        (("verify", "nobody"), 2, "neither the log nor the registry has 'nobody'"),
+        (("verify",), 2, "say which"),
+        (("verify", "--all", "nobody"), 2, "say which"),
+        (("verify", "--all", "--heads", str(bad_heads)), 2, f"{bad_heads}, line 1: not a line"),
+        (("verify", "--all", "--heads", str(bad_heads) + "x"), 2, f"{bad_heads}x: No such file"),
+    ):
+        done = await site.run("worker", "audit", *arguments)
+        assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
+        assert done.err.startswith(told)
+    nowhere = {"MONGODB_URL": "mongodb://127.0.0.1:1/?replicaSet=rs0", "MONGODB_SELECTION_TIMEOUT": "0.1"}
+    unreachable = await site.run("worker", "audit", "verify", "--all", **nowhere)
+    assert (unreachable.code, unreachable.err.count("\n")) == (2, 1)
+
+
+async def test_20_000_entries_are_verified_in_the_memory_of_1_000(site: Site, registry: MongoHandle) -> None:
+    await _fill(registry, 1_000)
+    code, _, out = await _on_terminal(site, "-c", MEASURED)
+    assert code == 0
+    told, little = out.splitlines()
+    assert told == "entries: 1,000, chains: 2, all is well"
+    await _fill(registry, 19_000)
+    code, progress, out = await _on_terminal(site, "-c", MEASURED)
+    assert code == 0
+    told, much = out.splitlines()
+    assert told == "entries: 20,000, chains: 4, all is well"
+    # Kept in memory, 19,000 entries take some 60 MiB; a batch of 1,000 of them takes 3.
+    assert int(much) - int(little) < 20 * 1024
+    assert re.search(r"\r[\d,]+ entries checked.*\r\x1b\[K$", progress)
+
+
+async def _fill(registry: MongoHandle, entries: int) -> None:
+    """Write two chains of refused attempts, which no hospital has to stand behind."""
+    for chain in (1, 2):
+        made: list[dict[str, Any]] = []
+        hospital_id = f"cms:{entries}-{chain}"
+        for seq in range(1, entries // 2 + 1):
+            entry = {"_id": f"{hospital_id}:{seq}", "hospital_id": hospital_id, "seq": seq, **BY, "at": now()}
+            entry |= {"event": "withdrawal_rejected", "before": None, "after": None, "job_id": "x" * 1_000}
+            entry["prev_hash"] = made[-1]["hash"] if made else None
+            made.append(entry | {"hash": entry_hash(entry)})
+        await registry.logs.insert_many(made, ordered=False)
+
+
+async def _on_terminal(site: Site, *command: str) -> tuple[int, str, str]:
+    """Run Python with standard error, and unless measured standard output, on a terminal.
+
+    Return the exit code, what the terminal was sent, and what was not.
+    """
+    ours, theirs = os.openpty()
+    piped = command[0] == "-c"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *command),
+        env={**os.environ, **site.environment, "PYTHONPATH": str(Path.cwd()), "TERM": "xterm", "COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE if piped else theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    reading = asyncio.create_task(asyncio.to_thread(_read_all, ours))
+    out, _ = await asyncio.wait_for(process.communicate(), 100)
+    return process.returncode or 0, await reading, (out or b"").decode()
+
+
+def _read_all(terminal: int) -> str:
+    sent = b""
+    with os.fdopen(terminal, "rb", buffering=0) as file:
+        while True:
+            try:
+                sent += file.read(65_536)
+            except OSError:
+                # Linux's way to tell that the other side was closed.
+                return sent.decode()

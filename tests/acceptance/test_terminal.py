@@ -1,0 +1,96 @@
+"""What others wrote into Redis is shown to an operator and does nothing to the operator's terminal."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.conftest import Site
+from worker.contract import DEFAULT_LANE
+from worker.queue import keys
+from worker.queue.heartbeat import Heartbeat, beat, redis_time
+from worker.queue.letters import DeadLetter, Failure, payload_text
+
+HOSTILE = "\x1b[31mred\x1b[0m[bold]x[/bold]\n2026 forged log line\x07\x9b2J"
+SHOWN = r"\x1b[31mred\x1b[0m[bold]x[/bold]\n2026 forged log line\x07\x9b2J"
+
+
+# One process for all: each takes a second to start.
+RUN_ALL = """
+import json, sys
+import producers.cli
+import worker.cli
+for program, *arguments in json.loads(sys.argv[1]):
+    app = worker.cli.app if program == "worker" else producers.cli.app
+    app(arguments, standalone_mode=False)
+"""
+COMMANDS = {
+    ("worker", "queue"): [f"worker {SHOWN}: ready, ", f"not ready: {SHOWN}, ", f"function '{SHOWN}'"],
+    ("worker", "queue", "--json"): [f'"worker": {json.dumps(HOSTILE)}'],
+    ("worker", "check"): [f"1 ready: {SHOWN}\n"],
+    ("worker", "dead", "list"): [f"{SHOWN}  {SHOWN}  1      {SHOWN}  {SHOWN}"],
+    ("worker", "dead", "show", HOSTILE): [r'"message": "error \u001b[31m', f"payload:\n{SHOWN}\n"],
+    ("worker", "dead", "export"): [r'"message":"error \u001b[31m'],
+    ("producers", "status", HOSTILE): [f" {SHOWN}: error {SHOWN} "],
+    ("producers", "status", HOSTILE, "--json"): [r'"job_id": "\u001b[31m'],
+}
+
+
+async def test_no_command_passes_on_what_acts_on_a_terminal(site: Site) -> None:
+    await _write_hostile(site)
+    shown = await _on_terminal(site, "-c", RUN_ALL, json.dumps(list(COMMANDS)))
+    missing = {command: each for command, told in COMMANDS.items() for each in told if each not in shown}
+    assert missing == {}, shown
+    assert not set("\x1b\x07\x9b") & set(shown)
+    assert not any(line.startswith("2026") for line in shown.splitlines())
+
+
+async def _write_hostile(site: Site) -> None:
+    now = await redis_time(site.redis)
+    for worker, ready in ((HOSTILE, True), ("other", False)):
+        heartbeat = Heartbeat(
+            worker=worker, host="h", pid=1, ready=ready, why_not=HOSTILE, lanes=[], slots=1, running=0, complete=0,
+            retried=0, failed=0, started_at=now, at=now,
+        )  # fmt: skip
+        await beat(site.redis, heartbeat)
+    now_ms = int(now.timestamp() * 1000)
+    await site.redis.zadd(keys.UNKNOWN, {HOSTILE: now_ms})
+    letter = DeadLetter(
+        job_id=HOSTILE,
+        function=HOSTILE,
+        lane=DEFAULT_LANE,
+        payload=payload_text(HOSTILE.encode()),
+        reason=HOSTILE,
+        failure=Failure(type=HOSTILE, message=f"error {HOSTILE}", tries=1, at_ms=now_ms),
+        crashes=0,
+        worker=HOSTILE,
+    )
+    await site.letters.add(letter, now_ms)
+
+
+async def _on_terminal(site: Site, *command: str) -> str:
+    """Run Python on a terminal without colours, and return what that was sent."""
+    ours, theirs = os.openpty()
+    plain = {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "1000", "PYTHONPATH": str(Path.cwd())}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *command), env=os.environ | site.environment | plain, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    reading = asyncio.create_task(asyncio.to_thread(_read_all, ours))
+    await asyncio.wait_for(process.wait(), 60)
+    # Headings are bold.
+    return re.sub(r"\x1b\[[01]m", "", (await reading).decode()).replace("\r\n", "\n")
+
+
+def _read_all(terminal: int) -> bytes:
+    sent: Any = b""
+    with os.fdopen(terminal, "rb", buffering=0) as file:
+        while True:
+            try:
+                sent += file.read(65_536)
+            except OSError:
+                # Linux's way to tell that the other side was closed.
+                return bytes(sent)

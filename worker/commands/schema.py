@@ -1,0 +1,29 @@
+"""`hospital-worker schema`: what a worker needs to find in MongoDB, made by a user who may make it."""
+
+import typer
+
+from worker.commands.support import run
+from worker.mongo.client import open_mongo
+from worker.mongo.schema import ensure_schema
+from worker.mongo.startup import check_mongo
+from worker.settings import load_settings
+
+
+def schema() -> None:
+    """Create the collections, their indexes and validators, or bring them up to date; repeating it is safe.
+
+    Needed where the workers' user may not: run it before workers of a new version, with a MONGODB_URL whose user
+    has the role dbOwner, or readWrite and dbAdmin, on MONGODB_DATABASE.
+    """
+
+    async def ensure() -> str:
+        settings = load_settings()
+        mongo = open_mongo(settings)
+        try:
+            await check_mongo(mongo, settings)
+            await ensure_schema(mongo)
+        finally:
+            await mongo.close()
+        return settings.mongodb_database
+
+    typer.echo(f"the schema of {run(ensure)} is in place")
