@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := build/bench-venv
 BENCH_STAMP := $(BENCH_VENV)/.installed
-TESTS ?= $(wildcard tests/unit tests/integration tests/acceptance tests/contract)
+AUDIT_VENV := build/audit-venv
+AUDIT_STAMP := $(AUDIT_VENV)/.installed
+TESTS ?= $(wildcard tests/unit tests/integration tests/acceptance tests/contract tests/security tests/fuzz tests/faults)
+# Tests mostly wait for servers: three at a time keep two cores busy. One file stays in one process.
+PARALLEL ?= -n 3 --dist loadfile
 SOURCES := $(wildcard worker producers tests benchmarks)
 
 # Warnings of pip tell of the machine's configuration, not of this project; errors still show.
@@ -21,7 +25,7 @@ ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null) $(shell cat $(STAMP
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: help demo test check bench bench-quick format lock build clean
+.PHONY: help demo test check faults soak bench bench-quick audit format lock build clean
 .DEFAULT_GOAL := help
 
 help: ## print the targets
@@ -33,8 +37,8 @@ demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= DATA= REPO
 	@$(BIN)/hospital-worker demo $${FILE:+--file "$$FILE"} $${SOURCE:+--source "$$SOURCE"} \
 		$${DATA:+--data "$$DATA"} $${REPORT:+--report "$$REPORT"} $${KEEP:+--keep}
 
-test: $(STAMP) ## run the tests on real servers of their own; TESTS=tests/unit ARGS='-k codec'
-	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+test: $(STAMP) ## run the tests on real servers of their own; TESTS=tests/unit ARGS='-k codec' PARALLEL=
+	@$(BIN)/python -m pytest $(TESTS) $(PARALLEL) $(ARGS)
 
 check: $(STAMP) ## lint, format, types, import rules and the tests' own lint
 	$(BIN)/ruff check --quiet $(SOURCES)
@@ -43,11 +47,21 @@ check: $(STAMP) ## lint, format, types, import rules and the tests' own lint
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tests/lint.py
 
+faults: $(STAMP) ## kill, freeze, cut off, fill up: every row of the fault matrix three times, then a soak of two minutes; ROWS=row_16
+	@$(BIN)/python -m tests.faults $${ROWS:+--rows $$ROWS}
+
+soak: $(STAMP) ## faults at random for as long as asked, then a million fuzzed envelopes; MINUTES=30 SEED=7 ENVELOPES=0
+	@$(BIN)/python -m tests.faults --soak-only --minutes $${MINUTES:-10} $${SEED:+--seed $$SEED} \
+		--envelopes $${ENVELOPES:-1000000}
+
 bench: $(BENCH_STAMP) ## measure against peers and bare drivers, some 15 minutes; ONLY='noop ingest'
 	@$(BENCH_VENV)/bin/python -m benchmarks $${ONLY:+--only $$ONLY}
 
 bench-quick: $(BENCH_STAMP) ## the same with fewer jobs and rounds, in 90 seconds
 	@$(BENCH_VENV)/bin/python -m benchmarks --quick $${ONLY:+--only $$ONLY}
+
+audit: $(AUDIT_STAMP) ## check the locked packages against public advisories; error 3: they cannot be reached
+	@$(BIN)/python .ci/audit $(AUDIT_VENV)/bin/pip-audit $(wildcard requirements*.lock) .ci/audit.lock
 
 format: $(STAMP) ## put the code in the form that check wants
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
@@ -103,3 +117,10 @@ $(BENCH_STAMP): requirements-bench.lock | $(STAMP)
 	@$(BENCH_VENV)/bin/python -m pip -qq --disable-pip-version-check --no-input install --require-hashes \
 		-r requirements-bench.lock
 	@touch $(BENCH_STAMP)
+
+# A venv of its own, because what reads advisories brings dependencies that the project does not have.
+$(AUDIT_STAMP): .ci/audit.lock | $(STAMP)
+	@$(BIN)/python -m venv --clear $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/python -m pip -qq --disable-pip-version-check --no-input install --require-hashes \
+		-r .ci/audit.lock
+	@touch $(AUDIT_STAMP)

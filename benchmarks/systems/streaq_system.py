@@ -41,7 +41,9 @@ SYSTEM = Streaq()
 
 
 def _worker(redis_url: str) -> tuple[Any, dict[JobName, Any]]:
-    worker = Worker(redis_url=redis_url, concurrency=CONCURRENCY)
+    # Its own cron job, every five minutes by default, locks itself by a SET that Redis 6.2 refuses, and the worker
+    # ends: so it is put off to a minute that no run meets.
+    worker = Worker(redis_url=redis_url, concurrency=CONCURRENCY, health_crontab="0 0 29 2 *")
     body = IngestBody()
 
     async def noop() -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from worker.cli import app
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONE_SHOT = {"mongo-keyfile", "mongo-init"}
+ONE_SHOT = {"mongo-keyfile", "mongo-init", "schema"}
 GRACE = re.compile(r"(\d+)s")
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -100,7 +102,29 @@ def test_worker_waits_for_servers_that_are_set_up() -> None:
         "redis": "service_healthy",
         "mongo": "service_healthy",
         "mongo-init": "service_completed_successfully",
+        "schema": "service_completed_successfully",
     }
+
+
+def test_what_must_be_done_first_runs_once_and_waits_for_no_worker() -> None:
+    schema = SERVICES["schema"]
+
+    assert schema["restart"] == "no"
+    assert set(schema["depends_on"]) == {"mongo", "mongo-init"}
+    assert schema["environment"]["MONGODB_DATABASE"] == SERVICES["worker"]["environment"]["MONGODB_DATABASE"]
+
+
+def test_only_what_sets_mongodb_up_is_given_its_root_password() -> None:
+    holders = {name for name, service in SERVICES.items() if "MONGO_ROOT_PASSWORD" in str(service)}
+
+    assert holders == {"mongo", "mongo-init", "schema"}
+
+
+def test_the_command_that_makes_the_schema_exists() -> None:
+    program, command = SERVICES["schema"]["command"]
+
+    assert program == "hospital-worker"
+    assert command in {info.callback.__name__ for info in app.registered_commands if info.callback}
 
 
 def test_worker_is_given_longer_to_stop_than_it_takes() -> None:

@@ -1,0 +1,24 @@
+"""For the whole suite: a test fails if anything that it logged holds a secret or a payload."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.security.scanner import scan
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look through the test's output once its fixtures have ended, and so the processes that they started."""
+    report = yield
+    if call.when != "teardown" or not isinstance(item, pytest.Function):
+        return report
+    folder = item.funcargs.get("tmp_path")
+    leaks = scan(report.sections, folder if isinstance(folder, Path) else None)
+    if leaks:
+        report.outcome = "failed"
+        report.longrepr = "\n".join([report.longreprtext, *map(str, leaks)]).strip()
+    return report

@@ -1,0 +1,43 @@
+"""Enqueues the jobs of `tests.faults.settings.faulty`, each for a hospital of its own, noted in the ledger."""
+
+import itertools
+from typing import Any
+
+from tests.faults.load import record
+from tests.faults.stand import Stand
+
+FAULTY = "tests.faults.settings.faulty.WorkerSettings"
+
+# Far from those that a load makes.
+_numbers = itertools.count(1_000_000_000)
+
+
+async def put_faulty(stand: Stand, function: str, *arguments: Any, count: int = 1) -> list[str]:
+    """Put `count` jobs on the default lane and return their ids; `arguments` follow the job's payload."""
+    job_ids = []
+    for number in itertools.islice(_numbers, count):
+        job_id = f"{function}:{number}"
+        payload = {"record": record(number).model_dump(mode="json"), "actor": "faults", "reason": "the suite"}
+        await stand.put(function, payload, *arguments, job_id=job_id)
+        stand.ledger.accept("register", job_id, f"faults:{number}")
+        job_ids.append(job_id)
+    return job_ids
+
+
+async def runs(stand: Stand) -> int:
+    """Return how many runs of jobs that wait or block have begun."""
+    return int(await stand.redis.get("runs") or 0)
+
+
+async def has_run(stand: Stand, times: int) -> None:
+    """Wait until so many runs have begun."""
+
+    async def reached() -> bool:
+        return await runs(stand) >= times
+
+    await stand.until(reached, 40)
+
+
+async def open_gate(stand: Stand) -> None:
+    """Let the jobs that wait go on."""
+    await stand.redis.set("gate", 1)

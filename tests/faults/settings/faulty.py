@@ -1,0 +1,92 @@
+"""The product's worker with jobs beside its own that wait, block, kill their process or try to end it.
+
+Those that take a payload end in a real registration, so that the ledger can tell what became of them. Importing
+this reads the settings from the environment, as `worker.main` does.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from arq.worker import func
+
+from worker import main
+from worker.jobs.register_hospital import register_hospital
+
+Payload = dict[str, Any]
+
+
+async def held(ctx: dict[str, Any], payload: Payload) -> Any:
+    """Register once the key `gate` is there."""
+    await ctx["redis"].incr("runs")
+    while not await ctx["redis"].exists("gate"):
+        await asyncio.sleep(0.02)
+    return await register_hospital(ctx, payload)
+
+
+async def stubborn(ctx: dict[str, Any], payload: Payload) -> Any:
+    """Register once the key `gate` is there, whoever cancels it: as work in a thread that cannot be stopped."""
+    work = asyncio.create_task(held(ctx, payload))
+    while not work.done():
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            continue
+    return await work
+
+
+async def slow(ctx: dict[str, Any], payload: Payload, seconds: float) -> Any:
+    """Register after some seconds."""
+    await ctx["redis"].incr("runs")
+    await asyncio.sleep(seconds)
+    return await register_hospital(ctx, payload)
+
+
+async def blocking(ctx: dict[str, Any], payload: Payload, seconds: float) -> Any:
+    """Register, and compute for some seconds without letting the event loop go on."""
+    await ctx["redis"].incr("runs")
+    outcome = await register_hospital(ctx, payload)
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        sum(range(10_000))
+    return outcome
+
+
+async def killer(ctx: dict[str, Any], payload: Payload, neighbours: int) -> None:
+    """End the process as a crash of an extension module would; the first time once all its neighbours are there."""
+    redis = ctx["redis"]
+    if await redis.incr("kills") == 1:
+        while int(await redis.get("runs") or 0) < neighbours:
+            await asyncio.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Untidy(BaseException):
+    """What a library may derive from `BaseException`."""
+
+
+async def exiting(ctx: dict[str, Any], payload: Payload, how: str) -> None:
+    """End with something that is no `Exception`, in the job itself or in a task that it has started."""
+    errors = {
+        "exit": SystemExit(3),
+        "interrupt": KeyboardInterrupt(),
+        "untidy": Untidy(),
+        "closed": GeneratorExit(),
+    }
+
+    async def leave() -> None:
+        sys.exit(3)
+
+    if how == "task":
+        await asyncio.create_task(leave())
+    raise errors[how]
+
+
+WorkerSettings = main.WorkerSettings
+WorkerSettings.functions = [
+    *WorkerSettings.functions,
+    *(func(job, name=job.__name__) for job in (held, stubborn, slow, blocking, killer, exiting)),
+]

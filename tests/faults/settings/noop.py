@@ -1,0 +1,31 @@
+"""A worker's settings with one job that does nothing: what its speed shows is the queue's."""
+
+from typing import Any
+
+from worker.codec import Codec
+from worker.queue.connection import open_redis
+from worker.queue.engine import LeaseWorker
+from worker.settings import load_settings
+
+import arq.worker  # isort: skip
+
+_settings = load_settings()
+
+
+async def noop(_ctx: dict[str, Any]) -> None:
+    """Do nothing."""
+
+
+async def _connect() -> Any:
+    return open_redis(_settings, Codec())
+
+
+arq.worker.Worker = LeaseWorker  # type: ignore[misc]
+
+
+class WorkerSettings:
+    functions = [noop]  # noqa: RUF012 (as arq reads it)
+    open_redis = _connect
+    lease = _settings.worker_lease
+    max_jobs = _settings.worker_max_jobs
+    keep_result = _settings.worker_keep_result

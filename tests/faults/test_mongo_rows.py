@@ -1,0 +1,193 @@
+"""MongoDB killed, deposed, or without a majority, under load."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from pymongo.errors import AutoReconnect, OperationFailure
+
+from tests.acceptance.conftest import WorkerRun
+from tests.faults.conftest import OpenStand
+from tests.faults.ledger import Account
+from tests.faults.stand import Stand
+from worker.embedded.processes import together
+
+PAUSE_OF_AN_ELECTION_S = 5.0
+PAUSE_OF_A_STEP_DOWN_S = 2.0
+RESUMED_WITHIN_S = 5.0
+KILLS_APART_S = 15.0
+
+
+async def _survived(stand: Stand, worker: WorkerRun) -> Account:
+    """Balance the ledger: nothing was given up, no try was spent, and the same process takes jobs again."""
+    account = await stand.balance()
+    assert account.dead == 0
+    assert await stand.ledger.tries() == {1: account.accepted}
+    await stand.until(lambda: stand.is_ready(worker))
+    return account
+
+
+async def _says_that_it_is_out(stand: Stand, worker: WorkerRun) -> None:
+    await stand.until(lambda: "action=breaker_open" in worker.log)
+    await stand.until(lambda: _is_unready(stand, worker))
+
+
+async def _is_unready(stand: Stand, worker: WorkerRun) -> bool:
+    return not await stand.is_ready(worker)
+
+
+async def _only_member_killed(stand: Stand, times: int, *, until_told: bool) -> float:
+    """Kill and restart the member; return how many seconds passed from its return to the next effect."""
+    worker = await stand.worker()
+    (member,) = stand.mongo_server.members
+    returned = []
+    async with stand.load(per_second=60) as load:
+        for _ in range(times):
+            await stand.effects_grow_by(50)
+            await member.kill()
+            stand.row.faults += 1
+            if until_told:
+                await _says_that_it_is_out(stand, worker)
+            await member.start()
+            returned.append(datetime.now(UTC))
+            await stand.effects_grow_by(50)
+    account = await _survived(stand, worker)
+    resumed_after_s = max(account.resumed_after_s(at) for at in returned)
+    stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
+    stand.pause_s(account, load.began, load.ended)
+    return resumed_after_s
+
+
+async def test_row_15_the_only_member_killed(stand: Stand) -> None:
+    assert await _only_member_killed(stand, times=1, until_told=False) < RESUMED_WITHIN_S
+
+
+@pytest.mark.long
+async def test_row_15_the_only_member_killed_for_longer_than_commands_wait(stand: Stand) -> None:
+    assert await _only_member_killed(stand, times=2, until_told=True) < RESUMED_WITHIN_S
+
+
+async def _primary_killed(stand: Stand, times: int, apart_s: float) -> float:
+    """Kill and restart primaries; return the longest pause, in seconds."""
+    worker = await stand.worker()
+    async with stand.load(per_second=60) as load:
+        for _ in range(times):
+            next_kill = asyncio.get_running_loop().time() + apart_s
+            await stand.effects_grow_by(50)
+            primary = await stand.mongo_server.primary()
+            await primary.kill()
+            stand.row.faults += 1
+            await stand.effects_grow_by(50)
+            await primary.start()
+            await stand.mongo_server.ready()
+            await asyncio.sleep(max(0.0, next_kill - asyncio.get_running_loop().time()))
+    account = await _survived(stand, worker)
+    return stand.pause_s(account, load.began, load.ended)
+
+
+@pytest.mark.long
+async def test_row_16_primary_killed(open_stand: OpenStand) -> None:
+    async with open_stand(members=3) as stand:
+        assert await _primary_killed(stand, times=1, apart_s=0) < PAUSE_OF_AN_ELECTION_S
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+async def test_row_16_primary_killed_every_15_s(open_stand: OpenStand) -> None:
+    async with open_stand(members=3) as stand:
+        assert await _primary_killed(stand, times=4, apart_s=KILLS_APART_S) < PAUSE_OF_AN_ELECTION_S
+
+
+async def _stepped_down(stand: Stand, times: int) -> float:
+    """Depose primaries; return the longest pause, in seconds."""
+    worker = await stand.worker()
+    async with stand.load(per_second=60) as load:
+        for _ in range(times):
+            await stand.effects_grow_by(30)
+            primary = await stand.mongo_server.primary()
+            answered = len(stand.ledger.accepted) + 50
+            # So that it is deposed amid many transactions.
+            burst = asyncio.create_task(load.put_many("register", 200))
+            await stand.until(lambda: len(stand.ledger.accepted) >= answered)  # noqa: B023 (awaited right here)
+            with suppress(AutoReconnect):
+                # The primary may close the very connection that asked it to step down.
+                await primary.command("replSetStepDown", 10, secondaryCatchUpPeriodSecs=5)
+            stand.row.faults += 1
+            assert await stand.mongo_server.primary() is not primary
+            await burst
+            await stand.effects_grow_by(30)
+            await stand.mongo_server.ready()
+            # It may be elected again at once: with another deposed too, there would be no other candidate.
+            await primary.command("replSetFreeze", 0)
+    account = await _survived(stand, worker)
+    return stand.pause_s(account, load.began, load.ended)
+
+
+async def test_row_17_step_down(open_stand: OpenStand) -> None:
+    async with open_stand(members=3) as stand:
+        assert await _stepped_down(stand, times=1) < PAUSE_OF_A_STEP_DOWN_S
+
+
+@pytest.mark.long
+async def test_row_17_step_down_that_comes_to_nothing(stand: Stand) -> None:
+    worker = await stand.worker()
+    (member,) = stand.mongo_server.members
+    async with stand.load(per_second=60) as load:
+        for pause_s in (0.0, 0.05, 0.1):
+            answered = len(stand.ledger.accepted) + 20
+            burst = asyncio.create_task(load.put_many("register", 200))
+            await stand.until(lambda: len(stand.ledger.accepted) >= answered)  # noqa: B023 (awaited right here)
+            # So that new connections are made at different moments of it.
+            await asyncio.sleep(pause_s)
+            with pytest.raises(OperationFailure, match="No electable secondaries"):
+                await member.command("replSetStepDown", 2, secondaryCatchUpPeriodSecs=1)
+            stand.row.faults += 1
+            await burst
+            await stand.effects_grow_by(20)
+    account = await _survived(stand, worker)
+    assert stand.pause_s(account, load.began, load.ended) < PAUSE_OF_A_STEP_DOWN_S
+
+
+@pytest.mark.long
+async def test_row_17_step_down_again_and_again(open_stand: OpenStand) -> None:
+    async with open_stand(members=3) as stand:
+        assert await _stepped_down(stand, times=5) < PAUSE_OF_A_STEP_DOWN_S
+
+
+async def _majority_lost(stand: Stand, down_s: float) -> float:
+    """Kill two members for `down_s`; return how many seconds after the set's return the first effect was made."""
+    worker = await stand.worker()
+    stopped = stand.rng.sample(stand.mongo_server.members, k=2)
+    async with stand.load(per_second=40) as load:
+        await stand.effects_grow_by(20)
+        await together(*(member.kill() for member in stopped))
+        stand.row.faults += 1
+        # The length of the outage is what is injected here; nothing is waited for.
+        await asyncio.sleep(down_s)
+        await _says_that_it_is_out(stand, worker)
+        await together(*(member.start() for member in stopped))
+        await stand.mongo_server.ready()
+        returned = datetime.now(UTC)
+        await stand.effects_grow_by(20)
+    account = await _survived(stand, worker)
+    assert "action=breaker_closed" in worker.log
+    resumed_after_s = account.resumed_after_s(returned)
+    stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
+    # Else there was a majority all the while.
+    assert stand.pause_s(account, load.began, load.ended) > down_s / 2
+    return resumed_after_s
+
+
+@pytest.mark.long
+async def test_row_18_majority_lost(open_stand: OpenStand) -> None:
+    # Commands wait for less than the outage takes, so that jobs meet it.
+    async with open_stand(members=3, MONGODB_SELECTION_TIMEOUT="1") as stand:
+        assert await _majority_lost(stand, down_s=3) < RESUMED_WITHIN_S
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_row_18_majority_lost_for_30_s(open_stand: OpenStand) -> None:
+    async with open_stand(members=3) as stand:
+        assert await _majority_lost(stand, down_s=30) < RESUMED_WITHIN_S

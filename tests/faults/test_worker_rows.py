@@ -1,0 +1,288 @@
+"""Workers killed, terminated, frozen, and blocked, and jobs that try to take them along."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+
+from tests.acceptance.conftest import WorkerRun
+from tests.faults.conftest import OpenStand
+from tests.faults.faulty_jobs import FAULTY, has_run, open_gate, put_faulty, runs
+from tests.faults.injectors.fail_command import APP_NAME, fail_command
+from tests.faults.injectors.processes import frozen, sigkill
+from tests.faults.stand import Stand
+from worker.queue import keys
+from worker.queue.execution import CRASH_LIMIT
+
+TAKEN_OVER_WITHIN_S = 15.0  # at the default lease of 10 s
+SHORT_LEASE = {"WORKER_LEASE": "2", "REDIS_TIMEOUT": "1"}
+DRAIN_S = 5.0  # what the engine takes beyond the grace period at most, to hand jobs back
+
+
+@pytest.mark.long
+async def test_row_01_killed_while_the_commit_waits(open_stand: OpenStand) -> None:
+    async with open_stand(**SHORT_LEASE) as stand:
+        assert await _applied_after_kill_in_commit(stand, block_ms=4_000) == 20
+
+
+@pytest.mark.long
+async def test_row_01_killed_while_the_commit_waits_at_the_default_lease(stand: Stand) -> None:
+    assert await _applied_after_kill_in_commit(stand, block_ms=13_000) == 20
+
+
+async def _applied_after_kill_in_commit(stand: Stand, block_ms: int) -> int:
+    """The server goes through with the dead client's commits in `block_ms`: the jobs run again before and after."""
+    worker = await stand.worker()
+    (member,) = stand.mongo_server.members
+    once = {"times": 20}
+
+    async def waiting_commits() -> int:
+        found = await member.command("currentOp", **{"command.commitTransaction": 1, "appName": APP_NAME})
+        return len(found["inprog"])
+
+    async def all_wait() -> bool:
+        return await waiting_commits() == 20
+
+    async def all_run_again() -> bool:
+        return {await stand.redis.get(keys.TRIES + job_id) for job_id in stand.ledger.accepted} == {b"2"}
+
+    async with fail_command(member, ["commitTransaction"], mode=once, blockConnection=True, blockTimeMS=block_ms):
+        await stand.load().put_many("register", 20)
+        await stand.until(all_wait)
+        await sigkill(worker)
+        killed = time.monotonic()
+        stand.row.faults += 1
+        assert await waiting_commits() == 20
+        assert await stand.ledger.effects() == 0
+        await stand.worker()
+        await stand.until(all_run_again)
+        stand.row.paused(time.monotonic() - killed)
+        assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
+    account = await stand.balance()
+    for job_id in stand.ledger.accepted:
+        assert (await stand.result(job_id))["r"]["status"] == "registered"
+    return account.applied
+
+
+@pytest.mark.long
+async def test_row_01_killed_between_the_statements(stand: Stand) -> None:
+    """No commit ever comes: the server keeps the hospitals to the dead worker's transactions."""
+    load = stand.load(amended=5)
+    worker = await stand.worker()
+    await load.prepare()
+    (member,) = stand.mongo_server.members
+
+    async def waiting_entries() -> bool:
+        found = await member.command("currentOp", **{"command.insert": "logs", "appName": APP_NAME})
+        return len(found["inprog"]) == 5
+
+    async with fail_command(member, ["insert"], mode={"times": 5}, blockConnection=True, blockTimeMS=2_000):
+        await load.put_many("amend", 40)
+        await stand.until(waiting_entries)
+        await sigkill(worker)
+        killed = time.monotonic()
+        stand.row.faults += 1
+    await stand.worker()
+    account = await stand.balance(200)  # so long the server would keep them
+    stand.row.paused(time.monotonic() - killed)
+    assert (account.applied, account.dead) == (45, 0)
+    assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
+
+
+@pytest.mark.long
+async def test_row_03_all_workers_killed_with_100_jobs_in_flight(open_stand: OpenStand) -> None:
+    # Connections enough for one worker to have all jobs at the server at once.
+    async with open_stand(MONGODB_POOL_SIZE="200") as stand:
+        load = stand.load()
+        workers = [await stand.worker(), await stand.worker()]
+        (member,) = stand.mongo_server.members
+        slow, once = ["findAndModify", "commitTransaction"], {"times": 140}
+        at_server = [{f"command.{name}": {"$exists": True}} for name in slow]
+
+        async def all_wait() -> bool:
+            found = await member.command("currentOp", **{"$or": at_server, "appName": APP_NAME})
+            return len(found["inprog"]) == 140
+
+        async with fail_command(member, slow, mode=once, blockConnection=True, blockTimeMS=6_000):
+            await asyncio.gather(load.put_many("ingest", 100), load.put_many("register", 40))
+            await stand.until(all_wait)
+            await sigkill(*workers)
+            killed = time.monotonic()
+            stand.row.faults += len(workers)
+            assert await stand.leases() == 140
+            orphans = set(stand.ledger.accepted)
+            await asyncio.gather(stand.worker(), stand.worker())
+            await load.put_many("ingest", 50)
+            for job_id in stand.ledger.accepted.keys() - orphans:
+                await stand.result(job_id, TAKEN_OVER_WITHIN_S)
+            stand.row.notes["fresh work after s"] = round(time.monotonic() - killed, 1)
+            assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
+            account = await stand.balance()
+            stand.row.paused(time.monotonic() - killed)
+            assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
+        assert (account.applied, account.dead) == (190, 0)
+
+
+async def test_row_04_terminated_with_20_jobs_in_flight(open_stand: OpenStand) -> None:
+    async with open_stand(WORKER_MAX_TRIES="1") as stand:
+        jobs = await put_faulty(stand, "held", count=20)
+        grace_s = 0.5
+        worker = await stand.worker(FAULTY, WORKER_GRACE_PERIOD=str(grace_s))
+        await has_run(stand, 20)
+        assert await _terminated(stand, worker) < grace_s + DRAIN_S
+        # Not done within the grace period: as if they had never been claimed.
+        await _assert_untouched(stand, jobs)
+
+        worker = await stand.worker(FAULTY)
+        await has_run(stand, 40)
+        worker.send(signal.SIGTERM)
+        stand.row.faults += 1
+        await stand.until(lambda: "action=shutdown" in worker.log)
+        await open_gate(stand)
+        assert await worker.ended(stand.settings.worker_grace_period) == 0
+        # Done within it: no lease is left, and each with its first try.
+        assert await stand.leases() == 0
+        assert [(await stand.result(job_id, 1))["t"] for job_id in jobs] == [1] * 20
+        assert (await stand.balance()).applied == 20
+
+
+async def _terminated(stand: Stand, worker: WorkerRun) -> float:
+    """SIGTERM a worker; return how many seconds it took to end."""
+    started = time.monotonic()
+    worker.send(signal.SIGTERM)
+    stand.row.faults += 1
+    assert await worker.ended() == 0
+    return time.monotonic() - started
+
+
+async def _assert_untouched(stand: Stand, jobs: list[str]) -> None:
+    assert await stand.leases() == 0
+    assert await stand.redis.zcard("arq:queue") == len(jobs)
+    assert await stand.redis.exists(*(keys.TRIES + job_id for job_id in jobs)) == 0
+    assert await stand.redis.hlen(keys.CRASHES) == 0
+
+
+async def test_row_05_restarted_again_and_again_over_one_job(open_stand: OpenStand) -> None:
+    async with open_stand(WORKER_MAX_TRIES="1", WORKER_GRACE_PERIOD="0") as stand:
+        jobs = await put_faulty(stand, "held")
+        await _restart(stand, jobs, 2)
+        await open_gate(stand)
+        await stand.worker(FAULTY)
+        account = await stand.balance()
+        assert (account.applied, account.dead) == (1, 0)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_row_05_restarted_20_times_over_a_job_of_30_s(open_stand: OpenStand) -> None:
+    async with open_stand(WORKER_MAX_TRIES="1", WORKER_GRACE_PERIOD="1") as stand:
+        (job_id,) = await put_faulty(stand, "slow", 30)
+        await _restart(stand, [job_id], 20)
+        await stand.worker(FAULTY)
+        account = await stand.balance()
+        assert (account.applied, account.dead) == (1, 0)
+        assert (await stand.result(job_id, 1))["t"] == 1
+
+
+async def _restart(stand: Stand, jobs: list[str], times: int) -> None:
+    for number in range(1, times + 1):
+        worker = await stand.worker(FAULTY)
+        await has_run(stand, number)
+        await _terminated(stand, worker)
+        await _assert_untouched(stand, jobs)
+
+
+@pytest.mark.long
+async def test_row_06_frozen_past_its_lease(open_stand: OpenStand) -> None:
+    async with open_stand(**SHORT_LEASE) as stand:
+        jobs = await put_faulty(stand, "stubborn", count=10)
+        sleeper = await stand.worker(FAULTY)
+        await has_run(stand, 10)
+        with frozen(sleeper):
+            stand.row.faults += 1
+            taker = await stand.worker(FAULTY)
+            async with stand.load(amended=3):
+                await has_run(stand, 20)
+                await open_gate(stand)
+                told = {job_id: (await stand.result(job_id))["r"]["log_id"] for job_id in jobs}
+                await stand.effects_grow_by(100)
+        # It goes on with what it thinks to hold, registers the hospitals once more, and reports to Redis.
+        refused = "action=completion_refused"
+        await stand.until(lambda: sleeper.log.count(refused) == len(jobs))
+        assert {job_id: (await stand.result(job_id))["r"]["log_id"] for job_id in jobs} == told
+        assert refused not in taker.log
+        account = await stand.balance()
+        assert account.dead == 0
+        assert await runs(stand) == 20
+        assert await stand.is_ready(sleeper)
+
+
+@pytest.mark.long
+async def test_row_07_event_loop_blocked_for_longer_than_a_lease(open_stand: OpenStand) -> None:
+    async with open_stand(**SHORT_LEASE) as stand:
+        await put_faulty(stand, "held", count=10)
+        blocked = await stand.worker(FAULTY)
+        await has_run(stand, 10)
+        await put_faulty(stand, "blocking", 9)
+        await has_run(stand, 11)
+        began = time.monotonic()
+        stand.row.faults += 1
+        # Whatever it lost its lease of would be run here.
+        other = await stand.worker(FAULTY)
+        await stand.until(lambda: "action=event_loop_blocked" in blocked.log)
+        stand.row.notes["logged after s"] = round(time.monotonic() - began, 1)
+        assert time.monotonic() - began < 10
+        assert not await stand.is_ready(blocked)
+        await open_gate(stand)
+        account = await stand.balance()
+        assert (account.applied, account.dead) == (11, 0)
+        assert await runs(stand) == 11
+        await stand.until(lambda: stand.is_ready(blocked))
+        for worker in (blocked, other):
+            assert "action=lease_lost" not in worker.log
+            assert "action=completion_refused" not in worker.log
+
+
+@pytest.mark.long
+async def test_row_08_a_job_that_kills_its_process(open_stand: OpenStand) -> None:
+    async with open_stand(**SHORT_LEASE) as stand:
+        await put_faulty(stand, "held", count=5)
+        (killer,) = await put_faulty(stand, "killer", 9)
+        await put_faulty(stand, "held", count=4)
+        for crash in range(1, CRASH_LIMIT + 1):
+            worker = await stand.start(FAULTY)
+            if crash == CRASH_LIMIT:
+                await open_gate(stand)
+            assert await worker.ended(30) == -signal.SIGKILL
+            stand.row.faults += 1
+        last = await stand.worker(FAULTY)
+        account = await stand.balance()
+        assert (account.applied, account.dead) == (9, 1)
+        letter = await stand.letters.get(killer)
+        assert (letter.failure.type, letter.crashes) == ("ProcessKilled", CRASH_LIMIT)
+        assert int(await stand.redis.get("kills")) == CRASH_LIMIT
+        assert await stand.is_ready(last)
+
+
+async def test_row_09_exits_and_base_exceptions_in_jobs(stand: Stand) -> None:
+    worker = await stand.worker(FAULTY)
+    neighbours = await put_faulty(stand, "held", count=5)
+    await has_run(stand, 5)
+    raised = {"exit": "SystemExit", "interrupt": "KeyboardInterrupt", "untidy": "Untidy", "closed": "GeneratorExit"}
+    dead = {(await put_faulty(stand, "exiting", how))[0]: name for how, name in raised.items()}
+    (by_task,) = await put_faulty(stand, "exiting", "task")
+    stand.row.faults += len(dead) + 1
+
+    async def all_dead() -> bool:
+        return int(await stand.redis.hlen(keys.DEAD)) == len(dead) + 1
+
+    await stand.until(all_dead)
+    for job_id, name in dead.items():
+        assert (await stand.letters.get(job_id)).failure.type == name
+    assert (await stand.letters.get(by_task)).reason == "unexpected error"
+    assert await stand.leases() == len(neighbours)
+    await open_gate(stand)
+    account = await stand.balance()
+    assert (account.applied, account.dead) == (5, 5)
+    assert await stand.is_ready(worker)

@@ -1,0 +1,167 @@
+"""Puts fuzzed jobs on the queue and accounts for each: done or dead letter, in exactly one place, as it must be."""
+
+import asyncio
+import base64
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import orjson
+from arq.connections import ArqRedis
+
+from tests.fuzz.envelopes import FuzzedJob
+from worker.contract import BULK_LANE, LANES
+from worker.queue import keys
+
+_PORTION = 5_000
+_GROUP = 250
+_PATIENCE_S = 60.0
+
+
+@dataclass
+class Tally:
+    """What became of the jobs: how many of each kind are done and dead, and how many hospitals they made."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+    created: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.done.total() + self.dead.total()
+
+
+class Ledger:
+    """Writes groups of jobs, waits until none is left, and compares what is there with what must be.
+
+    What was compared is removed, so that a run of any length needs the memory of a few groups. `untouched` is how
+    many jobs on the lanes are not the ledger's.
+    """
+
+    def __init__(self, redis: ArqRedis, *, untouched: int = 0) -> None:
+        self._redis = redis
+        self._untouched = untouched
+        self.tally = Tally()
+
+    async def run(self, jobs: Iterable[FuzzedJob], progress: Callable[[int], Awaitable[None]]) -> None:
+        """Put all the jobs, and account for one portion of them while the worker has the next."""
+        before: list[FuzzedJob] = []
+        # The bulk lane has its turn when the other is empty: its jobs would hold up every portion.
+        bulk: list[FuzzedJob] = []
+        for portion in _portions(jobs):
+            await self.put(portion)
+            await self.settle(before)
+            bulk += (job for job in portion if job.lane == BULK_LANE)
+            before = [job for job in portion if job.lane != BULK_LANE]
+            await progress(self.tally.total)
+        await self.settle(before + bulk)
+        await progress(self.tally.total)
+
+    async def put(self, jobs: Sequence[FuzzedJob]) -> None:
+        """Write jobs straight into Redis, payloads before their places on the lanes."""
+        for start in range(0, len(jobs), _GROUP):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                lanes: dict[str, dict[bytes, float]] = {}
+                for job in jobs[start : start + _GROUP]:
+                    key = keys.JOB.encode() + job.job_id
+                    match job.stored_as:
+                        case "string":
+                            pipe.set(key, job.payload)
+                        case "list":
+                            pipe.rpush(key, job.payload)
+                        case "set":
+                            pipe.sadd(key, job.payload)
+                        case "hash":
+                            pipe.hset(key, b"payload", job.payload)
+                    lanes.setdefault(job.lane, {})[job.job_id] = job.score
+                for lane, places in lanes.items():
+                    pipe.zadd(lane, places)
+                    pipe.lpush(lane + keys.WAKEUP_SUFFIX, 1)
+                    pipe.ltrim(lane + keys.WAKEUP_SUFFIX, 0, 0)
+                await pipe.execute()
+
+    async def drained(self, jobs: Sequence[FuzzedJob]) -> None:
+        """Wait until none of the jobs is on a lane. Raises `TimeoutError` when nothing moves any more."""
+        waiting, deadline = list(jobs), time.monotonic() + _PATIENCE_S
+        while waiting:
+            places: list[Any] = []
+            for start in range(0, len(waiting), 1_000):
+                async with self._redis.pipeline(transaction=False) as pipe:
+                    for job in waiting[start : start + 1_000]:
+                        pipe.zscore(job.lane, job.job_id)
+                    places += await pipe.execute()
+            left = [job for job, place in zip(waiting, places, strict=True) if place is not None]
+            if len(left) < len(waiting):
+                deadline = time.monotonic() + _PATIENCE_S
+            elif time.monotonic() > deadline:
+                raise TimeoutError(f"{len(left)} jobs do not end: {Counter(job.kind for job in left)}")
+            waiting = left
+            await asyncio.sleep(0.05)
+
+    async def settle(self, jobs: Sequence[FuzzedJob]) -> None:
+        """Wait for the jobs, compare what became of each with what must, and remove them."""
+        await self.drained(jobs)
+        for start in range(0, len(jobs), _GROUP):
+            group = jobs[start : start + _GROUP]
+            ids = [job.job_id for job in group]
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hmget(keys.DEAD, ids)
+                pipe.mget([keys.RESULT.encode() + job_id for job_id in ids])
+                pipe.zmscore(keys.DEAD_INDEX, ids)
+                letters, results, indexed = await pipe.execute()
+            for job, letter, result, index in zip(group, letters, results, indexed, strict=True):
+                assert (letter is None) == (index is None), job
+                self._compare(job, letter, result)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hdel(keys.DEAD, *ids)
+                pipe.zrem(keys.DEAD_INDEX, *ids)
+                pipe.delete(*(keys.RESULT.encode() + job_id for job_id in ids))
+                await pipe.execute()
+
+    def _compare(self, job: FuzzedJob, letter: bytes | None, result: bytes | None) -> None:
+        seen = f"{job.kind} {job.job_id[:100]!r} {job.payload[:3_000]!r}"
+        assert result is not None, f"no result of {seen}"
+        told = orjson.loads(_unsigned(result))
+        if letter is None:
+            assert told["s"] is True, f"neither done nor dead: {seen}"
+            assert job.fate != "dead", f"was taken: {seen}"
+            outcome = told["r"]
+            expected = dict(job.outcome or {})
+            assert {name: outcome.get(name) for name in expected} == expected, f"{outcome} of {seen}"
+            self.tally.done[job.kind] += 1
+            statuses = outcome.get("statuses", [outcome.get("status")])
+            self.tally.created += statuses.count("created")
+            # Of a higher revision, it was there before and is only promoted.
+            self.tally.created += statuses == ["registered"] and outcome["revision"] == 1
+            return
+        assert told["s"] is False, f"done and dead: {seen}"
+        kept = orjson.loads(letter)
+        failure = kept["failure"]
+        assert job.fate != "done", f"{failure} of {seen}"
+        assert failure["tries"] == job.tries, f"{failure} of {seen}"
+        assert kept["reason"] in ("permanent error", "unexpected error"), f"{kept['reason']}: {failure} of {seen}"
+        assert not kept["crashes"], seen
+        assert base64.b64decode(kept["payload"]) == (job.payload if job.stored_as == "string" else b""), seen
+        self.tally.dead[job.kind] += 1
+
+    async def nothing_is_left(self) -> None:
+        """Fail if anything of the jobs is still in Redis."""
+        left = {lane: await self._redis.zcard(lane) for lane in LANES}
+        left |= {lane + keys.LEASED_SUFFIX: await self._redis.zcard(lane + keys.LEASED_SUFFIX) for lane in LANES}
+        left |= {name: await self._redis.hlen(name) for name in (keys.LEASES, keys.CRASHES, keys.DEAD)}
+        assert sum(left.values()) == self._untouched, left
+        strays = [key async for key in self._redis.scan_iter(match="arq:*fuzz:*", count=1_000)]
+        assert not strays, strays[:20]
+
+
+def _portions(jobs: Iterable[FuzzedJob]) -> Iterator[list[FuzzedJob]]:
+    rest = iter(jobs)
+    while portion := list(islice(rest, _PORTION)):
+        yield portion
+
+
+def _unsigned(message: bytes) -> bytes:
+    return message.split(b":", 3)[3] if message.startswith(b"hmac-sha256:") else message

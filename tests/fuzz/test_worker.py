@@ -1,0 +1,92 @@
+"""Row 27: a worker process meets whatever can be written to Redis, lives, and accounts for all of it."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import Site, WorkerRun
+from tests.fuzz.conftest import Registry
+from tests.fuzz.envelopes import SECRET, Envelopes
+from tests.fuzz.ledger import Ledger
+from worker.contract import DEFAULT_LANE
+from worker.queue import keys
+
+_log = logging.getLogger(__name__)
+
+SIGNING_KEY = ("fuzz", "secret-of-the-fuzzer")
+# Due at no time: the worker leaves them where they are, and is not kept busy by them.
+NEVER_DUE = {"never:1": math.inf, "never:2": 1.7e308}
+
+
+def memory_mb(pid: int) -> int:
+    """Return the resident memory of a process."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) // 1024
+
+
+def assert_log_is_clean(log: Path) -> None:
+    """Read line by line: the log of a long run is large."""
+    with log.open(errors="replace", newline="\n") as lines:
+        for number, line in enumerate(lines, 1):
+            assert SECRET not in line.casefold(), f"line {number} holds a payload"
+            assert not line.startswith(("INFO", "Traceback")), f"line {number} is forged, or of a traceback"
+
+
+async def fuzz(site: Site, registry: Registry, worker: WorkerRun, jobs: Envelopes, count: int) -> Ledger:
+    """Run the jobs through the worker, and check what must hold whatever they were."""
+    registry.add_victims()
+    before = registry.bytes_of_victims()
+    assert len(before) == len(registry.victims)
+    await site.redis.zadd(DEFAULT_LANE, NEVER_DUE)
+    ledger = Ledger(site.redis, untouched=len(NEVER_DUE))
+    started, told = time.monotonic(), 0
+
+    async def watch(settled: int) -> None:
+        nonlocal told
+        # Fails at once if the process has ended.
+        await site.until(lambda: site.is_ready(worker), 30)
+        if settled - told >= count / 20 or settled == count:
+            told = settled
+            used = (await site.redis.info("memory"))["used_memory"] >> 20
+            rate = settled / (time.monotonic() - started)
+            _log.info("%d jobs, %.0f/s; MB: worker %d, Redis %d", settled, rate, memory_mb(worker.pid), used)
+
+    await ledger.run(jobs.take(count), watch)
+
+    assert ledger.tally.total == count
+    await ledger.nothing_is_left()
+    assert set(await site.redis.zrange(DEFAULT_LANE, 0, -1)) == {name.encode() for name in NEVER_DUE}
+    assert await site.redis.hlen(keys.WORKERS) == 1
+    assert registry.bytes_of_victims() == before
+    assert registry.count() == len(before) + ledger.tally.created
+    assert not (site.folder / "unpickled").exists()
+    assert_log_is_clean(site.folder / "worker-0.log")
+    return ledger
+
+
+@pytest.mark.timeout(3_600)
+async def test_row_27_every_fuzzed_job_is_accounted_for(
+    site: Site, registry: Registry, envelopes: int, fuzz_seed: int, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("envelopes", envelopes)
+    worker = await site.worker(QUEUE_SIGNING_KEYS=":".join(SIGNING_KEY))
+    jobs = Envelopes(fuzz_seed, signing_key=SIGNING_KEY, marker=site.folder / "unpickled", victims=registry.victims)
+
+    ledger = await fuzz(site, registry, worker, jobs, envelopes)
+
+    assert ledger.tally.done["sound"] > envelopes / 30
+    # The run is worth something only if it got past the signature to everything behind it.
+    assert ledger.tally.dead.keys() >= {"untrusted", "operator", "pickle", "type", "no payload", "depth 1,000"}
+
+
+async def test_row_27_also_without_signatures(site: Site, registry: Registry, fuzz_seed: int) -> None:
+    worker = await site.worker(LOG_FORMAT="json")
+    jobs = Envelopes(fuzz_seed + 1, marker=site.folder / "unpickled", victims=registry.victims)
+
+    ledger = await fuzz(site, registry, worker, jobs, 5_000)
+
+    assert ledger.tally.done["sound"] > 100

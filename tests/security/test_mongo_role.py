@@ -1,0 +1,115 @@
+"""The role of deploy/mongo-init.js lets a worker work, and makes the server keep the audit log append-only."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from pymongo.errors import OperationFailure
+
+from tests.security.conftest import RunJob
+from tests.security.guarded_mongo import DATABASE, GuardedMongo, as_root
+from tests.security.scanner import CANARY
+from worker.commands.schema import schema
+from worker.commands.support import EXIT_NOTHING_DONE
+from worker.errors import ConfigurationError
+from worker.mongo.client import MongoHandle
+from worker.mongo.reader import HospitalReader
+from worker.mongo.schema import ensure_schema
+from worker.mongo.verification import verify_chain
+
+_UNAUTHORIZED = 13
+RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "role"}
+ACT = {"actor": "dr-ito", "reason": "licence"}
+EXPIRING = {"key": {"at": 1}, "name": "expiring", "expireAfterSeconds": 2_000_000_000}
+
+FORBIDDEN: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
+    "change an entry": lambda mongo: mongo.logs.update_one({}, {"$set": {"actor": "x"}}),
+    "replace an entry": lambda mongo: mongo.logs.replace_one({}, {"actor": "x"}),
+    "remove an entry": lambda mongo: mongo.logs.delete_one({}),
+    "drop the log": lambda mongo: mongo.logs.drop(),
+    "drop its index": lambda mongo: mongo.logs.drop_index("hospital_id_1_seq_1"),
+    "rename the log": lambda mongo: mongo.logs.rename("old_logs"),
+    "make entries expire": lambda mongo: mongo.database.command("createIndexes", "logs", indexes=[EXPIRING]),
+    "change the validator": lambda mongo: mongo.database.command("collMod", "hospitals", validator={}),
+    "make a collection": lambda mongo: mongo.database.create_collection("more", check_exists=False),
+    "drop the hospitals": lambda mongo: mongo.hospitals.drop(),
+    "drop the database": lambda mongo: mongo.client.drop_database(mongo.database.name),
+    "read another database": lambda mongo: mongo.client["other"]["x"].find_one(),
+    "make a user": lambda mongo: mongo.database.command("createUser", "x", pwd="x", roles=[]),
+    "stop the server": lambda mongo: mongo.client.admin.command("shutdown"),
+}
+
+GONE: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
+    "a validator": lambda mongo: mongo.database.command("collMod", "hospitals", validator={}),
+    "an index": lambda mongo: mongo.hospitals.drop_index("hospital_name_1"),
+    "a collection": lambda mongo: mongo.hospitals.drop(),
+}
+
+
+async def test_a_worker_starts_and_does_every_job_under_the_role(mongo: MongoHandle, run_job: RunJob) -> None:
+    other = {"hospital_name": "Angel"}
+    assert (await run_job("ingest_hospital", {"record": RECORD})).status == "created"
+    chunk = {"records": [RECORD, other], "on_existing": "merge"}
+    assert (await run_job("ingest_hospitals", chunk)).statuses == ["unchanged", "created"]
+    correction = {"hospital_id": "name:angel", "revision": 1, "changes": {"beds": 1}}
+    assert (await run_job("correct_hospital", correction)).status == "corrected"
+    assert (await run_job("discard_hospital", {"hospital_id": "name:angel", "revision": 2})).status == "discarded"
+    assert (await run_job("register_hospital", {"record": RECORD, **ACT})).status == "registered"
+    assert (await run_job("register_hospital", {"record": RECORD, **ACT})).status == "conflict"
+    amendment = {"hospital_id": "cms:role", "changes": {"beds": 2}, **ACT}
+    assert (await run_job("amend_hospital", amendment)).status == "amended"
+    assert (await HospitalReader(mongo).find_one("cms:role") or {})["beds"] == 2
+    assert (await run_job("withdraw_hospital", {"hospital_id": "cms:role", **ACT})).status == "withdrawn"
+    assert (await verify_chain(mongo)).ok
+    assert await mongo.logs.count_documents({"hospital_id": "cms:role"}) == 4
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+async def test_the_server_refuses_the_worker_what_no_job_does(mongo: MongoHandle, name: str) -> None:
+    with pytest.raises(OperationFailure) as refused:
+        await FORBIDDEN[name](mongo)
+    assert refused.value.code == _UNAUTHORIZED
+
+
+async def test_the_log_cannot_be_overwritten_by_an_aggregation(mongo: MongoHandle) -> None:
+    merge = {"into": "logs", "whenMatched": "replace"}
+    for stage in ({"$out": "logs"}, {"$merge": merge}):
+        with pytest.raises(OperationFailure) as refused:
+            await mongo.hospitals.aggregate([stage]).to_list(None)  # type: ignore[attr-defined] # Motor's is no coroutine
+        assert refused.value.code == _UNAUTHORIZED
+
+
+@pytest.mark.parametrize("gone", [*GONE])
+async def test_a_worker_that_misses_the_schema_says_what_to_run(
+    guarded: GuardedMongo, mongo: MongoHandle, gone: str
+) -> None:
+    async with as_root(guarded) as root:
+        try:
+            await GONE[gone](root)
+            with pytest.raises(
+                ConfigurationError, match=r"^MONGODB_URL: .* hospitals .*`hospital-worker schema`"
+            ) as told:
+                await ensure_schema(mongo)
+        finally:
+            await ensure_schema(root)
+    assert "\n" not in str(told.value)
+    assert CANARY not in str(told.value)
+    await ensure_schema(mongo)
+
+
+async def test_the_command_puts_the_schema_in_place(
+    guarded: GuardedMongo, mongo: MongoHandle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MONGODB_DATABASE", DATABASE)
+    async with as_root(guarded) as root:
+        await GONE["a validator"](root)
+    monkeypatch.setenv("MONGODB_URL", guarded.url)
+    with pytest.raises(SystemExit) as refused:
+        await asyncio.to_thread(schema)
+    assert refused.value.code == EXIT_NOTHING_DONE
+    assert "may not change it" in capsys.readouterr().err
+    monkeypatch.setenv("MONGODB_URL", guarded.root_url)
+    await asyncio.to_thread(schema)
+    assert capsys.readouterr().out == f"the schema of {DATABASE} is in place\n"
+    await ensure_schema(mongo)

@@ -1,0 +1,217 @@
+"""The rules for Redis's users that docs/security.md gives are enough for what they are meant for, and no more."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from arq.connections import ArqRedis
+from arq.jobs import Job
+from arq.worker import func
+from redis.exceptions import NoPermissionError, RedisError
+
+from producers.client import HospitalProducer
+from tests.security.scanner import CANARY
+from worker.codec import Codec
+from worker.contract import LANES, HospitalRecord, IngestOutcome
+from worker.embedded import EmbeddedRedis
+from worker.errors import ConfigurationError
+from worker.queue import keys
+from worker.queue.connection import check_redis, open_redis
+from worker.queue.dead_letters import DeadLetters
+from worker.queue.engine import LeaseWorker
+from worker.queue.heartbeat import ready_workers
+from worker.queue.scripts import Scripts
+from worker.queue.stats import read_queue
+from worker.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = {
+    name: rules.split()
+    for name, rules in re.findall(
+        r"^user (hospital_\w+) on >PASSWORD (.+)$", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE
+    )
+}
+# Exempt from all rules, or sent by the client of the tests alone.
+_ALWAYS_ALLOWED = {"auth", "client", "config", "acl"}
+# Only a crash, a full Redis or an unlucky moment leads to these.
+_RARE = {"decr", "hexists", "hincrby", "pexpire", "zcount"}
+
+
+class Fleet:
+    """One Redis, whose users are those of the documentation."""
+
+    def __init__(self, server: EmbeddedRedis, admin: ArqRedis) -> None:
+        self.admin = admin
+        self._port = server.port
+
+    def settings(self, user: str) -> Settings:
+        url = f"redis://{user}:{CANARY}@127.0.0.1:{self._port}/0"
+        return load_settings(redis_url=url, redis_timeout=1, worker_lease=2)
+
+    def open(self, user: str) -> ArqRedis:
+        return open_redis(self.settings(user), Codec())
+
+    async def refusals(self) -> list[str]:
+        """What rules have refused so far, apart from the name that redis-py gives its connections."""
+        refused = [str(entry["object"]) for entry in await self.admin.acl_log()]
+        return [command for command in refused if command not in {"client", "client|setinfo"}]
+
+    async def allowed(self, user: str, commands: list[list[str]]) -> list[str]:
+        """Those of some commands that the rules let a user give."""
+        redis = self.open(user)
+        passed = []
+        for command in commands:
+            try:
+                await redis.execute_command(*command)
+            except NoPermissionError:
+                continue
+            passed.append(" ".join(command))
+        await redis.aclose(close_connection_pool=True)
+        return passed
+
+    async def used(self) -> set[str]:
+        """The commands that Redis was given since the last call."""
+        found = {name.removeprefix("cmdstat_") for name in await self.admin.info("commandstats")}
+        await self.admin.config_resetstat()
+        return {"script|load" if name == "script" else name for name in found} - _ALWAYS_ALLOWED
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        async with asyncio.timeout(10):
+            while not await condition():
+                await asyncio.sleep(0.02)
+
+
+@pytest_asyncio.fixture
+async def fleet() -> AsyncIterator[Fleet]:
+    async with EmbeddedRedis() as server:
+        admin = open_redis(load_settings(redis_url=server.url), Codec())
+        for name, rules in RULES.items():
+            await admin.execute_command("ACL", "SETUSER", name, "on", f">{CANARY}", *rules)
+        await admin.config_resetstat()
+        yield Fleet(server, admin)
+        await admin.aclose(close_connection_pool=True)
+
+
+def _granted(user: str) -> set[str]:
+    return {rule[1:] for rule in RULES[user] if rule.startswith("+")}
+
+
+class Life:
+    """A job that does what its name says: ends well, fails once, fails for good, or runs until it is aborted."""
+
+    def __init__(self) -> None:
+        self._failed = False
+
+    async def __call__(self, ctx: dict[str, Any], payload: dict[str, Any]) -> IngestOutcome:
+        name = payload["record"]["hospital_name"]
+        if name == "dies" or (name == "fails once" and not self._failed):
+            self._failed = self._failed or name != "dies"
+            raise ValueError(name) if name == "dies" else ConnectionResetError
+        if name == "runs on":
+            await asyncio.Event().wait()
+        return IngestOutcome(hospital_id="x", status="created")
+
+
+async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
+    async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=2) as producer:
+        receipts = {
+            name: await producer.ingest_hospital(HospitalRecord(hospital_name=name))
+            for name in ("ends well", "fails once", "dies", "runs on")
+        }
+        assert (await producer.status(receipts["dies"].job_id)).state == "queued"
+        await producer.discard_hospital("name:nobody knows this job here", revision=1)
+        sent = await fleet.used()
+        pool = fleet.open("hospital_worker")
+
+        async def connect() -> ArqRedis:
+            await check_redis(pool, fleet.settings("hospital_worker"))
+            return pool
+
+        worker = LeaseWorker(
+            [func(Life().__call__, name="ingest_hospital")],
+            lanes=LANES,
+            lease=1,
+            poll_delay=0.1,
+            job_completion_wait=0,
+            handle_signals=False,
+            allow_abort_jobs=True,
+            open_redis=connect,
+        )
+        working = asyncio.create_task(worker.async_run())
+        await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, receipts["dies"].job_id))
+        await fleet.until(lambda: fleet.admin.exists(keys.RESULT + receipts["fails once"].job_id))
+        await fleet.until(lambda: ready_workers(fleet.admin))
+        await fleet.until(lambda: fleet.admin.zcard(keys.UNKNOWN))
+        operator = fleet.open("hospital_worker")
+        letters = DeadLetters(operator)
+        (letter,) = [await letters.get(found.job_id) async for found in letters.all()]
+        assert (await read_queue(operator, LANES)).dead == 1
+        # A lease is renewed meanwhile, and given up at the end.
+        await fleet.until(lambda: fleet.admin.zscore(LANES[0] + keys.LEASED_SUFFIX, receipts["runs on"].job_id))
+        job = Job(receipts["runs on"].job_id, fleet.admin, _deserializer=Codec().decode)
+        assert await job.abort(timeout=5, poll_delay=0.05)
+        await fleet.until(lambda: fleet.admin.hget(keys.CLOCK, "seen"))
+        assert await letters.retry([letter]) == 1
+        await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, letter.job_id))
+        assert await letters.discard([letter.job_id]) == 1
+        assert await Scripts(operator).recover("nobody", LANES) == 0
+        await worker.close()
+        await working
+        await operator.aclose(close_connection_pool=True)
+        worked = await fleet.used()
+        assert (await receipts["fails once"].outcome(timeout=5)).status == "created"
+        sent |= await fleet.used()
+    assert await fleet.refusals() == []
+    # What is granted is used, so that the rules grant nothing for nothing.
+    assert _granted("hospital_worker") - worked - _RARE == set()
+    assert _granted("hospital_producer") - sent - {"hdel", "hexists", "zrem"} == set()
+
+
+@pytest.mark.parametrize("user", RULES)
+async def test_the_server_and_the_keys_of_others_are_out_of_reach(fleet: Fleet, user: str) -> None:
+    commands = [
+        *(["KEYS", "*"], ["SCAN", "0"], ["FLUSHALL"], ["CONFIG", "GET", "requirepass"], ["EVAL", "return 0", "0"]),
+        *(["SHUTDOWN"], ["ACL", "LIST"], ["MONITOR"], ["SET", "other:key", "x"], ["GET", "other:key"]),
+    ]
+    assert await fleet.allowed(user, commands) == []
+
+
+async def test_a_producer_cannot_list_what_others_enqueued(fleet: Fleet) -> None:
+    commands = [
+        ["HGETALL", keys.DEAD],
+        ["ZRANGE", LANES[0], "0", "-1"],
+        ["ZRANGEBYSCORE", LANES[0], "-inf", "+inf"],
+        ["HGETALL", keys.WORKERS],
+    ]
+    assert await fleet.allowed("hospital_producer", commands) == []
+
+
+async def test_a_producer_can_overwrite_and_delete_a_job_whose_id_it_knows(fleet: Fleet) -> None:
+    """Redis gives a script no rights of its own, so what a script may do, its caller may do by hand."""
+    async with HospitalProducer.connect(fleet.settings("hospital_producer")) as producer:
+        receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
+    redis = fleet.open("hospital_producer")
+    assert await redis.get(keys.JOB + receipt.job_id)
+    assert await redis.delete(keys.JOB + receipt.job_id) == 1
+    await redis.aclose(close_connection_pool=True)
+
+
+async def test_a_user_without_the_rights_is_told_so_in_one_line(fleet: Fleet) -> None:
+    await fleet.admin.execute_command("ACL", "SETUSER", "hospital_producer", "-evalsha")
+    async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=1) as producer:
+        with pytest.raises(ConfigurationError, match="what the user may do") as refused:
+            await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
+    assert CANARY not in str(refused.value)
+
+
+async def test_a_wrong_password_is_told_without_it(fleet: Fleet) -> None:
+    settings = fleet.settings("nobody")
+    redis = open_redis(settings, Codec())
+    with pytest.raises((ConfigurationError, RedisError)) as refused:
+        await check_redis(redis, settings)
+    assert CANARY not in str(refused.value)
+    await redis.aclose(close_connection_pool=True)

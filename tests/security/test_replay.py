@@ -1,0 +1,189 @@
+"""What a signed message is worth when it is delivered again, or in the place of another."""
+
+from typing import Any, cast
+
+import pytest
+from arq.worker import Worker, func
+
+from producers.client import HospitalProducer
+from tests.security.stand import ACT, LANE, NEW, OLD, RECORD, Stand
+from worker.codec import Codec
+from worker.contract import HospitalChanges, HospitalRecord
+from worker.errors import InvalidEnvelope
+from worker.mongo.client import Document
+from worker.queue import keys
+from worker.queue.connection import open_redis
+from worker.queue.dead_letters import DeadLetters
+
+
+async def test_only_what_is_signed_says_which_job_it_is(stand: Stand) -> None:
+    for signing in ({}, NEW):
+        async with HospitalProducer.connect(stand.settings(signing)) as producer:
+            receipt = await producer.ingest_hospital(HospitalRecord.model_validate(RECORD))
+        message = Codec(signing).decode(await stand.redis.get(keys.JOB + receipt.job_id))
+        assert message.get("id") == (receipt.job_id if signing else None)
+
+
+async def test_a_signed_job_replayed_under_another_id_is_a_dead_letter(stand: Stand) -> None:
+    async with HospitalProducer.connect(stand.settings(NEW)) as producer:
+        await producer.register_hospital(HospitalRecord.model_validate(RECORD), **ACT)
+        await stand.work(NEW)
+        taken = []
+        for beds in (2, 3):
+            receipt = await producer.amend_hospital("cms:1", HospitalChanges(beds=beds), **ACT)
+            taken.append(await stand.redis.get(keys.JOB + receipt.job_id))
+            await stand.work(NEW)
+    await stand.put("amend_hospital:replayed", taken[0])
+    await stand.work(NEW)
+    assert await stand.refusal("amend_hospital:replayed") == "InvalidEnvelope: made for a job of another id"
+    letters = DeadLetters(stand.redis)
+    letter = await letters.get("amend_hospital:replayed")
+    assert letter.failure.tries == 1
+    assert await letters.retry([letter]) == 1
+    await stand.work(NEW)
+    assert "another id" in await stand.refusal("amend_hospital:replayed")
+    assert (await stand.hospital() or {})["beds"] == 3
+
+
+async def test_a_replayed_registration_or_withdrawal_is_a_dead_letter(stand: Stand) -> None:
+    payloads: dict[str, Document] = {
+        "register_hospital": {"record": RECORD, **ACT},
+        "withdraw_hospital": {"hospital_id": "cms:1", **ACT},
+    }
+    taken: dict[str, bytes] = {}
+    for act, function in (
+        ("registered", "register_hospital"),
+        ("withdrawn", "withdraw_hospital"),
+        ("registered again", "register_hospital"),
+    ):
+        taken[act] = stand.envelope(function, payloads[function], NEW, job_id=act)
+        await stand.put(act, taken[act])
+        await stand.work(NEW)
+        before = await stand.hospital()
+        # What was done before this act is not done once more.
+        for earlier in taken.keys() - {act}:
+            await stand.put(f"{earlier} after {act}", taken[earlier])
+            await stand.work(NEW)
+            assert "made for a job of another id" in await stand.refusal(f"{earlier} after {act}")
+        assert await stand.hospital() == before
+        assert (before is None) == (act == "withdrawn")
+
+
+async def test_a_signed_job_replayed_under_its_own_id_has_no_second_effect(stand: Stand) -> None:
+    async with HospitalProducer.connect(stand.settings(NEW)) as producer:
+        await producer.register_hospital(HospitalRecord.model_validate(RECORD), **ACT)
+        await stand.work(NEW)
+        first = await producer.amend_hospital("cms:1", HospitalChanges(beds=2), **ACT)
+        taken = await stand.redis.get(keys.JOB + first.job_id)
+        await stand.work(NEW)
+        told = await first.outcome(timeout=5)
+        await producer.amend_hospital("cms:1", HospitalChanges(beds=3), **ACT)
+        await stand.work(NEW)
+        await stand.redis.delete(keys.RESULT + first.job_id)
+        await stand.put(first.job_id, taken)
+        await stand.work(NEW)
+        again = await first.outcome(timeout=5)
+    assert (again.status, again.revision, again.log_id) == (told.status, told.revision, told.log_id)
+    assert (await stand.hospital() or {})["beds"] == 3
+
+
+async def test_a_dead_letter_that_names_its_job_runs_when_it_is_put_back(stand: Stand) -> None:
+    async with HospitalProducer.connect(stand.settings(OLD)) as producer:
+        receipt = await producer.ingest_hospital(HospitalRecord.model_validate(RECORD))
+        await stand.work(NEW)
+        letters = DeadLetters(stand.redis)
+        assert await letters.retry([await letters.get(receipt.job_id)]) == 1
+        await stand.work(OLD)
+        assert (await receipt.outcome(timeout=5)).status == "created"
+
+
+async def test_a_signed_result_is_not_believed_of_another_job(stand: Stand) -> None:
+    async with HospitalProducer.connect(stand.settings(NEW)) as producer:
+        done = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
+        await stand.work(NEW)
+        waiting = await producer.ingest_hospital(HospitalRecord(hospital_name="Angel"))
+        result = await stand.redis.get(keys.RESULT + done.job_id)
+        await stand.redis.set(keys.RESULT + waiting.job_id, result)
+        with pytest.raises(InvalidEnvelope, match="another id"):
+            await waiting.outcome(timeout=5)
+        with pytest.raises(InvalidEnvelope, match="another id"):
+            await producer.status(waiting.job_id)
+
+
+async def test_a_job_signed_without_its_id_can_be_replayed_under_another(stand: Stand) -> None:
+    def order(function: str, **payload: Any) -> bytes:
+        return stand.envelope(function, {**payload, **ACT}, NEW)
+
+    async def run(job_id: str, envelope: bytes) -> str:
+        await stand.put(job_id, envelope)
+        await stand.work(NEW)
+        return str((await stand.outcome(job_id))["status"])
+
+    registration, withdrawal = (
+        order("register_hospital", record=RECORD),
+        order("withdraw_hospital", hospital_id="cms:1"),
+    )
+    amendment, guarded = (
+        order("amend_hospital", hospital_id="cms:1", changes={"beds": beds}, **more)
+        for beds, more in ((2, {}), (1, {"revision": 1}))
+    )
+    assert await run("register", registration) == "registered"
+    assert await run("guarded", guarded) == "amended"
+    assert await run("bare", amendment) == "amended"
+    assert await run("later", order("amend_hospital", hospital_id="cms:1", changes={"beds": 3})) == "amended"
+    assert await run("bare replayed", amendment) == "amended"
+    assert (await stand.hospital() or {})["beds"] == 2
+    # One that names its revision is refused.
+    assert await run("guarded replayed", guarded) == "conflict"
+    assert await run("withdraw", withdrawal) == "withdrawn"
+    assert await run("register replayed", registration) == "registered"
+    assert await run("withdraw replayed", withdrawal) == "withdrawn"
+    assert await stand.hospital() is None
+
+
+async def test_a_signed_ingest_replayed_changes_nothing(stand: Stand) -> None:
+    signed = stand.envelope("ingest_hospital", {"record": RECORD}, NEW)
+    await stand.put("first", signed)
+    await stand.work(NEW)
+    before = await stand.hospital()
+    await stand.put("replayed", signed)
+    await stand.work(NEW)
+    assert (await stand.outcome("replayed"))["status"] == "unchanged"
+    assert await stand.hospital() == before
+
+
+async def test_a_signed_ingest_can_bring_back_what_was_removed(stand: Stand) -> None:
+    signed = stand.envelope("ingest_hospital", {"record": RECORD}, NEW, job_id="brought")
+    discard = stand.envelope("discard_hospital", {"hospital_id": "cms:1", "revision": 1}, NEW, job_id="discard")
+    for job_id, envelope in (("brought", signed), ("discard", discard)):
+        await stand.put(job_id, envelope)
+        await stand.work(NEW)
+    assert await stand.hospital() is None
+    await stand.redis.delete(keys.RESULT + "brought")
+    await stand.put("brought", signed)
+    await stand.work(NEW)
+    assert (await stand.hospital() or {})["status"] == "partial"
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connections so
+async def test_arqs_own_worker_looks_at_no_id(stand: Stand) -> None:
+    ran: list[str] = []
+
+    async def job(ctx: dict[str, Any]) -> None:
+        ran.append(ctx["job_id"])
+
+    codec = Codec(NEW)
+    await stand.put("replayed", codec.encode({"f": "job", "a": [], "et": 1, "id": "first"}))
+    worker = Worker(
+        [func(cast(Any, job), name="job")],
+        redis_pool=open_redis(stand.settings(NEW), codec),
+        queue_name=LANE,
+        burst=True,
+        poll_delay=0.05,
+        handle_signals=False,
+        job_serializer=codec.encode,
+        job_deserializer=codec.decode,
+    )
+    await worker.async_run()
+    await worker.close()
+    assert ran == ["replayed"]

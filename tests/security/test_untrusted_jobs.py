@@ -1,0 +1,112 @@
+"""What a worker makes of jobs from somebody who can write to Redis: with and without QUEUE_SIGNING_KEYS."""
+
+import pytest
+from arq.connections import create_pool
+
+from producers.client import HospitalProducer
+from tests.security.scanner import CANARY
+from tests.security.stand import ACT, LANE, NEW, OLD, RECORD, Stand
+from worker.codec import Codec
+from worker.contract import INGEST_HOSPITAL, HospitalRecord
+from worker.errors import RemoteError, UntrustedEnvelope
+from worker.queue import keys
+from worker.queue.connection import redis_settings
+from worker.queue.dead_letters import DeadLetters
+from worker.queue.letters import DeadLetter, Failure
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connections so
+async def test_a_job_that_stock_arq_pickled_is_kept_and_not_loaded(stand: Stand) -> None:
+    stock = await create_pool(redis_settings(stand.settings({})))
+    job = await stock.enqueue_job("ingest_hospital", {"record": RECORD})
+    await stock.aclose()
+    assert job is not None
+    await stand.work({})
+    assert await stand.refusal(job.job_id) == "InvalidEnvelope: not a JSON envelope"
+    assert await stand.hospital() is None
+
+
+async def test_with_keys_unsigned_and_tampered_jobs_do_nothing(stand: Stand) -> None:
+    sound = stand.envelope("ingest_hospital", {"record": RECORD}, NEW)
+    await stand.put("unsigned", stand.envelope("ingest_hospital", {"record": RECORD}, {}))
+    await stand.put("other key", stand.envelope("ingest_hospital", {"record": RECORD}, {"evil": "e" * 16}))
+    await stand.put("guessed key", stand.envelope("ingest_hospital", {"record": RECORD}, {"new": "e" * 16}))
+    await stand.put("tampered", sound.replace(b"Mercy", b"Nerdy"))
+    await stand.put("cut", sound.partition(b":{")[2])
+    await stand.work(NEW)
+    assert await stand.refusal("unsigned") == (
+        "UntrustedEnvelope: unsigned; sign it with a key of QUEUE_SIGNING_KEYS"
+    )
+    assert "a key that QUEUE_SIGNING_KEYS does not hold" in await stand.refusal("other key")
+    assert "does not fit the content" in await stand.refusal("guessed key")
+    assert "does not fit the content" in await stand.refusal("tampered")
+    assert (await stand.refusal("cut")).startswith("UntrustedEnvelope: unsigned")
+    assert await stand.hospital() is None
+
+
+async def test_without_keys_whoever_writes_to_redis_gives_orders(stand: Stand) -> None:
+    await stand.put("forged", stand.envelope("register_hospital", {"record": RECORD, **ACT}, {}))
+    await stand.work({})
+    assert (await stand.hospital() or {})["status"] == "registered"
+
+
+async def test_an_old_key_is_accepted_while_it_is_listed_and_refused_after(stand: Stand) -> None:
+    record = {"record": RECORD}
+    await stand.put("before", stand.envelope("ingest_hospital", record, OLD))
+    await stand.put("after", stand.envelope("ingest_hospital", record, NEW))
+    await stand.work({**NEW, **OLD})
+    assert [(await stand.outcome(name))["status"] for name in ("before", "after")] in (
+        ["created", "unchanged"],
+        ["unchanged", "created"],
+    )
+    await stand.put("late", stand.envelope("ingest_hospital", record, OLD))
+    await stand.work(NEW)
+    assert "a key that QUEUE_SIGNING_KEYS does not hold" in await stand.refusal("late")
+
+
+async def test_a_dead_letter_that_was_refused_stays_refused_when_it_is_put_back(stand: Stand) -> None:
+    await stand.put("unsigned", stand.envelope("ingest_hospital", {"record": RECORD}, {}))
+    await stand.work(NEW)
+    letters = DeadLetters(stand.redis)
+    assert await letters.retry([await letters.get("unsigned")]) == 1
+    await stand.work(NEW)
+    assert "UntrustedEnvelope" in await stand.refusal("unsigned")
+
+
+async def test_a_producer_with_keys_believes_no_unsigned_result(stand: Stand) -> None:
+    async with HospitalProducer.connect(stand.settings(NEW)) as producer:
+        receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
+        forged = {"f": "x", "a": [], "k": {}, "t": 1, "et": 1, "s": True, "r": {}, "st": 1, "ft": 1, "q": LANE}
+        await stand.redis.set(keys.RESULT + receipt.job_id, Codec().encode(forged))
+        with pytest.raises(UntrustedEnvelope):
+            await receipt.outcome(timeout=5)
+
+
+# ---- what signatures do not cover ---------------------------------------------------------------------------
+
+
+async def test_a_failure_can_be_made_up(stand: Stand) -> None:
+    async with HospitalProducer.connect(stand.settings(NEW)) as producer:
+        receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
+        forged = DeadLetter(
+            job_id=receipt.job_id, function=None, lane=LANE, payload="", reason="forged", crashes=0, worker="w",
+            failure=Failure(type="Forged", message="", tries=1, at_ms=1),
+        )  # fmt: skip
+        await DeadLetters(stand.redis).add(forged, 1)
+        with pytest.raises(RemoteError, match="Forged"):
+            await receipt.outcome(timeout=5)
+
+
+async def test_signed_jobs_can_be_removed_and_delayed(stand: Stand) -> None:
+    for job_id in ("removed", "delayed"):
+        await stand.put(job_id, stand.envelope("ingest_hospital", {"record": RECORD}, NEW))
+    await stand.redis.zrem(LANE, "removed")
+    await stand.redis.delete(keys.JOB + "removed")
+    await stand.redis.zadd(LANE, {"delayed": 9e12})
+    assert await stand.due() == 0
+    assert await stand.redis.hlen(keys.DEAD) == 0
+
+
+async def test_payloads_lie_in_redis_as_they_were_sent(stand: Stand) -> None:
+    await stand.put("signed", stand.envelope(INGEST_HOSPITAL.name, {"record": RECORD}, NEW))
+    assert CANARY.encode() in await stand.redis.get(keys.JOB + "signed")

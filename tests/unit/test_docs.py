@@ -1,0 +1,54 @@
+"""What the pages in docs/ say of the tests is true of them."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = re.compile(r"([\w./-]+\.py)::(\w+)")
+LEVELS = frozenset({"warning", "error", "exception", "critical"})
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@cache
+def _functions(path: Path) -> frozenset[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return frozenset(
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+
+
+def _exists(path: str, name: str) -> bool:
+    file = ROOT / path if path.startswith("tests/") else ROOT / "tests" / path
+    return file.is_file() and name in _functions(file)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    named = REFERENCE.findall(page.read_text(encoding="utf-8"))
+    assert [f"{path}::{name}" for path, name in named if not _exists(path, name)] == []
+
+
+def test_every_row_for_users_of_arq_names_a_test() -> None:
+    rows = re.findall(
+        r"^\| (?!of arq|arq 0\.28|---).*$", (ROOT / "docs" / "arq.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 27
+    assert [row for row in rows if not REFERENCE.search(row.rsplit("|", 2)[1])] == []
+
+
+def test_the_runbook_has_every_warning_and_error_that_a_worker_logs() -> None:
+    told = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    logged = {
+        str(keyword.value.value)
+        for path in (ROOT / "worker").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS
+        for keyword in node.keywords
+        if keyword.arg == "action" and isinstance(keyword.value, ast.Constant)
+    }
+    assert len(logged) > 10
+    assert sorted(action for action in logged if f"`{action}`" not in told) == []

@@ -1,0 +1,122 @@
+"""What deploy/kubernetes must hold: names that the worker knows, no default secret, no root, time to stop."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from worker.cli import app
+from worker.contract import LANES
+from worker.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
+DRAIN_S = 5.0
+
+Manifest = dict[str, Any]
+
+
+def _manifests() -> Iterator[Manifest]:
+    for file in sorted(FOLDER.glob("*.yaml")):
+        yield from yaml.safe_load_all(file.read_text("utf-8"))
+
+
+MANIFESTS: dict[str, Manifest] = {manifest["kind"]: manifest for manifest in _manifests()}
+DEPLOYMENT, SCALED = MANIFESTS["Deployment"], MANIFESTS["ScaledObject"]
+POD: Manifest = DEPLOYMENT["spec"]["template"]["spec"]
+(WORKER,) = POD["containers"]
+PLAIN = {variable["name"]: variable["value"] for variable in WORKER["env"] if "value" in variable}
+FROM_SECRET = {
+    variable["name"]: variable["valueFrom"]["secretKeyRef"] for variable in WORKER["env"] if "valueFrom" in variable
+}
+PROBES = [WORKER[name] for name in ("startupProbe", "readinessProbe")]
+
+
+def test_every_variable_is_a_setting_with_a_value_that_is_accepted() -> None:
+    variables = [variable["name"] for variable in WORKER["env"]]
+
+    assert len(variables) == len(set(variables))
+    assert {name.lower() for name in variables} <= set(Settings.model_fields)
+    load_settings(**{name.lower(): value for name, value in PLAIN.items()})
+
+
+def test_every_secret_comes_from_the_secret_and_the_example_fills_in_none() -> None:
+    example = MANIFESTS["Secret"]
+    named = list(FROM_SECRET.values())
+    named += MANIFESTS["TriggerAuthentication"]["spec"]["secretTargetRef"]
+
+    assert set(FROM_SECRET) == {"REDIS_URL", "MONGODB_URL", "QUEUE_SIGNING_KEYS"}
+    assert {secret["name"] for secret in named} == {example["metadata"]["name"]}
+    assert {secret["key"] for secret in named} == set(example["stringData"])
+    assert not any(example["stringData"].values())
+
+
+def test_the_worker_is_started_as_the_image_starts_it() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    command = re.search(r"^CMD \[(.*)\]$", dockerfile, re.MULTILINE)
+
+    assert command is not None
+    assert WORKER["args"] == re.findall(r'"([^"]+)"', command[1])
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=["startup", "readiness"])
+def test_the_probe_is_a_command_that_there_is(probe: Manifest) -> None:
+    program, *arguments = probe["exec"]["command"]
+    nowhere = {"REDIS_URL": "unix:///nowhere"}
+    found = CliRunner().invoke(app, arguments, env=nowhere)
+
+    assert f'{program} = "worker.cli:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
+    assert arguments == ["check", "--here"]
+    # Told by the command itself: one that typer does not know, or an option, ends with "Usage".
+    assert found.exit_code != 0
+    assert "Usage" not in found.output
+    assert "REDIS_URL" in found.output
+
+
+def test_a_worker_is_given_longer_to_stop_than_it_takes() -> None:
+    assert POD["terminationGracePeriodSeconds"] > float(PLAIN["WORKER_GRACE_PERIOD"]) + DRAIN_S
+
+
+def test_an_outage_restarts_no_worker() -> None:
+    assert "livenessProbe" not in WORKER
+
+
+def test_the_pod_is_hardened() -> None:
+    user = POD["securityContext"]
+
+    assert user["runAsNonRoot"] is True
+    assert f"USER {user['runAsUser']}:{user['runAsGroup']}\n" in (ROOT / "Dockerfile").read_text("utf-8")
+    assert user["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert WORKER["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert POD["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(POD)
+    assert WORKER["resources"]["limits"]["memory"]
+
+
+def test_what_points_at_the_workers_finds_them() -> None:
+    labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
+    selectors = [DEPLOYMENT["spec"]["selector"], MANIFESTS["PodDisruptionBudget"]["spec"]["selector"]]
+
+    assert all(selector["matchLabels"].items() <= labels.items() for selector in selectors)
+    assert SCALED["spec"]["scaleTargetRef"]["name"] == DEPLOYMENT["metadata"]["name"]
+    # A number of its own would undo, with every rollout, what was scaled.
+    assert "replicas" not in DEPLOYMENT["spec"]
+
+
+def test_every_lane_is_scaled_on_with_a_login() -> None:
+    triggers = SCALED["spec"]["triggers"]
+    login = MANIFESTS["TriggerAuthentication"]["metadata"]["name"]
+
+    assert [trigger["metadata"]["listName"] for trigger in triggers] == list(LANES)
+    assert {(trigger["type"], trigger["authenticationRef"]["name"]) for trigger in triggers} == {("redis", login)}
+    # Metadata of a trigger are texts, numbers too.
+    assert all(isinstance(value, str) for trigger in triggers for value in trigger["metadata"].values())
+    assert SCALED["spec"]["minReplicaCount"] >= 1
