@@ -1,6 +1,7 @@
 import asyncio
 import math
 import pickle  # noqa: TID251 - to make the bytes that must not be unpickled
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,16 @@ def test_every_exception_can_be_written_and_read(error: Exception) -> None:
     assert "_raised" in read.traceback or len(str(error)) > 8_000
     again = Codec().decode(Codec().encode({**RESULT, "r": read}))["r"]
     assert exception_form(again) == exception_form(read)
+
+
+@pytest.mark.parametrize("error", [ValueError("too small"), _Mute()])
+def test_a_traceback_reads_as_python_writes_it(error: Exception) -> None:
+    raised = _raised(error)
+    raised.add_note("a note")
+    told = traceback.TracebackException.from_exception(raised, compact=True)
+    # Python underlines a part of a line that raised, which means parsing it anew each time.
+    expected = [line for line in "".join(told.format()).splitlines() if set(line) - set(" ^~")]
+    assert exception_form(raised)["traceback"].splitlines() == expected
 
 
 @pytest.mark.parametrize("told", [{}, {"type": []}, {"type": None, "message": {}, "traceback": 1}])
