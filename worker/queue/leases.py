@@ -20,6 +20,8 @@ _log = structlog.stdlib.get_logger(__name__)
 _RENEWALS_PER_LEASE = 4
 _PER_CALL = 1_000
 _BLOCKED_AFTER_S = 5.0
+# Deep enough to reach from inside a client library out to the job that called it.
+_STACK_PLACES = 40
 
 
 class Lease(NamedTuple):
@@ -112,7 +114,7 @@ class LeaseKeeper:
                 action="event_loop_blocked",
                 seconds=round(silent_s, 1),
                 # Places only: a line of source cannot hold a payload, a local variable could.
-                stack="".join(traceback.format_stack(frame, limit=8)) if frame else "",
+                stack="".join(traceback.format_stack(frame, limit=_STACK_PLACES)) if frame else "",
             )
         return True
 

@@ -129,9 +129,16 @@ def block_the_loop(url: str, until: Callable[[SyncRedis], bool]) -> None:
     """Hold the event loop's thread as a computing job does, until something has come about elsewhere."""
     deadline = time.monotonic() + 10
     with SyncRedis.from_url(url) as redis:
-        while not until(redis):
+        while not _asked_deep_within(20, lambda: until(redis)):
             assert time.monotonic() < deadline
-            time.sleep(0.01)
+
+
+def _asked_deep_within(calls: int, ask: Callable[[], bool]) -> bool:
+    """Ask from as many calls below a job as a client library may make, where the watcher mostly finds the loop."""
+    if calls:
+        return _asked_deep_within(calls - 1, ask)
+    time.sleep(0.01)
+    return ask()
 
 
 async def test_a_blocked_event_loop_keeps_its_leases_and_is_told(
