@@ -49,7 +49,7 @@ check: $(STAMP) ## lint, format, types, import rules and the tests' own lint
 	$(BIN)/python tests/lint.py
 
 faults: $(STAMP) ## kill, freeze, cut off, fill up: every row of the fault matrix three times, then a soak of two minutes; ROWS=row_16
-	@$(BIN)/python -m tests.faults $${ROWS:+--rows $$ROWS}
+	@$(BIN)/python -m tests.faults $${ROWS:+--rows "$$ROWS"}
 
 soak: $(STAMP) ## faults at random for as long as asked, then a million fuzzed envelopes; MINUTES=30 SEED=7 ENVELOPES=0
 	@$(BIN)/python -m tests.faults --soak-only --minutes $${MINUTES:-10} $${SEED:+--seed $$SEED} \

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +26,10 @@ from tests.faults.rows import Row
 from tests.faults.soak import soak
 
 _HERE = Path(__file__).parent
+# Rows mostly wait for elections, leases and restarts, so some run beside each other; what compares rates does not.
+_BESIDE = ("-n", "4", "--dist", "load")
+_ALONE = "row_33"
+_ACCOUNTED_FOR = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _HOSTILE = [_HERE.parent / "fuzz" / name for name in ("test_worker.py", "test_refusals.py")]
 # The default form of the report has no place for what a test tells beside its result.
 _WITH_PROPERTIES = ("-o", "junit_family=xunit1")
@@ -59,12 +64,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_rows(seeds: str, names: str) -> list[Row]:
-    chosen = ["-k", names] if names else []
+    names = names or "row_"
+    rows = [
+        *_run_matrix(seeds, f"({names}) and not {_ALONE}", *_BESIDE),
+        *_run_matrix(seeds, f"({names}) and {_ALONE}"),
+    ]
+    return rows + [row for seed in seeds.split(",") for row in _run_fuzz(int(seed), ["-k", names])]
+
+
+def _run_matrix(seeds: str, names: str, *options: str) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="rows-") as folder:
         told = Path(folder, "rows.json")
-        _run_pytest(str(_HERE), "--all-rows", f"--fault-seeds={seeds}", f"--rows-file={told}", *chosen)
+        chosen = ("-k", names, f"--fault-seeds={seeds}", f"--rows-file={told}")
+        code = _run_pytest(str(_HERE), "--all-rows", *chosen, *options)
         rows = [Row(**row) for row in json.loads(told.read_text())]
-    return rows + [row for seed in seeds.split(",") for row in _run_fuzz(int(seed), chosen)]
+    if code not in _ACCOUNTED_FOR and all(row.passed for row in rows):
+        # A process that died has told nothing of its rows.
+        rows.append(Row(0, f"pytest ended with {code}", 0))
+    return rows
 
 
 def _run_fuzz(seed: int, chosen: Sequence[str], envelopes: int | None = None) -> list[Row]:
@@ -79,10 +96,9 @@ def _run_fuzz(seed: int, chosen: Sequence[str], envelopes: int | None = None) ->
     return [row for case in cases if (row := _row_of(case, seed))]
 
 
-def _run_pytest(*arguments: str, **environment: str) -> None:
-    # What fails is told by the rows; the exit code tells no more.
+def _run_pytest(*arguments: str, **environment: str) -> int:
     command = [sys.executable, "-m", "pytest", "-q", "-ra", *arguments]
-    subprocess.run(command, env=os.environ | environment, check=False)
+    return subprocess.run(command, env=os.environ | environment, check=False).returncode
 
 
 def _row_of(case: ElementTree.Element, seed: int) -> Row | None:

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -29,9 +30,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    rows = [asdict(row) for row in rows_of(session.config)]
     file = session.config.getoption("--rows-file")
-    if file is not None:
-        file.write_text(json.dumps([asdict(row) for row in rows_of(session.config)]))
+    # Only a process of pytest-xdist has this; what it puts there goes to the one that started it.
+    handed_up: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if handed_up is not None:
+        handed_up["rows"] = rows
+    elif file is not None:
+        file.write_text(json.dumps(rows))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    rows_of(node.config).extend(Row(**row) for row in getattr(node, "workeroutput", {}).get("rows", ()))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
