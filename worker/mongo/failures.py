@@ -118,7 +118,9 @@ def translate(error: Exception) -> RegistryError:
     """
     match error:
         case WaitQueueTimeoutError():
-            return TransientError("no connection to MongoDB became free in time: raise MONGODB_POOL_SIZE")
+            # Nothing was sent. So it is after an outage, when all connections have to be made anew, or when the
+            # server is slow: more jobs would only wait beside this one.
+            return OutageError("no connection to MongoDB became free in time: raise MONGODB_POOL_SIZE")
         case NetworkTimeout():
             # Slow or frozen cannot be told apart here; a frozen server is an outage by its next heartbeat.
             return TransientError(f"MongoDB did not answer in time: {_unreachable(error)}")

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from worker.embedded import EmbeddedMongo
-from worker.errors import TransientError
+from worker.errors import OutageError
 from worker.mongo.client import MongoHandle
 from worker.mongo.failures import translated
 
@@ -47,7 +47,7 @@ async def test_motor_has_a_thread_for_each_pooled_connection(
         assert mongo.pool.highest == 40
 
 
-async def test_a_full_pool_waits_and_then_is_a_transient_error(
+async def test_a_full_pool_waits_and_then_costs_no_try(
     open_handle: Any, replica_set: EmbeddedMongo, fail_command: Any
 ) -> None:
     settings = {"mongodb_pool_size": 1, "mongodb_selection_timeout": 0.3}
@@ -58,6 +58,6 @@ async def test_a_full_pool_waits_and_then_is_a_transient_error(
         slow = asyncio.ensure_future(mongo.hospitals.find_one({"_id": "slow"}))
         while mongo.pool.checked_out == 0:
             await asyncio.sleep(0.01)
-        with pytest.raises(TransientError, match="MONGODB_POOL_SIZE"), translated():
+        with pytest.raises(OutageError, match="MONGODB_POOL_SIZE"), translated():
             await mongo.hospitals.find_one({"_id": "waits"})
         await slow

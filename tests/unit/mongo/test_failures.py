@@ -42,7 +42,7 @@ TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
         (AutoReconnect("127.0.0.1:1: connection closed"), OutageError),
         (ServerSelectionTimeoutError("127.0.0.1:1: refused, Timeout: 10s, secret"), OutageError),
         (NetworkTimeout("127.0.0.1:1: timed out (configured timeouts: secret)"), TransientError),
-        (WaitQueueTimeoutError("secret"), TransientError),
+        (WaitQueueTimeoutError("secret"), OutageError),
         (OperationFailure("secret", 121), PermanentError),
         (OperationFailure("secret", 10334), PermanentError),
         (DocumentTooLarge("secret"), PermanentError),
