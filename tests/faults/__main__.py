@@ -27,7 +27,7 @@ from tests.faults.soak import soak
 
 _HERE = Path(__file__).parent
 # Rows mostly wait for elections, leases and restarts, so some run beside each other; what compares rates does not.
-_BESIDE = ("-n", "4", "--dist", "load")
+_BESIDE = ("-n", "3", "--dist", "load")
 _ALONE = "row_33"
 _ACCOUNTED_FOR = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _HOSTILE = [_HERE.parent / "fuzz" / name for name in ("test_worker.py", "test_refusals.py")]

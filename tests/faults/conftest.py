@@ -15,6 +15,8 @@ from tests.faults import stand as stands
 from tests.faults.rows import Row, rows_of
 from tests.faults.stand import Stand
 
+_SLACK_BESIDE_OTHER_TESTS = 3.0
+
 OpenStand = Callable[..., AbstractAsyncContextManager[Stand]]
 
 
@@ -70,7 +72,8 @@ def row(request: pytest.FixtureRequest, seed: int) -> Iterator[Row]:
     name = request.node.originalname
     found = re.match(r"test_row_(\d+)_(\w+)", name)
     assert found, f"{name}: a test of the matrix is called test_row_NN_..."
-    row = Row(int(found[1]), found[2].replace("_", " "), seed)
+    slack = 1.0 if request.config.getoption("--all-rows") else _SLACK_BESIDE_OTHER_TESTS
+    row = Row(int(found[1]), found[2].replace("_", " "), seed, slack=slack)
     started = time.monotonic()
     failures = request.session.testsfailed
     yield row
