@@ -178,6 +178,8 @@ def generate(
     """Make a sample file of messy hospitals, and tell what a load of it must find."""
     if path.exists() and not force:
         raise FileError(path, "is there already; choose another name, or replace it with --force")
+    if path.suffix == ".gz":
+        raise FileError(path, "is made without compression: leave out .gz, and run gzip on it afterwards")
     write_rows(path, "ndjson" if path.suffix in (".ndjson", ".jsonl") else "csv", rows, seed)
     truth = asdict(expected_truth(rows, seed))
     _show_facts(f"Made {path}", truth, as_json=as_json)

@@ -50,7 +50,9 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
 
 
 def show_rejects(rejects: RejectWriter) -> None:
-    """Write the first reasons for rejects to standard error, and where the rest is."""
+    """Write the first reasons for rejects to standard error, and where the rest and earlier ones are."""
+    if rejects.kept_earlier is not None:
+        typer.echo(f"rejected rows of an earlier run are kept: {legible(str(rejects.kept_earlier))}", err=True)
     for line, reasons in rejects.first:
         typer.echo(f"line {line}: {legible(reasons)}", err=True)
     if rejects.count:

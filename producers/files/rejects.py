@@ -1,6 +1,7 @@
 """The file of rejected rows, which a person mends and loads again."""
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -19,8 +20,9 @@ def rejects_path(path: Path) -> Path:
 class RejectWriter:
     """Writes rejected rows as NDJSON: `line`, `reasons` and the `row` by column (or its `text`).
 
-    The file is made with the first reject; one of an earlier run is removed at the start. Rows that a worker
-    rejects come after later lines of the file, so the order is not that of the lines.
+    The file is made with the first reject; one of an earlier run is put aside at the start, as
+    `kept_earlier`, since somebody may have mended it. Rows that a worker rejects come after later lines of the
+    file, so the order is not that of the lines.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,18 +30,20 @@ class RejectWriter:
         self.path = path
         self.count = 0
         self.first: list[tuple[int, str]] = []
+        self.kept_earlier: Path | None = None
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        """Remove the rejects of an earlier run."""
+        """Put the rejects of an earlier run aside."""
         try:
             if self.path.exists():
                 if not _holds_rejects(self.path):
                     raise FileError(self.path, "holds something else than rejected rows; move it away")
-                self.path.unlink()
+                self.kept_earlier = self._free_place()
+                self.path.rename(self.kept_earlier)
         except OSError as error:
             raise FileError(
-                self.path, f"rejected rows of an earlier run cannot be replaced: {error.strerror}"
+                self.path, f"rejected rows of an earlier run cannot be put aside: {error.strerror}"
             ) from None
         return self
 
@@ -47,6 +51,10 @@ class RejectWriter:
         """Close the file, if there were rejects."""
         if self._file is not None:
             self._file.close()
+
+    def _free_place(self) -> Path:
+        places = (self.path.with_name(f"{self.path.stem}.{n}{self.path.suffix}") for n in count(1))
+        return next(place for place in places if not place.exists())
 
     def write(self, row: FileRow, reasons: tuple[str, ...]) -> None:
         """Add one row. Raises `FileError` when it cannot be written."""

@@ -116,12 +116,15 @@ async def test_tampering_is_named_and_controls_no_terminal(
 async def test_what_cannot_be_done_is_told_in_one_line(site: Site, history: None) -> None:
     bad_heads = site.folder / "heads"
     bad_heads.write_text("{}\n")
+    no_heads = site.folder / "none"
+    no_heads.touch()
     for arguments, code, told in (
         (("show", "nobo\x1bdy"), 1, r"the log has no entry of 'nobo\\x1bdy'"),
         (("verify", "nobody"), 2, "neither the log nor the registry has 'nobody'"),
         (("verify",), 2, "say which"),
         (("verify", "--all", "nobody"), 2, "say which"),
         (("verify", "--all", "--heads", str(bad_heads)), 2, f"{bad_heads}, line 1: not a line"),
+        (("verify", "--all", "--heads", str(no_heads)), 2, f"{no_heads}: holds no heads"),
         (("verify", "--all", "--heads", str(bad_heads) + "x"), 2, f"{bad_heads}x: No such file"),
     ):
         done = await site.run("worker", "audit", *arguments)

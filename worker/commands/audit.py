@@ -28,7 +28,9 @@ _PROGRESS_S = 0.2
 
 app = typer.Typer(no_args_is_help=True, help="Show a hospital's history, and verify that the log of it is whole.")
 
-Given = Annotated[str, typer.Argument(metavar="HOSPITAL", help="source:external_id, name:…, or a hospital's name.")]
+Given = Annotated[
+    str, typer.Argument(metavar="HOSPITAL", help="source:external_id, or the name of one without these.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
@@ -52,8 +54,8 @@ def show(hospital: Given, as_json: AsJson = False) -> None:
 
     if not run(tell):
         fail(
-            f"the log has no entry of {legible(hospital)!r}: give source:external_id, name:… or the hospital's "
-            "name; one that was only ingested has no entry",
+            f"the log has no entry of {legible(hospital)!r}: give source:external_id, or the name of "
+            "a hospital without these; one that was only ingested has no entry",
             EXIT_FAILED,
         )
 
@@ -61,7 +63,7 @@ def show(hospital: Given, as_json: AsJson = False) -> None:
 @app.command()
 def verify(
     hospital: Annotated[
-        str | None, typer.Argument(help="source:external_id, name:…, or a hospital's name.")
+        str | None, typer.Argument(help="source:external_id, or the name of a hospital without these.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every hospital.")] = False,
     heads: Annotated[
@@ -176,6 +178,9 @@ def _read_heads(file: Path) -> Iterator[Head]:
                 )
             last = head.hospital_id
             yield head
+    if not last:
+        # What a failed export left: without a word it would vouch for everything.
+        raise ConfigurationError(f"{file}: holds no heads, so nothing can be held against them")
 
 
 def _head(line: str) -> Head | None:

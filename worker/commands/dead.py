@@ -119,6 +119,8 @@ def export(
 
     try:
         count = run(write)
+    except FileExistsError:
+        fail(f"{file}: is there already; choose another name")
     except OSError as problem:
         fail(f"{file}: cannot be written ({problem.strerror})")
     typer.echo(f"{count} exported", err=True)

@@ -30,6 +30,9 @@ from worker.mongo.tokens import CausalPoint, encode_token
 
 _FIRST_DELAY = 0.005
 _LONGEST_DELAY = 0.5
+# The last try must be answered before the deadline: past it nobody hears what the error was, and an outage that
+# costs no try would pass for a job that takes too long.
+_SHARE_FOR_THE_LAST, _LONGEST_FOR_THE_LAST_S = 0.2, 2.0
 # A body that loses the same race so often meets a document that its own reads do not show.
 _DUPLICATE_KEY_TRIES = 5
 # Conflicts among the living clear sooner; who meets them for longer looks, this often, for one left by the dead.
@@ -48,12 +51,13 @@ class Committed(Generic[T]):
 
 
 class _Patience:
-    """Jittered exponential back-off that ends at a deadline of the loop's clock."""
+    """Jittered exponential back-off that leaves the last try time until a deadline of the loop's clock."""
 
     def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
+        now = asyncio.get_running_loop().time()
+        self._deadline = deadline - min((deadline - now) * _SHARE_FOR_THE_LAST, _LONGEST_FOR_THE_LAST_S)
         self._bound = _FIRST_DELAY
-        self._tried_at = asyncio.get_running_loop().time() + _LONG_CONFLICT_S
+        self._tried_at = now + _LONG_CONFLICT_S
 
     def is_tried(self) -> bool:
         """Tell, once a second, that it has lasted for longer than conflicts do."""

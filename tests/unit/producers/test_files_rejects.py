@@ -50,9 +50,15 @@ def test_undecodable_bytes_survive_as_escapes(path: Path) -> None:
     assert json.loads(line)["row"] == {"name": "B\udc81"}
 
 
-def test_no_rejects_leave_no_file_and_remove_a_stale_one(path: Path) -> None:
+def test_no_rejects_leave_no_file_and_put_earlier_ones_aside(path: Path) -> None:
     path.write_text("name,beds\nA,many\n")
-    assert load(path).path.exists()
+    rejects = load(path).path
+    for number in (1, 2):
+        mended = rejects.read_text().replace("many", "12")
+        rejects.write_text(mended)
+        again = load(path)
+        assert again.kept_earlier == path.with_name(f"list.csv.rejects.{number}.ndjson")
+        assert again.kept_earlier.read_text() == mended
     path.write_text("name,beds\nA,1\n")
     assert not load(path).path.exists()
 
