@@ -84,14 +84,12 @@ def _run_matrix(seeds: str, names: str, *options: str) -> list[Row]:
     return rows
 
 
-def _run_fuzz(seed: int, chosen: Sequence[str], envelopes: int | None = None) -> list[Row]:
+def _run_fuzz(seed: int, chosen: Sequence[str], envelopes: int = 100_000) -> list[Row]:
     """Run the rows of hostile input, which have a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         report = Path(folder, "report.xml")
-        counted = {"FUZZ_ENVELOPES": str(envelopes)} if envelopes else {}
-        _run_pytest(
-            *map(str, _HOSTILE), f"--junitxml={report}", *_WITH_PROPERTIES, *chosen, FUZZ_SEED=str(seed), **counted
-        )
+        options = (f"--junitxml={report}", *_WITH_PROPERTIES, *chosen)
+        _run_pytest(*map(str, _HOSTILE), *options, FUZZ_SEED=str(seed), FUZZ_ENVELOPES=str(envelopes))
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 (our own pytest wrote it)
     return [row for case in cases if (row := _row_of(case, seed))]
 
