@@ -20,7 +20,7 @@ from worker.contract import (
     WithdrawalOutcome,
     WithdrawHospital,
 )
-from worker.errors import PermanentError
+from worker.errors import OutageError, PermanentError
 from worker.mongo.audit import AuditedAct, AuditEvent, append_entry, find_entry
 from worker.mongo.client import Document, MongoHandle, Session
 from worker.mongo.documents import changed_hospital, known_fields, merged_hospital, new_hospital, now
@@ -135,11 +135,15 @@ class Registrations:
             await self._store(act.hospital_id, before, after, session)
             return await self._append(act, act.event, before, after, session)
 
-        async with self._turns.setdefault(act.hospital_id, asyncio.Lock()):
+        turn = self._turns.setdefault(act.hospital_id, asyncio.Lock())
+        await _take(turn, act.deadline)
+        try:
             committed = await run_transaction(self._mongo, body, deadline=act.deadline)
             if isinstance(committed.value, _Met):
                 return await self._log_refusal(act, committed.value.hospital)
             return _Done(committed.value, committed.token)
+        finally:
+            turn.release()
 
     async def _store(
         self, hospital_id: str, before: Document | None, after: Document | None, session: Session
@@ -175,6 +179,19 @@ class Registrations:
     ) -> Document:
         logged = AuditedAct(act.hospital_id, event, act.order.actor, act.order.reason, act.job_id)
         return await append_entry(self._mongo, logged, before=before, after=after, session=session)
+
+
+async def _take(turn: asyncio.Lock, deadline: float) -> None:
+    """Wait for a turn for half of the time until the deadline: the other half is for the act itself.
+
+    Raises `OutageError` if it does not come: those before this one are held up by MongoDB, and it is not to blame.
+    """
+    now = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout_at(now + (deadline - now) / 2):
+            await turn.acquire()
+    except TimeoutError:
+        raise OutageError("other acts on the same hospital are held up: MongoDB is slow or away") from None
 
 
 def _of_this_act(entry: Document, act: _Act) -> Document:

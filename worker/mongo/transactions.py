@@ -18,6 +18,8 @@ from pymongo.errors import (
     ConnectionFailure,
     DuplicateKeyError,
     PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
     WriteConcernError,
 )
 from pymongo.read_concern import ReadConcern
@@ -124,7 +126,7 @@ async def _run_until_committed(
                 duplicate_keys += 1
                 again = duplicate_keys < _DUPLICATE_KEY_TRIES
             else:
-                again = error.has_error_label(TRANSIENT_TRANSACTION)
+                again = error.has_error_label(TRANSIENT_TRANSACTION) and not _has_waited(error)
             if getattr(error, "code", None) == _WRITE_CONFLICT and patience.is_tried():
                 await end_abandoned(client)
             if not again or not await patience.wait():
@@ -137,13 +139,19 @@ async def _commit(session: Session, deadline: float) -> None:
         try:
             return await _drained(session.commit_transaction())
         except PyMongoError as error:
-            if not _is_unknown(error) or not await patience.wait():
+            if not _is_unknown(error) or _has_waited(error) or not await patience.wait():
                 raise
 
 
+def _has_waited(error: PyMongoError) -> bool:
+    # The driver has waited for a server, or for a connection, for as long as an outage may be waited out. Repeated
+    # until the deadline, as the label on it asks for, it would end as a job that takes too long.
+    return isinstance(error, ServerSelectionTimeoutError | WaitQueueTimeoutError)
+
+
 def _is_unknown(error: PyMongoError) -> bool:
-    # Repeating a commit is always safe: it takes effect once. Without the label come a failed write concern of
-    # another kind than a time-out (the commit was applied here) and a pool that had no connection to send it on.
+    # Repeating a commit is always safe: it takes effect once. Without the label comes a failed write concern of
+    # another kind than a time-out (the commit was applied here).
     return error.has_error_label(UNKNOWN_COMMIT) or isinstance(error, WriteConcernError | ConnectionFailure)
 
 
