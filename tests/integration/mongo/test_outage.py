@@ -29,6 +29,9 @@ async def away(open_handle: Open) -> AsyncIterator[MongoHandle]:
         await ensure_schema(mongo)
         await server.members[0].kill()
         yield mongo
+        # A client that is closed while it reconnects leaves a socket to the collector of garbage.
+        await server.start()
+        await mongo.client.admin.command("ping")
 
 
 async def act(registrations: Registrations, record: dict[str, Any], job_id: str) -> None:
