@@ -33,6 +33,8 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     target = site.folder / "letters.ndjson"
     assert (await site.run("worker", "dead", "export", str(target))).code == 0
     assert [json.loads(line)["job_id"] for line in target.read_text().splitlines()] == ["register_hospital:bad"]
+    again = await site.run("worker", "dead", "export", str(target))
+    assert (again.code, again.err) == (2, f"{target}: is there already; choose another name\n")
     assert (await site.run("worker", "dead", "retry", "register_hospital:bad")).out == "1 put back\n"
     await site.until(lambda: site.redis.hlen(keys.DEAD))
     assert (await site.run("worker", "dead", "discard", "--all")).out == "1 discarded\n"

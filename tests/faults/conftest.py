@@ -15,8 +15,6 @@ from tests.faults import stand as stands
 from tests.faults.rows import Row, rows_of
 from tests.faults.stand import Stand
 
-_SLACK_BESIDE_OTHER_TESTS = 3.0
-
 OpenStand = Callable[..., AbstractAsyncContextManager[Stand]]
 
 
@@ -72,8 +70,7 @@ def row(request: pytest.FixtureRequest, seed: int) -> Iterator[Row]:
     name = request.node.originalname
     found = re.match(r"test_row_(\d+)_(\w+)", name)
     assert found, f"{name}: a test of the matrix is called test_row_NN_..."
-    slack = 1.0 if request.config.getoption("--all-rows") else _SLACK_BESIDE_OTHER_TESTS
-    row = Row(int(found[1]), found[2].replace("_", " "), seed, slack=slack)
+    row = Row(int(found[1]), found[2].replace("_", " "), seed)
     started = time.monotonic()
     failures = request.session.testsfailed
     yield row

@@ -22,18 +22,9 @@ class Row:
     dead: int = 0
     lost: int = 0
     doubled: int = 0
-    slack: float = 1.0
     notes: dict[str, Any] = field(default_factory=dict)
     passed: bool = False
     seconds: float = 0.0
-
-    def limit_s(self, seconds: float) -> float:
-        """Return what a figure of the matrix may be in this run.
-
-        `make faults` holds it as it is (`slack` 1). In `make test` others run beside it on the same processors, and
-        what a test shows there is that the limit is of the right kind: it fails at the minutes of a lost lease.
-        """
-        return seconds * self.slack
 
     def paused(self, seconds: float) -> None:
         """Note a pause; the longest counts."""

@@ -60,12 +60,12 @@ async def _only_member_killed(stand: Stand, times: int, *, until_told: bool) -> 
 
 
 async def test_row_15_the_only_member_killed(stand: Stand) -> None:
-    assert await _only_member_killed(stand, times=1, until_told=False) < stand.row.limit_s(RESUMED_WITHIN_S)
+    assert await _only_member_killed(stand, times=1, until_told=False) < RESUMED_WITHIN_S
 
 
 @pytest.mark.long
 async def test_row_15_the_only_member_killed_for_longer_than_commands_wait(stand: Stand) -> None:
-    assert await _only_member_killed(stand, times=2, until_told=True) < stand.row.limit_s(RESUMED_WITHIN_S)
+    assert await _only_member_killed(stand, times=2, until_told=True) < RESUMED_WITHIN_S
 
 
 async def _primary_killed(stand: Stand, times: int, apart_s: float) -> float:
@@ -89,16 +89,14 @@ async def _primary_killed(stand: Stand, times: int, apart_s: float) -> float:
 @pytest.mark.long
 async def test_row_16_primary_killed(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _primary_killed(stand, times=1, apart_s=0) < stand.row.limit_s(PAUSE_OF_AN_ELECTION_S)
+        assert await _primary_killed(stand, times=1, apart_s=0) < PAUSE_OF_AN_ELECTION_S
 
 
 @pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_row_16_primary_killed_every_15_s(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _primary_killed(stand, times=4, apart_s=KILLS_APART_S) < stand.row.limit_s(
-            PAUSE_OF_AN_ELECTION_S
-        )
+        assert await _primary_killed(stand, times=4, apart_s=KILLS_APART_S) < PAUSE_OF_AN_ELECTION_S
 
 
 async def _stepped_down(stand: Stand, times: int) -> float:
@@ -128,14 +126,13 @@ async def _stepped_down(stand: Stand, times: int) -> float:
 
 async def test_row_17_step_down(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _stepped_down(stand, times=1) < stand.row.limit_s(PAUSE_OF_A_STEP_DOWN_S)
+        assert await _stepped_down(stand, times=1) < PAUSE_OF_A_STEP_DOWN_S
 
 
 @pytest.mark.long
 async def test_row_17_step_down_that_comes_to_nothing(stand: Stand) -> None:
     worker = await stand.worker()
     (member,) = stand.mongo_server.members
-    gave_up: list[datetime] = []
     async with stand.load(per_second=60) as load:
         for pause_s in (0.0, 0.05, 0.1):
             answered = len(stand.ledger.accepted) + 20
@@ -145,22 +142,17 @@ async def test_row_17_step_down_that_comes_to_nothing(stand: Stand) -> None:
             await asyncio.sleep(pause_s)
             with pytest.raises(OperationFailure, match="No electable secondaries"):
                 await member.command("replSetStepDown", 2, secondaryCatchUpPeriodSecs=1)
-            gave_up.append(datetime.now(UTC))
             stand.row.faults += 1
             await burst
             await stand.effects_grow_by(20)
     account = await _survived(stand, worker)
-    stand.pause_s(account, load.began, load.ended)
-    # The second before, in which the member itself takes no writes, is what is injected.
-    resumed_after_s = max(account.resumed_after_s(at) for at in gave_up)
-    stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
-    assert resumed_after_s < stand.row.limit_s(PAUSE_OF_A_STEP_DOWN_S)
+    assert stand.pause_s(account, load.began, load.ended) < PAUSE_OF_A_STEP_DOWN_S
 
 
 @pytest.mark.long
 async def test_row_17_step_down_again_and_again(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _stepped_down(stand, times=5) < stand.row.limit_s(PAUSE_OF_A_STEP_DOWN_S)
+        assert await _stepped_down(stand, times=5) < PAUSE_OF_A_STEP_DOWN_S
 
 
 async def _majority_lost(stand: Stand, down_s: float) -> float:
@@ -191,11 +183,11 @@ async def _majority_lost(stand: Stand, down_s: float) -> float:
 async def test_row_18_majority_lost(open_stand: OpenStand) -> None:
     # Commands wait for less than the outage takes, so that jobs meet it.
     async with open_stand(members=3, MONGODB_SELECTION_TIMEOUT="1") as stand:
-        assert await _majority_lost(stand, down_s=3) < stand.row.limit_s(RESUMED_WITHIN_S)
+        assert await _majority_lost(stand, down_s=3) < RESUMED_WITHIN_S
 
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_row_18_majority_lost_for_30_s(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _majority_lost(stand, down_s=30) < stand.row.limit_s(RESUMED_WITHIN_S)
+        assert await _majority_lost(stand, down_s=30) < RESUMED_WITHIN_S

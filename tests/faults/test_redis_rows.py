@@ -81,7 +81,7 @@ async def _killed(stand: Stand, down_s: float) -> Load:
     account = await _survived(stand, worker, load)
     resumed_after_s = account.resumed_after_s(returned)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
-    assert resumed_after_s < stand.row.limit_s(RESUMED_WITHIN_S)
+    assert resumed_after_s < RESUMED_WITHIN_S
     stand.pause_s(account, load.began, load.ended)
     return load
 
@@ -233,7 +233,7 @@ async def assert_outlives_a_frozen_redis(open_stand: OpenStand, frozen_s: float)
             assert check.code != 0
             assert "Redis" in check.err
             stand.row.notes["not ready after s"] = round(not_ready_s, 2)
-            assert not_ready_s < stand.row.limit_s(NOT_READY_WITHIN_S) + late_s
+            assert not_ready_s < NOT_READY_WITHIN_S + late_s
             await _outage(max(0, frozen_s - not_ready_s))
             assert "action=redis_lost" in worker.log
             stand.redis_server.thaw()
@@ -241,7 +241,7 @@ async def assert_outlives_a_frozen_redis(open_stand: OpenStand, frozen_s: float)
             await stand.effects_grow_by(50)
         account = await _survived(stand, worker, load)
         stand.pause_s(account, load.began, load.ended)
-        assert account.resumed_after_s(returned) < stand.row.limit_s(RESUMED_WITHIN_S)
+        assert account.resumed_after_s(returned) < RESUMED_WITHIN_S
 
 
 async def test_row_13_redis_frozen(open_stand: OpenStand) -> None:
@@ -279,15 +279,15 @@ async def test_row_14_redis_refuses_writes(stand: Stand, code: str) -> None:
             stand.row.faults += 1
             with pytest.raises(OutageError, match=code):
                 await stand.producer_client.ingest_hospital(record(0))
-            assert time.monotonic() - began < stand.row.limit_s(REFUSED_WITHIN_S)
-            await stand.until(lambda: _gone(stand, worker), stand.row.limit_s(NOT_READY_WITHIN_S))
+            assert time.monotonic() - began < REFUSED_WITHIN_S
+            await stand.until(lambda: _gone(stand, worker), NOT_READY_WITHIN_S)
             stand.row.notes["not ready after s"] = round(time.monotonic() - began, 2)
             assert (await stand.run(*CHECK)).code != 0
             assert f"code={code}" in worker.log
             # They ran on to their effects; that they have ended cannot be stored yet.
             assert await stand.ledger.effects() == running
             assert await stand.leases() == running
-    await stand.until(lambda: stand.is_ready(worker), stand.row.limit_s(NOT_READY_WITHIN_S))
+    await stand.until(lambda: stand.is_ready(worker), NOT_READY_WITHIN_S)
     await _survived(stand, worker, load)
     results = [await stand.result(job_id) for job_id in stand.ledger.accepted]
     assert [(result["s"], result["t"]) for result in results] == [(True, 1)] * running

@@ -117,13 +117,9 @@ def export(
                 target.close()
         return count
 
-    try:
-        count = run(write)
-    except FileExistsError:
+    if file is not None and file.exists():
         fail(f"{file}: is there already; choose another name")
-    except OSError as problem:
-        fail(f"{file}: cannot be written ({problem.strerror})")
-    typer.echo(f"{count} exported", err=True)
+    typer.echo(f"{run(write)} exported", err=True)
 
 
 def _chosen(

@@ -86,8 +86,6 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return {
         "appname": APP_NAME,
         "maxPoolSize": settings.mongodb_pool_size,
-        # The drivers make two at a time, and after an outage all jobs wait for them.
-        "maxConnecting": 8,
         "waitQueueTimeoutMS": selection_ms,
         "serverSelectionTimeoutMS": selection_ms,
         # A server that comes back is noticed within this, even if it said that it was about to stop.

@@ -15,8 +15,8 @@ from worker.mongo.client import MongoHandle
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 
-# As by default, the time of a run is six times that of waiting for a server, here in tenths of a second.
-JOB_TIMEOUT_S, SELECTION_TIMEOUT_S = 6.0, 1.0
+# As by default, a run has time for several waits for a server, and its last try has less than one takes.
+JOB_TIMEOUT_S, SELECTION_TIMEOUT_S = 12.0, 3.0
 
 
 @pytest_asyncio.fixture

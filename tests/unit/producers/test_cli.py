@@ -128,6 +128,7 @@ def test_mapping_is_used(run: Run, path: Path, producer: Any) -> None:
         (("register", "--actor", "a", "--reason", "b", "--name", "A", "--set", "beds=x"), "beds: expected"),
         (("register", "--actor", "a", "--reason", " ", "--name", "A"), "reason: "),
         (("generate", "LIST"), "is there already"),
+        (("generate", "none/list.ndjson.gz"), "leave out .gz"),
     ],
 )
 def test_known_error_is_one_line(run: Run, path: Path, arguments: tuple[str, ...], problem: str) -> None:
