@@ -1,5 +1,8 @@
 """The command `hospital-worker`."""
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from worker.commands import audit, dead
@@ -25,6 +28,21 @@ app.command()(servers)
 app.command()(demo)
 app.add_typer(dead.app, name="dead")
 app.add_typer(audit.app, name="audit")
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(metadata.version("hospital-registry-worker"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take what is common to all commands."""
 
 
 @app.command()

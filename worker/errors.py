@@ -64,6 +64,13 @@ class UntrustedEnvelope(InvalidEnvelope):
     """A message is unsigned, signed with an unknown key, or was changed after signing."""
 
 
+class KeyUsedTwice(PermanentError):
+    """An idempotency key, which names one act for good, was given to another act."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"{found}: an idempotency key was used twice; enqueue this act with a key of its own")
+
+
 class RemoteError(RegistryError):
     """An error that ended a job in a worker, as told by the job's stored result.
 

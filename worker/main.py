@@ -6,6 +6,7 @@ wrong setting ends the program with one line. Connections are made when the work
 
 import asyncio
 import gc
+import os
 from typing import Any, cast
 
 import arq.worker
@@ -27,7 +28,7 @@ from worker.mongo.startup import check_mongo
 from worker.queue.connection import check_redis, open_redis, redis_settings
 from worker.queue.engine import LeaseWorker
 from worker.queue.stock import start_succeeded, stock_function, tell_failed_start
-from worker.settings import Settings, load_settings
+from worker.settings import Settings, load_settings, unknown_variables
 
 # Python's own are 700, 10 and 10, and walk the rows of a file over and over. Much higher ones let what failed
 # commands leave, in cycles of frames, pile up for a million objects: docs/performance.md has both figures.
@@ -64,12 +65,20 @@ async def _connect() -> ArqRedis:
         redis = open_redis(_settings, _codec)
     except ConfigurationError as error:
         raise SystemExit(f"The worker cannot start: {error}") from None
+    for name in unknown_variables(os.environ):
+        _log.warning(
+            "no setting has this name; `hospital-worker settings` lists all", action="setting_unknown", name=name
+        )
     try:
         for warning in await check_redis(redis, _settings):
             _log.warning(warning, action="redis_warning")
     except (ConfigurationError, OutageError) as error:
         await redis.aclose(close_connection_pool=True)
         raise SystemExit(f"The worker cannot start: {error}") from None
+    except asyncio.CancelledError:
+        # Told to stop.
+        await redis.aclose(close_connection_pool=True)
+        raise
     return redis
 
 
@@ -89,6 +98,10 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
     except (ConfigurationError, OutageError) as error:
         await mongo.close()
         raise SystemExit(f"The worker cannot start: {error}") from None
+    except asyncio.CancelledError:
+        # Told to stop.
+        await mongo.close()
+        raise
     ctx[CONTEXT_KEY] = WorkerContext(_settings, mongo, Registrations(mongo))
     # A worker's many short-lived objects would have the collector walk the lasting ones over and over.
     gc.collect()

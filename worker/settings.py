@@ -3,6 +3,7 @@
 The README's table of settings is made from the descriptions here (`hospital-worker settings`).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -198,6 +199,13 @@ def load_settings(**overrides: object) -> Settings:
             reason = details["msg"].removeprefix("Value error, ")
             lines.append(f"{variable}: {reason}" if variable else reason)
         raise ConfigurationError("\n".join(lines)) from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return the names in an environment that look like a worker's settings and are none, as a slip makes them."""
+    return sorted(
+        name for name in environment if name.startswith("WORKER_") and name.lower() not in Settings.model_fields
+    )
 
 
 def settings_table() -> str:

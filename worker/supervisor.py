@@ -1,25 +1,31 @@
 """Several worker processes on one machine: started, watched, started again, and stopped together."""
 
 import asyncio
+import functools
+import os
 import signal
 import sys
 import time
 
 import structlog
 
+from worker.orphans import end_with
+
 _log = structlog.stdlib.get_logger(__name__)
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
 # A process that lived this long was well; its next start is not delayed.
 _HEALTHY_S = 30.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# A terminal that is closed hangs up.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Supervisor:
     """Runs `count` times `arq worker.main.WorkerSettings`.
 
     A process that ends by itself is started again, after half a second at first and up to 30 s when it keeps
-    ending. SIGTERM and SIGINT are forwarded to all, as often as they come, and nothing is started any more.
+    ending. SIGTERM, SIGINT and SIGHUP are forwarded to all as SIGTERM, as often as they come, and nothing is
+    started any more. If the supervisor is killed, the workers get a SIGTERM from the kernel (on Linux).
     """
 
     def __init__(self, count: int) -> None:
@@ -31,15 +37,15 @@ class Supervisor:
         """Run until told to stop; returns 0, or 1 if a process did not stop cleanly."""
         loop = asyncio.get_running_loop()
         for signum in _SIGNALS:
-            loop.add_signal_handler(signum, self._forward, signum)
+            loop.add_signal_handler(signum, self._stop)
         codes = await asyncio.gather(*(self._keep_running(slot) for slot in range(self._count)))
         return 0 if not any(codes) else 1
 
-    def _forward(self, signum: signal.Signals) -> None:
+    def _stop(self) -> None:
         self._stopping.set()
         for process in self._processes.values():
             if process.returncode is None:
-                process.send_signal(signum)
+                process.terminate()
 
     async def _keep_running(self, slot: int) -> int:
         delay_s = _FIRST_DELAY_S
@@ -53,6 +59,7 @@ class Supervisor:
                 "worker.main.WorkerSettings",
                 # Signals of a terminal reach the supervisor, which passes them on once.
                 start_new_session=True,
+                preexec_fn=functools.partial(end_with, os.getpid()),
             )
             self._processes[slot] = process
             if self._stopping.is_set():

@@ -1,6 +1,7 @@
 """The file of rejected rows, which a person mends and loads again."""
 
 import json
+import os
 from itertools import count
 from pathlib import Path
 from typing import Self, TextIO
@@ -35,6 +36,11 @@ class RejectWriter:
 
     def __enter__(self) -> Self:
         """Put the rejects of an earlier run aside."""
+        if not os.access(self.path.parent, os.W_OK | os.X_OK):
+            # Found out now, and not at the first reject in the middle of the file.
+            raise FileError(
+                self.path, "rejected rows could not be written there; name another place with --rejects"
+            )
         try:
             if self.path.exists():
                 if not _holds_rejects(self.path):

@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import itertools
 import os
 import signal
@@ -14,6 +15,7 @@ from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
 from worker.codec import Codec
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
+from worker.orphans import end_with
 from worker.queue import keys
 from worker.queue.connection import open_redis
 from worker.queue.dead_letters import DeadLetters
@@ -96,6 +98,7 @@ class Site:
                 env=self._environment(environment),
                 stdout=file,
                 stderr=file,
+                preexec_fn=functools.partial(end_with, os.getpid()),
             )
         run = WorkerRun(process, log)
         self._workers.append(run)
@@ -108,6 +111,7 @@ class Site:
             env=self._environment(environment),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=functools.partial(end_with, os.getpid()),
         )
         out, err = await asyncio.wait_for(process.communicate(), 100)
         # Where what is logged is looked through for secrets.

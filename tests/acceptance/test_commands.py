@@ -35,10 +35,20 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     assert [json.loads(line)["job_id"] for line in target.read_text().splitlines()] == ["register_hospital:bad"]
     again = await site.run("worker", "dead", "export", str(target))
     assert (again.code, again.err) == (2, f"{target}: is there already; choose another name\n")
+    both = await site.run("worker", "dead", "discard", "register_hospital:bad", "--function", "other")
+    assert (both.code, both.err) == (2, "give job ids, or --function, --error or --all, not both\n")
+    none = await site.run("worker", "dead", "retry", "--error", "Other")
+    assert (none.code, none.out) == (0, "0 put back\n")
     assert (await site.run("worker", "dead", "retry", "register_hospital:bad")).out == "1 put back\n"
     await site.until(lambda: site.redis.hlen(keys.DEAD))
     assert (await site.run("worker", "dead", "discard", "--all")).out == "1 discarded\n"
     assert (await site.run("worker", "dead", "list")).out == "no dead letters\n"
+    await site.redis.hset(keys.DEAD, "garbage", "{}")
+    await site.redis.zadd(keys.DEAD_INDEX, {"garbage": 1})
+    hollow = await site.run("worker", "dead", "retry", "garbage")
+    assert (hollow.code, hollow.out) == (1, "0 put back\n")
+    assert hollow.err == "1 left as they are: nothing is kept of what they were to do\n"
+    assert (await site.run("worker", "dead", "discard", "garbage")).out == "1 discarded\n"
     worker.send(signal.SIGTERM)
     assert await worker.ended() == 0
     # The key that arq reads counts as long as a heartbeat does, and nobody writes it now.

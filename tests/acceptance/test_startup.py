@@ -1,5 +1,7 @@
 """What cannot work is told in one line, and the exit code says so."""
 
+import signal
+
 import pytest
 
 from tests.acceptance.conftest import Site
@@ -44,6 +46,22 @@ async def test_an_unreachable_mongodb(site: Site) -> None:
 async def test_a_standalone_mongodb(site: Site) -> None:
     async with EmbeddedMongo(standalone=True) as standalone:
         assert_one_line(await _start(site, MONGODB_URL=standalone.url), "replica set")
+
+
+async def test_a_slip_in_the_name_of_a_setting_is_told(site: Site) -> None:
+    run = await site.worker(WORKER_MAX_JOB="7")
+    (told,) = [line for line in run.log.splitlines() if "action=setting_unknown" in line]
+    assert "name=WORKER_MAX_JOB" in told
+    assert "7" not in told.partition("no setting")[2]
+
+
+async def test_a_worker_that_waits_for_mongodb_at_its_start_ends_when_told(site: Site) -> None:
+    url = f"mongodb://127.0.0.1:{choose_port()}/?replicaSet=rs0"
+    run = await site.start(MONGODB_URL=url, MONGODB_SELECTION_TIMEOUT="60")
+    await site.until(lambda: "Starting worker" in run.log)
+    run.send(signal.SIGTERM)
+    assert await run.ended(10) == 0
+    assert "Traceback" not in run.log
 
 
 async def _start(site: Site, **environment: str) -> tuple[int, str]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.contracts.queue_bench import QueueBench
 from worker.queue import keys
-from worker.queue.scripts import Completion
+from worker.queue.scripts import Completion, Enqueue
 
 ACTIONS = ["done", "dead", "retry", "return"]
 
@@ -48,13 +48,37 @@ class FinishContract:
         assert await bench.left_of("a") == left
         assert await bench.redis.pttl(keys.RESULT + bench.id("a")) == ttl
 
-    async def test_a_cron_jobs_id_stays_taken_for_a_while(self, bench: QueueBench) -> None:
+    @pytest.mark.parametrize("action", ["done", "dead"])
+    @pytest.mark.parametrize("due", [20_000, -20_000], ids=["dropped", "waits"])
+    async def test_an_id_stays_taken_for_a_while(self, bench: QueueBench, action: Any, due: int) -> None:
         await bench.enqueue("a")
 
-        await bench.finish(await bench.claim_one(), extra=b"20000")
+        await bench.finish(await bench.claim_one(), action, due=due, extra=b"letter" if action == "dead" else b"")
 
-        assert await bench.left_of("a") == {keys.IN_PROGRESS}
+        left = {keys.IN_PROGRESS} | ({keys.DEAD, "dead index"} if action == "dead" else set())
+        assert await bench.left_of("a") == left
         assert 19_000 < await bench.redis.pttl(keys.IN_PROGRESS + bench.id("a")) <= 20_000
+
+    @pytest.mark.parametrize(("due", "places"), [(20_000, set()), (-20_000, {keys.JOB, "lane"})])
+    async def test_what_comes_under_an_id_that_is_taken_is_dropped_or_waits(
+        self, bench: QueueBench, due: int, places: set[str]
+    ) -> None:
+        await bench.enqueue("a")
+        await bench.finish(await bench.claim_one(), due=due)
+        await bench.enqueue("a", "b")
+
+        claim = await bench.claim()
+
+        assert [job.job_id.decode() for job in claim.jobs] == [bench.id("b")]
+        assert await bench.left_of("a") == places | {keys.IN_PROGRESS}
+
+    async def test_a_letter_whose_id_is_taken_can_be_put_back(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        await bench.finish(await bench.claim_one(), "dead", due=20_000, extra=b"letter")
+
+        assert await bench.scripts.redrive([Enqueue(bench.id("a"), bench.lane, b"payload")]) == 1
+
+        assert (await bench.claim_one()).job_id.decode() == bench.id("a")
 
     async def test_dead_keeps_the_letter_its_time_and_its_history(self, bench: QueueBench) -> None:
         await bench.enqueue("a")

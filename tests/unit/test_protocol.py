@@ -13,6 +13,7 @@ from fakeredis import FakeAsyncRedis
 
 from worker.codec import Codec, check_job_id
 from worker.contract import DEFAULT_LANE, JOBS
+from worker.queue.keys import DEAD
 from worker.validation import parse
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -58,7 +59,7 @@ def test_the_signed_example_is_verified() -> None:
 async def test_the_script_enqueues_what_arq_reads() -> None:
     redis = FakeAsyncRedis()
     job_id, (script,) = "ingest_hospital:1", blocks("lua")
-    keys = (f"arq:job:{job_id}", f"arq:result:{job_id}", DEFAULT_LANE)
+    keys = (f"arq:job:{job_id}", f"arq:result:{job_id}", DEFAULT_LANE, DEAD)
 
     registered = redis.register_script(script)
 
@@ -77,6 +78,8 @@ async def test_the_script_enqueues_what_arq_reads() -> None:
     await redis.delete(keys[0], keys[2])
     await redis.set(keys[1], "result")
     assert await enqueue(shell_body()) == b"done"
+    await redis.hset(DEAD, job_id, "letter")
+    assert await enqueue(shell_body()) == b"dead"
     assert not await redis.exists(keys[0], keys[2])
     await redis.aclose()
 

@@ -7,7 +7,7 @@ from pydantic import SecretStr, ValidationError
 from worker.codec import Codec
 from worker.errors import ConfigurationError
 from worker.redis_url import split_sentinel_url
-from worker.settings import Settings, load_settings, settings_table
+from worker.settings import Settings, load_settings, settings_table, unknown_variables
 
 SECRET = "hunter2-hunter2-hunter2"
 Environment = Callable[..., None]
@@ -183,3 +183,8 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     assert "| `WORKER_MAX_JOBS` | `300` |" in settings_table()
     assert "| `QUEUE_SIGNING_KEYS` | none |" in settings_table()
     assert "*" not in settings_table()
+
+
+def test_a_slip_in_a_name_is_found() -> None:
+    environment = {"WORKER_MAX_JOB": "1", "WORKER_MAX_JOBS": "1", "worker_max": "1", "WORKERS": "1", "REDIS_X": "1"}
+    assert unknown_variables(environment) == ["WORKER_MAX_JOB"]

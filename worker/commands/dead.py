@@ -70,7 +70,10 @@ def retry(
         async with queue_connection() as (redis, _):
             return await DeadLetters(redis).retry(letters, per_second=per_second)
 
-    _tell("put back", run(put_back))
+    hollow = sum(not letter.payload for letter in letters)
+    if hollow:
+        typer.echo(f"{hollow} left as they are: nothing is kept of what they were to do", err=True)
+    _tell("put back", run(put_back), letters)
 
 
 @app.command()
@@ -87,7 +90,7 @@ def discard(
         async with queue_connection() as (redis, _):
             return await DeadLetters(redis).discard([letter.job_id for letter in letters]) if letters else 0
 
-    _tell("discarded", run(delete))
+    _tell("discarded", run(delete), letters)
 
 
 @app.command()
@@ -127,6 +130,8 @@ def _chosen(
 ) -> list[str] | None:
     if not (job_ids or function or error or everything):
         fail("say which: job ids, --function, --error or --all")
+    if job_ids and (function or error or everything):
+        fail("give job ids, or --function, --error or --all, not both")
     return job_ids
 
 
@@ -141,7 +146,7 @@ def _find(job_ids: list[str] | None, function: str | None, error: str | None) ->
     return run(find)
 
 
-def _tell(what: str, count: int) -> None:
+def _tell(what: str, count: int, letters: list[DeadLetter]) -> None:
     typer.echo(f"{count} {what}")
-    if not count:
+    if letters and not count:
         raise SystemExit(EXIT_FAILED)

@@ -75,7 +75,7 @@ class DemoReport:
             ("created", f"{self.created:,}", "new hospitals"),
             ("merged", f"{self.merged:,}", ""),
             ("unchanged", f"{self.unchanged:,}", "known already"),
-            ("rejected", f"{self.rejected:,}", "with --keep, line and reason of each are kept"),
+            ("rejected", f"{self.rejected:,}", "with --keep (make demo KEEP=1), line and reason of each are kept"),
             ("registered", f"{self.registered:,}", f"each with its log entry; {self.log_entries:,} entries in all"),
             ("conflicts", f"{self.conflicts:,}", "registered already; the attempt is logged"),
             ("dead letters", f"{self.dead:,}", ""),

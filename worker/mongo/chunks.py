@@ -104,25 +104,30 @@ async def _insert_absent(
     """
     at = now()
     absent = [entry for entry in entries if not entry.repeats and entry.hospital_id not in met]
-    if not absent:
-        return {}
-    documents = [
-        new_hospital(entry.hospital_id, entry.known, status="partial", job_id=job_id, at=at) for entry in absent
-    ]
-    try:
-        await mongo.hospitals.insert_many(documents, ordered=False)
-        return {}
-    except BulkWriteError as error:
-        codes = _refusals(error)
-    taken = [absent[position].hospital_id for position, code in codes.items() if code == DUPLICATE_KEY]
-    met |= await _find(mongo, taken)
-    reasons = {
-        absent[position].hospital_id: f"refused by MongoDB: {describe_code(code)}"
-        for position, code in codes.items()
-        if code != DUPLICATE_KEY
-    }
-    # Later records of a hospital whose first one was refused met nothing.
-    return {entry.index: reasons[entry.hospital_id] for entry in entries if entry.hospital_id in reasons}
+    reasons: dict[str, str] = {}
+    for _ in range(UPSERT_TRIES):
+        if not absent:
+            # Later records of a hospital whose first one was refused met nothing.
+            return {entry.index: reasons[entry.hospital_id] for entry in entries if entry.hospital_id in reasons}
+        documents = [
+            new_hospital(entry.hospital_id, entry.known, status="partial", job_id=job_id, at=at) for entry in absent
+        ]
+        codes: dict[int, int] = {}
+        try:
+            await mongo.hospitals.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            codes = _refusals(error)
+        reasons |= {
+            absent[position].hospital_id: f"refused by MongoDB: {describe_code(code)}"
+            for position, code in codes.items()
+            if code != DUPLICATE_KEY
+        }
+        taken = [absent[position] for position, code in codes.items() if code == DUPLICATE_KEY]
+        if taken:
+            met |= await _find(mongo, [entry.hospital_id for entry in taken])
+        # One that was there and is not any more has been removed in between.
+        absent = [entry for entry in taken if entry.hospital_id not in met]
+    raise _raced(len(absent))
 
 
 async def _merge(mongo: MongoHandle, entries: list[_Entry], job_id: str) -> dict[int, str]:
@@ -167,7 +172,11 @@ async def _merge_some(mongo: MongoHandle, entries: list[_Entry], job_id: str) ->
             if code != DUPLICATE_KEY
         }
         entries = [entries[position] for position, code in codes.items() if code == DUPLICATE_KEY]
-    raise ConflictError(f"{len(entries)} hospitals of a chunk were inserted and removed by others over and over")
+    raise _raced(len(entries))
+
+
+def _raced(count: int) -> ConflictError:
+    return ConflictError(f"{count} hospitals of a chunk were inserted and removed by others over and over")
 
 
 def _needs_merge(entry: _Entry, met: Mapping[str, Document], refused: Mapping[int, str], job_id: str) -> bool:

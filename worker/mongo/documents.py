@@ -82,6 +82,11 @@ def knows_nothing_new(current: Document, known: Document) -> bool:
     )
 
 
+def tells_of(hospital: Document, known: Document) -> bool:
+    """Whether a hospital's document has all of `known` but for the time of observation, which may be later."""
+    return knows_nothing_new(hospital, {name: value for name, value in known.items() if name != "observed_at"})
+
+
 def _is_same(stored: object, value: object) -> bool:
     # To Python True is 1; to MongoDB it is not.
     return stored == value and isinstance(stored, bool) == isinstance(value, bool)

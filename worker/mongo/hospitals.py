@@ -16,6 +16,7 @@ from worker.contract import (
     IngestOutcome,
     OnExisting,
 )
+from worker.errors import KeyUsedTwice
 from worker.mongo.client import Collection, Document, MongoHandle
 from worker.mongo.documents import (
     REMEMBERED_CHANGES,
@@ -26,6 +27,7 @@ from worker.mongo.documents import (
     new_hospital,
     now,
     split_changes,
+    tells_of,
 )
 from worker.mongo.failures import translated
 
@@ -37,22 +39,33 @@ CLASSIFYING_FIELDS = ["status", "revision", "observed_at", "created_by_job", "ap
 async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExisting, job_id: str) -> IngestOutcome:
     """Insert the hospital if it is absent; with `merge`, else put what the record knows into a partial one.
 
-    Raises `ConflictError` if the race with other inserts of this hospital was lost over and over, and the
-    other errors of `worker.mongo.failures`.
+    Raises `ConflictError` if the race with other inserts of this hospital was lost over and over, `KeyUsedTwice`
+    if this job has ingested another record of it before (as far as the hospital, if unchanged since, still tells),
+    and the other errors of `worker.mongo.failures`.
     """
     hospital_id = record.hospital_id
     known = known_fields(record)
+    at = now()
     update: Document | list[Document]
     if on_existing == "merge":
-        update = merge_pipeline(hospital_id, known, job_id=job_id, record=0, at=now())
+        update = merge_pipeline(hospital_id, known, job_id=job_id, record=0, at=at)
     else:
-        created = new_hospital(hospital_id, known, status="partial", job_id=job_id, at=now())
+        created = new_hospital(hospital_id, known, status="partial", job_id=job_id, at=at)
         del created["_id"]
         update = {"$setOnInsert": created}
     with translated():
         stored = await _upsert(mongo.hospitals, hospital_id, update)
         outcome = classify(stored, record, on_existing, job_id)
+        if outcome.status != "unchanged" and outcome.revision == stored["revision"] and stored["updated_at"] != at:
+            # An earlier delivery did it, and nobody has changed the hospital since.
+            await _check_same_act(mongo.hospitals, stored, known, job_id)
         return outcome.model_copy(update={"token": mongo.latest_token()})
+
+
+async def _check_same_act(hospitals: Collection, stored: Document, known: Document, job_id: str) -> None:
+    hospital = await hospitals.find_one({"_id": stored["_id"], "revision": stored["revision"]})
+    if hospital is not None and not tells_of(hospital, known):
+        raise KeyUsedTwice(f"job {job_id} has ingested another record of this hospital already")
 
 
 async def _upsert(hospitals: Collection, hospital_id: str, update: Document | list[Document]) -> Document:
@@ -64,7 +77,7 @@ async def _upsert(hospitals: Collection, hospital_id: str, update: Document | li
                 update,
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
-                projection=CLASSIFYING_FIELDS,
+                projection=[*CLASSIFYING_FIELDS, "updated_at"],
             )
             # An upsert that returns the document after it always has one.
             return cast(Document, stored)
@@ -125,6 +138,8 @@ async def correct(mongo: MongoHandle, order: CorrectHospital, job_id: str) -> Co
         if met is None:
             return CorrectionOutcome(status="not_found", hospital_id=hospital_id, token=mongo.latest_token())
         if (revision := applied_revision(met, job_id)) is not None:
+            if revision != order.revision + 1:
+                raise KeyUsedTwice(f"job {job_id} has corrected another revision of this hospital already")
             return CorrectionOutcome(
                 status="corrected", hospital_id=hospital_id, revision=revision, token=mongo.latest_token()
             )

@@ -20,10 +20,18 @@ from worker.contract import (
     WithdrawalOutcome,
     WithdrawHospital,
 )
-from worker.errors import OutageError, PermanentError
+from worker.errors import KeyUsedTwice, OutageError
 from worker.mongo.audit import AuditedAct, AuditEvent, append_entry, find_entry
 from worker.mongo.client import Document, MongoHandle, Session
-from worker.mongo.documents import changed_hospital, known_fields, merged_hospital, new_hospital, now
+from worker.mongo.documents import (
+    changed_hospital,
+    known_fields,
+    merged_hospital,
+    new_hospital,
+    now,
+    split_changes,
+    tells_of,
+)
 from worker.mongo.failures import translated
 from worker.mongo.transactions import run_transaction
 
@@ -196,12 +204,26 @@ async def _take(turn: asyncio.Lock, deadline: float) -> None:
 
 def _of_this_act(entry: Document, act: _Act) -> Document:
     """Return the entry that this job's id has in the log, if it is of this very act."""
-    if entry["hospital_id"] != act.hospital_id or entry["event"] not in (act.event, _REJECTED[act.event]):
-        raise PermanentError(
-            f"the log has an entry {entry['_id']} of another act already: an idempotency key was used twice; "
-            "enqueue this act with a key of its own"
-        )
+    order = act.order
+    asked = act.hospital_id, order.actor, order.reason
+    logged = entry["hospital_id"], entry["actor"], entry["reason"]
+    if asked != logged or not (entry["event"] == _REJECTED[act.event] or _has_done(entry, act)):
+        raise KeyUsedTwice(f"the log has an entry {entry['_id']} of another act already")
     return entry
+
+
+def _has_done(entry: Document, act: _Act) -> bool:
+    """Whether an entry that is no rejection tells of what the order asks for."""
+    if entry["event"] != act.event:
+        return False
+    if isinstance(act.order, RegisterHospital):
+        return tells_of(entry["after"], known_fields(act.order.record))
+    if act.order.revision not in (None, entry["before"]["revision"]):
+        return False
+    if isinstance(act.order, WithdrawHospital):
+        return True
+    values, cleared = split_changes(act.order.changes)
+    return tells_of(entry["after"], values) and not any(name in entry["after"] for name in cleared)
 
 
 def _is_refused(order: Order, before: Document | None) -> bool:

@@ -31,7 +31,8 @@ from worker.settings import Settings
 PASSING_REFUSALS = frozenset({"READONLY", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN"})
 """Codes of refusals that end by themselves or by an operator's hand: a replica, full memory, a failing disk."""
 
-_DEFAULT_TIMEOUT_S = 5.0
+DEFAULT_TIMEOUT_S = 5.0
+"""For how long an answer of Redis is waited for where nothing else is set."""
 _TLS_OPTIONS = (
     "ssl_keyfile",
     "ssl_certfile",
@@ -128,7 +129,7 @@ def sync_twin(redis: ArqRedis) -> "SyncRedis[bytes]":
     """Return a blocking client of one connection to the same server, for a thread of its own."""
     pool = redis.connection_pool
     kwargs = {name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_OPTIONS and value}
-    kwargs.setdefault("socket_timeout", _DEFAULT_TIMEOUT_S)
+    kwargs.setdefault("socket_timeout", DEFAULT_TIMEOUT_S)
     tls = issubclass(pool.connection_class, SSLConnection)
     if isinstance(pool, SentinelConnectionPool):
         kwargs["sentinels"] = Sentinels.of_arq(pool)

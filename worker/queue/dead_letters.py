@@ -63,11 +63,13 @@ class DeadLetters:
     async def retry(self, letters: Sequence[DeadLetter], *, per_second: float | None = None) -> int:
         """Put letters back on their lanes as new jobs, spread over time if `per_second` caps the rate.
 
-        Returns how many still were dead letters.
+        Those without a payload stay as they are: a job of nothing would only overwrite its letter. Returns how
+        many still were dead letters.
         """
         count = 0
-        for start in range(0, len(letters), _PAGE):
-            part = letters[start : start + _PAGE]
+        whole = [letter for letter in letters if letter.payload]
+        for start in range(0, len(whole), _PAGE):
+            part = whole[start : start + _PAGE]
             count += await self._scripts.redrive(
                 Enqueue(
                     letter.job_id,

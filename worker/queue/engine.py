@@ -26,7 +26,7 @@ from worker.queue import keys
 from worker.queue.breaker import OutageBreaker
 from worker.queue.claim_loop import ClaimLoop
 from worker.queue.completions import CompletionWriter
-from worker.queue.connection import sync_twin
+from worker.queue.connection import DEFAULT_TIMEOUT_S, sync_twin
 from worker.queue.health import REDIS_ERRORS, RedisHealth
 from worker.queue.heartbeat import HEARTBEAT_INTERVAL_S, STALE_AFTER_S
 from worker.queue.in_hand import JobsInHand
@@ -109,6 +109,7 @@ class LeaseWorker(Worker):
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._serving = False
 
     async def main(self) -> None:
         """Serve the lanes until a signal, or in burst mode until they are empty."""
@@ -122,6 +123,7 @@ class LeaseWorker(Worker):
         await self._serve()
 
     async def _serve(self) -> None:
+        self._serving = True
         scripts = Scripts(self.pool)
         parts = Parts(
             worker_id=self.worker_id,
@@ -168,9 +170,10 @@ class LeaseWorker(Worker):
                 await self._wait_for_running(self._hurry, self._job_completion_wait)
         finally:
             self.allow_pick_jobs = False
-            if parts.stopping.is_set():
-                # A claim under way is let come back: cancelled, it would leave leases that nobody holds.
-                await asyncio.wait([claiming], timeout=_LAST_CLAIM_S)
+            # A claim under way is let come back: cancelled, it would leave leases that nobody holds.
+            self._stopping.set()
+            self._wake.set()
+            await asyncio.wait([claiming], timeout=_LAST_CLAIM_S)
             await _end(claiming)
             await self._hand_back(in_hand)
             await _end(*side_tasks)
@@ -204,13 +207,21 @@ class LeaseWorker(Worker):
     async def _connect(self) -> ArqRedis:
         if self._open_redis is not None:
             return await self._open_redis()
-        return await create_pool(
+        redis = await create_pool(
             self.redis_settings,
             job_serializer=self.job_serializer,
             job_deserializer=self.job_deserializer,
             default_queue_name=self.queue_name,
             expires_extra_ms=self.expires_extra_ms,
         )
+        # arq's settings have no time-out for answers: a frozen Redis would hold up even the end of the worker.
+        pool = redis.connection_pool
+        if pool.connection_kwargs.get("socket_timeout") is None:
+            pool.connection_kwargs["socket_timeout"] = DEFAULT_TIMEOUT_S
+            await pool.disconnect()
+            # Connections that were made keep what they were made with.
+            pool.reset()
+        return redis
 
     async def _wait_for_running(self, cut_short: asyncio.Event, seconds: float | None = None) -> None:
         cut = asyncio.create_task(cut_short.wait())
@@ -248,6 +259,9 @@ class LeaseWorker(Worker):
         self.allow_pick_jobs = False
         self._stopping.set()
         self._wake.set()
+        if not self._serving and self.main_task is not None:
+            # It connects, or is in `on_startup`; neither looks at the events.
+            self.main_task.cancel()
         if self.on_stop:
             self.on_stop(signum)
 
@@ -255,12 +269,12 @@ class LeaseWorker(Worker):
 
     async def close(self) -> None:
         """Stop if still running, then close what was opened."""
-        if not self._pool:
-            return
         if self.main_task is not None and not self.main_task.done():
             if not self._stopping.is_set():
                 self.handle_sig(Signals.SIGUSR1)
             await asyncio.gather(self.main_task, return_exceptions=True)
+        if not self._pool:
+            return
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)
         try:
@@ -272,6 +286,7 @@ class LeaseWorker(Worker):
         # `arq --watch` runs the same worker again.
         self._stopping.clear()
         self._hurry.clear()
+        self._serving = False
         self.allow_pick_jobs = True
 
     async def record_health(self) -> None:

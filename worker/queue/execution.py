@@ -27,7 +27,8 @@ CRASH_LIMIT = 3
 """A job whose owner died this often while running it is taken for the killer."""
 _UNKNOWN_FUNCTION_DELAY_MS = 5_000
 _LONGEST_POSTPONEMENT_MS = 1_000
-_CRON_KEEP_MS = b"60000"
+# As long as with arq.
+_CRON_TAKEN_MS = 60_000
 
 
 class ProcessKilled(PermanentError):
@@ -71,11 +72,12 @@ class Execution:
         try:
             self._running.begin()
             self._call = call = read_call(self._claimed, self._host.job_deserializer)
-            self._running.enqueued_ms = call.enqueue_ms
+            # The producer's clock may run ahead; it was enqueued no later than it was due, nor than now.
+            self._running.enqueued_ms = min(call.enqueue_ms, self._claimed.score, self._redis_now_ms())
             crashes = self._claimed.crashes
             if crashes >= CRASH_LIMIT:
                 raise ProcessKilled(f"the worker process died {crashes} times while it ran this job")
-            if self._host.allow_abort_jobs and self._claimed.abort_ms >= call.enqueue_ms:
+            if self._host.allow_abort_jobs and self._running.is_meant_by(self._claimed.abort_ms):
                 raise JobAborted
             function = self._host.functions.get(call.function)
             if function is None and not self._host.burst:
@@ -93,9 +95,13 @@ class Execution:
     def _max_tries(self, function: Function | CronJob) -> int:
         return self._host.max_tries if function.max_tries is None else function.max_tries
 
+    def _time_limit(self, function: Function | CronJob) -> float | None:
+        # arq's types leave out that its `job_timeout` may be None.
+        return self._host.job_timeout_s if function.timeout_s is None else function.timeout_s
+
     async def _invoke(self, function: Function | CronJob, call: Call) -> object:
         host, loop = self._host, self._loop
-        self._timeout_s = timeout_s = host.job_timeout_s if function.timeout_s is None else function.timeout_s
+        self._timeout_s = timeout_s = self._time_limit(function)
         self.context = {
             **host.ctx,
             "job_id": self._job_id,
@@ -103,20 +109,19 @@ class Execution:
             "enqueue_time": ms_to_datetime(call.enqueue_ms),
             # A lane takes infinities; "due since ever" is told as 0.
             "score": int(self._claimed.score) if math.isfinite(self._claimed.score) else 0,
-            "job_deadline": loop.time() + timeout_s,
+            "job_deadline": math.inf if timeout_s is None else loop.time() + timeout_s,
         }
         if host.on_job_start is not None:
             await host.on_job_start(self.context)
         self._started_ms = _now_ms()
-        timer = loop.call_later(timeout_s, self._running.interrupt, "timeout")
+        if timeout_s is not None:
+            self._running.limit(timeout_s)
         try:
             result = await function.coroutine(self.context, *call.args, **call.kwargs)
         except BaseException:
-            timer.cancel()
             self._running.returned()
             await run_hook("on_job_end", host.on_job_end, self.context)
             raise
-        timer.cancel()
         self._running.returned()
         if host.on_job_end is not None:
             await host.on_job_end(self.context)
@@ -124,8 +129,7 @@ class Execution:
 
     def _succeeded(self, function: Function | CronJob, result: object) -> Ending:
         self._running.end()
-        extra = _CRON_KEEP_MS if isinstance(function, CronJob) else b""
-        return Ending(self._final("done", function, result, extra=extra), "complete")
+        return Ending(self._final("done", function, result), "complete")
 
     def _failed(self, error: BaseException) -> Ending:
         self._running.end()
@@ -232,10 +236,18 @@ class Execution:
             data = result_data(self._running, self._call, result, ran_ms, serializer=host.job_serializer)
         if data is None:
             data, life_ms = b"", 0
-        return Completion(claimed.job_id, claimed.lane, self._running.token, action, data, life_ms, extra=extra)
+        due = _taken_ms(function) if isinstance(function, CronJob) else 0
+        return Completion(
+            claimed.job_id, claimed.lane, self._running.token, action, data, life_ms, due=due, extra=extra
+        )
 
     def _redis_now_ms(self) -> int:
         return int(_now_ms() + self._clock_offset_ms)
+
+
+def _taken_ms(job: CronJob) -> int:
+    # An id that names its planned run is needed once. One of the user's own is used for every run: the next waits.
+    return _CRON_TAKEN_MS if job.unique and not job.job_id else -_CRON_TAKEN_MS
 
 
 def _retries_exceeded(limit: int) -> JobExecutionFailed:

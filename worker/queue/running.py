@@ -8,8 +8,10 @@ from worker.queue.scripts import Claimed
 
 Interruption = Literal["timeout", "abort", "lost", "shutdown", "postponed"]
 
-# How long a job may clean up before it is cancelled once more.
-_CANCEL_AGAIN_S = 1.0
+CLEAN_UP_S = 3.0
+"""How long a job that was interrupted may clean up before it is cancelled once more."""
+# By how much the clocks of producers, of those who ask to abort, and of Redis may differ.
+_CLOCKS_APART_MS = 5_000
 
 
 class Running:
@@ -18,7 +20,7 @@ class Running:
     `name` is its id as text, with bytes that are not UTF-8 escaped.
 
     `enqueued_ms` is known once the envelope has been read; until then no request to abort can be told to be meant
-    for this job and not for an earlier one of its id.
+    for this job.
     """
 
     def __init__(self, claimed: Claimed, token: str) -> None:
@@ -30,7 +32,14 @@ class Running:
         self.enqueued_ms: float = math.inf
         self._begun = False
         self._ended = False
-        self._again: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def is_meant_by(self, asked_ms: float) -> bool:
+        """Whether a request to abort of that time (-1: none) is for this job and not for an earlier of its id.
+
+        Our producers clear away what was asked before they enqueue; arq's `enqueue_job` does not.
+        """
+        return asked_ms >= 0 and asked_ms >= self.enqueued_ms - _CLOCKS_APART_MS
 
     def interrupt(self, why: Interruption) -> None:
         """Cancel the job's coroutine, unless it has ended or is interrupted already."""
@@ -41,17 +50,22 @@ class Running:
         if self._begun and self.task is not None:
             self._cancel(self.task)
 
+    def limit(self, seconds: float) -> None:
+        """Interrupt the job's coroutine if it has not returned in time."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.interrupt, "timeout")
+
     def _cancel(self, task: "asyncio.Task[None]") -> None:
         task.cancel()
+        self.returned()
         # Repeated, because a cancellation can be lost on its way: `asyncio.wait_for` of Python 3.11 swallows one
         # that comes in the step in which its inner task ends, and redis-py sends each command through it.
-        self._again = task.get_loop().call_later(_CANCEL_AGAIN_S, self._cancel, task)
+        self._timer = task.get_loop().call_later(CLEAN_UP_S, self._cancel, task)
 
     def returned(self) -> None:
         """Say that the job's coroutine has ended, so that nothing more of its interruption reaches the hooks."""
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def begin(self) -> None:
         """Say that the task runs. Raises `CancelledError` if the job was interrupted before."""

@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from arq.cron import CronJob
@@ -95,8 +95,7 @@ class AbortWatch:
         for job_id, asked_ms in await pool.zrange(keys.ABORT, 0, -1, withscores=True):
             running = self._in_hand.get(job_id)
             if running is not None:
-                # An old request is no business of a later job of the same id.
-                if asked_ms >= running.enqueued_ms:
+                if running.is_meant_by(asked_ms):
                     running.interrupt("abort")
             elif asked_ms < stale_before and not await pool.exists(keys.JOB.encode() + job_id):
                 await pool.zrem(keys.ABORT, job_id)
@@ -131,9 +130,12 @@ class CronClock:
         if not self._caught_up:
             late = await self._memory.catch_up(host.cron_jobs, now)
             self._caught_up = True
+        delay_s = max(host.poll_delay_s, 0.5)
+        # arq enqueues what is due within two such delays.
+        await self._memory.skip_enqueued(host.cron_jobs, now + timedelta(seconds=2 * delay_s))
         planned = {job.name: job.next_run for job in host.cron_jobs}
         try:
-            await host.run_cron(now, max(host.poll_delay_s, 0.5))
+            await host.run_cron(now, delay_s)
         except REDIS_ERRORS:
             # arq has moved on to the next run already; this one is still owed.
             for job in host.cron_jobs:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest_asyncio
 from arq.connections import ArqRedis
 from arq.jobs import Job
+from arq.worker import func
 
 from tests.support.waiting import until
 from worker.codec import Codec
@@ -23,6 +24,24 @@ from worker.queue.scripts import Enqueue, Scripts
 from worker.settings import load_settings
 
 _numbers = itertools.count(1)
+
+
+class Gate:
+    """A job that says that it runs and waits to be let through."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+        self.tries: list[int] = []
+        self.open = asyncio.Event()
+
+    def function(self, **options: Any) -> Any:
+        async def gated(ctx: dict[str, Any]) -> str:
+            self.running.append(ctx["job_id"])
+            self.tries.append(ctx["job_try"])
+            await self.open.wait()
+            return "through"
+
+        return func(gated, name="gated", **options)
 
 
 class Bench:

@@ -1,7 +1,6 @@
-"""Jobs that are aborted, handed back, suspected, or belong to somebody else by now."""
+"""Jobs that are handed back, suspected, or belong to somebody else by now."""
 
 import asyncio
-import time
 from signal import Signals
 from typing import Any
 
@@ -9,96 +8,12 @@ import pytest
 from arq.jobs import JobStatus
 from arq.worker import Retry, func
 
-from tests.integration.engine.conftest import Bench
+from tests.integration.engine.conftest import Bench, Gate
 from worker.queue import keys
-
-
-class Gate:
-    """A job that says that it runs and waits to be let through."""
-
-    def __init__(self) -> None:
-        self.running: list[str] = []
-        self.tries: list[int] = []
-        self.open = asyncio.Event()
-
-    def function(self, **options: Any) -> Any:
-        async def gated(ctx: dict[str, Any]) -> str:
-            self.running.append(ctx["job_id"])
-            self.tries.append(ctx["job_try"])
-            await self.open.wait()
-            return "through"
-
-        return func(gated, name="gated", **options)
 
 
 async def fine(ctx: dict[str, Any]) -> str:
     return "fine"
-
-
-async def test_a_running_job_is_aborted(bench: Bench) -> None:
-    gate = Gate()
-    job_id = await bench.put("gated")
-    async with bench.serving(gate.function()):
-        await bench.until(lambda: gate.running)
-        assert await bench.job(job_id).abort(timeout=5, poll_delay=0.05)
-        assert await bench.is_settled(job_id)
-        assert await bench.redis.zscore(keys.ABORT, job_id) is None
-
-
-@pytest.mark.parametrize("delay_ms", [0, 60_000], ids=["due", "deferred"])
-async def test_a_queued_job_is_aborted_and_never_runs(bench: Bench, delay_ms: int) -> None:
-    gate = Gate()
-    job_id = await bench.put("gated", delay_ms=delay_ms)
-    aborting = asyncio.create_task(bench.job(job_id).abort(timeout=8, poll_delay=0.05))
-    await bench.until(lambda: bench.redis.zscore(keys.ABORT, job_id))
-    async with bench.serving(gate.function()):
-        assert await aborting
-    assert gate.running == []
-    assert await bench.is_settled(job_id)
-
-
-async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench: Bench) -> None:
-    gate = Gate()
-    gate.open.set()
-    async with bench.serving(gate.function(keep_result=0)):
-        job_id = await bench.put("gated")
-        await bench.until(lambda: bench.is_settled(job_id))
-        # Too late: the job has ended. arq leaves the request behind.
-        assert not await bench.job(job_id).abort(timeout=5, poll_delay=0.05)
-        gate.open.clear()
-        await bench.redis.set(keys.JOB + job_id, bench.envelope("gated", et=int(time.time() * 1000) + 5))
-        await bench.redis.zadd(bench.lane, {job_id: 1})
-        await bench.until(lambda: len(gate.running) == 2)
-        lane_score = await bench.redis.zscore(bench.lane, job_id)
-        # Two rounds of looking for requests have passed when the lease was renewed.
-        await bench.until(lambda: _renewed(bench, job_id, lane_score))
-        gate.open.set()
-        await bench.until(lambda: bench.is_settled(job_id))
-    assert gate.tries == [1, 1]
-
-
-async def test_requests_to_abort_that_meet_no_job_are_cleared_away(bench: Bench) -> None:
-    """arq's stay for ever."""
-    now_ms = time.time() * 1000
-    waiting = await bench.put("nobody's", delay_ms=60_000)
-    requests = {f"{bench.lane}-old": now_ms - 61_000, f"{bench.lane}-new": now_ms, waiting: now_ms - 61_000}
-    await bench.redis.zadd(keys.ABORT, requests)
-
-    async def left() -> set[str]:
-        return {job_id for job_id in requests if await bench.redis.zscore(keys.ABORT, job_id) is not None}
-
-    async with bench.serving(fine):
-        await bench.until(lambda: _has_gone(bench, f"{bench.lane}-old"))
-        # The job of one may still come; the other's is there.
-        assert await left() == {f"{bench.lane}-new", waiting}
-
-
-async def _has_gone(bench: Bench, job_id: str) -> bool:
-    return await bench.redis.zscore(keys.ABORT, job_id) is None
-
-
-async def _renewed(bench: Bench, job_id: str, score: float) -> bool:
-    return bool(await bench.redis.zscore(bench.lane, job_id) > score)
 
 
 async def test_stopping_lets_jobs_end_within_the_grace_period(bench: Bench) -> None:

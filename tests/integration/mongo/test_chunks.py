@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from worker.contract import HospitalRecord
-from worker.errors import OutageError
+from worker.errors import ConflictError, OutageError
+from worker.mongo import chunks
 from worker.mongo.chunks import ingest_many
 from worker.mongo.client import MongoHandle
+from worker.mongo.documents import new_hospital, now
 from worker.validation import parse
 
 Make = Callable[..., dict[str, Any]]
@@ -147,3 +149,34 @@ async def test_a_chunk_of_which_nothing_is_confirmed_fails_as_a_whole(
 
 async def test_an_outcome_carries_a_token(run_job: Any, record: Make) -> None:
     assert (await run_job("ingest_hospitals", {"records": [record()]})).token
+
+
+@MODES
+@pytest.mark.parametrize("rounds", [1, 9])
+async def test_what_was_removed_between_two_looks_is_inserted_after_all(
+    mongo: MongoHandle, record: Make, monkeypatch: pytest.MonkeyPatch, mode: Any, rounds: int
+) -> None:
+    """Another creates the hospital after it was looked for, and discards it before it is looked for again."""
+    find = chunks._find
+    left = rounds
+
+    async def raced(handle: MongoHandle, hospital_ids: Any, *fields: Any) -> Any:
+        nonlocal left
+        await handle.hospitals.delete_many({"created_by_job": "other"})
+        found = await find(handle, hospital_ids, *fields)
+        if left:
+            left -= 1
+            await handle.hospitals.insert_one(
+                new_hospital("cms:1", {"hospital_name": "X"}, status="partial", job_id="other", at=now())
+            )
+        return found
+
+    monkeypatch.setattr(chunks, "_find", raced)
+    records = [parse(HospitalRecord, record())]
+    if rounds > 5:
+        with pytest.raises(ConflictError, match="1 hospitals of a chunk"):
+            await ingest_many(mongo, records, mode, "chunk")
+        return
+    outcome = await ingest_many(mongo, records, mode, "chunk")
+    assert outcome.statuses == ["created"]
+    assert (await all_hospitals(mongo))["cms:1"]["created_by_job"] == "chunk"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from worker.contract import RegisterHospital
-from worker.errors import OutageError, PermanentError
+from worker.errors import OutageError
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.jobs.register_hospital import register_hospital
 from worker.mongo.client import MongoHandle
@@ -233,16 +233,3 @@ async def test_a_job_without_a_deadline_has_the_time_that_the_settings_give(
         ["commitTransaction"], mode={"times": 8}, errorCode=64, errorLabels=["UnknownTransactionCommitResult"]
     ):
         assert (await register_hospital(far_off, {"record": record(), **BY})).status == "registered"
-
-
-async def test_a_job_id_used_for_another_hospital_is_refused_and_not_taken_for_done(
-    mongo: MongoHandle, run_job: Any, record: Make
-) -> None:
-    act = {"actor": "a", "reason": "b"}
-    await run_job("register_hospital", {"record": record(external_id="a"), **act}, "key")
-    with pytest.raises(PermanentError, match="an idempotency key was used twice"):
-        await run_job("register_hospital", {"record": record(external_id="b"), **act}, "key")
-    with pytest.raises(PermanentError, match="an idempotency key was used twice"):
-        await run_job("withdraw_hospital", {"hospital_id": "cms:b", **act}, "key")
-    assert [hospital["_id"] async for hospital in mongo.hospitals.find({})] == ["cms:a"]
-    assert await mongo.logs.count_documents({}) == 1

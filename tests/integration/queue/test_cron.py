@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from arq.cron import CronJob, cron
 from arq.utils import to_unix_ms
 
@@ -52,3 +53,29 @@ async def test_a_run_that_was_not_enqueued_is_not_remembered(bench: QueueBench) 
     job.next_run = NOON
     await memory.remember([job], {"hourly": NOON})
     assert await bench.redis.hlen(bench.lane + keys.CRON_SUFFIX) == 0
+
+
+@pytest.mark.parametrize("worker_late_s", [0, 5, 400])
+async def test_a_run_that_another_worker_has_enqueued_is_skipped(bench: QueueBench, worker_late_s: int) -> None:
+    memory, early, late = CronMemory(bench.redis, bench.lane), hourly(), hourly()
+    late.calculate_next(NOON)
+    planned = late.next_run
+    early.calculate_next(NOON + timedelta(hours=1))
+    await memory.remember([early], {"hourly": planned})
+
+    assert planned is not None
+    await memory.skip_enqueued([late], planned + timedelta(seconds=worker_late_s + 1))
+
+    assert late.next_run == planned + timedelta(hours=1)
+    await memory.skip_enqueued([late], planned + timedelta(hours=1, seconds=1))
+    assert late.next_run == planned + timedelta(hours=1)
+
+
+async def test_each_worker_enqueues_for_itself_what_is_not_unique(bench: QueueBench) -> None:
+    memory, job = CronMemory(bench.redis, bench.lane), hourly(unique=False)
+    job.calculate_next(NOON)
+    planned = job.next_run
+    assert planned is not None
+    await bench.redis.hset(bench.lane + keys.CRON_SUFFIX, "hourly", to_unix_ms(planned))
+    await memory.skip_enqueued([job], planned + timedelta(seconds=1))
+    assert job.next_run == planned

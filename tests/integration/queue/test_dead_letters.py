@@ -45,6 +45,8 @@ async def test_what_is_no_letter_is_shown_as_such_and_can_be_discarded(
 
     assert listed == await store.get(job_id)
     assert (listed.function, listed.envelope) == (None, b"")
+    assert await store.retry([listed]) == 0
+    assert await bench.redis.hget(keys.DEAD, job_id) == b"{}"
     assert await store.discard([job_id]) == 1
 
 

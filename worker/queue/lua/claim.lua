@@ -47,6 +47,16 @@ local function forget(lane, id)
     redis.call('DEL', 'arq:in-progress:' .. id)
 end
 
+-- Whether the job has ended and its id stays taken: see finish.lua.
+local function is_taken(id)
+    return redis.pcall('GET', 'arq:in-progress:' .. id) == 'ended'
+end
+
+local function drop(lane, id)
+    redis.call('ZREM', lane, id)
+    redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
+end
+
 local function count_try(id)
     if redis.call('SET', 'arq:retry:' .. id, 1, 'EX', TRIES_TTL, 'NX') then return 1 end
     local tries = redis.pcall('INCR', 'arq:retry:' .. id)
@@ -66,8 +76,13 @@ local function take(lane, position, id, score)
     if type(payload) == 'table' then
         problem, payload = 'wrong-type', ''
     elseif not payload then
-        if redis.call('EXISTS', 'arq:result:' .. id) == 1 or redis.call('HEXISTS', dead, id) == 1 then
-            -- Delivered again after it had ended. As a job without a payload it would overwrite its own letter.
+        if
+            redis.call('EXISTS', 'arq:result:' .. id) == 1
+            or redis.call('HEXISTS', dead, id) == 1
+            or any_abort and redis.call('ZSCORE', abort, id)
+        then
+            -- Delivered again after it had ended: arq's request to abort puts even a job back that ends meanwhile.
+            -- As a job without a payload it would overwrite its own letter.
             forget(lane, id)
             return nil
         end
@@ -130,7 +145,7 @@ for index = 6, #KEYS do
                 -- A claimer that polls more seldom than leases end must come back before the next silence.
                 note_due(resumed + lease / 2)
             elseif not redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease, 'NX') then
-                held = held + 1
+                if is_taken(id) then drop(lane, id) else held = held + 1 end
             else
                 local job = take(lane, index - 6, id, due[i + 1])
                 if job then

@@ -4,9 +4,10 @@
 -- KEYS  leases, crashes, abort, dead letters, their index
 -- ARGV  for each completion nine values:
 --   id, lane, token, action, result, result's life in ms (0: do not store, -1: for ever),
---   due time (retry: delay in ms from now; return: the score to restore),
+--   due time (retry: delay in ms from now; return: the score to restore; done and dead: for how many ms the id
+--   stays taken: above 0, what is put on a lane under it is dropped by the claim; below 0, it waits),
 --   'spend' or 'keep' (whether the try counts), or how many tries there were by the producer's count,
---   extra (dead: the letter; retry: an entry of the job's history; done: ms to keep the in-progress key)
+--   extra (dead: the letter; retry: an entry of the job's history)
 -- Actions: done, dead, retry (run again after a delay), return (hand back untouched).
 -- Returns a list of 1 (applied) and 0 (refused), in order.
 local leases, crashes, abort, dead, dead_index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -38,26 +39,29 @@ local function remove(command, key, ids)
 end
 
 -- The job's place on the lane, and its marks in the hashes, are removed for the whole group at the end.
-local function finish(id, action, result, life, extra)
+local function finish(id, action, result, life, taken, letter)
+    local job, tries = 'arq:job:' .. id, 'arq:retry:' .. id
+    local in_progress, history = 'arq:in-progress:' .. id, 'arq:history:' .. id
     -- What needs memory comes first: if Redis is full it fails here, and the whole group is repeated.
     if life == -1 then
         redis.call('SET', 'arq:result:' .. id, result)
     elseif life > 0 then
         redis.call('SET', 'arq:result:' .. id, result, 'PX', life)
     end
-    local job, tries = 'arq:job:' .. id, 'arq:retry:' .. id
-    local in_progress, history = 'arq:in-progress:' .. id, 'arq:history:' .. id
     if action == 'dead' then
-        redis.call('HSET', dead, id, extra)
+        redis.call('HSET', dead, id, letter)
         redis.call('ZADD', dead_index, now, id)
-        redis.call('DEL', job, tries, in_progress)
-    elseif extra ~= '' then
-        -- A cron job's id stays taken for a while, so that a slower worker does not run it again.
-        redis.call('PEXPIRE', in_progress, extra)
-        redis.call('DEL', job, tries, history)
-    else
-        redis.call('DEL', job, tries, in_progress, history)
     end
+    -- A cron job's id stays taken for a while, so that a worker whose clock is late does not run it again.
+    if taken > 0 then
+        redis.call('SET', in_progress, 'ended', 'PX', taken)
+    elseif taken < 0 then
+        redis.call('PEXPIRE', in_progress, -taken)
+    end
+    local left = {job, tries}
+    if taken == 0 then left[#left + 1] = in_progress end
+    if action ~= 'dead' then left[#left + 1] = history end
+    redis.call('DEL', unpack(left))
 end
 
 local function give_back(id, lane, score, spend, history)
@@ -91,7 +95,7 @@ for i = 1, #ARGV, 9 do
         elseif action == 'return' then
             give_back(id, lane, tonumber(ARGV[i + 6]), ARGV[i + 7], '')
         else
-            finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 8])
+            finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), ARGV[i + 8])
             table.insert(ended[lane], id)
         end
         table.insert(left[lane], id)

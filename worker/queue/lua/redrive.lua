@@ -16,7 +16,8 @@ for i = 1, #ARGV, 4 do
         redis.call('ZREM', dead_index, id)
         -- A request to abort was meant for the job that died.
         redis.call('ZREM', abort, id)
-        redis.call('DEL', 'arq:result:' .. id)
+        -- The id of a cron job that died stays taken for a while, but not for who wants it to run again.
+        redis.call('DEL', 'arq:result:' .. id, 'arq:in-progress:' .. id)
         redis.call('SET', 'arq:job:' .. id, payload)
         redis.call('ZADD', lane, now + delay, id)
         lanes[lane] = true
