@@ -120,7 +120,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert job.owner is not None
         spend: Any = "keep" if keep else "spend"
         values = {"result": b"result", "result_life_ms": -1, "extra": b"", "tries": spend}
-        due = 3_600_000 if action == "retry" else job.owner.score
+        due = {"retry": 3_600_000, "return": job.owner.score}.get(action, 0)
         assert self._do(self.bench.finish(job.owner, action, job.token, due=due, **values))
         self.late.append((name, job.owner, job.token))
         job.owner = None
