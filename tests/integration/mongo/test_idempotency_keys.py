@@ -86,6 +86,9 @@ async def test_another_record_of_the_same_hospital_is_refused(
     first = {"record": record(beds=3, observed_at="2025-06-30T12:00:00.123456Z"), "on_existing": mode}
     outcome = await run_job("ingest_hospital", first, "key")
     assert outcome.status == ("merged" if is_there else "created")
+    # The same as before, seen later, changes nothing but the time of observation.
+    later = {"record": record(beds=3, observed_at="2025-07-01T00:00:00Z"), "on_existing": "merge"}
+    assert (await run_job("ingest_hospital", later, "later")).reason == "same"
     with pytest.raises(KeyUsedTwice):
         await run_job("ingest_hospital", {"record": record(beds=4), "on_existing": mode}, "key")
     assert (await run_job("ingest_hospital", first, "key")).status == outcome.status
