@@ -13,14 +13,15 @@ ACTIONS = ["done", "dead", "retry", "return"]
 
 class FinishContract:
     @pytest.mark.parametrize("action", ["retry", "return"])
-    async def test_a_counter_that_is_no_number_counts_no_tries(self, bench: QueueBench, action: Any) -> None:
+    async def test_a_counter_that_is_no_number_is_begun_anew(self, bench: QueueBench, action: Any) -> None:
         await bench.enqueue("a")
         job = await bench.claim_one()
         await bench.redis.set(keys.TRIES + bench.id("a"), "many")
 
-        assert await bench.finish(job, action, tries="keep")
+        assert await bench.finish(job, action, tries="spend")
 
-        assert await bench.tries("a") == 0
+        assert await bench.tries("a") == 1
+        assert 0 < await bench.redis.ttl(keys.TRIES + bench.id("a")) <= 30 * 86_400
 
     async def test_done_leaves_the_result_alone(self, bench: QueueBench) -> None:
         await bench.enqueue("a")

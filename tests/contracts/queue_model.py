@@ -97,12 +97,11 @@ class QueueMachine(RuleBasedStateMachine):
         assert set(names) <= set(expected)
         for name, found in zip(names, claimed, strict=True):
             job = self.jobs[name]
-            job.tries += 1
             job.crashes += job.place == "orphaned"
             if job.owner is not None:
                 self.late.append((name, job.owner, job.token))
             job.place, job.owner, job.token = "leased", found, token
-            assert (found.tries, found.crashes) == (job.tries, job.crashes)
+            assert (found.tries, found.crashes) == (job.tries + 1, job.crashes)
             assert (found.abort_ms >= 0) == job.abort_asked
 
     @precondition(lambda self: self._in("leased"))
@@ -131,7 +130,7 @@ class QueueMachine(RuleBasedStateMachine):
                 job.place = "deferred"
             case _:
                 job.place = "waiting"
-        job.tries -= keep
+        job.tries += not keep
 
     @precondition(lambda self: self._in("leased", "orphaned"))
     @rule(data=st.data())
@@ -152,7 +151,7 @@ class QueueMachine(RuleBasedStateMachine):
             job = self.jobs[name]
             assert job.owner is not None
             self.late.append((name, job.owner, token))
-            job.place, job.owner, job.tries = "waiting", None, job.tries - 1
+            job.place, job.owner = "waiting", None
 
     @precondition(lambda self: self.late)
     @rule(data=st.data(), action=st.sampled_from(["done", "dead", "retry", "return"]))

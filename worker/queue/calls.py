@@ -49,8 +49,7 @@ def read_call(claimed: Claimed, deserializer: Deserializer | None) -> Call:
         raise InvalidEnvelope("fields of the envelope have wrong types")
     if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
         raise InvalidEnvelope("the time of enqueueing is not a time in milliseconds")
-    # A claim that ended with its process is counted as a crash, and not as a try besides.
-    tries = max(1, claimed.tries - claimed.crashes, first_try or 0)
+    tries = max(1, claimed.tries, first_try or 0)
     return Call(function, tuple(args), kwargs, enqueue_ms, tries)
 
 

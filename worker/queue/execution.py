@@ -175,9 +175,9 @@ class Execution:
         completion = self._completion("retry", due=decision.delay_s * 1000, extra=history)
         if not decision.spends_try:
             completion = completion._replace(tries="keep")
-        elif tries > self._claimed.tries - self._claimed.crashes:
+        elif tries > self._claimed.tries:
             # The producer said that its first try was not the first.
-            completion = completion._replace(tries=tries + self._claimed.crashes)
+            completion = completion._replace(tries=tries)
         return Ending(completion, "retried", met_outage=isinstance(error, OutageError))
 
     def _hand_back(self) -> Ending:

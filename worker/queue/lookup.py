@@ -68,8 +68,8 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
         state = "running"
     elif score is not None and score > seconds * 1000 + 1000:
         state = "deferred"
-    count = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
-    return JobView(job_id, state, count)
+    spent = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
+    return JobView(job_id, state, spent + (state == "running"))
 
 
 async def read_envelope(redis: ArqRedis, codec: Codec, job_id: str) -> dict[str, Any] | None:

@@ -31,8 +31,8 @@ class Enqueue(NamedTuple):
 class Claimed(NamedTuple):
     """One leased job. `job_id` is bytes, because whoever writes to Redis can put anything there.
 
-    `tries` counts this one, `crashes` how often an owner died with it, `score` is the due time in ms that it
-    had, `abort_ms` when somebody asked to abort it, or -1.
+    `tries` counts this one and those that were spent, `crashes` how often an owner died with it, `score` is the
+    due time in ms that it had, `abort_ms` when somebody asked to abort it, or -1.
     """
 
     job_id: bytes

@@ -178,7 +178,6 @@ async def test_after_one_crash_jobs_run_side_by_side_and_have_all_their_tries(be
     for job_id in jobs:
         # As a dead owner leaves it: claimed once, and not finished.
         await bench.redis.hset(keys.LEASES, job_id, "dead-owner")
-        await bench.redis.set(keys.TRIES + job_id, 1)
     async with bench.serving(gate.function(max_tries=1)):
         await bench.until(lambda: len(gate.running) == 10)
         gate.open.set()

@@ -14,8 +14,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease_end = now + lease
 -- How many due entries that others hold may be stepped over; they are few unless stock workers share the lane.
 local SCAN_LIMIT = 5000
--- A counter of tries that is left over when somebody deletes a job by hand goes away after this time.
-local TRIES_TTL = 30 * 86400
+-- As many as a producer may begin with.
+local MOST_TRIES = 1000000
 -- Leases of dead owners that stock workers have ended since; a few a claim keep up with any death.
 local SWEEP_LIMIT = 16
 
@@ -36,8 +36,10 @@ local any_abort = redis.call('ZCARD', abort) > 0
 -- One answer stays far below what a socket's time-out lets through: a backlog of the largest payloads would
 -- otherwise be claimed, time out, be handed back, and be claimed again for ever.
 local BYTES_LIMIT = 16 * 1024 * 1024
--- How many arguments one call is given; Lua's stack takes a few thousand.
-local BATCH = 500
+-- A call from a script costs more than the command itself, so what can be asked for many jobs at once is. This
+-- many arguments are given to one call (Lua's stack takes a few thousand), and this many payloads are read at
+-- once (in the memory of Redis, beside the answer).
+local BATCH, PAYLOADS = 500, 16
 
 local function forget(lane, id)
     redis.call('ZREM', lane, id)
@@ -47,57 +49,98 @@ local function forget(lane, id)
     redis.call('DEL', 'arq:in-progress:' .. id)
 end
 
--- Whether the job has ended and its id stays taken: see finish.lua.
-local function is_taken(id)
-    return redis.pcall('GET', 'arq:in-progress:' .. id) == 'ended'
-end
-
+-- What lies on a lane under an id that stays taken: see finish.lua.
 local function drop(lane, id)
     redis.call('ZREM', lane, id)
     redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
 end
 
-local function count_try(id)
-    if redis.call('SET', 'arq:retry:' .. id, 1, 'EX', TRIES_TTL, 'NX') then return 1 end
-    local tries = redis.pcall('INCR', 'arq:retry:' .. id)
-    if type(tries) == 'table' then
-        -- A key of another type in its place.
-        redis.call('DEL', 'arq:retry:' .. id)
-        tries = redis.call('INCR', 'arq:retry:' .. id)
-    end
-    redis.call('EXPIRE', 'arq:retry:' .. id, TRIES_TTL)
-    return tries
+local function values(prefix, ids)
+    local names = {}
+    for i, id in ipairs(ids) do names[i] = prefix .. id end
+    return redis.call('MGET', unpack(names))
 end
 
--- Returns the job, or nil if it had ended. Its score is moved by `move`, for many jobs at once.
-local function take(lane, position, id, score)
+local jobs, next_due, bytes = {}, -1, 0
+local function note_due(at)
+    if next_due < 0 or at < next_due then next_due = at end
+end
+
+-- Why a job has no payload that can be read; nil if it is not there because it has ended.
+local function problem_of(id)
+    -- MGET tells nothing of a key of another type.
+    if redis.call('EXISTS', 'arq:job:' .. id) == 1 then return 'wrong-type' end
+    if
+        redis.call('EXISTS', 'arq:result:' .. id) == 1
+        or redis.call('HEXISTS', dead, id) == 1
+        or any_abort and redis.call('ZSCORE', abort, id)
+    then
+        return nil
+    end
+    return 'missing'
+end
+
+-- Takes one job whose id is marked as in progress already, and returns whether there was one.
+-- `spent` is how many tries it has had, `owner` the token of an owner who died.
+local function take(lane, position, id, score, payload, spent, owner)
     local problem = ''
-    local payload = redis.pcall('GET', 'arq:job:' .. id)
-    if type(payload) == 'table' then
-        problem, payload = 'wrong-type', ''
-    elseif not payload then
-        if
-            redis.call('EXISTS', 'arq:result:' .. id) == 1
-            or redis.call('HEXISTS', dead, id) == 1
-            or any_abort and redis.call('ZSCORE', abort, id)
-        then
+    if not payload then
+        problem, payload = problem_of(id), ''
+        if not problem then
             -- Delivered again after it had ended: arq's request to abort puts even a job back that ends meanwhile.
             -- As a job without a payload it would overwrite its own letter.
             forget(lane, id)
-            return nil
+            return false
         end
-        problem, payload = 'missing', ''
     end
     local crash_count = 0
-    -- A token that was there already is that of an owner who died.
-    if redis.call('HSET', leases, id, token) == 0 then
+    if owner then
         any_crash = true
         crash_count = redis.call('HINCRBY', crashes, id, 1)
     elseif any_crash then
         crash_count = tonumber(redis.call('HGET', crashes, id) or 0)
     end
     local abort_time = any_abort and redis.call('ZSCORE', abort, id)
-    return {id, position, score, count_try(id), crash_count, abort_time or '-1', problem, payload}
+    -- What is no number counts no tries.
+    local tries = (spent and string.match(spent, '^%d+$') and math.min(tonumber(spent), MOST_TRIES) or 0) + 1
+    jobs[#jobs + 1] = {id, position, score, tries, crash_count, abort_time or '-1', problem, payload}
+    bytes = bytes + #payload
+    return true
+end
+
+-- Takes what can be had of one page of a lane's due entries; returns the ids taken, and how many others hold.
+local function take_from(lane, position, ids, scores, want)
+    local holders = values('arq:in-progress:', ids)
+    local owners = redis.call('HMGET', leases, unpack(ids))
+    local spent = values('arq:retry:', ids)
+    local taken, leased, held, largest = {}, {}, 0, BYTES_LIMIT
+    local payloads, first, read_to = {}, 1, 0
+    for i, id in ipairs(ids) do
+        if #taken == want or bytes >= BYTES_LIMIT then break end
+        if i > read_to then
+            -- As many as the answer has room for, if they are no larger than the largest before them.
+            local count = math.max(1, math.min(PAYLOADS, math.floor((BYTES_LIMIT - bytes) / largest)))
+            first, read_to = i, math.min(i + count - 1, #ids)
+            payloads = values('arq:job:', {unpack(ids, first, read_to)})
+            largest = 1024
+            for _, payload in ipairs(payloads) do largest = math.max(largest, payload and #payload or 0) end
+        end
+        if holders[i] == 'ended' then
+            drop(lane, id)
+        elseif owners_returning and owners[i] then
+            held = held + 1
+            -- A claimer that polls more seldom than leases end must come back before the next silence.
+            note_due(resumed + lease / 2)
+        elseif holders[i] or not redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease, 'NX') then
+            held = held + 1
+        elseif take(lane, position, id, scores[i], payloads[i - first + 1], spent[i], owners[i]) then
+            taken[#taken + 1] = id
+            leased[#leased + 1] = id
+            leased[#leased + 1] = token
+        end
+    end
+    if #leased > 0 then redis.call('HSET', leases, unpack(leased)) end
+    return taken, held
 end
 
 local function move(lane, ids)
@@ -122,11 +165,6 @@ local function sweep(lane)
     end
 end
 
-local jobs, next_due, bytes = {}, -1, 0
-local function note_due(at)
-    if next_due < 0 or at < next_due then next_due = at end
-end
-
 for index = 6, #KEYS do
     local lane = KEYS[index]
     local want = math.min(tonumber(ARGV[index - 2]), wanted - #jobs)
@@ -134,27 +172,16 @@ for index = 6, #KEYS do
     -- What is taken stays in the window until all of the lane are moved, as what others hold does.
     local held, taken = 0, {}
     while #taken < want and held < SCAN_LIMIT and bytes < BYTES_LIMIT do
-        local page = math.max(want - #taken, 16)
+        local page = math.min(math.max(want - #taken, 16), BATCH)
         local due = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'WITHSCORES', 'LIMIT', held + #taken, page)
         if #due == 0 then break end
+        local ids, scores = {}, {}
         for i = 1, #due, 2 do
-            if #taken == want or bytes >= BYTES_LIMIT then break end
-            local id = due[i]
-            if owners_returning and redis.call('HEXISTS', leases, id) == 1 then
-                held = held + 1
-                -- A claimer that polls more seldom than leases end must come back before the next silence.
-                note_due(resumed + lease / 2)
-            elseif not redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease, 'NX') then
-                if is_taken(id) then drop(lane, id) else held = held + 1 end
-            else
-                local job = take(lane, index - 6, id, due[i + 1])
-                if job then
-                    taken[#taken + 1] = id
-                    jobs[#jobs + 1] = job
-                    bytes = bytes + #job[8]
-                end
-            end
+            ids[#ids + 1], scores[#scores + 1] = due[i], due[i + 1]
         end
+        local got, others = take_from(lane, index - 6, ids, scores, want - #taken)
+        held = held + others
+        for _, id in ipairs(got) do taken[#taken + 1] = id end
     end
     move(lane, taken)
     local head = redis.call('ZRANGEBYSCORE', lane, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)

@@ -24,9 +24,27 @@ local function known(id, payload)
     return redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 and 'running' or 'queued'
 end
 
+local function in_batches(command, key, values)
+    for first = 1, #values, BATCH do
+        local part = {unpack(values, first, math.min(first + BATCH - 1, #values))}
+        if key then table.insert(part, 1, key) end
+        redis.call(command, unpack(part))
+    end
+end
+
+-- A call from a script costs more than the command itself, so this is asked for all at once.
+local any_result = false
+for first = 1, #ARGV, 4 * BATCH do
+    local results = {}
+    for i = first, math.min(first + 4 * (BATCH - 1), #ARGV), 4 do results[#results + 1] = 'arq:result:' .. ARGV[i] end
+    any_result = any_result or redis.call('EXISTS', unpack(results)) > 0
+end
+
 -- What is left of an earlier job of this id must not touch the new one.
+local leftovers = {}
 local function clear(id, lane)
-    redis.call('DEL', 'arq:retry:' .. id, 'arq:history:' .. id)
+    leftovers[#leftovers + 1] = 'arq:retry:' .. id
+    leftovers[#leftovers + 1] = 'arq:history:' .. id
     if any_abort then redis.call('ZREM', abort, id) end
     if any_lease and redis.call('HDEL', leases, id) == 1 then redis.call('ZREM', lane .. ':leased', id) end
     if any_crash then redis.call('HDEL', crashes, id) end
@@ -46,7 +64,7 @@ for i = 1, #ARGV, 4 do
         state = 'dead'
     elseif not redis.call('SET', 'arq:job:' .. id, payload, 'NX') then
         state = known(id, payload)
-    elseif redis.call('EXISTS', 'arq:result:' .. id) == 1 then
+    elseif any_result and redis.call('EXISTS', 'arq:result:' .. id) == 1 then
         redis.call('DEL', 'arq:job:' .. id)
         state = 'done'
     else
@@ -57,10 +75,9 @@ for i = 1, #ARGV, 4 do
     end
     states[#states + 1] = state
 end
+in_batches('DEL', nil, leftovers)
 for lane, pairs_of_lane in pairs(scores) do
-    for first = 1, #pairs_of_lane, BATCH do
-        redis.call('ZADD', lane, unpack(pairs_of_lane, first, math.min(first + BATCH - 1, #pairs_of_lane)))
-    end
+    in_batches('ZADD', lane, pairs_of_lane)
     -- For deferred jobs too: whoever is woken learns when the next one is due.
     if #pairs_of_lane > 0 then ring(lane) end
 end

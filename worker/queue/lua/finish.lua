@@ -15,16 +15,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Enough to see a pattern; a job that waits out a long outage must not fill Redis with its history.
 local HISTORY_LENGTH = 20
--- As in claim.lua.
+-- A counter of tries that is left over when somebody deletes a job by hand goes away after this time.
 local TRIES_TTL = 30 * 86400
-
-local function owned(id, lane, token)
-    if redis.call('HGET', leases, id) ~= token then return false end
-    local holder = redis.pcall('GET', 'arq:in-progress:' .. id)
-    if holder then return holder == token end
-    -- The lease ran out and none of ours took it; a stock worker may have ended the job and left no trace.
-    return redis.call('ZSCORE', lane, id) or redis.call('EXISTS', 'arq:job:' .. id) == 1
-end
 
 -- Most of the time there is nothing of the kind.
 local any_crash = redis.call('HLEN', crashes) > 0
@@ -37,6 +29,29 @@ local function remove(command, key, ids)
         redis.call(command, key, unpack(ids, first, math.min(first + BATCH - 1, #ids)))
     end
 end
+
+-- A call from a script costs more than the command itself, so what can be asked for many jobs at once is.
+local holders, owners = {}, {}
+for first = 1, #ARGV, 9 * BATCH do
+    local ids, names = {}, {}
+    for i = first, math.min(first + 9 * (BATCH - 1), #ARGV), 9 do
+        ids[#ids + 1] = ARGV[i]
+        names[#names + 1] = 'arq:in-progress:' .. ARGV[i]
+    end
+    -- A key of another type counts as none.
+    for i, holder in ipairs(redis.call('MGET', unpack(names))) do holders[ids[i]] = holder end
+    for i, owner in ipairs(redis.call('HMGET', leases, unpack(ids))) do owners[ids[i]] = owner end
+end
+
+local function owned(id, lane, token)
+    if owners[id] ~= token then return false end
+    if holders[id] then return holders[id] == token end
+    -- The lease ran out and none of ours took it; a stock worker may have ended the job and left no trace.
+    return redis.call('ZSCORE', lane, id) or redis.call('EXISTS', 'arq:job:' .. id) == 1
+end
+
+-- Keys that are deleted for the whole group at the end.
+local gone = {}
 
 -- The job's place on the lane, and its marks in the hashes, are removed for the whole group at the end.
 local function finish(id, action, result, life, taken, letter)
@@ -58,10 +73,10 @@ local function finish(id, action, result, life, taken, letter)
     elseif taken < 0 then
         redis.call('PEXPIRE', in_progress, -taken)
     end
-    local left = {job, tries}
-    if taken == 0 then left[#left + 1] = in_progress end
-    if action ~= 'dead' then left[#left + 1] = history end
-    redis.call('DEL', unpack(left))
+    gone[#gone + 1] = job
+    gone[#gone + 1] = tries
+    if taken == 0 then gone[#gone + 1] = in_progress end
+    if action ~= 'dead' then gone[#gone + 1] = history end
 end
 
 local function give_back(id, lane, score, spend, history)
@@ -74,12 +89,15 @@ local function give_back(id, lane, score, spend, history)
         redis.call('LTRIM', 'arq:history:' .. id, -HISTORY_LENGTH, -1)
     end
     redis.call('DEL', 'arq:in-progress:' .. id)
-    if spend == 'keep' then
-        local left = redis.pcall('DECR', 'arq:retry:' .. id)
-        -- What is no number counts no tries.
-        if type(left) == 'table' or left <= 0 then redis.call('DEL', 'arq:retry:' .. id) end
-    elseif spend ~= 'spend' then
-        redis.call('SET', 'arq:retry:' .. id, spend, 'EX', TRIES_TTL)
+    local tries = 'arq:retry:' .. id
+    if spend == 'spend' then
+        if type(redis.pcall('INCR', tries)) == 'table' then
+            -- What is no number counts no tries.
+            redis.call('SET', tries, 1)
+        end
+        redis.call('EXPIRE', tries, TRIES_TTL)
+    elseif spend ~= 'keep' then
+        redis.call('SET', tries, spend, 'EX', TRIES_TTL)
     end
     if score <= now then ring(lane) end
 end
@@ -103,6 +121,9 @@ for i = 1, #ARGV, 9 do
     else
         applied[#applied + 1] = 0
     end
+end
+for first = 1, #gone, BATCH do
+    redis.call('DEL', unpack(gone, first, math.min(first + BATCH - 1, #gone)))
 end
 for lane, ids in pairs(left) do
     remove('ZREM', lane .. ':leased', ids)

@@ -17,8 +17,6 @@ for index = 2, #KEYS do
             redis.call('ZREM', lane .. ':leased', id)
             redis.call('HDEL', leases, id)
             redis.call('DEL', 'arq:in-progress:' .. id)
-            local left = redis.pcall('DECR', 'arq:retry:' .. id)
-            if type(left) == 'table' or left <= 0 then redis.call('DEL', 'arq:retry:' .. id) end
             count = count + 1
         end
     end
