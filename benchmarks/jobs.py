@@ -10,6 +10,9 @@ from worker.settings import load_settings
 
 Payload = dict[str, Any]
 
+STARTS = "bench:starts:"
+"""List per job: when each of its runs began, in nanoseconds of the machine's monotonic clock."""
+
 
 def hospital(number: int, batch: int) -> Payload:
     """Return a record as a feed would have it; no two pairs of arguments give the same hospital."""

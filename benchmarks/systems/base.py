@@ -20,9 +20,9 @@ class System(ABC):
         """Return the arguments of Python that run a worker; it finds the servers in its environment."""
         return ("-m", "benchmarks.worker", self.name, job)
 
-    @abstractmethod
     def work(self, redis_url: str, job: JobName) -> None:
-        """Run a worker in this process until SIGTERM."""
+        """Run a worker in this process until SIGTERM; not for a system that is run by its own command line."""
+        raise NotImplementedError
 
     @abstractmethod
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:

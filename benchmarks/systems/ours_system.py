@@ -1,62 +1,35 @@
-"""This project: its engine with jobs that do nothing, and the product itself for the jobs that are its own."""
+"""This project: the product itself, with jobs of its own and such as do nothing."""
 
-import asyncio
-import time
 import uuid
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-import uvloop
 from arq.connections import ArqRedis
 from arq.utils import timestamp_ms
-from arq.worker import func
 
-from benchmarks.bench import CONCURRENCY, until
-from benchmarks.jobs import Payload
+from benchmarks.bench import until
+from benchmarks.jobs import STARTS, Payload
 from benchmarks.systems.base import JobName, System
 from producers.client import HospitalProducer
 from worker.codec import Codec
 from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, IngestHospital
 from worker.queue.connection import open_redis
-from worker.queue.engine import LeaseWorker
 from worker.queue.scripts import Enqueue, Scripts
 from worker.settings import load_settings
 
 PRODUCT_WORKER = ("-m", "arq", "worker.main.WorkerSettings")
 
 _PER_CALL = 500
-# List per job: when each of its runs began, in nanoseconds of the machine's monotonic clock.
-_STARTS = "bench:starts:"
 
 
 class Ours(System):
-    """The lease engine."""
+    """The product: its engine, its settings, its command line."""
 
     name = "ours"
 
     def arguments(self, job: JobName) -> Sequence[str]:
-        """For ingest, the command line that runs the product."""
-        return PRODUCT_WORKER if job == "ingest_hospital" else super().arguments(job)
-
-    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
-        """Run the engine with the product's lanes, results and aborts."""
-        settings = load_settings(redis_url=redis_url)
-        codec = Codec()
-
-        async def connect() -> ArqRedis:
-            return open_redis(settings, codec)
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-        LeaseWorker(
-            [func(cast(Any, job), name=name) for name, job in _FUNCTIONS.items()],
-            lanes=settings.worker_lanes,
-            lease=settings.worker_lease,
-            open_redis=connect,
-            max_jobs=CONCURRENCY,
-            poll_delay=settings.worker_poll_delay,
-            keep_result=settings.worker_keep_result,
-            allow_abort_jobs=True,
-        ).run()
+        """Return the command line that runs the product; for what it does not do, with a job that does nothing."""
+        return PRODUCT_WORKER if job == "ingest_hospital" else ("-m", "arq", "benchmarks.product.WorkerSettings")
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
         """For ingest, through the product's producer."""
@@ -93,27 +66,7 @@ async def nth_start(redis: ArqRedis, job_id: str, number: int) -> int:
     """Wait for the start number `number`, from 1, of a job that tells its starts, and return its time."""
 
     async def asked() -> bytes | None:
-        began: bytes | None = await redis.lindex(_STARTS + job_id, number - 1)
+        began: bytes | None = await redis.lindex(STARTS + job_id, number - 1)
         return began
 
     return int(await until(asked, f"job {job_id} had no start number {number} for a minute"))
-
-
-async def _noop(_ctx: dict[Any, Any]) -> None:
-    return None
-
-
-async def _stamp(ctx: dict[Any, Any]) -> None:
-    """Tell when this run began."""
-    began = time.monotonic_ns()
-    await ctx["redis"].rpush(_STARTS + ctx["job_id"], began)
-
-
-async def _hang(ctx: dict[Any, Any]) -> None:
-    """Tell when this run began; the first run never ends."""
-    began = time.monotonic_ns()
-    if await ctx["redis"].rpush(_STARTS + ctx["job_id"], began) == 1:
-        await asyncio.Event().wait()
-
-
-_FUNCTIONS = {"noop": _noop, "stamp": _stamp, "hang": _hang}

@@ -55,11 +55,11 @@ async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExis
         update = {"$setOnInsert": created}
     with translated():
         stored = await _upsert(mongo.hospitals, hospital_id, update)
-        outcome = classify(stored, record, on_existing, job_id)
+        outcome = classify(stored, record, on_existing, job_id, token=mongo.latest_token())
         if outcome.status != "unchanged" and outcome.revision == stored["revision"] and stored["updated_at"] != at:
             # An earlier delivery did it, and nobody has changed the hospital since.
             await _check_same_act(mongo.hospitals, stored, known, job_id)
-        return outcome.model_copy(update={"token": mongo.latest_token()})
+        return outcome
 
 
 async def _check_same_act(hospitals: Collection, stored: Document, known: Document, job_id: str) -> None:
@@ -96,17 +96,19 @@ def classify(
     *,
     position: int = 0,
     repeats: bool = False,
+    token: str | None = None,
 ) -> IngestOutcome:
     """Return what an ingest did, as told by the document that it left.
 
-    `position` is that of the record in its chunk; `repeats`: an earlier one there is of the same hospital.
+    `token` is that of the write, `position` that of the record in its chunk; `repeats`: an earlier one there is of
+    the same hospital.
     """
     hospital_id = stored["_id"]
     if not repeats and stored["created_by_job"] == job_id:
-        return IngestOutcome(status="created", hospital_id=hospital_id, revision=1)
+        return IngestOutcome(status="created", hospital_id=hospital_id, revision=1, token=token)
     if (revision := applied_revision(stored, job_id, position)) is not None:
-        return IngestOutcome(status="merged", hospital_id=hospital_id, revision=revision)
-    unchanged = IngestOutcome(status="unchanged", hospital_id=hospital_id, revision=stored["revision"])
+        return IngestOutcome(status="merged", hospital_id=hospital_id, revision=revision, token=token)
+    unchanged = IngestOutcome(status="unchanged", hospital_id=hospital_id, revision=stored["revision"], token=token)
     if on_existing == "keep":
         return unchanged.model_copy(update={"reason": "kept"})
     if stored["status"] == "registered":

@@ -6,11 +6,11 @@ import random
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import structlog
 from arq.cron import CronJob
-from arq.utils import ms_to_datetime
 from arq.worker import Function, JobExecutionFailed, Retry, RetryJob, Worker
 
 from worker.errors import OutageError, PermanentError, TransientError
@@ -20,6 +20,7 @@ from worker.queue.letters import Failure
 from worker.queue.retry import GiveUp, decide
 from worker.queue.running import Running
 from worker.queue.scripts import Completion
+from worker.queue.time_limits import TimeLimits
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -51,12 +52,12 @@ class Execution:
         host: Worker,
         worker_id: str,
         running: Running,
-        loop: asyncio.AbstractEventLoop,
+        limits: TimeLimits,
         clock_offset_ms: float,
     ) -> None:
         self._host = host
         self._worker_id = worker_id
-        self._loop = loop
+        self._limits = limits
         self._running = running
         self._claimed = running.claimed
         self._job_id = running.name
@@ -73,7 +74,8 @@ class Execution:
             self._running.begin()
             self._call = call = read_call(self._claimed, self._host.job_deserializer)
             # The producer's clock may run ahead; it was enqueued no later than it was due, nor than now.
-            self._running.enqueued_ms = min(call.enqueue_ms, self._claimed.score, self._redis_now_ms())
+            claimed_ms = self._started_ms + self._clock_offset_ms
+            self._running.enqueued_ms = min(call.enqueue_ms, self._claimed.score, claimed_ms)
             crashes = self._claimed.crashes
             if crashes >= CRASH_LIMIT:
                 raise ProcessKilled(f"the worker process died {crashes} times while it ran this job")
@@ -100,32 +102,37 @@ class Execution:
         return self._host.job_timeout_s if function.timeout_s is None else function.timeout_s
 
     async def _invoke(self, function: Function | CronJob, call: Call) -> object:
-        host, loop = self._host, self._loop
+        host = self._host
         self._timeout_s = timeout_s = self._time_limit(function)
         self.context = {
             **host.ctx,
             "job_id": self._job_id,
             "job_try": call.tries,
-            "enqueue_time": ms_to_datetime(call.enqueue_ms),
+            "enqueue_time": datetime.fromtimestamp(call.enqueue_ms / 1000, UTC),
             # A lane takes infinities; "due since ever" is told as 0.
             "score": int(self._claimed.score) if math.isfinite(self._claimed.score) else 0,
-            "job_deadline": math.inf if timeout_s is None else loop.time() + timeout_s,
+            "job_deadline": math.inf if timeout_s is None else asyncio.get_running_loop().time() + timeout_s,
         }
         if host.on_job_start is not None:
             await host.on_job_start(self.context)
         self._started_ms = _now_ms()
         if timeout_s is not None:
-            self._running.limit(timeout_s)
+            self._limits.begin(self._running, timeout_s)
         try:
             result = await function.coroutine(self.context, *call.args, **call.kwargs)
         except BaseException:
-            self._running.returned()
+            self._returned(timeout_s)
             await run_hook("on_job_end", host.on_job_end, self.context)
             raise
-        self._running.returned()
+        self._returned(timeout_s)
         if host.on_job_end is not None:
             await host.on_job_end(self.context)
         return result
+
+    def _returned(self, timeout_s: float | None) -> None:
+        if timeout_s is not None:
+            self._limits.end(self._running, timeout_s)
+        self._running.returned()
 
     def _succeeded(self, function: Function | CronJob, result: object) -> Ending:
         self._running.end()

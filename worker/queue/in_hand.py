@@ -13,6 +13,7 @@ from worker.queue.leases import Lease, LeaseKeeper
 from worker.queue.parts import Parts
 from worker.queue.running import Interruption, Running
 from worker.queue.scripts import Claimed
+from worker.queue.time_limits import TimeLimits
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -31,6 +32,7 @@ class JobsInHand:
         self._host = host
         self._parts = parts
         self._loop = asyncio.get_running_loop()
+        self._limits = TimeLimits(self._loop)
         self._running: dict[bytes, Running] = {}
         self.leases: LeaseKeeper | None = None
         self.unknown_functions: set[str] = set()
@@ -114,7 +116,7 @@ class JobsInHand:
             stop.cancel()
 
     async def _run(self, running: Running) -> None:
-        execution = Execution(self._host, self._parts.worker_id, running, self._loop, self.clock_offset_ms)
+        execution = Execution(self._host, self._parts.worker_id, running, self._limits, self.clock_offset_ms)
         kind: EndingKind = "retried"
         try:
             ending = await execution.run()

@@ -32,7 +32,7 @@ class Running:
         self.enqueued_ms: float = math.inf
         self._begun = False
         self._ended = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._again: asyncio.TimerHandle | None = None
 
     def is_meant_by(self, asked_ms: float) -> bool:
         """Whether a request to abort of that time (-1: none) is for this job and not for an earlier of its id.
@@ -50,22 +50,17 @@ class Running:
         if self._begun and self.task is not None:
             self._cancel(self.task)
 
-    def limit(self, seconds: float) -> None:
-        """Interrupt the job's coroutine if it has not returned in time."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.interrupt, "timeout")
-
     def _cancel(self, task: "asyncio.Task[None]") -> None:
         task.cancel()
-        self.returned()
         # Repeated, because a cancellation can be lost on its way: `asyncio.wait_for` of Python 3.11 swallows one
         # that comes in the step in which its inner task ends, and redis-py sends each command through it.
-        self._timer = task.get_loop().call_later(CLEAN_UP_S, self._cancel, task)
+        self._again = task.get_loop().call_later(CLEAN_UP_S, self._cancel, task)
 
     def returned(self) -> None:
         """Say that the job's coroutine has ended, so that nothing more of its interruption reaches the hooks."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
     def begin(self) -> None:
         """Say that the task runs. Raises `CancelledError` if the job was interrupted before."""
