@@ -15,5 +15,6 @@ def test_no_port_is_given_twice_for_a_long_time() -> None:
 
 def test_processes_beside_each_other_share_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = {choose_port() for _ in range(50)}
-    monkeypatch.setattr(os, "getpid", lambda pid=os.getpid(): pid + 1)
+    other = os.getpid() + 1
+    monkeypatch.setattr(os, "getpid", lambda: other)
     assert ours.isdisjoint({choose_port() for _ in range(50)})

@@ -126,13 +126,14 @@ async def test_stock_workers_and_ours_share_a_queue(bench: Bench) -> None:
         max_jobs=10,
         job_serializer=codec.encode,
         job_deserializer=codec.decode,
+        # Ends by itself: cancelled in the middle of a pipeline, arq's worker leaves a connection to the collector.
+        burst=True,
     )
     stock_main = asyncio.create_task(stock.async_run())
     await bench.until(lambda: by["stock"] > 10)
     async with bench.serving(function("ours"), max_jobs=10):
         await bench.until(lambda: _is_empty(bench), 40)
-    # Again and again, because a cancellation that meets a connection attempt can be swallowed.
-    await bench.until(lambda: not stock_main.cancel())
+    await asyncio.wait_for(stock_main, 10)
     await stock_pool.aclose(close_connection_pool=True)
     assert sorted(runs) == sorted(jobs)
     assert set(runs.values()) == {1}
