@@ -116,7 +116,11 @@ class LeaseWorker(Worker):
         if self._pool is None:
             self._pool = await self._connect()
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
-        await log_redis_info(self.pool, logger.info)
+        try:
+            await log_redis_info(self.pool, logger.info)
+        except REDIS_ERRORS as error:
+            # It only tells of Redis. One that is gone again is waited for by whoever needs it.
+            _log.warning("Redis tells nothing of itself", action="redis_info_failed", error=type(error).__name__)
         self.ctx["redis"] = self.pool
         if self.on_startup:
             await self.on_startup(self.ctx)

@@ -5,7 +5,7 @@ from signal import Signals
 from typing import Any
 
 import pytest
-from arq.connections import RedisSettings
+from arq.connections import ArqRedis, RedisSettings
 from arq.worker import func
 
 from tests.integration.engine.conftest import Bench, Gate
@@ -44,6 +44,25 @@ async def test_a_worker_is_stopped_while_it_starts(bench: Bench, how: str) -> No
     with pytest.raises(asyncio.CancelledError):
         await main
     assert len(shut_down) == 1
+
+
+async def test_a_redis_that_goes_away_while_a_worker_starts_is_waited_for(
+    own_bench: Bench, own_redis: EmbeddedRedis
+) -> None:
+    async def opened() -> ArqRedis:
+        redis = own_bench.open()
+        await redis.ping()
+        await own_redis.kill()
+        return redis
+
+    worker = own_bench.worker(fine, open_redis=opened)
+    main = asyncio.create_task(worker.async_run())
+    await until(lambda: worker._serving or main.done())
+    assert not main.done()
+    await own_redis.start()
+    assert await own_bench.outcome(await own_bench.put("fine")) == "fine"
+    await worker.close()
+    await main
 
 
 async def test_a_worker_that_is_cancelled_while_it_claims_leaves_no_lease(
