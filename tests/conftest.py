@@ -1,11 +1,17 @@
 """For the whole suite: a test fails if anything that it logged holds a secret or a payload."""
 
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.security.scanner import scan
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT, as the processes under test do: who is started in the background of a script ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,33 +1,53 @@
-"""The command `hospital-worker`."""
+"""The command `hospital-worker`. A subcommand's module is imported when it is called, not before."""
 
-from importlib import metadata
-from typing import Annotated
+from importlib import import_module, metadata
+from typing import Annotated, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from worker.commands import audit, dead
-from worker.commands.queue import check, queue
-from worker.commands.run import run
-from worker.commands.schema import schema
-from worker.commands.servers import servers
-from worker.demo.command import demo
-from worker.settings import settings_table
+# Of each subcommand, the module and what of it is the command or the group of commands. Together the modules
+# take a second to import on a small machine, most of it for drivers that one subcommand alone needs.
+_SUBCOMMANDS = {
+    "run": ("worker.commands.run", "run"),
+    "queue": ("worker.commands.queue", "queue"),
+    "check": ("worker.commands.queue", "check"),
+    "schema": ("worker.commands.schema", "schema"),
+    "servers": ("worker.commands.servers", "servers"),
+    "settings": ("worker.commands.settings", "settings"),
+    "demo": ("worker.demo.command", "demo"),
+    "dead": ("worker.commands.dead", "app"),
+    "audit": ("worker.commands.audit", "app"),
+}
+
+
+class _OnDemand(TyperGroup):
+    def list_commands(self, _: object) -> list[str]:
+        return list(_SUBCOMMANDS)
+
+    def get_command(self, _: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        if cmd_name not in _SUBCOMMANDS:
+            return None
+        module, attribute = _SUBCOMMANDS[cmd_name]
+        found = getattr(import_module(module), attribute)
+        # Within an app of their own, for the app is what says how help looks.
+        within = typer.Typer(add_completion=False, rich_markup_mode=None)
+        if isinstance(found, typer.Typer):
+            within.add_typer(found, name=cmd_name)
+            return cast(TyperGroup, cast(TyperGroup, get_command(within)).commands[cmd_name])
+        within.command(cmd_name)(found)
+        return cast(TyperCommand, get_command(within))
+
 
 app = typer.Typer(
+    cls=_OnDemand,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Watch and tend the hospital registry's queue. The worker itself: arq worker.main.WorkerSettings",
 )
-app.command()(run)
-app.command()(queue)
-app.command()(check)
-app.command()(schema)
-app.command()(servers)
-app.command()(demo)
-app.add_typer(dead.app, name="dead")
-app.add_typer(audit.app, name="audit")
 
 
 def _tell_version(asked: bool) -> None:
@@ -43,12 +63,6 @@ def options(
     ] = False,
 ) -> None:
     """Take what is common to all commands."""
-
-
-@app.command()
-def settings() -> None:
-    """Print the environment variables that configure workers and producers, as a Markdown table."""
-    typer.echo(settings_table(), nl=False)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ the digest was made of.
 """
 
 import asyncio
-import hashlib
 import hmac
 import traceback
 from collections.abc import Iterator, Mapping
@@ -177,7 +176,7 @@ def _writable(text: str) -> str:
 
 
 def _digest(secret: bytes, body: bytes) -> bytes:
-    return hmac.new(secret, body, hashlib.sha256).hexdigest().encode()
+    return hmac.digest(secret, body, "sha256").hex().encode()
 
 
 def _json_form(value: object) -> object:

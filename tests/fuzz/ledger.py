@@ -144,7 +144,7 @@ class Ledger:
         assert failure["tries"] == job.tries, f"{failure} of {seen}"
         assert kept["reason"] in ("permanent error", "unexpected error"), f"{kept['reason']}: {failure} of {seen}"
         assert not kept["crashes"], seen
-        assert base64.b64decode(kept["payload"]) == (job.payload if job.stored_as == "string" else b""), seen
+        assert kept["payload"].encode() == base64.b64encode(job.payload if job.stored_as == "string" else b""), seen
         self.tally.dead[job.kind] += 1
 
     async def nothing_is_left(self) -> None:

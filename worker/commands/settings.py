@@ -1,0 +1,10 @@
+"""`hospital-worker settings`: the table of the environment's variables."""
+
+import typer
+
+from worker.settings import settings_table
+
+
+def settings() -> None:
+    """Print the environment variables that configure workers and producers, as a Markdown table."""
+    typer.echo(settings_table(), nl=False)
