@@ -1,7 +1,8 @@
 """The command `hospital-worker`. A subcommand's module is imported when it is called, not before."""
 
+from collections import UserDict
 from importlib import import_module, metadata
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -9,7 +10,7 @@ from typer.main import get_command
 
 # Of each subcommand, the module and what of it is the command or the group of commands. Together the modules
 # take a second to import on a small machine, most of it for drivers that one subcommand alone needs.
-_SUBCOMMANDS = {
+_PLACES = {
     "run": ("worker.commands.run", "run"),
     "queue": ("worker.commands.queue", "queue"),
     "check": ("worker.commands.queue", "check"),
@@ -22,22 +23,26 @@ _SUBCOMMANDS = {
 }
 
 
-class _OnDemand(TyperGroup):
-    def list_commands(self, _: object) -> list[str]:
-        return list(_SUBCOMMANDS)
+class _Subcommands(UserDict[str, Any]):
+    def __init__(self) -> None:
+        super().__init__(_PLACES)
 
-    def get_command(self, _: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
-        if cmd_name not in _SUBCOMMANDS:
-            return None
-        module, attribute = _SUBCOMMANDS[cmd_name]
+    def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
+        module, attribute = self.data[name]
         found = getattr(import_module(module), attribute)
         # Within an app of their own, for the app is what says how help looks.
         within = typer.Typer(add_completion=False, rich_markup_mode=None)
         if isinstance(found, typer.Typer):
-            within.add_typer(found, name=cmd_name)
-            return cast(TyperGroup, cast(TyperGroup, get_command(within)).commands[cmd_name])
-        within.command(cmd_name)(found)
+            within.add_typer(found, name=name)
+            return cast(TyperGroup, cast(TyperGroup, get_command(within)).commands[name])
+        within.command(name)(found)
         return cast(TyperCommand, get_command(within))
+
+
+class _OnDemand(TyperGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _Subcommands()
 
 
 app = typer.Typer(
