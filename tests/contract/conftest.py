@@ -122,11 +122,12 @@ class Bench:
         await self.until(reached)
 
 
-@pytest.fixture(params=WORKER_CLASSES)
+# Cancelled within a command, arq's worker leaves its connection open.
+_LEAVES_CONNECTIONS = pytest.mark.filterwarnings("ignore:(?i)unclosed:ResourceWarning")
+
+
+@pytest.fixture(params=[pytest.param("stock", marks=_LEAVES_CONNECTIONS), "leases"])
 def worker_class(request: pytest.FixtureRequest) -> type[Worker]:
-    if request.param == "stock":
-        # Cancelled within a command, arq's worker leaves its connection open.
-        request.node.add_marker(pytest.mark.filterwarnings("ignore:(?i)unclosed:ResourceWarning"))
     return WORKER_CLASSES[request.param]
 
 
