@@ -19,7 +19,8 @@ from worker.embedded.errors import EmbeddedServerError, PortTakenError
 
 _Result = TypeVar("_Result")
 
-_POLL_SECONDS = 0.02
+# Looks come apart: an election takes seconds, and to ask three members costs more than the election itself.
+_FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS, _APART = 0.02, 0.2, 1.3
 _LOCK_SECONDS = 5.0
 _KILL_SECONDS = 10.0
 _TAIL_LINES, _TAIL_WIDTH = 12, 400
@@ -35,10 +36,12 @@ async def wait_until(
     Raises EmbeddedServerError with what `failure` says after `seconds`.
     """
     deadline = time.monotonic() + seconds
+    pause = _FIRST_LOOK_SECONDS
     while not (result := await condition()):
         if time.monotonic() > deadline:
             raise EmbeddedServerError(failure())
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(pause)
+        pause = min(pause * _APART, _LAST_LOOK_SECONDS)
     return result
 
 
