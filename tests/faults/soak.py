@@ -18,10 +18,12 @@ from pymongo.errors import AutoReconnect
 from tests.acceptance.conftest import WorkerRun
 from tests.faults.injectors.fail_command import fail_command
 from tests.faults.injectors.redis_refusals import demoted, memory_full
+from tests.faults.load import Load
 from tests.faults.rows import Row
 from tests.faults.stand import Stand, open_stand
 from worker.contract import DEFAULT_LANE
 from worker.queue import keys
+from worker.queue.heartbeat import ready_workers
 
 _WORKERS = 3
 _PER_SECOND = 60
@@ -44,18 +46,16 @@ async def soak(folder: Path, row: Row, minutes: float, tell: Callable[[str], Non
         spared = await stand.worker()
         mayhem = Mayhem(stand, spared, [await stand.worker() for _ in range(_WORKERS - 1)])
         async with stand.load(per_second=_PER_SECOND) as load:
-            # What grows only to its limits has to reach them first: pools, buffers, the heap's high water.
-            await load.put_many("ingest", _BURST)
             await mayhem.go_on(_WARM_UP_S)
             await mayhem.heal()
-            await stand.effects_grow_by(5 * _PER_SECOND, _SETTLED_WITHIN_S)
+            await _reach_the_limits(stand, load)
             before = await _resources(stand, spared)
             for minute in range(math.ceil(minutes)):
                 await mayhem.go_on(60 * min(1, minutes - minute))
                 row.faults = mayhem.injected.total()
                 tell(f"minute {minute + 1}: {row.faults} faults, {len(stand.ledger.accepted):,} jobs accepted")
             await mayhem.heal()
-            await stand.effects_grow_by(5 * _PER_SECOND, _SETTLED_WITHIN_S)
+            await _reach_the_limits(stand, load)
             after = await _resources(stand, spared)
         row.notes["retried by hand"] = await _retry_killed(stand)
         account = await stand.balance(_SETTLED_WITHIN_S)
@@ -118,22 +118,31 @@ class Mayhem:
 
     async def _strike(self) -> None:
         assert self._spared.process.returncode is None, self._spared.log[-2000:]
-        for position, worker in enumerate(self._workers):
-            if worker.process.returncode is not None:
-                # Whoever starts while a store is away says so and ends; who runs already must not.
-                assert "The worker cannot start" in worker.log, worker.log[-2000:]
-                await self._replace(position)
+        await self._replace_those_that_could_not_start()
         fault = self._rng.choices(list(self._faults), weights=list(self._faults.values()))[0]
         await fault()
         self.injected[fault.__name__.strip("_").replace("_", " ")] += 1
         await asyncio.sleep(self._rng.uniform(0.02, 0.08))
 
     async def heal(self) -> None:
-        """Let everything run again."""
+        """Let everything run again, and wait until all workers take jobs."""
         await asyncio.gather(*self._thawing)
         if not self._stand.redis_server.running:
             await self._stand.redis_server.start()
         await self._stand.mongo_server.start()
+        await self._stand.until(self._all_are_ready, _SETTLED_WITHIN_S)
+
+    async def _all_are_ready(self) -> bool:
+        await self._replace_those_that_could_not_start()
+        ready = {worker.pid for worker in await ready_workers(self._stand.redis)}
+        return ready >= {worker.pid for worker in (self._spared, *self._workers)}
+
+    async def _replace_those_that_could_not_start(self) -> None:
+        for position, worker in enumerate(self._workers):
+            if worker.process.returncode is not None:
+                # Whoever starts while a store is away says so and ends; who runs already must not.
+                assert "The worker cannot start" in worker.log, worker.log[-2000:]
+                await self._replace(position)
 
     def _send(self, worker: WorkerRun, signum: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -233,6 +242,16 @@ async def _retry_killed(stand: Stand) -> int:
 async def _pass_time(seconds: float) -> None:
     # The length of an outage is what is injected here; nothing is waited for.
     await asyncio.sleep(seconds)
+
+
+async def _reach_the_limits(stand: Stand, load: Load) -> None:
+    """Give every worker more at once than its pools hold.
+
+    What grows only to its limits has to be there before it is looked at: a fault may have emptied a pool a moment
+    ago, and without faults it would stay as small as the steady load lets it.
+    """
+    await load.put_many("ingest", _BURST)
+    await stand.effects_grow_by(5 * _PER_SECOND, _SETTLED_WITHIN_S)
 
 
 async def _resources(stand: Stand, worker: WorkerRun) -> dict[str, int]:
