@@ -20,13 +20,15 @@ OpenStand = Callable[..., AbstractAsyncContextManager[Stand]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
-    group.addoption("--all-rows", action="store_true", help="run the rows that take long too")
+    group.addoption(
+        "--all-rows", action="store_true", help="run the rows that take long too, as `make faults` does"
+    )
     group.addoption("--rows-file", type=Path, help="where to write what the rows showed, as JSON")
     group.addoption("--fault-seeds", default="1", help="seeds, separated by commas: each row runs once with each")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "long: a row that takes too long for the ordinary run")
+    config.addinivalue_line("markers", "long: a row that takes too long for `make test`")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -93,6 +93,7 @@ async def test_row_23_commands_that_take_2_s(stand: Stand) -> None:
 # ---- row 24 -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
 async def test_row_24_three_hundred_jobs_on_five_connections(open_stand: OpenStand, driver: str) -> None:
     async with open_stand(MONGODB_POOL_SIZE=str(POOL), MONGODB_DRIVER=driver) as stand:
@@ -115,6 +116,7 @@ async def test_row_24_three_hundred_jobs_on_five_connections(open_stand: OpenSta
 # ---- row 26 -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_row_26_forty_hospitals_ingested_by_twenty_jobs_each(stand: Stand) -> None:
     await asyncio.gather(stand.worker(), stand.worker())
     ways: list[OnExisting] = ["keep", "merge"]

@@ -3,6 +3,8 @@
 import hashlib
 from typing import Any
 
+import pytest
+
 from tests.faults.conftest import OpenStand
 from tests.faults.injectors.processes import sigkill
 from tests.faults.injectors.proxy import Proxy
@@ -59,6 +61,7 @@ async def test_row_02_killed_between_the_commit_and_its_completion(open_stand: O
             assert outcome.get("log_id") in {None, log_id(job_id)}
 
 
+@pytest.mark.long
 async def test_row_25_delivered_20_times(stand: Stand) -> None:
     load = stand.load(amended=JOBS_OF_A_KIND)
     for _ in range(2):

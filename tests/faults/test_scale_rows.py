@@ -130,6 +130,7 @@ class Backlog:
         return not (await self.redis.info("persistence"))["aof_rewrite_in_progress"]
 
 
+@pytest.mark.long
 async def test_row_33_workers_off_for_a_day(stand: Stand) -> None:
     backlog = Backlog(stand, stand.redis_server.url)
     await backlog.fill(QUICK)
@@ -194,6 +195,7 @@ async def _nobody_is_ready(stand: Stand) -> bool:
     return not await ready_workers(stand.redis)
 
 
+@pytest.mark.long
 async def test_row_36_figures_are_exact_at_each_quiet_point(open_stand: OpenStand) -> None:
     async with open_stand(WORKER_LEASE="4") as stand:
         load, producer = stand.load(amended=0), stand.producer_client
