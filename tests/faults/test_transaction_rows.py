@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from tests.faults.conftest import OpenStand
 from tests.faults.injectors.fail_command import fail_command
 from tests.faults.load import record
@@ -120,6 +122,7 @@ async def _fifty_at_once(stand: Stand, number: int) -> float:
     return seconds
 
 
+@pytest.mark.long
 async def test_row_22_fifty_registrations_of_one_hospital(stand: Stand) -> None:
     await stand.worker()
     within_one_process = await _fifty_at_once(stand, 1)
