@@ -53,7 +53,8 @@ async def soak(folder: Path, row: Row, minutes: float, tell: Callable[[str], Non
             for minute in range(math.ceil(minutes)):
                 await mayhem.go_on(60 * min(1, minutes - minute))
                 row.faults = mayhem.injected.total()
-                tell(f"minute {minute + 1}: {row.faults} faults, {len(stand.ledger.accepted):,} jobs accepted")
+                told = f"{row.faults} faults, {len(stand.ledger.accepted):,} jobs accepted"
+                tell(f"minute {minute + 1}: {told}, the spared worker has {_resident_kb(spared.pid) >> 10} MB")
             await mayhem.heal()
             await _reach_the_limits(stand, load)
             after = await _resources(stand, spared)
