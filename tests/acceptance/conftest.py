@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest_asyncio
+from typer.testing import CliRunner
 
 from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
+from worker.cli import app
 from worker.codec import Codec
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.orphans import end_with
@@ -114,10 +116,20 @@ class Site:
             preexec_fn=functools.partial(end_with, os.getpid()),
         )
         out, err = await asyncio.wait_for(process.communicate(), 100)
+        return self._finished(process.returncode or 0, out.decode(), err.decode())
+
+    async def command(self, *arguments: str, **environment: str) -> Finished:
+        """Run `hospital-worker` in this process: for what does not need a second one's start, of up to a second."""
+        within = {**self.environment, **environment}
+        invoke = functools.partial(CliRunner().invoke, app, arguments, env=within, catch_exceptions=False)
+        done = await asyncio.to_thread(invoke)
+        return self._finished(done.exit_code, done.stdout, done.stderr)
+
+    def _finished(self, code: int, out: str, err: str) -> Finished:
         # Where what is logged is looked through for secrets.
-        with (self.folder / "commands.log").open("ab") as file:
+        with (self.folder / "commands.log").open("a") as file:
             file.write(err)
-        return Finished(process.returncode or 0, out.decode(), err.decode())
+        return Finished(code, out, err)
 
     async def is_ready(self, run: WorkerRun) -> bool:
         assert run.process.returncode is None, run.log

@@ -70,18 +70,18 @@ async def test_the_history_is_shown_and_verified(site: Site, history: None, regi
     assert "   ~ beds        120 → 150" in lines
     assert lines[-1] == '   changed nothing: the hospital was "registered" at revision 2'
 
-    exported = await site.run("worker", "audit", "show", "name:sunrise clinic", "--json")
+    exported = await site.command("audit", "show", "name:sunrise clinic", "--json")
     for line in exported.out.splitlines():
         digest = json.loads(line)["hash"]
         assert hashlib.sha256(line.replace(f'"hash":"{digest}",', "", 1).encode()).hexdigest() == digest
 
     anchored = site.folder / "heads.ndjson"
-    anchored.write_text((await site.run("worker", "audit", "heads")).out)
-    whole = await site.run("worker", "audit", "verify", "--all", "--heads", str(anchored))
+    anchored.write_text((await site.command("audit", "heads")).out)
+    whole = await site.command("audit", "verify", "--all", "--heads", str(anchored))
     assert (whole.code, whole.out, whole.err) == (0, "entries: 3, chains: 1, all is well\n", "")
 
     await registry.logs.delete_one({"_id": "audit:again"})
-    assert (await site.run("worker", "audit", "verify", "sunrise clinic")).code == 0
+    assert (await site.command("audit", "verify", "sunrise clinic")).code == 0
     cut = await site.run("worker", "audit", "verify", "sunrise clinic", "--heads", str(anchored), "--json")
     finding, summary = map(json.loads, cut.out.splitlines())
     assert (cut.code, finding["problem"], finding["seq"]) == (1, "head_missing", 3)
@@ -100,12 +100,12 @@ async def test_tampering_is_named_and_controls_no_terminal(
     rest = re.sub(r"\x1b\[[\d;]*m", "", shown).replace("\r\n", "\n")
     assert shown != rest
     assert not set("\x1b\x07\x9b\u202e\x7f") & set(rest)
-    exported = await site.run("worker", "audit", "show", "sunrise clinic", "--json")
+    exported = await site.command("audit", "show", "sunrise clinic", "--json")
     assert exported.out.isascii()
     assert exported.out.replace("\n", "").isprintable()
     assert json.loads(exported.out.splitlines()[1])["actor"] == evil
 
-    found = await site.run("worker", "audit", "verify", "--all")
+    found = await site.command("audit", "verify", "--all")
     assert found.code == 1
     assert found.out.splitlines() == [
         "name:sunrise clinic: entry 2 (audit:amend): wrong_hash: hash is not that of the entry's content",
@@ -127,7 +127,7 @@ async def test_what_cannot_be_done_is_told_in_one_line(site: Site, history: None
         (("verify", "--all", "--heads", str(no_heads)), 2, f"{no_heads}: holds no heads"),
         (("verify", "--all", "--heads", str(bad_heads) + "x"), 2, f"{bad_heads}x: No such file"),
     ):
-        done = await site.run("worker", "audit", *arguments)
+        done = await site.command("audit", *arguments)
         assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
         assert done.err.startswith(told)
     nowhere = {"MONGODB_URL": "mongodb://127.0.0.1:1/?replicaSet=rs0", "MONGODB_SELECTION_TIMEOUT": "0.1"}

@@ -11,7 +11,7 @@ from worker.queue import keys
 
 
 async def test_the_queue_and_its_dead_letters(site: Site) -> None:
-    empty = await site.run("worker", "check")
+    empty = await site.command("check")
     assert (empty.code, empty.err.strip()) == (1, "no worker is ready")
     await site.put("register_hospital", {"record": {"hospital_name": ""}}, job_id="register_hospital:bad")
     await site.put("no_such_job", job_id="nobody")
@@ -22,39 +22,39 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     await site.until(lambda: site.redis.zscore(keys.UNKNOWN, "no_such_job"))
     assert (await site.run("worker", "check")).code == 0
     assert (await site.run("arq", "--check", "worker.main.WorkerSettings")).code == 0
-    state = json.loads((await site.run("worker", "queue", "--json")).out)
+    state = json.loads((await site.command("queue", "--json")).out)
     assert (state["dead"], state["unknown_functions"]) == (1, ["no_such_job"])
     assert (state["workers"][0]["pid"], state["workers"][0]["ready"]) == (worker.pid, True)
     assert "InvalidPayload" in (await site.run("worker", "dead", "list")).out
-    shown = (await site.run("worker", "dead", "show", "register_hospital:bad")).out
+    shown = (await site.command("dead", "show", "register_hospital:bad")).out
     assert '"type": "InvalidPayload"' in shown
     assert '"hospital_name":""' in shown
-    assert (await site.run("worker", "dead", "show", "other")).code != 0
+    assert (await site.command("dead", "show", "other")).code != 0
     target = site.folder / "letters.ndjson"
-    assert (await site.run("worker", "dead", "export", str(target))).code == 0
+    assert (await site.command("dead", "export", str(target))).code == 0
     assert [json.loads(line)["job_id"] for line in target.read_text().splitlines()] == ["register_hospital:bad"]
     again = await site.run("worker", "dead", "export", str(target))
     assert (again.code, again.err) == (2, f"{target}: is there already; choose another name\n")
-    both = await site.run("worker", "dead", "discard", "register_hospital:bad", "--function", "other")
+    both = await site.command("dead", "discard", "register_hospital:bad", "--function", "other")
     assert (both.code, both.err) == (2, "give job ids, or --function, --error or --all, not both\n")
-    none = await site.run("worker", "dead", "retry", "--error", "Other")
+    none = await site.command("dead", "retry", "--error", "Other")
     assert (none.code, none.out) == (0, "0 put back\n")
-    assert (await site.run("worker", "dead", "retry", "register_hospital:bad")).out == "1 put back\n"
+    assert (await site.command("dead", "retry", "register_hospital:bad")).out == "1 put back\n"
     await site.until(lambda: site.redis.hlen(keys.DEAD))
     assert (await site.run("worker", "dead", "discard", "--all")).out == "1 discarded\n"
-    assert (await site.run("worker", "dead", "list")).out == "no dead letters\n"
+    assert (await site.command("dead", "list")).out == "no dead letters\n"
     await site.redis.hset(keys.DEAD, "garbage", "{}")
     await site.redis.zadd(keys.DEAD_INDEX, {"garbage": 1})
     hollow = await site.run("worker", "dead", "retry", "garbage")
     assert (hollow.code, hollow.out) == (1, "0 put back\n")
     assert hollow.err == "1 left as they are: nothing is kept of what they were to do\n"
-    assert (await site.run("worker", "dead", "discard", "garbage")).out == "1 discarded\n"
+    assert (await site.command("dead", "discard", "garbage")).out == "1 discarded\n"
     worker.send(signal.SIGTERM)
     assert await worker.ended() == 0
     # The key that arq reads counts as long as a heartbeat does, and nobody writes it now.
     await site.until(lambda: _gone(site), 6)
     assert (await site.run("arq", "--check", "worker.main.WorkerSettings")).code == 1
-    assert (await site.run("worker", "check")).code == 1
+    assert (await site.command("check")).code == 1
 
 
 async def _gone(site: Site) -> bool:

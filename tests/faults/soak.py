@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pymongo.errors import AutoReconnect
+from redis.exceptions import ResponseError
 
 from tests.acceptance.conftest import WorkerRun
 from tests.faults.injectors.fail_command import fail_command
@@ -94,6 +95,7 @@ class Mayhem:
         self._faults: dict[Callable[[], Awaitable[None]], int] = {
             self._kill_a_worker: 30,
             self._kill_redis: 25,
+            self._compact_redis: 3,
             self._stop_a_worker: 5,
             self._freeze_a_worker: 3,
             self._freeze_redis: 3,
@@ -184,6 +186,12 @@ class Mayhem:
         await self._stand.redis_server.kill()
         await _pass_time(self._rng.uniform(0, 1.5))
         await self._stand.redis_server.start()
+
+    async def _compact_redis(self) -> None:
+        """As Redis does by itself once its file has doubled; but each restart counts that from the start."""
+        with suppress(ResponseError):
+            # One is under way.
+            await self._stand.redis.bgrewriteaof()
 
     async def _freeze_redis(self) -> None:
         self._stand.redis_server.freeze()
