@@ -1,6 +1,5 @@
 """For the whole suite: a test fails if anything that it logged holds a secret or a payload."""
 
-import gc
 import signal
 from collections.abc import Generator
 from pathlib import Path
@@ -13,13 +12,6 @@ from tests.security.scanner import scan
 def pytest_configure() -> None:
     """Hear SIGINT, as the processes under test do: who is started in the background of a script ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what all tests share: a sixth of the unit tests' time went into that."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -244,6 +244,7 @@ async def assert_outlives_a_frozen_redis(open_stand: OpenStand, frozen_s: float)
         assert account.resumed_after_s(returned) < RESUMED_WITHIN_S
 
 
+@pytest.mark.long
 async def test_row_13_redis_frozen(open_stand: OpenStand) -> None:
     await assert_outlives_a_frozen_redis(open_stand, 6.5)
 
@@ -263,7 +264,9 @@ REFUSALS: dict[str, Refusing] = {
 }
 
 
-@pytest.mark.parametrize("code", REFUSALS)
+@pytest.mark.parametrize(
+    "code", ["READONLY", *(pytest.param(code, marks=pytest.mark.long) for code in ("OOM", "MISCONF"))]
+)
 async def test_row_14_redis_refuses_writes(stand: Stand, code: str) -> None:
     worker = await stand.worker()
     load = stand.load(amended=0)
