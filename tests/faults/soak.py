@@ -29,7 +29,9 @@ from worker.queue.heartbeat import ready_workers
 _WORKERS = 3
 _PER_SECOND = 60
 _BURST = 1_000
-_WARM_UP_S = 60
+# What failed commands leave is collected late, so memory grows for many outages before it does no more. A part of
+# the soak's time, and seconds.
+_WARM_UP, _LEAST_WARM_UP_S = 0.25, 60
 _SETTLED_WITHIN_S = 120
 # Growth that is let pass: of a worker's memory and of the connections to both stores.
 _GROWTH = 1.05
@@ -47,7 +49,7 @@ async def soak(folder: Path, row: Row, minutes: float, tell: Callable[[str], Non
         spared = await stand.worker()
         mayhem = Mayhem(stand, spared, [await stand.worker() for _ in range(_WORKERS - 1)])
         async with stand.load(per_second=_PER_SECOND) as load:
-            await mayhem.go_on(_WARM_UP_S)
+            await mayhem.go_on(max(60 * minutes * _WARM_UP, _LEAST_WARM_UP_S))
             await mayhem.heal()
             await _reach_the_limits(stand, load)
             before = await _resources(stand, spared)

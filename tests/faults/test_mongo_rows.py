@@ -124,6 +124,7 @@ async def _stepped_down(stand: Stand, times: int) -> float:
     return stand.pause_s(account, load.began, load.ended)
 
 
+@pytest.mark.long
 async def test_row_17_step_down(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
         assert await _stepped_down(stand, times=1) < PAUSE_OF_A_STEP_DOWN_S

@@ -86,6 +86,7 @@ async def _killed(stand: Stand, down_s: float) -> Load:
     return load
 
 
+@pytest.mark.long
 async def test_row_10_redis_killed_under_load(stand: Stand) -> None:
     load = await _killed(stand, down_s=1.5)
     # Shorter than a producer's patience: nobody is told of it.
@@ -117,6 +118,7 @@ async def _cut_again_and_again(stand: Stand, seconds: float, least: int) -> None
     stand.pause_s(account, load.began, load.ended)
 
 
+@pytest.mark.long
 async def test_row_11_connections_killed_at_random(stand: Stand) -> None:
     await _cut_again_and_again(stand, 3, least=50)
     assert stand.row.faults >= 50

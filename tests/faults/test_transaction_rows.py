@@ -84,6 +84,7 @@ async def test_row_21_commit_applied_but_answered_with_an_error(stand: Stand) ->
     await _all_registered_at_first_try(stand)
 
 
+@pytest.mark.long
 async def test_row_21_commit_never_confirmed_within_a_run(open_stand: OpenStand) -> None:
     async with open_stand(WORKER_JOB_TIMEOUT="1") as stand:
         worker = await stand.worker()

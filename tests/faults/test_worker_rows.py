@@ -164,6 +164,7 @@ async def _assert_untouched(stand: Stand, jobs: list[str]) -> None:
     assert await stand.redis.hlen(keys.CRASHES) == 0
 
 
+@pytest.mark.long
 async def test_row_05_restarted_again_and_again_over_one_job(open_stand: OpenStand) -> None:
     async with open_stand(WORKER_MAX_TRIES="1", WORKER_GRACE_PERIOD="0") as stand:
         jobs = await put_faulty(stand, "held")

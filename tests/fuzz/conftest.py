@@ -19,7 +19,7 @@ VICTIMS = 50
 @pytest.fixture
 def envelopes() -> int:
     """How many jobs the run of row 27 has; `make faults` takes 100,000 with each seed, `make soak` 1,000,000."""
-    return int(os.environ.get("FUZZ_ENVELOPES", "25000"))
+    return int(os.environ.get("FUZZ_ENVELOPES", "10000"))
 
 
 @pytest.fixture
