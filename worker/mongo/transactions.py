@@ -159,16 +159,21 @@ async def _drained(operation: Awaitable[T]) -> T:
     """Await the operation to its end even if this task is cancelled; then the cancellation goes on."""
     task = asyncio.ensure_future(operation)
     cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        # Retrieved, so that asyncio does not report it as lost; the cancellation outweighs it.
-        task.exception()
-        raise cancelled
-    return task.result()
+    try:
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            # Retrieved, so that asyncio does not report it as lost; the cancellation outweighs it.
+            task.exception()
+            raise cancelled
+        return task.result()
+    finally:
+        # An error holds this frame by its traceback. Held by the frame in turn, it would stay, with all that the
+        # body knew, until the collector of garbage comes by.
+        del operation, task, cancelled
 
 
 def _token(session: Session) -> str | None:

@@ -1,7 +1,9 @@
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
@@ -68,6 +70,24 @@ async def test_a_body_that_fails_after_its_first_write_leaves_neither(mongo: Mon
     with pytest.raises(RuntimeError, match="between the writes"):
         await run_transaction(mongo, Body(mongo, fail), deadline=within(10))
     assert await counts(mongo) == (0, 0)
+
+
+async def test_what_a_failed_body_knew_does_not_wait_for_the_collector(mongo: MongoHandle) -> None:
+    known: WeakSet[Body] = WeakSet()
+
+    async def body(session: Session) -> None:
+        mine = Body(mongo)
+        known.add(mine)
+        await mine(session)
+        raise RuntimeError("after the writes")
+
+    gc.disable()
+    try:
+        with pytest.raises(RuntimeError):
+            await run_transaction(mongo, body, deadline=within(10))
+        assert not known
+    finally:
+        gc.enable()
 
 
 async def test_a_write_that_the_server_refuses_leaves_neither(mongo: MongoHandle, fail_command: Any) -> None:
