@@ -73,7 +73,7 @@ def options(
 
 def main() -> None:
     """Run the command line."""
-    # Importing makes a hundred thousand objects that stay; at Python's own thresholds a twelfth of a command's start
-    # goes into looking through them for garbage.
+    # Importing makes a hundred thousand objects that stay; at Python's own thresholds a twelfth of a command's
+    # start goes into looking through them for garbage.
     gc.set_threshold(50_000, 20, 50)
     app()

@@ -226,6 +226,16 @@ async def test_two_sets_live_side_by_side_and_know_only_their_own_members() -> N
             assert await redis.dbsize() == 0
 
 
+async def test_a_killed_redis_can_be_started_anew_although_a_child_of_it_was_at_work() -> None:
+    async with EmbeddedRedis() as server:
+        async with redis_client(server.url) as redis:
+            await redis.execute_command("DEBUG", "POPULATE", 1_000)
+            await redis.config_set("rdb-key-save-delay", 60_000_000)  # a minute for each key
+            await redis.bgrewriteaof()
+        await server.kill()
+        await server.start()
+
+
 async def test_temporary_servers_can_be_stopped_and_started_anew() -> None:
     servers = EmbeddedServers()
     async with servers, redis_client(servers.redis.url) as redis:

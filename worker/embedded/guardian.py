@@ -25,6 +25,7 @@ _CANNOT_RUN = 127  # what a shell answers for a command that it cannot run
 def _become_server(command: list[str], library_path: str, guardian: int) -> None:
     """Replace this forked process by the server. Never returns."""
     try:
+        os.setpgid(0, 0)
         if sys.platform == "linux":
             # The guardian has one thread, so the signal cannot come from a thread's end alone.
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -40,6 +41,18 @@ def _become_server(command: list[str], library_path: str, guardian: int) -> None
         os.write(2, f"cannot run {command[0]}: {error.strerror}\n".encode())
     finally:
         os._exit(_CANNOT_RUN)
+
+
+def _end(server: int) -> None:
+    """SIGKILL the server, which has not been waited for yet, and what it has forked.
+
+    A Redis that is killed while a child of it writes its file anew would leave that child with the folder's lock.
+    """
+    try:
+        os.killpg(server, signal.SIGKILL)
+    except ProcessLookupError:
+        # It has not come to making its group.
+        os.kill(server, signal.SIGKILL)
 
 
 def main() -> int:
@@ -65,16 +78,17 @@ def main() -> int:
     os.close(1)
 
     while True:
-        reaped, status = os.waitpid(server, os.WNOHANG)
-        if reaped:
-            code = os.waitstatus_to_exitcode(status)
+        # Left as a zombie at first, so that its process id stays that of its group.
+        if os.waitid(os.P_PID, server, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            _end(server)
+            code = os.waitstatus_to_exitcode(os.waitpid(server, 0)[1])
             return code if code >= 0 else 128 - code
         readable, _, _ = select.select([0, wake_read], [], [], _PARENT_CHECK_SECONDS)
         if wake_read in readable:
             os.read(wake_read, 512)
         # A fork of the asking process may hold the pipe open, so its end of file is not enough.
         if 0 in readable or os.getppid() != parent:
-            os.kill(server, signal.SIGKILL)
+            _end(server)
             os.waitpid(server, 0)
             if temporary_folder:
                 shutil.rmtree(Path(temporary_folder), ignore_errors=True)
