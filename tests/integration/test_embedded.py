@@ -232,8 +232,11 @@ async def test_a_killed_redis_can_be_started_anew_although_a_child_of_it_was_at_
             await redis.execute_command("DEBUG", "POPULATE", 1_000)
             await redis.config_set("rdb-key-save-delay", 60_000_000)  # a minute for each key
             await redis.bgrewriteaof()
+            assert (await redis.info("persistence"))["aof_rewrite_in_progress"]
         await server.kill()
         await server.start()
+        async with redis_client(server.url) as redis:
+            assert not (await redis.info("persistence"))["aof_rewrite_in_progress"]
 
 
 async def test_temporary_servers_can_be_stopped_and_started_anew() -> None:
