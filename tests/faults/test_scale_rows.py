@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from statistics import median
 from typing import Any
 
 import pytest
@@ -161,10 +162,11 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
         for backlog in (short, long):
             await backlog.balance()
             await backlog.close()
-    # The best of some rounds: whatever else runs on the machine makes a round slower, never faster.
-    best = {name: max(found) for name, found in rates.items()}
-    stand.row.notes |= {f"jobs/s, {name}": round(rate) for name, rate in best.items()}
-    assert best["long"] >= 0.9 * best["short"]
+    # As in the benchmarks, the median of the ratios of neighbours: a machine that is faster for a moment would lend
+    # the best of all rounds to one of the two.
+    ratios = [long / short for short, long in zip(rates["short"], rates["long"], strict=True)]
+    stand.row.notes |= {f"jobs/s, {name}": round(median(found)) for name, found in rates.items()}
+    assert median(ratios) >= 0.9
 
 
 # ---- row 36 -------------------------------------------------------------------------------------------
