@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 
 _OPENS_AT = 3
-_PROBE_S = 1.0
+# A fail-over is soon over, and a whole second of waiting would double its pause; a long outage is left alone.
+_FIRST_PROBE_S, _LONGEST_PROBE_S = 0.125, 1.0
 
 
 class OutageBreaker:
-    """Opens after three outages in a row; then lets one job through each second until one succeeds.
+    """Opens after three outages in a row; then lets one job through, after an eighth of a second
+    at first and each second in the end, until one succeeds.
 
     `clock` returns monotonic seconds.
     """
@@ -17,6 +19,7 @@ class OutageBreaker:
         self._clock = clock
         self._in_a_row = 0
         self._next_probe = 0.0
+        self._pause_s = _FIRST_PROBE_S
 
     @property
     def is_open(self) -> bool:
@@ -35,15 +38,16 @@ class OutageBreaker:
         return max(0.0, self._next_probe - self._clock()) if self.is_open else 0.0
 
     def probed(self) -> None:
-        """Say that jobs were claimed: while open, the next probe is a second away."""
+        """Say that jobs were claimed: while open, the next probe is twice as far away."""
         if self.is_open:
-            self._next_probe = self._clock() + _PROBE_S
+            self._pause_s = min(2 * self._pause_s, _LONGEST_PROBE_S)
+            self._next_probe = self._clock() + self._pause_s
 
     def outage(self) -> bool:
         """Say that a job met an outage; tells whether this opened the breaker."""
         self._in_a_row += 1
         if self.is_open:
-            self._next_probe = self._clock() + _PROBE_S
+            self._next_probe = self._clock() + self._pause_s
         return self._in_a_row == _OPENS_AT
 
     def inconclusive(self) -> None:
@@ -54,4 +58,5 @@ class OutageBreaker:
         """Say that a job reached the store; tells whether this closed the breaker."""
         was_open = self.is_open
         self._in_a_row = 0
+        self._pause_s = _FIRST_PROBE_S
         return was_open

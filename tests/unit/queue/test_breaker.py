@@ -45,16 +45,23 @@ def test_a_success_between_outages_keeps_it_closed(breaker: OutageBreaker) -> No
     assert [breaker.outage() for _ in range(3)] == [False, False, True]
 
 
-def test_open_it_allows_one_job_a_second(breaker: OutageBreaker, clock: Clock) -> None:
+def test_open_it_allows_one_job_at_a_time_ever_more_seldom(breaker: OutageBreaker, clock: Clock) -> None:
     opened(breaker)
-    assert (breaker.allowance(300), breaker.wait_s) == (0, 1.0)
+    for wait_s in (0.125, 0.25, 0.5, 1.0, 1.0):
+        assert (breaker.allowance(300), breaker.wait_s) == (0, wait_s)
+        clock.now += wait_s / 2
+        assert (breaker.allowance(300), breaker.wait_s) == (0, wait_s / 2)
+        clock.now += wait_s / 2
+        assert (breaker.allowance(300), breaker.allowance(0), breaker.wait_s) == (1, 0, 0)
+        breaker.probed()
 
-    clock.now += 0.75
-    assert (breaker.allowance(300), breaker.wait_s) == (0, 0.25)
-    clock.now += 0.25
-    assert (breaker.allowance(300), breaker.allowance(0), breaker.wait_s) == (1, 0, 0)
-    breaker.probed()
-    assert (breaker.allowance(300), breaker.wait_s) == (0, 1.0)
+
+def test_the_next_outage_is_probed_soon_again(breaker: OutageBreaker, clock: Clock) -> None:
+    opened(breaker)
+    for _ in range(5):
+        breaker.probed()
+    breaker.success()
+    assert opened(breaker).wait_s == 0.125
 
 
 def test_a_failed_probe_puts_the_next_one_off(breaker: OutageBreaker, clock: Clock) -> None:
@@ -64,7 +71,7 @@ def test_a_failed_probe_puts_the_next_one_off(breaker: OutageBreaker, clock: Clo
     clock.now += 0.9
     breaker.outage()
 
-    assert (breaker.allowance(300), breaker.wait_s) == (0, 1.0)
+    assert (breaker.allowance(300), breaker.wait_s) == (0, 0.25)
 
 
 def test_a_successful_probe_closes_it_and_is_told_once(breaker: OutageBreaker) -> None:
