@@ -22,10 +22,10 @@ def test_rows_come_one_by_one() -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_truth_is_what_the_file_holds(tmp_path: Path, file_format: FileFormat, seed: int) -> None:
     path = tmp_path / "sample"
-    write_rows(path, file_format, 10_000, seed)
+    write_rows(path, file_format, 20_000, seed)
     rows = list(HospitalFile.open(path).rows())
     identities = Counter(row.record.hospital_id for row in rows if row.record)
-    truth = expected_truth(10_000, seed)
+    truth = expected_truth(20_000, seed)
     assert (truth.rows, truth.distinct, truth.duplicates, truth.bad) == (
         len(rows),
         len(identities),
