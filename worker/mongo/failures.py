@@ -4,7 +4,7 @@ The original error is never chained: MongoDB repeats values of the document in i
 duplicate, the property that failed validation), and what is raised here is logged and stored.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from bson.errors import BSONError
@@ -12,6 +12,7 @@ from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
     NetworkTimeout,
+    NotPrimaryError,
     OperationFailure,
     PyMongoError,
     WaitQueueTimeoutError,
@@ -111,6 +112,13 @@ def _unreachable(error: ConnectionFailure) -> str:
     return str(error).partition(", Timeout:")[0].partition(" (configured timeouts:")[0][:200]
 
 
+def _out(error: ConnectionFailure) -> str:
+    if isinstance(error, NotPrimaryError) and isinstance(error.details, Mapping):
+        # To the driver it is a lost connection, and its text repeats all of the server's answer.
+        return f"MongoDB refused a command: {describe_code(error.details.get('code'))}"
+    return f"MongoDB cannot be reached: {_unreachable(error)}"
+
+
 def translate(error: Exception) -> RegistryError:
     """Return what an error of the driver or of BSON encoding means to a retry.
 
@@ -125,7 +133,7 @@ def translate(error: Exception) -> RegistryError:
             # Slow or frozen cannot be told apart here; a frozen server is an outage by its next heartbeat.
             return TransientError(f"MongoDB did not answer in time: {_unreachable(error)}")
         case ConnectionFailure():
-            return OutageError(f"MongoDB cannot be reached: {_unreachable(error)}")
+            return OutageError(_out(error))
         case OperationFailure():
             code = _code_of(error)
             kind = _CLASSES[code][0] if code in _CLASSES else TransientError

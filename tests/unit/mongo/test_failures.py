@@ -72,6 +72,13 @@ def test_an_unreachable_server_is_named() -> None:
     )
 
 
+def test_a_refusal_of_a_server_that_is_no_primary_is_told_without_the_whole_answer() -> None:
+    answer = {"ok": 0.0, "errmsg": "not primary", "code": 10107, "topologyVersion": {"counter": 9}}
+    translation = translate(NotPrimaryError("not primary", answer))
+    assert type(translation) is OutageError
+    assert str(translation) == "MongoDB refused a command: NotWritablePrimary (10107)"
+
+
 def test_the_original_error_is_not_shown_with_its_translation() -> None:
     with pytest.raises(ConflictError) as raised, translated():
         raise DuplicateKeyError("dup key: { _id: 'secret' }", 11000)
