@@ -37,6 +37,9 @@ class Receipt(Generic[O_co]):
     id was there already.
     """
 
+    # A caller of `enqueue_many` may hold a great many.
+    __slots__ = ("_outcome", "_queue", "job_id", "state")
+
     def __init__(
         self, queue: QueueClient, job_id: str, outcome: type[O_co], state: EnqueueState | None = None
     ) -> None:
