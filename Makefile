@@ -55,7 +55,7 @@ soak: $(STAMP) ## faults at random for as long as asked, then a million fuzzed e
 	@$(BIN)/python -m tests.faults --soak-only --minutes $${MINUTES:-10} $${SEED:+--seed $$SEED} \
 		--envelopes $${ENVELOPES:-1000000}
 
-bench: $(BENCH_STAMP) ## measure against peers and bare drivers, 15 to 25 minutes; ONLY='noop ingest'
+bench: $(BENCH_STAMP) ## measure against peers and bare drivers, 13 to 25 minutes; ONLY='noop ingest'
 	@$(BENCH_VENV)/bin/python -m benchmarks $${ONLY:+--only $$ONLY}
 
 bench-quick: $(BENCH_STAMP) ## the same with fewer jobs and rounds, in 90 seconds
