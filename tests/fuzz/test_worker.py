@@ -1,9 +1,9 @@
-"""Row 27: a worker process meets whatever can be written to Redis, lives, and accounts for all of it."""
+"""Row 27: worker processes meet whatever can be written to Redis, live, and account for all of it."""
 
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,8 @@ def assert_log_is_clean(log: Path) -> None:
             assert not line.startswith(("INFO", "Traceback")), f"line {number} is forged, or of a traceback"
 
 
-async def fuzz(site: Site, registry: Registry, worker: WorkerRun, jobs: Envelopes, count: int) -> Ledger:
-    """Run the jobs through the worker, and check what must hold whatever they were."""
+async def fuzz(site: Site, registry: Registry, workers: Sequence[WorkerRun], jobs: Envelopes, count: int) -> Ledger:
+    """Run the jobs through the workers, and check what must hold whatever they were."""
     registry.add_victims()
     before = registry.bytes_of_victims()
     assert len(before) == len(registry.victims)
@@ -47,24 +47,27 @@ async def fuzz(site: Site, registry: Registry, worker: WorkerRun, jobs: Envelope
 
     async def watch(settled: int) -> None:
         nonlocal told
-        # Fails at once if the process has ended.
-        await site.until(lambda: site.is_ready(worker), 30)
+        for worker in workers:
+            # Fails at once if the process has ended.
+            await site.until(lambda: site.is_ready(worker), 30)  # noqa: B023 (awaited right here)
         if settled - told >= count / 20 or settled == count:
             told = settled
             used = (await site.redis.info("memory"))["used_memory"] >> 20
             rate = settled / (time.monotonic() - started)
-            _log.info("%d jobs, %.0f/s; MB: worker %d, Redis %d", settled, rate, memory_mb(worker.pid), used)
+            memory = [memory_mb(worker.pid) for worker in workers]
+            _log.info("%d jobs, %.0f/s; MB: workers %s, Redis %d", settled, rate, memory, used)
 
     await ledger.run(jobs.take(count), watch)
 
     assert ledger.tally.total == count
     await ledger.nothing_is_left()
     assert set(await site.redis.zrange(DEFAULT_LANE, 0, -1)) == {name.encode() for name in NEVER_DUE}
-    assert await site.redis.hlen(keys.WORKERS) == 1
+    assert await site.redis.hlen(keys.WORKERS) == len(workers)
     assert registry.bytes_of_victims() == before
     assert registry.count() == len(before) + ledger.tally.created
     assert not (site.folder / "unpickled").exists()
-    assert_log_is_clean(site.folder / "worker-0.log")
+    for number in range(len(workers)):
+        assert_log_is_clean(site.folder / f"worker-{number}.log")
     return ledger
 
 
@@ -73,10 +76,10 @@ async def test_row_27_every_fuzzed_job_is_accounted_for(
     site: Site, registry: Registry, envelopes: int, fuzz_seed: int, record_property: Callable[[str, object], None]
 ) -> None:
     record_property("envelopes", envelopes)
-    worker = await site.worker(QUEUE_SIGNING_KEYS=":".join(SIGNING_KEY))
+    workers = [await site.worker(QUEUE_SIGNING_KEYS=":".join(SIGNING_KEY)) for _ in range(2)]
     jobs = Envelopes(fuzz_seed, signing_key=SIGNING_KEY, marker=site.folder / "unpickled", victims=registry.victims)
 
-    ledger = await fuzz(site, registry, worker, jobs, envelopes)
+    ledger = await fuzz(site, registry, workers, jobs, envelopes)
 
     assert ledger.tally.done["sound"] > envelopes / 30
     # The run is worth something only if it got past the signature to everything behind it.
@@ -84,9 +87,9 @@ async def test_row_27_every_fuzzed_job_is_accounted_for(
 
 
 async def test_row_27_also_without_signatures(site: Site, registry: Registry, fuzz_seed: int) -> None:
-    worker = await site.worker(LOG_FORMAT="json")
+    workers = [await site.worker(LOG_FORMAT="json")]
     jobs = Envelopes(fuzz_seed + 1, marker=site.folder / "unpickled", victims=registry.victims)
 
-    ledger = await fuzz(site, registry, worker, jobs, 5_000)
+    ledger = await fuzz(site, registry, workers, jobs, 5_000)
 
     assert ledger.tally.done["sound"] > 100
