@@ -21,7 +21,7 @@ from producers.ingesting import IngestLoad, check_file
 from producers.loading import FileLoad, ProgressCallback
 from producers.registering import RegistrationLoad, record_from_text, registration
 from worker.contract import REGISTER_HOSPITAL, OnExisting, RegisterHospital, RegistrationOutcome
-from worker.errors import RegistryError
+from worker.errors import InvalidEnvelope, OutageError, RegistryError
 
 if TYPE_CHECKING:
     from producers.client import HospitalProducer
@@ -260,21 +260,23 @@ def _load(
 
 
 def _register_one(payload: RegisterHospital, wait: float, *, as_json: bool) -> int:
-    async def ask() -> tuple[str, RegistrationOutcome | None]:
+    async def ask() -> tuple[str, RegistrationOutcome | str]:
         async with connect() as producer:
             receipt = await producer.enqueue(REGISTER_HOSPITAL, payload)
             try:
                 return receipt.job_id, await receipt.outcome(wait)
             except TimeoutError:
-                return receipt.job_id, None
+                return receipt.job_id, f"no outcome within {wait:g} s"
+            except (OutageError, InvalidEnvelope) as error:
+                return receipt.job_id, str(error)
 
     try:
         job_id, outcome = asyncio.run(ask())
     except KeyboardInterrupt:
         tell_error("interrupted; the registration may have reached the queue, doing it again is safe")
         return INTERRUPTED
-    if outcome is None:
-        tell_error(f"no outcome within {wait:g} s; the job stays in the queue: hospital-producer status {job_id}")
+    if isinstance(outcome, str):
+        tell_error(f"{outcome}; the queue has taken the job: hospital-producer status {job_id}")
         return PARTLY
     facts = {"job_id": job_id} | outcome.model_dump(exclude_none=True, exclude={"token"})
     _show_facts("Registration", facts, as_json=as_json)

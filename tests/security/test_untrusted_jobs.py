@@ -78,7 +78,7 @@ async def test_a_producer_with_keys_believes_no_unsigned_result(stand: Stand) ->
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
         forged = {"f": "x", "a": [], "k": {}, "t": 1, "et": 1, "s": True, "r": {}, "st": 1, "ft": 1, "q": LANE}
         await stand.redis.set(keys.RESULT + receipt.job_id, Codec().encode(forged))
-        with pytest.raises(UntrustedEnvelope):
+        with pytest.raises(UntrustedEnvelope, match=f"{receipt.job_id} has ended, but .* unsigned"):
             await receipt.outcome(timeout=5)
 
 

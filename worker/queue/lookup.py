@@ -55,10 +55,7 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
         told = read_letter(job_id, letter)
         return JobView(job_id, "dead", told.failure.tries, letter=told)
     if result:
-        message = codec.decode(result)
-        check_job_id(message, job_id)
-        if "s" not in message:
-            raise InvalidEnvelope("a job lies in the place of its result")
+        message = _read_result(codec, result, job_id)
         return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)
     score = next((score for score in scores if score is not None), None)
     if not has_payload and score is None:
@@ -70,6 +67,17 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
         state = "deferred"
     spent = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
     return JobView(job_id, state, spent + (state == "running"))
+
+
+def _read_result(codec: Codec, data: bytes, job_id: str) -> dict[str, Any]:
+    try:
+        message = codec.decode(data)
+        check_job_id(message, job_id)
+    except InvalidEnvelope as error:
+        raise type(error)(f"{job_id} has ended, but its result cannot be taken: {error}") from None
+    if "s" not in message:
+        raise InvalidEnvelope(f"{job_id}: a job lies in the place of its result")
+    return message
 
 
 async def read_envelope(redis: ArqRedis, codec: Codec, job_id: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from producers import cli
-from worker.errors import ConfigurationError, RemoteError
+from worker.errors import ConfigurationError, OutageError, RemoteError, UntrustedEnvelope
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -167,6 +167,19 @@ def test_interrupt_ends_with_130_and_a_summary(run: Run, path: Path, producer: A
     summary = json.loads(out)
     assert (status, summary["rows"], summary["pending"], summary["rejected"]) == (cli.INTERRUPTED, 3, 2, 1)
     assert summary["pending_jobs"] == ["ingest_hospitals:1"]
+
+
+@pytest.mark.parametrize("error", [TimeoutError, OutageError("away"), UntrustedEnvelope("not signed")])
+def test_a_registration_that_was_taken_is_never_told_as_nothing_done(
+    run: Run, producer: Any, error: Exception
+) -> None:
+    async def answer(payload: Any) -> Any:
+        raise error
+
+    producer.answer = answer
+    status, out, err = run("register", "--actor", "dr-ito", "--reason", "licence", "--name", "A")
+    assert (status, out) == (cli.PARTLY, "")
+    assert "the queue has taken the job: hospital-producer status register_hospital:1" in err
 
 
 def test_register_one(run: Run, producer: Any) -> None:

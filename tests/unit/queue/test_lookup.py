@@ -134,7 +134,7 @@ async def test_the_result_of_another_job_is_refused(queue: Queue) -> None:
     assert (await queue.view()).state == "done"
     for taken in ({**done, "id": "ingest_hospital:2"}, JOB, {**JOB, "id": JOB_ID}):
         await queue.redis.set(keys.RESULT + JOB_ID, CODEC.encode(taken))
-        with pytest.raises(InvalidEnvelope):
+        with pytest.raises(InvalidEnvelope, match=JOB_ID):
             await queue.view()
 
 
