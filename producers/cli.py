@@ -5,6 +5,7 @@ Every command ends with 0 when all went well, 1 when a part did not, 2 when noth
 
 import asyncio
 import gc
+import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,8 +21,8 @@ from producers.generator import expected_truth, write_rows
 from producers.ingesting import IngestLoad, check_file
 from producers.loading import FileLoad, ProgressCallback
 from producers.registering import RegistrationLoad, record_from_text, registration
-from worker.contract import REGISTER_HOSPITAL, OnExisting, RegisterHospital, RegistrationOutcome
-from worker.errors import InvalidEnvelope, OutageError, RegistryError
+from worker.contract import REGISTER_HOSPITAL, OnExisting, RegisterHospital, RegistrationOutcome, new_job_id
+from worker.errors import OutageError, RegistryError, RemoteError, WritesRefused
 
 if TYPE_CHECKING:
     from producers.client import HospitalProducer
@@ -260,23 +261,37 @@ def _load(
 
 
 def _register_one(payload: RegisterHospital, wait: float, *, as_json: bool) -> int:
-    async def ask() -> tuple[str, RegistrationOutcome | str]:
+    # Made here, so that it can be told whatever happens.
+    key = secrets.token_urlsafe(12)
+    job_id = new_job_id(REGISTER_HOSPITAL, key)
+
+    async def ask() -> RegistrationOutcome | str:
         async with connect() as producer:
-            receipt = await producer.enqueue(REGISTER_HOSPITAL, payload)
             try:
-                return receipt.job_id, await receipt.outcome(wait)
+                receipt = await producer.enqueue(REGISTER_HOSPITAL, payload, idempotency_key=key)
+            except WritesRefused:
+                raise
+            except OutageError as error:
+                return f"{error}; the queue may have taken the job"
+            try:
+                return await receipt.outcome(wait)
+            except RemoteError:
+                raise
             except TimeoutError:
-                return receipt.job_id, f"no outcome within {wait:g} s"
-            except (OutageError, InvalidEnvelope) as error:
-                return receipt.job_id, str(error)
+                return f"no outcome within {wait:g} s; the queue has taken the job"
+            except RegistryError as error:
+                return f"{error}; the queue has taken the job"
 
     try:
-        job_id, outcome = asyncio.run(ask())
+        outcome = asyncio.run(ask())
     except KeyboardInterrupt:
-        tell_error("interrupted; the registration may have reached the queue, doing it again is safe")
+        tell_error(f"interrupted; the queue may have taken the job: hospital-producer status {job_id}")
         return INTERRUPTED
+    except RemoteError as error:
+        tell_error(f"{job_id} failed: {error}")
+        return NOTHING
     if isinstance(outcome, str):
-        tell_error(f"{outcome}; the queue has taken the job: hospital-producer status {job_id}")
+        tell_error(f"{outcome}: hospital-producer status {job_id}")
         return PARTLY
     facts = {"job_id": job_id} | outcome.model_dump(exclude_none=True, exclude={"token"})
     _show_facts("Registration", facts, as_json=as_json)

@@ -14,7 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
-from worker.errors import ConfigurationError, InvalidPayload, OutageError, Problem
+from worker.errors import ConfigurationError, InvalidPayload, OutageError, Problem, WritesRefused
 from worker.queue.connection import PASSING_REFUSALS, address, check_redis, open_redis
 from worker.queue.health import error_code
 from worker.queue.lookup import JobView, look_up, read_envelope
@@ -121,7 +121,7 @@ class QueueClient:
                 # Redis is there and refuses; whether to wait is the caller's choice.
                 code = error_code(error)
                 if code in PASSING_REFUSALS:
-                    raise OutageError(f"Redis at {address(self._settings)} refuses writes ({code})") from None
+                    raise WritesRefused(f"Redis at {address(self._settings)} refuses writes ({code})") from None
                 raise ConfigurationError(
                     f"REDIS_URL: Redis at {address(self._settings)} cannot run the queue's commands "
                     f"({code or type(error).__name__})"

@@ -9,9 +9,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from producers.queue import QueueClient
-from worker.errors import JobNotFound, RemoteError
+from worker.errors import InvalidEnvelope, InvalidPayload, JobNotFound, RemoteError
 from worker.queue.lookup import JobState
 from worker.queue.scripts import EnqueueState
+from worker.validation import parse
 
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 
@@ -78,4 +79,8 @@ class Receipt(Generic[O_co]):
         if not result["s"]:
             error = result["r"]
             raise error if isinstance(error, RemoteError) else RemoteError("Failed", str(error))
-        return self._outcome.model_validate(result["r"])
+        try:
+            return parse(self._outcome, result["r"])
+        except InvalidPayload as error:
+            # Written by somebody else, or by a worker of another version.
+            raise InvalidEnvelope(f"{self.job_id} has ended, but its result is not understood: {error}") from None

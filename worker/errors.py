@@ -33,6 +33,10 @@ class OutageError(RegistryError):
     """A store cannot be reached or cannot take writes; the job is not to blame, so no try is spent."""
 
 
+class WritesRefused(OutageError):
+    """A store that answers takes no writes for now: what was asked for is certain not to be there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with one field: its path within the payload (`record.beds`) and the reason."""

@@ -158,7 +158,12 @@ async def check_redis(redis: "ArqRedis", settings: Settings) -> list[str]:
             raise OutageError(
                 f"REDIS_URL: Redis at {address(settings)} takes no writes for now ({error_code(error)})"
             ) from None
-        raise ConfigurationError(f"REDIS_URL: Redis at {address(settings)} refused us: {error}") from None
+        # What else it says can repeat the arguments of AUTH.
+        why = error_code(error) or type(error).__name__
+        raise ConfigurationError(
+            f"REDIS_URL: Redis at {address(settings)} refused us ({why}); check the user, the password and what "
+            "the user may do"
+        ) from None
     except MasterNotFound as error:
         raise (ConfigurationError if error.unknown else OutageError)(f"REDIS_URL: {error}") from None
     except (RedisError, OSError) as error:

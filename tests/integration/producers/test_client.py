@@ -19,7 +19,7 @@ from worker.contract import (
     IngestOutcome,
 )
 from worker.embedded import EmbeddedRedis
-from worker.errors import InvalidPayload, JobNotFound, RemoteError
+from worker.errors import InvalidEnvelope, InvalidPayload, JobNotFound, RemoteError
 from worker.queue import keys
 from worker.queue.connection import open_redis
 from worker.queue.letters import DeadLetter, Failure, payload_text
@@ -207,6 +207,18 @@ async def test_the_outcome_is_the_typed_one(producer: HospitalProducer, worker: 
     assert (status.state, status.tries, status.outcome, status.error) == ("done", 2, OUTCOME, None)
     assert status.enqueued_at is not None
     assert abs((datetime.now(UTC) - status.enqueued_at).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("result", [{}, "done", {**OUTCOME, "status": "s3cret"}])
+async def test_an_outcome_of_another_form_is_refused_without_its_values(
+    producer: HospitalProducer, worker: Worker, result: object
+) -> None:
+    receipt = await producer.ingest_hospital(MERCY)
+    await worker.end(result)
+
+    with pytest.raises(InvalidEnvelope, match=f"{receipt.job_id} has ended, but its result is not") as caught:
+        await receipt.outcome(timeout=5)
+    assert "s3cret" not in str(caught.value)
 
 
 async def test_a_failed_job_raises_what_failed_it(producer: HospitalProducer, worker: Worker) -> None:

@@ -46,14 +46,16 @@ class ScriptedProducer:
     async def __aexit__(self, *_: object) -> None:
         return None
 
-    async def enqueue(self, spec: JobSpec[Any, Any], payload: Any) -> ScriptedReceipt:
+    async def enqueue(
+        self, spec: JobSpec[Any, Any], payload: Any, *, idempotency_key: str | None = None
+    ) -> ScriptedReceipt:
         if self.refuse is not None:
             raise self.refuse
         assert type(payload) is spec.payload
         self.payloads.append(payload)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        return ScriptedReceipt(self, f"{spec.name}:{len(self.payloads)}", payload)
+        return ScriptedReceipt(self, f"{spec.name}:{idempotency_key or len(self.payloads)}", payload)
 
     async def status(self, job_id: str) -> Any:
         return self.job_status

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from producers import cli
-from worker.errors import ConfigurationError, OutageError, RemoteError, UntrustedEnvelope
+from worker.errors import (
+    ConfigurationError,
+    JobNotFound,
+    OutageError,
+    RemoteError,
+    UntrustedEnvelope,
+    WritesRefused,
+)
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -169,9 +176,25 @@ def test_interrupt_ends_with_130_and_a_summary(run: Run, path: Path, producer: A
     assert summary["pending_jobs"] == ["ingest_hospitals:1"]
 
 
-@pytest.mark.parametrize("error", [TimeoutError, OutageError("away"), UntrustedEnvelope("not signed")])
+@pytest.fixture
+def job_id(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id that the next single registration gets."""
+    monkeypatch.setattr(cli.secrets, "token_urlsafe", lambda _length: "key")
+    return "register_hospital:key"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError,
+        OutageError("away"),
+        UntrustedEnvelope("not signed"),
+        JobNotFound("gone"),
+        ConfigurationError("password changed"),
+    ],
+)
 def test_a_registration_that_was_taken_is_never_told_as_nothing_done(
-    run: Run, producer: Any, error: Exception
+    run: Run, producer: Any, job_id: str, error: Exception
 ) -> None:
     async def answer(payload: Any) -> Any:
         raise error
@@ -179,17 +202,27 @@ def test_a_registration_that_was_taken_is_never_told_as_nothing_done(
     producer.answer = answer
     status, out, err = run("register", "--actor", "dr-ito", "--reason", "licence", "--name", "A")
     assert (status, out) == (cli.PARTLY, "")
-    assert "the queue has taken the job: hospital-producer status register_hospital:1" in err
+    assert f"the queue has taken the job: hospital-producer status {job_id}" in err
 
 
-def test_register_one(run: Run, producer: Any) -> None:
+def test_a_registration_that_may_have_been_taken_is_told_with_its_id(run: Run, producer: Any, job_id: str) -> None:
+    options = ("register", "--actor", "dr-ito", "--reason", "licence", "--name", "A")
+    producer.refuse = OutageError("no answer for 30 s")
+    status, _, err = run(*options)
+    assert status == cli.PARTLY
+    assert f"the queue may have taken the job: hospital-producer status {job_id}" in err
+    producer.refuse = WritesRefused("memory is full")
+    assert run(*options)[::2] == (cli.NOTHING, "hospital-producer: memory is full\n")
+
+
+def test_register_one(run: Run, producer: Any, job_id: str) -> None:
     options = ("--actor", "dr-ito", "--reason", "licence", "--name", "A", "--source", "cms", "--external-id", "7")
     status, out, _ = run("register", *options, "--set", "beds=12", "--set", "lat=x", "--json")
     assert (status, out) == (cli.NOTHING, "")
     status, out, _ = run("register", *options, "--set", "beds=12", "--json")
     assert status == cli.DONE
     assert json.loads(out) == {
-        "job_id": "register_hospital:1",
+        "job_id": job_id,
         "hospital_id": "cms:7",
         "status": "registered",
         "log_id": "log",
@@ -200,14 +233,14 @@ def test_register_one(run: Run, producer: Any) -> None:
     assert "conflict" in out
 
 
-def test_register_one_that_fails_or_is_late(run: Run, producer: Any) -> None:
+def test_register_one_that_fails_or_is_late(run: Run, producer: Any, job_id: str) -> None:
     options = ("register", "--actor", "dr-ito", "--reason", "licence", "--name", "A")
 
     async def fail(payload: Any) -> Any:
         raise RemoteError("TypeError", "broken")
 
     producer.answer = fail
-    assert run(*options)[::2] == (cli.NOTHING, "hospital-producer: TypeError: broken\n")
+    assert run(*options)[::2] == (cli.NOTHING, f"hospital-producer: {job_id} failed: TypeError: broken\n")
 
     async def be_late(payload: Any) -> Any:
         raise TimeoutError
@@ -215,10 +248,10 @@ def test_register_one_that_fails_or_is_late(run: Run, producer: Any) -> None:
     producer.answer = be_late
     status, _, err = run(*options)
     assert status == cli.PARTLY
-    assert "hospital-producer status register_hospital:2" in err
+    assert f"hospital-producer status {job_id}" in err
 
 
-def test_register_one_interrupted(run: Run, producer: Any) -> None:
+def test_register_one_interrupted(run: Run, producer: Any, job_id: str) -> None:
     async def answer(payload: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
         return await asyncio.Event().wait()
@@ -226,7 +259,7 @@ def test_register_one_interrupted(run: Run, producer: Any) -> None:
     producer.answer = answer
     status, _, err = run("register", "--actor", "a", "--reason", "b", "--name", "A")
     assert (status, err.count("\n")) == (cli.INTERRUPTED, 1)
-    assert "may have reached the queue" in err
+    assert f"the queue may have taken the job: hospital-producer status {job_id}" in err
 
 
 def test_register_a_file(run: Run, path: Path) -> None:

@@ -1,9 +1,10 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from producers.files import FileError, HospitalFile, RejectWriter, rejects_path
+from producers.files import FileError, FileRow, HospitalFile, RejectWriter, rejects_path
 
 
 @pytest.fixture
@@ -76,3 +77,40 @@ def test_place_that_cannot_be_written_is_told(path: Path, tmp_path: Path) -> Non
     path.write_text("name,beds\nA,many\n")
     with pytest.raises(FileError, match="--rejects"), RejectWriter(tmp_path / "none" / "rejects"):
         pass
+
+
+def write_one(writer: RejectWriter) -> None:
+    writer.write(FileRow(line=2, reasons=(), record=None, fields={"name": "A"}, text=None), ("wrong",))
+
+
+def test_a_device_is_written_to_and_stays_what_it_is(path: Path) -> None:
+    path.symlink_to("/dev/null")
+    with RejectWriter(path) as writer:
+        write_one(writer)
+    assert (writer.count, writer.kept_earlier) == (1, None)
+    assert path.is_char_device()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_is_neither_a_file_nor_a_device_is_refused(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(FileError, match="is no ordinary file"), RejectWriter(path):
+        pass
+    assert path.is_fifo()
+
+
+def test_a_full_disk_is_told_of_the_row_that_it_has_no_room_for(path: Path) -> None:
+    path.symlink_to("/dev/full")
+    with pytest.raises(FileError, match="cannot be written: No space left"), RejectWriter(path) as writer:
+        write_one(writer)
+    assert writer.count == 0
+
+
+def test_two_loads_at_once_keep_the_rejects_of_both(path: Path) -> None:
+    with RejectWriter(path) as one, RejectWriter(path) as other:
+        write_one(one)
+        write_one(other)
+        write_one(one)
+    assert other.kept_earlier is not None
+    assert len(other.kept_earlier.read_text().splitlines()) == 2
+    assert len(path.read_text().splitlines()) == 1

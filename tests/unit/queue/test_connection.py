@@ -175,6 +175,8 @@ async def test_a_redis_without_an_append_only_file_is_warned_of() -> None:
     [
         (AuthenticationError("invalid username-password pair"), ConfigurationError),
         (ResponseError("NOPERM this user has no permissions"), ConfigurationError),
+        # So a server answers that knows no AUTH: it repeats what it was given.
+        (ResponseError("unknown command `AUTH`, with args beginning with: `p@ss/w`, "), ConfigurationError),
         (ResponseError("MISCONF Redis is configured to save RDB snapshots"), OutageError),
         (RedisConnectionError("Connection refused"), OutageError),
         (TimeoutError(), OutageError),
