@@ -22,6 +22,9 @@ _REVISION = {**_INTEGER, "minimum": 1}
 _INSTANT = {"bsonType": "date"}
 _NUMBER = {"bsonType": ["double", "int", "long"]}
 _STATUS = {"enum": ["partial", "registered"]}
+# A record brings at most 50, and merges add them up. With this many, a log entry, which holds a hospital
+# twice, stays below the 16 MB of a document, so that what could be merged can be registered too.
+MAX_STORED_ATTRIBUTES = 1_000
 
 _HOSPITAL_STATE: dict[str, Any] = {
     "_id": {"bsonType": "string", "minLength": 1},
@@ -51,6 +54,7 @@ _HOSPITAL_STATE: dict[str, Any] = {
     },
     "attributes": {
         "bsonType": "object",
+        "maxProperties": MAX_STORED_ATTRIBUTES,
         "additionalProperties": {"bsonType": ["string", "int", "long", "double", "bool"]},
     },
     "revision": _REVISION,

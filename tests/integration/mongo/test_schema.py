@@ -5,8 +5,10 @@ import pytest
 from pymongo.errors import WriteError
 
 from worker.embedded import EmbeddedMongo
+from worker.errors import PermanentError
+from worker.fields import MAX_ATTRIBUTE_TEXT
 from worker.mongo.client import MongoHandle
-from worker.mongo.schema import HOSPITALS_VALIDATOR, LOGS_VALIDATOR, ensure_schema
+from worker.mongo.schema import HOSPITALS_VALIDATOR, LOGS_VALIDATOR, MAX_STORED_ATTRIBUTES, ensure_schema
 
 
 async def validator(mongo: MongoHandle, name: str) -> Any:
@@ -81,3 +83,19 @@ async def test_the_widest_that_the_contract_accepts_is_stored(run_job: Any) -> N
     assert (await run_job("ingest_hospital", merged, "second")).status == "merged"
     registration = {"record": record, "actor": "a" * 200, "reason": "r" * 1_000}
     assert (await run_job("register_hospital", registration)).status == "registered"
+
+
+async def test_merges_add_up_to_what_can_still_be_registered(mongo: MongoHandle, run_job: Any, record: Any) -> None:
+    longest = "\N{HOSPITAL}" * MAX_ATTRIBUTE_TEXT
+    full = {f"a{number}": longest for number in range(MAX_STORED_ATTRIBUTES)}
+    await run_job("ingest_hospital", {"record": record()}, "first")
+    await mongo.hospitals.update_one({"_id": "cms:1"}, {"$set": {"attributes": full}})
+    one_more = {"record": record(attributes={"more": 1}), "on_existing": "merge"}
+    with pytest.raises(PermanentError, match="DocumentValidationFailure"):
+        await run_job("ingest_hospital", one_more, "one-more")
+
+    by = {"actor": "Ada", "reason": "checked"}
+    assert (await run_job("register_hospital", {"record": record(beds=5), **by})).status == "registered"
+    entry = await mongo.logs.find_one({"hospital_id": "cms:1"})
+    assert entry is not None
+    assert entry["before"]["attributes"] == entry["after"]["attributes"] == full

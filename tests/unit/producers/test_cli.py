@@ -179,7 +179,7 @@ def test_interrupt_ends_with_130_and_a_summary(run: Run, path: Path, producer: A
 @pytest.fixture
 def job_id(monkeypatch: pytest.MonkeyPatch) -> str:
     """The id that the next single registration gets."""
-    monkeypatch.setattr(cli.secrets, "token_urlsafe", lambda _length: "key")
+    monkeypatch.setattr("producers.cli.secrets.token_urlsafe", lambda _length: "key")
     return "register_hospital:key"
 
 
