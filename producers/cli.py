@@ -255,7 +255,7 @@ def _load(
         tell_error(summary.trouble)
     if interrupted:
         return INTERRUPTED
-    if not summary.done and not summary.pending:
+    if not summary.done and not summary.pending and not load.may_be_queued:
         return NOTHING
     return DONE if summary.complete else PARTLY
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from producers.files import FileError, FileRow, HospitalFile, RejectWriter
 from worker.contract import JobSpec
-from worker.errors import RegistryError, RemoteError
+from worker.errors import OutageError, RegistryError, RemoteError, WritesRefused
 
 # A job of over 16 MB is refused. A chunk without attributes is of half of that at most; a character of theirs
 # takes up to four bytes.
@@ -106,6 +106,8 @@ class FileLoad(ABC, Generic[O]):
         self._statuses: Counter[str] = Counter()
         self._line_done = 0
         self._trouble: str | None = None
+        self.may_be_queued = False
+        """Whether the queue may have taken rows that count as unconfirmed: its answer never came."""
         self._started = self._ended = 0.0
 
     @abstractmethod
@@ -206,6 +208,7 @@ class FileLoad(ABC, Generic[O]):
             )
         except RegistryError as error:
             self._trouble = str(error)
+            self.may_be_queued |= isinstance(error, OutageError) and not isinstance(error, WritesRefused)
 
 
 async def _until_one_ends(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:

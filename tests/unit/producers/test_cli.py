@@ -164,6 +164,18 @@ def test_trouble_is_told_after_the_summary(run: Run, path: Path, producer: Any) 
     assert "no outcome within 1.5 s" in err
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"), [(OutageError("no answer"), cli.PARTLY), (WritesRefused("full"), cli.NOTHING)]
+)
+def test_a_load_that_may_have_been_taken_is_never_told_as_nothing_done(
+    run: Run, path: Path, producer: Any, error: Exception, expected: int
+) -> None:
+    producer.refuse = error
+    status, out, err = run("ingest", path, "--source", "cms", "--json")
+    assert (status, json.loads(out)["unconfirmed"]) == (expected, 2)
+    assert str(error) in err
+
+
 def test_interrupt_ends_with_130_and_a_summary(run: Run, path: Path, producer: Any) -> None:
     async def answer(payload: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
