@@ -165,6 +165,8 @@ def status(job_id: Annotated[str, typer.Argument(metavar="JOB")], as_json: JsonO
     found = asyncio.run(ask())
     facts = {key: value for key, value in asdict(found).items() if value is not None}
     _show_facts("Job", facts, as_json=as_json)
+    if found.state == "unknown":
+        tell_error("no such job, or it ended longer ago than results are kept (WORKER_KEEP_RESULT)")
     return {"unknown": NOTHING, "failed": PARTLY, "dead": PARTLY}.get(found.state, DONE)
 
 
@@ -176,7 +178,7 @@ def generate(
     force: Annotated[bool, typer.Option("--force", help="replace FILE if it is there")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Make a sample file of messy hospitals, and tell what a load of it must find."""
+    """Make a sample file of messy hospitals, and tell what a load of it without --source must find."""
     if path.exists() and not force:
         raise FileError(path, "is there already; choose another name, or replace it with --force")
     if path.suffix == ".gz":

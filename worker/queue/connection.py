@@ -161,8 +161,8 @@ async def check_redis(redis: "ArqRedis", settings: Settings) -> list[str]:
         # What else it says can repeat the arguments of AUTH.
         why = error_code(error) or type(error).__name__
         raise ConfigurationError(
-            f"REDIS_URL: Redis at {address(settings)} refused us ({why}); check the user, the password and what "
-            "the user may do"
+            f"REDIS_URL: Redis at {address(settings)} refused us ({why}); check user, password and database "
+            "number, and what the user may do"
         ) from None
     except MasterNotFound as error:
         raise (ConfigurationError if error.unknown else OutageError)(f"REDIS_URL: {error}") from None
@@ -172,7 +172,8 @@ async def check_redis(redis: "ArqRedis", settings: Settings) -> list[str]:
                 f"REDIS_URL: the certificate of Redis at {address(settings)} is not accepted: {why}"
             ) from None
         raise OutageError(
-            f"REDIS_URL: no Redis answers at {address(settings)} ({type(error).__name__}); is it running?"
+            f"REDIS_URL: no Redis answers at {address(settings)} ({type(error).__name__}): check host and port, and "
+            "that it runs"
         ) from None
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
