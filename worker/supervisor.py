@@ -52,15 +52,20 @@ class Supervisor:
         code = 0
         while not self._stopping.is_set():
             started = time.monotonic()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "arq",
-                "worker.main.WorkerSettings",
-                # Signals of a terminal reach the supervisor, which passes them on once.
-                start_new_session=True,
-                preexec_fn=functools.partial(end_with, os.getpid()),
-            )
+            try:
+                process = await self._start()
+            except OSError as error:
+                # Too many files or processes, or no memory, for now; the other workers go on.
+                _log.error(
+                    "a worker process cannot be started",
+                    action="worker_not_started",
+                    slot=slot,
+                    error=os.strerror(error.errno or 0),
+                    again_in_s=delay_s,
+                )
+                await self._rest(delay_s)
+                delay_s = min(_LONGEST_DELAY_S, delay_s * 2)
+                continue
             self._processes[slot] = process
             if self._stopping.is_set():
                 process.terminate()
@@ -73,6 +78,17 @@ class Supervisor:
             await self._rest(delay_s)
             delay_s = min(_LONGEST_DELAY_S, delay_s * 2)
         return code
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "arq",
+            "worker.main.WorkerSettings",
+            # Signals of a terminal reach the supervisor, which passes them on once.
+            start_new_session=True,
+            preexec_fn=functools.partial(end_with, os.getpid()),
+        )
 
     async def _rest(self, seconds: float) -> None:
         try:

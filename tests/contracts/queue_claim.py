@@ -81,6 +81,22 @@ class ClaimContract:
         await bench.let_lease_end("a")
         assert (await bench.claim_one("third")).crashes == 2
 
+    @pytest.mark.parametrize("counter", ["abc", "", "nan", "-7", "1.5", "9" * 30, "9223372036854775807"])
+    @pytest.mark.parametrize("owner", [None, "dead:1"])
+    async def test_a_crash_counter_that_somebody_else_has_written_stops_no_claim(
+        self, bench: QueueBench, counter: str, owner: str | None
+    ) -> None:
+        await bench.enqueue("a", "b")
+        await bench.redis.hset(keys.CRASHES, bench.id("a"), counter)
+        if owner is not None:
+            await bench.redis.hset(keys.LEASES, bench.id("a"), owner)
+
+        claimed = {job.job_id.decode(): job.crashes for job in (await bench.claim()).jobs}
+
+        assert claimed.keys() == {bench.id("a"), bench.id("b")}
+        assert isinstance(claimed[bench.id("a")], int)
+        assert claimed[bench.id("b")] == 0
+
     @pytest.mark.parametrize("held", [1, 200])
     async def test_jobs_of_stock_workers_are_stepped_over(self, bench: QueueBench, held: int) -> None:
         names = [f"held{number:03}" for number in range(held)]

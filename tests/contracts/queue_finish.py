@@ -81,6 +81,16 @@ class FinishContract:
 
         assert (await bench.claim_one()).job_id.decode() == bench.id("a")
 
+    async def test_what_lies_in_the_place_of_the_index_of_letters_is_replaced(self, bench: QueueBench) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.redis.delete(keys.DEAD_INDEX)
+        await bench.redis.set(keys.DEAD_INDEX, "no index")
+
+        assert await bench.finish(job, "dead", extra=b"letter")
+
+        assert await bench.left_of("a") == {keys.DEAD, "dead index"}
+
     async def test_dead_keeps_the_letter_its_time_and_its_history(self, bench: QueueBench) -> None:
         await bench.enqueue("a")
         await bench.finish(await bench.claim_one(), "retry", extra=b"first")

@@ -172,8 +172,8 @@ async def check_redis(redis: "ArqRedis", settings: Settings) -> list[str]:
                 f"REDIS_URL: the certificate of Redis at {address(settings)} is not accepted: {why}"
             ) from None
         raise OutageError(
-            f"REDIS_URL: no Redis answers at {address(settings)} ({type(error).__name__}): check host and port, and "
-            "that it runs"
+            f"REDIS_URL: no Redis answers at {address(settings)} ({type(error).__name__}): check host and port, "
+            "and that it runs"
         ) from None
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":

@@ -68,4 +68,8 @@ def _instant(stored: bytes | None, zone: tzinfo | None) -> datetime | None:
     # What is no number was not written here, and tells of no run.
     if stored is None or not stored.isdigit():
         return None
-    return datetime.fromtimestamp(int(stored) / 1000, zone)
+    try:
+        return datetime.fromtimestamp(int(stored) / 1000, zone)
+    except (OverflowError, ValueError, OSError):
+        # Beyond what a clock can tell.
+        return None

@@ -13,7 +13,8 @@ from worker.queue.letters import DeadLetter, Failure, read_letter
 from worker.queue.scripts import Enqueue, Scripts
 
 _PAGE = 200
-_ESCAPED_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
+# Bytes below 80 are text, so what looks like one of them escaped is part of the id.
+_ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 class LetterNotFound(RegistryError):
@@ -42,7 +43,7 @@ class DeadLetters:
                 pipe.lrange(keys.HISTORY.encode() + stored_id, 0, -1)
                 data, history = await pipe.execute()
             if data is not None:
-                letter = read_letter(job_id, data)
+                letter = read_letter(_shown(stored_id), data)
                 told = [entry for data in history if (entry := _read_failure(data))]
                 return letter.model_copy(update={"history": told})
         raise LetterNotFound(f"{job_id}: no dead letter of this id; `hospital-worker dead list` shows all")
@@ -51,12 +52,16 @@ class DeadLetters:
         """Yield the letters, oldest first, if asked only those of one function or one class of error."""
         # The ids at once, the letters by and by: positions would shift when letters are removed meanwhile.
         ids = await self._redis.zrange(keys.DEAD_INDEX, 0, -1)
+        if await self._redis.hlen(keys.DEAD) > len(ids):
+            # Somebody has taken letters out of the index; they are letters still.
+            indexed = set(ids)
+            ids += [stored_id for stored_id in await self._redis.hkeys(keys.DEAD) if stored_id not in indexed]
         for start in range(0, len(ids), _PAGE):
             page = ids[start : start + _PAGE]
             for stored_id, data in zip(page, await self._redis.hmget(keys.DEAD, page), strict=True):
                 if data is None:
                     continue
-                letter = read_letter(stored_id.decode(errors="backslashreplace"), data)
+                letter = read_letter(_shown(stored_id), data)
                 if function in (None, letter.function) and error in (None, letter.failure.type):
                     yield letter
 
@@ -85,7 +90,7 @@ class DeadLetters:
 
     async def discard(self, job_ids: Sequence[str]) -> int:
         """Delete letters for good; returns how many there were."""
-        stored_ids = [stored_id for job_id in job_ids for stored_id in _stored_ids(job_id)]
+        stored_ids = [found for job_id in job_ids if (found := await self._found(job_id)) is not None]
         if not stored_ids:
             return 0
         async with self._redis.pipeline(transaction=True) as pipe:
@@ -94,6 +99,17 @@ class DeadLetters:
             pipe.delete(*(keys.HISTORY.encode() + stored_id for stored_id in stored_ids))
             count, _, _ = await pipe.execute()
         return int(count)
+
+    async def _found(self, job_id: str) -> bytes | None:
+        """Return the key of a letter, as `get` finds it."""
+        for stored_id in _stored_ids(job_id):
+            if await self._redis.hexists(keys.DEAD, stored_id):
+                return stored_id
+        return None
+
+
+def _shown(stored_id: bytes) -> str:
+    return stored_id.decode(errors="backslashreplace")
 
 
 def _read_failure(stored: bytes) -> Failure | None:

@@ -1,6 +1,7 @@
 """The form of a dead letter, and of one entry of a job's history, as JSON in Redis."""
 
 import base64
+import binascii
 from datetime import datetime
 from typing import Any
 
@@ -75,15 +76,20 @@ def payload_text(envelope: bytes) -> str:
 def read_letter(job_id: str, stored: bytes) -> DeadLetter:
     """Return a stored letter. What somebody else has put in its place is shown as one without a payload."""
     try:
-        return DeadLetter.model_validate_json(stored)
-    except ValidationError:
-        return DeadLetter(
-            job_id=job_id,
-            function=None,
-            lane=DEFAULT_LANE,
-            payload="",
-            reason="not a letter: somebody else has written it",
-            failure=Failure(type="UnreadableLetter", message="", tries=0, at_ms=0),
-            crashes=0,
-            worker="",
-        )
+        letter = DeadLetter.model_validate_json(stored)
+        base64.b64decode(letter.payload)
+        if letter.job_id == job_id:
+            return letter
+    except (ValidationError, binascii.Error):
+        # Told below.
+        pass
+    return DeadLetter(
+        job_id=job_id,
+        function=None,
+        lane=DEFAULT_LANE,
+        payload="",
+        reason="not a letter: somebody else has written it",
+        failure=Failure(type="UnreadableLetter", message="", tries=0, at_ms=0),
+        crashes=0,
+        worker="",
+    )

@@ -48,6 +48,19 @@ async def test_nothing_is_caught_up_for_a_job_never_seen_or_not_unique(bench: Qu
     assert everywhere.next_run is None
 
 
+@pytest.mark.parametrize("stored", ["9" * 30, "9" * 5_000, "-1", "noon"])
+async def test_what_is_no_time_of_a_run_tells_of_none(bench: QueueBench, stored: str) -> None:
+    memory, job = CronMemory(bench.redis, bench.lane), hourly()
+    await bench.redis.hset(bench.lane + keys.CRON_SUFFIX, "hourly", stored)
+    assert await memory.catch_up([job], NOON) == []
+
+    job.calculate_next(NOON)
+    planned = job.next_run
+    assert planned is not None
+    await memory.skip_enqueued([job], planned + timedelta(seconds=1))
+    assert job.next_run == planned
+
+
 async def test_a_run_that_was_not_enqueued_is_not_remembered(bench: QueueBench) -> None:
     memory, job = CronMemory(bench.redis, bench.lane), hourly()
     job.next_run = NOON

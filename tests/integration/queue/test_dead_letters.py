@@ -50,6 +50,31 @@ async def test_what_is_no_letter_is_shown_as_such_and_can_be_discarded(
     assert await store.discard([job_id]) == 1
 
 
+@pytest.mark.parametrize("change", [{"payload": "a"}, {"job_id": "another"}])
+async def test_a_forged_letter_is_shown_as_what_it_is_and_spoils_no_other(
+    bench: QueueBench, store: DeadLetters, function: str, change: dict[str, str]
+) -> None:
+    job_id = bench.id("forged")
+    (whole,) = await kill(bench, "whole", function=function)
+    forged = letter_of(job_id, bench.lane, function).model_copy(update=change)
+    await store.add(forged.model_copy(update={"job_id": job_id}), 1)
+    await bench.redis.hset(keys.DEAD, job_id, forged.model_dump_json())
+
+    letter = await store.get(job_id)
+    assert (letter.job_id, letter.failure.type, letter.payload) == (job_id, "UnreadableLetter", "")
+    assert await store.retry([letter, whole]) == 1
+    assert await store.discard([job_id]) == 1
+
+
+async def test_a_letter_that_is_not_in_the_index_is_listed_all_the_same(
+    bench: QueueBench, store: DeadLetters, function: str
+) -> None:
+    letters = await kill(bench, "a", "b", function=function)
+    await bench.redis.zrem(keys.DEAD_INDEX, bench.id("a"))
+
+    assert await listed(store, function=function) == [letters[1], letters[0]]
+
+
 async def test_letters_stay_if_their_lane_cannot_take_them(bench: QueueBench, store: DeadLetters) -> None:
     (letter,) = await kill(bench, "a", function="stays")
     await bench.redis.delete(bench.lane)
@@ -182,6 +207,19 @@ async def test_a_letter_whose_id_is_not_utf_8_is_found_and_discarded_as_it_is_sh
     assert await store.get(listed_letter.job_id) == letter
     assert await store.discard([listed_letter.job_id]) == 1
     assert await listed(store, function=function) == []
+
+
+@pytest.mark.parametrize("escaped", [r"k\x41", r"k\xc3\xa9"])
+async def test_an_id_that_looks_like_escaped_bytes_is_that_of_its_own_letter_alone(
+    bench: QueueBench, store: DeadLetters, function: str, escaped: str
+) -> None:
+    plain = bench.id(escaped.encode().decode("unicode_escape").encode("latin-1").decode())
+    await store.add(letter_of(bench.id(escaped), bench.lane, function), 1)
+    await store.add(letter_of(plain, bench.lane, function), 2)
+
+    assert await store.discard([bench.id(escaped)]) == 1
+
+    assert [letter.job_id for letter in await listed(store, function=function)] == [plain]
 
 
 async def test_a_letter_of_another_engine_can_be_added(

@@ -14,8 +14,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease_end = now + lease
 -- How many due entries that others hold may be stepped over; they are few unless stock workers share the lane.
 local SCAN_LIMIT = 5000
--- As many as a producer may begin with.
-local MOST_TRIES = 1000000
+-- As many tries as a producer may begin with.
+local LARGEST_COUNT = 1000000
 -- Leases of dead owners that stock workers have ended since; a few a claim keep up with any death.
 local SWEEP_LIMIT = 16
 
@@ -80,6 +80,11 @@ local function problem_of(id)
     return 'missing'
 end
 
+-- A counter that anybody may have written: what is no number counts nothing.
+local function whole_number(text)
+    return text and string.match(text, '^%d+$') and math.min(tonumber(text), LARGEST_COUNT) or 0
+end
+
 -- Takes one job whose id is marked as in progress already, and returns whether there was one.
 -- `spent` is how many tries it has had, `owner` the token of an owner who died.
 local function take(lane, position, id, score, payload, spent, owner)
@@ -96,13 +101,17 @@ local function take(lane, position, id, score, payload, spent, owner)
     local crash_count = 0
     if owner then
         any_crash = true
-        crash_count = redis.call('HINCRBY', crashes, id, 1)
+        crash_count = redis.pcall('HINCRBY', crashes, id, 1)
+        if type(crash_count) == 'table' then
+            -- What is no number, or as large as numbers get, was not counted here.
+            redis.call('HSET', crashes, id, 1)
+            crash_count = 1
+        end
     elseif any_crash then
-        crash_count = tonumber(redis.call('HGET', crashes, id) or 0)
+        crash_count = whole_number(redis.call('HGET', crashes, id))
     end
     local abort_time = any_abort and redis.call('ZSCORE', abort, id)
-    -- What is no number counts no tries.
-    local tries = (spent and string.match(spent, '^%d+$') and math.min(tonumber(spent), MOST_TRIES) or 0) + 1
+    local tries = whole_number(spent) + 1
     jobs[#jobs + 1] = {id, position, score, tries, crash_count, abort_time or '-1', problem, payload}
     bytes = bytes + #payload
     return true

@@ -65,7 +65,12 @@ local function finish(id, action, result, life, taken, letter)
     end
     if action == 'dead' then
         redis.call('HSET', dead, id, letter)
-        redis.call('ZADD', dead_index, now, id)
+        if type(redis.pcall('ZADD', dead_index, now, id)) == 'table' then
+            -- A key of another type in its place would end the script after its first writes, and each delivery
+            -- would count as a crash. Letters that are not in the index are listed all the same.
+            redis.call('DEL', dead_index)
+            redis.call('ZADD', dead_index, now, id)
+        end
     end
     -- A cron job's id stays taken for a while, so that a worker whose clock is late does not run it again.
     if taken > 0 then
