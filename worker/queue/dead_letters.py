@@ -37,7 +37,7 @@ class DeadLetters:
 
     async def get(self, job_id: str) -> DeadLetter:
         """Return one letter with its history. Raises `LetterNotFound`."""
-        for stored_id in _stored_ids(job_id):
+        if (stored_id := await self._found(job_id)) is not None:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hget(keys.DEAD, stored_id)
                 pipe.lrange(keys.HISTORY.encode() + stored_id, 0, -1)
@@ -101,7 +101,7 @@ class DeadLetters:
         return int(count)
 
     async def _found(self, job_id: str) -> bytes | None:
-        """Return the key of a letter, as `get` finds it."""
+        """Return the key that the letter of this id lies under; `None` if there is none."""
         for stored_id in _stored_ids(job_id):
             if await self._redis.hexists(keys.DEAD, stored_id):
                 return stored_id
