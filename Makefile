@@ -9,7 +9,7 @@ BENCH_STAMP := $(BENCH_VENV)/.installed
 AUDIT_VENV := build/audit-venv
 AUDIT_STAMP := $(AUDIT_VENV)/.installed
 # The longest files come first and the many short ones last, so that no process waits for another at the end.
-TESTS ?= $(wildcard tests/fuzz tests/acceptance tests/faults tests/integration tests/contract tests/security tests/unit)
+TESTS ?= $(wildcard tests/fuzz tests/acceptance tests/faults tests/integration tests/arq_compat tests/security tests/unit)
 # Tests often wait for servers: three at a time keep two cores busy. One file stays in one process.
 PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 SOURCES := $(wildcard worker producers tests benchmarks)

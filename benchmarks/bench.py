@@ -17,7 +17,7 @@ from worker.codec import Codec
 from worker.contract import DEFAULT_LANE
 from worker.embedded import EmbeddedServers
 from worker.mongo.client import MongoHandle
-from worker.queue.connection import open_redis
+from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 T = TypeVar("T")

@@ -19,10 +19,10 @@ from producers.queue import QueueClient
 from producers.receipts import JobStatus, Receipt
 from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
+from worker.contract.validation import MAX_PROBLEMS, parse
 from worker.errors import InvalidPayload, Problem
 from worker.queue.scripts import Enqueue, EnqueueState
 from worker.settings import Settings, load_settings
-from worker.validation import MAX_PROBLEMS, parse
 
 P = TypeVar("P", bound=BaseModel)
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from producers.files import RejectWriter
 from producers.loading import ProgressCallback
-from worker.legible import legible, legible_json
+from worker.escaping import legible, legible_json
 
 # Of columns and jobs that are listed for people; --json lists all.
 _MOST_SHOWN = 5

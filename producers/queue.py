@@ -14,11 +14,11 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
+from worker.engine.redis_health import error_code
 from worker.errors import ConfigurationError, InvalidPayload, OutageError, Problem, WritesRefused
-from worker.queue.connection import PASSING_REFUSALS, address, check_redis, open_redis
-from worker.queue.health import error_code
-from worker.queue.lookup import JobView, look_up, read_envelope
+from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
+from worker.redis.client import PASSING_REFUSALS, address, check_redis, open_redis
 from worker.settings import Settings
 
 P = TypeVar("P", bound=BaseModel)

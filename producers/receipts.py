@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from producers.queue import QueueClient
+from worker.contract.validation import parse
 from worker.errors import InvalidEnvelope, InvalidPayload, JobNotFound, RemoteError
-from worker.queue.lookup import JobState
+from worker.queue.job_state import JobState
 from worker.queue.scripts import EnqueueState
-from worker.validation import parse
 
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 

@@ -7,8 +7,8 @@ from producers.files import FileRow, HospitalFile, RejectWriter
 from producers.files.values import CONVERTERS, record_values
 from producers.loading import FileLoad, FileSummary, Producer, ProgressCallback, Receipt
 from worker.contract import REGISTER_HOSPITAL, HospitalRecord, RegisterHospital, RegistrationOutcome
+from worker.contract.validation import parse
 from worker.errors import InvalidPayload
-from worker.validation import parse
 
 # The number of transactions at once with which one MongoDB was fastest.
 _REGISTRATIONS_IN_FLIGHT = 50

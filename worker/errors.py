@@ -1,6 +1,6 @@
 """The errors of the service, and what each means to a retry.
 
-The class of an error is the whole of what `worker.queue.retry` needs to know: permanent errors are never
+The class of an error is the whole of what `worker.engine.retry_policy` needs to know: permanent errors are never
 retried, conflicts are retried soon, transient ones with a longer back-off, and an outage costs no try.
 Messages never carry payloads or secrets, because they are logged, stored and shown.
 """

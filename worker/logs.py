@@ -7,7 +7,7 @@ import textwrap
 
 import structlog
 
-from worker.legible import legible, legible_lines
+from worker.escaping import legible, legible_lines
 from worker.settings import Settings
 
 # arq's own worker writes a job's arguments into its "job starts" line, and the message of whatever a job raised,

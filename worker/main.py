@@ -17,6 +17,8 @@ from arq.worker import Function, func
 
 from worker.codec import Codec
 from worker.contract import JOBS
+from worker.engine.stock import start_succeeded, stock_function, tell_failed_start
+from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
@@ -25,9 +27,7 @@ from worker.mongo.client import open_mongo
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
-from worker.queue.connection import check_redis, open_redis, redis_settings
-from worker.queue.engine import LeaseWorker
-from worker.queue.stock import start_succeeded, stock_function, tell_failed_start
+from worker.redis.client import check_redis, open_redis, redis_settings
 from worker.settings import Settings, load_settings, unknown_variables
 
 # Python's own are 700, 10 and 10, and walk the rows of a file over and over. Much higher ones let what failed

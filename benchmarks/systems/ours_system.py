@@ -13,8 +13,8 @@ from benchmarks.systems.base import JobName, System
 from producers.client import HospitalProducer
 from worker.codec import Codec
 from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, IngestHospital
-from worker.queue.connection import open_redis
 from worker.queue.scripts import Enqueue, Scripts
+from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 PRODUCT_WORKER = ("-m", "arq", "worker.main.WorkerSettings")

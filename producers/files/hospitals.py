@@ -15,9 +15,9 @@ from producers.files.opening import Survey, open_text, reading, survey
 from producers.files.readers import CsvReader, FileFormat, NdjsonReader, RawRow
 from producers.files.values import record_values
 from worker.contract import HospitalRecord
+from worker.contract.fields import Source
+from worker.contract.validation import parse
 from worker.errors import InvalidPayload
-from worker.fields import Source
-from worker.validation import parse
 
 # Rows of JSON whose names are taken together before the first is mapped: fields may be absent from some.
 _ROWS_LOOKED_AT = 100

@@ -19,10 +19,10 @@ from worker.codec import Codec
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.orphans import end_with
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.dead_letters import DeadLetters
-from worker.queue.heartbeat import ready_workers
+from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Enqueue, Scripts
+from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 _numbers = itertools.count(1)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.conftest import Site, WorkerRun
 from worker.queue import keys
-from worker.queue.heartbeat import STALE_AFTER_S
+from worker.queue.heartbeats import STALE_AFTER_S
 
 ROUGH = "rough_settings.WorkerSettings"
 CHECK = ("arq", "--check", "worker.main.WorkerSettings")

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.acceptance.conftest import Site
 from worker.contract import AmendHospital, HospitalRecord, RegisterHospital
-from worker.mongo.audit import entry_hash
+from worker.mongo.audit.log import entry_hash
 from worker.mongo.client import MongoHandle, open_mongo
 from worker.mongo.documents import now
 from worker.mongo.registrations import Registrations

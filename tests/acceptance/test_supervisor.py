@@ -11,8 +11,8 @@ from arq.connections import ArqRedis
 from worker.codec import Codec
 from worker.embedded import EmbeddedServers
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.heartbeat import Heartbeat, ready_workers
+from worker.queue.heartbeats import Heartbeat, ready_workers
+from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from tests.acceptance.conftest import Site
 from worker.contract import DEFAULT_LANE
 from worker.queue import keys
-from worker.queue.heartbeat import Heartbeat, beat, redis_time
-from worker.queue.letters import DeadLetter, Failure, payload_text
+from worker.queue.dead_letter import DeadLetter, Failure, payload_text
+from worker.queue.heartbeats import Heartbeat, beat, redis_time
 
 HOSTILE = "\x1b[31mred\x1b[0m[bold]x[/bold]\n2026 forged log line\x07\x9b2J"
 SHOWN = r"\x1b[31mred\x1b[0m[bold]x[/bold]\n2026 forged log line\x07\x9b2J"

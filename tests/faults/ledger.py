@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from worker.codec import Codec
 from worker.contract import BULK_LANE, DEFAULT_LANE
-from worker.mongo.audit import entry_hash
+from worker.mongo.audit.log import entry_hash
 from worker.queue import keys
 
 Kind = Literal["ingest", "register", "amend"]

@@ -24,7 +24,7 @@ from tests.faults.rows import Row
 from tests.faults.stand import Stand, open_stand
 from worker.contract import DEFAULT_LANE
 from worker.queue import keys
-from worker.queue.heartbeat import ready_workers
+from worker.queue.heartbeats import ready_workers
 
 _WORKERS = 3
 _PER_SECOND = 60

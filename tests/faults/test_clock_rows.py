@@ -16,7 +16,7 @@ from tests.faults.load import record
 from tests.faults.stand import Stand
 from worker.contract import REGISTER_HOSPITAL, RegisterHospital
 from worker.queue import keys
-from worker.queue.heartbeat import read_heartbeats, redis_time
+from worker.queue.heartbeats import read_heartbeats, redis_time
 
 SHIFTED = "tests.faults.settings.shifted.WorkerSettings"
 HOUR_S = 3_600

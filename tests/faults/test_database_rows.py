@@ -22,7 +22,7 @@ from tests.faults.stand import Stand, logged_jobs
 from worker.contract import INGEST_HOSPITAL, IngestHospital, OnExisting
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.embedded.binaries import find_mongod
-from worker.queue.heartbeat import STALE_AFTER_S, read_heartbeats, redis_time
+from worker.queue.heartbeats import STALE_AFTER_S, read_heartbeats, redis_time
 
 COMMANDS = ["find", "insert", "update", "findAndModify", "commitTransaction", "abortTransaction"]
 POOL = 5

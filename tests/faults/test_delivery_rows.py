@@ -11,7 +11,7 @@ from tests.faults.injectors.proxy import Proxy
 from tests.faults.stand import Stand
 from worker.codec import Codec
 from worker.contract import DEFAULT_LANE
-from worker.mongo.audit import log_id
+from worker.mongo.audit.log import log_id
 from worker.queue import keys
 from worker.queue.scripts import script_source
 

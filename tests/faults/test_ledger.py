@@ -9,7 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from tests.faults.injectors.fail_command import fail_command
 from tests.faults.ledger import Account
 from tests.faults.stand import Stand
-from worker.mongo.audit import log_id
+from worker.mongo.audit.log import log_id
 
 
 async def _take(collection: AsyncCollection[dict[str, Any]], key: str) -> dict[str, Any]:

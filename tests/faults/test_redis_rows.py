@@ -30,9 +30,9 @@ from tests.faults.stand import Stand
 from worker.codec import Codec
 from worker.errors import OutageError
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.dead_letters import DeadLetters
+from worker.queue.dead_letter_store import DeadLetters
 from worker.queue.scripts import script_source
+from worker.redis.client import open_redis
 from worker.settings import Settings, load_settings
 
 RESUMED_WITHIN_S = 3.0

@@ -24,10 +24,10 @@ from worker.codec import Codec
 from worker.contract import BULK_LANE, DEFAULT_LANE, INGEST_HOSPITAL, LANES, IngestHospital
 from worker.embedded import EmbeddedRedis
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.heartbeat import STALE_AFTER_S, read_heartbeats, ready_workers
+from worker.queue.heartbeats import STALE_AFTER_S, read_heartbeats, ready_workers
 from worker.queue.scripts import Enqueue, Scripts
 from worker.queue.stats import read_queue
+from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 # ---- row 33 -------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from worker.contract import HospitalRecord
+from worker.contract.identity import hospital_identity, normalise_name
+from worker.contract.validation import parse
 from worker.errors import InvalidPayload
-from worker.identity import hospital_identity, normalise_name
-from worker.validation import parse
 
 # Characters that Unicode forms and case change, and the marks that move when they do.
 CHANGING = [

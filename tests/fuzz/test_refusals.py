@@ -20,12 +20,12 @@ from tests.acceptance.conftest import Site
 from tests.fuzz.conftest import Registry
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, HospitalRecord
+from worker.contract.fields import GeoPoint
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.errors import InvalidPayload, RegistryError
-from worker.fields import GeoPoint
 from worker.queue import keys
-from worker.queue.dead_letters import LetterNotFound
-from worker.queue.letters import DeadLetter
+from worker.queue.dead_letter import DeadLetter
+from worker.queue.dead_letter_store import LetterNotFound
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,15 +7,15 @@ from arq.worker import func
 
 from tests.security.scanner import CANARY
 from worker.codec import Codec
+from worker.engine.worker import LeaseWorker
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.mongo.client import Document, MongoHandle
 from worker.mongo.registrations import Registrations
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.dead_letters import DeadLetters
-from worker.queue.engine import LeaseWorker
+from worker.queue.dead_letter_store import DeadLetters
 from worker.queue.scripts import Enqueue, Scripts
+from worker.redis.client import open_redis
 from worker.settings import Settings, load_settings
 
 LANE = "arq:queue"

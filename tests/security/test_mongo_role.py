@@ -13,10 +13,10 @@ from tests.security.scanner import CANARY
 from worker.commands.schema import schema
 from worker.commands.support import EXIT_NOTHING_DONE
 from worker.errors import ConfigurationError
+from worker.mongo.audit.verification import verify_chain
 from worker.mongo.client import MongoHandle
 from worker.mongo.reader import HospitalReader
 from worker.mongo.schema import ensure_schema
-from worker.mongo.verification import verify_chain
 
 _UNAUTHORIZED = 13
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "role"}

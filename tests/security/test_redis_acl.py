@@ -18,14 +18,14 @@ from tests.security.scanner import CANARY
 from worker.codec import Codec
 from worker.contract import LANES, HospitalRecord, IngestOutcome
 from worker.embedded import EmbeddedRedis
+from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
 from worker.queue import keys
-from worker.queue.connection import check_redis, open_redis
-from worker.queue.dead_letters import DeadLetters
-from worker.queue.engine import LeaseWorker
-from worker.queue.heartbeat import ready_workers
+from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Scripts
 from worker.queue.stats import read_queue
+from worker.redis.client import check_redis, open_redis
 from worker.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ from worker.contract import HospitalChanges, HospitalRecord
 from worker.errors import InvalidEnvelope
 from worker.mongo.client import Document
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.dead_letters import DeadLetters
+from worker.queue.dead_letter_store import DeadLetters
+from worker.redis.client import open_redis
 
 
 async def test_only_what_is_signed_says_which_job_it_is(stand: Stand) -> None:

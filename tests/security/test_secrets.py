@@ -18,7 +18,7 @@ from worker.embedded.ports import choose_port
 from worker.errors import ConfigurationError, OutageError, RegistryError
 from worker.mongo.client import open_mongo
 from worker.mongo.startup import check_mongo
-from worker.queue.connection import check_redis, open_redis, redis_settings, sync_twin
+from worker.redis.client import check_redis, open_redis, redis_settings, sync_twin
 from worker.settings import Settings, load_settings
 
 SECRETS = {

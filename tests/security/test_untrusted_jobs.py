@@ -10,9 +10,9 @@ from worker.codec import Codec
 from worker.contract import INGEST_HOSPITAL, HospitalRecord
 from worker.errors import RemoteError, UntrustedEnvelope
 from worker.queue import keys
-from worker.queue.connection import redis_settings
-from worker.queue.dead_letters import DeadLetters
-from worker.queue.letters import DeadLetter, Failure
+from worker.queue.dead_letter import DeadLetter, Failure
+from worker.queue.dead_letter_store import DeadLetters
+from worker.redis.client import redis_settings
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connections so

@@ -13,8 +13,8 @@ from fakeredis import FakeAsyncRedis
 
 from worker.codec import Codec, check_job_id
 from worker.contract import DEFAULT_LANE, JOBS
+from worker.contract.validation import parse
 from worker.queue.keys import DEAD
-from worker.validation import parse
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 CODEC = Codec({"k1": "0123456789abcdef-example"})

@@ -15,13 +15,13 @@ from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, fail, run
 from worker.errors import ConfigurationError
-from worker.legible import legible
-from worker.mongo.canonical import canonical
-from worker.mongo.chains import Finding, Head
+from worker.escaping import legible
+from worker.mongo.audit.canonical_form import canonical
+from worker.mongo.audit.chain import Finding, Head
+from worker.mongo.audit.history import FieldChange, field_changes, find_hospital_id, read_history
+from worker.mongo.audit.verification import ChainReport, read_heads, verify_chain
 from worker.mongo.client import Document, MongoHandle, open_mongo
-from worker.mongo.history import FieldChange, field_changes, find_hospital_id, read_history
 from worker.mongo.startup import check_mongo
-from worker.mongo.verification import ChainReport, read_heads, verify_chain
 from worker.settings import load_settings
 
 _PROGRESS_S = 0.2

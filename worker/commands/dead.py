@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, fail, queue_connection, run
-from worker.legible import legible, legible_json
-from worker.queue.dead_letters import DeadLetters, LetterNotFound
-from worker.queue.letters import DeadLetter
+from worker.escaping import legible, legible_json
+from worker.queue.dead_letter import DeadLetter
+from worker.queue.dead_letter_store import DeadLetters, LetterNotFound
 
 # Letters hold payloads; and an earlier export is not to be lost to a repeated command.
 _NEW_PRIVATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, queue_connection, run
 from worker.errors import OutageError
-from worker.legible import legible, legible_json
-from worker.queue.heartbeat import STALE_AFTER_S, ready_workers
+from worker.escaping import legible, legible_json
+from worker.queue.heartbeats import STALE_AFTER_S, ready_workers
 from worker.queue.stats import QueueState, read_queue
 
 # Less than REDIS_TIMEOUT, so that a frozen Redis shows within 5 s, the start of this program included.

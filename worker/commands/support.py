@@ -10,10 +10,10 @@ from arq.connections import ArqRedis
 from rich.console import Console
 
 from worker.codec import Codec
+from worker.engine.redis_health import REDIS_ERRORS
 from worker.errors import OutageError, RegistryError
-from worker.legible import legible_lines
-from worker.queue.connection import address, check_redis, open_redis
-from worker.queue.health import REDIS_ERRORS
+from worker.escaping import legible_lines
+from worker.redis.client import address, check_redis, open_redis
 from worker.settings import Settings, load_settings
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from arq.connections import ArqRedis
 
 from worker.embedded import guardian
 from worker.errors import RegistryError
-from worker.queue.heartbeat import ready_workers
+from worker.queue.heartbeats import ready_workers
 
 _STOP_S = 30.0
 

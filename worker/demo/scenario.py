@@ -24,12 +24,12 @@ from worker.contract import LANES, MAX_CHUNK_RECORDS, HospitalRecord, Registrati
 from worker.demo.processes import WorkerProcess
 from worker.demo.report import DemoReport, Percentiles
 from worker.embedded import EmbeddedServers
+from worker.mongo.audit.verification import verify_chain
 from worker.mongo.client import MongoHandle, open_mongo
-from worker.mongo.verification import verify_chain
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.lookup import look_up
+from worker.queue.job_state import look_up
 from worker.queue.scripts import Scripts
+from worker.redis.client import open_redis
 from worker.settings import Settings, load_settings
 
 GENERATED_ROWS = 20_000

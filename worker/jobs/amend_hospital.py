@@ -3,8 +3,8 @@
 from typing import Any
 
 from worker.contract import AmendHospital, AmendmentOutcome
+from worker.contract.validation import parse
 from worker.jobs.context import current_run
-from worker.validation import parse
 
 
 async def amend_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> AmendmentOutcome:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from worker.contract import IngestHospital, IngestOutcome
+from worker.contract.validation import parse
 from worker.jobs.context import current_run
 from worker.mongo import hospitals
-from worker.validation import parse
 
 
 async def ingest_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> IngestOutcome:

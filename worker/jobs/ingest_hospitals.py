@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 from worker.contract import ChunkOutcome, HospitalRecord, IngestHospitals, Rejection
+from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 from worker.jobs.context import current_run
 from worker.mongo.chunks import ingest_many
-from worker.validation import parse
 
 # Validating this many records takes a few milliseconds; other jobs' turns lie in between.
 _RECORDS_PER_TURN = 200

@@ -3,8 +3,8 @@
 from typing import Any
 
 from worker.contract import RegisterHospital, RegistrationOutcome
+from worker.contract.validation import parse
 from worker.jobs.context import current_run
-from worker.validation import parse
 
 
 async def register_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> RegistrationOutcome:

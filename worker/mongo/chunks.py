@@ -15,7 +15,7 @@ from worker.contract import ChunkOutcome, HospitalRecord, OnExisting, RecordStat
 from worker.errors import ConflictError
 from worker.mongo.client import Document, MongoHandle
 from worker.mongo.documents import known_fields, knows_nothing_new, merge_pipeline, new_hospital, now
-from worker.mongo.failures import DUPLICATE_KEY, describe_code, translated
+from worker.mongo.errors import DUPLICATE_KEY, describe_code, translated
 from worker.mongo.hospitals import CLASSIFYING_FIELDS, UPSERT_TRIES, classify
 
 # Preparing this many records takes a few milliseconds; other jobs' turns lie in between.
@@ -41,7 +41,7 @@ async def ingest_many(
     """Ingest the records of a chunk, in which each `Rejection` stands for a record already refused.
 
     Among records of one hospital the first creates it, the later ones meet it. Raises the errors of
-    `worker.mongo.failures` for what concerns the chunk as a whole; delivered again, it goes on where it was.
+    `worker.mongo.errors` for what concerns the chunk as a whole; delivered again, it goes on where it was.
     """
     rejections = [record for record in records if isinstance(record, Rejection)]
     entries = await _entries(records)

@@ -20,8 +20,8 @@ from pymongo.errors import ConfigurationError as DriverConfigurationError
 from pymongo.errors import InvalidURI
 
 from worker.errors import ConfigurationError
+from worker.mongo.driver_patches import trust_session_time_outs
 from worker.mongo.pool import PoolCounter, PoolStatistics
-from worker.mongo.sessions import trust_session_time_outs
 from worker.mongo.tokens import CausalPoint, encode_token
 from worker.settings import Settings
 

@@ -29,7 +29,7 @@ from worker.mongo.documents import (
     split_changes,
     tells_of,
 )
-from worker.mongo.failures import translated
+from worker.mongo.errors import translated
 
 # The server repeats an upsert that lost a race by itself; this many are left for the few that it gives up.
 UPSERT_TRIES = 5
@@ -41,7 +41,7 @@ async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExis
 
     Raises `ConflictError` if the race with other inserts of this hospital was lost over and over, `KeyUsedTwice`
     if this job has ingested another record of it before (as far as the hospital, if unchanged since, still tells),
-    and the other errors of `worker.mongo.failures`.
+    and the other errors of `worker.mongo.errors`.
     """
     hospital_id = record.hospital_id
     known = known_fields(record)

@@ -11,7 +11,7 @@ from pymongo.read_concern import ReadConcern
 from worker.contract import HospitalType
 from worker.mongo.causal import causal_session
 from worker.mongo.client import Collection, Document, MongoHandle, Session
-from worker.mongo.failures import translated
+from worker.mongo.errors import translated
 
 _MEMBERS = {
     "primary": ReadPreference.PRIMARY,
@@ -47,7 +47,7 @@ class HospitalReader:
     """Reads what the majority of the set has, from `members` (a read preference of MongoDB).
 
     Its methods raise `InvalidPayload` for a token that is none of ours, and the errors of
-    `worker.mongo.failures`.
+    `worker.mongo.errors`.
     """
 
     def __init__(self, mongo: MongoHandle, members: Members = "primaryPreferred") -> None:

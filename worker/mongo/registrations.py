@@ -21,7 +21,7 @@ from worker.contract import (
     WithdrawHospital,
 )
 from worker.errors import KeyUsedTwice, OutageError
-from worker.mongo.audit import AuditedAct, AuditEvent, append_entry, find_entry
+from worker.mongo.audit.log import AuditedAct, AuditEvent, append_entry, find_entry
 from worker.mongo.client import Document, MongoHandle, Session
 from worker.mongo.documents import (
     changed_hospital,
@@ -32,7 +32,7 @@ from worker.mongo.documents import (
     split_changes,
     tells_of,
 )
-from worker.mongo.failures import translated
+from worker.mongo.errors import translated
 from worker.mongo.transactions import run_transaction
 
 # Only other processes compete for the next place in a hospital's chain, so this many races are not lost in a row.
@@ -78,7 +78,7 @@ class Registrations:
     Acts on one hospital take turns within the process, so that at most one transaction of each process
     competes for it: fifty at once would else abort each other over and over.
 
-    The methods raise the errors of `worker.mongo.failures`. `deadline` is of the loop's clock.
+    The methods raise the errors of `worker.mongo.errors`. `deadline` is of the loop's clock.
     """
 
     def __init__(self, mongo: MongoHandle) -> None:

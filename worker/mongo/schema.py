@@ -11,7 +11,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 
 from worker.errors import ConfigurationError
 from worker.mongo.client import MongoHandle
-from worker.mongo.failures import translated
+from worker.mongo.errors import translated
 
 _NAMESPACE_EXISTS = 48
 _UNAUTHORIZED = 13

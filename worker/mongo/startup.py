@@ -8,7 +8,7 @@ from pymongo.uri_parser import parse_uri
 
 from worker.errors import ConfigurationError
 from worker.mongo.client import Document, MongoHandle
-from worker.mongo.failures import describe_code
+from worker.mongo.errors import describe_code
 from worker.settings import Settings
 
 # The first release whose replica sets acknowledge by majority unless told otherwise, and that MongoDB's own

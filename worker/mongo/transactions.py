@@ -25,9 +25,9 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from worker.mongo.abandoned import end_abandoned
 from worker.mongo.client import Client, MongoHandle, Session, settled
-from worker.mongo.failures import TRANSIENT_TRANSACTION, UNKNOWN_COMMIT, translated
+from worker.mongo.errors import TRANSIENT_TRANSACTION, UNKNOWN_COMMIT, translated
+from worker.mongo.stale_transactions import end_abandoned
 from worker.mongo.tokens import CausalPoint, encode_token
 
 _FIRST_DELAY = 0.005
@@ -88,7 +88,7 @@ async def run_transaction(
     is cancelled, the operations under way are let end first (a driver's thread cannot be called back), then the
     transaction is aborted; a commit under way may have taken effect.
 
-    Raises the errors of `worker.mongo.failures`; after an `OutageError` of the commit it is not known whether
+    Raises the errors of `worker.mongo.errors`; after an `OutageError` of the commit it is not known whether
     the transaction took effect, so the caller must be able to find that out when it is called again.
     """
     with translated():

@@ -1,1 +1,1 @@
-"""All that touches Redis: arq's protocol, kept with leases, grouped completions and dead letters."""
+"""What lies in Redis: keys, scripts and records that the engine, producers and commands share."""

@@ -6,7 +6,7 @@ from typing import Any
 from arq.connections import ArqRedis
 
 from worker.queue import keys
-from worker.queue.heartbeat import Heartbeat, read_heartbeats, redis_time
+from worker.queue.heartbeats import Heartbeat, read_heartbeats, redis_time
 from worker.queue.scripts import LaneCounts, Scripts
 
 # Jobs of a function that nobody knows are met anew every few seconds.

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from worker.codec import Codec
-from worker.queue.connection import open_redis
-from worker.queue.engine import LeaseWorker
+from worker.engine.worker import LeaseWorker
+from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 import arq.worker  # isort: skip

@@ -13,14 +13,14 @@ from arq.worker import func
 from tests.support.waiting import until
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
+from worker.engine.worker import LeaseWorker
 from worker.errors import JobNotFound
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.dead_letters import DeadLetters, LetterNotFound
-from worker.queue.engine import LeaseWorker
-from worker.queue.heartbeat import ready_workers
-from worker.queue.letters import DeadLetter
+from worker.queue.dead_letter import DeadLetter
+from worker.queue.dead_letter_store import DeadLetters, LetterNotFound
+from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Enqueue, Scripts
+from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 _numbers = itertools.count(1)
@@ -159,25 +159,11 @@ class Bench:
         return not left and not any(marks) and places == [None, None]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_redis() -> AsyncIterator[EmbeddedRedis]:
-    async with EmbeddedRedis() as server:
-        yield server
-
-
 @pytest_asyncio.fixture
-async def bench(shared_redis: EmbeddedRedis) -> AsyncIterator[Bench]:
-    bench = Bench(shared_redis.url)
+async def bench(redis_server: EmbeddedRedis) -> AsyncIterator[Bench]:
+    bench = Bench(redis_server.url)
     yield bench
     await bench.redis.aclose(close_connection_pool=True)
-
-
-@pytest_asyncio.fixture
-async def own_redis() -> AsyncIterator[EmbeddedRedis]:
-    """A Redis that the test may freeze and kill."""
-    # With "everysec" a kill can lose a second of what was answered, and that is not what is tested.
-    async with EmbeddedRedis(appendfsync="always") as server:
-        yield server
 
 
 @pytest_asyncio.fixture

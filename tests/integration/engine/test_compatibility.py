@@ -10,10 +10,10 @@ from arq.worker import Worker, async_check_health, create_worker, func
 
 from tests.integration.engine.conftest import Bench
 from worker.codec import Codec
+from worker.engine.worker import LeaseWorker
 from worker.errors import RemoteError
 from worker.queue import keys
-from worker.queue.connection import redis_settings
-from worker.queue.engine import LeaseWorker
+from worker.redis.client import redis_settings
 
 
 async def test_arqs_own_producer_and_job(bench: Bench) -> None:

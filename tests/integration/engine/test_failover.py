@@ -10,7 +10,7 @@ from arq.worker import func
 
 from producers.client import HospitalProducer
 from tests.integration.engine.conftest import Bench
-from tests.integration.queue.sentinel_servers import Cluster, started_cluster
+from tests.integration.redis.sentinel_servers import Cluster, started_cluster
 from worker.contract import DEFAULT_LANE, HospitalRecord
 from worker.queue import keys
 

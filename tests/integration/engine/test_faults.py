@@ -19,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.integration.engine.conftest import Bench
 from worker.embedded import EmbeddedRedis
 from worker.queue import keys
-from worker.queue.heartbeat import ready_workers
+from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Claim, Claimed, Scripts
 
 BACK_WITHIN = 3.0  # seconds from Redis's return until work goes on

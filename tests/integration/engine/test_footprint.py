@@ -7,8 +7,8 @@ from arq.worker import func
 
 from tests.integration.engine.conftest import Bench
 from worker.codec import Codec
-from worker.queue.dead_letters import DeadLetters
-from worker.queue.lookup import look_up
+from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.job_state import look_up
 from worker.queue.scripts import Enqueue
 from worker.queue.stats import read_queue
 

@@ -12,8 +12,8 @@ from tests.integration.engine.conftest import Bench, Gate
 from tests.support.waiting import until
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
+from worker.engine.worker import LeaseWorker
 from worker.queue import keys
-from worker.queue.engine import LeaseWorker
 from worker.queue.scripts import Claim, Scripts
 
 

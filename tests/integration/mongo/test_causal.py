@@ -6,6 +6,7 @@ import pytest_asyncio
 from pymongo.write_concern import WriteConcern
 
 from worker.contract import HospitalRecord, RegisterHospital
+from worker.contract.validation import parse
 from worker.embedded import EmbeddedMongo
 from worker.mongo.chunks import ingest_many
 from worker.mongo.client import MongoHandle
@@ -15,7 +16,6 @@ from worker.mongo.reader import HospitalFilter, HospitalReader
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.tokens import decode_token
-from worker.validation import parse
 
 Make = Callable[..., dict[str, Any]]
 

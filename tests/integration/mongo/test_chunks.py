@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from worker.contract import HospitalRecord
+from worker.contract.validation import parse
 from worker.errors import ConflictError, OutageError
 from worker.mongo import chunks
 from worker.mongo.chunks import ingest_many
 from worker.mongo.client import MongoHandle
 from worker.mongo.documents import new_hospital, now
-from worker.validation import parse
 
 Make = Callable[..., dict[str, Any]]
 MODES = pytest.mark.parametrize("mode", ["keep", "merge"])

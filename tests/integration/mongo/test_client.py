@@ -6,7 +6,7 @@ import pytest
 from worker.embedded import EmbeddedMongo
 from worker.errors import OutageError
 from worker.mongo.client import MongoHandle
-from worker.mongo.failures import translated
+from worker.mongo.errors import translated
 
 
 async def test_writes_are_of_the_majority_and_reads_of_the_primary_whatever_the_url_says(

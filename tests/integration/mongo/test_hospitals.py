@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from worker.contract import HospitalRecord, IngestOutcome
+from worker.contract.validation import parse
 from worker.embedded import EmbeddedMongo
 from worker.errors import InvalidPayload, OutageError, TransientError
 from worker.mongo.client import MongoHandle
 from worker.mongo.hospitals import ingest
 from worker.mongo.reader import HospitalFilter, HospitalReader
-from worker.validation import parse
 
 Make = Callable[..., dict[str, Any]]
 HOSTILE = ["$where", "$literal", "$$ROOT", "$hospital_name", "a.b", "{'$gt': ''}", "名前\N{HOSPITAL}"]

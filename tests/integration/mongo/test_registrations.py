@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from worker.contract import RegisterHospital
+from worker.contract.validation import parse
 from worker.errors import OutageError
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.jobs.register_hospital import register_hospital
+from worker.mongo.audit.verification import verify_chain
 from worker.mongo.client import MongoHandle
 from worker.mongo.registrations import Registrations
-from worker.mongo.verification import verify_chain
 from worker.settings import load_settings
-from worker.validation import parse
 
 Make = Callable[..., dict[str, Any]]
 BY = {"actor": "Ada", "reason": "checked"}

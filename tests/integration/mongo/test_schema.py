@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 from pymongo.errors import WriteError
 
+from worker.contract.fields import MAX_ATTRIBUTE_TEXT
 from worker.embedded import EmbeddedMongo
 from worker.errors import PermanentError
-from worker.fields import MAX_ATTRIBUTE_TEXT
 from worker.mongo.client import MongoHandle
 from worker.mongo.schema import HOSPITALS_VALIDATOR, LOGS_VALIDATOR, MAX_STORED_ATTRIBUTES, ensure_schema
 

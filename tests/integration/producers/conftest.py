@@ -7,16 +7,8 @@ from arq.connections import ArqRedis
 from producers.client import HospitalProducer
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
-from worker.queue.connection import open_redis
+from worker.redis.client import open_redis
 from worker.settings import Settings, load_settings
-
-
-@pytest_asyncio.fixture
-async def own_redis() -> AsyncIterator[EmbeddedRedis]:
-    """A Redis for one test alone: producers choose their lanes by the job's name."""
-    # With "everysec" a kill can lose a second of what was answered, and that is not what is tested.
-    async with EmbeddedRedis(appendfsync="always") as server:
-        yield server
 
 
 @pytest.fixture

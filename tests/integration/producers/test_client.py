@@ -18,14 +18,14 @@ from worker.contract import (
     IngestHospital,
     IngestOutcome,
 )
+from worker.contract.validation import parse
 from worker.embedded import EmbeddedRedis
 from worker.errors import InvalidEnvelope, InvalidPayload, JobNotFound, RemoteError
 from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.queue.letters import DeadLetter, Failure, payload_text
+from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.scripts import Claimed, Completion, Scripts
+from worker.redis.client import open_redis
 from worker.settings import load_settings
-from worker.validation import parse
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
 OUTCOME = {"hospital_id": "cms:1", "revision": 1, "status": "created", "reason": None, "token": None}

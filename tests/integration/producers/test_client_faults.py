@@ -11,7 +11,7 @@ from worker.codec import Codec
 from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
 from worker.embedded import EmbeddedRedis, ports
 from worker.errors import ConfigurationError, OutageError, RegistryError
-from worker.queue.letters import DeadLetter, Failure, payload_text
+from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.scripts import Claimed, Completion, Scripts
 from worker.settings import Settings, load_settings
 

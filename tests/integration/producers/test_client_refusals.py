@@ -8,9 +8,9 @@ from arq.connections import ArqRedis
 from producers.client import HospitalProducer
 from producers.receipts import Receipt
 from worker.contract import BULK_LANE, DEFAULT_LANE, HospitalChanges, HospitalRecord
+from worker.contract.fields import GeoPoint
+from worker.contract.validation import MAX_PROBLEMS
 from worker.errors import InvalidPayload
-from worker.fields import GeoPoint
-from worker.validation import MAX_PROBLEMS
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
 BY = {"actor": "dr-ito", "reason": "licence 4711"}

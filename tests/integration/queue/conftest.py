@@ -1,42 +1,9 @@
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
-import pytest_asyncio
-from arq.connections import ArqRedis
 
-from tests.contracts.queue_bench import QueueBench
-from worker.codec import Codec
-from worker.embedded import EmbeddedRedis
-from worker.queue import keys
-from worker.queue.connection import open_redis
-from worker.settings import load_settings
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def redis_server() -> AsyncIterator[EmbeddedRedis]:
-    """One Redis for all tests that do not hurt it; each has lanes of its own."""
-    async with EmbeddedRedis() as server:
-        yield server
-
-
-@pytest_asyncio.fixture
-async def own_redis() -> AsyncIterator[EmbeddedRedis]:
-    """A Redis for one test alone, to be killed, frozen, filled or demoted."""
-    # With "everysec" a kill can lose a second of what was answered, and that is not what is tested.
-    async with EmbeddedRedis(appendfsync="always") as server:
-        yield server
-
-
-@pytest_asyncio.fixture
-async def redis(redis_server: EmbeddedRedis) -> AsyncIterator[ArqRedis]:
-    client = open_redis(load_settings(redis_url=redis_server.url), Codec())
-    # One test's silence must not give the next one's leases a respite.
-    await client.delete(keys.CLOCK)
-    yield client
-    await client.aclose(close_connection_pool=True)
+from tests.redis_scripts.script_bench import ScriptBench
 
 
 @pytest.fixture
-def bench(redis: Any) -> QueueBench:
-    return QueueBench(redis)
+def bench(script_bench: ScriptBench) -> ScriptBench:
+    """The same as in tests/unit/queue, here on a real Redis."""
+    return script_bench

@@ -4,29 +4,29 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contracts.queue_bench import QueueBench
-from tests.contracts.queue_model import QueueMachine
+from tests.redis_scripts.script_bench import ScriptBench
+from tests.redis_scripts.script_model import QueueMachine
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.queue import keys
-from worker.queue.connection import open_redis
+from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 
 def test_the_queue_keeps_to_its_model(redis_server: EmbeddedRedis) -> None:
     @asynccontextmanager
-    async def bench() -> AsyncIterator[QueueBench]:
+    async def bench() -> AsyncIterator[ScriptBench]:
         redis = open_redis(load_settings(redis_url=redis_server.url), Codec())
         await redis.delete(keys.CLOCK)
         try:
-            yield QueueBench(redis)
+            yield ScriptBench(redis)
         finally:
             await redis.aclose(close_connection_pool=True)
 
     class RealRedisMachine(QueueMachine):
         steps = 0
 
-        def open_bench(self) -> AbstractAsyncContextManager[QueueBench]:
+        def open_bench(self) -> AbstractAsyncContextManager[ScriptBench]:
             return bench()
 
         def teardown(self) -> None:

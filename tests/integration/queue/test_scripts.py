@@ -1,7 +1,7 @@
-from tests.contracts.queue_claim import ClaimContract, SilenceContract
-from tests.contracts.queue_enqueue import EnqueueContract, RedriveContract
-from tests.contracts.queue_finish import FinishContract
-from tests.contracts.queue_leases import CountsContract, RecoverContract, RenewContract
+from tests.redis_scripts.script_claim import ClaimContract, SilenceContract
+from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
+from tests.redis_scripts.script_finish import FinishContract
+from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
 
 
 class TestEnqueue(EnqueueContract):

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from worker.contract import HospitalChanges, HospitalRecord
+from worker.contract.validation import parse
 from worker.mongo.documents import (
     applied_revision,
     changed_hospital,
@@ -14,7 +15,6 @@ from worker.mongo.documents import (
     now,
     split_changes,
 )
-from worker.validation import parse
 
 AT = datetime(2025, 6, 30, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ import pytest
 import pytest_asyncio
 from fakeredis import FakeAsyncRedis, FakeServer
 
-from tests.contracts.queue_bench import QueueBench
+from tests.redis_scripts.script_bench import ScriptBench
 
 
 @pytest_asyncio.fixture
@@ -17,5 +17,5 @@ async def redis() -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-def bench(redis: Any) -> QueueBench:
-    return QueueBench(redis)
+def bench(redis: Any) -> ScriptBench:
+    return ScriptBench(redis)

@@ -4,19 +4,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fakeredis import FakeAsyncRedis, FakeServer
 from hypothesis import settings
 
-from tests.contracts.queue_bench import QueueBench
-from tests.contracts.queue_model import QueueMachine
+from tests.redis_scripts.script_bench import ScriptBench
+from tests.redis_scripts.script_model import QueueMachine
 
 
 class _FakeRedisMachine(QueueMachine):
-    def open_bench(self) -> AbstractAsyncContextManager[QueueBench]:
+    def open_bench(self) -> AbstractAsyncContextManager[ScriptBench]:
         return _bench()
 
 
 @asynccontextmanager
-async def _bench() -> AsyncIterator[QueueBench]:
+async def _bench() -> AsyncIterator[ScriptBench]:
     async with FakeAsyncRedis(server=FakeServer()) as redis:
-        yield QueueBench(redis)
+        yield ScriptBench(redis)
 
 
 TestQueue = _FakeRedisMachine.TestCase

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.queue_bench import QueueBench
+from tests.redis_scripts.script_bench import ScriptBench
 from worker.queue import keys
-from worker.queue.heartbeat import Heartbeat, beat, redis_time
+from worker.queue.heartbeats import Heartbeat, beat, redis_time
 from worker.queue.scripts import LaneCounts
 from worker.queue.stats import LaneState, read_queue
 
@@ -24,7 +24,7 @@ def test_a_lanes_state_follows_from_its_counts(counts: LaneCounts, state: LaneSt
     assert LaneState.of(counts, now_ms=10_000) == state
 
 
-async def test_the_whole_queue_is_told(redis: Any, bench: QueueBench) -> None:
+async def test_the_whole_queue_is_told(redis: Any, bench: ScriptBench) -> None:
     await bench.enqueue("flying")
     await bench.claim()
     await bench.enqueue("waiting", "dead")
@@ -67,7 +67,7 @@ async def test_the_whole_queue_is_told(redis: Any, bench: QueueBench) -> None:
     assert (told["workers"][0]["worker"], told["workers"][0]["ready"]) == ("one", True)
 
 
-async def test_the_oldest_wait_is_counted_from_when_the_job_was_due(redis: Any, bench: QueueBench) -> None:
+async def test_the_oldest_wait_is_counted_from_when_the_job_was_due(redis: Any, bench: ScriptBench) -> None:
     await bench.enqueue("a", "b")
     await bench.redis.zadd(bench.lane, {bench.id("a"): await bench.now_ms() - 60_000})
 

@@ -1,0 +1,143 @@
+"""How long results are kept, and the settings of single functions."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from arq.jobs import JobStatus, ResultNotFound
+from arq.worker import Retry, func
+
+from tests.arq_compat.conftest import Bench
+
+_FOREVER = -1
+
+
+async def fine(ctx: dict[str, Any]) -> str:
+    return "fine"
+
+
+async def wrong(ctx: dict[str, Any]) -> None:
+    raise ValueError("wrong")
+
+
+@pytest.mark.parametrize("function", [fine, wrong])
+@pytest.mark.parametrize(
+    ("of_worker", "of_function", "seconds"),
+    [
+        ({}, {}, 3_600),
+        ({"keep_result": 60}, {}, 60),
+        ({"keep_result": timedelta(minutes=1)}, {}, 60),
+        ({"keep_result": 60}, {"keep_result": 30}, 30),
+        ({"keep_result": 60}, {"keep_result": timedelta(seconds=30)}, 30),
+        ({"keep_result_forever": True}, {}, _FOREVER),
+        ({"keep_result": 60}, {"keep_result_forever": True}, _FOREVER),
+        ({"keep_result_forever": True}, {"keep_result_forever": False, "keep_result": 30}, 30),
+    ],
+)
+async def test_results_are_kept_as_long_as_asked_for(
+    bench: Bench, function: Any, of_worker: dict[str, Any], of_function: dict[str, Any], seconds: float
+) -> None:
+    job = await bench.enqueue("job")
+    await bench.burst(func(function, name="job", **of_function), **of_worker)
+    left_ms = await bench.redis.pttl("arq:result:" + job.job_id)
+    if seconds == _FOREVER:
+        assert left_ms == _FOREVER
+    else:
+        assert (seconds - 20) * 1000 < left_ms <= seconds * 1000
+
+
+@pytest.mark.parametrize("function", [fine, wrong])
+@pytest.mark.parametrize(("of_worker", "of_function"), [({"keep_result": 0}, {}), ({}, {"keep_result": 0})])
+async def test_no_result_is_kept_with_zero(
+    bench: Bench, function: Any, of_worker: dict[str, Any], of_function: dict[str, Any]
+) -> None:
+    job = await bench.enqueue("job")
+    await bench.burst(func(function, name="job", **of_function), **of_worker)
+    assert await job.status() is JobStatus.not_found
+    with pytest.raises(ResultNotFound):
+        await job.result(timeout=1)
+
+
+async def test_functions_are_known_by_their_qualified_name(bench: Bench) -> None:
+    class Jobs:
+        @staticmethod
+        async def nested(ctx: dict[str, Any]) -> str:
+            return "nested"
+
+    job = await bench.enqueue(Jobs.nested.__qualname__)
+    await bench.burst(Jobs.nested)
+    assert await job.result(timeout=5) == "nested"
+
+
+async def test_functions_can_be_given_a_name(bench: Bench) -> None:
+    job = await bench.enqueue("another name")
+    await bench.burst(func(fine, name="another name"))
+    assert await job.result(timeout=5) == "fine"
+
+
+@pytest.mark.parametrize(
+    ("of_worker", "of_function"),
+    [({"job_timeout": 0.05}, {}), ({"job_timeout": 60}, {"timeout": timedelta(seconds=0.05)})],
+)
+async def test_a_job_is_cancelled_at_its_timeout(
+    bench: Bench, of_worker: dict[str, Any], of_function: dict[str, Any]
+) -> None:
+    cancelled = []
+
+    async def job(ctx: dict[str, Any]) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(ctx["job_id"])
+            raise
+
+    late = await bench.enqueue("job")
+    worker = await bench.burst(func(job, name="job", max_tries=1, **of_function), **of_worker)
+    assert cancelled == [late.job_id]
+    assert (await bench.failure(late)).startswith("TimeoutError")
+    assert worker.jobs_failed == 1
+
+
+async def test_a_functions_longer_timeout_holds(bench: Bench) -> None:
+    async def job(ctx: dict[str, Any]) -> str:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 0.15
+        while loop.time() < end:
+            await asyncio.sleep(0.01)
+        return "done"
+
+    slow = await bench.enqueue("job")
+    await bench.burst(func(job, name="job", timeout=60), job_timeout=0.05)
+    assert await slow.result(timeout=5) == "done"
+
+
+async def test_a_job_that_expired_before_its_start_fails(bench: Bench) -> None:
+    runs = []
+
+    async def job(ctx: dict[str, Any]) -> None:
+        runs.append(ctx["job_id"])
+
+    late = await bench.enqueue("job", _expires=0.05)
+    await bench.until(lambda: _is_gone(bench, late.job_id))
+    worker = await bench.burst(func(job, name="job"))
+    assert await bench.failure(late) == "JobExecutionFailed: job expired"
+    assert (runs, worker.jobs_failed) == ([], 1)
+
+
+async def test_an_expired_job_is_not_retried(bench: Bench) -> None:
+    runs = []
+
+    async def job(ctx: dict[str, Any]) -> None:
+        runs.append(ctx["job_try"])
+        await bench.until(lambda: _is_gone(bench, ctx["job_id"]))
+        raise Retry
+
+    late = await bench.enqueue("job", _expires=timedelta(seconds=0.3))
+    await bench.burst(func(job, name="job"))
+    assert runs == [1]
+    assert await bench.failure(late) == "JobExecutionFailed: job expired"
+
+
+async def _is_gone(bench: Bench, job_id: str) -> bool:
+    return not await bench.redis.exists("arq:job:" + job_id)

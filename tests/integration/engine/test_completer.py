@@ -1,0 +1,237 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from structlog.testing import capture_logs
+
+from tests.redis_scripts.script_bench import OWNER, ScriptBench
+from worker.codec import Codec
+from worker.embedded import EmbeddedRedis
+from worker.engine import completer
+from worker.engine.completer import CompletionWriter
+from worker.engine.redis_health import RedisHealth
+from worker.queue.scripts import Claimed, Completion, Scripts
+from worker.redis.client import open_redis
+from worker.settings import load_settings
+
+
+@asynccontextmanager
+async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
+    redis = open_redis(load_settings(redis_url=server.url, redis_timeout=1), Codec())
+    try:
+        yield ScriptBench(redis)
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+@asynccontextmanager
+async def writing(scripts: Scripts, health: RedisHealth | None = None) -> AsyncIterator[CompletionWriter]:
+    writer = CompletionWriter(scripts, health or RedisHealth())
+    task = asyncio.create_task(writer.run())
+    try:
+        yield writer
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def done(job: Claimed) -> Completion:
+    return Completion(job.job_id, job.lane, OWNER, "done")
+
+
+class Recording(Scripts):
+    """Real scripts that note the size of each group and can lose answers."""
+
+    def __init__(self, redis: Any) -> None:
+        super().__init__(redis)
+        self.groups: list[int] = []
+        self.lose_answers = 0
+
+    async def finish(self, completions: Any) -> list[bool]:
+        group = list(completions)
+        applied = await super().finish(group)
+        self.groups.append(len(group))
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise RedisConnectionError("cut after the script ran")
+        return applied
+
+
+async def down(health: RedisHealth) -> None:
+    async with asyncio.timeout(10):
+        while health.is_up:
+            await asyncio.sleep(0.01)
+
+
+async def test_what_comes_in_together_is_stored_together(script_bench: ScriptBench) -> None:
+    await script_bench.enqueue(*map(str, range(450)))
+    scripts = Recording(script_bench.redis)
+    async with writing(scripts) as writer:
+        stored = [writer.submit(done(job)) for job in (await script_bench.claim()).jobs]
+
+        assert await asyncio.gather(*stored) == [True] * 450
+
+    assert scripts.groups == [100, 100, 100, 100, 50]
+    assert (await script_bench.counts()).total == 0
+
+
+class Poisoned(Recording):
+    """Scripts that meet a key of another type with one of the jobs."""
+
+    poison = b""
+
+    async def finish(self, completions: Any) -> list[bool]:
+        group = list(completions)
+        if any(completion.job_id == self.poison for completion in group):
+            raise ResponseError(
+                "Error running script (call to f_0): @user_script:9: WRONGTYPE Operation against a key"
+            )
+        return await super().finish(group)
+
+
+async def test_one_that_cannot_be_stored_holds_up_no_other(script_bench: ScriptBench) -> None:
+    await script_bench.enqueue(*map(str, range(20)))
+    jobs = (await script_bench.claim()).jobs
+    scripts = Poisoned(script_bench.redis)
+    scripts.poison = jobs[7].job_id
+    health = RedisHealth()
+    async with writing(scripts, health) as writer:
+        with capture_logs() as logs:
+            stored = await asyncio.gather(*(writer.submit(done(job)) for job in jobs))
+
+    assert stored == [number != 7 for number in range(20)]
+    assert [(entry["action"], entry["job_id"]) for entry in logs] == [
+        ("completion_unstorable", jobs[7].job_id.decode())
+    ]
+    assert health.is_up
+
+
+async def test_a_group_holds_no_more_bytes_than_redis_takes(script_bench: ScriptBench) -> None:
+    await script_bench.enqueue("a", "b", "c")
+    scripts = Recording(script_bench.redis)
+    async with writing(scripts) as writer:
+        stored = [
+            writer.submit(done(job)._replace(result=bytes(9_000_000), result_life_ms=1_000))
+            for job in (await script_bench.claim()).jobs
+        ]
+        assert await asyncio.gather(*stored) == [True] * 3
+
+    assert scripts.groups == [2, 1]
+
+
+async def test_a_late_completion_is_refused_and_told(script_bench: ScriptBench) -> None:
+    await script_bench.enqueue("a", "b")
+    late, fresh = (await script_bench.claim()).jobs
+    await script_bench.let_lease_end("a")
+    await script_bench.claim("heir")
+    async with writing(script_bench.scripts) as writer:
+        with capture_logs() as logs:
+            stored = [writer.submit(done(job)) for job in (late, fresh)]
+            assert await asyncio.gather(*stored) == [False, True]
+
+    assert [(entry["action"], entry["job_id"]) for entry in logs] == [("completion_refused", script_bench.id("a"))]
+
+
+async def test_a_group_whose_answer_was_lost_counts_as_stored_once(script_bench: ScriptBench) -> None:
+    await script_bench.enqueue("a")
+    job = await script_bench.claim_one()
+    scripts = Recording(script_bench.redis)
+    scripts.lose_answers = 2
+    async with writing(scripts) as writer:
+        with capture_logs() as logs:
+            again = Completion(job.job_id, job.lane, "token", "retry", extra=b"entry")
+            assert await writer.submit(again)
+
+    assert len(scripts.groups) == 3
+    assert await script_bench.history("a") == [b"entry"]
+    assert await script_bench.tries("a") == 1
+    assert [entry["action"] for entry in logs] == ["redis_lost", "redis_back"]
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen", "full", "demoted"])
+async def test_completions_outlive_redis_faults(own_redis: EmbeddedRedis, fault: str) -> None:
+    async with bench_on(own_redis) as script_bench:
+        await script_bench.enqueue("a")
+        job = await script_bench.claim_one()
+        mend = await _hurt(own_redis, script_bench, fault)
+        health = RedisHealth()
+        async with writing(script_bench.scripts, health) as writer:
+            result = Completion(job.job_id, job.lane, "token", "done", b"result", 60_000)
+            stored = writer.submit(result)
+            await down(health)
+            assert not stored.done()
+            await mend()
+
+            assert await asyncio.wait_for(stored, 10)
+
+        assert health.is_up
+        assert await script_bench.redis.get("arq:result:" + script_bench.id("a")) == b"result"
+
+
+async def _hurt(server: EmbeddedRedis, script_bench: ScriptBench, fault: str) -> Callable[[], Any]:
+    redis = script_bench.redis
+
+    async def thaw() -> None:
+        server.thaw()
+
+    match fault:
+        case "killed":
+            await server.kill()
+            return server.start
+        case "frozen":
+            server.freeze()
+            return thaw
+        case "full":
+            await redis.config_set("maxmemory", "1")
+            return lambda: redis.config_set("maxmemory", "0")
+    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    return lambda: redis.execute_command("REPLICAOF", "NO", "ONE")
+
+
+async def test_who_falls_behind_is_congested_until_it_has_caught_up(
+    script_bench: ScriptBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completer, "_HIGH_MARK", 5)
+    monkeypatch.setattr(completer, "_LOW_MARK", 2)
+    monkeypatch.setattr(completer, "_GROUP_SIZE", 1)
+    await script_bench.enqueue(*map(str, range(6)))
+    jobs = (await script_bench.claim()).jobs
+    scripts = Recording(script_bench.redis)
+    writer = CompletionWriter(scripts, RedisHealth())
+    told: list[bool] = []
+    for job in jobs[:5]:
+        writer.submit(done(job))
+    told.append(writer.is_congested)
+    last = writer.submit(done(jobs[5]))
+    told.append(writer.is_congested)
+
+    finish = scripts.finish
+
+    async def watched(group: Any) -> list[bool]:
+        told.append(writer.is_congested)
+        return await finish(group)
+
+    monkeypatch.setattr(scripts, "finish", watched)
+    task = asyncio.create_task(writer.run())
+    assert await last
+    task.cancel()
+
+    # Behind the one in hand five, four, three are waiting: still above the low mark.
+    assert told == [False, True, True, True, True, False, False, False]
+
+
+async def test_a_waiter_that_was_cancelled_holds_up_nobody(script_bench: ScriptBench) -> None:
+    await script_bench.enqueue("a", "b")
+    first, second = (await script_bench.claim()).jobs
+    writer = CompletionWriter(script_bench.scripts, RedisHealth())
+    writer.submit(done(first)).cancel()
+    stored = writer.submit(done(second))
+    task = asyncio.create_task(writer.run())
+
+    assert await asyncio.wait_for(stored, 10)
+    task.cancel()
+    assert (await script_bench.counts()).total == 0

@@ -1,0 +1,98 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from arq.cron import CronJob, cron
+from arq.utils import to_unix_ms
+
+from tests.redis_scripts.script_bench import ScriptBench
+from worker.engine.cron import CronMemory
+from worker.queue import keys
+
+NOON = datetime(2025, 6, 30, 12, 0, 30, tzinfo=UTC)
+
+
+async def _hourly(ctx: dict[str, Any]) -> None: ...
+
+
+def hourly(**options: Any) -> CronJob:
+    return cron(_hourly, name="hourly", minute=0, second=0, **options)
+
+
+async def test_a_run_that_was_missed_is_due_at_once_and_only_once(script_bench: ScriptBench) -> None:
+    memory, job = CronMemory(script_bench.redis, script_bench.lane), hourly()
+    job.next_run = NOON + timedelta(hours=1)
+    await memory.remember([job], {"hourly": NOON - timedelta(hours=5)})
+
+    late = hourly()
+    assert await memory.catch_up([late], NOON) == [late]
+    assert late.next_run is not None
+    assert late.next_run < NOON
+
+    late.calculate_next(NOON)
+    await memory.remember([late], {"hourly": NOON})
+    again = hourly()
+    assert await memory.catch_up([again], NOON + timedelta(minutes=1)) == []
+    assert again.next_run is None
+
+
+async def test_nothing_is_caught_up_for_a_job_never_seen_or_not_unique(script_bench: ScriptBench) -> None:
+    memory = CronMemory(script_bench.redis, script_bench.lane)
+    fresh = hourly()
+    await memory.catch_up([fresh], NOON)
+    assert fresh.next_run is None
+
+    await script_bench.redis.hset(
+        script_bench.lane + keys.CRON_SUFFIX, "hourly", to_unix_ms(NOON - timedelta(days=1))
+    )
+    everywhere = hourly(unique=False)
+    await memory.catch_up([everywhere], NOON)
+    assert everywhere.next_run is None
+
+
+@pytest.mark.parametrize("stored", ["9" * 30, "9" * 5_000, "-1", "noon"])
+async def test_what_is_no_time_of_a_run_tells_of_none(script_bench: ScriptBench, stored: str) -> None:
+    memory, job = CronMemory(script_bench.redis, script_bench.lane), hourly()
+    await script_bench.redis.hset(script_bench.lane + keys.CRON_SUFFIX, "hourly", stored)
+    assert await memory.catch_up([job], NOON) == []
+
+    job.calculate_next(NOON)
+    planned = job.next_run
+    assert planned is not None
+    await memory.skip_enqueued([job], planned + timedelta(seconds=1))
+    assert job.next_run == planned
+
+
+async def test_a_run_that_was_not_enqueued_is_not_remembered(script_bench: ScriptBench) -> None:
+    memory, job = CronMemory(script_bench.redis, script_bench.lane), hourly()
+    job.next_run = NOON
+    await memory.remember([job], {"hourly": NOON})
+    assert await script_bench.redis.hlen(script_bench.lane + keys.CRON_SUFFIX) == 0
+
+
+@pytest.mark.parametrize("worker_late_s", [0, 5, 400])
+async def test_a_run_that_another_worker_has_enqueued_is_skipped(
+    script_bench: ScriptBench, worker_late_s: int
+) -> None:
+    memory, early, late = CronMemory(script_bench.redis, script_bench.lane), hourly(), hourly()
+    late.calculate_next(NOON)
+    planned = late.next_run
+    early.calculate_next(NOON + timedelta(hours=1))
+    await memory.remember([early], {"hourly": planned})
+
+    assert planned is not None
+    await memory.skip_enqueued([late], planned + timedelta(seconds=worker_late_s + 1))
+
+    assert late.next_run == planned + timedelta(hours=1)
+    await memory.skip_enqueued([late], planned + timedelta(hours=1, seconds=1))
+    assert late.next_run == planned + timedelta(hours=1)
+
+
+async def test_each_worker_enqueues_for_itself_what_is_not_unique(script_bench: ScriptBench) -> None:
+    memory, job = CronMemory(script_bench.redis, script_bench.lane), hourly(unique=False)
+    job.calculate_next(NOON)
+    planned = job.next_run
+    assert planned is not None
+    await script_bench.redis.hset(script_bench.lane + keys.CRON_SUFFIX, "hourly", to_unix_ms(planned))
+    await memory.skip_enqueued([job], planned + timedelta(seconds=1))
+    assert job.next_run == planned

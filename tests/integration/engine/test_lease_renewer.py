@@ -1,0 +1,232 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import structlog
+from redis import Redis as SyncRedis
+from structlog.testing import LogCapture
+
+from tests.redis_scripts.script_bench import ScriptBench
+from worker.codec import Codec
+from worker.embedded import EmbeddedRedis
+from worker.embedded.processes import wait_until
+from worker.engine import lease_renewer
+from worker.engine.lease_renewer import Lease, LeaseKeeper
+from worker.queue import keys
+from worker.queue.scripts import Claimed
+from worker.redis.client import open_redis, sync_twin
+from worker.settings import load_settings
+
+LEASE_S = 1.0
+
+
+@pytest.fixture
+def logs() -> Any:
+    # The keeper logs in a thread of its own.
+    capture = LogCapture()
+    before = structlog.get_config()
+    structlog.configure(processors=[capture])
+    yield capture.entries
+    structlog.configure(**before)
+
+
+@asynccontextmanager
+async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
+    redis = open_redis(load_settings(redis_url=server.url, redis_timeout=0.5), Codec())
+    try:
+        yield ScriptBench(redis)
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+@asynccontextmanager
+async def keeping(script_bench: ScriptBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseKeeper, list[Lease]]]:
+    told: list[Lease] = []
+    keeper = LeaseKeeper(lambda: sync_twin(script_bench.redis), LEASE_S, told.extend)
+    for job in jobs:
+        keeper.held[job.job_id] = Lease(job.job_id, job.lane, "token")
+    try:
+        yield keeper, told
+    finally:
+        await keeper.close()
+
+
+async def claim(script_bench: ScriptBench, *names: str) -> list[Claimed]:
+    await script_bench.enqueue(*names)
+    return (await script_bench.claim(lease_ms=int(LEASE_S * 1000))).jobs
+
+
+async def eventually(condition: Callable[[], Any], seconds: float = 10) -> None:
+    async def met() -> bool:
+        answer = condition()
+        return bool(await answer if asyncio.iscoroutine(answer) else answer)
+
+    await wait_until(met, seconds=seconds, failure=lambda: "it did not come to that")
+
+
+def lease_end(script_bench: ScriptBench, name: str) -> Any:
+    return script_bench.redis.zscore(script_bench.lane + keys.LEASED_SUFFIX, script_bench.id(name))
+
+
+async def outlived(script_bench: ScriptBench, name: str, lengths: float = 1.5) -> None:
+    """Wait until a lease has been renewed for so many of its lengths beyond its first end."""
+    first_end = await lease_end(script_bench, name)
+
+    async def renewed() -> bool:
+        return bool(await lease_end(script_bench, name) > first_end + lengths * LEASE_S * 1000)
+
+    await eventually(renewed)
+
+
+async def test_held_leases_outlive_their_length(script_bench: ScriptBench) -> None:
+    jobs = await claim(script_bench, "a", "b")
+    async with keeping(script_bench, *jobs) as (_, told):
+        await outlived(script_bench, "a")
+
+        assert (await script_bench.claim("other")).jobs == []
+        assert told == []
+    assert await script_bench.finish(jobs[0])
+
+
+async def test_a_lease_that_is_held_no_more_ends(script_bench: ScriptBench) -> None:
+    jobs = await claim(script_bench, "a")
+    async with keeping(script_bench, *jobs) as (keeper, _):
+        await outlived(script_bench, "a", 0.3)
+        keeper.held.clear()
+
+        async def taken() -> bool:
+            return len((await script_bench.claim("other")).jobs) == 1
+
+        await eventually(taken)
+        assert (await script_bench.counts()).in_flight == 1
+
+
+async def test_more_leases_than_one_call_takes_are_all_renewed(
+    script_bench: ScriptBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_renewer, "_PER_CALL", 2)
+    jobs = await claim(script_bench, "a", "b", "c", "d", "e")
+    async with keeping(script_bench, *jobs):
+        for name in "abcde":
+            await outlived(script_bench, name, 0.3)
+
+        assert (await script_bench.counts()).in_flight == 5
+
+
+async def test_a_lost_lease_is_told_in_the_event_loop(script_bench: ScriptBench) -> None:
+    jobs = await claim(script_bench, "kept", "lost")
+    async with keeping(script_bench, *jobs) as (_, told):
+        await script_bench.redis.hset(keys.LEASES, script_bench.id("lost"), "somebody else")
+
+        await eventually(lambda: told)
+
+        assert {lease.job_id for lease in told} == {script_bench.id("lost").encode()}
+
+
+def block_the_loop(url: str, until: Callable[[SyncRedis], bool]) -> None:
+    """Hold the event loop's thread as a computing job does, until something has come about elsewhere."""
+    deadline = time.monotonic() + 10
+    with SyncRedis.from_url(url) as redis:
+        while not _asked_deep_within(20, lambda: until(redis)):
+            assert time.monotonic() < deadline
+
+
+def _asked_deep_within(calls: int, ask: Callable[[], bool]) -> bool:
+    """Ask from as many calls below a job as a client library may make, where the watcher mostly finds the loop."""
+    if calls:
+        return _asked_deep_within(calls - 1, ask)
+    time.sleep(0.01)
+    return ask()
+
+
+async def test_a_blocked_event_loop_keeps_its_leases_and_is_told(
+    redis_server: EmbeddedRedis, script_bench: ScriptBench, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_renewer, "_BLOCKED_AFTER_S", 0.6)
+    jobs = await claim(script_bench, "a")
+    first_end = await lease_end(script_bench, "a")
+
+    def renewed_and_told(redis: SyncRedis) -> bool:
+        end = redis.zscore(script_bench.lane + keys.LEASED_SUFFIX, script_bench.id("a"))
+        return bool(logs and end > first_end + 2 * LEASE_S * 1000)
+
+    async with keeping(script_bench, *jobs):
+        block_the_loop(redis_server.url, renewed_and_told)
+
+    assert (await script_bench.claim("other")).jobs == []
+    # Once for one blockade, however long.
+    (entry,) = logs
+    assert (entry["action"], entry["log_level"]) == ("event_loop_blocked", "error")
+    assert "block_the_loop" in entry["stack"]
+    assert entry["seconds"] >= 0.6
+
+
+async def test_a_loop_that_was_freed_and_is_blocked_again_is_told_again(
+    redis_server: EmbeddedRedis, script_bench: ScriptBench, logs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_renewer, "_BLOCKED_AFTER_S", 0.6)
+    async with keeping(script_bench, *await claim(script_bench, "a")):
+        block_the_loop(redis_server.url, lambda _: len(logs) == 1)
+        await outlived(script_bench, "a", 0.6)
+        block_the_loop(redis_server.url, lambda _: len(logs) == 2)
+
+    assert [entry["action"] for entry in logs] == ["event_loop_blocked"] * 2
+
+
+async def test_a_free_loop_is_not_called_blocked(script_bench: ScriptBench, logs: list[Any]) -> None:
+    async with keeping(script_bench, *await claim(script_bench, "a")):
+        await outlived(script_bench, "a")
+
+    assert logs == []
+
+
+@pytest.mark.parametrize("fault", ["restarted", "killed", "frozen"])
+async def test_leases_are_renewed_after_redis_was_away(own_redis: EmbeddedRedis, fault: str) -> None:
+    async with bench_on(own_redis) as script_bench:
+        jobs = await claim(script_bench, "a")
+        async with keeping(script_bench, *jobs) as (_, told):
+            await outlived(script_bench, "a", 0.3)
+            match fault:
+                case "restarted":
+                    await own_redis.restart()
+                case "killed":
+                    await own_redis.kill()
+                    await own_redis.start()
+                case _:
+                    own_redis.freeze()
+                    await _let_a_lease_pass()
+                    own_redis.thaw()
+
+            await outlived(script_bench, "a")
+
+            assert told == []
+            assert (await script_bench.claim("other", lease_ms=1_000)).jobs == []
+        assert await script_bench.finish(jobs[0])
+
+
+async def _let_a_lease_pass() -> None:
+    until = time.monotonic() + 1.5 * LEASE_S
+    await eventually(lambda: time.monotonic() > until)
+
+
+async def test_closing_ends_the_thread(script_bench: ScriptBench) -> None:
+    async with keeping(script_bench) as (keeper, _):
+        thread = keeper._thread
+        assert thread.is_alive()
+
+    assert not thread.is_alive()
+
+
+async def test_an_error_that_ends_the_thread_is_told() -> None:
+    def broken() -> SyncRedis:
+        raise ValueError("no such server")
+
+    keeper = LeaseKeeper(broken, LEASE_S, lambda leases: None)
+    try:
+        with pytest.raises(ValueError, match="no such server"):
+            await asyncio.wait_for(keeper.failed, 5)
+    finally:
+        await keeper.close()

@@ -1,0 +1,53 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from worker.mongo.audit.history import FieldChange, field_changes, find_hospital_id, read_history
+from worker.mongo.client import MongoHandle
+
+BY = {"actor": "Ada", "reason": "checked"}
+
+
+async def test_the_history_of_one_hospital_is_read_in_its_order(
+    mongo: MongoHandle, run_job: Any, record: Callable[..., dict[str, Any]]
+) -> None:
+    for external_id in ("1", "2"):
+        payload = {"record": record(external_id=external_id), **BY}
+        await run_job("register_hospital", payload, f"register-{external_id}")
+        await run_job("register_hospital", payload, f"again-{external_id}")
+    history = [entry async for entry in read_history(mongo, "cms:2")]
+    assert [(entry["_id"], entry["event"]) for entry in history] == [
+        ("audit:register-2", "registered"),
+        ("audit:again-2", "registration_rejected"),
+    ]
+
+
+async def test_a_hospital_is_found_by_its_id_or_its_name(mongo: MongoHandle, run_job: Any) -> None:
+    await run_job("ingest_hospital", {"record": {"hospital_name": "Straße: Nord"}}, "ingest")
+    await run_job("register_hospital", {"record": {"hospital_name": "Mercy"}, **BY}, "register")
+    await run_job("withdraw_hospital", {"hospital_id": "name:mercy", **BY}, "withdraw")
+    for given in ("name:strasse: nord", "name:Straße:  Nord", "STRASSE: NORD"):
+        assert await find_hospital_id(mongo, given) == "name:strasse: nord"
+    assert await find_hospital_id(mongo, " MERCY ") == "name:mercy"
+    assert await find_hospital_id(mongo, "nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        (None, {"a": 1}, [FieldChange("a", [], [1])]),
+        ({"a": 1, "b": 2}, {"a": 1}, [FieldChange("b", [2], [])]),
+        ({"a": 1}, {"a": True}, [FieldChange("a", [1], [True])]),
+        ({"a": None}, {}, [FieldChange("a", [None], [])]),
+        (
+            {"attributes": {"x": 1, "y": 2}},
+            {"attributes": {"x": 1, "y": 3}},
+            [FieldChange("attributes.y", [2], [3])],
+        ),
+        ({"a": 1}, {"a": 1}, []),
+        ("tampered with", {"attributes": 7}, [FieldChange("attributes", [], [7])]),
+    ],
+)
+def test_changes_are_told_field_by_field(before: Any, after: Any, changes: list[FieldChange]) -> None:
+    assert field_changes(before, after) == changes

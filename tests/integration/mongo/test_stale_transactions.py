@@ -1,0 +1,52 @@
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.integration.mongo.conftest import FailCommand
+from worker.embedded import EmbeddedMongo
+from worker.mongo import stale_transactions
+from worker.mongo.client import MongoHandle, Session, open_mongo
+from worker.mongo.transactions import run_transaction
+from worker.settings import load_settings
+
+
+async def test_what_a_dead_worker_left_open_is_ended_soon(
+    mongo: MongoHandle, replica_set: EmbeddedMongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stale_transactions, "_STANDS_STILL_US", 100_000)
+    await mongo.database["held"].insert_one({"_id": 1, "by": "nobody"})
+    dead = open_mongo(
+        load_settings(mongodb_url=replica_set.url, mongodb_database=mongo.database.name, mongodb_driver="pymongo")
+    )
+    session = dead.client.start_session()
+    await session.start_transaction()
+    await dead.database["held"].update_one({"_id": 1}, {"$set": {"by": "dead"}}, session=session)
+
+    async def body(session: Session) -> None:
+        await mongo.database["held"].update_one({"_id": 1}, {"$set": {"by": "heir"}}, session=session)
+
+    # Without help the server would keep the document to the dead for a minute.
+    deadline = asyncio.get_running_loop().time() + 10
+    await run_transaction(mongo, body, deadline=deadline)
+    assert (await mongo.database["held"].find_one({"_id": 1}) or {})["by"] == "heir"
+    await session.end_session()
+    await dead.close()
+
+
+async def test_what_moves_is_let_be(mongo: MongoHandle) -> None:
+    await mongo.database["held"].insert_one({"_id": 1, "by": "nobody"})
+
+    async def body(session: Session) -> None:
+        await mongo.database["held"].update_one({"_id": 1}, {"$set": {"by": "living"}}, session=session)
+        await stale_transactions.end_abandoned(mongo.client)
+
+    await run_transaction(mongo, body, deadline=asyncio.get_running_loop().time() + 10)
+    assert (await mongo.database["held"].find_one({"_id": 1}) or {})["by"] == "living"
+
+
+async def test_a_server_that_refuses_the_look_is_let_be(mongo: MongoHandle, fail_command: FailCommand) -> None:
+    with capture_logs() as logged:
+        async with fail_command(["aggregate"], errorCode=13):
+            await stale_transactions.end_abandoned(mongo.client)
+    assert [line["action"] for line in logged] == ["abandoned_kept"]

@@ -1,0 +1,180 @@
+"""Both clients follow the master that the sentinels name, without a failover of the sentinels' own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from arq.connections import ArqRedis, create_pool
+from redis.asyncio.connection import BlockingConnectionPool
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.integration.redis.sentinel_servers import MASTER, Replica, Sentinel, sentinel_url
+from worker.codec import Codec
+from worker.embedded import EmbeddedRedis, ports
+from worker.embedded.processes import wait_until
+from worker.errors import ConfigurationError, OutageError
+from worker.redis.client import check_redis, open_redis, redis_settings, sync_twin
+from worker.settings import load_settings
+
+WRITE = "return redis.call('incr', KEYS[1])"
+PASSWORD = "hunter2hunter2"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def sentinel() -> AsyncIterator[Sentinel]:
+    async with Sentinel() as server:
+        yield server
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[ArqRedis]:
+    redis = open_redis(load_settings(redis_url=url, redis_timeout=1), Codec())
+    try:
+        yield redis
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+async def test_the_pool_goes_to_the_master_and_stays_bounded(sentinel: Sentinel, own_redis: EmbeddedRedis) -> None:
+    await sentinel.monitor(own_redis.port, quorum=2)
+    async with opened(sentinel_url(sentinel, options="/3")) as redis:
+        assert isinstance(redis.connection_pool, BlockingConnectionPool)
+        await redis.set("n", 1)
+        assert await process_id(redis) == own_redis.pid
+        assert "db3" in await redis.info("keyspace")
+        twin = sync_twin(redis)
+        try:
+            info: Any = await asyncio.to_thread(twin.info, "keyspace")
+        finally:
+            twin.close()
+        assert "db3" in info
+
+
+async def test_both_clients_leave_a_master_that_was_demoted(sentinel: Sentinel, own_redis: EmbeddedRedis) -> None:
+    async with Replica(own_redis) as successor:
+        await sentinel.monitor(own_redis.port, quorum=2)
+        async with opened(sentinel_url(sentinel)) as redis:
+            write, twin = redis.register_script(WRITE), sync_twin(redis)
+            write_too = twin.register_script(WRITE)
+            try:
+                assert await write(keys=["n"]) == 1
+                assert await asyncio.to_thread(write_too, keys=["n"]) == 2
+                async with opened(successor.url) as direct:
+                    await wait_until(_holds(direct, b"2"), seconds=5, failure=lambda: "nothing was copied")
+                    await direct.execute_command("REPLICAOF", "NO", "ONE")
+                async with opened(own_redis.url) as direct:
+                    # While a new replica writes its append-only file it does not obey SIGTERM.
+                    await direct.config_set("appendonly", "no")
+                    await direct.execute_command("REPLICAOF", "127.0.0.1", successor.port)
+                await sentinel.monitor(successor.port, quorum=2)
+
+                with pytest.raises(RedisConnectionError, match="has become a replica"):
+                    await asyncio.to_thread(write_too, keys=["n"])
+                with pytest.raises(RedisConnectionError, match="has become a replica"):
+                    await write(keys=["n"])
+                assert await asyncio.to_thread(write_too, keys=["n"]) == 3
+                assert await write(keys=["n"]) == 4
+            finally:
+                twin.close()
+
+
+def _holds(redis: ArqRedis, value: bytes) -> Any:
+    async def holds() -> bool:
+        return bool(await redis.get("n") == value)
+
+    return holds
+
+
+async def test_idle_connections_to_a_frozen_master_are_left_without_a_wait(
+    sentinel: Sentinel, own_redis: EmbeddedRedis, redis_server: EmbeddedRedis
+) -> None:
+    await sentinel.monitor(own_redis.port, quorum=2)
+    async with opened(sentinel_url(sentinel)) as redis:
+        await asyncio.gather(*(redis.ping() for _ in range(10)))
+        own_redis.freeze()
+        await sentinel.monitor(redis_server.port, quorum=2)
+        fresh = redis.connection_pool.make_connection()
+        await fresh.connect()
+        await fresh.disconnect()
+        assert await asyncio.gather(*(redis.ping() for _ in range(10))) == [True] * 10
+    own_redis.thaw()
+
+
+async def test_a_sentinel_that_names_a_replica_is_asked_last(sentinel: Sentinel, own_redis: EmbeddedRedis) -> None:
+    async with Replica(own_redis) as replica, Sentinel() as stale:
+        await sentinel.monitor(own_redis.port, quorum=2)
+        await stale.monitor(replica.port, quorum=2)
+        async with opened(sentinel_url(stale, sentinel)) as redis:
+            with pytest.raises(RedisConnectionError, match="is no master"):
+                await redis.ping()
+            assert await process_id(redis) == own_redis.pid
+
+
+async def test_a_frozen_sentinel_costs_one_short_wait(sentinel: Sentinel, redis_server: EmbeddedRedis) -> None:
+    await sentinel.monitor(redis_server.port, quorum=2)
+    async with Sentinel() as frozen, opened(sentinel_url(frozen, sentinel)) as redis:
+        frozen.freeze()
+        # Half of REDIS_TIMEOUT for each of two sentinels, and then it is asked last.
+        async with asyncio.timeout(0.9):
+            assert await process_id(redis) == redis_server.pid
+        async with asyncio.timeout(0.4):
+            await asyncio.gather(*(redis.ping() for _ in range(5)))
+        frozen.thaw()
+
+
+async def test_arqs_own_pool_and_its_twin_go_to_the_master(sentinel: Sentinel, redis_server: EmbeddedRedis) -> None:
+    await sentinel.monitor(redis_server.port, quorum=2)
+    pool = await create_pool(redis_settings(load_settings(redis_url=sentinel_url(sentinel, options="/2"))))
+    twin = sync_twin(pool)
+    try:
+        assert await process_id(pool) == redis_server.pid
+        told: Any = await asyncio.to_thread(twin.client_info)
+        assert (told["laddr"], told["db"]) == (f"127.0.0.1:{redis_server.port}", 2)
+    finally:
+        twin.close()
+        await pool.aclose(close_connection_pool=True)
+        await asyncio.gather(*(one.aclose() for one in pool.connection_pool.sentinel_manager.sentinels))
+
+
+async def test_the_sentinels_have_a_password_of_their_own() -> None:
+    async with EmbeddedRedis(password="right1234") as master, Sentinel(password=PASSWORD) as sentinel:
+        await sentinel.monitor(master.port, quorum=2)
+        url = sentinel_url(sentinel).replace("//", "//:right1234@")
+        async with opened(f"{url}?sentinel_password={PASSWORD}") as redis:
+            assert await process_id(redis) == master.pid
+        told = await refusal(url, OutageError)
+    assert "AuthenticationError" in told
+
+
+async def test_a_wrong_master_name_is_one_clear_error(sentinel: Sentinel, redis_server: EmbeddedRedis) -> None:
+    await sentinel.monitor(redis_server.port, quorum=2)
+    url = sentinel_url(sentinel, master="elsewhere").replace("//", f"//:{PASSWORD}@")
+
+    told = await refusal(url, ConfigurationError)
+    assert told == (
+        f"REDIS_URL: no sentinel names a working master 'elsewhere' (127.0.0.1:{sentinel.port} does not know it)"
+    )
+
+
+async def test_sentinels_that_do_not_answer_are_one_clear_error() -> None:
+    port = ports.choose_port()
+
+    told = await refusal(f"redis+sentinel://:{PASSWORD}@127.0.0.1:{port}/{MASTER}", OutageError)
+    assert f"127.0.0.1:{port} ConnectionError" in told
+
+
+async def process_id(redis: ArqRedis) -> int:
+    return int((await redis.info("server"))["process_id"])
+
+
+async def refusal(url: str, kind: type[Exception]) -> str:
+    """What `check_redis` says of the URL: one line without secrets."""
+    async with opened(url) as redis:
+        with pytest.raises(kind, match=r"\AREDIS_URL: [^\n]+\Z") as caught:
+            await check_redis(redis, load_settings(redis_url=url))
+    assert PASSWORD not in str(caught.value)
+    assert "right1234" not in str(caught.value)
+    return str(caught.value)

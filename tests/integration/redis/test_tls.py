@@ -1,0 +1,113 @@
+"""TLS is spoken for real: by the pool, by its twin, by arq's own client and to sentinels."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from arq.connections import ArqRedis, create_pool
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.integration.redis.sentinel_servers import MASTER, Sentinel
+from tests.integration.redis.tls_proxy import Authority, tls_proxy
+from worker.codec import Codec
+from worker.embedded import EmbeddedRedis
+from worker.errors import ConfigurationError, RegistryError
+from worker.redis.client import check_redis, open_redis, redis_settings, sync_twin
+from worker.settings import load_settings
+
+PASSWORD = "hunter2hunter2"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest_asyncio.fixture
+async def tls_port(redis_server: EmbeddedRedis, authority: Authority) -> AsyncIterator[int]:
+    async with tls_proxy(authority, redis_server.port) as port:
+        yield port
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[ArqRedis]:
+    redis = open_redis(load_settings(redis_url=url, redis_timeout=2), Codec())
+    try:
+        yield redis
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+async def test_all_three_clients_speak_tls(
+    tls_port: int, redis_server: EmbeddedRedis, authority: Authority
+) -> None:
+    url = f"rediss://localhost:{tls_port}/0?ssl_ca_certs={authority.certificate}"
+    async with opened(url) as redis:
+        assert await check_redis(redis, load_settings(redis_url=url)) == []
+        assert (await redis.info("server"))["process_id"] == redis_server.pid
+        assert await twin_sees(redis) == redis_server.pid
+    arqs = await create_pool(redis_settings(load_settings(redis_url=url)))
+    try:
+        assert (await arqs.info("server"))["process_id"] == redis_server.pid
+    finally:
+        await arqs.aclose()
+
+
+async def test_sentinels_and_their_master_are_reached_over_tls(
+    tls_port: int, redis_server: EmbeddedRedis, authority: Authority
+) -> None:
+    async with Sentinel() as sentinel, tls_proxy(authority, sentinel.port) as sentinel_port:
+        await sentinel.monitor(tls_port, quorum=2, host="localhost")
+        options = f"ssl_ca_certs={authority.certificate}"
+        async with opened(f"rediss+sentinel://localhost:{sentinel_port}/{MASTER}?{options}") as redis:
+            assert (await redis.info("server"))["process_id"] == redis_server.pid
+            assert await twin_sees(redis) == redis_server.pid
+        url = f"rediss+sentinel://:{PASSWORD}@127.0.0.1:{sentinel_port}/{MASTER}?{options}"
+        assert "IP address mismatch" in await refusal(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "known", "why"),
+    [("localhost", False, "unable to get local issuer certificate"), ("127.0.0.1", True, "IP address mismatch")],
+    ids=["unknown authority", "another host's name"],
+)
+async def test_a_certificate_that_proves_nothing_is_refused(
+    tls_port: int, authority: Authority, host: str, known: bool, why: str
+) -> None:
+    options = f"?ssl_ca_certs={authority.certificate}" if known else ""
+
+    told = await refusal(f"rediss://:{PASSWORD}@{host}:{tls_port}/0{options}")
+    assert f"the certificate of Redis at {host}:{tls_port} is not accepted: {why}" in told
+
+
+async def test_a_missing_authority_is_one_clear_error(tmp_path: Path) -> None:
+    url = f"rediss://:{PASSWORD}@localhost:1/0?ssl_ca_certs={tmp_path}/none.pem"
+
+    with pytest.raises(ConfigurationError, match=r"\AREDIS_URL: the TLS options .*No such file") as caught:
+        open_redis(load_settings(redis_url=url), Codec())
+    assert PASSWORD not in str(caught.value)
+
+
+async def twin_sees(redis: ArqRedis) -> int:
+    """The process id of the server that the blocking client reaches."""
+    twin = sync_twin(redis)
+    try:
+        told: Any = await asyncio.to_thread(twin.info, "server")
+    finally:
+        twin.close()
+    return int(told["process_id"])
+
+
+async def refusal(url: str) -> str:
+    """What `check_redis` says of the URL: one line without secrets. The twin is refused as well."""
+    async with opened(url) as redis:
+        with pytest.raises(RegistryError, match=r"\AREDIS_URL: [^\n]+\Z") as caught:
+            await check_redis(redis, load_settings(redis_url=url))
+        with pytest.raises(RedisConnectionError):
+            await twin_sees(redis)
+    assert PASSWORD not in str(caught.value)
+    return str(caught.value)

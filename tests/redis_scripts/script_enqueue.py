@@ -1,0 +1,162 @@
+"""What enqueue and redrive promise on any Redis."""
+
+import pytest
+from redis.exceptions import ResponseError
+
+from tests.redis_scripts.script_bench import LEASE_MS, ScriptBench
+from worker.queue import keys
+from worker.queue.scripts import Enqueue
+
+
+class EnqueueContract:
+    async def test_a_new_id_is_put_on_its_lane_with_its_payload(self, bench: ScriptBench) -> None:
+        assert await bench.enqueue("a", payload=b"\x00\xffbytes") == ["new"]
+
+        job = await bench.claim_one()
+        assert (job.job_id, job.lane, job.payload) == (
+            bench.id("a").encode(),
+            bench.lane,
+            b"\x00\xffbytes",
+        )
+
+    async def test_the_same_bytes_again_are_the_same_call_repeated(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+
+        assert await bench.enqueue("a") == ["new"]
+        await bench.claim()
+        assert await bench.enqueue("a") == ["new"]
+        assert await bench.redis.zcard(bench.lane) == 1
+
+    async def test_other_bytes_change_nothing_and_are_told(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+
+        assert await bench.enqueue("a", payload=b"other") == ["queued"]
+        job = await bench.claim_one()
+        assert await bench.enqueue("a", payload=b"other") == ["running"]
+        assert job.payload == b"payload"
+        assert (await bench.claim("another")).jobs == []
+
+    async def test_an_id_whose_result_is_kept_is_done(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.finish(await bench.claim_one(), result=b"result", result_life_ms=LEASE_MS)
+
+        assert await bench.enqueue("a") == ["done"]
+        assert await bench.left_of("a") == {keys.RESULT}
+
+    @pytest.mark.parametrize("life_ms", [0, LEASE_MS])
+    async def test_a_dead_letter_keeps_its_id(self, bench: ScriptBench, life_ms: int) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.finish(job, "dead", extra=b"letter", result=b"error", result_life_ms=life_ms)
+
+        assert await bench.enqueue("a") == ["dead"]
+        assert (await bench.claim()).jobs == []
+
+    async def test_jobs_of_one_call_are_told_apart(self, bench: ScriptBench) -> None:
+        await bench.enqueue("b", payload=b"other")
+
+        assert await bench.enqueue("a", "b", "a") == ["new", "queued", "new"]
+
+    async def test_a_delay_is_counted_from_redis_own_now(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a", delay_ms=30_000)
+
+        assert 29_000 < await bench.due_in_ms("a") <= 30_000
+        claim = await bench.claim()
+        assert claim.jobs == []
+        assert 29_000 < claim.next_due_ms - claim.now_ms <= 30_000
+
+    async def test_what_is_left_of_an_earlier_job_of_the_id_touches_no_new_one(self, bench: ScriptBench) -> None:
+        redis, job_id = bench.redis, bench.id("a")
+        await redis.set(keys.TRIES + job_id, 7)
+        await redis.rpush(keys.HISTORY + job_id, "old")
+        await redis.hset(keys.CRASHES, job_id, 2)
+        await redis.hset(keys.LEASES, job_id, "dead owner")
+        await redis.zadd(keys.ABORT, {job_id: 1})
+        await redis.zadd(bench.lane + keys.LEASED_SUFFIX, {job_id: 1})
+
+        await bench.enqueue("a")
+
+        assert await bench.left_of("a") == {keys.JOB, "lane"}
+        job = await bench.claim_one()
+        assert (job.tries, job.crashes, job.abort_ms) == (1, 0, -1)
+
+    async def test_the_bell_is_rung_once_for_many_jobs(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a", "b")
+        await bench.enqueue("c")
+
+        assert await bench.bells() == 1
+
+    async def test_a_deferred_job_rings_too_so_that_somebody_learns_when_it_is_due(
+        self, bench: ScriptBench
+    ) -> None:
+        await bench.enqueue("a", delay_ms=1_000)
+
+        assert await bench.bells() == 1
+
+    async def test_a_job_that_its_lane_cannot_take_leaves_nothing(self, bench: ScriptBench) -> None:
+        await bench.redis.set(bench.lane, "x")
+
+        with pytest.raises(ResponseError):
+            await bench.enqueue("a")
+        await bench.redis.delete(bench.lane)
+        assert await bench.left_of("a") == set()
+
+    async def test_payloads_have_no_end_of_life(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a", delay_ms=100 * 86_400_000)
+        assert await bench.redis.pttl(keys.JOB + bench.id("a")) == -1
+
+        await bench.make_due("a")
+        assert await bench.finish(await bench.claim_one(), "retry", due=60_000)
+        assert await bench.redis.pttl(keys.JOB + bench.id("a")) == -1
+
+
+class RedriveContract:
+    async def _kill(self, bench: ScriptBench, name: str) -> None:
+        await bench.enqueue(name)
+        job = await bench.claim_one()
+        await bench.finish(job, "dead", extra=b"letter", result=b"error", result_life_ms=LEASE_MS)
+
+    async def _redrive(self, bench: ScriptBench, *names: str, delay_ms: int = 0) -> int:
+        return await bench.scripts.redrive(
+            Enqueue(bench.id(name), bench.lane, b"payload", delay_ms) for name in names
+        )
+
+    async def test_a_redriven_letter_is_a_new_job(self, bench: ScriptBench) -> None:
+        dead = await bench.dead()
+        await self._kill(bench, "a")
+        assert await bench.dead() == dead + 1
+        await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+        # Asked while it was dead, and meant for the job that died.
+        await bench.redis.zadd(keys.ABORT, {bench.id("a"): 1})
+
+        assert await self._redrive(bench, "a") == 1
+
+        assert await bench.left_of("a") == {keys.JOB, "lane"}
+        assert (await bench.dead(), await bench.bells()) == (dead, 1)
+        job = await bench.claim_one()
+        assert (job.tries, job.crashes, job.payload) == (1, 0, b"payload")
+
+    async def test_only_what_is_a_letter_still_is_redriven(self, bench: ScriptBench) -> None:
+        await self._kill(bench, "a")
+
+        assert await self._redrive(bench, "a", "never") == 1
+        assert await self._redrive(bench, "a") == 0
+        assert await bench.claimed_names() == ["a"]
+
+    async def test_a_redrive_can_be_deferred(self, bench: ScriptBench) -> None:
+        await self._kill(bench, "a")
+
+        await self._redrive(bench, "a", delay_ms=30_000)
+
+        assert 29_000 < await bench.due_in_ms("a") <= 30_000
+
+    async def test_a_waiting_job_of_the_letters_id_is_not_overwritten(self, bench: ScriptBench) -> None:
+        await self._kill(bench, "a")
+        # arq's own enqueue knows nothing of letters.
+        await bench.redis.set(keys.JOB + bench.id("a"), b"newer")
+        await bench.redis.zadd(bench.lane, {bench.id("a"): 1})
+
+        assert await self._redrive(bench, "a") == 0
+
+        assert (await bench.claim_one()).payload == b"newer"
+        assert keys.DEAD in await bench.left_of("a")

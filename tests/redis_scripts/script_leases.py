@@ -1,0 +1,132 @@
+"""What renew, recover and the counts promise on any Redis."""
+
+from tests.redis_scripts.script_bench import LEASE_MS, ScriptBench
+from worker.queue import keys
+
+
+class RenewContract:
+    async def test_a_renewal_moves_the_end_of_the_lease(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        job = (await bench.claim(lease_ms=5_000)).jobs[0]
+
+        assert await bench.renew(job, lease_ms=90_000) == []
+
+        assert 85_000 < await bench.due_in_ms("a") <= 90_000
+        assert 85_000 < await bench.redis.pttl(keys.IN_PROGRESS + bench.id("a")) <= 90_000
+        leased = await bench.redis.zscore(bench.lane + keys.LEASED_SUFFIX, bench.id("a"))
+        assert leased == await bench.redis.zscore(bench.lane, bench.id("a"))
+
+    async def test_an_ended_lease_is_renewed_if_nobody_has_taken_over(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.let_lease_end("a")
+
+        assert await bench.renew(job) == []
+        assert (await bench.claim("other")).jobs == []
+
+    async def test_lost_leases_are_told_and_left_alone(self, bench: ScriptBench) -> None:
+        await bench.enqueue("kept", "taken", "stock", "ended", "gone")
+        jobs = {job.job_id.decode().partition(":")[0]: job for job in (await bench.claim("owner")).jobs}
+        await bench.let_lease_end("taken")
+        await bench.claim("heir")
+        await bench.stock_worker_takes("stock")
+        await bench.finish(jobs["ended"], token="owner")
+        await bench.let_lease_end("gone")
+        await bench.stock_worker_ends("gone")
+
+        lost = await bench.renew(*jobs.values(), token="owner")
+
+        assert {job_id.decode().partition(":")[0] for job_id in lost} == {"taken", "stock", "ended", "gone"}
+        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("taken")) == b"heir"
+        assert await bench.left_of("ended") == set()
+        assert "lane" not in await bench.left_of("gone")
+
+
+class RecoverContract:
+    async def test_a_lost_claims_jobs_come_back_without_a_try_or_a_crash(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.enqueue("b", lane=bench.bulk)
+        await bench.claim("lost")
+
+        assert await bench.scripts.recover("lost", bench.lanes) == 2
+
+        assert await bench.left_of("a") == {keys.JOB, "lane"}
+        jobs = (await bench.claim()).jobs
+        assert [(job.lane, job.tries, job.crashes) for job in jobs] == [
+            (bench.lane, 1, 0),
+            (bench.bulk, 1, 0),
+        ]
+
+    async def test_earlier_tries_stay_counted(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.finish(await bench.claim_one(), "retry")
+        await bench.claim("lost")
+
+        await bench.scripts.recover("lost", bench.lanes)
+
+        assert await bench.tries("a") == 1
+
+    async def test_a_claim_is_recovered_after_an_outage_longer_than_its_lease(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.claim("lost")
+        await bench.let_lease_end("a")
+
+        assert await bench.scripts.recover("lost", bench.lanes) == 1
+        job = await bench.claim_one()
+        assert (job.tries, job.crashes) == (1, 0)
+
+    async def test_other_claims_are_not_touched(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a", "b", "c")
+        await bench.claim("lost", 1)
+        await bench.claim("other", 1)
+        await bench.claim("lost", 1)
+        await bench.let_lease_end("a")
+        await bench.stock_worker_takes("a")
+
+        assert await bench.scripts.recover("lost", bench.lanes) == 1
+
+        assert await bench.claimed_names() == ["c"]
+        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"1"
+        assert await bench.scripts.recover("lost", bench.lanes) == 0
+
+
+class CountsContract:
+    async def test_every_state_is_counted(self, bench: ScriptBench) -> None:
+        dead = await bench.dead()
+        await bench.enqueue("dead", "done", "running", "orphan")
+        jobs = {job.job_id.decode().partition(":")[0]: job for job in (await bench.claim()).jobs}
+        await bench.finish(jobs["dead"], "dead", extra=b"letter")
+        await bench.finish(jobs["done"])
+        await bench.enqueue("due1", "due2")
+        await bench.enqueue("deferred", delay_ms=LEASE_MS)
+        await bench.let_lease_end("orphan")
+        await bench.redis.zadd(bench.lane, {bench.id("due1"): 1_000, bench.id("due2"): 2_000})
+
+        assert await bench.counts() == (5, 2, 2, 1_000)
+        assert await bench.dead() == dead + 1
+
+    async def test_the_oldest_is_a_job_that_waits_not_one_in_flight(self, bench: ScriptBench) -> None:
+        await bench.enqueue("orphan")
+        await bench.claim()
+        for key in (bench.lane, bench.lane + keys.LEASED_SUFFIX):
+            await bench.redis.zadd(key, {bench.id("orphan"): 1})
+
+        assert await bench.counts() == (1, 0, 1, -1)
+        await bench.enqueue("due")
+        await bench.redis.zadd(bench.lane, {bench.id("due"): 1_000})
+        assert await bench.counts() == (2, 1, 1, 1_000)
+
+    async def test_nothing_is_counted_on_a_lane_that_is_not_there(self, bench: ScriptBench) -> None:
+        assert await bench.counts() == (0, 0, 0, -1)
+
+    async def test_lanes_are_counted_apart(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.enqueue("b", "c", lane=bench.bulk)
+
+        counts = await bench.scripts.counts(bench.lanes)
+
+        assert {lane: counted.due for lane, counted in counts.lanes.items()} == {
+            bench.lane: 1,
+            bench.bulk: 2,
+        }
+        assert abs(counts.now_ms - await bench.now_ms()) < 1_000

@@ -1,0 +1,243 @@
+import math
+import re
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from worker import contract
+from worker.contract import (
+    JOBS,
+    CorrectHospital,
+    HospitalRecord,
+    IngestHospital,
+    IngestHospitals,
+    IngestOutcome,
+    JobSpec,
+    RegisterHospital,
+    new_job_id,
+)
+from worker.contract.validation import MAX_PROBLEMS, parse
+from worker.errors import InvalidPayload, Problem
+
+SECRET = "Zebra4711"
+FULL: dict[str, Any] = {
+    "hospital_name": "Sunrise Clinic", "source": "hr", "external_id": "42", "hospital_type": "multi",
+    "observed_at": "2025-06-30T12:00:00.123Z", "address": "1 Road", "city": "Zagreb", "state": "HR",
+    "postal_code": "10000", "county": "c", "country": "Croatia", "phone": "+385 1", "ownership": "public",
+    "emergency_services": True, "beds": 120, "location": {"type": "Point", "coordinates": [15, 45.8]},
+    "attributes": {"rating": 4.5, "beds2": 3, "open": False, "note": "x"},
+}  # fmt: skip
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "ingest_hospital": {"record": FULL, "on_existing": "merge"},
+    "ingest_hospitals": {"records": [FULL, {"bad": 1}, None]},
+    "correct_hospital": {"hospital_id": "hr:42", "revision": 1, "changes": {"beds": None, "city": "Split"}},
+    "discard_hospital": {"hospital_id": "hr:42", "revision": 1},
+    "register_hospital": {"record": FULL, "actor": "a", "reason": "r"},
+    "amend_hospital": {"hospital_id": "hr:42", "changes": {"beds": 1}, "actor": "a", "reason": "r"},
+    "withdraw_hospital": {"hospital_id": "hr:42", "actor": "a", "reason": "r", "revision": 3},
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from([*HospitalRecord.model_fields, "record", "changes", "hospital_id", "revision", "$gt"])
+            | st.text(max_size=5),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+def problems(model: type[BaseModel], raw: object, within: str = "") -> tuple[Problem, ...]:
+    with pytest.raises(InvalidPayload) as caught:
+        parse(model, raw, within=within)
+    assert SECRET not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return caught.value.problems
+
+
+def paths(model: type[BaseModel], raw: object, within: str = "") -> list[str]:
+    return [problem.path for problem in problems(model, raw, within)]
+
+
+@pytest.mark.parametrize("spec", JOBS.values(), ids=list(JOBS))
+def test_payloads_survive_the_wire(spec: JobSpec[Any, Any]) -> None:
+    payload = parse(spec.payload, PAYLOADS[spec.name])
+    wire = orjson.loads(orjson.dumps(payload.model_dump(mode="json", exclude_unset=True)))
+    assert parse(spec.payload, wire) == payload
+
+
+@pytest.mark.parametrize("spec", JOBS.values(), ids=list(JOBS))
+@given(raw=JSON)
+def test_any_json_gives_a_model_or_an_invalid_payload(spec: JobSpec[Any, Any], raw: Any) -> None:
+    for attempt in (
+        raw,
+        {**PAYLOADS[spec.name], **raw} if isinstance(raw, dict) else {"record": raw, "changes": raw},
+    ):
+        try:
+            told: list[object] = [parse(spec.payload, attempt)]
+        except InvalidPayload as error:
+            told = [*error.problems]
+        assert 1 <= len(told) <= MAX_PROBLEMS + 1
+
+
+@given(JSON, st.sampled_from(sorted(FULL)))
+def test_any_json_in_a_field_gives_a_record_or_a_problem_of_that_field(raw: Any, field: str) -> None:
+    told: tuple[Problem, ...] = ()
+    try:
+        parse(HospitalRecord, {**FULL, field: raw})
+    except InvalidPayload as error:
+        told = error.problems
+    # Without a source the external id is refused, by a rule of the whole record.
+    assert all(problem.path.startswith(field) or problem.path == "payload" for problem in told)
+
+
+@pytest.mark.parametrize("spec", JOBS.values(), ids=list(JOBS))
+@pytest.mark.parametrize("field", ["$where", "a.b", "_id", "x\x00", "x\ny", "", "[key]", "é"])
+def test_unknown_fields_are_refused_by_path(spec: JobSpec[Any, Any], field: str) -> None:
+    (problem,) = problems(spec.payload, {**PAYLOADS[spec.name], field: SECRET})
+    assert problem.reason == "unknown field"
+    assert problem.path.isprintable()
+    assert problem.path.strip('"') == field.encode("unicode_escape").decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"hospital_name": SECRET + "\x00"}, "record.hospital_name"),
+        ({"hospital_name": SECRET * 100}, "record.hospital_name"),
+        ({"hospital_name": SECRET + "\ud800"}, "record.hospital_name"),
+        ({"hospital_name": {"$gt": SECRET}}, "record.hospital_name"),
+        ({"hospital_name": None}, "record.hospital_name"),
+        ({"hospital_name": "\u200b"}, "record.hospital_name"),
+        ({"beds": 7.0}, "record.beds"),
+        ({"beds": 2**63}, "record.beds"),
+        ({"beds": SECRET}, "record.beds"),
+        ({"hospital_type": SECRET}, "record.hospital_type"),
+        ({"emergency_services": 1}, "record.emergency_services"),
+        ({"$set": {"status": SECRET}}, "record.$set"),
+        ({"status": "registered"}, "record.status"),
+        ({"location": {"coordinates": [0, math.nan]}}, "record.location.coordinates[1]"),
+        ({"location": {"coordinates": [SECRET, 0]}}, "record.location.coordinates[0]"),
+        ({"location": {"coordinates": [0]}}, "record.location.coordinates[1]"),
+        ({"location": {"coordinates": [0, 0, 0]}}, "record.location.coordinates"),
+        ({"location": {"coordinates": {15, 45}}}, "record.location.coordinates"),
+        ({"location": {"type": SECRET, "coordinates": [0, 0]}}, "record.location.type"),
+        ({"location": {"coordinates": [0, 0], "$near": 1}}, "record.location.$near"),
+        ({"attributes": {"a.b": SECRET}}, 'record.attributes."a.b"'),
+        ({"attributes": {"$gt": SECRET}}, "record.attributes.$gt"),
+        ({"attributes": {"": SECRET}}, 'record.attributes.""'),
+        ({"attributes": {"a": {"b": SECRET}}}, "record.attributes.a"),
+        ({"attributes": {"a": SECRET + "\x1b"}}, "record.attributes.a"),
+        ({"attributes": {"a": math.inf}}, "record.attributes.a"),
+        ({"attributes": {"a": 2**63}}, "record.attributes.a"),
+        ({"attributes": orjson.loads(f'{{"a":{2**64}}}')}, "record.attributes.a"),
+        ({"attributes": orjson.loads('{"a":' * 1_000 + "1" + "}" * 1_000)}, "record.attributes.a"),
+        ({"attributes": {f"a{n}": 1 for n in range(51)}}, "record.attributes"),
+        ({"observed_at": "1700000000"}, "record.observed_at"),
+        ({"observed_at": "9999-12-31T23:59:59-14:00"}, "record.observed_at"),
+        ({"source": "name"}, "record.source"),
+        ({"source": None}, "record"),
+    ],
+)
+def test_wrong_fields_are_told_by_path_and_never_by_value(change: dict[str, Any], path: str) -> None:
+    assert paths(IngestHospital, {"record": {**FULL, **change}}) == [path]
+
+
+def test_every_wrong_field_is_told() -> None:
+    told = paths(RegisterHospital, {"record": {"beds": -1, "x": 1}, "actor": "", "extra": 1})
+    assert set(told) == {"record.hospital_name", "record.beds", "record.x", "actor", "reason", "extra"}
+
+
+def test_the_rule_of_a_whole_record_of_a_chunk_is_told_at_its_place() -> None:
+    assert paths(HospitalRecord, {"hospital_name": "A", "external_id": "1"}, "records[17]") == ["records[17]"]
+
+
+def test_integer_coordinates_and_millisecond_instants_are_stored_as_one_type() -> None:
+    record = parse(HospitalRecord, FULL)
+    assert record.location is not None
+    assert [type(degree) for degree in record.location.coordinates] == [float, float]
+    assert record.hospital_id == "hr:42"
+
+
+@pytest.mark.parametrize(("count", "accepted"), [(0, False), (1, True), (1_000, True), (1_001, False)])
+def test_chunks_are_bounded_and_their_records_left_unread(count: int, accepted: bool) -> None:
+    raw = {"records": [{"$bad": 1}] * count}
+    if accepted:
+        assert parse(IngestHospitals, raw).records == raw["records"]
+    else:
+        assert paths(IngestHospitals, raw) == ["records"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "names no field"),
+        ({"hospital_name": None}, "cannot be cleared"),
+        ({"hospital_type": None}, "cannot"),
+    ],
+)
+def test_changes_change_something_and_clear_nothing_required(changes: dict[str, Any], reason: str) -> None:
+    (problem,) = problems(CorrectHospital, {"hospital_id": "a:1", "revision": 1, "changes": changes})
+    assert problem.path == "changes"
+    assert reason in problem.reason
+
+
+def test_a_cleared_field_differs_from_one_left_out() -> None:
+    raw = {"hospital_id": "a:1", "revision": 1, "changes": {"phone": None}}
+    assert parse(CorrectHospital, raw).changes.model_fields_set == {"phone"}
+
+
+@pytest.mark.parametrize("field", ["source", "external_id", "status", "_id", "observed_at", "revision"])
+def test_identity_and_status_are_not_among_the_changes(field: str) -> None:
+    raw = {"hospital_id": "a:1", "revision": 1, "changes": {"city": "x", field: SECRET}}
+    assert paths(CorrectHospital, raw) == [f"changes.{field}"]
+
+
+@pytest.mark.parametrize(
+    ("hospital_id", "name", "accepted"),
+    [("name:clinic", "CLINIC", True), ("name:clinic", "Other", False), ("hr:42", "Other", True)],
+)
+def test_a_new_name_keeps_the_identity(hospital_id: str, name: str, accepted: bool) -> None:
+    raw = {"hospital_id": hospital_id, "revision": 1, "changes": {"hospital_name": name}}
+    if accepted:
+        assert parse(CorrectHospital, raw).changes.hospital_name == name
+    else:
+        assert "identity" in problems(CorrectHospital, raw)[0].reason
+
+
+def test_job_ids_are_of_the_job_and_the_key() -> None:
+    ingest, register = contract.INGEST_HOSPITAL, contract.REGISTER_HOSPITAL
+    assert new_job_id(ingest, "k:1") == new_job_id(ingest, "k:1") == "ingest_hospital:k:1"
+    assert new_job_id(ingest, "k") != new_job_id(register, "k")
+    assert new_job_id(ingest) != new_job_id(ingest)
+    assert re.fullmatch(r"ingest_hospital:[-\w]{16}", new_job_id(ingest))
+
+
+@pytest.mark.parametrize("key", ["", "  ", "x" * 201, "a\x00", "a\nb", "\ud800", "\u200b"])
+def test_refused_idempotency_keys(key: str) -> None:
+    with pytest.raises(InvalidPayload, match="idempotency_key: "):
+        new_job_id(contract.INGEST_HOSPITAL, key)
+
+
+def test_jobs_are_found_by_name_and_files_travel_apart() -> None:
+    assert all(spec.name == name for name, spec in JOBS.items())
+    assert set(JOBS) == set(PAYLOADS)
+    assert [name for name, spec in JOBS.items() if spec.lane == contract.BULK_LANE] == ["ingest_hospitals"]
+
+
+def test_outcomes_ignore_what_a_newer_worker_adds() -> None:
+    raw = {"hospital_id": "a:1", "status": "created", "added_later": 1}
+    assert IngestOutcome.model_validate(raw).status == "created"
+
+
+def test_a_chunk_counts_its_statuses() -> None:
+    outcome = contract.ChunkOutcome(statuses=["created", "rejected", "created"])
+    assert (outcome.count("created"), outcome.count("merged")) == (2, 0)

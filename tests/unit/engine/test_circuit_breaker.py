@@ -1,0 +1,99 @@
+import pytest
+
+from worker.engine.circuit_breaker import OutageBreaker
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> OutageBreaker:
+    return OutageBreaker(clock)
+
+
+def opened(breaker: OutageBreaker) -> OutageBreaker:
+    for _ in range(3):
+        breaker.outage()
+    return breaker
+
+
+def test_closed_it_allows_every_slot(breaker: OutageBreaker) -> None:
+    assert not breaker.is_open
+    assert (breaker.allowance(300), breaker.allowance(0), breaker.wait_s) == (300, 0, 0)
+
+
+def test_the_third_outage_in_a_row_opens_it_and_is_told_once(breaker: OutageBreaker) -> None:
+    assert [breaker.outage() for _ in range(5)] == [False, False, True, False, False]
+    assert breaker.is_open
+
+
+def test_a_success_between_outages_keeps_it_closed(breaker: OutageBreaker) -> None:
+    breaker.outage()
+    breaker.outage()
+    assert not breaker.success()
+
+    assert [breaker.outage() for _ in range(3)] == [False, False, True]
+
+
+def test_open_it_allows_one_job_at_a_time_ever_more_seldom(breaker: OutageBreaker, clock: Clock) -> None:
+    opened(breaker)
+    for wait_s in (0.125, 0.25, 0.5, 1.0, 1.0):
+        assert (breaker.allowance(300), breaker.wait_s) == (0, wait_s)
+        clock.now += wait_s / 2
+        assert (breaker.allowance(300), breaker.wait_s) == (0, wait_s / 2)
+        clock.now += wait_s / 2
+        assert (breaker.allowance(300), breaker.allowance(0), breaker.wait_s) == (1, 0, 0)
+        breaker.probed()
+
+
+def test_the_next_outage_is_probed_soon_again(breaker: OutageBreaker, clock: Clock) -> None:
+    opened(breaker)
+    for _ in range(5):
+        breaker.probed()
+    breaker.success()
+    assert opened(breaker).wait_s == 0.125
+
+
+def test_a_failed_probe_puts_the_next_one_off(breaker: OutageBreaker, clock: Clock) -> None:
+    opened(breaker)
+    clock.now += 1
+    breaker.probed()
+    clock.now += 0.9
+    breaker.outage()
+
+    assert (breaker.allowance(300), breaker.wait_s) == (0, 0.25)
+
+
+def test_a_successful_probe_closes_it_and_is_told_once(breaker: OutageBreaker) -> None:
+    opened(breaker)
+
+    assert breaker.success()
+    assert not breaker.is_open
+    assert (breaker.allowance(300), breaker.wait_s) == (300, 0)
+    assert not breaker.success()
+
+
+def test_claims_while_closed_cost_nothing_later(breaker: OutageBreaker, clock: Clock) -> None:
+    breaker.probed()
+    opened(breaker)
+    clock.now += 1
+
+    assert breaker.allowance(5) == 1
+
+
+def test_a_probe_that_never_reached_the_store_makes_way_for_another(breaker: OutageBreaker) -> None:
+    opened(breaker)
+    assert breaker.allowance(300) == 0
+    breaker.inconclusive()
+    assert breaker.is_open
+    assert breaker.allowance(300) == 1

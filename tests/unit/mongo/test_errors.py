@@ -1,0 +1,98 @@
+import pytest
+from bson.errors import InvalidDocument
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    InvalidOperation,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
+
+from worker.errors import ConflictError, OutageError, PermanentError, RegistryError, TransientError
+from worker.mongo.errors import describe_code, translate, translated
+
+TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (DuplicateKeyError("secret", 11000), ConflictError),
+        (OperationFailure("secret", 112), ConflictError),
+        (OperationFailure("secret", 112, TRANSIENT), ConflictError),
+        (OperationFailure("secret", 251, TRANSIENT), ConflictError),
+        (OperationFailure("secret", 24, TRANSIENT), ConflictError),
+        (OperationFailure("secret", 10107, TRANSIENT), OutageError),
+        (OperationFailure("secret", 50), TransientError),
+        (OperationFailure("secret", 262), TransientError),
+        (OperationFailure("secret", 999_999), TransientError),
+        (OperationFailure("secret"), TransientError),
+        (OperationFailure("secret", 13), OutageError),
+        (OperationFailure("secret", 14031), OutageError),
+        (OperationFailure("secret", 189), OutageError),
+        (WriteConcernError("secret", 64), OutageError),
+        (WriteConcernError("secret", 100), OutageError),
+        (NotPrimaryError("not primary"), OutageError),
+        (AutoReconnect("127.0.0.1:1: connection closed"), OutageError),
+        (ServerSelectionTimeoutError("127.0.0.1:1: refused, Timeout: 10s, secret"), OutageError),
+        (NetworkTimeout("127.0.0.1:1: timed out (configured timeouts: secret)"), TransientError),
+        (WaitQueueTimeoutError("secret"), OutageError),
+        (OperationFailure("secret", 121), PermanentError),
+        (OperationFailure("secret", 10334), PermanentError),
+        (DocumentTooLarge("secret"), PermanentError),
+        (InvalidDocument("secret"), PermanentError),
+        (OverflowError("secret"), PermanentError),
+        (UnicodeEncodeError("utf-8", "secret", 0, 1, "secret"), PermanentError),
+        (BulkWriteError({"writeErrors": [{"code": 121, "errmsg": "secret"}]}), PermanentError),
+        (
+            BulkWriteError({"writeErrors": [{"code": 121}], "writeConcernErrors": [{"code": 64}]}),
+            OutageError,
+        ),
+        (BulkWriteError({}), TransientError),
+        (InvalidOperation("secret"), TransientError),
+    ],
+    ids=repr,
+)
+def test_an_error_of_the_driver_tells_a_retry_what_to_do(error: Exception, kind: type[RegistryError]) -> None:
+    translation = translate(error)
+    assert type(translation) is kind
+    assert "secret" not in str(translation)
+    assert "\n" not in str(translation)
+
+
+def test_an_unreachable_server_is_named() -> None:
+    assert "127.0.0.1:1: refused" in str(
+        translate(ServerSelectionTimeoutError("127.0.0.1:1: refused, Timeout: 10s"))
+    )
+
+
+def test_a_refusal_of_a_server_that_is_no_primary_is_told_without_the_whole_answer() -> None:
+    answer = {"ok": 0.0, "errmsg": "not primary", "code": 10107, "topologyVersion": {"counter": 9}}
+    translation = translate(NotPrimaryError("not primary", answer))
+    assert type(translation) is OutageError
+    assert str(translation) == "MongoDB refused a command: NotWritablePrimary (10107)"
+
+
+def test_the_original_error_is_not_shown_with_its_translation() -> None:
+    with pytest.raises(ConflictError) as raised, translated():
+        raise DuplicateKeyError("dup key: { _id: 'secret' }", 11000)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+def test_errors_of_the_service_and_of_the_program_pass_unchanged() -> None:
+    for error in (PermanentError("ours"), KeyError("bug")):
+        with pytest.raises(type(error)) as raised, translated():
+            raise error
+        assert raised.value is error
+
+
+def test_a_code_is_named() -> None:
+    assert describe_code(121) == "DocumentValidationFailure (121)"
+    assert describe_code(999_999) == "error (999999)"

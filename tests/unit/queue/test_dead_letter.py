@@ -1,0 +1,58 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from worker.errors import RemoteError
+from worker.queue.dead_letter import DeadLetter, Failure, payload_text
+
+
+def letter(payload: bytes = b"payload") -> DeadLetter:
+    return DeadLetter(
+        job_id="ingest_hospital:1",
+        function="ingest_hospital",
+        lane="lane",
+        payload=payload_text(payload),
+        reason="permanent error",
+        failure=Failure(type="ValueError", message="wrong", traceback="Traceback ...", tries=3, at_ms=5),
+        crashes=1,
+        worker="host:1",
+        history=[Failure(type="OSError", message="away", tries=1, at_ms=4)],
+    )
+
+
+@given(st.binary())
+def test_a_payload_of_any_bytes_survives(envelope: bytes) -> None:
+    again = DeadLetter.model_validate_json(letter(envelope).model_dump_json())
+
+    assert again.envelope == envelope
+    assert again == letter(envelope)
+
+
+def test_a_failure_tells_class_message_and_traceback() -> None:
+    try:
+        raise ValueError("no beds")
+    except ValueError as error:
+        failure = Failure.of(error, tries=2, at_ms=7)
+
+    assert (failure.type, failure.message, failure.tries, failure.at_ms) == ("ValueError", "no beds", 2, 7)
+    assert "test_a_failure_tells_class_message_and_traceback" in failure.traceback
+    assert failure.short() == failure.model_copy(update={"traceback": ""})
+
+
+def test_a_failure_that_was_told_by_another_process_keeps_its_class() -> None:
+    assert Failure.of(RemoteError("KeyError", "x", "far away"), 1, 1).type == "KeyError"
+
+
+def test_a_summary_leaves_out_what_is_long_or_private() -> None:
+    summary = letter().summary()
+
+    assert set(summary) == {
+        *("job_id", "function", "lane", "reason", "failure", "crashes", "worker", "enqueued_at"),
+    }
+    assert summary["failure"] == {"type": "ValueError", "message": "wrong", "tries": 3, "at_ms": 5}
+
+
+def test_a_letter_does_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        letter().reason = "other"  # type: ignore[misc]

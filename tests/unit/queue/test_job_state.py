@@ -1,0 +1,145 @@
+from typing import Any
+
+import pytest
+
+from tests.redis_scripts.script_bench import ScriptBench
+from worker.codec import Codec
+from worker.contract import BULK_LANE, DEFAULT_LANE
+from worker.errors import InvalidEnvelope, RemoteError
+from worker.queue import keys
+from worker.queue.dead_letter import DeadLetter, Failure, payload_text
+from worker.queue.job_state import JobView, look_up, read_envelope
+from worker.queue.scripts import Claimed, Completion, Enqueue
+
+CODEC = Codec()
+JOB: dict[str, Any] = {"t": None, "f": "ingest_hospital", "a": [], "k": {}, "et": 1_000}
+RESULT = {**JOB, "t": 3, "st": 1, "ft": 2, "q": DEFAULT_LANE}
+JOB_ID = "ingest_hospital:1"
+
+
+@pytest.fixture
+def queue(redis: Any, bench: ScriptBench) -> "Queue":
+    return Queue(redis, bench)
+
+
+class Queue:
+    def __init__(self, redis: Any, bench: ScriptBench) -> None:
+        self.redis, self.scripts = redis, bench.scripts
+
+    async def enqueue(self, payload: bytes = CODEC.encode(JOB), delay_ms: int = 0) -> None:
+        await self.scripts.enqueue([Enqueue(JOB_ID, DEFAULT_LANE, payload, delay_ms)])
+
+    async def claim(self) -> Claimed:
+        (job,) = (await self.scripts.claim("t", 10_000, 1, [(DEFAULT_LANE, 1)])).jobs
+        return job
+
+    async def finish(self, action: Any, result: Any = None, extra: bytes = b"") -> None:
+        job = await self.claim()
+        data = CODEC.encode({**RESULT, "s": not isinstance(result, Exception), "r": result})
+        await self.scripts.finish([Completion(job.job_id, job.lane, "t", action, data, -1, extra=extra)])
+
+    async def view(self, job_id: str = JOB_ID) -> JobView:
+        view: JobView = await look_up(self.redis, CODEC, job_id)
+        return view
+
+
+async def test_nothing_is_known_of_an_id_that_never_was(queue: Queue) -> None:
+    assert await queue.view() == JobView(JOB_ID, "unknown", 0)
+
+
+async def test_a_queued_job_shows_its_envelope(queue: Queue) -> None:
+    await queue.enqueue()
+
+    assert await queue.view() == JobView(JOB_ID, "queued", 0)
+    assert await read_envelope(queue.redis, Codec(), JOB_ID) == JOB
+
+
+async def test_a_job_of_later_is_deferred(queue: Queue) -> None:
+    await queue.enqueue(delay_ms=30_000)
+
+    assert (await queue.view()).state == "deferred"
+
+
+async def test_a_claimed_job_is_running_and_its_try_counted(queue: Queue) -> None:
+    await queue.enqueue()
+    await queue.claim()
+
+    view = await queue.view()
+    assert (view.state, view.tries) == ("running", 1)
+
+
+@pytest.mark.parametrize(("result", "state"), [({"status": "created"}, "done"), (ValueError("x"), "failed")])
+async def test_a_job_that_has_ended_shows_its_result(queue: Queue, result: Any, state: str) -> None:
+    await queue.enqueue()
+    await queue.finish("done", result)
+
+    view = await queue.view()
+    assert (view.state, view.tries) == (state, 3)
+    assert view.result is not None
+    assert view.result["r"] == result or isinstance(view.result["r"], RemoteError)
+
+
+async def test_a_dead_job_shows_its_letter_whether_or_not_a_result_is_kept(queue: Queue) -> None:
+    letter = DeadLetter(
+        job_id=JOB_ID,
+        function="ingest_hospital",
+        lane=DEFAULT_LANE,
+        payload=payload_text(b"x"),
+        reason="permanent error",
+        failure=Failure(type="ValueError", message="x", tries=4, at_ms=1),
+        crashes=0,
+        worker="w",
+    )
+    await queue.enqueue()
+    await queue.finish("dead", ValueError("x"), letter.model_dump_json().encode())
+
+    assert await queue.view() == JobView(JOB_ID, "dead", 4, letter=letter)
+
+
+async def test_the_lane_follows_from_the_name_or_is_searched(queue: Queue) -> None:
+    later = {"unknown:1": 10**13}
+    await queue.redis.zadd(BULK_LANE, {"ingest_hospitals:1": 1, **later})
+
+    assert (await queue.view("ingest_hospitals:1")).state == "queued"
+    assert (await queue.view("unknown:1")).state == "deferred"
+
+
+@pytest.mark.parametrize("payload", [b"\x80pickle", b"{}", b""])
+async def test_an_envelope_that_cannot_be_read_hides_no_job(queue: Queue, payload: bytes) -> None:
+    await queue.enqueue(payload)
+
+    assert await queue.view() == JobView(JOB_ID, "queued", 0)
+    assert await read_envelope(queue.redis, Codec(), JOB_ID) is None
+
+
+async def test_keys_of_another_type_hide_no_job(queue: Queue) -> None:
+    await queue.redis.rpush(keys.JOB + JOB_ID, "x")
+    await queue.redis.rpush(keys.TRIES + JOB_ID, "x")
+    await queue.redis.zadd(DEFAULT_LANE, {JOB_ID: 1})
+
+    assert await queue.view() == JobView(JOB_ID, "queued", 0)
+    assert await read_envelope(queue.redis, Codec(), JOB_ID) is None
+
+
+async def test_a_result_of_another_type_is_an_error(queue: Queue) -> None:
+    await queue.redis.rpush(keys.RESULT + JOB_ID, "x")
+
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        await queue.view()
+
+
+async def test_the_result_of_another_job_is_refused(queue: Queue) -> None:
+    done = {**RESULT, "s": True, "r": None}
+    await queue.redis.set(keys.RESULT + JOB_ID, CODEC.encode({**done, "id": JOB_ID}))
+    assert (await queue.view()).state == "done"
+    for taken in ({**done, "id": "ingest_hospital:2"}, JOB, {**JOB, "id": JOB_ID}):
+        await queue.redis.set(keys.RESULT + JOB_ID, CODEC.encode(taken))
+        with pytest.raises(InvalidEnvelope, match=JOB_ID):
+            await queue.view()
+
+
+async def test_the_envelope_of_another_job_tells_nothing_of_this_one(queue: Queue) -> None:
+    await queue.enqueue(CODEC.encode({**JOB, "id": "ingest_hospital:2"}))
+
+    assert await queue.view() == JobView(JOB_ID, "queued", 0)
+    assert await read_envelope(queue.redis, CODEC, JOB_ID) is None

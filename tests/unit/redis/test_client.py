@@ -1,0 +1,199 @@
+import ssl
+from typing import Any
+
+import pytest
+from redis.asyncio.connection import BlockingConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.connection import SSLConnection as SyncSSLConnection
+from redis.connection import UnixDomainSocketConnection as SyncUnixDomainSocketConnection
+from redis.exceptions import AuthenticationError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from worker.codec import Codec
+from worker.contract import DEFAULT_LANE
+from worker.errors import ConfigurationError, OutageError
+from worker.redis.client import address, check_redis, open_redis, redis_settings, sync_twin
+from worker.settings import Settings, load_settings
+
+PLAIN = "redis://user:p%40ss%2Fw@redis.example:6400/3"
+TLS = "rediss://:p%40ss%2Fw@redis.example/2"
+UNIX = "unix://user:p%40ss%2Fw@/run/redis.sock?db=4"
+SENTINEL = "redis+sentinel://user:p%40ss%2Fw@one.example:1,two.example:2/main/3?sentinel_password=s%40ss%2Fw"
+
+
+def settings_for(url: str, **values: Any) -> Settings:
+    return load_settings(redis_url=url, **values)
+
+
+def open_for(url: str, **values: Any) -> Any:
+    return open_redis(settings_for(url, **values), Codec())
+
+
+class FakeRedis:
+    def __init__(self, **sections: Any) -> None:
+        self._sections = {"memory": {}, "persistence": {"aof_enabled": 1}} | sections
+
+    async def ping(self) -> bool:
+        return True
+
+    async def info(self, section: str) -> Any:
+        answer = self._sections[section]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        (PLAIN, {"host": "redis.example", "port": 6400, "db": 3, "username": "user", "password": "p@ss/w"}),
+        (TLS, {"host": "redis.example", "db": 2, "password": "p@ss/w"}),
+        (UNIX, {"path": "/run/redis.sock", "db": 4, "username": "user", "password": "p@ss/w"}),
+        (SENTINEL, {"db": 3, "username": "user", "password": "p@ss/w"}),
+    ],
+)
+def test_every_form_of_url_reaches_both_clients(url: str, options: dict[str, Any]) -> None:
+    pool = open_for(url).connection_pool
+    assert options.items() <= pool.connection_kwargs.items()
+
+    twin = sync_twin(open_for(url)).connection_pool
+    assert options.items() <= twin.connection_kwargs.items()
+
+
+@pytest.mark.parametrize("url", ["redis://h", SENTINEL])
+def test_connections_are_bounded_in_number_and_time(url: str) -> None:
+    redis = open_for(url, redis_pool_size=7, redis_timeout=2)
+    pool = redis.connection_pool
+
+    assert isinstance(pool, BlockingConnectionPool)
+    assert (pool.max_connections, pool.timeout) == (7, 2)
+    for kwargs in (pool.connection_kwargs, sync_twin(redis).connection_pool.connection_kwargs):
+        assert (kwargs["socket_timeout"], kwargs["socket_connect_timeout"]) == (2, 2)
+    assert pool.connection_kwargs["retry"]._retries == 0
+
+
+async def test_jobs_go_out_and_come_in_through_the_codec() -> None:
+    codec = Codec({"k": "0123456789abcdef"})
+    redis = open_redis(settings_for("redis://h"), codec)
+
+    assert redis.job_serializer == codec.encode
+    assert redis.job_deserializer == codec.decode
+    assert redis.default_queue_name == DEFAULT_LANE
+
+
+@pytest.mark.parametrize("url", [TLS, "rediss+sentinel://one.example/main"])
+def test_tls_is_verified_by_both_clients_and_by_arqs(url: str) -> None:
+    redis = open_for(url)
+    pool, twin = redis.connection_pool, sync_twin(redis).connection_pool
+
+    assert issubclass(pool.connection_class, SSLConnection)
+    context = pool.make_connection().ssl_context.get()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert issubclass(twin.connection_class, SyncSSLConnection)
+    connection = twin.make_connection()
+    assert (connection.cert_reqs, connection.check_hostname) == (ssl.CERT_REQUIRED, True)
+    arq = redis_settings(settings_for(url))
+    assert (arq.ssl, arq.ssl_cert_reqs, arq.ssl_check_hostname) == (True, "required", True)
+
+
+def test_a_private_authority_is_taken_from_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
+    url = "rediss://h?ssl_ca_certs=/etc/ca.pem"
+
+    assert open_for(url).connection_pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
+    assert sync_twin(open_for(url)).connection_pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
+    assert redis_settings(settings_for(url)).ssl_ca_certs == "/etc/ca.pem"
+
+
+def test_a_unix_socket_stays_one() -> None:
+    redis = open_for(UNIX)
+
+    assert issubclass(redis.connection_pool.connection_class, UnixDomainSocketConnection)
+    assert sync_twin(redis).connection_pool.connection_class is SyncUnixDomainSocketConnection
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (PLAIN, ("redis.example", 6400, None, 3, "user", "p@ss/w", False)),
+        (TLS, ("redis.example", 6379, None, 2, None, "p@ss/w", True)),  # lint: allow port: nothing connects
+        (UNIX, ("localhost", 6379, "/run/redis.sock", 4, "user", "p@ss/w", False)),  # lint: allow port: as above
+        ("redis://h:1/", ("h", 1, None, 0, None, None, False)),
+    ],
+)
+def test_arq_gets_the_same_server(url: str, expected: tuple[Any, ...]) -> None:
+    arq = redis_settings(settings_for(url, redis_timeout=3))
+
+    found = (arq.host, arq.port, arq.unix_socket_path, arq.database, arq.username, arq.password, arq.ssl)
+    assert found == expected
+    assert arq.conn_timeout == 3
+
+
+def test_arq_gets_the_same_sentinels() -> None:
+    arq = redis_settings(settings_for(SENTINEL))
+
+    assert (arq.sentinel, arq.sentinel_master) == (True, "main")
+    assert arq.host == [("one.example", 1), ("two.example", 2)]
+    assert (arq.database, arq.username, arq.password) == (3, "user", "p@ss/w")
+    assert address(settings_for(SENTINEL)) == "one.example:1,two.example:2/main"
+
+
+@pytest.mark.parametrize(
+    ("url", "where"), [(PLAIN, "redis.example:6400"), (UNIX, "/run/redis.sock"), (SENTINEL, "two.example")]
+)
+def test_nothing_shows_the_password(url: str, where: str) -> None:
+    settings = settings_for(url)
+
+    for shown in (repr(redis_settings(settings)), str(redis_settings(settings)), address(settings)):
+        assert where in shown
+        assert "ss/w" not in shown
+        assert "p%40" not in shown
+
+
+async def test_a_sound_redis_gives_no_warning() -> None:
+    sound: Any = FakeRedis(memory={"maxmemory_policy": "noeviction"})
+
+    assert await check_redis(sound, settings_for(PLAIN)) == []
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+async def test_a_policy_that_deletes_jobs_is_refused(policy: str) -> None:
+    evicting: Any = FakeRedis(memory={"maxmemory_policy": policy})
+
+    with pytest.raises(ConfigurationError, match=rf"{policy}.*CONFIG SET maxmemory-policy noeviction"):
+        await check_redis(evicting, settings_for(PLAIN))
+
+
+async def test_a_redis_without_an_append_only_file_is_warned_of() -> None:
+    forgetful: Any = FakeRedis(persistence={"aof_enabled": 0})
+
+    (warning,) = await check_redis(forgetful, settings_for(PLAIN))
+    assert "appendonly yes" in warning
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (AuthenticationError("invalid username-password pair"), ConfigurationError),
+        (ResponseError("NOPERM this user has no permissions"), ConfigurationError),
+        # So a server answers that knows no AUTH: it repeats what it was given.
+        (ResponseError("unknown command `AUTH`, with args beginning with: `p@ss/w`, "), ConfigurationError),
+        (ResponseError("MISCONF Redis is configured to save RDB snapshots"), OutageError),
+        (RedisConnectionError("Connection refused"), OutageError),
+        (TimeoutError(), OutageError),
+    ],
+)
+async def test_what_redis_answers_is_told_in_one_line(error: Exception, raised: type[Exception]) -> None:
+    broken: Any = FakeRedis(memory=error)
+
+    with pytest.raises(raised, match=r"^REDIS_URL: .*redis\.example:6400") as caught:
+        await check_redis(broken, settings_for(PLAIN))
+    assert "\n" not in str(caught.value)
+    assert "ss/w" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("url", ["redis://:secret@host/0", "redis+sentinel://:secret@host/main"])
+def test_an_option_that_no_connection_knows_is_one_clear_error(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="unknown option after the question mark") as refused:
+        open_redis(load_settings(redis_url=f"{url}?colour=blue"), Codec())
+    assert "secret" not in str(refused.value)

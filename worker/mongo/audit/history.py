@@ -1,0 +1,80 @@
+"""The history of one hospital, as the audit log has it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from worker.contract.identity import NAME_PREFIX, normalise_name
+from worker.mongo.audit.tolerant_reads import majority
+from worker.mongo.client import Document, MongoHandle
+from worker.mongo.errors import translated
+
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field that differs: `attributes.rating` is within `attributes`. The lists hold one value, or none."""
+
+    name: str
+    before: list[Any]
+    after: list[Any]
+
+
+async def find_hospital_id(mongo: MongoHandle, given: str) -> str | None:
+    """Return the `_id` that is meant by an `_id` or a hospital's name; `None` if neither collection knows it.
+
+    An `_id` goes before a name: a name may look like one. Raises the errors of `worker.mongo.errors`.
+    """
+    name = normalise_name(given.removeprefix(f"{NAME_PREFIX}:"))
+    with translated():
+        for hospital_id in (given, f"{NAME_PREFIX}:{name}", f"{NAME_PREFIX}:{normalise_name(given)}"):
+            if (
+                await mongo.logs.find_one({"hospital_id": hospital_id}, ["_id"]) is not None
+                or await mongo.hospitals.find_one({"_id": hospital_id}, ["_id"]) is not None
+            ):
+                return hospital_id
+    return None
+
+
+async def read_history(mongo: MongoHandle, hospital_id: str) -> AsyncIterator[Document]:
+    """Yield a hospital's log entries in the order of the chain, a batch in memory at a time.
+
+    Raises the errors of `worker.mongo.errors`.
+    """
+    with translated():
+        cursor = majority(mongo.logs).find({"hospital_id": hospital_id}, sort=[("seq", 1)])
+        try:
+            async for entry in cursor:
+                yield entry
+        finally:
+            await cursor.close()
+
+
+def field_changes(before: object, after: object) -> list[FieldChange]:
+    """Return the fields of a hospital that differ, by name; attributes one by one.
+
+    What is no document, as in an entry that was tampered with, has no fields.
+    """
+    old, new = _flat(before), _flat(after)
+    changes = []
+    for name in sorted({*old, *new}):
+        was, became = old.get(name, _MISSING), new.get(name, _MISSING)
+        # To Python True is 1, and 1 is 1.0.
+        if was != became or type(was) is not type(became):
+            changes.append(FieldChange(name, _given(was), _given(became)))
+    return changes
+
+
+def _given(value: object) -> list[Any]:
+    return [] if value is _MISSING else [value]
+
+
+def _flat(hospital: object) -> Document:
+    if not isinstance(hospital, dict):
+        return {}
+    attributes = hospital.get("attributes")
+    if not isinstance(attributes, dict):
+        return hospital
+    flat = {name: value for name, value in hospital.items() if name != "attributes"}
+    return flat | {f"attributes.{name}": value for name, value in attributes.items()}

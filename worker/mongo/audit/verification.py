@@ -1,0 +1,196 @@
+"""Checks the audit log: that every chain is whole, and that every registered hospital is as it was logged.
+
+Everything is read in one pass, in the order of the index on (hospital_id, seq), while workers write. Within a chain
+that is safe: an entry is written after the one before it, so no read meets it alone. Between a chain and its
+hospital it is not: one may be read before an act and the other after it. What looks wrong is therefore read again,
+chain and hospital as of one instant, and reported only if it is wrong there too.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pymongo.asynchronous.cursor import AsyncCursor
+
+from worker.mongo.audit.chain import Chain, Expected, Finding, Head, malformed
+from worker.mongo.audit.references import Expectations
+from worker.mongo.audit.tolerant_reads import lenient, majority
+from worker.mongo.client import Document, MongoHandle, settled
+from worker.mongo.errors import translated
+
+# A first batch of 16 MB, which is what a server sends unless told otherwise, is a hundred as Python objects.
+_BATCH = 1_000
+_PROGRESS_ENTRIES = 1_000
+_IN_ORDER = [("hospital_id", 1), ("seq", 1)]
+_STATE: Document = {"applied_jobs": False}
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """What a check read, and how many hospitals something is wrong with; `first` of them in the order of `_id`."""
+
+    entries: int
+    chains: int
+    findings: int
+    first: Finding | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+def _ignore(_: object) -> None:
+    return None
+
+
+class _Tally:
+    """Counts what is read and found, and passes it on."""
+
+    def __init__(self, found: Callable[[Finding], None], progress: Callable[[int], None]) -> None:
+        self._found = found
+        self._progress = progress
+        self._entries = self._chains = self._findings = 0
+        self._first: Finding | None = None
+
+    def entry(self) -> None:
+        self._entries += 1
+        if not self._entries % _PROGRESS_ENTRIES:
+            self._progress(self._entries)
+
+    def chain(self) -> None:
+        self._chains += 1
+
+    def finding(self, finding: Finding | None) -> None:
+        if finding is not None:
+            self._findings += 1
+            self._first = self._first or finding
+            self._found(finding)
+
+    def report(self) -> ChainReport:
+        return ChainReport(self._entries, self._chains, self._findings, self._first)
+
+
+async def verify_chain(
+    mongo: MongoHandle,
+    hospital_id: str | None = None,
+    *,
+    heads: Iterable[Head] = (),
+    found: Callable[[Finding], None] = _ignore,
+    progress: Callable[[int], None] = _ignore,
+) -> ChainReport:
+    """Check the chain of one hospital, or all, in constant memory, while workers write.
+
+    `heads`: what `read_heads` told earlier, in its order; the chains must still hold them. `found` is called with
+    each finding, one for a hospital at most; `progress` with the number of entries read, every now and then.
+
+    Raises the errors of `worker.mongo.errors`.
+    """
+    tally = _Tally(found, progress)
+    with translated():
+        if hospital_id is None:
+            await _verify_all(mongo, iter(heads), tally)
+        else:
+            head = next((head for head in heads if head.hospital_id == hospital_id), None)
+            finding, entries = await _verify_one(mongo, hospital_id, head, tally.entry)
+            if entries:
+                tally.chain()
+            tally.finding(finding)
+    return tally.report()
+
+
+async def read_heads(mongo: MongoHandle) -> AsyncIterator[Head]:
+    """Yield the head of every chain, in the order of `hospital_id` by code point; malformed entries have no say.
+
+    Raises the errors of `worker.mongo.errors`.
+    """
+    last: Document | None = None
+    text = {"$type": "string"}
+    wanted = {"hospital_id": text, "seq": {"$type": ["int", "long"]}, "hash": text}
+    with translated():
+        entries = majority(mongo.logs).find(wanted, list(wanted), sort=_IN_ORDER, batch_size=_BATCH)
+        async with _closing(entries) as cursor:
+            async for entry in cursor:
+                if last is not None and last["hospital_id"] != entry["hospital_id"]:
+                    yield Head(last["hospital_id"], last["seq"], last["hash"])
+                last = entry
+    if last is not None:
+        yield Head(last["hospital_id"], last["seq"], last["hash"])
+
+
+async def _verify_one(
+    mongo: MongoHandle, hospital_id: str, head: Head | None, each: Callable[[], None]
+) -> tuple[Finding | None, int]:
+    """Return what is wrong with one hospital as of one instant, and the number of its entries."""
+    entries = 0
+    session = await settled(mongo.client.start_session(snapshot=True))
+    try:
+        registered = {"_id": hospital_id, "status": "registered"}
+        hospital = await lenient(mongo.hospitals).find_one(registered, _STATE, session=session)
+        chain = Chain(Expected(hospital_id, hospital, head))
+        wanted = {"hospital_id": hospital_id}
+        found = lenient(mongo.logs).find(wanted, sort=_IN_ORDER, batch_size=_BATCH, session=session)
+        async with _closing(found) as cursor:
+            async for entry in cursor:
+                entries += 1
+                each()
+                chain.take(entry)
+    finally:
+        await session.end_session()
+    return chain.end(), entries
+
+
+async def _verify_all(mongo: MongoHandle, heads: Iterator[Head], tally: _Tally) -> None:
+    async def check_again(expected: Expected) -> None:
+        finding, _ = await _verify_one(mongo, expected.hospital_id, expected.head, _nothing)
+        tally.finding(finding)
+
+    async def close(chain: Chain | None) -> None:
+        if chain is not None and chain.end() is not None:
+            await check_again(chain.expected)
+
+    logs, hospitals = majority(mongo.logs), majority(mongo.hospitals)
+    registered = hospitals.find({"status": "registered"}, _STATE, sort=[("_id", 1)], batch_size=_BATCH)
+    chain: Chain | None = None
+    async with (
+        _closing(logs.find({}, sort=_IN_ORDER, batch_size=_BATCH)) as entries,
+        _closing(registered) as in_order,
+    ):
+        expectations = Expectations(_named(in_order, tally), heads)
+        async for entry in entries:
+            tally.entry()
+            hospital_id = entry.get("hospital_id")
+            if not isinstance(hospital_id, str):
+                tally.finding(malformed(entry))
+                continue
+            if chain is None or chain.expected.hospital_id != hospital_id:
+                await close(chain)
+                async for expected in expectations.before(hospital_id):
+                    await check_again(expected)
+                chain = Chain(await expectations.of(hospital_id))
+                tally.chain()
+            chain.take(entry)
+        await close(chain)
+        async for expected in expectations.before(None):
+            await check_again(expected)
+
+
+async def _named(hospitals: AsyncIterable[Document], tally: _Tally) -> AsyncIterator[Document]:
+    async for hospital in hospitals:
+        if isinstance(hospital["_id"], str):
+            yield hospital
+        else:
+            detail = "the hospital is registered, and its _id is no text: the service did not write it"
+            tally.finding(Finding(str(hospital["_id"]), "unlogged", None, None, detail))
+
+
+def _nothing() -> None:
+    return None
+
+
+@asynccontextmanager
+async def _closing(cursor: AsyncCursor[Document]) -> AsyncIterator[AsyncCursor[Document]]:
+    try:
+        yield cursor
+    finally:
+        await cursor.close()

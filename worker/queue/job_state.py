@@ -1,0 +1,94 @@
+"""What is known of one job, in whatever state it is."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from arq.connections import ArqRedis
+from redis.exceptions import ResponseError
+
+from worker.codec import Codec, check_job_id
+from worker.contract import JOBS, LANES
+from worker.errors import InvalidEnvelope
+from worker.queue import keys
+from worker.queue.dead_letter import DeadLetter, read_letter
+
+JobState = Literal["queued", "deferred", "running", "done", "failed", "dead", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """One job as Redis holds it; `result` is the decoded result message of a job that has ended.
+
+    `job` is the decoded envelope of one that has not, or None if it cannot be read: it will be a dead letter.
+    """
+
+    job_id: str
+    state: JobState
+    tries: int
+    result: dict[str, Any] | None = None
+    letter: DeadLetter | None = None
+
+
+async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
+    """Return what is known of the job `job_id`. Its envelope, which can be large, is not fetched.
+
+    Raises `InvalidEnvelope` if what lies in the place of its result is none, or that of another job.
+    """
+    spec = JOBS.get(job_id.partition(":")[0])
+    lanes = (spec.lane,) if spec else LANES
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.get(keys.RESULT + job_id)
+        pipe.exists(keys.JOB + job_id)
+        pipe.exists(keys.IN_PROGRESS + job_id)
+        pipe.get(keys.TRIES + job_id)
+        pipe.hget(keys.DEAD, job_id)
+        pipe.time()
+        for lane in lanes:
+            pipe.zscore(lane, job_id)
+        answers = await pipe.execute(raise_on_error=False)
+    # Whoever writes to Redis can put a key of another type in the place of a payload or a counter.
+    result, has_payload, running, tries, letter, (seconds, _), *scores = answers
+    for answer in (result, running, letter, *scores):
+        if isinstance(answer, Exception):
+            raise answer
+    if letter:
+        told = read_letter(job_id, letter)
+        return JobView(job_id, "dead", told.failure.tries, letter=told)
+    if result:
+        message = _read_result(codec, result, job_id)
+        return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)
+    score = next((score for score in scores if score is not None), None)
+    if not has_payload and score is None:
+        return JobView(job_id, "unknown", 0)
+    state: JobState = "queued"
+    if running:
+        state = "running"
+    elif score is not None and score > seconds * 1000 + 1000:
+        state = "deferred"
+    spent = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
+    return JobView(job_id, state, spent + (state == "running"))
+
+
+def _read_result(codec: Codec, data: bytes, job_id: str) -> dict[str, Any]:
+    try:
+        message = codec.decode(data)
+        check_job_id(message, job_id)
+    except InvalidEnvelope as error:
+        raise type(error)(f"{job_id} has ended, but its result cannot be taken: {error}") from None
+    if "s" not in message:
+        raise InvalidEnvelope(f"{job_id}: a job lies in the place of its result")
+    return message
+
+
+async def read_envelope(redis: ArqRedis, codec: Codec, job_id: str) -> dict[str, Any] | None:
+    """Return the decoded envelope of a job that has not ended, or `None` if there is none that can be read."""
+    try:
+        data = await redis.get(keys.JOB + job_id)
+        if data is None:
+            return None
+        message = codec.decode(data)
+        check_job_id(message, job_id)
+    except (InvalidEnvelope, ResponseError):
+        # A key of another type, or bytes that are no message of this job: the job is there all the same.
+        return None
+    return message

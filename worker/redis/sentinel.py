@@ -1,0 +1,192 @@
+"""Connections that ask Redis Sentinel for the master and follow it through a failover.
+
+They keep to Sentinel's guidelines for clients: ask the sentinels in turn with a short time-out, the one that
+answered first from then on; make sure that the server named is a master; ask again for each new connection.
+https://redis.io/docs/latest/develop/reference/sentinel-clients/
+"""
+
+import asyncio
+from collections.abc import Sequence
+from ssl import SSLCertVerificationError
+from typing import Any
+
+from redis import Redis as SyncRedis
+from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.connection import AbstractConnection as SyncAbstractConnection
+from redis.connection import Connection as SyncConnection
+from redis.connection import SSLConnection as SyncSSLConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.utils import str_if_bytes
+
+from worker.engine.redis_health import error_code
+from worker.redis.packing import PackingConnection, PackingSSLConnection
+from worker.redis_url import SentinelUrl
+
+_TIMEOUT_S = 1.0
+
+
+class MasterNotFound(RedisConnectionError):  # type: ignore[misc]  # mypy does not follow redis: see pyproject.toml
+    """No sentinel named a working master; `unknown` if those that answered do not know its name."""
+
+    def __init__(self, message: str, *, unknown: bool) -> None:
+        super().__init__(message)
+        self.unknown = unknown
+
+
+def refused_certificate(error: Exception) -> str:
+    """Return why TLS did not accept the server's certificate; empty if redis-py's error is another one."""
+    cause = error.__context__
+    return cause.verify_message if isinstance(cause, SSLCertVerificationError) else ""
+
+
+class Sentinels:
+    """The sentinels that watch over one master; `found` is the master's address as they last told it.
+
+    Each is given `timeout_s` seconds; `options` are further ones of redis-py's synchronous client. May be asked
+    from several threads at once: nothing stays connected between two questions.
+    """
+
+    def __init__(
+        self, addresses: Sequence[tuple[str, int]], master: str, timeout_s: float = _TIMEOUT_S, **options: Any
+    ) -> None:
+        self._addresses = list(addresses)
+        self._master = master
+        self._options = options | {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+        self.found: tuple[str, int] | None = None
+
+    @classmethod
+    def of_arq(cls, pool: SentinelConnectionPool) -> "Sentinels":
+        """Return the sentinels of a pool that arq made, which knows neither TLS nor passwords of sentinels."""
+        servers = [client.connection_pool.connection_kwargs for client in pool.sentinel_manager.sentinels]
+        return cls([(server["host"], server["port"]) for server in servers], pool.service_name)
+
+    def find(self) -> tuple[str, int]:
+        """Ask where the master is; blocks. Raises `MasterNotFound` with what each sentinel said."""
+        told, known, answered = [], False, False
+        for address in self._addresses:
+            try:
+                with SyncRedis(host=address[0], port=address[1], **self._options) as sentinel:
+                    state = sentinel.sentinel_masters().get(self._master)
+            except (RedisError, OSError) as error:
+                why = refused_certificate(error) or type(error).__name__
+                told.append(f"{address[0]}:{address[1]} {why}")
+                continue
+            answered = True
+            if state is None:
+                told.append(f"{address[0]}:{address[1]} does not know it")
+            elif state["is_sdown"] or state["is_odown"]:
+                known = True
+                told.append(f"{address[0]}:{address[1]} finds it down")
+            else:
+                # A new list, because another thread may be going through the old one.
+                self._addresses = [address, *(other for other in self._addresses if other != address)]
+                self.found = state["ip"], state["port"]
+                return self.found
+        raise MasterNotFound(
+            f"no sentinel names a working master {self._master!r} ({', '.join(told)})",
+            unknown=answered and not known,
+        )
+
+    def refuse_replica(self, role: Any) -> None:
+        """Take a server's answer to ROLE. Raises redis-py's `ConnectionError` for anything but a master."""
+        if str_if_bytes(role[0]) != "master":
+            # A sentinel that lost touch with the others goes on naming what was the master: ask it last.
+            self._addresses = [*self._addresses[1:], self._addresses[0]]
+            raise RedisConnectionError("the server that the sentinel names is no master")
+
+
+def _demoted(error: ResponseError) -> RedisConnectionError | None:
+    # Not by class: Redis 6 answers a script with a READONLY that redis-py does not recognise.
+    return RedisConnectionError("the master has become a replica") if error_code(error) == "READONLY" else None
+
+
+class _Following(AbstractConnection):  # type: ignore[misc]  # as above
+    host: str
+    port: int
+
+    def __init__(self, *, sentinels: Sentinels, **options: Any) -> None:
+        super().__init__(**options)
+        self._sentinels = sentinels
+
+    async def connect(self) -> None:
+        if self.is_connected:
+            if (self.host, self.port) == self._sentinels.found:
+                return
+            # Idle since before a failover: its server may be cut off, and a command would wait for the time-out.
+            await self.disconnect(nowait=True)
+        self.host, self.port = await asyncio.to_thread(self._sentinels.find)
+        await super().connect()
+
+    async def on_connect(self) -> None:
+        await super().on_connect()
+        await self.send_command("ROLE", check_health=False)
+        self._sentinels.refuse_replica(await self.read_response())
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().read_response(*args, **options)
+        except ResponseError as error:
+            if demoted := _demoted(error):
+                await self.disconnect(nowait=True)
+                raise demoted from None
+            raise
+
+
+class SentinelConnection(_Following, PackingConnection):
+    """To the master, over TCP."""
+
+
+class SentinelSSLConnection(_Following, PackingSSLConnection):
+    """To the master, over TLS."""
+
+
+class _SyncFollowing(SyncAbstractConnection):  # type: ignore[misc]  # as above
+    host: str
+    port: int
+
+    def __init__(self, *, sentinels: Sentinels, **options: Any) -> None:
+        super().__init__(**options)
+        self._sentinels = sentinels
+
+    def connect(self) -> None:
+        if self._sock:
+            if (self.host, self.port) == self._sentinels.found:
+                return
+            self.disconnect()
+        self.host, self.port = self._sentinels.find()
+        super().connect()
+
+    def on_connect(self) -> None:
+        super().on_connect()
+        self.send_command("ROLE", check_health=False)
+        self._sentinels.refuse_replica(self.read_response())
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)
+        except ResponseError as error:
+            if demoted := _demoted(error):
+                self.disconnect()
+                raise demoted from None
+            raise
+
+
+class SyncSentinelConnection(_SyncFollowing, SyncConnection):  # type: ignore[misc]  # as above
+    """To the master, over TCP, for a thread."""
+
+
+class SyncSentinelSSLConnection(_SyncFollowing, SyncSSLConnection):  # type: ignore[misc]  # as above
+    """To the master, over TLS, for a thread."""
+
+
+def follow_master(pool: BlockingConnectionPool, url: SentinelUrl) -> None:
+    """Make the connections that `pool` will open go to the master that the sentinels of `url` name."""
+    kwargs = pool.connection_kwargs
+    del kwargs["host"]
+    tls = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
+    # So that asking all of them takes no longer than one command may.
+    timeout_s = min(_TIMEOUT_S, kwargs["socket_timeout"] / len(url.sentinels))
+    kwargs["sentinels"] = Sentinels(url.sentinels, url.master, timeout_s, ssl=url.tls, **tls, **url.login)
+    pool.connection_class = SentinelSSLConnection if url.tls else SentinelConnection
