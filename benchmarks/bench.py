@@ -14,7 +14,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.harness import Stopwatch
 from benchmarks.processes import Process
 from worker.codec import Codec
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.embedded import EmbeddedServers
 from worker.mongo.client import MongoHandle
 from worker.redis.client import open_redis
@@ -106,9 +106,9 @@ async def settle(redis: ArqRedis) -> None:
     await until(quiet, "Redis has been rewriting its append-only file for a minute")
 
 
-async def lane_length(redis: ArqRedis) -> int:
-    """Return how many jobs of ours are waiting or running on the default lane."""
-    return int(await redis.zcard(DEFAULT_LANE))
+async def queue_length(redis: ArqRedis) -> int:
+    """Return how many jobs of ours are waiting or running on the default queue."""
+    return int(await redis.zcard(DEFAULT_QUEUE))
 
 
 async def drain(process: Process, jobs: int, unfinished: Callable[[], Awaitable[int]]) -> float:

@@ -20,7 +20,7 @@ from producers.receipts import JobStatus, Receipt
 from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
 from worker.contract.validation import MAX_PROBLEMS, parse
-from worker.errors import InvalidPayload, Problem
+from worker.errors import InvalidPayload, PayloadProblem
 from worker.queue.scripts import Enqueue, EnqueueState
 from worker.settings import Settings, load_settings
 
@@ -75,7 +75,7 @@ class HospitalProducer:
         on_existing: OnExisting = "keep",
         idempotency_key: str | None = None,
     ) -> Receipt[contract.ChunkOutcome]:
-        """Take in up to 1,000 records, on the bulk lane.
+        """Take in up to 1,000 records, on the bulk queue.
 
         Raises `InvalidPayload` with the problems of every record that is wrong; then none is enqueued.
         """
@@ -149,21 +149,23 @@ class HospitalProducer:
     async def enqueue(
         self, spec: JobSpec[P, O_co], payload: P, *, idempotency_key: str | None = None, delay: float = 0
     ) -> Receipt[O_co]:
-        """Put one job on its lane, to be run `delay` seconds from now at the earliest.
+        """Put one job on its queue, to be run `delay` seconds from now at the earliest.
 
         Equal idempotency keys of one kind of job make one job. Raises `InvalidPayload` for what the contract
         refuses and `OutageError` when Redis does not take the job; then it may still have got it, and calling
         again with the same key is safe.
         """
         if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-            problem = Problem("idempotency_key", "expected 1 to 200 printable ASCII characters without spaces")
+            problem = PayloadProblem(
+                "idempotency_key", "expected 1 to 200 printable ASCII characters without spaces"
+            )
             raise InvalidPayload(spec.payload.__name__, [problem])
         job = self._queue.job(spec, payload, contract.new_job_id(spec, idempotency_key), delay)
         (state,) = await self._queue.put([job])
         return Receipt(self._queue, job.job_id, spec.outcome, state)
 
     async def enqueue_many(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
-        """Put many jobs of one kind on their lane, in groups; returns their receipts in order."""
+        """Put many jobs of one kind on their queue, in groups; returns their receipts in order."""
         receipts: list[Receipt[O_co]] = []
         sending: deque[tuple[list[Enqueue], asyncio.Task[list[EnqueueState]]]] = deque()
 
@@ -213,9 +215,9 @@ class HospitalProducer:
         view = await self._queue.view(job_id, self._queue.patience)
         message = view.result or await self._queue.envelope(job_id)
         enqueued_at = datetime.fromtimestamp(message["et"] / 1000, UTC) if message else None
-        if view.letter is not None:
-            error = f"{view.letter.failure.type}: {view.letter.failure.message}"
-            return JobStatus(job_id, view.state, view.tries, error=error, enqueued_at=view.letter.enqueued_at)
+        if view.dead_letter is not None:
+            error = f"{view.dead_letter.failure.type}: {view.dead_letter.failure.message}"
+            return JobStatus(job_id, view.state, view.tries, error=error, enqueued_at=view.dead_letter.enqueued_at)
         if view.state == "failed" and view.result is not None:
             return JobStatus(job_id, view.state, view.tries, error=str(view.result["r"]), enqueued_at=enqueued_at)
         outcome = view.result["r"] if view.result else None
@@ -226,7 +228,7 @@ def _checked(records: Sequence[HospitalRecord | dict[str, Any]]) -> list[Hospita
     # The worker judges a chunk's records one by one; here, a mistake is told to the one who can mend it, and
     # before JSON has turned what it has no form for (NaN) into null.
     checked: list[HospitalRecord] = []
-    problems: list[Problem] = []
+    problems: list[PayloadProblem] = []
     for index, record in enumerate(records):
         try:
             checked.append(parse(HospitalRecord, record, within=f"records[{index}]"))
@@ -234,7 +236,7 @@ def _checked(records: Sequence[HospitalRecord | dict[str, Any]]) -> list[Hospita
             problems += error.problems
     unlisted = len(problems) - MAX_PROBLEMS
     if unlisted > 0:
-        problems[MAX_PROBLEMS:] = [Problem("records", f"{unlisted} more problems")]
+        problems[MAX_PROBLEMS:] = [PayloadProblem("records", f"{unlisted} more problems")]
     if problems:
         raise InvalidPayload(contract.IngestHospitals.__name__, problems)
     return checked

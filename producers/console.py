@@ -13,7 +13,7 @@ from rich.text import Text
 
 from producers.files import RejectWriter
 from producers.loading import ProgressCallback
-from worker.escaping import legible, legible_json
+from worker.escaping import escape, escape_json
 
 # Of columns and jobs that are listed for people; --json lists all.
 _MOST_SHOWN = 5
@@ -21,12 +21,12 @@ _MOST_SHOWN = 5
 
 def tell_error(message: str) -> None:
     """Write one line to standard error."""
-    typer.echo(f"hospital-producer: {legible('; '.join(message.splitlines()))}", err=True)
+    typer.echo(f"hospital-producer: {escape('; '.join(message.splitlines()))}", err=True)
 
 
 def show_json(value: Mapping[str, Any]) -> None:
     """Write one JSON object to standard output."""
-    typer.echo(legible_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()))
+    typer.echo(escape_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()))
 
 
 @contextmanager
@@ -41,22 +41,22 @@ def progress_bar(lines: int) -> Iterator[ProgressCallback]:
 
 def show_facts(title: str, facts: Mapping[str, object]) -> None:
     """Write a table to standard output, for people."""
-    table = Table(title=Text(legible(title)), title_justify="left", show_header=False)
+    table = Table(title=Text(escape(title)), title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", overflow="fold")
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), Text(legible(_plain(value))))
+        table.add_row(name.replace("_", " "), Text(escape(_plain(value))))
     Console().print(table)
 
 
 def show_rejects(rejects: RejectWriter) -> None:
     """Write the first reasons for rejects to standard error, and where the rest and earlier ones are."""
     if rejects.kept_earlier is not None:
-        typer.echo(f"rejected rows of an earlier run are kept: {legible(str(rejects.kept_earlier))}", err=True)
+        typer.echo(f"rejected rows of an earlier run are kept: {escape(str(rejects.kept_earlier))}", err=True)
     for line, reasons in rejects.first:
-        typer.echo(f"line {line}: {legible(reasons)}", err=True)
+        typer.echo(f"line {line}: {escape(reasons)}", err=True)
     if rejects.count:
-        typer.echo(f"rejected rows: {legible(str(rejects.path))}", err=True)
+        typer.echo(f"rejected rows: {escape(str(rejects.path))}", err=True)
 
 
 def _plain(value: object) -> str:

@@ -32,7 +32,7 @@ class CheckSummary:
 
 
 class IngestLoad(FileLoad[ChunkOutcome]):
-    """Ingests a file in chunks of 1,000 rows over the bulk lane."""
+    """Ingests a file in chunks of 1,000 rows over the bulk queue."""
 
     def __init__(
         self,

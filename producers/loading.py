@@ -45,7 +45,7 @@ class Producer(Protocol):
     """What a load needs of `HospitalProducer`."""
 
     async def enqueue(self, spec: JobSpec[P, O], payload: P) -> Receipt[O]:
-        """Put one job on its lane."""
+        """Put one job on its queue."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
 from worker.engine.redis_health import error_code
-from worker.errors import ConfigurationError, InvalidPayload, OutageError, Problem, WritesRefused
+from worker.errors import ConfigurationError, InvalidPayload, OutageError, PayloadProblem, WritesRefused
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.redis.client import PASSING_REFUSALS, address, check_redis, open_redis
@@ -59,12 +59,12 @@ class QueueClient:
             message["id"] = job_id
         envelope = self._codec.encode(message)
         if len(envelope) > MAX_JOB_BYTES:
-            problem = Problem("payload", f"{len(envelope):,} bytes; at most {MAX_JOB_BYTES:,} are taken")
+            problem = PayloadProblem("payload", f"{len(envelope):,} bytes; at most {MAX_JOB_BYTES:,} are taken")
             raise InvalidPayload(spec.payload.__name__, [problem])
-        return Enqueue(job_id, spec.lane, envelope, round(delay_s * 1000))
+        return Enqueue(job_id, spec.queue, envelope, round(delay_s * 1000))
 
     async def put(self, jobs: Sequence[Enqueue]) -> list[EnqueueState]:
-        """Put jobs on their lanes and tell how the queue found each id.
+        """Put jobs on their queues and tell how the queue found each id.
 
         A job that an attempt of this very call had put there, its answer lost, counts as new, ended or not.
         """
@@ -93,8 +93,8 @@ class QueueClient:
             # While a job's envelope is there, the script itself compares it with the repeated one.
             return state
         view = await self.view(job.job_id, self.patience)
-        if view.letter is not None:
-            return "new" if view.letter.envelope == job.payload else state
+        if view.dead_letter is not None:
+            return "new" if view.dead_letter.envelope == job.payload else state
         # A result repeats of the envelope when it was made, to the millisecond.
         ours = view.result is not None and view.result["et"] == self._codec.decode(job.payload)["et"]
         return "new" if ours else state

@@ -60,8 +60,8 @@ class Receipt(Generic[O_co]):
         delay = _FIRST_POLL_S
         while True:
             view = await self._queue.view(self.job_id, deadline - time.monotonic())
-            if view.letter is not None:
-                failure = view.letter.failure
+            if view.dead_letter is not None:
+                failure = view.dead_letter.failure
                 raise RemoteError(failure.type, failure.message, failure.traceback)
             if view.result is not None:
                 return self._finished(view.result)

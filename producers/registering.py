@@ -28,7 +28,7 @@ class RegistrationSummary(FileSummary):
 
 
 class RegistrationLoad(FileLoad[RegistrationOutcome]):
-    """Registers a file's hospitals over the default lane."""
+    """Registers a file's hospitals over the default queue."""
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class WritesRefused(OutageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PayloadProblem:
     """What is wrong with one field: its path within the payload (`record.beds`) and the reason."""
 
     path: str
@@ -54,7 +54,7 @@ class InvalidPayload(PermanentError):
     `problems` lists every field that is wrong; values are left out on purpose.
     """
 
-    def __init__(self, subject: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, subject: str, problems: Sequence[PayloadProblem]) -> None:
         self.subject = subject
         self.problems = tuple(problems)
         super().__init__(f"{subject} refused: " + "; ".join(str(problem) for problem in problems))

@@ -9,21 +9,21 @@ import unicodedata
 from collections.abc import Callable
 
 # Persian and Indic names need the joiners; every other character without a shape of its own could hide something.
-_LEGIBLE = frozenset("\u200c\u200d")
+_VISIBLE = frozenset("\u200c\u200d")
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
-def legible(text: str) -> str:
+def escape(text: str) -> str:
     r"""Return one line that moves no cursor, changes no colour and hides nothing; a line break reads `\n`."""
     return _escaped(text, lambda character: character.encode("unicode_escape").decode())
 
 
-def legible_lines(text: str) -> str:
+def escape_lines(text: str) -> str:
     """Return the same of a text whose line breaks are meant, such as a traceback."""
-    return "\n".join(map(legible, text.split("\n")))
+    return "\n".join(map(escape, text.split("\n")))
 
 
-def legible_json(text: str) -> str:
+def escape_json(text: str) -> str:
     """Return the same of JSON, which keeps its layout and means what it meant."""
     return "\n".join(_escaped(line, _json_escape) for line in text.split("\n"))
 
@@ -33,7 +33,7 @@ def _escaped(text: str, escape: Callable[[str], str]) -> str:
         return text
     return "".join(
         escape(character)
-        if unicodedata.category(character) in _UNSEEN_CATEGORIES and character not in _LEGIBLE
+        if unicodedata.category(character) in _UNSEEN_CATEGORIES and character not in _VISIBLE
         else character
         for character in text
     )

@@ -7,7 +7,7 @@ import textwrap
 
 import structlog
 
-from worker.escaping import legible, legible_lines
+from worker.escaping import escape, escape_lines
 from worker.settings import Settings
 
 # arq's own worker writes a job's arguments into its "job starts" line, and the message of whatever a job raised,
@@ -34,15 +34,15 @@ class _WithoutPayloads(logging.Filter):
         return True
 
 
-def _legible_values(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _escape_values(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     # JSON escapes by itself; here a job's id could write to the terminal, or a line of its own into the log. What
     # is no text is shown as its repr, which escapes too.
     for name, value in event.items():
         if name in _OF_MANY_LINES and isinstance(value, str):
             # Indented, so that no line of a foreign error's message can pass for a line of the log.
-            event[name] = textwrap.indent(legible_lines(value), "  ")
+            event[name] = textwrap.indent(escape_lines(value), "  ")
         elif isinstance(value, str):
-            event[name] = legible(value)
+            event[name] = escape(value)
     return event
 
 
@@ -62,7 +62,7 @@ def configure_logging(settings: Settings) -> None:
     else:
         shared.append(structlog.processors.format_exc_info)
         rendering = [
-            _legible_values,
+            _escape_values,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),

@@ -125,7 +125,7 @@ def _functions() -> list[Function]:
     return [
         stock_function(
             job,
-            lane=JOBS[job.__name__].lane,
+            queue=JOBS[job.__name__].queue,
             timeout_s=_settings.worker_job_timeout,
             max_tries=_settings.worker_max_tries,
         )
@@ -145,8 +145,8 @@ class WorkerSettings:
     functions = _functions()
     redis_settings = _redis_settings
     open_redis = _connect
-    queue_name = _settings.worker_lanes[0]
-    lanes = _settings.worker_lanes
+    queue_name = _settings.worker_queues[0]
+    queues = _settings.worker_queues
     lease = _settings.worker_lease
     on_startup = on_startup
     on_shutdown = on_shutdown

@@ -10,7 +10,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def end_with(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """Have the kernel send this process a SIGTERM when its parent, of that pid, is gone: on Linux alone.
 
     For `preexec_fn`. The signal comes when the thread ends that forked, so start children from a lasting one.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from worker.contract import LANES
+from worker.contract import QUEUES
 from worker.errors import ConfigurationError
 from worker.redis_url import split_sentinel_url
 
@@ -64,8 +64,8 @@ class Settings(BaseSettings):
     worker_engine: Literal["leases", "stock"] = Field(
         "leases", description="`leases`, or `stock` for arq's own worker, unchanged"
     )
-    worker_lanes: Annotated[tuple[str, ...], NoDecode] = Field(
-        LANES,
+    worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(
+        QUEUES,
         description="queues to serve, in order of precedence, separated by commas; `stock` serves the first",
     )
     worker_max_jobs: int = Field(300, ge=1, le=50_000, description="jobs that one worker runs at the same time")
@@ -128,17 +128,17 @@ class Settings(BaseSettings):
             raise ValueError("is one of the server's own databases; choose another name")
         return name
 
-    @field_validator("worker_lanes", mode="before")
+    @field_validator("worker_queues", mode="before")
     @classmethod
-    def _split_lanes(cls, value: object) -> object:
-        return tuple(lane.strip() for lane in value.split(",")) if isinstance(value, str) else value
+    def _split_queues(cls, value: object) -> object:
+        return tuple(queue.strip() for queue in value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("worker_lanes")
+    @field_validator("worker_queues")
     @classmethod
-    def _distinct_lanes(cls, lanes: tuple[str, ...]) -> tuple[str, ...]:
-        if not lanes or not all(lanes) or len(set(lanes)) != len(lanes):
+    def _distinct_queues(cls, queues: tuple[str, ...]) -> tuple[str, ...]:
+        if not queues or not all(queues) or len(set(queues)) != len(queues):
             raise ValueError("expected different queue names separated by commas")
-        return lanes
+        return queues
 
     @field_validator("queue_signing_keys", mode="before")
     @classmethod

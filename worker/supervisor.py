@@ -9,7 +9,7 @@ import time
 
 import structlog
 
-from worker.orphans import end_with
+from worker.orphans import exit_with_parent
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class Supervisor:
             "worker.main.WorkerSettings",
             # Signals of a terminal reach the supervisor, which passes them on once.
             start_new_session=True,
-            preexec_fn=functools.partial(end_with, os.getpid()),
+            preexec_fn=functools.partial(exit_with_parent, os.getpid()),
         )
 
     async def _rest(self, seconds: float) -> None:

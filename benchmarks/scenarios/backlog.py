@@ -1,6 +1,6 @@
 """Whether a long queue slows the worker down."""
 
-from benchmarks.bench import QUICK, Bench, connect, drain, lane_length, settle
+from benchmarks.bench import QUICK, Bench, connect, drain, queue_length, settle
 from benchmarks.harness import OURS, Measure, Outcome, Result, interleaved, ratio
 from benchmarks.systems import system_named
 from benchmarks.systems.ours_system import enqueue_named, new_ids
@@ -27,9 +27,9 @@ async def run(bench: Bench) -> Outcome:
 def _taking(bench: Bench, redis_url: str, waiting: int) -> Measure:
     async def measure() -> float:
         async with connect(redis_url) as redis:
-            await enqueue_named(redis, "noop", new_ids(waiting - await lane_length(redis)))
+            await enqueue_named(redis, "noop", new_ids(waiting - await queue_length(redis)))
             await settle(redis)
             worker = bench.process(*system_named(OURS).arguments("noop"), REDIS_URL=redis_url)
-            return await drain(worker, _TAKEN, lambda: lane_length(redis))
+            return await drain(worker, _TAKEN, lambda: queue_length(redis))
 
     return measure

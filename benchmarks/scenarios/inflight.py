@@ -1,10 +1,10 @@
 """Whether jobs that other workers hold slow a worker down."""
 
-from benchmarks.bench import Bench, connect, drain, lane_length, settle
+from benchmarks.bench import Bench, connect, drain, queue_length, settle
 from benchmarks.harness import OURS, Measure, Outcome, interleaved, ratio, results_of
 from benchmarks.systems import system_named
 from benchmarks.systems.ours_system import enqueue_named, new_ids
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.queue.scripts import Scripts
 
 _HELD = 50_000
@@ -32,10 +32,10 @@ def _draining(bench: Bench, held: int) -> Measure:
             await enqueue_named(redis, "noop", new_ids(held))
             scripts = Scripts(redis)
             for _ in range(0, held, _PER_CLAIM):
-                await scripts.claim("somebody", _LEASE_MS, _PER_CLAIM, [(DEFAULT_LANE, _PER_CLAIM)])
+                await scripts.claim("somebody", _LEASE_MS, _PER_CLAIM, [(DEFAULT_QUEUE, _PER_CLAIM)])
             await enqueue_named(redis, "noop", new_ids(jobs))
             await settle(redis)
             worker = bench.process(*system_named(OURS).arguments("noop"))
-            return await drain(worker, jobs, lambda: lane_length(redis))
+            return await drain(worker, jobs, lambda: queue_length(redis))
 
     return measure

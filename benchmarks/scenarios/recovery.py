@@ -17,22 +17,22 @@ _KILLED, _KILLED_QUICK = 10, 2
 
 
 async def run(bench: Bench) -> Outcome:
-    """Kill workers with SIGKILL, each on a lane of its own, all lanes served by one other worker besides."""
+    """Kill workers with SIGKILL, each on a queue of its own, all queues served by one other worker besides."""
     await bench.clear()
     kills = _KILLED_QUICK if bench.size is QUICK else _KILLED
-    lanes = [f"bench:lane{number}" for number in range(kills)]
+    queues = [f"bench:queue{number}" for number in range(kills)]
     arguments = system_named(OURS).arguments("noop")
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(connect(bench.redis_url))
         job_ids = new_ids(kills)
         victims: list[Process] = []
-        for lane, job_id in zip(lanes, job_ids, strict=True):
-            victim = await stack.enter_async_context(bench.process(*arguments, WORKER_LANES=lane))
+        for queue, job_id in zip(queues, job_ids, strict=True):
+            victim = await stack.enter_async_context(bench.process(*arguments, WORKER_QUEUES=queue))
             victims.append(victim)
-            await enqueue_named(redis, "hang", [job_id], lane)
+            await enqueue_named(redis, "hang", [job_id], queue)
         for job_id in job_ids:
             await nth_start(redis, job_id, 1)
-        await stack.enter_async_context(bench.process(*arguments, WORKER_LANES=",".join(lanes)))
+        await stack.enter_async_context(bench.process(*arguments, WORKER_QUEUES=",".join(queues)))
         gone_s = await asyncio.gather(
             *(_recover(redis, victim, job_id) for victim, job_id in zip(victims, job_ids, strict=True))
         )

@@ -1,6 +1,6 @@
 """Audited registrations through the product, against bare loops of the same two-document transaction."""
 
-from benchmarks.bench import Bench, connect, drain, lane_length
+from benchmarks.bench import Bench, connect, drain, queue_length
 from benchmarks.harness import OURS, Outcome, interleaved, ratio, results_of
 from benchmarks.jobs import hospital
 from benchmarks.systems.ours_system import PRODUCT_WORKER
@@ -24,7 +24,7 @@ async def run(bench: Bench) -> Outcome:
         async with HospitalProducer.connect(load_settings(redis_url=bench.redis_url)) as producer:
             await producer.enqueue_many(REGISTER_HOSPITAL, orders)
         async with connect(bench.redis_url) as redis:
-            return await drain(bench.process(*PRODUCT_WORKER), jobs, lambda: lane_length(redis))
+            return await drain(bench.process(*PRODUCT_WORKER), jobs, lambda: queue_length(redis))
 
     async def two_inserts() -> float:
         await bench.clear()

@@ -12,7 +12,7 @@ from benchmarks.jobs import STARTS, Payload
 from benchmarks.systems.base import JobName, System
 from producers.client import HospitalProducer
 from worker.codec import Codec
-from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, IngestHospital
+from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, IngestHospital
 from worker.queue.scripts import Enqueue, Scripts
 from worker.redis.client import open_redis
 from worker.settings import load_settings
@@ -42,19 +42,19 @@ class Ours(System):
             await enqueue_named(redis, job, new_ids(len(payloads)))
 
     async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
-        """Count the lane: a job leaves it in the step that stores its result."""
-        return int(await redis.zcard(DEFAULT_LANE))
+        """Count the queue: a job leaves it in the step that stores its result."""
+        return int(await redis.zcard(DEFAULT_QUEUE))
 
 
 SYSTEM = Ours()
 
 
-async def enqueue_named(redis: ArqRedis, function: str, job_ids: Sequence[str], lane: str = DEFAULT_LANE) -> None:
-    """Put calls without arguments on a lane, as fast as the scripts take them."""
+async def enqueue_named(redis: ArqRedis, function: str, job_ids: Sequence[str], queue: str = DEFAULT_QUEUE) -> None:
+    """Put calls without arguments on a queue, as fast as the scripts take them."""
     envelope = Codec().encode({"t": None, "f": function, "a": [], "k": {}, "et": timestamp_ms()})
     scripts = Scripts(redis)
     for start in range(0, len(job_ids), _PER_CALL):
-        await scripts.enqueue(Enqueue(job_id, lane, envelope) for job_id in job_ids[start : start + _PER_CALL])
+        await scripts.enqueue(Enqueue(job_id, queue, envelope) for job_id in job_ids[start : start + _PER_CALL])
 
 
 def new_ids(jobs: int) -> list[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from worker.errors import Problem
+from worker.errors import PayloadProblem
 
 Converter = Callable[[object], object]
 Plan = Iterable[tuple[str, str, Converter | None]]
@@ -66,13 +66,13 @@ CONVERTERS: dict[str, Converter] = {
 }
 
 
-def record_values(fields: Mapping[str, Any], plan: Plan) -> tuple[dict[str, Any], list[Problem]]:
+def record_values(fields: Mapping[str, Any], plan: Plan) -> tuple[dict[str, Any], list[PayloadProblem]]:
     """Return what `HospitalRecord` is validated from, and the problems of what could not be read.
 
     Text is trimmed; what is empty is not known, and left out.
     """
     values: dict[str, Any] = {}
-    problems: list[Problem] = []
+    problems: list[PayloadProblem] = []
     for column, target, convert in plan:
         value = fields.get(column)
         if isinstance(value, str):
@@ -83,7 +83,7 @@ def record_values(fields: Mapping[str, Any], plan: Plan) -> tuple[dict[str, Any]
             try:
                 value = convert(value)
             except ValueError as error:
-                problems.append(Problem(target, str(error)))
+                problems.append(PayloadProblem(target, str(error)))
                 continue
         values[target] = value
     if "latitude" in values or "longitude" in values:
@@ -91,5 +91,5 @@ def record_values(fields: Mapping[str, Any], plan: Plan) -> tuple[dict[str, Any]
         if latitude is not None and longitude is not None:
             values["location"] = {"coordinates": [longitude, latitude]}
         elif not problems:
-            problems.append(Problem("location", "needs both latitude and longitude"))
+            problems.append(PayloadProblem("location", "needs both latitude and longitude"))
     return values, problems

@@ -17,9 +17,9 @@ from tests.security.scanner import CANARY
 from worker.cli import app
 from worker.codec import Codec
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
-from worker.orphans import end_with
+from worker.orphans import exit_with_parent
 from worker.queue import keys
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Enqueue, Scripts
 from worker.redis.client import open_redis
@@ -80,7 +80,7 @@ class Site:
         self.settings = load_settings(**{name.lower(): value for name, value in self.environment.items()})
         self.redis = open_redis(self.settings, Codec())
         self.scripts = Scripts(self.redis)
-        self.letters = DeadLetters(self.redis)
+        self.dead_letters = DeadLetterStore(self.redis)
         self._workers: list[WorkerRun] = []
 
     def producer(self) -> HospitalProducer:
@@ -100,7 +100,7 @@ class Site:
                 env=self._environment(environment),
                 stdout=file,
                 stderr=file,
-                preexec_fn=functools.partial(end_with, os.getpid()),
+                preexec_fn=functools.partial(exit_with_parent, os.getpid()),
             )
         run = WorkerRun(process, log)
         self._workers.append(run)
@@ -113,7 +113,7 @@ class Site:
             env=self._environment(environment),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            preexec_fn=functools.partial(end_with, os.getpid()),
+            preexec_fn=functools.partial(exit_with_parent, os.getpid()),
         )
         out, err = await asyncio.wait_for(process.communicate(), 100)
         return self._finished(process.returncode or 0, out.decode(), err.decode())

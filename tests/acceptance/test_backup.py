@@ -22,7 +22,7 @@ from tests.faults.ledger import Account, Ledger
 from tests.faults.rows import Row
 from tests.faults.stand import Stand
 from tests.support.waiting import until
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.embedded.binaries import find_redis_server
 from worker.embedded.ports import LOOPBACK, choose_port
@@ -87,7 +87,7 @@ async def _backed_up_under_load(stand: Stand, folder: Path) -> Backups:
 
 
 async def _waiting(stand: Stand, count: int) -> bool:
-    return int(await stand.redis.zcard(DEFAULT_LANE)) >= count
+    return int(await stand.redis.zcard(DEFAULT_QUEUE)) >= count
 
 
 async def _copy_of_redis(stand: Stand, target: Path) -> Path:
@@ -137,7 +137,7 @@ async def _restored(stand: Stand, backups: Backups, folder: Path) -> tuple[Accou
             else:
                 # Accepted after the backup of Redis: in that of MongoDB or not, both is right.
                 ledger.uncertain(job.hospital_id)
-        queued = [job_id.decode() for job_id in await redis.zrange(DEFAULT_LANE, 0, -1)]
+        queued = [job_id.decode() for job_id in await redis.zrange(DEFAULT_QUEUE, 0, -1)]
         repeated = await database["hospitals"].count_documents({"created_by_job": {"$in": queued}})
         worker = await stand.start(REDIS_URL=redis_server.url, MONGODB_URL=mongo_server.url)
         try:

@@ -16,7 +16,7 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     await site.put("register_hospital", {"record": {"hospital_name": ""}}, job_id="register_hospital:bad")
     await site.put("no_such_job", job_id="nobody")
     waiting = json.loads((await site.run("worker", "queue", "--json")).out)
-    assert waiting["lanes"]["arq:queue"]["waiting"] == 2
+    assert waiting["queues"]["arq:queue"]["waiting"] == 2
     worker = await site.worker()
     await site.until(lambda: site.redis.hlen(keys.DEAD))
     await site.until(lambda: site.redis.zscore(keys.UNKNOWN, "no_such_job"))
@@ -30,7 +30,7 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     assert '"type": "InvalidPayload"' in shown
     assert '"hospital_name":""' in shown
     assert (await site.command("dead", "show", "other")).code != 0
-    target = site.folder / "letters.ndjson"
+    target = site.folder / "dead letters.ndjson"
     assert (await site.command("dead", "export", str(target))).code == 0
     assert [json.loads(line)["job_id"] for line in target.read_text().splitlines()] == ["register_hospital:bad"]
     again = await site.run("worker", "dead", "export", str(target))

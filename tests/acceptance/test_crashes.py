@@ -79,8 +79,8 @@ async def test_a_job_that_kills_its_worker_is_found_and_its_neighbours_are_done(
         assert await worker.ended(30) == -signal.SIGKILL
     last = await site.worker(ROUGH, WORKER_LEASE="4")
     await site.until(lambda: site.redis.hexists(keys.DEAD, "killer"), 30)
-    letter = await site.letters.get("killer")
-    assert (letter.function, letter.failure.type, letter.crashes) == ("killer", "ProcessKilled", 3)
+    dead_letter = await site.dead_letters.get("killer")
+    assert (dead_letter.function, dead_letter.failure.type, dead_letter.crashes) == ("killer", "ProcessKilled", 3)
     for job_id in neighbours:
         message = await site.result(job_id, 30)
         assert (message["s"], message["r"]) == (True, 1)

@@ -30,13 +30,13 @@ async def test_jobs_run_and_dead_letters_are_kept(site: Site, engine: str) -> No
         outcomes = [(await receipt.outcome(timeout=30)).status for receipt in receipts]
     assert sorted(outcomes) == ["conflict"] * 15 + ["registered"] * 5
     await site.until(lambda: site.redis.hexists(keys.DEAD, "register_hospital:bad"))
-    letter = await site.letters.get("register_hospital:bad")
-    assert (letter.function, letter.failure.type, letter.failure.tries) == (
+    dead_letter = await site.dead_letters.get("register_hospital:bad")
+    assert (dead_letter.function, dead_letter.failure.type, dead_letter.failure.tries) == (
         "register_hospital",
         "InvalidPayload",
         1,
     )
-    assert MARK.encode() in letter.envelope
+    assert MARK.encode() in dead_letter.envelope
     worker.send(signal.SIGTERM)
     await worker.ended()
     assert "register_hospital" in worker.log

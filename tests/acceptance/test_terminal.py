@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.conftest import Site
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.heartbeats import Heartbeat, beat, redis_time
@@ -52,23 +52,23 @@ async def _write_hostile(site: Site) -> None:
     now = await redis_time(site.redis)
     for worker, ready in ((HOSTILE, True), ("other", False)):
         heartbeat = Heartbeat(
-            worker=worker, host="h", pid=1, ready=ready, why_not=HOSTILE, lanes=[], slots=1, running=0, complete=0,
+            worker=worker, host="h", pid=1, ready=ready, why_not=HOSTILE, queues=[], slots=1, running=0, complete=0,
             retried=0, failed=0, started_at=now, at=now,
         )  # fmt: skip
         await beat(site.redis, heartbeat)
     now_ms = int(now.timestamp() * 1000)
     await site.redis.zadd(keys.UNKNOWN, {HOSTILE: now_ms})
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         job_id=HOSTILE,
         function=HOSTILE,
-        lane=DEFAULT_LANE,
+        queue=DEFAULT_QUEUE,
         payload=payload_text(HOSTILE.encode()),
         reason=HOSTILE,
         failure=Failure(type=HOSTILE, message=f"error {HOSTILE}", tries=1, at_ms=now_ms),
         crashes=0,
         worker=HOSTILE,
     )
-    await site.letters.add(letter, now_ms)
+    await site.dead_letters.add(dead_letter, now_ms)
 
 
 async def _on_terminal(site: Site, *command: str) -> str:

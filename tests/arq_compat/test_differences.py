@@ -18,7 +18,7 @@ from worker.codec import Codec
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
 from worker.queue import keys
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_a_pickle_is_never_loaded_unasked(bench: Bench, tmp_path: Path) ->
     await bench.redis.set(keys.JOB + job.job_id, pickle.dumps(message))
     await bench.burst(fine, job_serializer=None, job_deserializer=None)
     assert await bench.failure(job) == "InvalidEnvelope: not a JSON envelope"
-    assert (await DeadLetters(bench.redis).get(job.job_id)).reason == "permanent error"
+    assert (await DeadLetterStore(bench.redis).get(job.job_id)).reason == "permanent error"
     assert not path.exists()
 
 
@@ -147,9 +147,9 @@ async def test_a_failed_job_is_kept(bench: Bench) -> None:
 
     job = await bench.enqueue("wrong", 7)
     await bench.burst(func(wrong, name="wrong"))
-    letter = await DeadLetters(bench.redis).get(job.job_id)
-    assert (letter.function, letter.failure.message) == ("wrong", "wrong")
-    assert Codec().decode(b64decode(letter.payload))["a"] == [7]
+    dead_letter = await DeadLetterStore(bench.redis).get(job.job_id)
+    assert (dead_letter.function, dead_letter.failure.message) == ("wrong", "wrong")
+    assert Codec().decode(b64decode(dead_letter.payload))["a"] == [7]
 
 
 async def test_every_failure_is_kept_for_ever_when_asked_for(bench: Bench) -> None:

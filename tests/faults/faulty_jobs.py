@@ -13,7 +13,7 @@ _numbers = itertools.count(1_000_000_000)
 
 
 async def put_faulty(stand: Stand, function: str, *arguments: Any, count: int = 1) -> list[str]:
-    """Put `count` jobs on the default lane and return their ids; `arguments` follow the job's payload."""
+    """Put `count` jobs on the default queue and return their ids; `arguments` follow the job's payload."""
     job_ids = []
     for number in itertools.islice(_numbers, count):
         job_id = f"{function}:{number}"

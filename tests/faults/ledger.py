@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 from redis.asyncio import Redis
 
 from worker.codec import Codec
-from worker.contract import BULK_LANE, DEFAULT_LANE
+from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
 from worker.mongo.audit.log import entry_hash
 from worker.queue import keys
 
@@ -111,12 +111,12 @@ class Ledger:
         results = await self._results()
         return Counter(results[job_id]["t"] if job_id in results else 0 for job_id in self.accepted)
 
-    async def settle(self, seconds: float, lanes: Sequence[str] = (DEFAULT_LANE, BULK_LANE)) -> None:
-        """Wait until nothing waits or runs on the lanes. Raises `TimeoutError` after `seconds`."""
+    async def settle(self, seconds: float, queues: Sequence[str] = (DEFAULT_QUEUE, BULK_QUEUE)) -> None:
+        """Wait until nothing waits or runs on the queues. Raises `TimeoutError` after `seconds`."""
         deadline = time.monotonic() + seconds
         left: dict[str, int] = {}
         while time.monotonic() < deadline:
-            places = [place for lane in lanes for place in (lane, lane + keys.LEASED_SUFFIX)]
+            places = [place for queue in queues for place in (queue, queue + keys.LEASED_SUFFIX)]
             left = {place: int(await self._redis.zcard(place)) for place in places}
             left["leases"] = int(await self._redis.hlen(keys.LEASES))
             if not any(left.values()):
@@ -127,7 +127,7 @@ class Ledger:
     async def account(self) -> Account:
         """Compare what was accepted with what is there."""
         account = Account(accepted=len(self.accepted))
-        letters = {job_id.decode() for job_id in await self._redis.hkeys(keys.DEAD)}
+        dead_letters = {job_id.decode() for job_id in await self._redis.hkeys(keys.DEAD)}
         hospitals = await self._found_hospitals()
         entries = await self._found_entries()
         results = await self._results()
@@ -139,7 +139,7 @@ class Ledger:
             applied = hospital is not None and hospital["created_by_job"] == job.job_id
             if job.kind == "amend":
                 applied = entry is not None and entry["event"] == "amended"
-            _judge(job, account, applied=applied, dead=job.job_id in letters)
+            _judge(job, account, applied=applied, dead=job.job_id in dead_letters)
             # What a document says of its time was set before it was sent, and it may have waited long since.
             if applied and job.job_id in results:
                 account.written_at.append(datetime.fromtimestamp(results[job.job_id]["ft"] / 1000, UTC))

@@ -22,7 +22,7 @@ from tests.faults.injectors.redis_refusals import demoted, memory_full
 from tests.faults.load import Load
 from tests.faults.rows import Row
 from tests.faults.stand import Stand, open_stand
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.queue import keys
 from worker.queue.heartbeats import ready_workers
 
@@ -233,12 +233,12 @@ class Mayhem:
         """As a producer or an operator might, whatever has become of the job."""
         jobs = list(self._stand.ledger.accepted)
         again = self._rng.sample(jobs, k=min(5, len(jobs)))
-        await self._stand.redis.zadd(DEFAULT_LANE, dict.fromkeys(again, 1), nx=True)
+        await self._stand.redis.zadd(DEFAULT_QUEUE, dict.fromkeys(again, 1), nx=True)
 
     async def _put_garbage(self) -> None:
         job_id = f"garbage-{self._rng.randrange(10**12)}"
         await self._stand.redis.set(keys.JOB + job_id, self._rng.randbytes(self._rng.randrange(200)))
-        await self._stand.redis.zadd(DEFAULT_LANE, {job_id: 1})
+        await self._stand.redis.zadd(DEFAULT_QUEUE, {job_id: 1})
 
 
 async def _retry_killed(stand: Stand) -> int:
@@ -247,7 +247,9 @@ async def _retry_killed(stand: Stand) -> int:
     Their worker may have died after their effect: so the ledger holds them to one effect after all.
     """
     await stand.ledger.settle(_SETTLED_WITHIN_S)
-    return await stand.letters.retry([letter async for letter in stand.letters.all(error="ProcessKilled")])
+    return await stand.dead_letters.retry(
+        [dead_letter async for dead_letter in stand.dead_letters.all(error="ProcessKilled")]
+    )
 
 
 async def _pass_time(seconds: float) -> None:

@@ -46,9 +46,9 @@ async def test_row_32_clocks_two_hours_apart(stand: Stand, ahead: str) -> None:
     (dead,) = await put_faulty(stand, "exiting", "exit")
     account = await stand.balance()
     assert (account.applied, account.dead) == (6, 1)
-    letter = await stand.letters.get(dead)
+    dead_letter = await stand.dead_letters.get(dead)
     now = await redis_time(stand.redis)
-    assert abs(now.timestamp() - letter.failure.at_ms / 1000) < 60
+    assert abs(now.timestamp() - dead_letter.failure.at_ms / 1000) < 60
     assert await stand.is_ready(wrong)
 
 
@@ -101,8 +101,8 @@ async def _renewed(stand: Stand, seconds: float) -> None:
     """Wait until leases have been renewed that end later than those of now would by so many seconds."""
 
     async def latest() -> float:
-        lane = "arq:queue" + keys.LEASED_SUFFIX
-        return max(float(end) for _, end in await stand.redis.zrange(lane, 0, -1, withscores=True))
+        queue = "arq:queue" + keys.LEASED_SUFFIX
+        return max(float(end) for _, end in await stand.redis.zrange(queue, 0, -1, withscores=True))
 
     wanted = await latest() + 1000 * seconds
 

@@ -10,7 +10,7 @@ from tests.faults.injectors.processes import sigkill
 from tests.faults.injectors.proxy import Proxy
 from tests.faults.stand import Stand
 from worker.codec import Codec
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.mongo.audit.log import log_id
 from worker.queue import keys
 from worker.queue.scripts import script_source
@@ -112,10 +112,10 @@ async def test_row_25_delivered_20_times(stand: Stand) -> None:
 
 
 async def _deliver(stand: Stand, jobs: list[str]) -> None:
-    """Put ids back on the lane as due, and wait until a worker has claimed what there was to claim."""
+    """Put ids back on the queue as due, and wait until a worker has claimed what there was to claim."""
     seen = await stand.redis.hget(keys.CLOCK, "seen")
-    await stand.redis.zadd(DEFAULT_LANE, dict.fromkeys(jobs, 1))
-    await stand.redis.lpush(DEFAULT_LANE + keys.WAKEUP_SUFFIX, 1)
+    await stand.redis.zadd(DEFAULT_QUEUE, dict.fromkeys(jobs, 1))
+    await stand.redis.lpush(DEFAULT_QUEUE + keys.WAKEUP_SUFFIX, 1)
     stand.row.faults += len(jobs)
 
     async def claimed() -> bool:

@@ -30,7 +30,7 @@ from tests.faults.stand import Stand
 from worker.codec import Codec
 from worker.errors import OutageError
 from worker.queue import keys
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.scripts import script_source
 from worker.redis.client import open_redis
 from worker.settings import Settings, load_settings
@@ -200,15 +200,15 @@ async def test_row_12_cut_while_dead_letters_are_put_back(stand: Stand, action: 
         await stand.ledger.settle(10)
     async with Proxy("127.0.0.1", stand.redis_server.port) as proxy:
         redis = open_redis(_through(proxy), Codec())
-        letters = DeadLetters(redis)
-        found = [letter async for letter in letters.all()]
+        dead_letters = DeadLetterStore(redis)
+        found = [dead_letter async for dead_letter in dead_letters.all()]
         assert len(found) == 20
         proxy.on(_script("redrive"), action)
         with pytest.raises(RedisConnectionError):
-            await letters.retry(found)
+            await dead_letters.retry(found)
         stand.row.faults += proxy.cuts
         # An operator who saw it fail does it again.
-        assert await letters.retry(found) == (20 if action == "cut_before" else 0)
+        assert await dead_letters.retry(found) == (20 if action == "cut_before" else 0)
         await redis.aclose(close_connection_pool=True)
     await _survived(stand, worker, load)
 

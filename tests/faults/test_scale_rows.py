@@ -21,12 +21,12 @@ from tests.faults.injectors.redis_refusals import demoted
 from tests.faults.load import record
 from tests.faults.stand import Stand
 from worker.codec import Codec
-from worker.contract import BULK_LANE, DEFAULT_LANE, INGEST_HOSPITAL, LANES, IngestHospital
+from worker.contract import BULK_QUEUE, DEFAULT_QUEUE, INGEST_HOSPITAL, QUEUES, IngestHospital
 from worker.embedded import EmbeddedRedis
 from worker.queue import keys
 from worker.queue.heartbeats import STALE_AFTER_S, read_heartbeats, ready_workers
 from worker.queue.scripts import Enqueue, Scripts
-from worker.queue.stats import read_queue
+from worker.queue.stats import read_stats
 from worker.redis.client import open_redis
 from worker.settings import load_settings
 
@@ -56,7 +56,8 @@ class Backlog:
         while self.enqueued < wanted:
             until = min(wanted, self.enqueued + _PER_CALL)
             await scripts.enqueue(
-                Enqueue(f"noop:{number}", DEFAULT_LANE, envelope, -DAY_MS) for number in range(self.enqueued, until)
+                Enqueue(f"noop:{number}", DEFAULT_QUEUE, envelope, -DAY_MS)
+                for number in range(self.enqueued, until)
             )
             self.enqueued = until
         # It rewrites its file meanwhile, which takes a core.
@@ -64,16 +65,16 @@ class Backlog:
 
     async def day_passes(self) -> None:
         """Let the last worker have died a day ago with jobs in hand: their leases are that old, as is all else."""
-        claim = await Scripts(self.redis).claim(DEAD_OWNER, 1, LEFT_BEHIND, [(DEFAULT_LANE, LEFT_BEHIND)])
+        claim = await Scripts(self.redis).claim(DEAD_OWNER, 1, LEFT_BEHIND, [(DEFAULT_QUEUE, LEFT_BEHIND)])
         assert len(claim.jobs) == LEFT_BEHIND
         # Before all others: whoever claims has to step over them for as long as their owner may come back.
         ended = dict.fromkeys((job.job_id for job in claim.jobs), claim.now_ms - 2 * DAY_MS)
-        await self.redis.zadd(DEFAULT_LANE, ended)
-        await self.redis.zadd(DEFAULT_LANE + keys.LEASED_SUFFIX, ended)
+        await self.redis.zadd(DEFAULT_QUEUE, ended)
+        await self.redis.zadd(DEFAULT_QUEUE + keys.LEASED_SUFFIX, ended)
         await self.redis.hset(keys.CLOCK, "seen", claim.now_ms - DAY_MS)
 
     async def length(self) -> int:
-        return int(await self.redis.zcard(DEFAULT_LANE))
+        return int(await self.redis.zcard(DEFAULT_QUEUE))
 
     async def take_over(self) -> None:
         """Let a worker do what the dead one had in hand, and whatever comes with it."""
@@ -110,14 +111,14 @@ class Backlog:
             for job_id in sample:
                 pipe.exists(keys.RESULT + job_id)
                 pipe.exists(keys.JOB + job_id)
-                pipe.zscore(DEFAULT_LANE, job_id)
+                pipe.zscore(DEFAULT_QUEUE, job_id)
             found = await pipe.execute()
         for result, payload, due in zip(*[iter(found)] * 3, strict=True):
             assert (result, payload, due is not None) in ((1, 0, False), (0, 1, True))
         assert await self.redis.hlen(keys.LEASES) == 0
         # Redis holds one key for each job and these: nothing is lost, and nothing is left behind.
-        lane_keys = [DEFAULT_LANE + suffix for suffix in ("", keys.WAKEUP_SUFFIX, keys.HEALTH_CHECK_SUFFIX)]
-        shared = await self.redis.exists(keys.CLOCK, keys.WORKERS, keys.CRASHES, *lane_keys)
+        queue_keys = [DEFAULT_QUEUE + suffix for suffix in ("", keys.WAKEUP_SUFFIX, keys.HEALTH_CHECK_SUFFIX)]
+        shared = await self.redis.exists(keys.CLOCK, keys.WORKERS, keys.CRASHES, *queue_keys)
         kept = await self.redis.dbsize() - shared
         row.lost += self.enqueued - kept
         row.accepted += self.enqueued
@@ -176,11 +177,11 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
 VISIBLE_WITHIN_S = 15.0
 
 
-async def _are(stand: Stand, **lanes: tuple[int, int, int]) -> bool:
-    """Whether each lane has so many jobs waiting, deferred and in flight."""
-    state = await read_queue(stand.redis, LANES)
-    found = {name: (lane.waiting, lane.deferred, lane.in_flight) for name, lane in state.lanes.items()}
-    return found == {DEFAULT_LANE: lanes["single"], BULK_LANE: lanes["bulk"]}
+async def _are(stand: Stand, **queues: tuple[int, int, int]) -> bool:
+    """Whether each queue has so many jobs waiting, deferred and in flight."""
+    state = await read_stats(stand.redis, QUEUES)
+    found = {name: (queue.waiting, queue.deferred, queue.in_flight) for name, queue in state.queues.items()}
+    return found == {DEFAULT_QUEUE: queues["single"], BULK_QUEUE: queues["bulk"]}
 
 
 async def _told(stand: Stand) -> dict[str, Any]:
@@ -228,7 +229,7 @@ async def test_row_36_figures_are_exact_at_each_quiet_point(open_stand: OpenStan
             told = await _told(stand)
         assert told["dead"] == 0
         assert [(one["pid"], one["running"]) for one in told["workers"]] == [(worker.pid, single)]
-        assert told["lanes"][DEFAULT_LANE] | {"oldest_wait_s": 0} == {
+        assert told["queues"][DEFAULT_QUEUE] | {"oldest_wait_s": 0} == {
             "waiting": 0, "deferred": deferred, "in_flight": single, "oldest_wait_s": 0,
         }  # fmt: skip
 
@@ -239,13 +240,13 @@ async def test_row_36_figures_are_exact_at_each_quiet_point(open_stand: OpenStan
             await stand.until(lambda: _are(stand, single=(0, deferred, 0), bulk=(0, 0, 0)))
         stand.row.faults += dying
         # An operator who does not want to wait moves deferred jobs to now.
-        await stand.redis.zadd(DEFAULT_LANE, dict.fromkeys(later, 1), xx=True)
+        await stand.redis.zadd(DEFAULT_QUEUE, dict.fromkeys(later, 1), xx=True)
         account = await stand.balance()
         assert (account.applied, account.dead) == (single + deferred, dying)
         told = await _told(stand)
         assert told["dead"] == dying
-        for lane in told["lanes"].values():
-            assert lane == {"waiting": 0, "deferred": 0, "in_flight": 0, "oldest_wait_s": 0}
+        for queue in told["queues"].values():
+            assert queue == {"waiting": 0, "deferred": 0, "in_flight": 0, "oldest_wait_s": 0}
         # What the dead worker did is in its own last word.
         await stand.until(lambda: _said(stand, fresh.pid, running=0, complete=single + deferred, failed=dying))
 
@@ -258,7 +259,7 @@ async def test_row_36_each_fault_shows_within_15_s(stand: Stand) -> None:
         return any(f"action={action}" in line and more in line for line in worker.log.splitlines())
 
     async def not_ready_because(why: str) -> bool:
-        state = await read_queue(stand.redis, LANES)
+        state = await read_stats(stand.redis, QUEUES)
         return any(not heartbeat.ready and why in heartbeat.why_not for heartbeat, _ in state.workers)
 
     async def check_fails() -> bool:

@@ -261,8 +261,8 @@ async def test_row_08_a_job_that_kills_its_process(open_stand: OpenStand) -> Non
         last = await stand.worker(FAULTY)
         account = await stand.balance()
         assert (account.applied, account.dead) == (9, 1)
-        letter = await stand.letters.get(killer)
-        assert (letter.failure.type, letter.crashes) == ("ProcessKilled", CRASH_LIMIT)
+        dead_letter = await stand.dead_letters.get(killer)
+        assert (dead_letter.failure.type, dead_letter.crashes) == ("ProcessKilled", CRASH_LIMIT)
         assert int(await stand.redis.get("kills")) == CRASH_LIMIT
         assert await stand.is_ready(last)
 
@@ -281,8 +281,8 @@ async def test_row_09_exits_and_base_exceptions_in_jobs(stand: Stand) -> None:
 
     await stand.until(all_dead)
     for job_id, name in dead.items():
-        assert (await stand.letters.get(job_id)).failure.type == name
-    assert (await stand.letters.get(by_task)).reason == "unexpected error"
+        assert (await stand.dead_letters.get(job_id)).failure.type == name
+    assert (await stand.dead_letters.get(by_task)).reason == "unexpected error"
     assert await stand.leases() == len(neighbours)
     await open_gate(stand)
     account = await stand.balance()

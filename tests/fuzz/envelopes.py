@@ -1,7 +1,7 @@
 """A seeded generator of hostile jobs, as whoever can write to Redis might leave them there.
 
     for job in Envelopes(seed=7).take(1_000):
-        ...  # put `job.payload` at arq:job:ID as `job.stored_as` says, and `job.job_id` on `job.lane`
+        ...  # put `job.payload` at arq:job:ID as `job.stored_as` says, and `job.job_id` on `job.queue`
 
 Equal seeds give equal jobs. About one in 20 is sound, and says what its outcome must be; of the others each says
 whether it must become a dead letter. No job names a function that no worker knows: such a job is put back until
@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import orjson
 
-from worker.contract import BULK_LANE, DEFAULT_LANE
+from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
 
 SECRET = "zq7canary"
 """Part of every payload that can hold a text, followed by the job's number."""
@@ -74,7 +74,7 @@ class FuzzedJob:
 
     kind: str
     job_id: bytes
-    lane: str
+    queue: str
     payload: bytes
     fate: Fate
     score: float = 1.0
@@ -202,8 +202,8 @@ class Envelopes:
 
     def _sound(self) -> FuzzedJob:
         function, payload, outcome = self._job()
-        lane = BULK_LANE if function == "ingest_hospitals" else DEFAULT_LANE
-        return self._made("sound", self._body(function, payload), "done", lane=lane, outcome=outcome)
+        queue = BULK_QUEUE if function == "ingest_hospitals" else DEFAULT_QUEUE
+        return self._made("sound", self._body(function, payload), "done", queue=queue, outcome=outcome)
 
     # ---- what is wrong with the others ----------------------------------------------------------------
 
@@ -381,9 +381,9 @@ class Envelopes:
 
     # ---- the envelope's outside -----------------------------------------------------------------------
 
-    def _made(self, kind: str, body: bytes, fate: Fate, lane: str = DEFAULT_LANE, **more: Any) -> FuzzedJob:
+    def _made(self, kind: str, body: bytes, fate: Fate, queue: str = DEFAULT_QUEUE, **more: Any) -> FuzzedJob:
         job_id = b"fuzz:%d:%d" % (self._seed, self._number)
-        return FuzzedJob(kind, job_id, lane, self._signed(body), fate, **more)
+        return FuzzedJob(kind, job_id, queue, self._signed(body), fate, **more)
 
     def _signed(self, body: bytes) -> bytes:
         if self._signing_key is None:

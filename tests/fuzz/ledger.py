@@ -13,7 +13,7 @@ import orjson
 from arq.connections import ArqRedis
 
 from tests.fuzz.envelopes import FuzzedJob
-from worker.contract import BULK_LANE, LANES
+from worker.contract import BULK_QUEUE, QUEUES
 from worker.queue import keys
 
 _PORTION = 5_000
@@ -38,7 +38,7 @@ class Ledger:
     """Writes groups of jobs, waits until none is left, and compares what is there with what must be.
 
     What was compared is removed, so that a run of any length needs the memory of a few groups. `untouched` is how
-    many jobs on the lanes are not the ledger's.
+    many jobs on the queues are not the ledger's.
     """
 
     def __init__(self, redis: ArqRedis, *, untouched: int = 0) -> None:
@@ -49,22 +49,22 @@ class Ledger:
     async def run(self, jobs: Iterable[FuzzedJob], progress: Callable[[int], Awaitable[None]]) -> None:
         """Put all the jobs, and account for one portion of them while the worker has the next."""
         before: list[FuzzedJob] = []
-        # The bulk lane has its turn when the other is empty: its jobs would hold up every portion.
+        # The bulk queue has its turn when the other is empty: its jobs would hold up every portion.
         bulk: list[FuzzedJob] = []
         for portion in _portions(jobs):
             await self.put(portion)
             await self.settle(before)
-            bulk += (job for job in portion if job.lane == BULK_LANE)
-            before = [job for job in portion if job.lane != BULK_LANE]
+            bulk += (job for job in portion if job.queue == BULK_QUEUE)
+            before = [job for job in portion if job.queue != BULK_QUEUE]
             await progress(self.tally.total)
         await self.settle(before + bulk)
         await progress(self.tally.total)
 
     async def put(self, jobs: Sequence[FuzzedJob]) -> None:
-        """Write jobs straight into Redis, payloads before their places on the lanes."""
+        """Write jobs straight into Redis, payloads before their places on the queues."""
         for start in range(0, len(jobs), _GROUP):
             async with self._redis.pipeline(transaction=False) as pipe:
-                lanes: dict[str, dict[bytes, float]] = {}
+                queues: dict[str, dict[bytes, float]] = {}
                 for job in jobs[start : start + _GROUP]:
                     key = keys.JOB.encode() + job.job_id
                     match job.stored_as:
@@ -76,22 +76,22 @@ class Ledger:
                             pipe.sadd(key, job.payload)
                         case "hash":
                             pipe.hset(key, b"payload", job.payload)
-                    lanes.setdefault(job.lane, {})[job.job_id] = job.score
-                for lane, places in lanes.items():
-                    pipe.zadd(lane, places)
-                    pipe.lpush(lane + keys.WAKEUP_SUFFIX, 1)
-                    pipe.ltrim(lane + keys.WAKEUP_SUFFIX, 0, 0)
+                    queues.setdefault(job.queue, {})[job.job_id] = job.score
+                for queue, places in queues.items():
+                    pipe.zadd(queue, places)
+                    pipe.lpush(queue + keys.WAKEUP_SUFFIX, 1)
+                    pipe.ltrim(queue + keys.WAKEUP_SUFFIX, 0, 0)
                 await pipe.execute()
 
     async def drained(self, jobs: Sequence[FuzzedJob]) -> None:
-        """Wait until none of the jobs is on a lane. Raises `TimeoutError` when nothing moves any more."""
+        """Wait until none of the jobs is on a queue. Raises `TimeoutError` when nothing moves any more."""
         waiting, deadline = list(jobs), time.monotonic() + _PATIENCE_S
         while waiting:
             places: list[Any] = []
             for start in range(0, len(waiting), 1_000):
                 async with self._redis.pipeline(transaction=False) as pipe:
                     for job in waiting[start : start + 1_000]:
-                        pipe.zscore(job.lane, job.job_id)
+                        pipe.zscore(job.queue, job.job_id)
                     places += await pipe.execute()
             left = [job for job, place in zip(waiting, places, strict=True) if place is not None]
             if len(left) < len(waiting):
@@ -111,21 +111,21 @@ class Ledger:
                 pipe.hmget(keys.DEAD, ids)
                 pipe.mget([keys.RESULT.encode() + job_id for job_id in ids])
                 pipe.zmscore(keys.DEAD_INDEX, ids)
-                letters, results, indexed = await pipe.execute()
-            for job, letter, result, index in zip(group, letters, results, indexed, strict=True):
-                assert (letter is None) == (index is None), job
-                self._compare(job, letter, result)
+                dead_letters, results, indexed = await pipe.execute()
+            for job, dead_letter, result, index in zip(group, dead_letters, results, indexed, strict=True):
+                assert (dead_letter is None) == (index is None), job
+                self._compare(job, dead_letter, result)
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.hdel(keys.DEAD, *ids)
                 pipe.zrem(keys.DEAD_INDEX, *ids)
                 pipe.delete(*(keys.RESULT.encode() + job_id for job_id in ids))
                 await pipe.execute()
 
-    def _compare(self, job: FuzzedJob, letter: bytes | None, result: bytes | None) -> None:
+    def _compare(self, job: FuzzedJob, dead_letter: bytes | None, result: bytes | None) -> None:
         seen = f"{job.kind} {job.job_id[:100]!r} {job.payload[:3_000]!r}"
         assert result is not None, f"no result of {seen}"
         told = orjson.loads(_unsigned(result))
-        if letter is None:
+        if dead_letter is None:
             assert told["s"] is True, f"neither done nor dead: {seen}"
             assert job.fate != "dead", f"was taken: {seen}"
             outcome = told["r"]
@@ -138,7 +138,7 @@ class Ledger:
             self.tally.created += statuses == ["registered"] and outcome["revision"] == 1
             return
         assert told["s"] is False, f"done and dead: {seen}"
-        kept = orjson.loads(letter)
+        kept = orjson.loads(dead_letter)
         failure = kept["failure"]
         assert job.fate != "done", f"{failure} of {seen}"
         assert failure["tries"] == job.tries, f"{failure} of {seen}"
@@ -149,8 +149,10 @@ class Ledger:
 
     async def nothing_is_left(self) -> None:
         """Fail if anything of the jobs is still in Redis."""
-        left = {lane: await self._redis.zcard(lane) for lane in LANES}
-        left |= {lane + keys.LEASED_SUFFIX: await self._redis.zcard(lane + keys.LEASED_SUFFIX) for lane in LANES}
+        left = {queue: await self._redis.zcard(queue) for queue in QUEUES}
+        left |= {
+            queue + keys.LEASED_SUFFIX: await self._redis.zcard(queue + keys.LEASED_SUFFIX) for queue in QUEUES
+        }
         left |= {name: await self._redis.hlen(name) for name in (keys.LEASES, keys.CRASHES, keys.DEAD)}
         assert sum(left.values()) == self._untouched, left
         strays = [key async for key in self._redis.scan_iter(match="arq:*fuzz:*", count=1_000)]

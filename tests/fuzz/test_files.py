@@ -146,8 +146,8 @@ def peak_memory(path: Path, line: bytes, count: int) -> int:
 
 def test_a_large_file_of_noise_is_accounted_for(path: Path) -> None:
     noise = random.Random(7)
-    letters = "".join(map(chr, range(1, 128))).replace("\n", "").replace("\r", "").replace("{", "")
-    lines = ["{" + "".join(noise.choices(letters, k=noise.randrange(60))) for _ in range(5_000)]
+    dead_letters = "".join(map(chr, range(1, 128))).replace("\n", "").replace("\r", "").replace("{", "")
+    lines = ["{" + "".join(noise.choices(dead_letters, k=noise.randrange(60))) for _ in range(5_000)]
     path.write_text("\n".join(['{"hospital_name":"A"}', *lines]) + "\n")
     numbers, records, count = load(path, None, None)
     assert (numbers, records, count) == (list(range(1, 5_002)), 1, 5_001)

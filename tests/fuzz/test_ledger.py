@@ -17,9 +17,9 @@ GOOD: dict[str, Any] = {"s": True, "r": {"status": "created"}}
 BAD: dict[str, Any] = {"s": False, "r": None}
 
 
-def letter_of(job: FuzzedJob, **changes: Any) -> dict[str, Any]:
-    letter = {"payload": base64.b64encode(job.payload).decode(), "reason": "permanent error", "crashes": 0}
-    return letter | {"failure": {"tries": 1, "type": "InvalidEnvelope"}} | changes
+def dead_letter_of(job: FuzzedJob, **changes: Any) -> dict[str, Any]:
+    dead_letter = {"payload": base64.b64encode(job.payload).decode(), "reason": "permanent error", "crashes": 0}
+    return dead_letter | {"failure": {"tries": 1, "type": "InvalidEnvelope"}} | changes
 
 
 @pytest_asyncio.fixture
@@ -27,14 +27,16 @@ async def ledger(site: Site) -> AsyncIterator[Ledger]:
     yield Ledger(site.redis)
 
 
-async def end(site: Site, job: FuzzedJob, result: dict[str, Any] | None, letter: dict[str, Any] | None) -> None:
+async def end(
+    site: Site, job: FuzzedJob, result: dict[str, Any] | None, dead_letter: dict[str, Any] | None
+) -> None:
     """End a job as a worker would, with what is given."""
-    await site.redis.zrem(job.lane, job.job_id)
+    await site.redis.zrem(job.queue, job.job_id)
     await site.redis.delete(keys.JOB.encode() + job.job_id)
     if result is not None:
         await site.redis.set(keys.RESULT.encode() + job.job_id, orjson.dumps(result))
-    if letter is not None:
-        await site.redis.hset(keys.DEAD, job.job_id, orjson.dumps(letter))
+    if dead_letter is not None:
+        await site.redis.hset(keys.DEAD, job.job_id, orjson.dumps(dead_letter))
         await site.redis.zadd(keys.DEAD_INDEX, {job.job_id: 1})
 
 
@@ -44,14 +46,14 @@ async def test_the_ledger_notices_what_is_wrong(site: Site, ledger: Ledger) -> N
         "no result": (None, None),
         "was taken": (GOOD, None),
         "neither done nor dead": (BAD, None),
-        "done and dead": (GOOD, letter_of(job)),
-        "tries": (BAD, letter_of(job, failure={"tries": 2})),
-        "8 of 8": (BAD, letter_of(job, reason="8 of 8 tries")),
-        "broken": (BAD, letter_of(job, payload="")),
+        "done and dead": (GOOD, dead_letter_of(job)),
+        "tries": (BAD, dead_letter_of(job, failure={"tries": 2})),
+        "8 of 8": (BAD, dead_letter_of(job, reason="8 of 8 tries")),
+        "broken": (BAD, dead_letter_of(job, payload="")),
     }
-    for told, (result, letter) in wrong.items():
+    for told, (result, dead_letter) in wrong.items():
         await ledger.put([job])
-        await end(site, job, result, letter)
+        await end(site, job, result, dead_letter)
         with pytest.raises(AssertionError, match=told):
             await ledger.settle([job])
         await site.redis.delete(keys.RESULT.encode() + job.job_id, keys.DEAD, keys.DEAD_INDEX)

@@ -19,13 +19,13 @@ from producers.client import HospitalProducer
 from tests.acceptance.conftest import Site
 from tests.fuzz.conftest import Registry
 from worker.codec import MAX_JOB_BYTES, Codec
-from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, HospitalRecord
+from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, HospitalRecord
 from worker.contract.fields import GeoPoint
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.errors import InvalidPayload, RegistryError
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter
-from worker.queue.dead_letter_store import LetterNotFound
+from worker.queue.dead_letter_store import DeadLetterNotFound
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -61,27 +61,27 @@ class Bench:
         self._jobs += 1
         job_id = f"row:{self._jobs}"
         await self.site.redis.set(keys.JOB + job_id, payload)
-        await self.site.redis.zadd(DEFAULT_LANE, {job_id: 1})
-        await self.site.redis.lpush(DEFAULT_LANE + keys.WAKEUP_SUFFIX, 1)
+        await self.site.redis.zadd(DEFAULT_QUEUE, {job_id: 1})
+        await self.site.redis.lpush(DEFAULT_QUEUE + keys.WAKEUP_SUFFIX, 1)
         return job_id
 
     async def dead(self, payload: bytes) -> DeadLetter:
-        """Return the letter of a job, which must be of one try and for good; nothing is stored in the registry."""
+        """Return the dead letter of a job, after exactly one try; nothing may be stored in the registry."""
         victims, count = self.registry.bytes_of_victims(), self.registry.count()
         job_id = await self.put(payload)
 
         async def find() -> DeadLetter | None:
             try:
-                return await self.site.letters.get(job_id)
-            except LetterNotFound:
+                return await self.site.dead_letters.get(job_id)
+            except DeadLetterNotFound:
                 return None
 
-        letter: DeadLetter = await self.site.until(find, 10)
-        assert (letter.reason, letter.failure.tries, letter.history) == ("permanent error", 1, [])
-        assert letter.envelope == payload
+        dead_letter: DeadLetter = await self.site.until(find, 10)
+        assert (dead_letter.reason, dead_letter.failure.tries, dead_letter.history) == ("permanent error", 1, [])
+        assert dead_letter.envelope == payload
         assert self.registry.bytes_of_victims() == victims
         assert self.registry.count() == count
-        return letter
+        return dead_letter
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -137,8 +137,8 @@ def text(value: object) -> str:
 )
 async def test_row_28_what_cannot_be_stored_is_refused(bench: Bench, fields: dict[str, Any], path: str) -> None:
     assert await bench.refused_record(NAME | fields) == [path]
-    letter = await bench.dead(envelope("ingest_hospital", text({"record": NAME | fields})))
-    assert letter.failure.type in ("InvalidPayload", "InvalidEnvelope")
+    dead_letter = await bench.dead(envelope("ingest_hospital", text({"record": NAME | fields})))
+    assert dead_letter.failure.type in ("InvalidPayload", "InvalidEnvelope")
 
 
 @pytest.mark.parametrize("revision", [2**63, 2**64, 10**400, -1, math.nan, math.inf])
@@ -194,9 +194,9 @@ async def test_row_28_over_16_mb_is_refused(bench: Bench) -> None:
 async def test_row_29_operators_in_a_record_are_refused(bench: Bench, fields: dict[str, Any], path: str) -> None:
     assert await bench.refused_record(NAME | fields) == [path]
     for function, more in (("ingest_hospital", {"on_existing": "merge"}), ("register_hospital", BY)):
-        letter = await bench.dead(envelope(function, text({"record": NAME | fields} | more)))
-        assert letter.failure.type == "InvalidPayload"
-        assert f"record.{path}: " in letter.failure.message
+        dead_letter = await bench.dead(envelope(function, text({"record": NAME | fields} | more)))
+        assert dead_letter.failure.type == "InvalidPayload"
+        assert f"record.{path}: " in dead_letter.failure.message
 
 
 OPERATORS: list[Any] = [
@@ -243,8 +243,8 @@ async def test_row_29_operators_for_texts_are_refused(bench: Bench, operator: An
     }
     for function, (path, put, payload) in puts.items():
         assert await bench.refused(put) == [path]
-        letter = await bench.dead(envelope(function, text(payload)))
-        assert f"{path}: " in letter.failure.message
+        dead_letter = await bench.dead(envelope(function, text(payload)))
+        assert f"{path}: " in dead_letter.failure.message
 
 
 async def test_row_29_what_looks_like_a_path_stays_text(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from tests.acceptance.conftest import Site, WorkerRun
 from tests.fuzz.conftest import Registry
 from tests.fuzz.envelopes import SECRET, Envelopes
 from tests.fuzz.ledger import Ledger
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.queue import keys
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ async def fuzz(site: Site, registry: Registry, workers: Sequence[WorkerRun], job
     registry.add_victims()
     before = registry.bytes_of_victims()
     assert len(before) == len(registry.victims)
-    await site.redis.zadd(DEFAULT_LANE, NEVER_DUE)
+    await site.redis.zadd(DEFAULT_QUEUE, NEVER_DUE)
     ledger = Ledger(site.redis, untouched=len(NEVER_DUE))
     started, told = time.monotonic(), 0
 
@@ -61,7 +61,7 @@ async def fuzz(site: Site, registry: Registry, workers: Sequence[WorkerRun], job
 
     assert ledger.tally.total == count
     await ledger.nothing_is_left()
-    assert set(await site.redis.zrange(DEFAULT_LANE, 0, -1)) == {name.encode() for name in NEVER_DUE}
+    assert set(await site.redis.zrange(DEFAULT_QUEUE, 0, -1)) == {name.encode() for name in NEVER_DUE}
     assert await site.redis.hlen(keys.WORKERS) == len(workers)
     assert registry.bytes_of_victims() == before
     assert registry.count() == len(before) + ledger.tally.created

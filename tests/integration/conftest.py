@@ -15,7 +15,7 @@ from worker.settings import load_settings
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def redis_server() -> AsyncIterator[EmbeddedRedis]:
-    """One Redis for all tests that do not hurt it; each has lanes of its own."""
+    """One Redis for all tests that do not hurt it; each has queues of its own."""
     async with EmbeddedRedis() as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""What every test of the queue's scripts works on: lanes, ids and tokens of its own on a shared Redis."""
+"""What every test of the queue's scripts works on: queues, ids and tokens of its own on a shared Redis."""
 
 import asyncio
 import uuid
@@ -13,7 +13,7 @@ from worker.queue.scripts import (
     Completion,
     Enqueue,
     EnqueueState,
-    LaneCounts,
+    QueueCounts,
     Scripts,
     script_source,
 )
@@ -23,14 +23,14 @@ OWNER = "token"
 
 
 class ScriptBench:
-    """Two lanes that nobody else uses, and steps on them that Redis and time would take."""
+    """Two queues that nobody else uses, and steps on them that Redis and time would take."""
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         tag = uuid.uuid4().hex
         self.redis = redis
         self.scripts = Scripts(redis)
-        self.lane, self.bulk = f"lane:{tag}", f"lane:{tag}:bulk"
-        self.lanes = (self.lane, self.bulk)
+        self.queue, self.bulk = f"queue:{tag}", f"queue:{tag}:bulk"
+        self.queues = (self.queue, self.bulk)
         self._tag = tag
         self._renew = redis.register_script(script_source("renew"))
 
@@ -38,14 +38,14 @@ class ScriptBench:
         return f"{name}:{self._tag}"
 
     async def enqueue(
-        self, *names: str, lane: str | None = None, payload: bytes = b"payload", delay_ms: int = 0
+        self, *names: str, queue: str | None = None, payload: bytes = b"payload", delay_ms: int = 0
     ) -> list[EnqueueState]:
         return await self.scripts.enqueue(
-            Enqueue(self.id(name), lane or self.lane, payload, delay_ms) for name in names
+            Enqueue(self.id(name), queue or self.queue, payload, delay_ms) for name in names
         )
 
     async def claim(self, token: str = OWNER, wanted: int = 1_000, lease_ms: int = LEASE_MS) -> Claim:
-        return await self.scripts.claim(token, lease_ms, wanted, [(lane, wanted) for lane in self.lanes])
+        return await self.scripts.claim(token, lease_ms, wanted, [(queue, wanted) for queue in self.queues])
 
     async def claim_one(self, token: str = OWNER) -> Claimed:
         (job,) = (await self.claim(token)).jobs
@@ -56,25 +56,25 @@ class ScriptBench:
         return [job.job_id.decode().removesuffix(f":{self._tag}") for job in jobs]
 
     async def finish(self, job: Claimed, action: Any = "done", token: str = OWNER, **values: Any) -> bool:
-        completion = Completion(job.job_id, job.lane, token, action, **values)
+        completion = Completion(job.job_id, job.queue, token, action, **values)
         (applied,) = await self.scripts.finish([completion])
         return applied
 
     async def renew(self, *jobs: Claimed, token: str = OWNER, lease_ms: int = LEASE_MS) -> list[bytes]:
-        values = [value for job in jobs for value in (job.job_id, job.lane, token)]
+        values = [value for job in jobs for value in (job.job_id, job.queue, token)]
         lost: list[bytes] = await self._renew(keys=[keys.LEASES, keys.CLOCK], args=[lease_ms, *values])
         return lost
 
-    async def let_lease_end(self, name: str, lane: str | None = None) -> None:
+    async def let_lease_end(self, name: str, queue: str | None = None) -> None:
         """What a lease's length of silence from its owner does."""
         ago = await self.now_ms() - 1
         await self.redis.delete(keys.IN_PROGRESS + self.id(name))
-        for place in (lane or self.lane, (lane or self.lane) + keys.LEASED_SUFFIX):
+        for place in (queue or self.queue, (queue or self.queue) + keys.LEASED_SUFFIX):
             await self.redis.zadd(place, {self.id(name): ago}, xx=True)
 
     async def make_due(self, name: str) -> None:
         """What the passing of a deferred job's delay does."""
-        await self.redis.zadd(self.lane, {self.id(name): await self.now_ms() - 1}, xx=True)
+        await self.redis.zadd(self.queue, {self.id(name): await self.now_ms() - 1}, xx=True)
 
     async def stock_worker_takes(self, name: str) -> None:
         """What arq's own worker leaves while it runs a job."""
@@ -84,7 +84,7 @@ class ScriptBench:
         """What arq's own worker leaves of a job that has ended without a kept result."""
         job_id = self.id(name)
         await self.redis.delete(keys.IN_PROGRESS + job_id, keys.JOB + job_id, keys.TRIES + job_id)
-        await self.redis.zrem(self.lane, job_id)
+        await self.redis.zrem(self.queue, job_id)
 
     async def now_ms(self) -> int:
         seconds, microseconds = await self.redis.time()
@@ -98,17 +98,17 @@ class ScriptBench:
         return entries
 
     async def due_in_ms(self, name: str) -> float:
-        """When a job of the first lane is due, from now."""
-        return float(await self.redis.zscore(self.lane, self.id(name))) - await self.now_ms()
+        """When a job of the first queue is due, from now."""
+        return float(await self.redis.zscore(self.queue, self.id(name))) - await self.now_ms()
 
-    async def counts(self) -> LaneCounts:
-        return (await self.scripts.counts([self.lane])).lanes[self.lane]
+    async def counts(self) -> QueueCounts:
+        return (await self.scripts.counts([self.queue])).queues[self.queue]
 
     async def dead(self) -> int:
         return (await self.scripts.counts([])).dead
 
     async def bells(self) -> int:
-        return int(await self.redis.llen(self.lane + keys.WAKEUP_SUFFIX))
+        return int(await self.redis.llen(self.queue + keys.WAKEUP_SUFFIX))
 
     async def left_of(self, name: str) -> set[str]:
         """Names of the places in Redis that still know a job."""
@@ -117,8 +117,8 @@ class ScriptBench:
         found = {prefix for prefix in prefixes if await self.redis.exists(prefix + job_id)}
         found |= {name for name in (keys.LEASES, keys.CRASHES, keys.DEAD) if await self.redis.hexists(name, job_id)}
         sets = {
-            "lane": self.lane,
-            "leased": self.lane + keys.LEASED_SUFFIX,
+            "queue": self.queue,
+            "leased": self.queue + keys.LEASED_SUFFIX,
             "abort": keys.ABORT,
             "dead index": keys.DEAD_INDEX,
         }

@@ -10,7 +10,7 @@ from worker.queue.scripts import Claimed
 class ClaimContract:
     async def test_jobs_come_in_the_order_of_their_due_times(self, bench: ScriptBench) -> None:
         await bench.enqueue("c", "a", "b")
-        await bench.redis.zadd(bench.lane, {bench.id("a"): 1, bench.id("b"): 2.5, bench.id("c"): 3})
+        await bench.redis.zadd(bench.queue, {bench.id("a"): 1, bench.id("b"): 2.5, bench.id("c"): 3})
 
         jobs = (await bench.claim()).jobs
 
@@ -30,8 +30,10 @@ class ClaimContract:
         assert await redis.get(keys.IN_PROGRESS + job_id) == b"owner"
         assert LEASE_MS - 5_000 < await redis.pttl(keys.IN_PROGRESS + job_id) <= LEASE_MS
         assert LEASE_MS - 5_000 < await bench.due_in_ms("a") <= LEASE_MS
-        assert await redis.zscore(bench.lane + keys.LEASED_SUFFIX, job_id) == await redis.zscore(bench.lane, job_id)
-        assert (job.tries, job.crashes, job.problem, job.lane) == (1, 0, "", bench.lane)
+        assert await redis.zscore(bench.queue + keys.LEASED_SUFFIX, job_id) == await redis.zscore(
+            bench.queue, job_id
+        )
+        assert (job.tries, job.crashes, job.problem, job.queue) == (1, 0, "", bench.queue)
         # A try is counted when it is spent: one that ends with its owner is a crash instead.
         assert await bench.tries("a") == 0
 
@@ -49,23 +51,23 @@ class ClaimContract:
         assert claim.jobs == []
         assert LEASE_MS - 5_000 < claim.next_due_ms - claim.now_ms <= LEASE_MS
 
-    async def test_each_lane_gives_its_share_and_all_lanes_what_is_wanted(self, bench: ScriptBench) -> None:
+    async def test_each_queue_gives_its_share_and_all_queues_what_is_wanted(self, bench: ScriptBench) -> None:
         await bench.enqueue("a1", "a2", "a3")
-        await bench.enqueue("b1", "b2", "b3", lane=bench.bulk)
+        await bench.enqueue("b1", "b2", "b3", queue=bench.bulk)
 
-        claim = await bench.scripts.claim("t", LEASE_MS, 4, [(bench.bulk, 1), (bench.lane, 2)])
-        assert [job.lane for job in claim.jobs] == [bench.bulk, bench.lane, bench.lane]
-        claim = await bench.scripts.claim("t", LEASE_MS, 2, [(bench.lane, 2), (bench.bulk, 2)])
-        assert [job.lane for job in claim.jobs] == [bench.lane, bench.bulk]
-        claim = await bench.scripts.claim("t", LEASE_MS, 5, [(bench.lane, 5), (bench.bulk, 0)])
+        claim = await bench.scripts.claim("t", LEASE_MS, 4, [(bench.bulk, 1), (bench.queue, 2)])
+        assert [job.queue for job in claim.jobs] == [bench.bulk, bench.queue, bench.queue]
+        claim = await bench.scripts.claim("t", LEASE_MS, 2, [(bench.queue, 2), (bench.bulk, 2)])
+        assert [job.queue for job in claim.jobs] == [bench.queue, bench.bulk]
+        claim = await bench.scripts.claim("t", LEASE_MS, 5, [(bench.queue, 5), (bench.bulk, 0)])
         assert claim.jobs == []
 
-    async def test_next_due_is_the_earliest_over_all_lanes(self, bench: ScriptBench) -> None:
+    async def test_next_due_is_the_earliest_over_all_queues(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", delay_ms=50_000)
-        await bench.enqueue("b", lane=bench.bulk, delay_ms=20_000)
+        await bench.enqueue("b", queue=bench.bulk, delay_ms=20_000)
 
-        for lanes in (bench.lanes, bench.lanes[::-1]):
-            claim = await bench.scripts.claim("t", LEASE_MS, 1, [(lane, 1) for lane in lanes])
+        for queues in (bench.queues, bench.queues[::-1]):
+            claim = await bench.scripts.claim("t", LEASE_MS, 1, [(queue, 1) for queue in queues])
             assert 19_000 < claim.next_due_ms - claim.now_ms <= 20_000
         assert (await ScriptBench(bench.redis).claim()).next_due_ms == -1
 
@@ -104,7 +106,7 @@ class ClaimContract:
         for name in names:
             await bench.stock_worker_takes(name)
         for number, name in enumerate(names):
-            await bench.redis.zadd(bench.lane, {bench.id(name): number})
+            await bench.redis.zadd(bench.queue, {bench.id(name): number})
         await bench.enqueue("behind1", "behind2")
 
         assert await bench.claimed_names(wanted=1) == ["behind1"]
@@ -114,7 +116,7 @@ class ClaimContract:
     async def test_free_jobs_between_held_ones_are_all_found(self, bench: ScriptBench) -> None:
         names = [f"{number:03}" for number in range(100)]
         await bench.enqueue(*names)
-        await bench.redis.zadd(bench.lane, {bench.id(name): int(name) for name in names})
+        await bench.redis.zadd(bench.queue, {bench.id(name): int(name) for name in names})
         for name in names[::3]:
             await bench.stock_worker_takes(name)
 
@@ -123,7 +125,7 @@ class ClaimContract:
         assert found == [name for name in names if name not in names[::3]]
 
     async def test_a_missing_payload_is_told(self, bench: ScriptBench) -> None:
-        await bench.redis.zadd(bench.lane, {bench.id("a"): 1})
+        await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         job = await bench.claim_one()
 
@@ -131,11 +133,11 @@ class ClaimContract:
 
     async def test_a_payload_of_another_type_is_told(self, bench: ScriptBench) -> None:
         await bench.redis.rpush(keys.JOB + bench.id("a"), "x")
-        await bench.redis.zadd(bench.lane, {bench.id("a"): 1})
+        await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         job = await bench.claim_one()
         assert (job.problem, job.payload) == ("wrong-type", b"")
-        assert await bench.finish(job, "dead", extra=b"letter")
+        assert await bench.finish(job, "dead", extra=b"dead letter")
         assert await bench.left_of("a") == {keys.DEAD, "dead index"}
 
     @pytest.mark.parametrize("kind", ["list", "text", "nan", "-3", "1e3"])
@@ -155,30 +157,30 @@ class ClaimContract:
     async def test_an_id_that_is_not_utf_8_passes_through(self, bench: ScriptBench) -> None:
         job_id = b"\xff\xfe" + bench.id("a").encode()
         await bench.redis.set(keys.JOB.encode() + job_id, b"payload")
-        await bench.redis.zadd(bench.lane, {job_id: 1})
+        await bench.redis.zadd(bench.queue, {job_id: 1})
 
         job = await bench.claim_one()
         assert (job.job_id, job.payload) == (job_id, b"payload")
-        assert await bench.finish(job, "dead", extra=b"letter")
-        assert await bench.redis.hget(keys.DEAD, job_id) == b"letter"
+        assert await bench.finish(job, "dead", extra=b"dead letter")
+        assert await bench.redis.hget(keys.DEAD, job_id) == b"dead letter"
         await bench.redis.hdel(keys.DEAD, job_id)
 
     @pytest.mark.parametrize("action", ["done", "dead"])
     async def test_what_is_delivered_again_after_its_end_is_removed(self, bench: ScriptBench, action: str) -> None:
         await bench.enqueue("a", "b")
         await bench.finish((await bench.claim()).jobs[0], action, result=b"r", result_life_ms=-1, extra=b"")
-        await bench.redis.zadd(bench.lane, {bench.id("a"): 1})
+        await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         assert (await bench.claim()).jobs == []
-        assert "lane" not in await bench.left_of("a")
+        assert "queue" not in await bench.left_of("a")
 
-    async def test_a_letter_outlives_a_delivery_after_its_result_is_gone(self, bench: ScriptBench) -> None:
+    async def test_a_dead_letter_outlives_a_delivery_after_its_result_is_gone(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.finish(await bench.claim_one(), "dead", extra=b"letter")
-        await bench.redis.zadd(bench.lane, {bench.id("a"): 1})
+        await bench.finish(await bench.claim_one(), "dead", extra=b"dead letter")
+        await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         assert (await bench.claim()).jobs == []
-        assert await bench.redis.hget(keys.DEAD, bench.id("a")) == b"letter"
+        assert await bench.redis.hget(keys.DEAD, bench.id("a")) == b"dead letter"
 
     async def test_a_request_to_abort_is_told(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
@@ -188,12 +190,12 @@ class ClaimContract:
 
     async def test_the_bell_is_rung_again_by_who_leaves_work_behind(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b", "c")
-        await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+        await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
 
         for _ in range(2):
             await bench.claim(wanted=1)
             assert await bench.bells() == 1
-        await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+        await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
         await bench.claim(wanted=1)
         assert await bench.bells() == 0
 
@@ -201,8 +203,8 @@ class ClaimContract:
         """300 payloads of 16 MB would time out, be handed back, and be claimed again for ever."""
         for name in ("a", "b", "c"):
             await bench.enqueue(name, payload=bytes(9_000_000))
-        await bench.enqueue("bulk", lane=bench.bulk)
-        await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+        await bench.enqueue("bulk", queue=bench.bulk)
+        await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
 
         claim = await bench.claim()
 
@@ -214,7 +216,7 @@ class ClaimContract:
 
     async def test_a_bell_of_another_type_is_replaced(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b")
-        await bench.redis.set(bench.lane + keys.WAKEUP_SUFFIX, "no list")
+        await bench.redis.set(bench.queue + keys.WAKEUP_SUFFIX, "no list")
 
         assert len((await bench.claim(wanted=1)).jobs) == 1
         assert await bench.bells() == 1

@@ -9,13 +9,13 @@ from worker.queue.scripts import Enqueue
 
 
 class EnqueueContract:
-    async def test_a_new_id_is_put_on_its_lane_with_its_payload(self, bench: ScriptBench) -> None:
+    async def test_a_new_id_is_put_on_its_queue_with_its_payload(self, bench: ScriptBench) -> None:
         assert await bench.enqueue("a", payload=b"\x00\xffbytes") == ["new"]
 
         job = await bench.claim_one()
-        assert (job.job_id, job.lane, job.payload) == (
+        assert (job.job_id, job.queue, job.payload) == (
             bench.id("a").encode(),
-            bench.lane,
+            bench.queue,
             b"\x00\xffbytes",
         )
 
@@ -25,7 +25,7 @@ class EnqueueContract:
         assert await bench.enqueue("a") == ["new"]
         await bench.claim()
         assert await bench.enqueue("a") == ["new"]
-        assert await bench.redis.zcard(bench.lane) == 1
+        assert await bench.redis.zcard(bench.queue) == 1
 
     async def test_other_bytes_change_nothing_and_are_told(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
@@ -47,7 +47,7 @@ class EnqueueContract:
     async def test_a_dead_letter_keeps_its_id(self, bench: ScriptBench, life_ms: int) -> None:
         await bench.enqueue("a")
         job = await bench.claim_one()
-        await bench.finish(job, "dead", extra=b"letter", result=b"error", result_life_ms=life_ms)
+        await bench.finish(job, "dead", extra=b"dead letter", result=b"error", result_life_ms=life_ms)
 
         assert await bench.enqueue("a") == ["dead"]
         assert (await bench.claim()).jobs == []
@@ -72,11 +72,11 @@ class EnqueueContract:
         await redis.hset(keys.CRASHES, job_id, 2)
         await redis.hset(keys.LEASES, job_id, "dead owner")
         await redis.zadd(keys.ABORT, {job_id: 1})
-        await redis.zadd(bench.lane + keys.LEASED_SUFFIX, {job_id: 1})
+        await redis.zadd(bench.queue + keys.LEASED_SUFFIX, {job_id: 1})
 
         await bench.enqueue("a")
 
-        assert await bench.left_of("a") == {keys.JOB, "lane"}
+        assert await bench.left_of("a") == {keys.JOB, "queue"}
         job = await bench.claim_one()
         assert (job.tries, job.crashes, job.abort_ms) == (1, 0, -1)
 
@@ -93,12 +93,12 @@ class EnqueueContract:
 
         assert await bench.bells() == 1
 
-    async def test_a_job_that_its_lane_cannot_take_leaves_nothing(self, bench: ScriptBench) -> None:
-        await bench.redis.set(bench.lane, "x")
+    async def test_a_job_that_its_queue_cannot_take_leaves_nothing(self, bench: ScriptBench) -> None:
+        await bench.redis.set(bench.queue, "x")
 
         with pytest.raises(ResponseError):
             await bench.enqueue("a")
-        await bench.redis.delete(bench.lane)
+        await bench.redis.delete(bench.queue)
         assert await bench.left_of("a") == set()
 
     async def test_payloads_have_no_end_of_life(self, bench: ScriptBench) -> None:
@@ -114,29 +114,29 @@ class RedriveContract:
     async def _kill(self, bench: ScriptBench, name: str) -> None:
         await bench.enqueue(name)
         job = await bench.claim_one()
-        await bench.finish(job, "dead", extra=b"letter", result=b"error", result_life_ms=LEASE_MS)
+        await bench.finish(job, "dead", extra=b"dead letter", result=b"error", result_life_ms=LEASE_MS)
 
     async def _redrive(self, bench: ScriptBench, *names: str, delay_ms: int = 0) -> int:
         return await bench.scripts.redrive(
-            Enqueue(bench.id(name), bench.lane, b"payload", delay_ms) for name in names
+            Enqueue(bench.id(name), bench.queue, b"payload", delay_ms) for name in names
         )
 
-    async def test_a_redriven_letter_is_a_new_job(self, bench: ScriptBench) -> None:
+    async def test_a_redriven_dead_letter_is_a_new_job(self, bench: ScriptBench) -> None:
         dead = await bench.dead()
         await self._kill(bench, "a")
         assert await bench.dead() == dead + 1
-        await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+        await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
         # Asked while it was dead, and meant for the job that died.
         await bench.redis.zadd(keys.ABORT, {bench.id("a"): 1})
 
         assert await self._redrive(bench, "a") == 1
 
-        assert await bench.left_of("a") == {keys.JOB, "lane"}
+        assert await bench.left_of("a") == {keys.JOB, "queue"}
         assert (await bench.dead(), await bench.bells()) == (dead, 1)
         job = await bench.claim_one()
         assert (job.tries, job.crashes, job.payload) == (1, 0, b"payload")
 
-    async def test_only_what_is_a_letter_still_is_redriven(self, bench: ScriptBench) -> None:
+    async def test_only_what_is_a_dead_letter_still_is_redriven(self, bench: ScriptBench) -> None:
         await self._kill(bench, "a")
 
         assert await self._redrive(bench, "a", "never") == 1
@@ -150,11 +150,11 @@ class RedriveContract:
 
         assert 29_000 < await bench.due_in_ms("a") <= 30_000
 
-    async def test_a_waiting_job_of_the_letters_id_is_not_overwritten(self, bench: ScriptBench) -> None:
+    async def test_a_waiting_job_of_the_dead_letters_id_is_not_overwritten(self, bench: ScriptBench) -> None:
         await self._kill(bench, "a")
-        # arq's own enqueue knows nothing of letters.
+        # arq's own enqueue knows nothing of dead letters.
         await bench.redis.set(keys.JOB + bench.id("a"), b"newer")
-        await bench.redis.zadd(bench.lane, {bench.id("a"): 1})
+        await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         assert await self._redrive(bench, "a") == 0
 

@@ -54,13 +54,15 @@ class FinishContract:
     async def test_an_id_stays_taken_for_a_while(self, bench: ScriptBench, action: Any, due: int) -> None:
         await bench.enqueue("a")
 
-        await bench.finish(await bench.claim_one(), action, due=due, extra=b"letter" if action == "dead" else b"")
+        await bench.finish(
+            await bench.claim_one(), action, due=due, extra=b"dead letter" if action == "dead" else b""
+        )
 
         left = {keys.IN_PROGRESS} | ({keys.DEAD, "dead index"} if action == "dead" else set())
         assert await bench.left_of("a") == left
         assert 19_000 < await bench.redis.pttl(keys.IN_PROGRESS + bench.id("a")) <= 20_000
 
-    @pytest.mark.parametrize(("due", "places"), [(20_000, set()), (-20_000, {keys.JOB, "lane"})])
+    @pytest.mark.parametrize(("due", "places"), [(20_000, set()), (-20_000, {keys.JOB, "queue"})])
     async def test_what_comes_under_an_id_that_is_taken_is_dropped_or_waits(
         self, bench: ScriptBench, due: int, places: set[str]
     ) -> None:
@@ -73,34 +75,36 @@ class FinishContract:
         assert [job.job_id.decode() for job in claim.jobs] == [bench.id("b")]
         assert await bench.left_of("a") == places | {keys.IN_PROGRESS}
 
-    async def test_a_letter_whose_id_is_taken_can_be_put_back(self, bench: ScriptBench) -> None:
+    async def test_a_dead_letter_whose_id_is_taken_can_be_put_back(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.finish(await bench.claim_one(), "dead", due=20_000, extra=b"letter")
+        await bench.finish(await bench.claim_one(), "dead", due=20_000, extra=b"dead letter")
 
-        assert await bench.scripts.redrive([Enqueue(bench.id("a"), bench.lane, b"payload")]) == 1
+        assert await bench.scripts.redrive([Enqueue(bench.id("a"), bench.queue, b"payload")]) == 1
 
         assert (await bench.claim_one()).job_id.decode() == bench.id("a")
 
-    async def test_what_lies_in_the_place_of_the_index_of_letters_is_replaced(self, bench: ScriptBench) -> None:
+    async def test_what_lies_in_the_place_of_the_index_of_dead_letters_is_replaced(
+        self, bench: ScriptBench
+    ) -> None:
         await bench.enqueue("a")
         job = await bench.claim_one()
         await bench.redis.delete(keys.DEAD_INDEX)
         await bench.redis.set(keys.DEAD_INDEX, "no index")
 
-        assert await bench.finish(job, "dead", extra=b"letter")
+        assert await bench.finish(job, "dead", extra=b"dead letter")
 
         assert await bench.left_of("a") == {keys.DEAD, "dead index"}
 
-    async def test_dead_keeps_the_letter_its_time_and_its_history(self, bench: ScriptBench) -> None:
+    async def test_dead_keeps_the_dead_letter_its_time_and_its_history(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.finish(await bench.claim_one(), "retry", extra=b"first")
         before = await bench.now_ms()
 
-        await bench.finish(await bench.claim_one(), "dead", extra=b"letter", result=b"r", result_life_ms=-1)
+        await bench.finish(await bench.claim_one(), "dead", extra=b"dead letter", result=b"r", result_life_ms=-1)
 
         job_id = bench.id("a")
         assert await bench.left_of("a") == {keys.DEAD, "dead index", keys.RESULT, keys.HISTORY}
-        assert await bench.redis.hget(keys.DEAD, job_id) == b"letter"
+        assert await bench.redis.hget(keys.DEAD, job_id) == b"dead letter"
         assert before <= await bench.redis.zscore(keys.DEAD_INDEX, job_id) <= await bench.now_ms()
         assert await bench.history("a") == [b"first"]
 
@@ -109,7 +113,7 @@ class FinishContract:
 
         assert await bench.finish(await bench.claim_one(), "retry", due=20_000.5, extra=b"first")
 
-        assert await bench.left_of("a") == {keys.JOB, keys.TRIES, keys.HISTORY, "lane"}
+        assert await bench.left_of("a") == {keys.JOB, keys.TRIES, keys.HISTORY, "queue"}
         assert 19_000 < await bench.due_in_ms("a") <= 20_001
         assert await bench.tries("a") == 1
         await bench.make_due("a")
@@ -132,7 +136,7 @@ class FinishContract:
 
         await bench.finish(await bench.claim_one(), "return", due=1, tries="keep")
 
-        assert await bench.left_of("a") == {keys.JOB, "lane"}
+        assert await bench.left_of("a") == {keys.JOB, "queue"}
 
     async def test_history_keeps_the_latest_entries(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
@@ -150,7 +154,7 @@ class FinishContract:
 
     async def test_a_returned_job_has_its_old_place(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b")
-        await bench.redis.zadd(bench.lane, {bench.id("a"): 1.5, bench.id("b"): 2})
+        await bench.redis.zadd(bench.queue, {bench.id("a"): 1.5, bench.id("b"): 2})
         job = (await bench.claim(wanted=1)).jobs[0]
 
         assert await bench.finish(job, "return", due=job.score, tries="keep")
@@ -167,7 +171,7 @@ class FinishContract:
     ) -> None:
         await bench.enqueue("a")
         job = await bench.claim_one()
-        await bench.redis.delete(bench.lane + keys.WAKEUP_SUFFIX)
+        await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
 
         await bench.finish(job, action, due=due, extra=b"")
 
@@ -181,7 +185,7 @@ class FinishContract:
         await bench.claim("heir")
         before = await self._state(bench)
 
-        assert not await bench.finish(late, action, "late", result=b"r", result_life_ms=-1, extra=b"letter")
+        assert not await bench.finish(late, action, "late", result=b"r", result_life_ms=-1, extra=b"dead letter")
 
         assert await self._state(bench) == before
 
@@ -193,7 +197,7 @@ class FinishContract:
         await bench.stock_worker_takes("a")
         before = await self._state(bench)
 
-        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, extra=b"letter")
+        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, extra=b"dead letter")
 
         assert await self._state(bench) == before
 
@@ -206,7 +210,7 @@ class FinishContract:
         await bench.let_lease_end("a")
         await bench.stock_worker_ends("a")
 
-        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, extra=b"letter")
+        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, extra=b"dead letter")
         assert await bench.left_of("a") == {keys.LEASES, "leased"}
 
     async def test_an_owner_is_not_late_as_long_as_nobody_has_taken_over(self, bench: ScriptBench) -> None:
@@ -231,17 +235,17 @@ class FinishContract:
         tokens = ["token", "wrong", "token"]
 
         applied = await bench.scripts.finish(
-            Completion(job.job_id, job.lane, token, "done") for job, token in zip(jobs, tokens, strict=True)
+            Completion(job.job_id, job.queue, token, "done") for job, token in zip(jobs, tokens, strict=True)
         )
 
         assert applied == [True, False, True]
-        assert await bench.left_of(jobs[1].job_id.decode().partition(":")[0]) >= {keys.JOB, "lane"}
+        assert await bench.left_of(jobs[1].job_id.decode().partition(":")[0]) >= {keys.JOB, "queue"}
 
     async def _state(self, bench: ScriptBench) -> dict[str, Any]:
         job_id = bench.id("a")
         return {
             "left": await bench.left_of("a"),
-            "score": await bench.redis.zscore(bench.lane, job_id),
+            "score": await bench.redis.zscore(bench.queue, job_id),
             "holder": await bench.redis.get(keys.IN_PROGRESS + job_id),
             "owner": await bench.redis.hget(keys.LEASES, job_id),
             "tries": await bench.tries("a"),

@@ -13,8 +13,8 @@ class RenewContract:
 
         assert 85_000 < await bench.due_in_ms("a") <= 90_000
         assert 85_000 < await bench.redis.pttl(keys.IN_PROGRESS + bench.id("a")) <= 90_000
-        leased = await bench.redis.zscore(bench.lane + keys.LEASED_SUFFIX, bench.id("a"))
-        assert leased == await bench.redis.zscore(bench.lane, bench.id("a"))
+        leased = await bench.redis.zscore(bench.queue + keys.LEASED_SUFFIX, bench.id("a"))
+        assert leased == await bench.redis.zscore(bench.queue, bench.id("a"))
 
     async def test_an_ended_lease_is_renewed_if_nobody_has_taken_over(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
@@ -39,21 +39,21 @@ class RenewContract:
         assert {job_id.decode().partition(":")[0] for job_id in lost} == {"taken", "stock", "ended", "gone"}
         assert await bench.redis.get(keys.IN_PROGRESS + bench.id("taken")) == b"heir"
         assert await bench.left_of("ended") == set()
-        assert "lane" not in await bench.left_of("gone")
+        assert "queue" not in await bench.left_of("gone")
 
 
 class RecoverContract:
     async def test_a_lost_claims_jobs_come_back_without_a_try_or_a_crash(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.enqueue("b", lane=bench.bulk)
+        await bench.enqueue("b", queue=bench.bulk)
         await bench.claim("lost")
 
-        assert await bench.scripts.recover("lost", bench.lanes) == 2
+        assert await bench.scripts.recover("lost", bench.queues) == 2
 
-        assert await bench.left_of("a") == {keys.JOB, "lane"}
+        assert await bench.left_of("a") == {keys.JOB, "queue"}
         jobs = (await bench.claim()).jobs
-        assert [(job.lane, job.tries, job.crashes) for job in jobs] == [
-            (bench.lane, 1, 0),
+        assert [(job.queue, job.tries, job.crashes) for job in jobs] == [
+            (bench.queue, 1, 0),
             (bench.bulk, 1, 0),
         ]
 
@@ -62,7 +62,7 @@ class RecoverContract:
         await bench.finish(await bench.claim_one(), "retry")
         await bench.claim("lost")
 
-        await bench.scripts.recover("lost", bench.lanes)
+        await bench.scripts.recover("lost", bench.queues)
 
         assert await bench.tries("a") == 1
 
@@ -71,7 +71,7 @@ class RecoverContract:
         await bench.claim("lost")
         await bench.let_lease_end("a")
 
-        assert await bench.scripts.recover("lost", bench.lanes) == 1
+        assert await bench.scripts.recover("lost", bench.queues) == 1
         job = await bench.claim_one()
         assert (job.tries, job.crashes) == (1, 0)
 
@@ -83,11 +83,11 @@ class RecoverContract:
         await bench.let_lease_end("a")
         await bench.stock_worker_takes("a")
 
-        assert await bench.scripts.recover("lost", bench.lanes) == 1
+        assert await bench.scripts.recover("lost", bench.queues) == 1
 
         assert await bench.claimed_names() == ["c"]
         assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"1"
-        assert await bench.scripts.recover("lost", bench.lanes) == 0
+        assert await bench.scripts.recover("lost", bench.queues) == 0
 
 
 class CountsContract:
@@ -95,12 +95,12 @@ class CountsContract:
         dead = await bench.dead()
         await bench.enqueue("dead", "done", "running", "orphan")
         jobs = {job.job_id.decode().partition(":")[0]: job for job in (await bench.claim()).jobs}
-        await bench.finish(jobs["dead"], "dead", extra=b"letter")
+        await bench.finish(jobs["dead"], "dead", extra=b"dead letter")
         await bench.finish(jobs["done"])
         await bench.enqueue("due1", "due2")
         await bench.enqueue("deferred", delay_ms=LEASE_MS)
         await bench.let_lease_end("orphan")
-        await bench.redis.zadd(bench.lane, {bench.id("due1"): 1_000, bench.id("due2"): 2_000})
+        await bench.redis.zadd(bench.queue, {bench.id("due1"): 1_000, bench.id("due2"): 2_000})
 
         assert await bench.counts() == (5, 2, 2, 1_000)
         assert await bench.dead() == dead + 1
@@ -108,25 +108,25 @@ class CountsContract:
     async def test_the_oldest_is_a_job_that_waits_not_one_in_flight(self, bench: ScriptBench) -> None:
         await bench.enqueue("orphan")
         await bench.claim()
-        for key in (bench.lane, bench.lane + keys.LEASED_SUFFIX):
+        for key in (bench.queue, bench.queue + keys.LEASED_SUFFIX):
             await bench.redis.zadd(key, {bench.id("orphan"): 1})
 
         assert await bench.counts() == (1, 0, 1, -1)
         await bench.enqueue("due")
-        await bench.redis.zadd(bench.lane, {bench.id("due"): 1_000})
+        await bench.redis.zadd(bench.queue, {bench.id("due"): 1_000})
         assert await bench.counts() == (2, 1, 1, 1_000)
 
-    async def test_nothing_is_counted_on_a_lane_that_is_not_there(self, bench: ScriptBench) -> None:
+    async def test_nothing_is_counted_on_a_queue_that_is_not_there(self, bench: ScriptBench) -> None:
         assert await bench.counts() == (0, 0, 0, -1)
 
-    async def test_lanes_are_counted_apart(self, bench: ScriptBench) -> None:
+    async def test_queues_are_counted_apart(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.enqueue("b", "c", lane=bench.bulk)
+        await bench.enqueue("b", "c", queue=bench.bulk)
 
-        counts = await bench.scripts.counts(bench.lanes)
+        counts = await bench.scripts.counts(bench.queues)
 
-        assert {lane: counted.due for lane, counted in counts.lanes.items()} == {
-            bench.lane: 1,
+        assert {queue: counted.due for queue, counted in counts.queues.items()} == {
+            bench.queue: 1,
             bench.bulk: 2,
         }
         assert abs(counts.now_ms - await bench.now_ms()) < 1_000

@@ -80,7 +80,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def redrive(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self._in("dead")))
-        again = Enqueue(self.bench.id(name), self.bench.lane, b"payload")
+        again = Enqueue(self.bench.id(name), self.bench.queue, b"payload")
         assert self._do(self.bench.scripts.redrive([again, again])) == 1
         self.jobs[name] = Job("waiting")
 
@@ -146,7 +146,7 @@ class QueueMachine(RuleBasedStateMachine):
     def recover_a_lost_claim(self, data: st.DataObject) -> None:
         token = self.jobs[data.draw(st.sampled_from(self._in("leased", "orphaned")))].token
         names = [name for name in self._in("leased", "orphaned") if self.jobs[name].token == token]
-        assert self._do(self.bench.scripts.recover(token, self.bench.lanes)) == len(names)
+        assert self._do(self.bench.scripts.recover(token, self.bench.queues)) == len(names)
         for name in names:
             job = self.jobs[name]
             assert job.owner is not None
@@ -189,7 +189,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def an_ended_job_is_delivered_again(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self._in("done", "dead")))
-        self._do(self.bench.redis.zadd(self.bench.lane, {self.bench.id(name): 1}))
+        self._do(self.bench.redis.zadd(self.bench.queue, {self.bench.id(name): 1}))
         self.claim(4)
 
     # ---- what always holds ----------------------------------------------------------------------------
@@ -212,7 +212,7 @@ class QueueMachine(RuleBasedStateMachine):
     async def _found(self, name: str) -> list[Place]:
         left = await self.bench.left_of(name)
         places: list[Place] = []
-        if "lane" in left:
+        if "queue" in left:
             assert keys.JOB in left
             if "leased" in left:
                 assert keys.LEASES in left

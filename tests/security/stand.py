@@ -13,12 +13,12 @@ from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.mongo.client import Document, MongoHandle
 from worker.mongo.registrations import Registrations
 from worker.queue import keys
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.scripts import Enqueue, Scripts
 from worker.redis.client import open_redis
 from worker.settings import Settings, load_settings
 
-LANE = "arq:queue"
+QUEUE = "arq:queue"
 OLD, NEW = {"old": f"{CANARY}-of-last-year"}, {"new": f"{CANARY}-of-this-year"}
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "1", "phone": CANARY}
 ACT: Document = {"actor": "dr-ito", "reason": "licence"}
@@ -42,11 +42,11 @@ class Stand:
         return Codec(signing).encode({"f": function, "a": [payload], "k": {}, "t": None, "et": 1, **owner})
 
     async def put(self, job_id: str, envelope: bytes) -> None:
-        assert await Scripts(self.redis).enqueue([Enqueue(job_id, LANE, envelope)]) == ["new"]
+        assert await Scripts(self.redis).enqueue([Enqueue(job_id, QUEUE, envelope)]) == ["new"]
 
     async def due(self) -> int:
         """How many jobs the queue would give a worker now."""
-        return (await Scripts(self.redis).counts([LANE])).lanes[LANE].due
+        return (await Scripts(self.redis).counts([QUEUE])).queues[QUEUE].due
 
     async def work(self, signing: dict[str, str]) -> None:
         """Run a worker with these keys until the queue is empty."""
@@ -58,7 +58,7 @@ class Stand:
 
         worker = LeaseWorker(
             [func(cast(Any, job), name=job.__name__) for job in JOB_FUNCTIONS],
-            lanes=[LANE],
+            queues=[QUEUE],
             lease=2,
             burst=True,
             poll_delay=0.05,
@@ -78,7 +78,7 @@ class Stand:
         return message["r"]
 
     async def refusal(self, job_id: str) -> str:
-        failure = (await DeadLetters(self.redis).get(job_id)).failure
+        failure = (await DeadLetterStore(self.redis).get(job_id)).failure
         return f"{failure.type}: {failure.message}"
 
     async def hospital(self, hospital_id: str = "cms:1") -> Document | None:

@@ -16,15 +16,15 @@ from redis.exceptions import NoPermissionError, RedisError
 from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
 from worker.codec import Codec
-from worker.contract import LANES, HospitalRecord, IngestOutcome
+from worker.contract import QUEUES, HospitalRecord, IngestOutcome
 from worker.embedded import EmbeddedRedis
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
 from worker.queue import keys
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Scripts
-from worker.queue.stats import read_queue
+from worker.queue.stats import read_stats
 from worker.redis.client import check_redis, open_redis
 from worker.settings import Settings, load_settings
 
@@ -133,7 +133,7 @@ async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
 
         worker = LeaseWorker(
             [func(Life().__call__, name="ingest_hospital")],
-            lanes=LANES,
+            queues=QUEUES,
             lease=1,
             poll_delay=0.1,
             job_completion_wait=0,
@@ -147,18 +147,18 @@ async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
         await fleet.until(lambda: ready_workers(fleet.admin))
         await fleet.until(lambda: fleet.admin.zcard(keys.UNKNOWN))
         operator = fleet.open("hospital_worker")
-        letters = DeadLetters(operator)
-        (letter,) = [await letters.get(found.job_id) async for found in letters.all()]
-        assert (await read_queue(operator, LANES)).dead == 1
+        dead_letters = DeadLetterStore(operator)
+        (dead_letter,) = [await dead_letters.get(found.job_id) async for found in dead_letters.all()]
+        assert (await read_stats(operator, QUEUES)).dead == 1
         # A lease is renewed meanwhile, and given up at the end.
-        await fleet.until(lambda: fleet.admin.zscore(LANES[0] + keys.LEASED_SUFFIX, receipts["runs on"].job_id))
+        await fleet.until(lambda: fleet.admin.zscore(QUEUES[0] + keys.LEASED_SUFFIX, receipts["runs on"].job_id))
         job = Job(receipts["runs on"].job_id, fleet.admin, _deserializer=Codec().decode)
         assert await job.abort(timeout=5, poll_delay=0.05)
         await fleet.until(lambda: fleet.admin.hget(keys.CLOCK, "seen"))
-        assert await letters.retry([letter]) == 1
-        await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, letter.job_id))
-        assert await letters.discard([letter.job_id]) == 1
-        assert await Scripts(operator).recover("nobody", LANES) == 0
+        assert await dead_letters.retry([dead_letter]) == 1
+        await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, dead_letter.job_id))
+        assert await dead_letters.discard([dead_letter.job_id]) == 1
+        assert await Scripts(operator).recover("nobody", QUEUES) == 0
         await worker.close()
         await working
         await operator.aclose(close_connection_pool=True)
@@ -183,8 +183,8 @@ async def test_the_server_and_the_keys_of_others_are_out_of_reach(fleet: Fleet, 
 async def test_a_producer_cannot_list_what_others_enqueued(fleet: Fleet) -> None:
     commands = [
         ["HGETALL", keys.DEAD],
-        ["ZRANGE", LANES[0], "0", "-1"],
-        ["ZRANGEBYSCORE", LANES[0], "-inf", "+inf"],
+        ["ZRANGE", QUEUES[0], "0", "-1"],
+        ["ZRANGEBYSCORE", QUEUES[0], "-inf", "+inf"],
         ["HGETALL", keys.WORKERS],
     ]
     assert await fleet.allowed("hospital_producer", commands) == []

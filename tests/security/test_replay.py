@@ -6,13 +6,13 @@ import pytest
 from arq.worker import Worker, func
 
 from producers.client import HospitalProducer
-from tests.security.stand import ACT, LANE, NEW, OLD, RECORD, Stand
+from tests.security.stand import ACT, NEW, OLD, QUEUE, RECORD, Stand
 from worker.codec import Codec
 from worker.contract import HospitalChanges, HospitalRecord
 from worker.errors import InvalidEnvelope
 from worker.mongo.client import Document
 from worker.queue import keys
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.redis.client import open_redis
 
 
@@ -36,10 +36,10 @@ async def test_a_signed_job_replayed_under_another_id_is_a_dead_letter(stand: St
     await stand.put("amend_hospital:replayed", taken[0])
     await stand.work(NEW)
     assert await stand.refusal("amend_hospital:replayed") == "InvalidEnvelope: made for a job of another id"
-    letters = DeadLetters(stand.redis)
-    letter = await letters.get("amend_hospital:replayed")
-    assert letter.failure.tries == 1
-    assert await letters.retry([letter]) == 1
+    dead_letters = DeadLetterStore(stand.redis)
+    dead_letter = await dead_letters.get("amend_hospital:replayed")
+    assert dead_letter.failure.tries == 1
+    assert await dead_letters.retry([dead_letter]) == 1
     await stand.work(NEW)
     assert "another id" in await stand.refusal("amend_hospital:replayed")
     assert (await stand.hospital() or {})["beds"] == 3
@@ -91,8 +91,8 @@ async def test_a_dead_letter_that_names_its_job_runs_when_it_is_put_back(stand: 
     async with HospitalProducer.connect(stand.settings(OLD)) as producer:
         receipt = await producer.ingest_hospital(HospitalRecord.model_validate(RECORD))
         await stand.work(NEW)
-        letters = DeadLetters(stand.redis)
-        assert await letters.retry([await letters.get(receipt.job_id)]) == 1
+        dead_letters = DeadLetterStore(stand.redis)
+        assert await dead_letters.retry([await dead_letters.get(receipt.job_id)]) == 1
         await stand.work(OLD)
         assert (await receipt.outcome(timeout=5)).status == "created"
 
@@ -177,7 +177,7 @@ async def test_arqs_own_worker_looks_at_no_id(stand: Stand) -> None:
     worker = Worker(
         [func(cast(Any, job), name="job")],
         redis_pool=open_redis(stand.settings(NEW), codec),
-        queue_name=LANE,
+        queue_name=QUEUE,
         burst=True,
         poll_delay=0.05,
         handle_signals=False,

@@ -57,7 +57,7 @@ def test_a_leak_is_told_by_its_place_and_not_by_its_value() -> None:
 
 def test_logs_in_folders_are_read_and_those_of_servers_are_not(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    for name in ("worker.log", "server.log", "letters.ndjson"):
+    for name in ("worker.log", "server.log", "dead letters.ndjson"):
         (tmp_path / "data" / name).write_bytes(b"\xff\n" + CANARY.encode())
     leaks = scan([], tmp_path)
     for name in ("worker.log", "server.log"):

@@ -5,13 +5,13 @@ from arq.connections import create_pool
 
 from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
-from tests.security.stand import ACT, LANE, NEW, OLD, RECORD, Stand
+from tests.security.stand import ACT, NEW, OLD, QUEUE, RECORD, Stand
 from worker.codec import Codec
 from worker.contract import INGEST_HOSPITAL, HospitalRecord
 from worker.errors import RemoteError, UntrustedEnvelope
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.redis.client import redis_settings
 
 
@@ -67,8 +67,8 @@ async def test_an_old_key_is_accepted_while_it_is_listed_and_refused_after(stand
 async def test_a_dead_letter_that_was_refused_stays_refused_when_it_is_put_back(stand: Stand) -> None:
     await stand.put("unsigned", stand.envelope("ingest_hospital", {"record": RECORD}, {}))
     await stand.work(NEW)
-    letters = DeadLetters(stand.redis)
-    assert await letters.retry([await letters.get("unsigned")]) == 1
+    dead_letters = DeadLetterStore(stand.redis)
+    assert await dead_letters.retry([await dead_letters.get("unsigned")]) == 1
     await stand.work(NEW)
     assert "UntrustedEnvelope" in await stand.refusal("unsigned")
 
@@ -76,7 +76,7 @@ async def test_a_dead_letter_that_was_refused_stays_refused_when_it_is_put_back(
 async def test_a_producer_with_keys_believes_no_unsigned_result(stand: Stand) -> None:
     async with HospitalProducer.connect(stand.settings(NEW)) as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
-        forged = {"f": "x", "a": [], "k": {}, "t": 1, "et": 1, "s": True, "r": {}, "st": 1, "ft": 1, "q": LANE}
+        forged = {"f": "x", "a": [], "k": {}, "t": 1, "et": 1, "s": True, "r": {}, "st": 1, "ft": 1, "q": QUEUE}
         await stand.redis.set(keys.RESULT + receipt.job_id, Codec().encode(forged))
         with pytest.raises(UntrustedEnvelope, match=f"{receipt.job_id} has ended, but .* unsigned"):
             await receipt.outcome(timeout=5)
@@ -89,10 +89,10 @@ async def test_a_failure_can_be_made_up(stand: Stand) -> None:
     async with HospitalProducer.connect(stand.settings(NEW)) as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
         forged = DeadLetter(
-            job_id=receipt.job_id, function=None, lane=LANE, payload="", reason="forged", crashes=0, worker="w",
+            job_id=receipt.job_id, function=None, queue=QUEUE, payload="", reason="forged", crashes=0, worker="w",
             failure=Failure(type="Forged", message="", tries=1, at_ms=1),
         )  # fmt: skip
-        await DeadLetters(stand.redis).add(forged, 1)
+        await DeadLetterStore(stand.redis).add(forged, 1)
         with pytest.raises(RemoteError, match="Forged"):
             await receipt.outcome(timeout=5)
 
@@ -100,9 +100,9 @@ async def test_a_failure_can_be_made_up(stand: Stand) -> None:
 async def test_signed_jobs_can_be_removed_and_delayed(stand: Stand) -> None:
     for job_id in ("removed", "delayed"):
         await stand.put(job_id, stand.envelope("ingest_hospital", {"record": RECORD}, NEW))
-    await stand.redis.zrem(LANE, "removed")
+    await stand.redis.zrem(QUEUE, "removed")
     await stand.redis.delete(keys.JOB + "removed")
-    await stand.redis.zadd(LANE, {"delayed": 9e12})
+    await stand.redis.zadd(QUEUE, {"delayed": 9e12})
     assert await stand.due() == 0
     assert await stand.redis.hlen(keys.DEAD) == 0
 

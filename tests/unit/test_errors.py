@@ -1,7 +1,7 @@
 import pytest
 
 from worker import errors
-from worker.errors import InvalidPayload, Problem, RemoteError
+from worker.errors import InvalidPayload, PayloadProblem, RemoteError
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_each_error_stands_where_a_retry_looks_for_it(error: type[Exception], me
 
 
 def test_an_invalid_payload_lists_its_problems_in_order() -> None:
-    error = InvalidPayload("Thing", [Problem("a", "wrong"), Problem("b[0]", "missing")])
-    assert error.problems == (Problem("a", "wrong"), Problem("b[0]", "missing"))
+    error = InvalidPayload("Thing", [PayloadProblem("a", "wrong"), PayloadProblem("b[0]", "missing")])
+    assert error.problems == (PayloadProblem("a", "wrong"), PayloadProblem("b[0]", "missing"))
     assert str(error) == "Thing refused: a: wrong; b[0]: missing"
 
 

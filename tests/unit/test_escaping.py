@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.escaping import legible, legible_json, legible_lines
+from worker.escaping import escape, escape_json, escape_lines
 
 HOSTILE = "\x1b[31mred\x1b[0m\n2026 forged log line\r\x07\x9b2J\x7f\u202e\u2028\U000e0041"
 UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
@@ -16,7 +16,7 @@ def unseen(text: str) -> set[str]:
 
 
 def test_what_acts_on_a_terminal_is_spelled_out() -> None:
-    assert legible(HOSTILE) == (r"\x1b[31mred\x1b[0m\n2026 forged log line\r\x07\x9b2J\x7f\u202e\u2028\U000e0041")
+    assert escape(HOSTILE) == (r"\x1b[31mred\x1b[0m\n2026 forged log line\r\x07\x9b2J\x7f\u202e\u2028\U000e0041")
 
 
 @pytest.mark.parametrize(
@@ -24,23 +24,23 @@ def test_what_acts_on_a_terminal_is_spelled_out() -> None:
     ["", "Bolnica Čakovec", "Clínica \N{HOSPITAL}", "a\u00a0b", "\u0645\u06cc\u200c\u062e\u0648", "[red]x[/red]"],
 )
 def test_names_of_any_language_stay_as_they_are(text: str) -> None:
-    assert legible(text) == legible_lines(text) == legible_json(text) == text
+    assert escape(text) == escape_lines(text) == escape_json(text) == text
 
 
 def test_line_breaks_stay_where_they_are_meant() -> None:
-    assert legible_lines("a\n\x1bb\r\n") == "a\n\\x1bb\\r\n"
+    assert escape_lines("a\n\x1bb\r\n") == "a\n\\x1bb\\r\n"
 
 
 @given(st.text())
 def test_nothing_unseen_is_left(text: str) -> None:
-    assert not unseen(legible(text))
-    assert unseen(legible_lines(text)) <= {"\n"}
+    assert not unseen(escape(text))
+    assert unseen(escape_lines(text)) <= {"\n"}
 
 
 @given(
     st.dictionaries(st.text(), st.text() | st.lists(st.text(), max_size=3), max_size=3), st.sampled_from([None, 2])
 )
 def test_json_says_the_same_and_holds_nothing_unseen(value: object, indent: int | None) -> None:
-    written = legible_json(json.dumps(value, ensure_ascii=False, indent=indent))
+    written = escape_json(json.dumps(value, ensure_ascii=False, indent=indent))
     assert json.loads(written) == value
     assert unseen(written) <= {"\n"}

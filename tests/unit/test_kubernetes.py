@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from worker.cli import app
-from worker.contract import LANES
+from worker.contract import QUEUES
 from worker.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,11 +111,11 @@ def test_what_points_at_the_workers_finds_them() -> None:
     assert "replicas" not in DEPLOYMENT["spec"]
 
 
-def test_every_lane_is_scaled_on_with_a_login() -> None:
+def test_every_queue_is_scaled_on_with_a_login() -> None:
     triggers = SCALED["spec"]["triggers"]
     login = MANIFESTS["TriggerAuthentication"]["metadata"]["name"]
 
-    assert [trigger["metadata"]["listName"] for trigger in triggers] == list(LANES)
+    assert [trigger["metadata"]["listName"] for trigger in triggers] == list(QUEUES)
     assert {(trigger["type"], trigger["authenticationRef"]["name"]) for trigger in triggers} == {("redis", login)}
     # Metadata of a trigger are texts, numbers too.
     assert all(isinstance(value, str) for trigger in triggers for value in trigger["metadata"].values())

@@ -12,7 +12,7 @@ from arq.jobs import Job, JobStatus
 from fakeredis import FakeAsyncRedis
 
 from worker.codec import Codec, check_job_id
-from worker.contract import DEFAULT_LANE, JOBS
+from worker.contract import DEFAULT_QUEUE, JOBS
 from worker.contract.validation import parse
 from worker.queue.keys import DEAD
 
@@ -59,7 +59,7 @@ def test_the_signed_example_is_verified() -> None:
 async def test_the_script_enqueues_what_arq_reads() -> None:
     redis = FakeAsyncRedis()
     job_id, (script,) = "ingest_hospital:1", blocks("lua")
-    keys = (f"arq:job:{job_id}", f"arq:result:{job_id}", DEFAULT_LANE, DEAD)
+    keys = (f"arq:job:{job_id}", f"arq:result:{job_id}", DEFAULT_QUEUE, DEAD)
 
     registered = redis.register_script(script)
 
@@ -70,7 +70,7 @@ async def test_the_script_enqueues_what_arq_reads() -> None:
     assert await enqueue(shell_body()) == b"new"
     assert await enqueue("other") == b"exists"
     assert await redis.ttl(keys[0]) == -1
-    job = Job(job_id, ArqRedis(redis.connection_pool), DEFAULT_LANE, Codec().decode)
+    job = Job(job_id, ArqRedis(redis.connection_pool), DEFAULT_QUEUE, Codec().decode)
     info = await job.info()
     assert info is not None
     assert (info.function, len(info.args), info.kwargs) == ("ingest_hospital", 1, {})
@@ -78,7 +78,7 @@ async def test_the_script_enqueues_what_arq_reads() -> None:
     await redis.delete(keys[0], keys[2])
     await redis.set(keys[1], "result")
     assert await enqueue(shell_body()) == b"done"
-    await redis.hset(DEAD, job_id, "letter")
+    await redis.hset(DEAD, job_id, "dead letter")
     assert await enqueue(shell_body()) == b"dead"
     assert not await redis.exists(keys[0], keys[2])
     await redis.aclose()

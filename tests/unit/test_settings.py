@@ -31,16 +31,16 @@ def test_an_empty_environment_gives_the_defaults(environment: Environment) -> No
     settings = load_settings()
     assert settings.worker_max_jobs == 300
     assert settings.mongodb_database == "Hospital_Optics"
-    assert settings.worker_lanes == ("arq:queue", "arq:queue:bulk")
+    assert settings.worker_queues == ("arq:queue", "arq:queue:bulk")
     redis_url = "redis://127.0.0.1:6379/0"  # lint: allow port: compared, not connected to
     assert settings.redis_url.get_secret_value() == redis_url
     assert settings.signing_secrets() == {}
 
 
 def test_variables_are_read_and_overrides_come_first(environment: Environment) -> None:
-    environment(WORKER_MAX_JOBS="7", WORKER_LANES="b, a", MONGODB_DRIVER="pymongo", REDIS_TIMEOUT="")
+    environment(WORKER_MAX_JOBS="7", WORKER_QUEUES="b, a", MONGODB_DRIVER="pymongo", REDIS_TIMEOUT="")
     settings = load_settings(worker_max_jobs=9)
-    assert (settings.worker_max_jobs, settings.worker_lanes) == (9, ("b", "a"))
+    assert (settings.worker_max_jobs, settings.worker_queues) == (9, ("b", "a"))
     assert (settings.mongodb_driver, settings.redis_timeout) == ("pymongo", 5)
 
 
@@ -72,8 +72,8 @@ def test_variables_are_read_and_overrides_come_first(environment: Environment) -
         ("REDIS_TIMEOUT", SECRET),
         ("REDIS_POOL_SIZE", "1"),
         ("WORKER_ENGINE", SECRET),
-        ("WORKER_LANES", ","),
-        ("WORKER_LANES", f"{SECRET},{SECRET}"),
+        ("WORKER_QUEUES", ","),
+        ("WORKER_QUEUES", f"{SECRET},{SECRET}"),
         ("WORKER_MAX_JOBS", "7.5"),
         ("WORKER_MAX_JOBS", "9" * 5_000),
         ("WORKER_MAX_TRIES", "0"),

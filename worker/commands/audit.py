@@ -15,7 +15,7 @@ from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, fail, run
 from worker.errors import ConfigurationError
-from worker.escaping import legible
+from worker.escaping import escape
 from worker.mongo.audit.canonical_form import canonical
 from worker.mongo.audit.chain import Finding, Head
 from worker.mongo.audit.history import FieldChange, field_changes, find_hospital_id, read_history
@@ -54,7 +54,7 @@ def show(hospital: Given, as_json: AsJson = False) -> None:
 
     if not run(tell):
         fail(
-            f"the log has no entry of {legible(hospital)!r}: give source:external_id, or the name of "
+            f"the log has no entry of {escape(hospital)!r}: give source:external_id, or the name of "
             "a hospital without these; one that was only ingested has no entry",
             EXIT_FAILED,
         )
@@ -91,7 +91,7 @@ def verify(
             typer.echo(_ascii(json.dumps(asdict(finding))))
         else:
             entry = "" if finding.log_id is None else f" entry {finding.seq} ({finding.log_id}):"
-            typer.echo(legible(f"{finding.hospital_id}:{entry} {finding.problem}: {finding.detail}"))
+            typer.echo(escape(f"{finding.hospital_id}:{entry} {finding.problem}: {finding.detail}"))
 
     async def check() -> ChainReport:
         async with _registry() as mongo:
@@ -101,7 +101,7 @@ def verify(
                 mongo, hospital_id or hospital, heads=expected, found=found, progress=progress.tell
             )
         if hospital is not None and hospital_id is None and report.ok:
-            fail(f"neither the log nor the registry has {legible(hospital)!r}: nothing to verify")
+            fail(f"neither the log nor the registry has {escape(hospital)!r}: nothing to verify")
         return report
 
     try:
@@ -197,7 +197,7 @@ def _tell_json(entry: Document) -> None:
     try:
         typer.echo(_ascii(canonical(entry)))
     except (TypeError, ValueError):
-        fail(f"entry {legible(str(entry['_id']))} holds what no entry can: run `hospital-worker audit verify`")
+        fail(f"entry {escape(str(entry['_id']))} holds what no entry can: run `hospital-worker audit verify`")
 
 
 def _tell(entry: Document) -> None:
@@ -207,11 +207,11 @@ def _tell(entry: Document) -> None:
     out.print(
         Text.assemble(
             f"{_value(entry.get('seq'))}  {_value(entry.get('at'))}  ",
-            (legible(event), style),
-            f"  by {legible(str(entry.get('actor')))}: {legible(str(entry.get('reason')))}",
+            (escape(event), style),
+            f"  by {escape(str(entry.get('actor')))}: {escape(str(entry.get('reason')))}",
         )
     )
-    out.print(Text(legible(f"   {entry['_id']}"), "dim"))
+    out.print(Text(escape(f"   {entry['_id']}"), "dim"))
     changes = field_changes(entry.get("before"), entry.get("after"))
     width = max((len(change.name) for change in changes), default=0)
     for change in changes:
@@ -221,7 +221,7 @@ def _tell(entry: Document) -> None:
 
 
 def _change(change: FieldChange, width: int) -> Text:
-    name = legible(change.name.ljust(width))
+    name = escape(change.name.ljust(width))
     match change:
         case FieldChange(before=[], after=[after]):
             return Text(f"   + {name}  {_value(after)}", "green")
@@ -239,7 +239,7 @@ def _met(hospital: object) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return legible(json.dumps(value, ensure_ascii=False, default=str))
+    return escape(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _ascii(line: str) -> str:

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, fail, queue_connection, run
-from worker.escaping import legible, legible_json
+from worker.escaping import escape, escape_json
 from worker.queue.dead_letter import DeadLetter
-from worker.queue.dead_letter_store import DeadLetters, LetterNotFound
+from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 
-# Letters hold payloads; and an earlier export is not to be lost to a repeated command.
+# Dead letters hold payloads; and an earlier export is not to be lost to a repeated command.
 _NEW_PRIVATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 app = typer.Typer(no_args_is_help=True, help="List, show, retry, discard and export dead letters.")
@@ -26,16 +26,16 @@ Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 
 
 @app.command("list")
-def list_letters(function: FunctionFilter = None, error: ErrorFilter = None) -> None:
+def list_dead_letters(function: FunctionFilter = None, error: ErrorFilter = None) -> None:
     """List dead letters, oldest first, without their payloads."""
-    letters = _find(None, function, error)
+    dead_letters = _find(None, function, error)
     table = Table("job", "function", "tries", "error", "reason", box=None, pad_edge=False)
-    for letter in letters:
-        failure = letter.failure
-        row = letter.job_id, letter.function or "?", str(failure.tries), failure.type, letter.reason
+    for dead_letter in dead_letters:
+        failure = dead_letter.failure
+        row = dead_letter.job_id, dead_letter.function or "?", str(failure.tries), failure.type, dead_letter.reason
         # Text, because rich takes `[red]` in a string for markup.
-        table.add_row(*(Text(legible(cell)) for cell in row))
-    if letters:
+        table.add_row(*(Text(escape(cell)) for cell in row))
+    if dead_letters:
         console().print(table)
     else:
         typer.echo("no dead letters")
@@ -47,12 +47,12 @@ def show(job_id: str) -> None:
 
     async def get() -> DeadLetter:
         async with queue_connection() as (redis, _):
-            return await DeadLetters(redis).get(job_id)
+            return await DeadLetterStore(redis).get(job_id)
 
-    letter = run(get)
-    typer.echo(legible_json(letter.model_dump_json(indent=2, exclude={"payload"})))
+    dead_letter = run(get)
+    typer.echo(escape_json(dead_letter.model_dump_json(indent=2, exclude={"payload"})))
     typer.echo("payload:")
-    typer.echo(legible(letter.envelope.decode(errors="backslashreplace")))
+    typer.echo(escape(dead_letter.envelope.decode(errors="backslashreplace")))
 
 
 @app.command()
@@ -63,17 +63,17 @@ def retry(
     everything: Everything = False,
     per_second: Annotated[float | None, typer.Option(min=0.01, help="At most so many jobs a second.")] = None,
 ) -> None:
-    """Put dead letters back on their lanes, with all their tries before them."""
-    letters = _find(_chosen(job_ids, function, error, everything), function, error)
+    """Put dead letters back on their queues, with all their tries before them."""
+    dead_letters = _find(_chosen(job_ids, function, error, everything), function, error)
 
     async def put_back() -> int:
         async with queue_connection() as (redis, _):
-            return await DeadLetters(redis).retry(letters, per_second=per_second)
+            return await DeadLetterStore(redis).retry(dead_letters, per_second=per_second)
 
-    hollow = sum(not letter.payload for letter in letters)
+    hollow = sum(not dead_letter.payload for dead_letter in dead_letters)
     if hollow:
         typer.echo(f"{hollow} left as they are: nothing is kept of what they were to do", err=True)
-    _tell("put back", run(put_back), letters)
+    _tell("put back", run(put_back), dead_letters)
 
 
 @app.command()
@@ -84,13 +84,17 @@ def discard(
     everything: Everything = False,
 ) -> None:
     """Delete dead letters for good. Export them first if anybody may want them."""
-    letters = _find(_chosen(job_ids, function, error, everything), function, error)
+    dead_letters = _find(_chosen(job_ids, function, error, everything), function, error)
 
     async def delete() -> int:
         async with queue_connection() as (redis, _):
-            return await DeadLetters(redis).discard([letter.job_id for letter in letters]) if letters else 0
+            return (
+                await DeadLetterStore(redis).discard([dead_letter.job_id for dead_letter in dead_letters])
+                if dead_letters
+                else 0
+            )
 
-    _tell("discarded", run(delete), letters)
+    _tell("discarded", run(delete), dead_letters)
 
 
 @app.command()
@@ -106,14 +110,14 @@ def export(
         target = os.fdopen(os.open(file, _NEW_PRIVATE_FILE, 0o600), "w", encoding="utf-8") if file else sys.stdout
         try:
             async with queue_connection() as (redis, _):
-                store = DeadLetters(redis)
-                async for letter in store.all(function=function, error=error):
+                store = DeadLetterStore(redis)
+                async for dead_letter in store.all(function=function, error=error):
                     try:
-                        whole = await store.get(letter.job_id)
-                    except LetterNotFound:
+                        whole = await store.get(dead_letter.job_id)
+                    except DeadLetterNotFound:
                         # Put back or discarded since it was listed.
                         continue
-                    target.write(legible_json(whole.model_dump_json()) + "\n")
+                    target.write(escape_json(whole.model_dump_json()) + "\n")
                     count += 1
         finally:
             if file:
@@ -138,15 +142,15 @@ def _chosen(
 def _find(job_ids: list[str] | None, function: str | None, error: str | None) -> list[DeadLetter]:
     async def find() -> list[DeadLetter]:
         async with queue_connection() as (redis, _):
-            store = DeadLetters(redis)
+            store = DeadLetterStore(redis)
             if job_ids:
                 return [await store.get(job_id) for job_id in job_ids]
-            return [letter async for letter in store.all(function=function, error=error)]
+            return [dead_letter async for dead_letter in store.all(function=function, error=error)]
 
     return run(find)
 
 
-def _tell(what: str, count: int, letters: list[DeadLetter]) -> None:
+def _tell(what: str, count: int, dead_letters: list[DeadLetter]) -> None:
     typer.echo(f"{count} {what}")
-    if letters and not count:
+    if dead_letters and not count:
         raise SystemExit(EXIT_FAILED)

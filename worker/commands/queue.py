@@ -11,9 +11,9 @@ from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, queue_connection, run
 from worker.errors import OutageError
-from worker.escaping import legible, legible_json
+from worker.escaping import escape, escape_json
 from worker.queue.heartbeats import STALE_AFTER_S, ready_workers
-from worker.queue.stats import QueueState, read_queue
+from worker.queue.stats import QueueStats, read_stats
 
 # Less than REDIS_TIMEOUT, so that a frozen Redis shows within 5 s, the start of this program included.
 _ANSWER_WITHIN_S = 2.0
@@ -22,15 +22,15 @@ _ANSWER_WITHIN_S = 2.0
 def queue(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
-    """Show the queue's length: waiting, deferred, in flight and dead, by lane, and the workers."""
+    """Show the queue's length: waiting, deferred, in flight and dead, by queue, and the workers."""
 
-    async def read() -> QueueState:
+    async def read() -> QueueStats:
         async with queue_connection() as (redis, settings):
-            return await read_queue(redis, settings.worker_lanes)
+            return await read_stats(redis, settings.worker_queues)
 
     state = run(read)
     if as_json:
-        typer.echo(legible_json(json.dumps(state.as_json(), indent=2)))
+        typer.echo(escape_json(json.dumps(state.as_json(), indent=2)))
     else:
         _show(state)
 
@@ -54,32 +54,32 @@ def check(
     if not workers:
         typer.echo("no worker is ready", err=True)
         raise SystemExit(EXIT_FAILED)
-    typer.echo(f"{len(workers)} ready: {legible(', '.join(workers))}")
+    typer.echo(f"{len(workers)} ready: {escape(', '.join(workers))}")
 
 
-def _show(state: QueueState) -> None:
+def _show(state: QueueStats) -> None:
     out = console()
-    lanes = Table("lane", box=None, pad_edge=False)
+    queues = Table("queue", box=None, pad_edge=False)
     for heading in ("waiting", "deferred", "in flight", "oldest waits"):
-        lanes.add_column(heading, justify="right")
-    for name, lane in state.lanes.items():
-        lanes.add_row(
-            Text(legible(name)),
-            f"{lane.waiting:,}",
-            f"{lane.deferred:,}",
-            f"{lane.in_flight:,}",
-            f"{lane.oldest_wait_s:.1f} s",
+        queues.add_column(heading, justify="right")
+    for name, queue in state.queues.items():
+        queues.add_row(
+            Text(escape(name)),
+            f"{queue.waiting:,}",
+            f"{queue.deferred:,}",
+            f"{queue.in_flight:,}",
+            f"{queue.oldest_wait_s:.1f} s",
         )
-    out.print(lanes)
+    out.print(queues)
     out.print(f"dead letters: {state.dead:,}")
     for heartbeat, age_s in state.workers:
         silent = f"silent for {age_s:.0f} s" if age_s > STALE_AFTER_S else ""
         word = silent or ("ready" if heartbeat.ready else f"not ready: {heartbeat.why_not}")
         told = f"worker {heartbeat.worker}: {word}, {heartbeat.running} of {heartbeat.slots} slots busy"
         # Text, because rich takes `[red]` in a string for markup.
-        out.print(Text(legible(told)))
+        out.print(Text(escape(told)))
     if not state.workers:
         out.print("no worker is running")
     for name in state.unknown_functions:
         told = f"no worker knows the function '{name}'; its jobs are put back every few seconds"
-        out.print(Text(legible(told)))
+        out.print(Text(escape(told)))

@@ -12,7 +12,7 @@ from rich.console import Console
 from worker.codec import Codec
 from worker.engine.redis_health import REDIS_ERRORS
 from worker.errors import OutageError, RegistryError
-from worker.escaping import legible_lines
+from worker.escaping import escape_lines
 from worker.redis.client import address, check_redis, open_redis
 from worker.settings import Settings, load_settings
 
@@ -29,7 +29,7 @@ def console() -> Console:
 
 def fail(message: str, code: int = EXIT_NOTHING_DONE) -> NoReturn:
     """Write a message, most often of one line, to standard error and end the program."""
-    print(legible_lines(message), file=sys.stderr)  # noqa: T201 (a message for a person, not a log line)
+    print(escape_lines(message), file=sys.stderr)  # noqa: T201 (a message for a person, not a log line)
     raise SystemExit(code)
 
 

@@ -29,7 +29,7 @@ MAX_CLOCK_LEAD = timedelta(days=1)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 # Format characters, separators, and marks that have nothing to stand on.
 _UNSEEN_CATEGORIES = frozenset({"Cf", "Zs", "Mn", "Mc", "Me"})
-# Letters and a symbol by category, yet drawn as nothing: Hangul fillers, Braille blank.
+# Dead letters and a symbol by category, yet drawn as nothing: Hangul fillers, Braille blank.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 

@@ -1,4 +1,4 @@
-"""What producers and workers agree on: job names, lanes, payloads, outcomes and job ids.
+"""What producers and workers agree on: job names, queues, payloads, outcomes and job ids.
 
 A payload is validated where it enters (the producer's call, and the worker's job for whatever else writes to
 Redis); inside, the models are trusted. An outcome says what is true of the hospital now, so a job delivered
@@ -28,9 +28,9 @@ from worker.contract.fields import (
 from worker.contract.identity import NAME_PREFIX, hospital_identity
 from worker.contract.validation import parse
 
-DEFAULT_LANE = "arq:queue"
-BULK_LANE = "arq:queue:bulk"
-LANES = (DEFAULT_LANE, BULK_LANE)
+DEFAULT_QUEUE = "arq:queue"
+BULK_QUEUE = "arq:queue:bulk"
+QUEUES = (DEFAULT_QUEUE, BULK_QUEUE)
 MAX_CHUNK_RECORDS = 1_000
 
 HospitalType = Literal["single", "multi"]
@@ -253,16 +253,16 @@ O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class JobSpec(Generic[P, O_co]):
-    """One kind of job: its name on the wire, what goes in, what comes out, and the lane it travels."""
+    """One kind of job: its name on the wire, what goes in, what comes out, and the queue it travels."""
 
     name: str
     payload: type[P]
     outcome: type[O_co]
-    lane: str = DEFAULT_LANE
+    queue: str = DEFAULT_QUEUE
 
 
 INGEST_HOSPITAL = JobSpec("ingest_hospital", IngestHospital, IngestOutcome)
-INGEST_HOSPITALS = JobSpec("ingest_hospitals", IngestHospitals, ChunkOutcome, BULK_LANE)
+INGEST_HOSPITALS = JobSpec("ingest_hospitals", IngestHospitals, ChunkOutcome, BULK_QUEUE)
 CORRECT_HOSPITAL = JobSpec("correct_hospital", CorrectHospital, CorrectionOutcome)
 DISCARD_HOSPITAL = JobSpec("discard_hospital", DiscardHospital, DiscardOutcome)
 REGISTER_HOSPITAL = JobSpec("register_hospital", RegisterHospital, RegistrationOutcome)
@@ -289,7 +289,7 @@ class _Call(_Payload):
 def new_job_id(spec: JobSpec[Any, Any], idempotency_key: str | None = None) -> str:
     """Return the job id for one call: equal keys of one kind of job give equal ids, no key a fresh one.
 
-    The job's name is part of the id because arq's in-progress keys ignore the lane. Raises `InvalidPayload`
+    The job's name is part of the id because arq's in-progress keys ignore the queue. Raises `InvalidPayload`
     for a key that is blank, longer than 200 characters or holds control characters.
     """
     if idempotency_key is None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from worker.errors import InvalidPayload, Problem
+from worker.errors import InvalidPayload, PayloadProblem
 
 # More than a sound payload has fields; keeps a message small when a payload has 100,000 unknown ones.
 MAX_PROBLEMS = 100
@@ -25,12 +25,12 @@ def parse(model: type[_Model], raw: object, *, within: str = "") -> _Model:
         return model.model_validate(raw)
     except ValidationError as error:
         problems = [
-            Problem(_path(within, details), _reason(details))
+            PayloadProblem(_path(within, details), _reason(details))
             for details in error.errors(include_input=False, include_url=False, include_context=False)
         ]
         unlisted = len(problems) - MAX_PROBLEMS
         if unlisted > 0:
-            problems[MAX_PROBLEMS:] = [Problem(within or "payload", f"{unlisted} more problems")]
+            problems[MAX_PROBLEMS:] = [PayloadProblem(within or "payload", f"{unlisted} more problems")]
         raise InvalidPayload(model.__name__, problems) from None
 
 

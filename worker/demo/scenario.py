@@ -20,7 +20,7 @@ from producers.generator import write_rows
 from producers.ingesting import IngestLoad, LoadSummary
 from producers.receipts import Receipt
 from worker.codec import Codec
-from worker.contract import LANES, MAX_CHUNK_RECORDS, HospitalRecord, RegistrationOutcome
+from worker.contract import MAX_CHUNK_RECORDS, QUEUES, HospitalRecord, RegistrationOutcome
 from worker.demo.processes import WorkerProcess
 from worker.demo.report import DemoReport, Percentiles
 from worker.embedded import EmbeddedServers
@@ -181,7 +181,7 @@ async def _account(
 ) -> DemoReport:
     views = [await look_up(stage.redis, Codec(), receipt.job_id) for receipt in receipts]
     results = [view.result for view in views if view.result is not None]
-    counts = await Scripts(stage.redis).counts(LANES)
+    counts = await Scripts(stage.redis).counts(QUEUES)
     chain = await verify_chain(stage.mongo)
     stored = await stage.mongo.hospitals.count_documents({})
     registered = [outcome for outcome in outcomes if outcome.status == "registered"]

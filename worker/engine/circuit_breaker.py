@@ -8,7 +8,7 @@ _OPENS_AT = 3
 _FIRST_PROBE_S, _LONGEST_PROBE_S = 0.125, 1.0
 
 
-class OutageBreaker:
+class CircuitBreaker:
     """Opens after three outages in a row; then lets one job through, after an eighth of a second
     at first and each second in the end, until one succeeds.
 

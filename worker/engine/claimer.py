@@ -7,9 +7,9 @@ from arq.utils import timestamp_ms
 from arq.worker import Worker
 
 from worker.engine.context import Parts
-from worker.engine.queue_shares import LaneShares
+from worker.engine.queue_shares import QueueShares
 from worker.engine.redis_health import REDIS_ERRORS
-from worker.engine.slots import JobsInHand
+from worker.engine.slots import Slots
 from worker.queue import keys
 from worker.queue.scripts import Claim
 
@@ -18,14 +18,14 @@ _log = structlog.stdlib.get_logger(__name__)
 _DEFAULT_SOCKET_TIMEOUT_S = 2.0
 
 
-class ClaimLoop:
+class Claimer:
     """The loop that fills a worker's slots, and the listener that wakes it."""
 
-    def __init__(self, host: Worker, parts: Parts, in_hand: JobsInHand) -> None:
+    def __init__(self, host: Worker, parts: Parts, in_hand: Slots) -> None:
         self._host = host
         self._parts = parts
         self._in_hand = in_hand
-        self._shares = LaneShares(parts.lanes, host.max_jobs)
+        self._shares = QueueShares(parts.queues, host.max_jobs)
         self._hungry = asyncio.Event()
         self._claims = 0
 
@@ -50,7 +50,7 @@ class ClaimLoop:
 
     async def listen(self) -> None:
         """Wait for announced jobs, but only while there are slots: each announcement wakes one worker."""
-        bells = [lane + keys.WAKEUP_SUFFIX for lane in self._parts.lanes]
+        bells = [queue + keys.WAKEUP_SUFFIX for queue in self._parts.queues]
         options = self._host.pool.connection_pool.connection_kwargs
         socket_timeout_s = options.get("socket_timeout") or _DEFAULT_SOCKET_TIMEOUT_S
         # The longest wait stays well below the socket's time-out.
@@ -85,7 +85,7 @@ class ClaimLoop:
 
     async def _claim(self, wanted: int) -> Claim | None:
         self._claims += 1
-        held = self._in_hand.lanes() if len(self._parts.lanes) > 1 else []
+        held = self._in_hand.queues() if len(self._parts.queues) > 1 else []
         limits = self._shares.limits(self._claims, wanted, held)
         try:
             claim = await self._parts.scripts.claim(self._token(), int(self._parts.lease_s * 1000), wanted, limits)
@@ -103,7 +103,7 @@ class ClaimLoop:
             if not self._parts.stopping.is_set():
                 await self._parts.health.failed(error)
             try:
-                recovered = await self._parts.scripts.recover(self._token(), self._parts.lanes)
+                recovered = await self._parts.scripts.recover(self._token(), self._parts.queues)
             except REDIS_ERRORS as again:
                 if self._parts.stopping.is_set():
                     return
@@ -129,7 +129,7 @@ class ClaimLoop:
         if self._burst_used_up():
             return True
         try:
-            return not any([await self._host.pool.zcard(lane) for lane in self._parts.lanes])
+            return not any([await self._host.pool.zcard(queue) for queue in self._parts.queues])
         except REDIS_ERRORS as error:
             await self._parts.health.failed(error)
             return False

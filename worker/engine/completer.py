@@ -23,7 +23,7 @@ _HIGH_MARK, _LOW_MARK = 2_000, 500
 Waiting = tuple[Completion, "asyncio.Future[bool]"]
 
 
-class CompletionWriter:
+class Completer:
     """Collects completions of one worker and stores them; nothing is dropped while Redis is away."""
 
     def __init__(self, scripts: Scripts, health: RedisHealth) -> None:

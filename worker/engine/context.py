@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from worker.engine.circuit_breaker import OutageBreaker
-from worker.engine.completer import CompletionWriter
+from worker.engine.circuit_breaker import CircuitBreaker
+from worker.engine.completer import Completer
 from worker.engine.redis_health import RedisHealth
 from worker.queue.scripts import Scripts
 
@@ -18,12 +18,12 @@ class Parts:
     """
 
     worker_id: str
-    lanes: tuple[str, ...]
+    queues: tuple[str, ...]
     lease_s: float
     scripts: Scripts
-    writer: CompletionWriter
+    writer: Completer
     health: RedisHealth
-    breaker: OutageBreaker
+    breaker: CircuitBreaker
     wake: asyncio.Event
     stopping: asyncio.Event
 

@@ -14,10 +14,10 @@ from arq.cron import CronJob
 from arq.worker import Function, JobExecutionFailed, Retry, RetryJob, Worker
 
 from worker.engine.envelope import Call, read_call
-from worker.engine.results import Ending, dead_letter, error_fields, result_data, result_life_ms
+from worker.engine.results import Ending, error_fields, make_dead_letter, result_data, result_life_ms
 from worker.engine.retry_policy import GiveUp, decide
 from worker.engine.running_job import Running
-from worker.engine.timeouts import TimeLimits
+from worker.engine.timeouts import Timeouts
 from worker.errors import OutageError, PermanentError, TransientError
 from worker.queue.dead_letter import Failure
 from worker.queue.scripts import Completion
@@ -44,7 +44,7 @@ class JobCancelled(TransientError):
     """Something within the job was cancelled, and not by this worker."""
 
 
-class Execution:
+class Executor:
     """One try of one job."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Execution:
         host: Worker,
         worker_id: str,
         running: Running,
-        limits: TimeLimits,
+        limits: Timeouts,
         clock_offset_ms: float,
     ) -> None:
         self._host = host
@@ -109,7 +109,7 @@ class Execution:
             "job_id": self._job_id,
             "job_try": call.tries,
             "enqueue_time": datetime.fromtimestamp(call.enqueue_ms / 1000, UTC),
-            # A lane takes infinities; "due since ever" is told as 0.
+            # A queue takes infinities; "due since ever" is told as 0.
             "score": int(self._claimed.score) if math.isfinite(self._claimed.score) else 0,
             "job_deadline": math.inf if timeout_s is None else asyncio.get_running_loop().time() + timeout_s,
         }
@@ -167,7 +167,7 @@ class Execution:
         decision = decide(error, tries=tries, max_tries=limit, jitter=random.random())
         if isinstance(decision, GiveUp) or not self._host.retry_jobs:
             reason = decision.reason if isinstance(decision, GiveUp) else "retries are switched off"
-            # Who waits for the result is told what arq tells; the letter keeps what the job raised.
+            # Who waits for the result is told what arq tells; the dead letter keeps what the job raised.
             asked_again = self._host.retry_jobs and isinstance(error, Retry | RetryJob | JobCancelled)
             return self._dead(error, tries, reason, result=_retries_exceeded(limit) if asked_again else error)
         _log.info(
@@ -217,8 +217,8 @@ class Execution:
             **error_fields(error),
         )
         failure = Failure.of(error, tries, self._redis_now_ms())
-        letter = dead_letter(self._running, self._call, failure, reason=reason, worker_id=self._worker_id)
-        extra = letter.model_dump_json().encode()
+        dead_letter = make_dead_letter(self._running, self._call, failure, reason=reason, worker_id=self._worker_id)
+        extra = dead_letter.model_dump_json().encode()
         return Ending(self._final("dead", self._function(), result, extra=extra), "failed")
 
     def _function(self) -> Function | CronJob | None:
@@ -226,7 +226,7 @@ class Execution:
 
     def _completion(self, action: Literal["retry", "return"], *, due: float, extra: bytes = b"") -> Completion:
         claimed = self._claimed
-        return Completion(claimed.job_id, claimed.lane, self._running.token, action, due=due, extra=extra)
+        return Completion(claimed.job_id, claimed.queue, self._running.token, action, due=due, extra=extra)
 
     def _final(
         self,
@@ -245,7 +245,7 @@ class Execution:
             data, life_ms = b"", 0
         due = _taken_ms(function) if isinstance(function, CronJob) else 0
         return Completion(
-            claimed.job_id, claimed.lane, self._running.token, action, data, life_ms, due=due, extra=extra
+            claimed.job_id, claimed.queue, self._running.token, action, data, life_ms, due=due, extra=extra
         )
 
     def _redis_now_ms(self) -> int:

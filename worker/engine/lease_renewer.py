@@ -28,11 +28,11 @@ class Lease(NamedTuple):
     """A claim on one job, as its owner knows it."""
 
     job_id: bytes
-    lane: str
+    queue: str
     token: str
 
 
-class LeaseKeeper:
+class LeaseRenewer:
     """Keeps the leases in `held` alive until they are removed from it.
 
     `held` is written by the event loop and read by the thread; single operations of a dict are atomic.

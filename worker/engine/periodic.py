@@ -15,7 +15,7 @@ from arq.worker import Worker
 from worker.engine.context import Parts
 from worker.engine.cron import CronMemory
 from worker.engine.redis_health import REDIS_ERRORS, RedisHealth
-from worker.engine.slots import JobsInHand
+from worker.engine.slots import Slots
 from worker.queue import keys
 from worker.queue.heartbeats import Heartbeat, beat, redis_time
 
@@ -37,7 +37,7 @@ async def every(seconds: float, health: RedisHealth, step: Callable[[], Coroutin
 class Pulse:
     """The heartbeat of one worker."""
 
-    def __init__(self, host: Worker, parts: Parts, in_hand: JobsInHand) -> None:
+    def __init__(self, host: Worker, parts: Parts, in_hand: Slots) -> None:
         self._host = host
         self._parts = parts
         self._in_hand = in_hand
@@ -54,7 +54,7 @@ class Pulse:
                 pid=os.getpid(),
                 ready=not why_not,
                 why_not=why_not,
-                lanes=list(self._parts.lanes),
+                queues=list(self._parts.queues),
                 slots=host.max_jobs,
                 running=len(self._in_hand),
                 complete=host.jobs_complete,
@@ -84,7 +84,7 @@ class Pulse:
 class AbortWatch:
     """Interrupts running jobs that somebody asked to abort, and clears away requests that met no job."""
 
-    def __init__(self, host: Worker, in_hand: JobsInHand) -> None:
+    def __init__(self, host: Worker, in_hand: Slots) -> None:
         self._host = host
         self._in_hand = in_hand
 
@@ -110,7 +110,7 @@ class CronClock:
         self._caught_up = False
 
     async def first_tick(self, parts: Parts) -> None:
-        """Tick once, however long Redis takes to answer: a burst ends when the lanes are empty.
+        """Tick once, however long Redis takes to answer: a burst ends when the queues are empty.
 
         Returns without a tick if the worker is told to stop.
         """

@@ -1,4 +1,4 @@
-"""How the free slots of a worker are shared among the lanes."""
+"""How the free slots of a worker are shared among the queues."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,31 +7,31 @@ from collections.abc import Sequence
 # only delay the single jobs beside them.
 _BULK_SLOTS_PER_JOBS = 50
 _LEAST_BULK_SLOTS = 4
-# Every so many claims the other lanes go first, for one job each, so that a first lane that is always full
+# Every so many claims the other queues go first, for one job each, so that a first queue that is always full
 # cannot starve them.
 _TURN = 8
 
 
-class LaneShares:
-    """Tells a claim how many jobs each lane may give.
+class QueueShares:
+    """Tells a claim how many jobs each queue may give.
 
-    The first lane may fill every slot. The others are for bulk work: each may hold a few slots, and is asked
+    The first queue may fill every slot. The others are for bulk work: each may hold a few slots, and is asked
     first, for one job, at every eighth claim.
     """
 
-    def __init__(self, lanes: Sequence[str], max_jobs: int) -> None:
-        self._lanes = tuple(lanes)
+    def __init__(self, queues: Sequence[str], max_jobs: int) -> None:
+        self._queues = tuple(queues)
         self._bulk_slots = min(max_jobs, max(_LEAST_BULK_SLOTS, max_jobs // _BULK_SLOTS_PER_JOBS))
 
     def limits(self, turn: int, wanted: int, held: Sequence[str]) -> list[tuple[str, int]]:
-        """Return lanes in the order to ask them, each with the most jobs it may give.
+        """Return queues in the order to ask them, each with the most jobs it may give.
 
-        `turn` is the number of this claim, `wanted` the free slots, `held` the lane of each running job.
+        `turn` is the number of this claim, `wanted` the free slots, `held` the queue of each running job.
         """
-        first, *others = self._lanes
+        first, *others = self._queues
         running = Counter(held)
-        room = {lane: max(0, self._bulk_slots - running[lane]) for lane in others}
+        room = {queue: max(0, self._bulk_slots - running[queue]) for queue in others}
         limits = [(first, wanted), *room.items()]
         if turn % _TURN == 0:
-            limits = [(lane, min(1, room[lane])) for lane in others] + limits[:1]
+            limits = [(queue, min(1, room[queue])) for queue in others] + limits[:1]
         return limits

@@ -60,21 +60,21 @@ def result_data(
         result,
         *ran_ms,
         f"{running.name}:{call.function}",
-        claimed.lane,
+        claimed.queue,
         running.name,
         serializer=serializer,
     )
 
 
-def dead_letter(
+def make_dead_letter(
     running: Running, call: Call | None, failure: Failure, *, reason: str, worker_id: str
 ) -> DeadLetter:
-    """Return the letter of a job that `failure` ended; `call` is `None` if its envelope could not be read."""
+    """Return the dead letter of a job that `failure` ended; `call` is `None` if its envelope could not be read."""
     claimed = running.claimed
     return DeadLetter(
         job_id=running.name,
         function=call.function if call else None,
-        lane=claimed.lane,
+        queue=claimed.queue,
         payload=payload_text(claimed.payload or b""),
         reason=reason,
         failure=failure,

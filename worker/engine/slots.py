@@ -8,11 +8,11 @@ import structlog
 from arq.worker import Worker
 
 from worker.engine.context import Parts
-from worker.engine.executor import CRASH_LIMIT, Execution, run_hook
-from worker.engine.lease_renewer import Lease, LeaseKeeper
+from worker.engine.executor import CRASH_LIMIT, Executor, run_hook
+from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.engine.results import Ending, EndingKind
 from worker.engine.running_job import Interruption, Running
-from worker.engine.timeouts import TimeLimits
+from worker.engine.timeouts import Timeouts
 from worker.queue.scripts import Claimed
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -21,7 +21,7 @@ _log = structlog.stdlib.get_logger(__name__)
 _SOLO_WAIT_S = 5.0
 
 
-class JobsInHand:
+class Slots:
     """Everything between a claim and the stored completion, for all jobs of one worker.
 
     `host` gives arq's settings and keeps arq's counters. `clock_offset_ms` is how far Redis's clock is ahead of
@@ -32,9 +32,9 @@ class JobsInHand:
         self._host = host
         self._parts = parts
         self._loop = asyncio.get_running_loop()
-        self._limits = TimeLimits(self._loop)
+        self._limits = Timeouts(self._loop)
         self._running: dict[bytes, Running] = {}
-        self.leases: LeaseKeeper | None = None
+        self.leases: LeaseRenewer | None = None
         self.unknown_functions: set[str] = set()
         self.clock_offset_ms = 0.0
 
@@ -47,9 +47,9 @@ class JobsInHand:
         host = self._host
         return host.jobs_complete + host.jobs_retried + host.jobs_failed + len(self._running)
 
-    def lanes(self) -> list[str]:
-        """Return the lane of each job in hand."""
-        return [running.claimed.lane for running in self._running.values()]
+    def queues(self) -> list[str]:
+        """Return the queue of each job in hand."""
+        return [running.claimed.queue for running in self._running.values()]
 
     def get(self, job_id: bytes) -> Running | None:
         """Return the job of that id, if it is in hand."""
@@ -65,7 +65,7 @@ class JobsInHand:
                 earlier.interrupt("lost")
             self._running[job.job_id] = running
             if self.leases is not None:
-                self.leases.held[job.job_id] = Lease(job.job_id, job.lane, token)
+                self.leases.held[job.job_id] = Lease(job.job_id, job.queue, token)
             if job.crashes == CRASH_LIMIT - 1:
                 suspects.append(running)
             else:
@@ -116,13 +116,13 @@ class JobsInHand:
             stop.cancel()
 
     async def _run(self, running: Running) -> None:
-        execution = Execution(self._host, self._parts.worker_id, running, self._limits, self.clock_offset_ms)
+        execution = Executor(self._host, self._parts.worker_id, running, self._limits, self.clock_offset_ms)
         kind: EndingKind = "retried"
         try:
             ending = await execution.run()
             kind = ending.kind
             self._note(ending)
-            # Nothing interrupts this wait: `Execution` has declared the job ended.
+            # Nothing interrupts this wait: `Executor` has declared the job ended.
             if ending.completion is not None and await self._parts.writer.submit(ending.completion):
                 self._release_lease(running)
                 if self._host.after_job_end is not None and execution.context is not None:

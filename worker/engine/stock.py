@@ -1,7 +1,7 @@
 """What can be had of retries and dead letters on arq's own worker, by wrapping each job's coroutine.
 
 It cannot see jobs that arq ends by itself: malformed envelopes, unknown functions, expired payloads. A dead
-letter is written just before arq stores the failure, not in the same step.
+dead letter is written just before arq stores the failure, not in the same step.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from arq.connections import ArqRedis
 from arq.utils import timestamp_ms, to_unix_ms
 from arq.worker import Function, Retry, func
 
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.engine.redis_health import REDIS_ERRORS
 from worker.engine.retry_policy import GiveUp, decide
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.redis.client import address
 from worker.settings import Settings
 
@@ -55,7 +55,7 @@ def start_succeeded() -> None:
 
 
 def stock_function(
-    coroutine: Callable[..., Awaitable[Any]], *, lane: str = DEFAULT_LANE, timeout_s: float, max_tries: int
+    coroutine: Callable[..., Awaitable[Any]], *, queue: str = DEFAULT_QUEUE, timeout_s: float, max_tries: int
 ) -> Function:
     """Return a job's coroutine as an arq function that retries by this service's rules."""
 
@@ -73,7 +73,7 @@ def stock_function(
             tries: int = ctx["job_try"]
             decision = decide(error, tries=tries, max_tries=max_tries, jitter=random.random())
             if isinstance(decision, GiveUp):
-                await _keep_letter(ctx, coroutine.__name__, lane, error, decision.reason)
+                await _keep_dead_letter(ctx, coroutine.__name__, queue, error, decision.reason)
                 raise
             if not decision.spends_try:
                 await ctx["redis"].decr(keys.TRIES + ctx["job_id"])
@@ -82,14 +82,14 @@ def stock_function(
     return func(guarded, name=coroutine.__name__, timeout=timeout_s + _ARQ_TIMEOUT_LEAD_S, max_tries=_ARQ_MAX_TRIES)
 
 
-async def _keep_letter(ctx: dict[Any, Any], function: str, lane: str, error: Exception, reason: str) -> None:
+async def _keep_dead_letter(ctx: dict[Any, Any], function: str, queue: str, error: Exception, reason: str) -> None:
     redis: ArqRedis = ctx["redis"]
     job_id: str = ctx["job_id"]
     at_ms = timestamp_ms()
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         job_id=job_id,
         function=function,
-        lane=lane,
+        queue=queue,
         payload=payload_text(await redis.get(keys.JOB + job_id) or b""),
         reason=reason,
         failure=Failure.of(error, ctx["job_try"], at_ms),
@@ -97,4 +97,4 @@ async def _keep_letter(ctx: dict[Any, Any], function: str, lane: str, error: Exc
         worker="arq",
         enqueued_at=datetime.fromtimestamp(to_unix_ms(ctx["enqueue_time"]) / 1000, UTC),
     )
-    await DeadLetters(redis).add(letter, at_ms)
+    await DeadLetterStore(redis).add(dead_letter, at_ms)

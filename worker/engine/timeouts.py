@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from worker.engine.running_job import Running
 
 
-class TimeLimits:
+class Timeouts:
     """Interrupts jobs that have not ended in time.
 
     Jobs of one limit come to it in the order in which they began, so one timer for each length of a limit is

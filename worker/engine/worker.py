@@ -21,14 +21,14 @@ from arq.jobs import Deserializer, Serializer
 from arq.worker import Worker, logger
 
 from worker.codec import Codec
-from worker.engine.circuit_breaker import OutageBreaker
-from worker.engine.claimer import ClaimLoop
-from worker.engine.completer import CompletionWriter
+from worker.engine.circuit_breaker import CircuitBreaker
+from worker.engine.claimer import Claimer
+from worker.engine.completer import Completer
 from worker.engine.context import Parts
-from worker.engine.lease_renewer import LeaseKeeper
+from worker.engine.lease_renewer import LeaseRenewer
 from worker.engine.periodic import AbortWatch, CronClock, Pulse, every
 from worker.engine.redis_health import REDIS_ERRORS, RedisHealth
-from worker.engine.slots import JobsInHand
+from worker.engine.slots import Slots
 from worker.errors import ConfigurationError
 from worker.queue import keys
 from worker.queue.heartbeats import HEARTBEAT_INTERVAL_S, STALE_AFTER_S
@@ -75,36 +75,36 @@ def _both_serializers(serializer: Serializer | None, deserializer: Deserializer 
 class LeaseWorker(Worker):
     """An arq worker that owns its jobs by renewed leases.
 
-    Takes all of arq's settings, and `lanes` (queues in order of precedence; default: arq's `queue_name`),
+    Takes all of arq's settings, and `queues` (queues in order of precedence; default: arq's `queue_name`),
     `lease` (seconds) and `open_redis` (makes the connection pool; default: from arq's `redis_settings`). Jobs are
     JSON unless serializers are given. Raises `ConfigurationError` for a `job_serializer` that nothing reads.
     """
 
     # arq matches the attributes of a settings class against this signature and drops the rest in silence.
-    __signature__ = _with_settings_of(Worker, "lanes", "lease", "open_redis")
+    __signature__ = _with_settings_of(Worker, "queues", "lease", "open_redis")
 
     def __init__(
         self,
         functions: Sequence[Any] = (),
         *,
-        lanes: Sequence[str] | None = None,
+        queues: Sequence[str] | None = None,
         lease: float = 10,
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         **arq_settings: Any,
     ) -> None:
         arq_settings |= _both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
-        if lanes:
-            arq_settings.setdefault("queue_name", lanes[0])
+        if queues:
+            arq_settings.setdefault("queue_name", queues[0])
         super().__init__(functions, **arq_settings)
         if self._pool is not None:
             # arq would pickle what is enqueued through such a pool, cron jobs too, and we could not read it.
             self._pool.job_serializer = self._pool.job_serializer or self.job_serializer
             self._pool.job_deserializer = self._pool.job_deserializer or self.job_deserializer
-        self.lanes = tuple(lanes or (self.queue_name,))
+        self.queues = tuple(queues or (self.queue_name,))
         self.lease_s = lease
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.redis_health = RedisHealth()
-        self.breaker = OutageBreaker()
+        self.breaker = CircuitBreaker()
         self._open_redis = open_redis
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -112,7 +112,7 @@ class LeaseWorker(Worker):
         self._serving = False
 
     async def main(self) -> None:
-        """Serve the lanes until a signal, or in burst mode until they are empty."""
+        """Serve the queues until a signal, or in burst mode until they are empty."""
         if self._pool is None:
             self._pool = await self._connect()
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
@@ -131,10 +131,10 @@ class LeaseWorker(Worker):
         scripts = Scripts(self.pool)
         parts = Parts(
             worker_id=self.worker_id,
-            lanes=self.lanes,
+            queues=self.queues,
             lease_s=self.lease_s,
             scripts=scripts,
-            writer=CompletionWriter(scripts, self.redis_health),
+            writer=Completer(scripts, self.redis_health),
             health=self.redis_health,
             breaker=self.breaker,
             wake=self._wake,
@@ -143,9 +143,9 @@ class LeaseWorker(Worker):
         clock = CronClock(self)
         if self.burst:
             await clock.first_tick(parts)
-        in_hand = JobsInHand(self, parts)
-        leases = in_hand.leases = LeaseKeeper(lambda: sync_twin(self.pool), self.lease_s, in_hand.lose)
-        loop = ClaimLoop(self, parts, in_hand)
+        in_hand = Slots(self, parts)
+        leases = in_hand.leases = LeaseRenewer(lambda: sync_twin(self.pool), self.lease_s, in_hand.lose)
+        loop = Claimer(self, parts, in_hand)
         side_tasks = [
             # Two, so that one group is packed while Redis stores another.
             asyncio.create_task(parts.writer.run(), name="completion-writer-1"),
@@ -238,7 +238,7 @@ class LeaseWorker(Worker):
         finally:
             cut.cancel()
 
-    async def _hand_back(self, in_hand: JobsInHand) -> None:
+    async def _hand_back(self, in_hand: Slots) -> None:
         in_hand.interrupt_all("shutdown")
         if self.tasks:
             _, late = await asyncio.wait(list(self.tasks.values()), timeout=_DRAIN_S)

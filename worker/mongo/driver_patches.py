@@ -15,7 +15,7 @@ from pymongo.synchronous.pool import Connection
 AnyConnection = AsyncConnection | Connection
 
 
-def trust_session_time_outs() -> None:
+def trust_session_timeouts() -> None:
     """Make all connections of this process, of both drivers, judge by the time-out alone; once is enough."""
     for kind in (AsyncConnection, Connection):
         # The attribute is set by the driver at the handshake, and read before each command.

@@ -18,7 +18,7 @@ _log = structlog.stdlib.get_logger(__name__)
 _STANDS_STILL_US = 5_000_000
 
 
-async def end_abandoned(client: Client) -> None:
+async def abort_stale_transactions(client: Client) -> None:
     """End the transactions of this service's workers that have stood still for 5 s.
 
     Both commands need no privilege for what one's own user has open. A server that refuses them is let be: it

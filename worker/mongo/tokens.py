@@ -13,7 +13,7 @@ import bson
 from bson.errors import BSONError
 from bson.timestamp import Timestamp
 
-from worker.errors import InvalidPayload, Problem
+from worker.errors import InvalidPayload, PayloadProblem
 
 _LONGEST_TOKEN = 1_024
 
@@ -48,4 +48,4 @@ def decode_token(token: str) -> CausalPoint:
         except (binascii.Error, BSONError, ValueError):
             # Told below, as for every other malformed token.
             pass
-    raise InvalidPayload("causal token", [Problem("token", "not a token of an outcome")])
+    raise InvalidPayload("causal token", [PayloadProblem("token", "not a token of an outcome")])

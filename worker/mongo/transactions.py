@@ -27,7 +27,7 @@ from pymongo.write_concern import WriteConcern
 
 from worker.mongo.client import Client, MongoHandle, Session, settled
 from worker.mongo.errors import TRANSIENT_TRANSACTION, UNKNOWN_COMMIT, translated
-from worker.mongo.stale_transactions import end_abandoned
+from worker.mongo.stale_transactions import abort_stale_transactions
 from worker.mongo.tokens import CausalPoint, encode_token
 
 _FIRST_DELAY = 0.005
@@ -128,7 +128,7 @@ async def _run_until_committed(
             else:
                 again = error.has_error_label(TRANSIENT_TRANSACTION) and not _has_waited(error)
             if getattr(error, "code", None) == _WRITE_CONFLICT and patience.is_tried():
-                await end_abandoned(client)
+                await abort_stale_transactions(client)
             if not again or not await patience.wait():
                 raise
 

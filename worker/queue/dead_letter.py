@@ -5,10 +5,10 @@ import binascii
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from worker.codec import exception_form
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 
 _LONGEST_KEPT = 256 * 1024 * 1024
 
@@ -45,7 +45,7 @@ class DeadLetter(BaseModel):
 
     job_id: str
     function: str | None
-    lane: str
+    queue: str
     payload: str
     reason: str
     failure: Failure
@@ -53,6 +53,14 @@ class DeadLetter(BaseModel):
     worker: str
     enqueued_at: datetime | None = None
     history: list[Failure] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_lane(cls, stored: Any) -> Any:
+        # Version 0.1.0 stored the queue's name as `lane`; those dead letters must stay retriable.
+        if isinstance(stored, dict) and "queue" not in stored and "lane" in stored:
+            return {"queue": stored["lane"], **stored}
+        return stored
 
     @property
     def envelope(self) -> bytes:
@@ -73,23 +81,23 @@ def payload_text(envelope: bytes) -> str:
     return base64.b64encode(envelope[:_LONGEST_KEPT]).decode()
 
 
-def read_letter(job_id: str, stored: bytes) -> DeadLetter:
-    """Return a stored letter. What somebody else has put in its place is shown as one without a payload."""
+def read_dead_letter(job_id: str, stored: bytes) -> DeadLetter:
+    """Return a stored dead letter. What somebody else has put in its place is shown as one without a payload."""
     try:
-        letter = DeadLetter.model_validate_json(stored)
-        base64.b64decode(letter.payload)
-        if letter.job_id == job_id:
-            return letter
+        dead_letter = DeadLetter.model_validate_json(stored)
+        base64.b64decode(dead_letter.payload)
+        if dead_letter.job_id == job_id:
+            return dead_letter
     except (ValidationError, binascii.Error):
         # Told below.
         pass
     return DeadLetter(
         job_id=job_id,
         function=None,
-        lane=DEFAULT_LANE,
+        queue=DEFAULT_QUEUE,
         payload="",
-        reason="not a letter: somebody else has written it",
-        failure=Failure(type="UnreadableLetter", message="", tries=0, at_ms=0),
+        reason="not a dead letter: somebody else has written it",
+        failure=Failure(type="UnreadableDeadLetter", message="", tries=0, at_ms=0),
         crashes=0,
         worker="",
     )

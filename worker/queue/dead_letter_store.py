@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from worker.errors import RegistryError
 from worker.queue import keys
-from worker.queue.dead_letter import DeadLetter, Failure, read_letter
+from worker.queue.dead_letter import DeadLetter, Failure, read_dead_letter
 from worker.queue.scripts import Enqueue, Scripts
 
 _PAGE = 200
@@ -17,43 +17,43 @@ _PAGE = 200
 _ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
-class LetterNotFound(RegistryError):
+class DeadLetterNotFound(RegistryError):
     """No dead letter has this job id."""
 
 
-class DeadLetters:
+class DeadLetterStore:
     """Lists, shows, puts back and discards dead letters."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
 
-    async def add(self, letter: DeadLetter, at_ms: int) -> None:
-        """Keep a letter of a job that something else than the lease engine has ended."""
+    async def add(self, dead_letter: DeadLetter, at_ms: int) -> None:
+        """Keep a dead letter of a job that something else than the lease engine has ended."""
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.DEAD, letter.job_id, letter.model_dump_json())
-            pipe.zadd(keys.DEAD_INDEX, {letter.job_id: at_ms})
+            pipe.hset(keys.DEAD, dead_letter.job_id, dead_letter.model_dump_json())
+            pipe.zadd(keys.DEAD_INDEX, {dead_letter.job_id: at_ms})
             await pipe.execute()
 
     async def get(self, job_id: str) -> DeadLetter:
-        """Return one letter with its history. Raises `LetterNotFound`."""
+        """Return one dead letter with its history. Raises `DeadLetterNotFound`."""
         if (stored_id := await self._found(job_id)) is not None:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hget(keys.DEAD, stored_id)
                 pipe.lrange(keys.HISTORY.encode() + stored_id, 0, -1)
                 data, history = await pipe.execute()
             if data is not None:
-                letter = read_letter(_shown(stored_id), data)
+                dead_letter = read_dead_letter(_shown(stored_id), data)
                 told = [entry for data in history if (entry := _read_failure(data))]
-                return letter.model_copy(update={"history": told})
-        raise LetterNotFound(f"{job_id}: no dead letter of this id; `hospital-worker dead list` shows all")
+                return dead_letter.model_copy(update={"history": told})
+        raise DeadLetterNotFound(f"{job_id}: no dead letter of this id; `hospital-worker dead list` shows all")
 
     async def all(self, *, function: str | None = None, error: str | None = None) -> AsyncIterator[DeadLetter]:
-        """Yield the letters, oldest first, if asked only those of one function or one class of error."""
-        # The ids at once, the letters by and by: positions would shift when letters are removed meanwhile.
+        """Yield the dead letters, oldest first, if asked only those of one function or one class of error."""
+        # All ids first, then page by page: positions would shift if entries were removed meanwhile.
         ids = await self._redis.zrange(keys.DEAD_INDEX, 0, -1)
         if await self._redis.hlen(keys.DEAD) > len(ids):
-            # Somebody has taken letters out of the index; they are letters still.
+            # Somebody has taken dead letters out of the index; they are dead letters still.
             indexed = set(ids)
             ids += [stored_id for stored_id in await self._redis.hkeys(keys.DEAD) if stored_id not in indexed]
         for start in range(0, len(ids), _PAGE):
@@ -61,35 +61,35 @@ class DeadLetters:
             for stored_id, data in zip(page, await self._redis.hmget(keys.DEAD, page), strict=True):
                 if data is None:
                     continue
-                letter = read_letter(_shown(stored_id), data)
-                if function in (None, letter.function) and error in (None, letter.failure.type):
-                    yield letter
+                dead_letter = read_dead_letter(_shown(stored_id), data)
+                if function in (None, dead_letter.function) and error in (None, dead_letter.failure.type):
+                    yield dead_letter
 
-    async def retry(self, letters: Sequence[DeadLetter], *, per_second: float | None = None) -> int:
-        """Put letters back on their lanes as new jobs, spread over time if `per_second` caps the rate.
+    async def retry(self, dead_letters: Sequence[DeadLetter], *, per_second: float | None = None) -> int:
+        """Put dead letters back on their queues as new jobs, spread over time if `per_second` caps the rate.
 
-        Those without a payload stay as they are: a job of nothing would only overwrite its letter. Returns how
+        Those without a payload stay as they are: a job of nothing would only overwrite its dead letter. Returns how
         many still were dead letters.
         """
         count = 0
-        whole = [letter for letter in letters if letter.payload]
+        whole = [dead_letter for dead_letter in dead_letters if dead_letter.payload]
         for start in range(0, len(whole), _PAGE):
             part = whole[start : start + _PAGE]
             count += await self._scripts.redrive(
                 Enqueue(
-                    letter.job_id,
-                    letter.lane,
-                    letter.envelope,
+                    dead_letter.job_id,
+                    dead_letter.queue,
+                    dead_letter.envelope,
                     int((start + position) / per_second * 1000) if per_second else 0,
                 )
-                for position, letter in enumerate(part)
+                for position, dead_letter in enumerate(part)
             )
             # Other commands get their turn between two pages.
             await asyncio.sleep(0)
         return count
 
     async def discard(self, job_ids: Sequence[str]) -> int:
-        """Delete letters for good; returns how many there were."""
+        """Delete dead letters for good; returns how many there were."""
         stored_ids = [found for job_id in job_ids if (found := await self._found(job_id)) is not None]
         if not stored_ids:
             return 0
@@ -101,7 +101,7 @@ class DeadLetters:
         return int(count)
 
     async def _found(self, job_id: str) -> bytes | None:
-        """Return the key that the letter of this id lies under; `None` if there is none."""
+        """Return the key that the dead letter of this id lies under; `None` if there is none."""
         for stored_id in _stored_ids(job_id):
             if await self._redis.hexists(keys.DEAD, stored_id):
                 return stored_id
@@ -120,7 +120,7 @@ def _read_failure(stored: bytes) -> Failure | None:
 
 
 def _stored_ids(job_id: str) -> list[bytes]:
-    """Return the keys that a letter may lie under: an id that is not UTF-8 is shown with its bytes escaped."""
+    """Return the keys that a dead letter may lie under: an id that is not UTF-8 is shown with its bytes escaped."""
     shown = job_id.encode(errors="backslashreplace")
     stored = _ESCAPED_BYTE.sub(lambda escaped: bytes.fromhex(escaped[1].decode()), shown)
     return [shown] if stored == shown else [shown, stored]

@@ -27,7 +27,7 @@ class Heartbeat(BaseModel):
     pid: int
     ready: bool
     why_not: str = ""
-    lanes: list[str]
+    queues: list[str]
     slots: int
     running: int
     complete: int

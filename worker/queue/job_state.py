@@ -7,10 +7,10 @@ from arq.connections import ArqRedis
 from redis.exceptions import ResponseError
 
 from worker.codec import Codec, check_job_id
-from worker.contract import JOBS, LANES
+from worker.contract import JOBS, QUEUES
 from worker.errors import InvalidEnvelope
 from worker.queue import keys
-from worker.queue.dead_letter import DeadLetter, read_letter
+from worker.queue.dead_letter import DeadLetter, read_dead_letter
 
 JobState = Literal["queued", "deferred", "running", "done", "failed", "dead", "unknown"]
 
@@ -26,7 +26,7 @@ class JobView:
     state: JobState
     tries: int
     result: dict[str, Any] | None = None
-    letter: DeadLetter | None = None
+    dead_letter: DeadLetter | None = None
 
 
 async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
@@ -35,7 +35,7 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
     Raises `InvalidEnvelope` if what lies in the place of its result is none, or that of another job.
     """
     spec = JOBS.get(job_id.partition(":")[0])
-    lanes = (spec.lane,) if spec else LANES
+    queues = (spec.queue,) if spec else QUEUES
     async with redis.pipeline(transaction=True) as pipe:
         pipe.get(keys.RESULT + job_id)
         pipe.exists(keys.JOB + job_id)
@@ -43,17 +43,17 @@ async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
         pipe.get(keys.TRIES + job_id)
         pipe.hget(keys.DEAD, job_id)
         pipe.time()
-        for lane in lanes:
-            pipe.zscore(lane, job_id)
+        for queue in queues:
+            pipe.zscore(queue, job_id)
         answers = await pipe.execute(raise_on_error=False)
     # Whoever writes to Redis can put a key of another type in the place of a payload or a counter.
-    result, has_payload, running, tries, letter, (seconds, _), *scores = answers
-    for answer in (result, running, letter, *scores):
+    result, has_payload, running, tries, dead_letter, (seconds, _), *scores = answers
+    for answer in (result, running, dead_letter, *scores):
         if isinstance(answer, Exception):
             raise answer
-    if letter:
-        told = read_letter(job_id, letter)
-        return JobView(job_id, "dead", told.failure.tries, letter=told)
+    if dead_letter:
+        told = read_dead_letter(job_id, dead_letter)
+        return JobView(job_id, "dead", told.failure.tries, dead_letter=told)
     if result:
         message = _read_result(codec, result, job_id)
         return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)

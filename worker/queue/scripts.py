@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from worker.queue import keys
 
 EnqueueState = Literal["new", "queued", "running", "done", "dead"]
-Problem = Literal["", "missing", "wrong-type"]
+EnvelopeProblem = Literal["", "missing", "wrong-type"]
 
 
 def script_source(name: str) -> str:
@@ -20,10 +20,10 @@ def script_source(name: str) -> str:
 
 
 class Enqueue(NamedTuple):
-    """One job to put on a lane; `delay_ms` from now, by Redis's clock."""
+    """One job to put on a queue; `delay_ms` from now, by Redis's clock."""
 
     job_id: str
-    lane: str
+    queue: str
     payload: bytes
     delay_ms: int = 0
 
@@ -36,12 +36,12 @@ class Claimed(NamedTuple):
     """
 
     job_id: bytes
-    lane: str
+    queue: str
     score: float
     tries: int
     crashes: int
     abort_ms: float
-    problem: Problem
+    problem: EnvelopeProblem
     payload: bytes
 
 
@@ -58,7 +58,7 @@ class Completion(NamedTuple):
     """How a job left its owner's hands: see finish.lua for the meaning of each value."""
 
     job_id: bytes
-    lane: str
+    queue: str
     token: str
     action: Literal["done", "dead", "retry", "return"]
     result: bytes = b""
@@ -68,8 +68,8 @@ class Completion(NamedTuple):
     extra: bytes = b""
 
 
-class LaneCounts(NamedTuple):
-    """What is on one lane: `due` can be claimed now; `oldest_ms` is the earliest due time among them, or -1."""
+class QueueCounts(NamedTuple):
+    """What is on one queue: `due` can be claimed now; `oldest_ms` is the earliest due time among them, or -1."""
 
     total: int
     due: int
@@ -79,11 +79,11 @@ class LaneCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is on the lanes, and how many dead letters there are."""
+    """What is on the queues, and how many dead letters there are."""
 
     now_ms: int
     dead: int
-    lanes: dict[str, LaneCounts]
+    queues: dict[str, QueueCounts]
 
 
 class Scripts:
@@ -97,12 +97,12 @@ class Scripts:
         self._stats = redis.register_script(script_source("stats"))
         self._redrive = redis.register_script(script_source("redrive"))
 
-    async def claim(self, token: str, lease_ms: int, wanted: int, lanes: Sequence[tuple[str, int]]) -> Claim:
-        """Lease up to `wanted` due jobs from `lanes`, pairs of a lane and how many it may give, in order."""
-        names = [lane for lane, _ in lanes]
+    async def claim(self, token: str, lease_ms: int, wanted: int, queues: Sequence[tuple[str, int]]) -> Claim:
+        """Lease up to `wanted` due jobs from `queues`, pairs of a queue and how many it may give, in order."""
+        names = [queue for queue, _ in queues]
         now_ms, next_due_ms, jobs = await self._claim(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, *names],
-            args=[token, lease_ms, wanted, *(limit for _, limit in lanes)],
+            args=[token, lease_ms, wanted, *(limit for _, limit in queues)],
         )
         return Claim(
             now_ms,
@@ -115,16 +115,16 @@ class Scripts:
                     tries,
                     crashes,
                     float(abort_ms),
-                    cast(Problem, problem.decode()),
+                    cast(EnvelopeProblem, problem.decode()),
                     payload,
                 )
                 for job_id, position, score, tries, crashes, abort_ms, problem, payload in jobs
             ],
         )
 
-    async def recover(self, token: str, lanes: Sequence[str]) -> int:
+    async def recover(self, token: str, queues: Sequence[str]) -> int:
         """Hand back the jobs of a claim whose answer never came; returns how many there were."""
-        return int(await self._recover(keys=[keys.LEASES, *lanes], args=[token]))
+        return int(await self._recover(keys=[keys.LEASES, *queues], args=[token]))
 
     async def finish(self, completions: Iterable[Completion]) -> list[bool]:
         """Store a group of completions; tells for each whether it was applied or came from a late runner."""
@@ -137,7 +137,7 @@ class Scripts:
         return [answer == 1 for answer in applied]
 
     async def enqueue(self, jobs: Iterable[Enqueue]) -> list[EnqueueState]:
-        """Put jobs on their lanes, each id once; tells for each what became of it."""
+        """Put jobs on their queues, each id once; tells for each what became of it."""
         args: list[Any] = []
         for job in jobs:
             args.extend(job)
@@ -145,20 +145,20 @@ class Scripts:
         return [cast(EnqueueState, state.decode()) for state in states]
 
     async def redrive(self, jobs: Iterable[Enqueue]) -> int:
-        """Put dead letters back on their lanes; returns how many still were dead letters."""
+        """Put dead letters back on their queues; returns how many still were dead letters."""
         args: list[Any] = []
         for job in jobs:
             args.extend(job)
         return sum(await self._redrive(keys=[keys.DEAD, keys.DEAD_INDEX, keys.ABORT], args=args))
 
-    async def counts(self, lanes: Sequence[str]) -> Counts:
-        """Count what is on the lanes."""
-        now_ms, dead, *rows = await self._stats(keys=[keys.DEAD, *lanes])
+    async def counts(self, queues: Sequence[str]) -> Counts:
+        """Count what is on the queues."""
+        now_ms, dead, *rows = await self._stats(keys=[keys.DEAD, *queues])
         return Counts(
             now_ms,
             dead,
             {
-                lane: LaneCounts(total, due, in_flight, float(oldest))
-                for lane, (total, due, in_flight, oldest) in zip(lanes, rows, strict=True)
+                queue: QueueCounts(total, due, in_flight, float(oldest))
+                for queue, (total, due, in_flight, oldest) in zip(queues, rows, strict=True)
             },
         )

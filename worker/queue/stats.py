@@ -7,15 +7,15 @@ from arq.connections import ArqRedis
 
 from worker.queue import keys
 from worker.queue.heartbeats import Heartbeat, read_heartbeats, redis_time
-from worker.queue.scripts import LaneCounts, Scripts
+from worker.queue.scripts import QueueCounts, Scripts
 
 # Jobs of a function that nobody knows are met anew every few seconds.
 _UNKNOWN_FOR_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class LaneState:
-    """One lane: jobs that wait and are due, that are deferred, that are in flight; the oldest due one's wait."""
+class QueueState:
+    """One queue: jobs that wait and are due, that are deferred, that are in flight; the oldest due one's wait."""
 
     waiting: int
     deferred: int
@@ -23,7 +23,7 @@ class LaneState:
     oldest_wait_s: float
 
     @classmethod
-    def of(cls, counts: LaneCounts, now_ms: int) -> "LaneState":
+    def of(cls, counts: QueueCounts, now_ms: int) -> "QueueState":
         """Return the state that `counts` describe at `now_ms`."""
         return cls(
             waiting=counts.due,
@@ -34,10 +34,10 @@ class LaneState:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueState:
-    """The whole queue: its lanes, dead letters, the workers' last words, and functions that nobody knows."""
+class QueueStats:
+    """The whole queue: its queues, dead letters, the workers' last words, and functions that nobody knows."""
 
-    lanes: dict[str, LaneState]
+    queues: dict[str, QueueState]
     dead: int
     workers: list[tuple[Heartbeat, float]]
     """Each with its age in seconds."""
@@ -46,7 +46,7 @@ class QueueState:
     def as_json(self) -> dict[str, Any]:
         """Return the same with plain values."""
         return {
-            "lanes": {lane: asdict(state) for lane, state in self.lanes.items()},
+            "queues": {queue: asdict(state) for queue, state in self.queues.items()},
             "dead": self.dead,
             "workers": [
                 {**heartbeat.model_dump(mode="json"), "age_s": round(age, 1)} for heartbeat, age in self.workers
@@ -55,15 +55,15 @@ class QueueState:
         }
 
 
-async def read_queue(redis: ArqRedis, lanes: tuple[str, ...]) -> QueueState:
-    """Return the state of `lanes` now."""
-    counts = await Scripts(redis).counts(lanes)
+async def read_stats(redis: ArqRedis, queues: tuple[str, ...]) -> QueueStats:
+    """Return the state of `queues` now."""
+    counts = await Scripts(redis).counts(queues)
     now = await redis_time(redis)
     heartbeats = await read_heartbeats(redis)
     met_since = counts.now_ms - _UNKNOWN_FOR_MS
     unknown = await redis.zrangebyscore(keys.UNKNOWN, met_since, "+inf")
-    return QueueState(
-        lanes={lane: LaneState.of(found, counts.now_ms) for lane, found in counts.lanes.items()},
+    return QueueStats(
+        queues={queue: QueueState.of(found, counts.now_ms) for queue, found in counts.queues.items()},
         dead=counts.dead,
         workers=[(heartbeat, heartbeat.age_s(now)) for heartbeat in heartbeats],
         unknown_functions=sorted(name.decode(errors="backslashreplace") for name in unknown),

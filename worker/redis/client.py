@@ -13,7 +13,7 @@ from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from worker.codec import Codec
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.engine.redis_health import error_code
 from worker.errors import ConfigurationError, OutageError
 from worker.redis.packing import pack_in_c
@@ -121,7 +121,7 @@ def open_redis(settings: Settings, codec: Codec) -> ArqRedis:
         pool,
         job_serializer=codec.encode,
         job_deserializer=codec.decode,
-        default_queue_name=DEFAULT_LANE,
+        default_queue_name=DEFAULT_QUEUE,
     )
 
 

@@ -17,7 +17,7 @@ from worker.engine.worker import LeaseWorker
 from worker.errors import JobNotFound
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter
-from worker.queue.dead_letter_store import DeadLetters, LetterNotFound
+from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Enqueue, Scripts
 from worker.redis.client import open_redis
@@ -45,7 +45,7 @@ class Gate:
 
 
 class Bench:
-    """Lanes of one test's own on a Redis, with workers in this process."""
+    """Queues of one test's own on a Redis, with workers in this process."""
 
     until = staticmethod(until)
 
@@ -53,9 +53,9 @@ class Bench:
         self.settings = load_settings(redis_url=url, redis_timeout=1, worker_lease=2)
         self.redis = self.open()
         self.scripts = Scripts(self.redis)
-        self.letters = DeadLetters(self.redis)
+        self.dead_letters = DeadLetterStore(self.redis)
         number = next(_numbers)
-        self.lane, self.bulk = f"lane-{number}", f"bulk-{number}"
+        self.queue, self.bulk = f"queue-{number}", f"bulk-{number}"
         self._job_numbers = itertools.count(1)
 
     def open(self) -> ArqRedis:
@@ -66,7 +66,7 @@ class Bench:
             return self.open()
 
         defaults: dict[str, Any] = {
-            "lanes": (self.lane,),
+            "queues": (self.queue,),
             "lease": 2,
             "poll_delay": 0.1,
             "max_jobs": 20,
@@ -91,7 +91,7 @@ class Bench:
             await asyncio.gather(task, return_exceptions=True)
 
     async def burst(self, *functions: Any, **options: Any) -> LeaseWorker:
-        """Run a worker until the lanes are empty."""
+        """Run a worker until the queues are empty."""
         worker = self.worker(*functions, burst=True, **options)
         await worker.async_run()
         await worker.close()
@@ -111,10 +111,10 @@ class Bench:
         return Codec().encode(message | fields)
 
     async def put(
-        self, function: str, *args: Any, job_id: str = "", lane: str = "", delay_ms: int = 0, **fields: Any
+        self, function: str, *args: Any, job_id: str = "", queue: str = "", delay_ms: int = 0, **fields: Any
     ) -> str:
-        job_id = job_id or f"{self.lane}-job-{next(self._job_numbers)}"
-        job = Enqueue(job_id, lane or self.lane, self.envelope(function, *args, **fields), delay_ms)
+        job_id = job_id or f"{self.queue}-job-{next(self._job_numbers)}"
+        job = Enqueue(job_id, queue or self.queue, self.envelope(function, *args, **fields), delay_ms)
         await self.scripts.enqueue([job])
         return job_id
 
@@ -123,10 +123,10 @@ class Bench:
         if payload is not None:
             stored = job_id.encode() if isinstance(job_id, str) else job_id
             await self.redis.set(b"arq:job:" + stored, payload)
-        await self.redis.zadd(self.lane, {job_id: 1})
+        await self.redis.zadd(self.queue, {job_id: 1})
 
     def job(self, job_id: str) -> Job:
-        return Job(job_id, self.redis, _queue_name=self.lane, _deserializer=Codec().decode)
+        return Job(job_id, self.redis, _queue_name=self.queue, _deserializer=Codec().decode)
 
     async def result(self, job_id: str, seconds: float = 10) -> dict[str, Any]:
         """The result message of a job, waited for."""
@@ -139,23 +139,23 @@ class Bench:
             raise JobNotFound(f"{job_id} failed: {message['r']}")
         return message["r"]
 
-    async def letter(self, job_id: str, seconds: float = 10) -> DeadLetter:
+    async def dead_letter(self, job_id: str, seconds: float = 10) -> DeadLetter:
         """The dead letter of a job, waited for."""
 
         async def find() -> DeadLetter | None:
             try:
-                return await self.letters.get(job_id)
-            except LetterNotFound:
+                return await self.dead_letters.get(job_id)
+            except DeadLetterNotFound:
                 return None
 
-        letter: DeadLetter = await self.until(find, seconds)
-        return letter
+        dead_letter: DeadLetter = await self.until(find, seconds)
+        return dead_letter
 
     async def is_settled(self, job_id: str) -> bool:
-        """Whether nothing of a job is left but its result or its letter."""
+        """Whether nothing of a job is left but its result or its dead letter."""
         left = await self.redis.exists(keys.JOB + job_id, keys.IN_PROGRESS + job_id, keys.TRIES + job_id)
         marks = [await self.redis.hexists(name, job_id) for name in (keys.LEASES, keys.CRASHES)]
-        places = [await self.redis.zscore(name, job_id) for name in (self.lane, self.lane + keys.LEASED_SUFFIX)]
+        places = [await self.redis.zscore(name, job_id) for name in (self.queue, self.queue + keys.LEASED_SUFFIX)]
         return not left and not any(marks) and places == [None, None]
 
 

@@ -49,11 +49,11 @@ async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench: Ben
         now_ms = await _redis_ms(bench)
         await bench.redis.zadd(keys.ABORT, {job_id: now_ms - 6_000})
         await bench.redis.set(keys.JOB + job_id, bench.envelope("gated", et=now_ms))
-        await bench.redis.zadd(bench.lane, {job_id: now_ms})
+        await bench.redis.zadd(bench.queue, {job_id: now_ms})
         await bench.until(lambda: len(gate.running) == 2)
-        lane_score = await bench.redis.zscore(bench.lane, job_id)
+        queue_score = await bench.redis.zscore(bench.queue, job_id)
         # Two rounds of looking for requests have passed when the lease was renewed.
-        await bench.until(lambda: _renewed(bench, job_id, lane_score))
+        await bench.until(lambda: _renewed(bench, job_id, queue_score))
         gate.open.set()
         await bench.until(lambda: bench.is_settled(job_id))
     assert gate.tries == [1, 1]
@@ -89,13 +89,13 @@ async def test_the_clock_of_who_aborts_may_be_late(bench: Bench) -> None:
     assert not (await bench.result(job_id))["s"]
 
 
-async def test_a_request_that_puts_an_ended_job_back_makes_no_letter_of_it(bench: Bench) -> None:
-    """arq's `Job.abort` moves a job that runs to the head of its lane, whether or not it still runs by then."""
+async def test_a_request_that_puts_an_ended_job_back_makes_no_dead_letter_of_it(bench: Bench) -> None:
+    """arq's `Job.abort` moves a job that runs to the head of its queue, whether or not it still runs by then."""
     job_id = await bench.put("fine")
     job = bench.job(job_id)
     await bench.burst(fine, keep_result=0)
     assert await bench.is_settled(job_id)
-    await bench.redis.zadd(bench.lane, {job_id: 1})
+    await bench.redis.zadd(bench.queue, {job_id: 1})
     await bench.redis.zadd(keys.ABORT, {job_id: await _redis_ms(bench)})
     await bench.burst(fine)
     assert await bench.is_settled(job_id)
@@ -107,16 +107,16 @@ async def test_requests_to_abort_that_meet_no_job_are_cleared_away(bench: Bench)
     """arq's stay for ever."""
     now_ms = time.time() * 1000
     waiting = await bench.put("nobody's", delay_ms=60_000)
-    requests = {f"{bench.lane}-old": now_ms - 61_000, f"{bench.lane}-new": now_ms, waiting: now_ms - 61_000}
+    requests = {f"{bench.queue}-old": now_ms - 61_000, f"{bench.queue}-new": now_ms, waiting: now_ms - 61_000}
     await bench.redis.zadd(keys.ABORT, requests)
 
     async def left() -> set[str]:
         return {job_id for job_id in requests if await bench.redis.zscore(keys.ABORT, job_id) is not None}
 
     async with bench.serving(fine):
-        await bench.until(lambda: _has_gone(bench, f"{bench.lane}-old"))
+        await bench.until(lambda: _has_gone(bench, f"{bench.queue}-old"))
         # The job of one may still come; the other's is there.
-        assert await left() == {f"{bench.lane}-new", waiting}
+        assert await left() == {f"{bench.queue}-new", waiting}
 
 
 async def _has_gone(bench: Bench, job_id: str) -> bool:
@@ -129,4 +129,4 @@ async def _redis_ms(bench: Bench) -> int:
 
 
 async def _renewed(bench: Bench, job_id: str, score: float) -> bool:
-    return bool(await bench.redis.zscore(bench.lane, job_id) > score)
+    return bool(await bench.redis.zscore(bench.queue, job_id) > score)

@@ -77,9 +77,9 @@ async def test_bulk_work_cannot_fill_the_slots(bench: Bench) -> None:
     async def single(ctx: dict[str, Any]) -> str:
         return "single"
 
-    chunks = [await bench.put("chunk", lane=bench.bulk) for _ in range(50)]
+    chunks = [await bench.put("chunk", queue=bench.bulk) for _ in range(50)]
     functions = func(chunk, name="chunk"), func(single, name="single")
-    async with bench.serving(*functions, lanes=(bench.lane, bench.bulk), max_jobs=10):
+    async with bench.serving(*functions, queues=(bench.queue, bench.bulk), max_jobs=10):
         await bench.until(lambda: len(bulk_running) == 4)
         singles = [await bench.put("single") for _ in range(20)]
         assert [await bench.outcome(job_id) for job_id in singles] == ["single"] * 20
@@ -89,7 +89,7 @@ async def test_bulk_work_cannot_fill_the_slots(bench: Bench) -> None:
             await bench.result(job_id)
 
 
-async def test_a_lane_that_is_always_full_does_not_starve_the_other(bench: Bench) -> None:
+async def test_a_queue_that_is_always_full_does_not_starve_the_other(bench: Bench) -> None:
     order: list[str] = []
 
     async def step(ctx: dict[str, Any]) -> None:
@@ -97,8 +97,8 @@ async def test_a_lane_that_is_always_full_does_not_starve_the_other(bench: Bench
         await asyncio.sleep(0.005)
 
     singles = [await bench.put("step") for _ in range(300)]
-    chunk = await bench.put("step", lane=bench.bulk)
-    await bench.burst(func(step, name="step"), lanes=(bench.lane, bench.bulk), max_jobs=4)
+    chunk = await bench.put("step", queue=bench.bulk)
+    await bench.burst(func(step, name="step"), queues=(bench.queue, bench.bulk), max_jobs=4)
     assert set(order) == {*singles, chunk}
     assert order.index(chunk) < 150
 
@@ -112,7 +112,7 @@ async def test_a_burst_runs_what_is_there_and_ends(bench: Bench) -> None:
     await bench.put("slow", delay_ms=300)
     worker = await bench.burst(func(slow, name="slow"))
     assert worker.jobs_complete == 6
-    assert await bench.redis.zcard(bench.lane) == 0
+    assert await bench.redis.zcard(bench.queue) == 0
 
 
 async def test_a_limited_burst_runs_just_so_many_to_their_end(bench: Bench) -> None:
@@ -124,7 +124,7 @@ async def test_a_limited_burst_runs_just_so_many_to_their_end(bench: Bench) -> N
     for limit, left in ((0, 5), (2, 3), (1, 2)):
         worker = await bench.burst(func(slow, name="slow"), max_burst_jobs=limit)
         assert worker.jobs_complete == limit
-        assert await bench.redis.zcard(bench.lane) == left
+        assert await bench.redis.zcard(bench.queue) == left
     worker = bench.worker(func(slow, name="slow"), burst=True)
     assert await worker.run_check() == 2
     await worker.close()
@@ -136,7 +136,7 @@ async def test_cron_jobs_run_once_for_all_workers(bench: Bench) -> None:
     async def tick(ctx: dict[str, Any]) -> None:
         runs[ctx["job_id"]] += 1
 
-    name = f"tick-{bench.lane}"
+    name = f"tick-{bench.queue}"
     every_second: dict[str, Any] = {"second": set(range(60)), "unique": True}
     async with (
         bench.serving(cron_jobs=[cron(tick, name=name, **every_second)]),
@@ -152,14 +152,14 @@ async def test_a_cron_run_that_was_missed_while_no_worker_was_up_is_caught_up_on
     async def yearly(ctx: dict[str, Any]) -> None:
         ran.append(ctx["job_id"])
 
-    name = f"yearly-{bench.lane}"
-    await bench.redis.hset(bench.lane + keys.CRON_SUFFIX, name, 1_600_000_000_000)
+    name = f"yearly-{bench.queue}"
+    await bench.redis.hset(bench.queue + keys.CRON_SUFFIX, name, 1_600_000_000_000)
 
     started_ms = time.time() * 1000
 
     async def remembered() -> bool:
         # As of now: a memory of the first of the missed runs would have the others caught up one by one.
-        return float(await bench.redis.hget(bench.lane + keys.CRON_SUFFIX, name)) >= started_ms - 1
+        return float(await bench.redis.hget(bench.queue + keys.CRON_SUFFIX, name)) >= started_ms - 1
 
     for _ in range(2):
         async with bench.serving(cron_jobs=[cron(yearly, name=name, month=1, day=1, hour=0, minute=0)]):
@@ -201,4 +201,6 @@ async def test_what_runs_elsewhere_does_not_hide_what_waits(bench: Bench) -> Non
 
 
 async def _is_empty(bench: Bench) -> bool:
-    return not await bench.redis.zcard(bench.lane) and not await bench.redis.zcard(bench.lane + keys.LEASED_SUFFIX)
+    return not await bench.redis.zcard(bench.queue) and not await bench.redis.zcard(
+        bench.queue + keys.LEASED_SUFFIX
+    )

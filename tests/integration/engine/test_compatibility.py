@@ -23,15 +23,15 @@ async def test_arqs_own_producer_and_job(bench: Bench) -> None:
         await gate.wait()
         return one + other
 
-    job = await bench.redis.enqueue_job("add", 1, other=2, _queue_name=bench.lane)
+    job = await bench.redis.enqueue_job("add", 1, other=2, _queue_name=bench.queue)
     assert job is not None
     assert await job.status() is JobStatus.queued
     queued = await job.info()
     assert queued is not None
     assert queued.function == "add"
-    again = await bench.redis.enqueue_job("add", 1, other=2, _queue_name=bench.lane, _job_id=job.job_id)
+    again = await bench.redis.enqueue_job("add", 1, other=2, _queue_name=bench.queue, _job_id=job.job_id)
     assert again is None
-    later = await bench.redis.enqueue_job("add", 5, other=5, _queue_name=bench.lane, _defer_by=0.8)
+    later = await bench.redis.enqueue_job("add", 5, other=5, _queue_name=bench.queue, _defer_by=0.8)
     assert later is not None
     assert await later.status() is JobStatus.deferred
     async with bench.serving(func(add, name="add")):
@@ -44,7 +44,7 @@ async def test_arqs_own_producer_and_job(bench: Bench) -> None:
         assert (info.function, info.success, info.job_try) == ("add", True, 1)
         assert list(info.args) == [1]
         assert info.kwargs == {"other": 2}
-        assert info.queue_name == bench.lane
+        assert info.queue_name == bench.queue
         assert await later.result(timeout=5, poll_delay=0.02) == 10
 
 
@@ -56,7 +56,7 @@ async def test_the_error_of_a_job_reaches_arqs_caller(bench: Bench) -> None:
     async def fail(ctx: dict[str, Any]) -> None:
         raise LookupError("nothing there")
 
-    job = await bench.redis.enqueue_job("fail", _queue_name=bench.lane)
+    job = await bench.redis.enqueue_job("fail", _queue_name=bench.queue)
     async with bench.serving(func(fail, name="fail")):
         assert job is not None
         with pytest.raises(RemoteError, match="nothing there") as told:
@@ -86,7 +86,7 @@ async def test_every_setting_of_arq_reaches_the_worker(bench: Bench, monkeypatch
     class Settings:
         functions = [job]  # noqa: RUF012 (as arq reads it)
         queue_name = "first"
-        lanes = ("first", "second")
+        queues = ("first", "second")
         lease = 7
         max_jobs = 3
         job_timeout = 11
@@ -97,7 +97,7 @@ async def test_every_setting_of_arq_reaches_the_worker(bench: Bench, monkeypatch
     monkeypatch.setattr("arq.worker.Worker", LeaseWorker)
     worker = create_worker(Settings)  # type: ignore[arg-type]
     assert isinstance(worker, LeaseWorker)
-    assert (worker.lanes, worker.lease_s, worker.max_jobs, worker.job_timeout_s) == (("first", "second"), 7, 3, 11)
+    assert (worker.queues, worker.lease_s, worker.max_jobs, worker.job_timeout_s) == (("first", "second"), 7, 3, 11)
     assert (worker.poll_delay_s, worker.keep_result_forever) == (0.25, True)
 
 
@@ -119,7 +119,7 @@ async def test_stock_workers_and_ours_share_a_queue(bench: Bench) -> None:
     stock_pool = bench.open()
     stock = Worker(
         [function("stock")],
-        queue_name=bench.lane,
+        queue_name=bench.queue,
         redis_pool=stock_pool,
         handle_signals=False,
         poll_delay=0.02,
@@ -143,7 +143,9 @@ async def test_stock_workers_and_ours_share_a_queue(bench: Bench) -> None:
 
 
 async def _is_empty(bench: Bench) -> bool:
-    return not await bench.redis.zcard(bench.lane) and not await bench.redis.zcard(bench.lane + keys.LEASED_SUFFIX)
+    return not await bench.redis.zcard(bench.queue) and not await bench.redis.zcard(
+        bench.queue + keys.LEASED_SUFFIX
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connection so
@@ -151,10 +153,10 @@ async def test_arqs_check_tells_the_truth(bench: Bench) -> None:
     async def job(ctx: dict[str, Any]) -> None: ...
 
     async def code() -> int:
-        return await async_check_health(redis_settings(bench.settings), queue_name=bench.lane)
+        return await async_check_health(redis_settings(bench.settings), queue_name=bench.queue)
 
     assert await code() == 1
     async with bench.serving(func(job, name="job")):
         assert await code() == 0
-        lives_ms = await bench.redis.pttl(bench.lane + keys.HEALTH_CHECK_SUFFIX)
+        lives_ms = await bench.redis.pttl(bench.queue + keys.HEALTH_CHECK_SUFFIX)
         assert 0 < lives_ms <= 5_000

@@ -12,7 +12,7 @@ from tests.redis_scripts.script_bench import OWNER, ScriptBench
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.engine import completer
-from worker.engine.completer import CompletionWriter
+from worker.engine.completer import Completer
 from worker.engine.redis_health import RedisHealth
 from worker.queue.scripts import Claimed, Completion, Scripts
 from worker.redis.client import open_redis
@@ -29,8 +29,8 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
 
 
 @asynccontextmanager
-async def writing(scripts: Scripts, health: RedisHealth | None = None) -> AsyncIterator[CompletionWriter]:
-    writer = CompletionWriter(scripts, health or RedisHealth())
+async def writing(scripts: Scripts, health: RedisHealth | None = None) -> AsyncIterator[Completer]:
+    writer = Completer(scripts, health or RedisHealth())
     task = asyncio.create_task(writer.run())
     try:
         yield writer
@@ -40,7 +40,7 @@ async def writing(scripts: Scripts, health: RedisHealth | None = None) -> AsyncI
 
 
 def done(job: Claimed) -> Completion:
-    return Completion(job.job_id, job.lane, OWNER, "done")
+    return Completion(job.job_id, job.queue, OWNER, "done")
 
 
 class Recording(Scripts):
@@ -143,7 +143,7 @@ async def test_a_group_whose_answer_was_lost_counts_as_stored_once(script_bench:
     scripts.lose_answers = 2
     async with writing(scripts) as writer:
         with capture_logs() as logs:
-            again = Completion(job.job_id, job.lane, "token", "retry", extra=b"entry")
+            again = Completion(job.job_id, job.queue, "token", "retry", extra=b"entry")
             assert await writer.submit(again)
 
     assert len(scripts.groups) == 3
@@ -160,7 +160,7 @@ async def test_completions_outlive_redis_faults(own_redis: EmbeddedRedis, fault:
         mend = await _hurt(own_redis, script_bench, fault)
         health = RedisHealth()
         async with writing(script_bench.scripts, health) as writer:
-            result = Completion(job.job_id, job.lane, "token", "done", b"result", 60_000)
+            result = Completion(job.job_id, job.queue, "token", "done", b"result", 60_000)
             stored = writer.submit(result)
             await down(health)
             assert not stored.done()
@@ -201,7 +201,7 @@ async def test_who_falls_behind_is_congested_until_it_has_caught_up(
     await script_bench.enqueue(*map(str, range(6)))
     jobs = (await script_bench.claim()).jobs
     scripts = Recording(script_bench.redis)
-    writer = CompletionWriter(scripts, RedisHealth())
+    writer = Completer(scripts, RedisHealth())
     told: list[bool] = []
     for job in jobs[:5]:
         writer.submit(done(job))
@@ -227,7 +227,7 @@ async def test_who_falls_behind_is_congested_until_it_has_caught_up(
 async def test_a_waiter_that_was_cancelled_holds_up_nobody(script_bench: ScriptBench) -> None:
     await script_bench.enqueue("a", "b")
     first, second = (await script_bench.claim()).jobs
-    writer = CompletionWriter(script_bench.scripts, RedisHealth())
+    writer = Completer(script_bench.scripts, RedisHealth())
     writer.submit(done(first)).cancel()
     stored = writer.submit(done(second))
     task = asyncio.create_task(writer.run())

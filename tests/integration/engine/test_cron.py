@@ -20,7 +20,7 @@ def hourly(**options: Any) -> CronJob:
 
 
 async def test_a_run_that_was_missed_is_due_at_once_and_only_once(script_bench: ScriptBench) -> None:
-    memory, job = CronMemory(script_bench.redis, script_bench.lane), hourly()
+    memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly()
     job.next_run = NOON + timedelta(hours=1)
     await memory.remember([job], {"hourly": NOON - timedelta(hours=5)})
 
@@ -37,13 +37,13 @@ async def test_a_run_that_was_missed_is_due_at_once_and_only_once(script_bench: 
 
 
 async def test_nothing_is_caught_up_for_a_job_never_seen_or_not_unique(script_bench: ScriptBench) -> None:
-    memory = CronMemory(script_bench.redis, script_bench.lane)
+    memory = CronMemory(script_bench.redis, script_bench.queue)
     fresh = hourly()
     await memory.catch_up([fresh], NOON)
     assert fresh.next_run is None
 
     await script_bench.redis.hset(
-        script_bench.lane + keys.CRON_SUFFIX, "hourly", to_unix_ms(NOON - timedelta(days=1))
+        script_bench.queue + keys.CRON_SUFFIX, "hourly", to_unix_ms(NOON - timedelta(days=1))
     )
     everywhere = hourly(unique=False)
     await memory.catch_up([everywhere], NOON)
@@ -52,8 +52,8 @@ async def test_nothing_is_caught_up_for_a_job_never_seen_or_not_unique(script_be
 
 @pytest.mark.parametrize("stored", ["9" * 30, "9" * 5_000, "-1", "noon"])
 async def test_what_is_no_time_of_a_run_tells_of_none(script_bench: ScriptBench, stored: str) -> None:
-    memory, job = CronMemory(script_bench.redis, script_bench.lane), hourly()
-    await script_bench.redis.hset(script_bench.lane + keys.CRON_SUFFIX, "hourly", stored)
+    memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly()
+    await script_bench.redis.hset(script_bench.queue + keys.CRON_SUFFIX, "hourly", stored)
     assert await memory.catch_up([job], NOON) == []
 
     job.calculate_next(NOON)
@@ -64,17 +64,17 @@ async def test_what_is_no_time_of_a_run_tells_of_none(script_bench: ScriptBench,
 
 
 async def test_a_run_that_was_not_enqueued_is_not_remembered(script_bench: ScriptBench) -> None:
-    memory, job = CronMemory(script_bench.redis, script_bench.lane), hourly()
+    memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly()
     job.next_run = NOON
     await memory.remember([job], {"hourly": NOON})
-    assert await script_bench.redis.hlen(script_bench.lane + keys.CRON_SUFFIX) == 0
+    assert await script_bench.redis.hlen(script_bench.queue + keys.CRON_SUFFIX) == 0
 
 
 @pytest.mark.parametrize("worker_late_s", [0, 5, 400])
 async def test_a_run_that_another_worker_has_enqueued_is_skipped(
     script_bench: ScriptBench, worker_late_s: int
 ) -> None:
-    memory, early, late = CronMemory(script_bench.redis, script_bench.lane), hourly(), hourly()
+    memory, early, late = CronMemory(script_bench.redis, script_bench.queue), hourly(), hourly()
     late.calculate_next(NOON)
     planned = late.next_run
     early.calculate_next(NOON + timedelta(hours=1))
@@ -89,10 +89,10 @@ async def test_a_run_that_another_worker_has_enqueued_is_skipped(
 
 
 async def test_each_worker_enqueues_for_itself_what_is_not_unique(script_bench: ScriptBench) -> None:
-    memory, job = CronMemory(script_bench.redis, script_bench.lane), hourly(unique=False)
+    memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly(unique=False)
     job.calculate_next(NOON)
     planned = job.next_run
     assert planned is not None
-    await script_bench.redis.hset(script_bench.lane + keys.CRON_SUFFIX, "hourly", to_unix_ms(planned))
+    await script_bench.redis.hset(script_bench.queue + keys.CRON_SUFFIX, "hourly", to_unix_ms(planned))
     await memory.skip_enqueued([job], planned + timedelta(seconds=1))
     assert job.next_run == planned

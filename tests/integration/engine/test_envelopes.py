@@ -41,12 +41,12 @@ BROKEN = {
 
 @pytest.mark.parametrize("payload", BROKEN.values(), ids=BROKEN.keys())
 async def test_a_broken_envelope_is_a_dead_letter(bench: Bench, payload: bytes) -> None:
-    bad = f"{bench.lane}-bad"
+    bad = f"{bench.queue}-bad"
     await bench.put_raw(bad, payload)
     async with bench.serving(fine):
-        letter = await bench.letter(bad)
-        assert letter.failure.type == "InvalidEnvelope"
-        assert letter.envelope == payload
+        dead_letter = await bench.dead_letter(bad)
+        assert dead_letter.failure.type == "InvalidEnvelope"
+        assert dead_letter.envelope == payload
         assert await bench.outcome(await bench.put("fine")) == "fine"
         assert await bench.is_settled(bad)
 
@@ -54,7 +54,7 @@ async def test_a_broken_envelope_is_a_dead_letter(bench: Bench, payload: bytes) 
 async def test_arguments_that_do_not_fit_the_function_are_a_dead_letter(bench: Bench) -> None:
     bad = await bench.put("fine", "one", "too", "many")
     await bench.burst(fine)
-    assert (await bench.letter(bad)).failure.type == "TypeError"
+    assert (await bench.dead_letter(bad)).failure.type == "TypeError"
 
 
 async def test_a_pickle_is_never_executed(bench: Bench, tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ async def test_a_pickle_is_never_executed(bench: Bench, tmp_path: Path) -> None:
         def __reduce__(self) -> Any:
             return Path.touch, (proof,)
 
-    bad = f"{bench.lane}-pickle"
+    bad = f"{bench.queue}-pickle"
     await bench.put_raw(bad, pickle.dumps({"t": None, "f": Hostile(), "a": (), "k": {}, "et": 1}))
     async with bench.serving(fine):
-        assert (await bench.letter(bad)).failure.type == "InvalidEnvelope"
+        assert (await bench.dead_letter(bad)).failure.type == "InvalidEnvelope"
         assert await bench.outcome(await bench.put("fine")) == "fine"
     assert not proof.exists()
 
@@ -75,48 +75,48 @@ async def test_a_pickle_is_never_executed(bench: Bench, tmp_path: Path) -> None:
 async def test_an_unsigned_job_is_a_dead_letter_where_signatures_are_asked_for(bench: Bench) -> None:
     codec = Codec({"k1": "a secret of sixteen"})
     unsigned = await bench.put("fine")
-    signed = f"{bench.lane}-signed"
+    signed = f"{bench.queue}-signed"
     await bench.put_raw(signed, codec.encode({"t": None, "f": "fine", "a": [], "k": {}, "et": 1}))
     await bench.burst(fine, job_serializer=codec.encode, job_deserializer=codec.decode)
-    assert (await bench.letter(unsigned)).failure.type == "UntrustedEnvelope"
+    assert (await bench.dead_letter(unsigned)).failure.type == "UntrustedEnvelope"
     result = codec.decode(await bench.redis.get(keys.RESULT + signed))
     assert (result["s"], result["r"]) == (True, "fine")
 
 
 async def test_a_job_without_a_payload_is_a_dead_letter(bench: Bench) -> None:
-    bad = f"{bench.lane}-missing"
+    bad = f"{bench.queue}-missing"
     await bench.put_raw(bad, None)
     async with bench.serving(fine):
-        letter = await bench.letter(bad)
-        assert (letter.failure.type, letter.failure.message) == ("JobExecutionFailed", "job expired")
+        dead_letter = await bench.dead_letter(bad)
+        assert (dead_letter.failure.type, dead_letter.failure.message) == ("JobExecutionFailed", "job expired")
         assert await bench.outcome(await bench.put("fine")) == "fine"
 
 
 async def test_a_key_of_another_type_is_a_dead_letter(bench: Bench) -> None:
-    bad = f"{bench.lane}-list"
+    bad = f"{bench.queue}-list"
     await bench.redis.rpush(keys.JOB + bad, "x")
     await bench.redis.rpush(keys.TRIES + bad, "x")
     await bench.put_raw(bad, None)
     async with bench.serving(fine):
-        assert (await bench.letter(bad)).failure.message == "the job's key does not hold a string"
+        assert (await bench.dead_letter(bad)).failure.message == "the job's key does not hold a string"
         assert await bench.outcome(await bench.put("fine")) == "fine"
 
 
 async def test_an_id_that_is_not_utf8_is_a_dead_letter(bench: Bench) -> None:
-    stored = bench.lane.encode() + b"-\xff\xfe"
+    stored = bench.queue.encode() + b"-\xff\xfe"
     await bench.put_raw(stored, bench.envelope("fine"))
     async with bench.serving(fine):
-        letter = await bench.letter(f"{bench.lane}-\\xff\\xfe")
-        assert letter.failure.message == "the job id is not UTF-8"
+        dead_letter = await bench.dead_letter(f"{bench.queue}-\\xff\\xfe")
+        assert dead_letter.failure.message == "the job id is not UTF-8"
         assert await bench.outcome(await bench.put("fine")) == "fine"
-        assert await bench.redis.zscore(bench.lane, stored) is None
+        assert await bench.redis.zscore(bench.queue, stored) is None
 
 
 @pytest.mark.parametrize("score", ["-inf", "-5", "0"])
 async def test_any_score_that_is_due_is_due(bench: Bench, score: str) -> None:
-    job_id = f"{bench.lane}-score"
+    job_id = f"{bench.queue}-score"
     await bench.put_raw(job_id, bench.envelope("fine"))
-    await bench.redis.zadd(bench.lane, {job_id: score})
+    await bench.redis.zadd(bench.queue, {job_id: score})
     async with bench.serving(fine):
         assert await bench.outcome(job_id) == "fine"
 
@@ -134,21 +134,21 @@ async def test_any_score_that_is_due_is_due(bench: Bench, score: str) -> None:
 )
 async def test_a_deserializer_of_the_users_may_let_anything_through(bench: Bench, decoded: Any) -> None:
     bad, good = b"bad", orjson.dumps({"f": "fine", "a": [], "k": {}, "t": None, "et": 1})
-    await bench.put_raw(f"{bench.lane}-bad", bad)
-    await bench.put_raw(f"{bench.lane}-good", good)
+    await bench.put_raw(f"{bench.queue}-bad", bad)
+    await bench.put_raw(f"{bench.queue}-good", good)
 
     def read(data: bytes) -> Any:
         return decoded if data == bad else orjson.loads(data)
 
     async with bench.serving(fine, job_deserializer=read):
-        letter = await bench.letter(f"{bench.lane}-bad")
-        assert base64.b64decode(letter.payload) == bad
-        assert await bench.outcome(f"{bench.lane}-good") == "fine"
+        dead_letter = await bench.dead_letter(f"{bench.queue}-bad")
+        assert base64.b64decode(dead_letter.payload) == bad
+        assert await bench.outcome(f"{bench.queue}-good") == "fine"
 
 
 async def test_many_broken_jobs_do_not_hold_up_the_sound_ones(bench: Bench) -> None:
     for number in range(200):
-        await bench.put_raw(f"{bench.lane}-bad-{number}", b"\x80\x04broken")
+        await bench.put_raw(f"{bench.queue}-bad-{number}", b"\x80\x04broken")
     good = [await bench.put("fine") for _ in range(50)]
     async with bench.serving(func(fine, name="fine")):
         for job_id in good:
@@ -157,4 +157,4 @@ async def test_many_broken_jobs_do_not_hold_up_the_sound_ones(bench: Bench) -> N
 
 
 async def _empty(bench: Bench) -> bool:
-    return not await bench.redis.zcard(bench.lane)
+    return not await bench.redis.zcard(bench.queue)

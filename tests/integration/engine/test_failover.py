@@ -11,7 +11,7 @@ from arq.worker import func
 from producers.client import HospitalProducer
 from tests.integration.engine.conftest import Bench
 from tests.integration.redis.sentinel_servers import Cluster, started_cluster
-from worker.contract import DEFAULT_LANE, HospitalRecord
+from worker.contract import DEFAULT_QUEUE, HospitalRecord
 from worker.queue import keys
 
 FAILED_OVER_WITHIN = 15.0  # seconds; the sentinels themselves take some three
@@ -46,7 +46,7 @@ async def test_the_master_is_killed_while_a_job_runs(cluster: Cluster, failing_b
     held = await bench.put("work")
     async with (
         HospitalProducer.connect(bench.settings, patience=FAILED_OVER_WITHIN) as producer,
-        bench.serving(*functions, lanes=(bench.lane, DEFAULT_LANE), lease=2) as worker,
+        bench.serving(*functions, queues=(bench.queue, DEFAULT_QUEUE), lease=2) as worker,
     ):
         await bench.until(lambda: runs)
         await bench.redis.wait(1, 1_000)
@@ -68,7 +68,7 @@ async def test_the_master_is_killed_while_a_job_runs(cluster: Cluster, failing_b
 
 
 async def _lease_end(bench: Bench, job_id: str) -> float:
-    end: float = await bench.redis.zscore(bench.lane + keys.LEASED_SUFFIX, job_id)
+    end: float = await bench.redis.zscore(bench.queue + keys.LEASED_SUFFIX, job_id)
     return end
 
 

@@ -154,7 +154,7 @@ async def test_a_redis_that_refuses_writes(
 async def _nobody_is_ready(bench: Bench) -> bool:
     """As our own check sees it, and as `arq --check` does by its key."""
     return not await ready_workers(bench.redis) and not await bench.redis.exists(
-        bench.lane + keys.HEALTH_CHECK_SUFFIX
+        bench.queue + keys.HEALTH_CHECK_SUFFIX
     )
 
 
@@ -276,7 +276,7 @@ async def test_jobs_that_fill_the_default_executor_do_not_hold_up_the_end(bench:
         await worker.close()
     finally:
         gate.set()
-    assert await bench.redis.zcard(bench.lane + keys.LEASED_SUFFIX) == 0
+    assert await bench.redis.zcard(bench.queue + keys.LEASED_SUFFIX) == 0
 
 
 async def test_a_completion_whose_answer_was_lost_is_not_stored_twice(

@@ -7,10 +7,10 @@ from arq.worker import func
 
 from tests.integration.engine.conftest import Bench
 from worker.codec import Codec
-from worker.queue.dead_letter_store import DeadLetters
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.job_state import look_up
 from worker.queue.scripts import Enqueue
-from worker.queue.stats import read_queue
+from worker.queue.stats import read_stats
 
 SCANNING = {"keys", "scan", "randomkey", "dbsize"}
 
@@ -27,7 +27,9 @@ async def _calls(bench: Bench) -> dict[str, int]:
 
 async def _fill(bench: Bench, jobs: int, prefix: str) -> None:
     envelope = bench.envelope("fine")
-    await bench.scripts.enqueue([Enqueue(f"{bench.lane}-{prefix}-{n}", bench.lane, envelope) for n in range(jobs)])
+    await bench.scripts.enqueue(
+        [Enqueue(f"{bench.queue}-{prefix}-{n}", bench.queue, envelope) for n in range(jobs)]
+    )
 
 
 async def test_jobs_are_claimed_and_ended_in_groups(own_bench: Bench) -> None:
@@ -41,7 +43,7 @@ async def test_jobs_are_claimed_and_ended_in_groups(own_bench: Bench) -> None:
 
 
 async def _claim(bench: Bench, jobs: int) -> None:
-    claim = await bench.scripts.claim("token", 60_000, jobs, [(bench.lane, jobs)])
+    claim = await bench.scripts.claim("token", 60_000, jobs, [(bench.queue, jobs)])
     assert len(claim.jobs) == jobs
 
 
@@ -75,11 +77,11 @@ async def test_nothing_looks_through_the_key_space(own_bench: Bench) -> None:
     async with bench.serving(fine, func(wrong, name="wrong"), func(gated, name="gated")):
         await bench.outcome(await bench.put("fine"))
         dead, held = await bench.put("wrong"), await bench.put("gated")
-        await bench.letter(dead)
-        await read_queue(bench.redis, (bench.lane,))
+        await bench.dead_letter(dead)
+        await read_stats(bench.redis, (bench.queue,))
         assert (await look_up(bench.redis, Codec(), dead)).state == "dead"
-        letters = DeadLetters(bench.redis)
-        assert [letter.job_id async for letter in letters.all()] == [dead]
+        dead_letters = DeadLetterStore(bench.redis)
+        assert [dead_letter.job_id async for dead_letter in dead_letters.all()] == [dead]
         assert await bench.job(held).abort(timeout=5, poll_delay=0.05)
     after = await _calls(bench)
     assert after["evalsha"] > before.get("evalsha", 0)

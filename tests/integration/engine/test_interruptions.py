@@ -36,7 +36,7 @@ async def test_stopping_lets_jobs_end_within_the_grace_period(bench: Bench) -> N
 async def test_what_has_not_ended_is_handed_back_untouched(bench: Bench, wait_s: float) -> None:
     gate = Gate()
     jobs = [await bench.put("gated", delay_ms=-number) for number in range(20)]
-    scores = await bench.redis.zrange(bench.lane, 0, -1, withscores=True)
+    scores = await bench.redis.zrange(bench.queue, 0, -1, withscores=True)
     worker = bench.worker(gate.function(max_tries=1), job_completion_wait=wait_s)
     main = asyncio.create_task(worker.async_run())
     await bench.until(lambda: len(gate.running) == 20)
@@ -45,8 +45,8 @@ async def test_what_has_not_ended_is_handed_back_untouched(bench: Bench, wait_s:
         worker.handle_sig(Signals.SIGTERM)
     await asyncio.wait_for(main, 5)
     await worker.close()
-    assert await bench.redis.zrange(bench.lane, 0, -1, withscores=True) == scores
-    assert await bench.redis.zcard(bench.lane + keys.LEASED_SUFFIX) == 0
+    assert await bench.redis.zrange(bench.queue, 0, -1, withscores=True) == scores
+    assert await bench.redis.zcard(bench.queue + keys.LEASED_SUFFIX) == 0
     for job_id in jobs:
         assert not await bench.redis.exists(keys.IN_PROGRESS + job_id, keys.TRIES + job_id)
         assert not await bench.redis.hexists(keys.LEASES, job_id)
@@ -84,10 +84,10 @@ async def test_an_interruption_that_a_library_swallows_is_repeated(bench: Bench,
     match why:
         case "shutdown":
             await worker.close()
-            assert await bench.redis.zscore(bench.lane + keys.LEASED_SUFFIX, job_id) is None
+            assert await bench.redis.zscore(bench.queue + keys.LEASED_SUFFIX, job_id) is None
             assert await bench.job(job_id).status() is JobStatus.queued
         case "timeout":
-            assert (await bench.letter(job_id)).failure.type == "TimeoutError"
+            assert (await bench.dead_letter(job_id)).failure.type == "TimeoutError"
         case "abort":
             assert await bench.job(job_id).abort(timeout=5, poll_delay=0.05)
     assert swallowed.is_set()
@@ -144,7 +144,7 @@ async def test_jobs_are_handed_back_even_if_they_have_not_begun(bench: Bench) ->
     await bench.until(lambda: neighbour in gate.running)
     await worker.close()
     await main
-    assert await bench.redis.zcard(bench.lane + keys.LEASED_SUFFIX) == 0
+    assert await bench.redis.zcard(bench.queue + keys.LEASED_SUFFIX) == 0
     for job_id in jobs:
         assert not await bench.redis.hexists(keys.LEASES, job_id)
         assert int(await bench.redis.hget(keys.CRASHES, job_id)) == 2
@@ -158,7 +158,7 @@ async def test_jobs_at_hand_in_two_crashes_run_one_at_a_time_and_hold_no_other_l
         nonlocal at_once
         at_once += 1
         together.append(at_once)
-        leases.append(await ctx["redis"].zcard(bench.lane + keys.LEASED_SUFFIX))
+        leases.append(await ctx["redis"].zcard(bench.queue + keys.LEASED_SUFFIX))
         await asyncio.sleep(0.02)
         at_once -= 1
 
@@ -190,8 +190,8 @@ async def test_a_job_whose_owners_died_three_times_is_a_dead_letter(bench: Bench
     await bench.redis.hset(keys.CRASHES, job_id, 2)
     await bench.redis.hset(keys.LEASES, job_id, "dead-owner")
     await bench.burst(fine)
-    letter = await bench.letter(job_id)
-    assert (letter.function, letter.failure.type, letter.crashes) == ("fine", "ProcessKilled", 3)
+    dead_letter = await bench.dead_letter(job_id)
+    assert (dead_letter.function, dead_letter.failure.type, dead_letter.crashes) == ("fine", "ProcessKilled", 3)
     assert await bench.is_settled(job_id)
 
 
@@ -217,7 +217,7 @@ async def test_a_late_completion_is_refused(bench: Bench) -> None:
         # What a worker finds that was frozen for longer than its lease: its mark is gone, the job is due.
         frozen.allow_pick_jobs = False
         await bench.redis.delete(keys.IN_PROGRESS + job_id)
-        await bench.redis.zadd(bench.lane, {job_id: 1})
+        await bench.redis.zadd(bench.queue, {job_id: 1})
         async with bench.serving(function("taker", early)):
             await bench.until(lambda: running == ["frozen", "taker"])
             late.set()

@@ -14,7 +14,7 @@ from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.embedded.processes import wait_until
 from worker.engine import lease_renewer
-from worker.engine.lease_renewer import Lease, LeaseKeeper
+from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.queue import keys
 from worker.queue.scripts import Claimed
 from worker.redis.client import open_redis, sync_twin
@@ -43,11 +43,11 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
 
 
 @asynccontextmanager
-async def keeping(script_bench: ScriptBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseKeeper, list[Lease]]]:
+async def keeping(script_bench: ScriptBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseRenewer, list[Lease]]]:
     told: list[Lease] = []
-    keeper = LeaseKeeper(lambda: sync_twin(script_bench.redis), LEASE_S, told.extend)
+    keeper = LeaseRenewer(lambda: sync_twin(script_bench.redis), LEASE_S, told.extend)
     for job in jobs:
-        keeper.held[job.job_id] = Lease(job.job_id, job.lane, "token")
+        keeper.held[job.job_id] = Lease(job.job_id, job.queue, "token")
     try:
         yield keeper, told
     finally:
@@ -68,7 +68,7 @@ async def eventually(condition: Callable[[], Any], seconds: float = 10) -> None:
 
 
 def lease_end(script_bench: ScriptBench, name: str) -> Any:
-    return script_bench.redis.zscore(script_bench.lane + keys.LEASED_SUFFIX, script_bench.id(name))
+    return script_bench.redis.zscore(script_bench.queue + keys.LEASED_SUFFIX, script_bench.id(name))
 
 
 async def outlived(script_bench: ScriptBench, name: str, lengths: float = 1.5) -> None:
@@ -150,7 +150,7 @@ async def test_a_blocked_event_loop_keeps_its_leases_and_is_told(
     first_end = await lease_end(script_bench, "a")
 
     def renewed_and_told(redis: SyncRedis) -> bool:
-        end = redis.zscore(script_bench.lane + keys.LEASED_SUFFIX, script_bench.id("a"))
+        end = redis.zscore(script_bench.queue + keys.LEASED_SUFFIX, script_bench.id("a"))
         return bool(logs and end > first_end + 2 * LEASE_S * 1000)
 
     async with keeping(script_bench, *jobs):
@@ -224,7 +224,7 @@ async def test_an_error_that_ends_the_thread_is_told() -> None:
     def broken() -> SyncRedis:
         raise ValueError("no such server")
 
-    keeper = LeaseKeeper(broken, LEASE_S, lambda leases: None)
+    keeper = LeaseRenewer(broken, LEASE_S, lambda leases: None)
     try:
         with pytest.raises(ValueError, match="no such server"):
             await asyncio.wait_for(keeper.failed, 5)

@@ -26,7 +26,7 @@ async def test_a_result_is_stored_and_nothing_else_is_left(bench: Bench) -> None
     message = await bench.result(job_id)
     assert (message["s"], message["r"], message["f"], message["a"], message["t"]) == (True, 42, "double", [21], 1)
     assert message["id"] == job_id
-    assert message["q"] == bench.lane
+    assert message["q"] == bench.queue
     assert await bench.is_settled(job_id)
     assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == (1, 0, 0)
 
@@ -84,23 +84,23 @@ async def test_an_exception_in_a_hook_concerns_its_own_job_alone(bench: Bench, h
         if hook == "after_job_end":
             assert await bench.outcome(bad) == 2
         else:
-            assert (await bench.letter(bad)).failure.type == "RuntimeError"
+            assert (await bench.dead_letter(bad)).failure.type == "RuntimeError"
         assert await bench.outcome(await bench.put("double", 3)) == 6
 
 
 async def test_an_ordinary_exception_makes_a_dead_letter(bench: Bench) -> None:
     job_id = await bench.put("boom", "this")
     worker = await bench.burst(boom)
-    letter = await bench.letter(job_id)
-    assert (letter.function, letter.lane, letter.crashes) == ("boom", bench.lane, 0)
-    assert (letter.failure.type, letter.failure.message, letter.failure.tries) == (
+    dead_letter = await bench.dead_letter(job_id)
+    assert (dead_letter.function, dead_letter.queue, dead_letter.crashes) == ("boom", bench.queue, 0)
+    assert (dead_letter.failure.type, dead_letter.failure.message, dead_letter.failure.tries) == (
         "ValueError",
         "cannot use this",
         1,
     )
-    assert 'raise ValueError(f"cannot use {text}")' in letter.failure.traceback
-    assert b'"cannot' not in letter.envelope
-    assert b'"a":["this"]' in letter.envelope
+    assert 'raise ValueError(f"cannot use {text}")' in dead_letter.failure.traceback
+    assert b'"cannot' not in dead_letter.envelope
+    assert b'"a":["this"]' in dead_letter.envelope
     message = await bench.result(job_id)
     assert (message["s"], message["r"].kind) == (False, "ValueError")
     assert await bench.is_settled(job_id)
@@ -123,8 +123,11 @@ async def test_what_ends_a_program_ends_its_job_alone(bench: Bench, how: str) ->
 
     job_id = await bench.put("end")
     async with bench.serving(double, func(end, name="end")):
-        letter = await bench.letter(job_id)
-        assert letter.failure.type == {"exit": "SystemExit", "interrupt": "KeyboardInterrupt", "base": "Base"}[how]
+        dead_letter = await bench.dead_letter(job_id)
+        assert (
+            dead_letter.failure.type
+            == {"exit": "SystemExit", "interrupt": "KeyboardInterrupt", "base": "Base"}[how]
+        )
         assert await bench.outcome(await bench.put("double", 4)) == 8
 
 
@@ -172,10 +175,10 @@ async def test_a_job_outlives_its_timeout_only_if_its_function_may(bench: Bench)
     slow, late = await bench.put("patient"), await bench.put("hasty")
     await bench.burst(patient, hasty, job_timeout=0.1)
     assert await bench.outcome(slow) == "done"
-    letter = await bench.letter(late)
-    assert letter.failure.type == "TimeoutError"
-    assert letter.failure.message == "not done within 0.1 s"
-    assert "asyncio.sleep(0.09)" in letter.failure.traceback
+    dead_letter = await bench.dead_letter(late)
+    assert dead_letter.failure.type == "TimeoutError"
+    assert dead_letter.failure.message == "not done within 0.1 s"
+    assert "asyncio.sleep(0.09)" in dead_letter.failure.traceback
 
 
 async def test_long_arguments_are_not_repeated_in_the_result(bench: Bench) -> None:

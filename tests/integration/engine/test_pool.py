@@ -18,7 +18,7 @@ async def test_a_full_pool_is_waited_for(bench: Bench, capsys: pytest.CaptureFix
     async def busy(ctx: dict[str, Any]) -> str:
         runs[ctx["job_id"]] += 1
         for _ in range(3):
-            await ctx["redis"].incr(f"{bench.lane}-count")
+            await ctx["redis"].incr(f"{bench.queue}-count")
         return "done"
 
     jobs = [await bench.put("busy") for _ in range(100)]
@@ -26,7 +26,7 @@ async def test_a_full_pool_is_waited_for(bench: Bench, capsys: pytest.CaptureFix
         for job_id in jobs:
             assert await bench.outcome(job_id) == "done"
     assert set(runs.values()) == {1}
-    assert int(await bench.redis.get(f"{bench.lane}-count")) == 300
+    assert int(await bench.redis.get(f"{bench.queue}-count")) == 300
     assert "redis_lost" not in capsys.readouterr().err
 
 

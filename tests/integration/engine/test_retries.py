@@ -11,7 +11,7 @@ from tests.integration.engine.conftest import Bench
 from tests.support.failing import Failing
 from worker.errors import ConflictError, OutageError, PermanentError, TransientError
 from worker.queue import keys
-from worker.queue.stats import read_queue
+from worker.queue.stats import read_stats
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(
     assert failing.tries == [1, 2, 3]
     for number, pause in enumerate(failing.pauses):
         assert least * 2**number <= pause < most * 2**number + 0.4
-    letter = await bench.letter(job_id)
-    assert (letter.failure.type, letter.failure.tries) == (type(error).__name__, 3)
-    assert letter.reason == f"3 of 3 tries ended with {type(error).__name__}"
-    assert [entry.tries for entry in letter.history] == [1, 2]
+    dead_letter = await bench.dead_letter(job_id)
+    assert (dead_letter.failure.type, dead_letter.failure.tries) == (type(error).__name__, 3)
+    assert dead_letter.reason == f"3 of 3 tries ended with {type(error).__name__}"
+    assert [entry.tries for entry in dead_letter.history] == [1, 2]
     assert await bench.is_settled(job_id)
 
 
@@ -50,7 +50,7 @@ async def test_a_permanent_error_is_final_at_once(bench: Bench) -> None:
     job_id = await bench.put("job")
     await bench.burst(failing.function())
     assert failing.tries == [1]
-    assert (await bench.letter(job_id)).reason == "permanent error"
+    assert (await bench.dead_letter(job_id)).reason == "permanent error"
 
 
 @pytest.mark.parametrize(("error", "pause"), [(Retry(defer=0.3), 0.3), (Retry(), 0), (RetryJob(), 0)])
@@ -67,7 +67,7 @@ async def test_retries_end_at_the_functions_own_limit(bench: Bench) -> None:
     job_id = await bench.put("job")
     await bench.burst(failing.function(max_tries=2), max_tries=9)
     assert failing.tries == [1, 2]
-    assert (await bench.letter(job_id)).failure.type == "Retry"
+    assert (await bench.dead_letter(job_id)).failure.type == "Retry"
 
 
 async def test_nothing_is_retried_when_retries_are_switched_off(bench: Bench) -> None:
@@ -75,7 +75,7 @@ async def test_nothing_is_retried_when_retries_are_switched_off(bench: Bench) ->
     job_id = await bench.put("job")
     await bench.burst(failing.function(), retry_jobs=False)
     assert failing.tries == [1]
-    assert (await bench.letter(job_id)).reason == "retries are switched off"
+    assert (await bench.dead_letter(job_id)).reason == "retries are switched off"
 
 
 async def test_a_job_that_is_cancelled_from_within_spends_its_tries(bench: Bench) -> None:
@@ -83,7 +83,7 @@ async def test_a_job_that_is_cancelled_from_within_spends_its_tries(bench: Bench
     job_id = await bench.put("job")
     await bench.burst(failing.function(), max_tries=2)
     assert failing.tries == [1, 2]
-    assert (await bench.letter(job_id)).failure.type == "JobCancelled"
+    assert (await bench.dead_letter(job_id)).failure.type == "JobCancelled"
 
 
 async def test_a_timeout_is_retried(bench: Bench) -> None:
@@ -132,7 +132,7 @@ async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench
 
 
 async def _not_ready(bench: Bench, worker: Any) -> str:
-    state = await read_queue(bench.redis, (bench.lane,))
+    state = await read_stats(bench.redis, (bench.queue,))
     return next(beat.why_not for beat, _ in state.workers if beat.worker == worker.worker_id)
 
 
@@ -143,7 +143,7 @@ async def test_a_function_that_this_worker_lacks_is_put_back_without_a_try(bench
     async def newer(ctx: dict[str, Any]) -> int:
         return int(ctx["job_try"])
 
-    name = f"newer-{bench.lane}"
+    name = f"newer-{bench.queue}"
     job_id = await bench.put(name)
     async with bench.serving(func(other, name="other")):
         assert await bench.outcome(await bench.put("other")) == "other"
@@ -170,4 +170,4 @@ async def _made_up(bench: Bench) -> list[bytes]:
 
 
 async def _is_unknown(bench: Bench, name: str) -> bool:
-    return name in (await read_queue(bench.redis, (bench.lane,))).unknown_functions
+    return name in (await read_stats(bench.redis, (bench.queue,))).unknown_functions

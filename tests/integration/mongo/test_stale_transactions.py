@@ -39,7 +39,7 @@ async def test_what_moves_is_let_be(mongo: MongoHandle) -> None:
 
     async def body(session: Session) -> None:
         await mongo.database["held"].update_one({"_id": 1}, {"$set": {"by": "living"}}, session=session)
-        await stale_transactions.end_abandoned(mongo.client)
+        await stale_transactions.abort_stale_transactions(mongo.client)
 
     await run_transaction(mongo, body, deadline=asyncio.get_running_loop().time() + 10)
     assert (await mongo.database["held"].find_one({"_id": 1}) or {})["by"] == "living"
@@ -48,5 +48,5 @@ async def test_what_moves_is_let_be(mongo: MongoHandle) -> None:
 async def test_a_server_that_refuses_the_look_is_let_be(mongo: MongoHandle, fail_command: FailCommand) -> None:
     with capture_logs() as logged:
         async with fail_command(["aggregate"], errorCode=13):
-            await stale_transactions.end_abandoned(mongo.client)
+            await stale_transactions.abort_stale_transactions(mongo.client)
     assert [line["action"] for line in logged] == ["abandoned_kept"]

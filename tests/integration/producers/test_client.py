@@ -10,8 +10,8 @@ from producers.receipts import JobStatus, Receipt
 from worker import contract
 from worker.codec import Codec
 from worker.contract import (
-    BULK_LANE,
-    DEFAULT_LANE,
+    BULK_QUEUE,
+    DEFAULT_QUEUE,
     INGEST_HOSPITAL,
     HospitalChanges,
     HospitalRecord,
@@ -40,8 +40,8 @@ class Worker:
         self.codec = Codec()
 
     async def claim(self) -> Claimed:
-        lanes = [(DEFAULT_LANE, 1), (BULK_LANE, 1)]
-        (job,) = (await self._scripts.claim("token", 60_000, 1, lanes)).jobs
+        queues = [(DEFAULT_QUEUE, 1), (BULK_QUEUE, 1)]
+        (job,) = (await self._scripts.claim("token", 60_000, 1, queues)).jobs
         return job
 
     async def end(self, result: object, *, action: Any = "done", extra: bytes = b"") -> None:
@@ -52,17 +52,17 @@ class Worker:
             "r": result,
             "st": 1,
             "ft": 2,
-            "q": job.lane,
+            "q": job.queue,
         }
         data = self.codec.encode(message)
-        await self._scripts.finish([Completion(job.job_id, job.lane, "token", action, data, 60_000, extra=extra)])
+        await self._scripts.finish([Completion(job.job_id, job.queue, "token", action, data, 60_000, extra=extra)])
 
     async def kill(self, error: Exception) -> None:
         job = await self.claim()
-        letter = DeadLetter(
+        dead_letter = DeadLetter(
             job_id=job.job_id.decode(),
             function="ingest_hospital",
-            lane=job.lane,
+            queue=job.queue,
             payload=payload_text(job.payload),
             reason="permanent error",
             failure=Failure.of(error, 4, 1),
@@ -70,8 +70,8 @@ class Worker:
             worker="w",
             enqueued_at=datetime(2025, 6, 30, tzinfo=UTC),
         )
-        extra = letter.model_dump_json().encode()
-        await self._scripts.finish([Completion(job.job_id, job.lane, "token", "dead", extra=extra)])
+        extra = dead_letter.model_dump_json().encode()
+        await self._scripts.finish([Completion(job.job_id, job.queue, "token", "dead", extra=extra)])
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ BY = {"actor": "dr-ito", "reason": "licence 4711"}
         ),
     ],
 )
-async def test_each_method_puts_its_job_on_its_lane(
+async def test_each_method_puts_its_job_on_its_queue(
     producer: HospitalProducer, redis: ArqRedis, put: Put, name: str, payload: dict[str, Any]
 ) -> None:
     receipt = await put(producer)
@@ -133,7 +133,7 @@ async def test_each_method_puts_its_job_on_its_lane(
     spec = contract.JOBS[name]
     assert receipt.state == "new"
     assert receipt.job_id.startswith(f"{name}:")
-    assert await redis.zscore(spec.lane, receipt.job_id) is not None
+    assert await redis.zscore(spec.queue, receipt.job_id) is not None
     envelope = Codec().decode(await redis.get(keys.JOB + receipt.job_id))
     assert (envelope["f"], envelope["a"], envelope["k"], envelope["t"]) == (name, [payload], {}, None)
     # What was sent is what the worker takes.
@@ -152,7 +152,7 @@ async def test_many_jobs_are_put_in_groups_and_in_order(producer: HospitalProduc
     receipts = await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=record) for record in records])
 
     assert {receipt.state for receipt in receipts} == {"new"}
-    assert await redis.zcard(DEFAULT_LANE) == 1_203
+    assert await redis.zcard(DEFAULT_QUEUE) == 1_203
     for number in (0, 499, 500, 1_202):
         envelope = Codec().decode(await redis.get(keys.JOB + receipts[number].job_id))
         assert envelope["a"][0]["record"]["hospital_name"] == f"H {number}"
@@ -181,7 +181,7 @@ async def test_keys_count_per_kind_of_job(producer: HospitalProducer, redis: Arq
     receipt = await producer.register_hospital(MERCY, **BY, idempotency_key="k")
 
     assert (receipt.job_id, receipt.state) == ("register_hospital:k", "new")
-    assert await redis.zcard(DEFAULT_LANE) == 2
+    assert await redis.zcard(DEFAULT_QUEUE) == 2
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ä", "x" * 201, "a\n", "a\x00"])
@@ -190,7 +190,7 @@ async def test_a_key_that_could_not_be_an_id_is_refused(
 ) -> None:
     with pytest.raises(InvalidPayload, match="idempotency_key"):
         await producer.ingest_hospital(MERCY, idempotency_key=key)
-    assert await redis.zcard(DEFAULT_LANE) == 0
+    assert await redis.zcard(DEFAULT_QUEUE) == 0
 
 
 # ---- outcomes -------------------------------------------------------------------------------------------

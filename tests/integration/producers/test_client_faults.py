@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from producers.client import HospitalProducer
 from worker.codec import Codec
-from worker.contract import DEFAULT_LANE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
+from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
 from worker.embedded import EmbeddedRedis, ports
 from worker.errors import ConfigurationError, OutageError, RegistryError
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
@@ -61,7 +61,7 @@ async def test_a_job_enqueued_while_redis_is_down_is_accepted_once(
 
     assert receipt.state == "new"
     assert scripts.calls > 1
-    assert await redis.zrange(DEFAULT_LANE, 0, -1) == [receipt.job_id.encode()]
+    assert await redis.zrange(DEFAULT_QUEUE, 0, -1) == [receipt.job_id.encode()]
 
 
 async def test_an_answer_that_was_lost_after_the_script_ran_changes_nothing(
@@ -72,11 +72,11 @@ async def test_an_answer_that_was_lost_after_the_script_ran_changes_nothing(
     receipt = await producer.ingest_hospital(MERCY)
 
     assert (receipt.state, scripts.calls) == ("new", 3)
-    assert await redis.zcard(DEFAULT_LANE) == 1
+    assert await redis.zcard(DEFAULT_QUEUE) == 1
 
 
 class EndingScripts(CuttingScripts):
-    """As above; each job that an attempt puts on its lane has ended before the answer is lost."""
+    """As above; each job that an attempt puts on its queue has ended before the answer is lost."""
 
     def __init__(self, producer: HospitalProducer, redis: ArqRedis, action: Literal["done", "dead"]) -> None:
         super().__init__(producer, 1)
@@ -86,27 +86,27 @@ class EndingScripts(CuttingScripts):
         try:
             return await super().enqueue(jobs)
         except RedisConnectionError:
-            for job in (await self._worker.claim("worker", 60_000, 1, [(DEFAULT_LANE, 1)])).jobs:
+            for job in (await self._worker.claim("worker", 60_000, 1, [(DEFAULT_QUEUE, 1)])).jobs:
                 await self._worker.finish([self._completion(job)])
             raise
 
     def _completion(self, job: Claimed) -> Completion:
         envelope = Codec().decode(job.payload)
-        result = {**envelope, "t": 1, "s": True, "r": {}, "st": 0, "ft": 0, "q": job.lane}
+        result = {**envelope, "t": 1, "s": True, "r": {}, "st": 0, "ft": 0, "q": job.queue}
         failure = Failure(type="PermanentError", message="refused", tries=1, at_ms=0)
-        letter = DeadLetter(
+        dead_letter = DeadLetter(
             job_id=job.job_id.decode(),
             function="ingest_hospital",
-            lane=job.lane,
+            queue=job.queue,
             payload=payload_text(job.payload),
             reason="permanent",
             failure=failure,
             crashes=0,
             worker="worker",
         )
-        extra = letter.model_dump_json().encode() if self._action == "dead" else b""
+        extra = dead_letter.model_dump_json().encode() if self._action == "dead" else b""
         kept = Codec().encode(result)
-        return Completion(job.job_id, job.lane, "worker", self._action, kept, 60_000, extra=extra)
+        return Completion(job.job_id, job.queue, "worker", self._action, kept, 60_000, extra=extra)
 
 
 @pytest.mark.parametrize("action", ["done", "dead"])
@@ -133,7 +133,7 @@ async def test_connections_that_were_cut_meanwhile_are_made_anew(
             await redis.client_kill(client["addr"])
 
     assert (await producer.ingest_hospital(MERCY)).state == "new"
-    assert await redis.zcard(DEFAULT_LANE) == 2
+    assert await redis.zcard(DEFAULT_QUEUE) == 2
 
 
 @pytest.mark.parametrize("patience", [0, -1, 0.2])
@@ -185,11 +185,11 @@ async def test_a_redis_that_takes_no_writes_refuses_loudly_and_at_once(
     async with asyncio.timeout(5):
         with pytest.raises(OutageError, match=rf"^Redis at 127\.0\.0\.1:\d+ refuses writes \({code}\)$"):
             await producer.ingest_hospital(MERCY)
-    assert await redis.zcard(DEFAULT_LANE) == 0
+    assert await redis.zcard(DEFAULT_QUEUE) == 0
 
 
-async def test_a_lane_of_another_type_is_no_outage(producer: HospitalProducer, redis: ArqRedis) -> None:
-    await redis.set(DEFAULT_LANE, "x")
+async def test_a_queue_of_another_type_is_no_outage(producer: HospitalProducer, redis: ArqRedis) -> None:
+    await redis.set(DEFAULT_QUEUE, "x")
 
     with pytest.raises(ConfigurationError, match="WRONGTYPE"):
         await producer.ingest_hospital(MERCY)

@@ -7,7 +7,7 @@ from arq.connections import ArqRedis
 
 from producers.client import HospitalProducer
 from producers.receipts import Receipt
-from worker.contract import BULK_LANE, DEFAULT_LANE, HospitalChanges, HospitalRecord
+from worker.contract import BULK_QUEUE, DEFAULT_QUEUE, HospitalChanges, HospitalRecord
 from worker.contract.fields import GeoPoint
 from worker.contract.validation import MAX_PROBLEMS
 from worker.errors import InvalidPayload
@@ -36,7 +36,7 @@ async def test_what_breaks_the_contract_is_refused_by_name(
 ) -> None:
     with pytest.raises(InvalidPayload, match=path):
         await put(producer)
-    assert await redis.zcard(DEFAULT_LANE) == await redis.zcard(BULK_LANE) == 0
+    assert await redis.zcard(DEFAULT_QUEUE) == await redis.zcard(BULK_QUEUE) == 0
 
 
 async def test_every_wrong_record_of_a_chunk_is_told(producer: HospitalProducer, redis: ArqRedis) -> None:
@@ -55,7 +55,7 @@ async def test_every_wrong_record_of_a_chunk_is_told(producer: HospitalProducer,
         "records[2].location.coordinates[0]",
         "records[3].hospital_name",
     ]
-    assert await redis.zcard(BULK_LANE) == 0
+    assert await redis.zcard(BULK_QUEUE) == 0
 
 
 async def test_a_chunk_of_wrong_records_makes_no_endless_message(producer: HospitalProducer) -> None:
@@ -73,4 +73,4 @@ async def test_a_payload_too_large_is_refused(producer: HospitalProducer, redis:
 
     with pytest.raises(InvalidPayload, match=r"payload: [0-9,]+ bytes; at most 16,777,216 are taken"):
         await producer.ingest_hospitals([record] * 200)
-    assert await redis.zcard(BULK_LANE) == 0
+    assert await redis.zcard(BULK_QUEUE) == 0

@@ -21,7 +21,7 @@ from worker.contract import (
     new_job_id,
 )
 from worker.contract.validation import MAX_PROBLEMS, parse
-from worker.errors import InvalidPayload, Problem
+from worker.errors import InvalidPayload, PayloadProblem
 
 SECRET = "Zebra4711"
 FULL: dict[str, Any] = {
@@ -55,7 +55,7 @@ JSON = st.recursive(
 )
 
 
-def problems(model: type[BaseModel], raw: object, within: str = "") -> tuple[Problem, ...]:
+def problems(model: type[BaseModel], raw: object, within: str = "") -> tuple[PayloadProblem, ...]:
     with pytest.raises(InvalidPayload) as caught:
         parse(model, raw, within=within)
     assert SECRET not in str(caught.value)
@@ -90,7 +90,7 @@ def test_any_json_gives_a_model_or_an_invalid_payload(spec: JobSpec[Any, Any], r
 
 @given(JSON, st.sampled_from(sorted(FULL)))
 def test_any_json_in_a_field_gives_a_record_or_a_problem_of_that_field(raw: Any, field: str) -> None:
-    told: tuple[Problem, ...] = ()
+    told: tuple[PayloadProblem, ...] = ()
     try:
         parse(HospitalRecord, {**FULL, field: raw})
     except InvalidPayload as error:
@@ -230,7 +230,7 @@ def test_refused_idempotency_keys(key: str) -> None:
 def test_jobs_are_found_by_name_and_files_travel_apart() -> None:
     assert all(spec.name == name for name, spec in JOBS.items())
     assert set(JOBS) == set(PAYLOADS)
-    assert [name for name, spec in JOBS.items() if spec.lane == contract.BULK_LANE] == ["ingest_hospitals"]
+    assert [name for name, spec in JOBS.items() if spec.queue == contract.BULK_QUEUE] == ["ingest_hospitals"]
 
 
 def test_outcomes_ignore_what_a_newer_worker_adds() -> None:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel
 
 from worker.contract.validation import MAX_PROBLEMS, parse
-from worker.errors import InvalidPayload, Problem
+from worker.errors import InvalidPayload, PayloadProblem
 
 
 class Model(BaseModel, extra="forbid", strict=True):
@@ -12,7 +12,7 @@ class Model(BaseModel, extra="forbid", strict=True):
     beds: dict[str, int] = {}
 
 
-def problems(raw: object, within: str = "") -> tuple[Problem, ...]:
+def problems(raw: object, within: str = "") -> tuple[PayloadProblem, ...]:
     with pytest.raises(InvalidPayload) as caught:
         parse(Model, raw, within=within)
     return caught.value.problems
@@ -25,7 +25,7 @@ def test_a_sound_payload_is_a_model() -> None:
 def test_a_flood_of_problems_is_cut() -> None:
     told = problems({"name": "A", **{f"x{n}": 1 for n in range(5_000)}}, "records[1]")
     assert len(told) == MAX_PROBLEMS + 1
-    assert told[-1] == Problem("records[1]", f"{5_000 - MAX_PROBLEMS} more problems")
+    assert told[-1] == PayloadProblem("records[1]", f"{5_000 - MAX_PROBLEMS} more problems")
 
 
 @pytest.mark.parametrize(

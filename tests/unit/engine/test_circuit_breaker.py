@@ -1,6 +1,6 @@
 import pytest
 
-from worker.engine.circuit_breaker import OutageBreaker
+from worker.engine.circuit_breaker import CircuitBreaker
 
 
 class Clock:
@@ -17,27 +17,27 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> OutageBreaker:
-    return OutageBreaker(clock)
+def breaker(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
 
 
-def opened(breaker: OutageBreaker) -> OutageBreaker:
+def opened(breaker: CircuitBreaker) -> CircuitBreaker:
     for _ in range(3):
         breaker.outage()
     return breaker
 
 
-def test_closed_it_allows_every_slot(breaker: OutageBreaker) -> None:
+def test_closed_it_allows_every_slot(breaker: CircuitBreaker) -> None:
     assert not breaker.is_open
     assert (breaker.allowance(300), breaker.allowance(0), breaker.wait_s) == (300, 0, 0)
 
 
-def test_the_third_outage_in_a_row_opens_it_and_is_told_once(breaker: OutageBreaker) -> None:
+def test_the_third_outage_in_a_row_opens_it_and_is_told_once(breaker: CircuitBreaker) -> None:
     assert [breaker.outage() for _ in range(5)] == [False, False, True, False, False]
     assert breaker.is_open
 
 
-def test_a_success_between_outages_keeps_it_closed(breaker: OutageBreaker) -> None:
+def test_a_success_between_outages_keeps_it_closed(breaker: CircuitBreaker) -> None:
     breaker.outage()
     breaker.outage()
     assert not breaker.success()
@@ -45,7 +45,7 @@ def test_a_success_between_outages_keeps_it_closed(breaker: OutageBreaker) -> No
     assert [breaker.outage() for _ in range(3)] == [False, False, True]
 
 
-def test_open_it_allows_one_job_at_a_time_ever_more_seldom(breaker: OutageBreaker, clock: Clock) -> None:
+def test_open_it_allows_one_job_at_a_time_ever_more_seldom(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     for wait_s in (0.125, 0.25, 0.5, 1.0, 1.0):
         assert (breaker.allowance(300), breaker.wait_s) == (0, wait_s)
@@ -56,7 +56,7 @@ def test_open_it_allows_one_job_at_a_time_ever_more_seldom(breaker: OutageBreake
         breaker.probed()
 
 
-def test_the_next_outage_is_probed_soon_again(breaker: OutageBreaker, clock: Clock) -> None:
+def test_the_next_outage_is_probed_soon_again(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     for _ in range(5):
         breaker.probed()
@@ -64,7 +64,7 @@ def test_the_next_outage_is_probed_soon_again(breaker: OutageBreaker, clock: Clo
     assert opened(breaker).wait_s == 0.125
 
 
-def test_a_failed_probe_puts_the_next_one_off(breaker: OutageBreaker, clock: Clock) -> None:
+def test_a_failed_probe_puts_the_next_one_off(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += 1
     breaker.probed()
@@ -74,7 +74,7 @@ def test_a_failed_probe_puts_the_next_one_off(breaker: OutageBreaker, clock: Clo
     assert (breaker.allowance(300), breaker.wait_s) == (0, 0.25)
 
 
-def test_a_successful_probe_closes_it_and_is_told_once(breaker: OutageBreaker) -> None:
+def test_a_successful_probe_closes_it_and_is_told_once(breaker: CircuitBreaker) -> None:
     opened(breaker)
 
     assert breaker.success()
@@ -83,7 +83,7 @@ def test_a_successful_probe_closes_it_and_is_told_once(breaker: OutageBreaker) -
     assert not breaker.success()
 
 
-def test_claims_while_closed_cost_nothing_later(breaker: OutageBreaker, clock: Clock) -> None:
+def test_claims_while_closed_cost_nothing_later(breaker: CircuitBreaker, clock: Clock) -> None:
     breaker.probed()
     opened(breaker)
     clock.now += 1
@@ -91,7 +91,7 @@ def test_claims_while_closed_cost_nothing_later(breaker: OutageBreaker, clock: C
     assert breaker.allowance(5) == 1
 
 
-def test_a_probe_that_never_reached_the_store_makes_way_for_another(breaker: OutageBreaker) -> None:
+def test_a_probe_that_never_reached_the_store_makes_way_for_another(breaker: CircuitBreaker) -> None:
     opened(breaker)
     assert breaker.allowance(300) == 0
     breaker.inconclusive()

@@ -13,7 +13,7 @@ MESSAGE: dict[str, Any] = {"t": None, "f": "job", "a": [1], "k": {"two": 2}, "et
 
 
 def claimed(tries: int = 1, **changes: Any) -> Claimed:
-    return Claimed(b"id", "lane", 0, tries, 0, -1, "", CODEC.encode(MESSAGE | changes))
+    return Claimed(b"id", "queue", 0, tries, 0, -1, "", CODEC.encode(MESSAGE | changes))
 
 
 def test_an_envelope_tells_what_to_call() -> None:

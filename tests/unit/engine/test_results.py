@@ -6,9 +6,9 @@ from arq.worker import JobExecutionFailed
 
 from worker.codec import Codec
 from worker.engine.envelope import Call
-from worker.engine.results import dead_letter, error_fields, result_data, result_life_ms
+from worker.engine.results import error_fields, make_dead_letter, result_data, result_life_ms
 from worker.engine.running_job import Running
-from worker.errors import InvalidPayload, Problem, TransientError
+from worker.errors import InvalidPayload, PayloadProblem, TransientError
 from worker.queue.dead_letter import Failure
 from worker.queue.scripts import Claimed
 
@@ -17,7 +17,7 @@ MARK = "Xanthippe"
 
 
 def running(payload: bytes = b"payload") -> Running:
-    return Running(Claimed(b"id\xff", "lane", 0, 4, 1, -1, "", payload), "token")
+    return Running(Claimed(b"id\xff", "queue", 0, 4, 1, -1, "", payload), "token")
 
 
 def function(**options: Any) -> Any:
@@ -46,17 +46,23 @@ def test_long_arguments_are_left_out_of_the_result(size: int, repeated: list[int
     data = result_data(running(b"x" * size), call, "done", (10, 20), serializer=CODEC.encode)
     message = CODEC.decode(data or b"")
     assert (message["a"], message["r"], message["s"], message["t"]) == (repeated, "done", True, 2)
-    assert (message["st"], message["ft"], message["id"], message["q"]) == (10, 20, "id\\xff", "lane")
+    assert (message["st"], message["ft"], message["id"], message["q"]) == (10, 20, "id\\xff", "queue")
 
 
-def test_what_could_not_be_read_has_a_result_and_a_letter_too() -> None:
+def test_what_could_not_be_read_has_a_result_and_a_dead_letter_too() -> None:
     error = ValueError("no envelope")
     data = result_data(running(), None, error, (10, 20), serializer=CODEC.encode)
     message = CODEC.decode(data or b"")
     assert (message["f"], message["s"], message["t"]) == ("<unknown>", False, 4)
-    letter = dead_letter(running(), None, Failure.of(error, 4, 20), reason="permanent error", worker_id="w")
-    assert (letter.job_id, letter.function, letter.enqueued_at, letter.crashes) == ("id\\xff", None, None, 1)
-    assert letter.envelope == b"payload"
+    failure = Failure.of(error, 4, 20)
+    dead_letter = make_dead_letter(running(), None, failure, reason="permanent error", worker_id="w")
+    assert (dead_letter.job_id, dead_letter.function, dead_letter.enqueued_at, dead_letter.crashes) == (
+        "id\\xff",
+        None,
+        None,
+        1,
+    )
+    assert dead_letter.envelope == b"payload"
 
 
 def test_nothing_is_kept_of_a_result_that_no_serializer_takes() -> None:
@@ -73,7 +79,7 @@ def test_nothing_is_kept_of_a_result_that_no_serializer_takes() -> None:
         (TimeoutError("not done within 5 s"), "not done within 5 s"),
         (JobExecutionFailed("job expired"), "job expired"),
         (ValueError(MARK), None),
-        (InvalidPayload("Model", [Problem(MARK, "unknown field")]), None),
+        (InvalidPayload("Model", [PayloadProblem(MARK, "unknown field")]), None),
     ],
 )
 def test_a_log_line_holds_only_messages_of_our_own(error: Exception, message: str | None) -> None:

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from worker.engine.running_job import Running
-from worker.engine.timeouts import TimeLimits
+from worker.engine.timeouts import Timeouts
 from worker.queue.scripts import Claimed
 
 
@@ -35,20 +35,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def limits(clock: Clock) -> TimeLimits:
+def limits(clock: Clock) -> Timeouts:
     loop: asyncio.AbstractEventLoop = clock  # type: ignore[assignment]
-    return TimeLimits(loop)
+    return Timeouts(loop)
 
 
 def job() -> Running:
-    return Running(Claimed(b"id", "lane", 0, 1, 0, -1, "", b""), "token")
+    return Running(Claimed(b"id", "queue", 0, 1, 0, -1, "", b""), "token")
 
 
 def late(jobs: list[Running]) -> list[int]:
     return [number for number, running in enumerate(jobs) if running.interrupted_by == "timeout"]
 
 
-def test_each_job_is_interrupted_at_its_own_time(clock: Clock, limits: TimeLimits) -> None:
+def test_each_job_is_interrupted_at_its_own_time(clock: Clock, limits: Timeouts) -> None:
     jobs = [job() for _ in range(4)]
     for number, running in enumerate(jobs):
         clock.go_on_to(number)
@@ -60,7 +60,7 @@ def test_each_job_is_interrupted_at_its_own_time(clock: Clock, limits: TimeLimit
     assert seen == [[], [0], [0], [0, 1], [0, 1, 2], [0, 1, 2, 3]]
 
 
-def test_a_job_that_has_ended_is_left_alone_and_those_after_it_are_not(clock: Clock, limits: TimeLimits) -> None:
+def test_a_job_that_has_ended_is_left_alone_and_those_after_it_are_not(clock: Clock, limits: Timeouts) -> None:
     jobs = [job() for _ in range(3)]
     for number, running in enumerate(jobs):
         clock.go_on_to(number)
@@ -73,7 +73,7 @@ def test_a_job_that_has_ended_is_left_alone_and_those_after_it_are_not(clock: Cl
     assert late(jobs) == [1]
 
 
-def test_however_many_jobs_there_are_one_timer_waits(clock: Clock, limits: TimeLimits) -> None:
+def test_however_many_jobs_there_are_one_timer_waits(clock: Clock, limits: Timeouts) -> None:
     for number in range(1_000):
         clock.go_on_to(number / 100)
         running = job()

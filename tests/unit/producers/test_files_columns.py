@@ -49,7 +49,7 @@ def test_names_of_the_cms_list_are_known() -> None:
         "HOSPITAL_NAME",
         " hospital-name ",
         "Hospital.Name",
-        "".join(chr(ord(letter) + 0xFEE0) for letter in "hospital") + " name",
+        "".join(chr(ord(dead_letter) + 0xFEE0) for dead_letter in "hospital") + " name",
     ],
 )
 def test_case_space_punctuation_and_form_make_no_difference(name: str) -> None:

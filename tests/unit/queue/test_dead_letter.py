@@ -1,17 +1,19 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from worker.errors import RemoteError
-from worker.queue.dead_letter import DeadLetter, Failure, payload_text
+from worker.queue.dead_letter import DeadLetter, Failure, payload_text, read_dead_letter
 
 
-def letter(payload: bytes = b"payload") -> DeadLetter:
+def dead_letter(payload: bytes = b"payload") -> DeadLetter:
     return DeadLetter(
         job_id="ingest_hospital:1",
         function="ingest_hospital",
-        lane="lane",
+        queue="queue",
         payload=payload_text(payload),
         reason="permanent error",
         failure=Failure(type="ValueError", message="wrong", traceback="Traceback ...", tries=3, at_ms=5),
@@ -23,10 +25,17 @@ def letter(payload: bytes = b"payload") -> DeadLetter:
 
 @given(st.binary())
 def test_a_payload_of_any_bytes_survives(envelope: bytes) -> None:
-    again = DeadLetter.model_validate_json(letter(envelope).model_dump_json())
+    again = DeadLetter.model_validate_json(dead_letter(envelope).model_dump_json())
 
     assert again.envelope == envelope
-    assert again == letter(envelope)
+    assert again == dead_letter(envelope)
+
+
+def test_a_dead_letter_that_names_its_lane_is_read() -> None:
+    stored = dead_letter().model_dump(mode="json")
+    stored["lane"] = stored.pop("queue")
+
+    assert read_dead_letter("ingest_hospital:1", json.dumps(stored).encode()) == dead_letter()
 
 
 def test_a_failure_tells_class_message_and_traceback() -> None:
@@ -45,14 +54,14 @@ def test_a_failure_that_was_told_by_another_process_keeps_its_class() -> None:
 
 
 def test_a_summary_leaves_out_what_is_long_or_private() -> None:
-    summary = letter().summary()
+    summary = dead_letter().summary()
 
     assert set(summary) == {
-        *("job_id", "function", "lane", "reason", "failure", "crashes", "worker", "enqueued_at"),
+        *("job_id", "function", "queue", "reason", "failure", "crashes", "worker", "enqueued_at"),
     }
     assert summary["failure"] == {"type": "ValueError", "message": "wrong", "tries": 3, "at_ms": 5}
 
 
-def test_a_letter_does_not_change() -> None:
+def test_a_dead_letter_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        letter().reason = "other"  # type: ignore[misc]
+        dead_letter().reason = "other"  # type: ignore[misc]

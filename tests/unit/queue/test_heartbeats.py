@@ -13,7 +13,7 @@ def heartbeat(worker: str, **fields: Any) -> Heartbeat:
         "host": "host",
         "pid": 1,
         "ready": True,
-        "lanes": ["lane"],
+        "queues": ["queue"],
         "slots": 300,
         "running": 0,
         "complete": 0,

@@ -4,7 +4,7 @@ import pytest
 
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.codec import Codec
-from worker.contract import BULK_LANE, DEFAULT_LANE
+from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
 from worker.errors import InvalidEnvelope, RemoteError
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
@@ -13,7 +13,7 @@ from worker.queue.scripts import Claimed, Completion, Enqueue
 
 CODEC = Codec()
 JOB: dict[str, Any] = {"t": None, "f": "ingest_hospital", "a": [], "k": {}, "et": 1_000}
-RESULT = {**JOB, "t": 3, "st": 1, "ft": 2, "q": DEFAULT_LANE}
+RESULT = {**JOB, "t": 3, "st": 1, "ft": 2, "q": DEFAULT_QUEUE}
 JOB_ID = "ingest_hospital:1"
 
 
@@ -27,16 +27,16 @@ class Queue:
         self.redis, self.scripts = redis, bench.scripts
 
     async def enqueue(self, payload: bytes = CODEC.encode(JOB), delay_ms: int = 0) -> None:
-        await self.scripts.enqueue([Enqueue(JOB_ID, DEFAULT_LANE, payload, delay_ms)])
+        await self.scripts.enqueue([Enqueue(JOB_ID, DEFAULT_QUEUE, payload, delay_ms)])
 
     async def claim(self) -> Claimed:
-        (job,) = (await self.scripts.claim("t", 10_000, 1, [(DEFAULT_LANE, 1)])).jobs
+        (job,) = (await self.scripts.claim("t", 10_000, 1, [(DEFAULT_QUEUE, 1)])).jobs
         return job
 
     async def finish(self, action: Any, result: Any = None, extra: bytes = b"") -> None:
         job = await self.claim()
         data = CODEC.encode({**RESULT, "s": not isinstance(result, Exception), "r": result})
-        await self.scripts.finish([Completion(job.job_id, job.lane, "t", action, data, -1, extra=extra)])
+        await self.scripts.finish([Completion(job.job_id, job.queue, "t", action, data, -1, extra=extra)])
 
     async def view(self, job_id: str = JOB_ID) -> JobView:
         view: JobView = await look_up(self.redis, CODEC, job_id)
@@ -79,11 +79,11 @@ async def test_a_job_that_has_ended_shows_its_result(queue: Queue, result: Any, 
     assert view.result["r"] == result or isinstance(view.result["r"], RemoteError)
 
 
-async def test_a_dead_job_shows_its_letter_whether_or_not_a_result_is_kept(queue: Queue) -> None:
-    letter = DeadLetter(
+async def test_a_dead_job_shows_its_dead_letter_whether_or_not_a_result_is_kept(queue: Queue) -> None:
+    dead_letter = DeadLetter(
         job_id=JOB_ID,
         function="ingest_hospital",
-        lane=DEFAULT_LANE,
+        queue=DEFAULT_QUEUE,
         payload=payload_text(b"x"),
         reason="permanent error",
         failure=Failure(type="ValueError", message="x", tries=4, at_ms=1),
@@ -91,14 +91,14 @@ async def test_a_dead_job_shows_its_letter_whether_or_not_a_result_is_kept(queue
         worker="w",
     )
     await queue.enqueue()
-    await queue.finish("dead", ValueError("x"), letter.model_dump_json().encode())
+    await queue.finish("dead", ValueError("x"), dead_letter.model_dump_json().encode())
 
-    assert await queue.view() == JobView(JOB_ID, "dead", 4, letter=letter)
+    assert await queue.view() == JobView(JOB_ID, "dead", 4, dead_letter=dead_letter)
 
 
-async def test_the_lane_follows_from_the_name_or_is_searched(queue: Queue) -> None:
+async def test_the_queue_follows_from_the_name_or_is_searched(queue: Queue) -> None:
     later = {"unknown:1": 10**13}
-    await queue.redis.zadd(BULK_LANE, {"ingest_hospitals:1": 1, **later})
+    await queue.redis.zadd(BULK_QUEUE, {"ingest_hospitals:1": 1, **later})
 
     assert (await queue.view("ingest_hospitals:1")).state == "queued"
     assert (await queue.view("unknown:1")).state == "deferred"
@@ -115,7 +115,7 @@ async def test_an_envelope_that_cannot_be_read_hides_no_job(queue: Queue, payloa
 async def test_keys_of_another_type_hide_no_job(queue: Queue) -> None:
     await queue.redis.rpush(keys.JOB + JOB_ID, "x")
     await queue.redis.rpush(keys.TRIES + JOB_ID, "x")
-    await queue.redis.zadd(DEFAULT_LANE, {JOB_ID: 1})
+    await queue.redis.zadd(DEFAULT_QUEUE, {JOB_ID: 1})
 
     assert await queue.view() == JobView(JOB_ID, "queued", 0)
     assert await read_envelope(queue.redis, Codec(), JOB_ID) is None

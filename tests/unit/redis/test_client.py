@@ -9,7 +9,7 @@ from redis.exceptions import AuthenticationError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from worker.codec import Codec
-from worker.contract import DEFAULT_LANE
+from worker.contract import DEFAULT_QUEUE
 from worker.errors import ConfigurationError, OutageError
 from worker.redis.client import address, check_redis, open_redis, redis_settings, sync_twin
 from worker.settings import Settings, load_settings
@@ -77,7 +77,7 @@ async def test_jobs_go_out_and_come_in_through_the_codec() -> None:
 
     assert redis.job_serializer == codec.encode
     assert redis.job_deserializer == codec.decode
-    assert redis.default_queue_name == DEFAULT_LANE
+    assert redis.default_queue_name == DEFAULT_QUEUE
 
 
 @pytest.mark.parametrize("url", [TLS, "rediss+sentinel://one.example/main"])

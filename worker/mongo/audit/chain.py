@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from worker.mongo.audit.log import AuditEvent, entry_hash
 from worker.mongo.client import Document
 
-Problem = Literal[
+ChainProblem = Literal[
     "malformed",
     "wrong_seq",
     "wrong_prev_hash",
@@ -51,7 +51,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Reference:
     """What a chain must account for: the registered hospital without `applied_jobs`, an exported head."""
 
     hospital_id: str
@@ -67,7 +67,7 @@ class Finding:
     """
 
     hospital_id: str
-    problem: Problem
+    problem: ChainProblem
     seq: int | None
     log_id: str | None
     detail: str
@@ -81,7 +81,7 @@ def malformed(entry: Document) -> Finding:
 class Chain:
     """One hospital's chain while it is read, from its first entry on."""
 
-    def __init__(self, expected: Expected) -> None:
+    def __init__(self, expected: Reference) -> None:
         self.expected = expected
         self._last: Document | None = None
         self._accepted: Document | None = None
@@ -165,7 +165,7 @@ def _same(one: Any, other: Any) -> bool:
         return False
 
 
-def _of_entry(entry: Document, problem: Problem, detail: str) -> Finding:
+def _of_entry(entry: Document, problem: ChainProblem, detail: str) -> Finding:
     seq = entry.get("seq")
     return Finding(
         str(entry.get("hospital_id")), problem, seq if isinstance(seq, int) else None, str(entry.get("_id")), detail

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 
-from worker.mongo.audit.chain import Expected, Head
+from worker.mongo.audit.chain import Head, Reference
 from worker.mongo.client import Document
 
 
-class Expectations:
+class ReferenceStream:
     """Registered hospitals and exported heads, put together; both come in the order of `_id` by code point.
 
     It is asked about hospitals in that order too, so that one of each is in memory at a time.
@@ -19,7 +19,7 @@ class Expectations:
         self._head: Head | None = None
         self._started = False
 
-    async def before(self, hospital_id: str | None) -> AsyncIterator[Expected]:
+    async def before(self, hospital_id: str | None) -> AsyncIterator[Reference]:
         """Yield those not told yet that come before this hospital; all if it is `None`."""
         while True:
             following = await self._following()
@@ -27,7 +27,7 @@ class Expectations:
                 return
             yield await self.of(following)
 
-    async def of(self, hospital_id: str) -> Expected:
+    async def of(self, hospital_id: str) -> Reference:
         """Return what is expected of this hospital, possibly nothing; those before it were told."""
         await self._following()
         hospital = head = None
@@ -35,7 +35,7 @@ class Expectations:
             hospital, self._hospital = self._hospital, await anext(self._hospitals, None)
         if self._head is not None and self._head.hospital_id == hospital_id:
             head, self._head = self._head, next(self._heads, None)
-        return Expected(hospital_id, hospital, head)
+        return Reference(hospital_id, hospital, head)
 
     async def _following(self) -> str | None:
         if not self._started:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from pymongo.asynchronous.cursor import AsyncCursor
 
-from worker.mongo.audit.chain import Chain, Expected, Finding, Head, malformed
-from worker.mongo.audit.references import Expectations
+from worker.mongo.audit.chain import Chain, Finding, Head, Reference, malformed
+from worker.mongo.audit.references import ReferenceStream
 from worker.mongo.audit.tolerant_reads import lenient, majority
 from worker.mongo.client import Document, MongoHandle, settled
 from worker.mongo.errors import translated
@@ -127,7 +127,7 @@ async def _verify_one(
     try:
         registered = {"_id": hospital_id, "status": "registered"}
         hospital = await lenient(mongo.hospitals).find_one(registered, _STATE, session=session)
-        chain = Chain(Expected(hospital_id, hospital, head))
+        chain = Chain(Reference(hospital_id, hospital, head))
         wanted = {"hospital_id": hospital_id}
         found = lenient(mongo.logs).find(wanted, sort=_IN_ORDER, batch_size=_BATCH, session=session)
         async with _closing(found) as cursor:
@@ -141,7 +141,7 @@ async def _verify_one(
 
 
 async def _verify_all(mongo: MongoHandle, heads: Iterator[Head], tally: _Tally) -> None:
-    async def check_again(expected: Expected) -> None:
+    async def check_again(expected: Reference) -> None:
         finding, _ = await _verify_one(mongo, expected.hospital_id, expected.head, _nothing)
         tally.finding(finding)
 
@@ -156,7 +156,7 @@ async def _verify_all(mongo: MongoHandle, heads: Iterator[Head], tally: _Tally) 
         _closing(logs.find({}, sort=_IN_ORDER, batch_size=_BATCH)) as entries,
         _closing(registered) as in_order,
     ):
-        expectations = Expectations(_named(in_order, tally), heads)
+        expectations = ReferenceStream(_named(in_order, tally), heads)
         async for entry in entries:
             tally.entry()
             hospital_id = entry.get("hospital_id")

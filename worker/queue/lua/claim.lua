@@ -1,18 +1,18 @@
--- Takes due jobs from the lanes, in the order given, and leases them to one owner.
+-- Takes due jobs from the queues, in the order given, and leases them to one owner.
 --
 -- A claimed job's score moves to the end of its lease: it leaves the window of due jobs, so the cost of a
 -- claim does not grow with what is in flight, and it comes back by itself if its owner dies.
 --
--- KEYS  leases, crashes, abort, clock, dead letters, then the lanes
--- ARGV  token, lease in ms, jobs wanted in all, then the jobs wanted of each lane
+-- KEYS  leases, crashes, abort, clock, dead letters, then the queues
+-- ARGV  token, lease in ms, jobs wanted in all, then the jobs wanted of each queue
 -- Returns {now in ms, next due time in ms or -1, jobs}; a job is
---   {id, position of its lane from 0, score, tries, crashes, abort time or -1, problem or '', payload}
+--   {id, position of its queue from 0, score, tries, crashes, abort time or -1, problem or '', payload}
 local leases, crashes, abort, clock, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local token, lease, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease_end = now + lease
--- How many due entries that others hold may be stepped over; they are few unless stock workers share the lane.
+-- How many due entries that others hold may be stepped over; they are few unless stock workers share the queue.
 local SCAN_LIMIT = 5000
 -- As many tries as a producer may begin with.
 local LARGEST_COUNT = 1000000
@@ -41,17 +41,17 @@ local BYTES_LIMIT = 16 * 1024 * 1024
 -- once (in the memory of Redis, beside the answer).
 local BATCH, PAYLOADS = 500, 16
 
-local function forget(lane, id)
-    redis.call('ZREM', lane, id)
-    redis.call('ZREM', lane .. ':leased', id)
+local function forget(queue, id)
+    redis.call('ZREM', queue, id)
+    redis.call('ZREM', queue .. ':leased', id)
     redis.call('HDEL', leases, id)
     redis.call('HDEL', crashes, id)
     redis.call('DEL', 'arq:in-progress:' .. id)
 end
 
--- What lies on a lane under an id that stays taken: see finish.lua.
-local function drop(lane, id)
-    redis.call('ZREM', lane, id)
+-- What lies on a queue under an id that stays taken: see finish.lua.
+local function drop(queue, id)
+    redis.call('ZREM', queue, id)
     redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
 end
 
@@ -87,14 +87,14 @@ end
 
 -- Takes one job whose id is marked as in progress already, and returns whether there was one.
 -- `spent` is how many tries it has had, `owner` the token of an owner who died.
-local function take(lane, position, id, score, payload, spent, owner)
+local function take(queue, position, id, score, payload, spent, owner)
     local problem = ''
     if not payload then
         problem, payload = problem_of(id), ''
         if not problem then
             -- Delivered again after it had ended: arq's request to abort puts even a job back that ends meanwhile.
-            -- As a job without a payload it would overwrite its own letter.
-            forget(lane, id)
+            -- As a job without a payload it would overwrite its own dead letter.
+            forget(queue, id)
             return false
         end
     end
@@ -117,8 +117,8 @@ local function take(lane, position, id, score, payload, spent, owner)
     return true
 end
 
--- Takes what can be had of one page of a lane's due entries; returns the ids taken, and how many others hold.
-local function take_from(lane, position, ids, scores, want)
+-- Takes what can be had of one page of a queue's due entries; returns the ids taken, and how many others hold.
+local function take_from(queue, position, ids, scores, want)
     local holders = values('arq:in-progress:', ids)
     local owners = redis.call('HMGET', leases, unpack(ids))
     local spent = values('arq:retry:', ids)
@@ -135,14 +135,14 @@ local function take_from(lane, position, ids, scores, want)
             for _, payload in ipairs(payloads) do largest = math.max(largest, payload and #payload or 0) end
         end
         if holders[i] == 'ended' then
-            drop(lane, id)
+            drop(queue, id)
         elseif owners_returning and owners[i] then
             held = held + 1
             -- A claimer that polls more seldom than leases end must come back before the next silence.
             note_due(resumed + lease / 2)
         elseif holders[i] or not redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease, 'NX') then
             held = held + 1
-        elseif take(lane, position, id, scores[i], payloads[i - first + 1], spent[i], owners[i]) then
+        elseif take(queue, position, id, scores[i], payloads[i - first + 1], spent[i], owners[i]) then
             taken[#taken + 1] = id
             leased[#leased + 1] = id
             leased[#leased + 1] = token
@@ -152,22 +152,22 @@ local function take_from(lane, position, ids, scores, want)
     return taken, held
 end
 
-local function move(lane, ids)
+local function move(queue, ids)
     for first = 1, #ids, BATCH do
         local scores = {}
         for i = first, math.min(first + BATCH - 1, #ids) do
             scores[#scores + 1] = lease_end
             scores[#scores + 1] = ids[i]
         end
-        redis.call('ZADD', lane, unpack(scores))
-        redis.call('ZADD', lane .. ':leased', unpack(scores))
+        redis.call('ZADD', queue, unpack(scores))
+        redis.call('ZADD', queue .. ':leased', unpack(scores))
     end
 end
 
-local function sweep(lane)
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane .. ':leased', '-inf', now, 'LIMIT', 0, SWEEP_LIMIT)) do
-        if not redis.call('ZSCORE', lane, id) and redis.call('EXISTS', 'arq:job:' .. id) == 0 then
-            redis.call('ZREM', lane .. ':leased', id)
+local function sweep(queue)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', queue .. ':leased', '-inf', now, 'LIMIT', 0, SWEEP_LIMIT)) do
+        if not redis.call('ZSCORE', queue, id) and redis.call('EXISTS', 'arq:job:' .. id) == 0 then
+            redis.call('ZREM', queue .. ':leased', id)
             redis.call('HDEL', leases, id)
             redis.call('HDEL', crashes, id)
         end
@@ -175,30 +175,30 @@ local function sweep(lane)
 end
 
 for index = 6, #KEYS do
-    local lane = KEYS[index]
+    local queue = KEYS[index]
     local want = math.min(tonumber(ARGV[index - 2]), wanted - #jobs)
-    sweep(lane)
-    -- What is taken stays in the window until all of the lane are moved, as what others hold does.
+    sweep(queue)
+    -- What is taken stays in the window until all of the queue are moved, as what others hold does.
     local held, taken = 0, {}
     while #taken < want and held < SCAN_LIMIT and bytes < BYTES_LIMIT do
         local page = math.min(math.max(want - #taken, 16), BATCH)
-        local due = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'WITHSCORES', 'LIMIT', held + #taken, page)
+        local due = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', held + #taken, page)
         if #due == 0 then break end
         local ids, scores = {}, {}
         for i = 1, #due, 2 do
             ids[#ids + 1], scores[#scores + 1] = due[i], due[i + 1]
         end
-        local got, others = take_from(lane, index - 6, ids, scores, want - #taken)
+        local got, others = take_from(queue, index - 6, ids, scores, want - #taken)
         held = held + others
         for _, id in ipairs(got) do taken[#taken + 1] = id end
     end
-    move(lane, taken)
-    local head = redis.call('ZRANGEBYSCORE', lane, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    move(queue, taken)
+    local head = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if head[2] then note_due(tonumber(head[2])) end
     -- One worker is woken for many jobs; whoever claims and leaves some wakes the next.
     if (#taken == want or bytes >= BYTES_LIMIT) and want > 0 then
-        local more = redis.call('ZRANGEBYSCORE', lane, '-inf', now, 'LIMIT', held, 1)
-        if #more > 0 then ring(lane) end
+        local more = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', held, 1)
+        if #more > 0 then ring(queue) end
     end
 end
 -- Whoever was given less than asked for must come back for the rest at once.

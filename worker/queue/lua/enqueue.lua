@@ -1,7 +1,7 @@
--- Puts jobs on their lanes, each id once, and tells what was there already.
+-- Puts jobs on their queues, each id once, and tells what was there already.
 --
 -- KEYS  leases, crashes, abort, dead letters
--- ARGV  for each job four values: id, lane, payload, delay in ms
+-- ARGV  for each job four values: id, queue, payload, delay in ms
 -- Returns for each job: new, queued, running, done or dead.
 --
 -- A payload that is already there byte for byte was put there by an earlier attempt of the same call whose
@@ -42,21 +42,21 @@ end
 
 -- What is left of an earlier job of this id must not touch the new one.
 local leftovers = {}
-local function clear(id, lane)
+local function clear(id, queue)
     leftovers[#leftovers + 1] = 'arq:retry:' .. id
     leftovers[#leftovers + 1] = 'arq:history:' .. id
     if any_abort then redis.call('ZREM', abort, id) end
-    if any_lease and redis.call('HDEL', leases, id) == 1 then redis.call('ZREM', lane .. ':leased', id) end
+    if any_lease and redis.call('HDEL', leases, id) == 1 then redis.call('ZREM', queue .. ':leased', id) end
     if any_crash then redis.call('HDEL', crashes, id) end
 end
 
 for i = 1, #ARGV, 4 do
-    local id, lane, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
-    if not scores[lane] then
-        -- Fails before anything is written, if the lane is of another type: a payload that is on no lane would
+    local id, queue, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+    if not scores[queue] then
+        -- Fails before anything is written, if the queue is of another type: a payload that is on no queue would
         -- pass for an earlier attempt.
-        redis.call('ZCARD', lane)
-        scores[lane] = {}
+        redis.call('ZCARD', queue)
+        scores[queue] = {}
     end
     local state
     if any_dead and redis.call('HEXISTS', dead, id) == 1 then
@@ -69,16 +69,16 @@ for i = 1, #ARGV, 4 do
         state = 'done'
     else
         state = 'new'
-        clear(id, lane)
-        table.insert(scores[lane], now + delay)
-        table.insert(scores[lane], id)
+        clear(id, queue)
+        table.insert(scores[queue], now + delay)
+        table.insert(scores[queue], id)
     end
     states[#states + 1] = state
 end
 in_batches('DEL', nil, leftovers)
-for lane, pairs_of_lane in pairs(scores) do
-    in_batches('ZADD', lane, pairs_of_lane)
+for queue, pairs_of_queue in pairs(scores) do
+    in_batches('ZADD', queue, pairs_of_queue)
     -- For deferred jobs too: whoever is woken learns when the next one is due.
-    if #pairs_of_lane > 0 then ring(lane) end
+    if #pairs_of_queue > 0 then ring(queue) end
 end
 return states

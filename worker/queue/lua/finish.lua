@@ -3,11 +3,11 @@
 --
 -- KEYS  leases, crashes, abort, dead letters, their index
 -- ARGV  for each completion nine values:
---   id, lane, token, action, result, result's life in ms (0: do not store, -1: for ever),
+--   id, queue, token, action, result, result's life in ms (0: do not store, -1: for ever),
 --   due time (retry: delay in ms from now; return: the score to restore; done and dead: for how many ms the id
---   stays taken: above 0, what is put on a lane under it is dropped by the claim; below 0, it waits),
+--   stays taken: above 0, what is put on a queue under it is dropped by the claim; below 0, it waits),
 --   'spend' or 'keep' (whether the try counts), or how many tries there were by the producer's count,
---   extra (dead: the letter; retry: an entry of the job's history)
+--   extra (dead: the dead letter; retry: an entry of the job's history)
 -- Actions: done, dead, retry (run again after a delay), return (hand back untouched).
 -- Returns a list of 1 (applied) and 0 (refused), in order.
 local leases, crashes, abort, dead, dead_index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -43,18 +43,18 @@ for first = 1, #ARGV, 9 * BATCH do
     for i, owner in ipairs(redis.call('HMGET', leases, unpack(ids))) do owners[ids[i]] = owner end
 end
 
-local function owned(id, lane, token)
+local function owned(id, queue, token)
     if owners[id] ~= token then return false end
     if holders[id] then return holders[id] == token end
     -- The lease ran out and none of ours took it; a stock worker may have ended the job and left no trace.
-    return redis.call('ZSCORE', lane, id) or redis.call('EXISTS', 'arq:job:' .. id) == 1
+    return redis.call('ZSCORE', queue, id) or redis.call('EXISTS', 'arq:job:' .. id) == 1
 end
 
 -- Keys that are deleted for the whole group at the end.
 local gone = {}
 
--- The job's place on the lane, and its marks in the hashes, are removed for the whole group at the end.
-local function finish(id, action, result, life, taken, letter)
+-- The job's place on the queue, and its marks in the hashes, are removed for the whole group at the end.
+local function finish(id, action, result, life, taken, dead_letter)
     local job, tries = 'arq:job:' .. id, 'arq:retry:' .. id
     local in_progress, history = 'arq:in-progress:' .. id, 'arq:history:' .. id
     -- What needs memory comes first: if Redis is full it fails here, and the whole group is repeated.
@@ -64,10 +64,10 @@ local function finish(id, action, result, life, taken, letter)
         redis.call('SET', 'arq:result:' .. id, result, 'PX', life)
     end
     if action == 'dead' then
-        redis.call('HSET', dead, id, letter)
+        redis.call('HSET', dead, id, dead_letter)
         if type(redis.pcall('ZADD', dead_index, now, id)) == 'table' then
             -- A key of another type in its place would end the script after its first writes, and each delivery
-            -- would count as a crash. Letters that are not in the index are listed all the same.
+            -- would count as a crash. Dead letters that are not in the index are listed all the same.
             redis.call('DEL', dead_index)
             redis.call('ZADD', dead_index, now, id)
         end
@@ -84,8 +84,8 @@ local function finish(id, action, result, life, taken, letter)
     if action ~= 'dead' then gone[#gone + 1] = history end
 end
 
-local function give_back(id, lane, score, spend, history)
-    redis.call('ZADD', lane, score, id)
+local function give_back(id, queue, score, spend, history)
+    redis.call('ZADD', queue, score, id)
     if history ~= '' then
         if type(redis.pcall('RPUSH', 'arq:history:' .. id, history)) == 'table' then
             redis.call('DEL', 'arq:history:' .. id)
@@ -104,24 +104,24 @@ local function give_back(id, lane, score, spend, history)
     elseif spend ~= 'keep' then
         redis.call('SET', tries, spend, 'EX', TRIES_TTL)
     end
-    if score <= now then ring(lane) end
+    if score <= now then ring(queue) end
 end
 
 local applied, left, ended, seen = {}, {}, {}, {}
 for i = 1, #ARGV, 9 do
-    local id, lane, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    if not seen[id] and owned(id, lane, token) then
+    local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+    if not seen[id] and owned(id, queue, token) then
         seen[id] = true
-        left[lane], ended[lane] = left[lane] or {}, ended[lane] or {}
+        left[queue], ended[queue] = left[queue] or {}, ended[queue] or {}
         if action == 'retry' then
-            give_back(id, lane, now + tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
+            give_back(id, queue, now + tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
         elseif action == 'return' then
-            give_back(id, lane, tonumber(ARGV[i + 6]), ARGV[i + 7], '')
+            give_back(id, queue, tonumber(ARGV[i + 6]), ARGV[i + 7], '')
         else
             finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), ARGV[i + 8])
-            table.insert(ended[lane], id)
+            table.insert(ended[queue], id)
         end
-        table.insert(left[lane], id)
+        table.insert(left[queue], id)
         applied[#applied + 1] = 1
     else
         applied[#applied + 1] = 0
@@ -130,11 +130,11 @@ end
 for first = 1, #gone, BATCH do
     redis.call('DEL', unpack(gone, first, math.min(first + BATCH - 1, #gone)))
 end
-for lane, ids in pairs(left) do
-    remove('ZREM', lane .. ':leased', ids)
+for queue, ids in pairs(left) do
+    remove('ZREM', queue .. ':leased', ids)
     remove('HDEL', leases, ids)
-    remove('ZREM', lane, ended[lane])
-    if any_crash then remove('HDEL', crashes, ended[lane]) end
-    if any_abort then remove('ZREM', abort, ended[lane]) end
+    remove('ZREM', queue, ended[queue])
+    if any_crash then remove('HDEL', crashes, ended[queue]) end
+    if any_abort then remove('ZREM', abort, ended[queue]) end
 end
 return applied

@@ -9,9 +9,9 @@ from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 
 from worker.mongo.audit import verification
-from worker.mongo.audit.chain import Expected, Finding, Head
+from worker.mongo.audit.chain import Finding, Head, Reference
 from worker.mongo.audit.log import entry_hash
-from worker.mongo.audit.references import Expectations
+from worker.mongo.audit.references import ReferenceStream
 from worker.mongo.audit.verification import read_heads, verify_chain
 from worker.mongo.client import Document, MongoHandle
 
@@ -229,15 +229,15 @@ async def test_an_act_between_the_reads_of_hospital_and_chain_is_no_finding(
         checked_again.append(hospital_id)
         return await verify_one(handle, hospital_id, *rest)
 
-    class Overtaken(Expectations):
-        async def of(self, hospital_id: str) -> Expected:
+    class Overtaken(ReferenceStream):
+        async def of(self, hospital_id: str) -> Reference:
             expected = await super().of(hospital_id)
             amendment = {"hospital_id": hospital_id, "changes": {"beds": 6}, **BY}
             await run_job("amend_hospital", amendment, f"meanwhile-{hospital_id}")
             return expected
 
     monkeypatch.setattr(verification, "_verify_one", observed)
-    monkeypatch.setattr(verification, "Expectations", Overtaken)
+    monkeypatch.setattr(verification, "ReferenceStream", Overtaken)
     # The amendment must not lie beyond a batch that was read before it.
     monkeypatch.setattr(verification, "_BATCH", 2)
     assert await findings(mongo) == []
