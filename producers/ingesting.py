@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 
 from producers.files import FileRow, HospitalFile, RejectWriter
-from producers.loading import FileLoad, FileSummary, Producer, ProgressCallback, Receipt
+from producers.loading import FileLoad, FileSummary, OutcomeSource, Producer, ProgressCallback
 from worker.contract import INGEST_HOSPITALS, MAX_CHUNK_RECORDS, ChunkOutcome, IngestHospitals, OnExisting
 
 # Keeps four workers busy while the next chunks are read, and 8,000 rows at most in memory.
@@ -65,7 +65,7 @@ class IngestLoad(FileLoad[ChunkOutcome]):
             unchanged=self._statuses["unchanged"],
         )
 
-    async def _send(self, rows: list[FileRow]) -> Receipt[ChunkOutcome]:
+    async def _send(self, rows: list[FileRow]) -> OutcomeSource[ChunkOutcome]:
         # A fraction of the cost of `model_dump`; the codec writes instants and points as JSON.
         records = [
             {name: value for name, value in vars(row.record).items() if value is not None}

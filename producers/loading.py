@@ -30,7 +30,7 @@ ProgressCallback = Callable[[int], None]
 """Told the number of the file's lines that are done."""
 
 
-class Receipt(Protocol[O_co]):
+class OutcomeSource(Protocol[O_co]):
     """What a load needs of a receipt."""
 
     @property
@@ -44,7 +44,7 @@ class Receipt(Protocol[O_co]):
 class Producer(Protocol):
     """What a load needs of `HospitalProducer`."""
 
-    async def enqueue(self, spec: JobSpec[P, O], payload: P) -> Receipt[O]:
+    async def enqueue(self, spec: JobSpec[P, O], payload: P) -> OutcomeSource[O]:
         """Put one job on its queue."""
 
 
@@ -115,7 +115,7 @@ class FileLoad(ABC, Generic[O]):
         """Return what is known now: after the run, during it, or after it was cancelled."""
 
     @abstractmethod
-    async def _send(self, rows: list[FileRow]) -> Receipt[O]:
+    async def _send(self, rows: list[FileRow]) -> OutcomeSource[O]:
         """Enqueue the job for these rows."""
 
     @abstractmethod

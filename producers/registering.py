@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from producers.files import FileRow, HospitalFile, RejectWriter
 from producers.files.values import CONVERTERS, record_values
-from producers.loading import FileLoad, FileSummary, Producer, ProgressCallback, Receipt
+from producers.loading import FileLoad, FileSummary, OutcomeSource, Producer, ProgressCallback
 from worker.contract import REGISTER_HOSPITAL, HospitalRecord, RegisterHospital, RegistrationOutcome
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
@@ -62,7 +62,7 @@ class RegistrationLoad(FileLoad[RegistrationOutcome]):
             conflicts=self._statuses["conflict"],
         )
 
-    async def _send(self, rows: list[FileRow]) -> Receipt[RegistrationOutcome]:
+    async def _send(self, rows: list[FileRow]) -> OutcomeSource[RegistrationOutcome]:
         (record,) = (row.record for row in rows if row.record)
         return await self._producer.enqueue(
             REGISTER_HOSPITAL, registration(record, actor=self._actor, reason=self._reason)

@@ -1,17 +1,18 @@
 """The command `hospital-worker`. A subcommand's module is imported when it is called, not before."""
 
 import gc
-from collections import UserDict
+from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module, metadata
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typer.core import TyperGroup
+from typer.main import get_group
 
-# Of each subcommand, the module and what of it is the command or the group of commands. Together the modules
-# take a second to import on a small machine, most of it for drivers that one subcommand alone needs.
-_PLACES = {
+# Each subcommand's module, and the name in it of the command or group. Imported together they take a second on a
+# small machine, most of it for drivers that one subcommand alone needs.
+_SUBCOMMANDS = {
     "run": ("worker.commands.run", "run"),
     "queue": ("worker.commands.queue", "queue"),
     "check": ("worker.commands.queue", "check"),
@@ -24,39 +25,42 @@ _PLACES = {
 }
 
 
-class _Subcommands(UserDict[str, Any]):
-    def __init__(self) -> None:
-        super().__init__(_PLACES)
+class LazyGroup(TyperGroup):
+    """A group that imports a subcommand only when it is asked for."""
 
-    def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
-        module, attribute = self.data[name]
-        found = getattr(import_module(module), attribute)
-        # Within an app of their own, for the app is what says how help looks.
-        within = typer.Typer(add_completion=False, rich_markup_mode=None)
-        if isinstance(found, typer.Typer):
-            within.add_typer(found, name=name)
-            return cast(TyperGroup, cast(TyperGroup, get_command(within)).commands[name])
-        within.command(name)(found)
-        return cast(TyperCommand, get_command(within))
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (the interface of TyperGroup)
+        """Return the names in the order in which the help lists them."""
+        return list(_SUBCOMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a subcommand. An unknown name ends with a usage error that suggests the closest one."""
+        if cmd_name not in _SUBCOMMANDS:
+            closest = get_close_matches(cmd_name, _SUBCOMMANDS, n=1)
+            ctx.fail(f"No such command {cmd_name!r}." + (f" Did you mean {closest[0]!r}?" if closest else ""))
+        module, attribute = _SUBCOMMANDS[cmd_name]
+        return _as_command(cmd_name, getattr(import_module(module), attribute))
 
 
-class _OnDemand(TyperGroup):
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.commands = _Subcommands()
+def _as_command(name: str, found: typer.Typer | Callable[..., Any]) -> Any:
+    parent = typer.Typer(add_completion=False, rich_markup_mode=None)
+    if isinstance(found, typer.Typer):
+        parent.add_typer(found, name=name)
+    else:
+        parent.command(name)(found)
+    return get_group(parent).commands[name]
 
 
 app = typer.Typer(
-    cls=_OnDemand,
+    cls=LazyGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Watch and tend the hospital registry's queue. The worker itself: arq worker.main.WorkerSettings",
+    help="Monitor and manage the hospital registry's queue. The worker itself: arq worker.main.WorkerSettings",
 )
 
 
-def _tell_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(metadata.version("hospital-registry-worker"))
         raise typer.Exit
@@ -65,7 +69,7 @@ def _tell_version(asked: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Take what is common to all commands."""
@@ -73,7 +77,7 @@ def options(
 
 def main() -> None:
     """Run the command line."""
-    # Importing makes a hundred thousand objects that stay; at Python's own thresholds a twelfth of a command's
-    # start goes into looking through them for garbage.
+    # Importing makes a hundred thousand objects that stay. At Python's own thresholds the garbage collector takes a
+    # twelfth of a command's start to look through them.
     gc.set_threshold(50_000, 20, 50)
     app()

@@ -1,7 +1,6 @@
 """Logging for a process of this service: one line per event, with a stable `action` key, and no payloads."""
 
 import logging
-import re
 import sys
 import textwrap
 
@@ -10,28 +9,7 @@ import structlog
 from worker.escaping import escape, escape_lines
 from worker.settings import Settings
 
-# arq's own worker writes a job's arguments into its "job starts" line, and the message of whatever a job raised,
-# which can repeat a payload, into its "job failed" line; nothing else of it is kept back.
-_ARQ_START_LINE = re.compile(
-    r"^(?P<before>\s*[\d.]+s → [^(]*)\(.*\)(?P<after>( try=\d+)?( delayed=[\d.]+s)?)$", re.DOTALL
-)
-_ARQ_FAILED_LINE = re.compile(r"^(?P<before>\s*[\d.]+s ! .*? failed, \w+): .*$", re.DOTALL)
-
 _OF_MANY_LINES = ("exception", "stack")
-
-
-class _WithoutPayloads(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.name != "arq.worker":
-            return True
-        message = record.getMessage()
-        if started := _ARQ_START_LINE.match(message):
-            record.msg, record.args = f"{started['before']}(…){started['after']}", ()
-        elif failed := _ARQ_FAILED_LINE.match(message):
-            record.msg, record.args = failed["before"], ()
-        # A traceback ends with the message; the dead letter keeps it whole.
-        record.exc_info = record.exc_text = None
-        return True
 
 
 def _escape_values(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -84,7 +62,6 @@ def configure_logging(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
-    handler.addFilter(_WithoutPayloads())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)

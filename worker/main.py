@@ -13,11 +13,9 @@ import arq.worker
 import structlog
 import uvloop
 from arq.connections import ArqRedis, RedisSettings
-from arq.worker import Function, func
+from arq.worker import func
 
 from worker.codec import Codec
-from worker.contract import JOBS
-from worker.engine.stock import start_succeeded, stock_function, tell_failed_start
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError
 from worker.jobs import JOB_FUNCTIONS
@@ -84,10 +82,6 @@ async def _connect() -> ArqRedis:
 
 async def on_startup(ctx: dict[Any, Any]) -> None:
     """Open the one MongoDB client that all jobs of this process share."""
-    # arq's own worker does not call `_connect`.
-    configure_logging(_settings)
-    if _settings.worker_engine == "stock":
-        start_succeeded()
     try:
         mongo = open_mongo(_settings)
     except ConfigurationError as error:
@@ -119,30 +113,14 @@ async def on_shutdown(ctx: dict[Any, Any]) -> None:
         _log.info("MongoDB client closed", action="mongo_closed", highest_checked_out=statistics.highest)
 
 
-def _functions() -> list[Function]:
-    if _settings.worker_engine == "leases":
-        return [func(cast(Any, job), name=job.__name__) for job in JOB_FUNCTIONS]
-    return [
-        stock_function(
-            job,
-            queue=JOBS[job.__name__].queue,
-            timeout_s=_settings.worker_job_timeout,
-            max_tries=_settings.worker_max_tries,
-        )
-        for job in JOB_FUNCTIONS
-    ]
-
-
-if _settings.worker_engine == "leases":
-    use_lease_engine()
-else:
-    tell_failed_start(_settings)
+use_lease_engine()
+_functions = [func(cast(Any, job), name=job.__name__) for job in JOB_FUNCTIONS]
 
 
 class WorkerSettings:
     """What arq reads. Inherited attributes would be ignored, so everything is set on the class itself."""
 
-    functions = _functions()
+    functions = _functions
     redis_settings = _redis_settings
     open_redis = _connect
     queue_name = _settings.worker_queues[0]

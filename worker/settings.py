@@ -61,12 +61,9 @@ class Settings(BaseSettings):
         10,
         description="seconds to wait for a usable MongoDB server, or for a free connection",
     )
-    worker_engine: Literal["leases", "stock"] = Field(
-        "leases", description="`leases`, or `stock` for arq's own worker, unchanged"
-    )
     worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(
         QUEUES,
-        description="queues to serve, in order of precedence, separated by commas; `stock` serves the first",
+        description="queues to serve, in order of precedence, separated by commas",
     )
     worker_max_jobs: int = Field(300, ge=1, le=50_000, description="jobs that one worker runs at the same time")
     worker_job_timeout: Seconds = Field(60, description="seconds that one try of a job may take")
@@ -167,16 +164,6 @@ class Settings(BaseSettings):
         if self.redis_timeout * 2 > self.worker_lease:
             raise ValueError(
                 "REDIS_TIMEOUT must be at most half of WORKER_LEASE, or one slow command loses the lease"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _stock_reaches_the_sentinels(self) -> Self:
-        url = split_sentinel_url(self.redis_url.get_secret_value())
-        if self.worker_engine == "stock" and url and (url.tls or url.login):
-            raise ValueError(
-                "REDIS_URL names sentinels with TLS or a password, which arq's own worker cannot use: "
-                "set WORKER_ENGINE=leases"
             )
         return self
 

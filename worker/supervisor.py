@@ -1,6 +1,7 @@
 """Several worker processes on one machine: started, watched, started again, and stopped together."""
 
 import asyncio
+import ctypes
 import functools
 import os
 import signal
@@ -9,15 +10,28 @@ import time
 
 import structlog
 
-from worker.orphans import exit_with_parent
-
 _log = structlog.stdlib.get_logger(__name__)
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
 # A process that lived this long was well; its next start is not delayed.
 _HEALTHY_S = 30.0
-# A terminal that is closed hangs up.
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Loaded here, because nothing may be imported or loaded between fork and exec.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+# SIGHUP comes when the terminal is closed.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def exit_with_parent(parent: int) -> None:
+    """Have the kernel send this process a SIGTERM when its parent, of that pid, is gone: on Linux alone.
+
+    For `preexec_fn`. The signal comes when the thread ends that forked, so start children from a lasting one.
+    """
+    if _LIBC is None:
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(0)
 
 
 class Supervisor:

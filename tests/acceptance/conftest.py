@@ -17,13 +17,13 @@ from tests.security.scanner import CANARY
 from worker.cli import app
 from worker.codec import Codec
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
-from worker.orphans import exit_with_parent
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Enqueue, Scripts
 from worker.redis.client import open_redis
 from worker.settings import load_settings
+from worker.supervisor import exit_with_parent
 
 _numbers = itertools.count(1)
 

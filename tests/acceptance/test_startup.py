@@ -31,12 +31,6 @@ async def test_an_unreachable_redis(site: Site) -> None:
     assert_one_line(await _start(site, REDIS_URL=url), "REDIS_URL: no Redis answers")
 
 
-async def test_a_redis_that_arqs_own_worker_cannot_reach(site: Site) -> None:
-    url = f"redis://:{SECRET}@127.0.0.1:{choose_port()}/0"
-    finished = await _start(site, REDIS_URL=url, WORKER_ENGINE="stock")
-    assert_one_line(finished, "REDIS_URL: no usable Redis at 127.0.0.1")
-
-
 async def test_an_unreachable_mongodb(site: Site) -> None:
     url = f"mongodb://root:{SECRET}@127.0.0.1:{choose_port()}/?replicaSet=rs0"
     finished = await _start(site, MONGODB_URL=url, MONGODB_SELECTION_TIMEOUT="1")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.conftest import Site
+from tests.support.dead_letters import store_dead_letter
 from worker.contract import DEFAULT_QUEUE
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
@@ -68,7 +69,7 @@ async def _write_hostile(site: Site) -> None:
         crashes=0,
         worker=HOSTILE,
     )
-    await site.dead_letters.add(dead_letter, now_ms)
+    await store_dead_letter(site.redis, dead_letter, now_ms)
 
 
 async def _on_terminal(site: Site, *command: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from tests.acceptance.conftest import Site
@@ -39,10 +38,8 @@ async def site(guarded: GuardedMongo, tmp_path: Path) -> AsyncIterator[Site]:
         await site.close()
 
 
-@pytest.mark.parametrize("engine", ["leases", "stock"])
-async def test_no_end_of_a_job_tells_a_payload_or_a_secret(site: Site, engine: str, tmp_path: Path) -> None:
+async def test_no_end_of_a_job_tells_a_payload_or_a_secret(site: Site, tmp_path: Path) -> None:
     run = await site.start(
-        WORKER_ENGINE=engine,
         LOG_LEVEL="DEBUG",
         WORKER_POLL_DELAY="0.05",
         MONGODB_DATABASE=DATABASE,
@@ -50,7 +47,7 @@ async def test_no_end_of_a_job_tells_a_payload_or_a_secret(site: Site, engine: s
     )
 
     async def job(function: str, payload: Any, *more: Any, signing: dict[str, str] = SIGNING) -> str:
-        job_id = f"{function}:{engine}-{len(started)}"
+        job_id = f"{function}:logs-{len(started)}"
         message: dict[str, Any] = {"f": function, "a": [payload, *more], "k": {}, "t": None, "et": 1}
         await site.scripts.enqueue([Enqueue(job_id, "arq:queue", Codec(signing).encode(message))])
         started.append(job_id)

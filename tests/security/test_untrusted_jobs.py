@@ -6,6 +6,7 @@ from arq.connections import create_pool
 from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
 from tests.security.stand import ACT, NEW, OLD, QUEUE, RECORD, Stand
+from tests.support.dead_letters import store_dead_letter
 from worker.codec import Codec
 from worker.contract import INGEST_HOSPITAL, HospitalRecord
 from worker.errors import RemoteError, UntrustedEnvelope
@@ -92,7 +93,7 @@ async def test_a_failure_can_be_made_up(stand: Stand) -> None:
             job_id=receipt.job_id, function=None, queue=QUEUE, payload="", reason="forged", crashes=0, worker="w",
             failure=Failure(type="Forged", message="", tries=1, at_ms=1),
         )  # fmt: skip
-        await DeadLetterStore(stand.redis).add(forged, 1)
+        await store_dead_letter(stand.redis, forged)
         with pytest.raises(RemoteError, match="Forged"):
             await receipt.outcome(timeout=5)
 

@@ -71,7 +71,6 @@ def test_variables_are_read_and_overrides_come_first(environment: Environment) -
         ("MONGODB_SELECTION_TIMEOUT", "-1"),
         ("REDIS_TIMEOUT", SECRET),
         ("REDIS_POOL_SIZE", "1"),
-        ("WORKER_ENGINE", SECRET),
         ("WORKER_QUEUES", ","),
         ("WORKER_QUEUES", f"{SECRET},{SECRET}"),
         ("WORKER_MAX_JOBS", "7.5"),
@@ -120,15 +119,6 @@ def test_a_url_of_sentinels_is_taken_apart() -> None:
     for shown in (repr(url), str(url)):
         assert "p%" not in shown
     assert split_sentinel_url("redis://host:1/0") is None
-
-
-@pytest.mark.parametrize("url", ["rediss+sentinel://host/main", "redis+sentinel://host/main?sentinel_password=x"])
-def test_arqs_worker_is_not_sent_to_sentinels_that_it_cannot_reach(environment: Environment, url: str) -> None:
-    environment(REDIS_URL=url, WORKER_ENGINE="stock")
-    with pytest.raises(ConfigurationError, match=r"^REDIS_URL .* WORKER_ENGINE=leases$"):
-        load_settings()
-    environment(REDIS_URL="redis+sentinel://host/main")
-    assert load_settings().worker_engine == "stock"
 
 
 def test_every_wrong_variable_has_its_line(environment: Environment) -> None:

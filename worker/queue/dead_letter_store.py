@@ -28,13 +28,6 @@ class DeadLetterStore:
         self._redis = redis
         self._scripts = Scripts(redis)
 
-    async def add(self, dead_letter: DeadLetter, at_ms: int) -> None:
-        """Keep a dead letter of a job that something else than the lease engine has ended."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.DEAD, dead_letter.job_id, dead_letter.model_dump_json())
-            pipe.zadd(keys.DEAD_INDEX, {dead_letter.job_id: at_ms})
-            await pipe.execute()
-
     async def get(self, job_id: str) -> DeadLetter:
         """Return one dead letter with its history. Raises `DeadLetterNotFound`."""
         if (stored_id := await self._found(job_id)) is not None:

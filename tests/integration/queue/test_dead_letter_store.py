@@ -6,6 +6,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from tests.redis_scripts.script_bench import ScriptBench
+from tests.support.dead_letters import store_dead_letter
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
@@ -59,7 +60,7 @@ async def test_a_forged_dead_letter_is_shown_as_what_it_is_and_spoils_no_other(
     job_id = bench.id("forged")
     (whole,) = await kill(bench, "whole", function=function)
     forged = dead_letter_of(job_id, bench.queue, function).model_copy(update=change)
-    await store.add(forged.model_copy(update={"job_id": job_id}), 1)
+    await store_dead_letter(bench.redis, forged.model_copy(update={"job_id": job_id}), 1)
     await bench.redis.hset(keys.DEAD, job_id, forged.model_dump_json())
 
     dead_letter = await store.get(job_id)
@@ -153,7 +154,7 @@ async def test_removing_dead_letters_while_they_are_listed_passes_none_over(
 ) -> None:
     ids = [f"{function}:{number:04}" for number in range(450)]
     for job_id in ids:
-        await store.add(dead_letter_of(job_id, bench.queue, function), 1)
+        await store_dead_letter(bench.redis, dead_letter_of(job_id, bench.queue, function), 1)
 
     seen = []
     async for dead_letter in store.all(function=function):
@@ -184,7 +185,7 @@ async def test_a_rate_spreads_dead_letters_over_time(
     ids = [bench.id(f"{number:03}") for number in range(401)]
     dead_letters = [dead_letter_of(job_id, bench.queue, function) for job_id in ids]
     for dead_letter in dead_letters:
-        await store.add(dead_letter, 1)
+        await store_dead_letter(bench.redis, dead_letter, 1)
     before = await bench.now_ms()
 
     assert await store.retry(dead_letters, per_second=10) == 401
@@ -233,22 +234,9 @@ async def test_an_id_that_looks_like_escaped_bytes_is_that_of_its_own_dead_lette
     bench: ScriptBench, store: DeadLetterStore, function: str, escaped: str
 ) -> None:
     plain = bench.id(escaped.encode().decode("unicode_escape").encode("latin-1").decode())
-    await store.add(dead_letter_of(bench.id(escaped), bench.queue, function), 1)
-    await store.add(dead_letter_of(plain, bench.queue, function), 2)
+    await store_dead_letter(bench.redis, dead_letter_of(bench.id(escaped), bench.queue, function), 1)
+    await store_dead_letter(bench.redis, dead_letter_of(plain, bench.queue, function), 2)
 
     assert await store.discard([bench.id(escaped)]) == 1
 
     assert [dead_letter.job_id for dead_letter in await listed(store, function=function)] == [plain]
-
-
-async def test_a_dead_letter_of_another_engine_can_be_added(
-    bench: ScriptBench, store: DeadLetterStore, function: str
-) -> None:
-    dead_letter = dead_letter_of(bench.id("a"), bench.queue, function)
-
-    await store.add(dead_letter, 1_234)
-
-    assert await store.get(bench.id("a")) == dead_letter
-    assert await bench.redis.zscore(keys.DEAD_INDEX, bench.id("a")) == 1_234
-    assert await store.retry([dead_letter]) == 1
-    assert (await bench.claim_one()).payload == b"\xffpayload"

@@ -1,11 +1,9 @@
-"""Both engines run the jobs, keep dead letters, and tell no payload and no secret in their logs."""
+"""A worker process runs the jobs, keeps dead letters, and logs no payload and no secret."""
 
 import json
 import signal
 
-import pytest
-
-from tests.acceptance.conftest import Site, WorkerRun
+from tests.acceptance.conftest import Site
 from worker.contract import HospitalRecord
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.queue import keys
@@ -14,9 +12,8 @@ MARK = "Xanthippe"
 PASSWORD = "Sesame0pen"
 
 
-@pytest.mark.parametrize("engine", ["leases", "stock"])
-async def test_jobs_run_and_dead_letters_are_kept(site: Site, engine: str) -> None:
-    worker = await _worker(site, engine, LOG_LEVEL="DEBUG")
+async def test_jobs_run_and_dead_letters_are_kept(site: Site) -> None:
+    worker = await site.worker(LOG_LEVEL="DEBUG")
     await site.put(
         "register_hospital", {"record": {"hospital_name": ""}, MARK: MARK}, job_id="register_hospital:bad"
     )
@@ -43,10 +40,9 @@ async def test_jobs_run_and_dead_letters_are_kept(site: Site, engine: str) -> No
     assert MARK not in worker.log
 
 
-@pytest.mark.parametrize("engine", ["leases", "stock"])
-async def test_an_outage_of_mongodb_costs_no_try(site: Site, mongo: EmbeddedMongo, engine: str) -> None:
+async def test_an_outage_of_mongodb_costs_no_try(site: Site, mongo: EmbeddedMongo) -> None:
     """The job waits it out, however often it is run meanwhile."""
-    await _worker(site, engine, MONGODB_SELECTION_TIMEOUT="0.3", WORKER_MAX_TRIES="2", LOG_LEVEL="DEBUG")
+    await site.worker(MONGODB_SELECTION_TIMEOUT="0.3", WORKER_MAX_TRIES="2", LOG_LEVEL="DEBUG")
     await mongo.members[0].kill()
     async with site.producer() as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name=MARK))
@@ -64,10 +60,9 @@ async def _again(site: Site, job_id: str, seen: set[float]) -> bool:
     return len(seen) > 6
 
 
-@pytest.mark.parametrize("engine", ["leases", "stock"])
-async def test_the_password_of_redis_is_in_no_log(site: Site, engine: str) -> None:
+async def test_the_password_of_redis_is_in_no_log(site: Site) -> None:
     async with EmbeddedRedis(password=PASSWORD) as redis:
-        run = await site.start(WORKER_ENGINE=engine, REDIS_URL=redis.url, LOG_LEVEL="DEBUG")
+        run = await site.start(REDIS_URL=redis.url, LOG_LEVEL="DEBUG")
         await site.until(lambda: "connected to MongoDB" in run.log, 30)
         run.send(signal.SIGTERM)
         await run.ended()
@@ -80,11 +75,3 @@ async def test_every_line_of_a_log_is_json_if_asked_for(site: Site) -> None:
     assert await worker.ended() == 0
     lines = [json.loads(line) for line in worker.log.splitlines()]
     assert {"mongo_connected", "shutdown"} <= {line.get("action") for line in lines}
-
-
-async def _worker(site: Site, engine: str, **environment: str) -> WorkerRun:
-    if engine == "leases":
-        return await site.worker(WORKER_ENGINE=engine, **environment)
-    run = await site.start(WORKER_ENGINE=engine, **environment)
-    await site.until(lambda: "connected to MongoDB" in run.log, 30)
-    return run
