@@ -16,8 +16,8 @@ from benchmarks.processes import Process
 from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
 from worker.embedded import EmbeddedServers
+from worker.engine.arq_redis import open_arq_redis
 from worker.mongo.client import MongoHandle
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Bench:
 
 def connect(redis_url: str) -> ArqRedis:
     """Return a client as a producer of ours has it."""
-    return open_redis(load_settings(redis_url=redis_url), Codec())
+    return open_arq_redis(load_settings(redis_url=redis_url), Codec())
 
 
 async def until(asked: Callable[[], Awaitable[T | None]], failure: str) -> T:

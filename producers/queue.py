@@ -1,30 +1,27 @@
 """A producer's side of the queue: calls that repeat themselves until Redis has answered."""
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from arq.utils import timestamp_ms
 from pydantic import BaseModel
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
-from worker.engine.redis_health import error_code
-from worker.errors import ConfigurationError, InvalidPayload, OutageError, PayloadProblem, WritesRefused
+from worker.errors import InvalidPayload, OutageError, PayloadProblem, WritesRefused
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
-from worker.redis.client import PASSING_REFUSALS, address, check_redis, open_redis
+from worker.redis.client import address, open_redis
+from worker.redis.errors import REDIS_ERRORS, translate
+from worker.redis.startup import check_redis
 from worker.settings import Settings
 
 P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
 
-_FIRST_REPEAT_S, _LONGEST_REPEAT_S = 0.05, 1.0
+_BACKOFF = Backoff(first_s=0.05, longest_s=1)
 
 
 class QueueClient:
@@ -33,7 +30,7 @@ class QueueClient:
     def __init__(self, settings: Settings, patience: float) -> None:
         self._settings = settings
         self._codec = Codec(settings.signing_secrets())
-        self._redis = open_redis(settings, self._codec)
+        self._redis = open_redis(settings)
         self._scripts = Scripts(self._redis)
         self.patience = patience
 
@@ -52,7 +49,7 @@ class QueueClient:
             "f": spec.name,
             # Not `model_dump` of the whole: a chunk's records are plain already, and it would walk them all.
             "a": [{name: getattr(payload, name) for name in payload.model_fields_set}],
-            "et": timestamp_ms(),
+            "et": time.time_ns() // 1_000_000,
         }
         if self._codec.signs:
             # What nobody can vouch for would only take up Redis's memory.
@@ -100,33 +97,21 @@ class QueueClient:
         return "new" if ours else state
 
     async def _persist(self, call: Callable[[], Awaitable[T]], patience: float) -> T:
+        """Repeat `call` until Redis answers, for up to `patience` seconds.
+
+        A refusal is raised at once: Redis is there, and whether to wait is the caller's choice.
+        """
         deadline = time.monotonic() + patience
-        delay = _FIRST_REPEAT_S
+        failures = 0
         while True:
             try:
                 return await call()
-            except (AuthenticationError, NoPermissionError) as error:
-                # To redis-py a refused login is a lost connection; repeating it mends nothing.
-                raise ConfigurationError(
-                    f"REDIS_URL: Redis at {address(self._settings)} refused us ({type(error).__name__}); check the "
-                    "user, the password and what the user may do"
-                ) from None
-            except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-                if time.monotonic() + delay > deadline:
-                    raise OutageError(
-                        f"Redis at {address(self._settings)} has not answered for {max(patience, 0):.0f} s "
-                        f"({type(error).__name__})"
-                    ) from None
-            except ResponseError as error:
-                # Redis is there and refuses; whether to wait is the caller's choice.
-                code = error_code(error)
-                if code in PASSING_REFUSALS:
-                    raise WritesRefused(f"Redis at {address(self._settings)} refuses writes ({code})") from None
-                raise ConfigurationError(
-                    f"REDIS_URL: Redis at {address(self._settings)} cannot run the queue's commands "
-                    f"({code or type(error).__name__})"
-                ) from None
-            except RedisError as error:
-                raise OutageError(f"Redis at {address(self._settings)}: {type(error).__name__}") from None
-            await asyncio.sleep(delay * random.uniform(0.5, 1))
-            delay = min(_LONGEST_REPEAT_S, delay * 2)
+            except REDIS_ERRORS as error:
+                failure = translate(error, address(self._settings))
+            if not isinstance(failure, OutageError) or isinstance(failure, WritesRefused):
+                raise failure from None
+            failures += 1
+            delay_s = _BACKOFF.delay_s(failures)
+            if time.monotonic() + delay_s > deadline:
+                raise OutageError(f"{failure}; tried for {max(patience, 0):.0f} s") from None
+            await asyncio.sleep(delay_s)

@@ -16,6 +16,7 @@ from arq.connections import ArqRedis, RedisSettings
 from arq.worker import func
 
 from worker.codec import Codec
+from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError
 from worker.jobs import JOB_FUNCTIONS
@@ -25,7 +26,7 @@ from worker.mongo.client import open_mongo
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
-from worker.redis.client import check_redis, open_redis, redis_settings
+from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
 
 # Python's own are 700, 10 and 10, and walk the rows of a file over and over. Much higher ones let what failed
@@ -38,7 +39,7 @@ _log = structlog.stdlib.get_logger(__name__)
 def _settings_or_exit() -> tuple[Settings, RedisSettings]:
     try:
         settings = load_settings()
-        return settings, redis_settings(settings)
+        return settings, arq_redis_settings(settings)
     except ConfigurationError as error:
         raise SystemExit(f"The worker cannot start: {error}") from None
 
@@ -60,7 +61,7 @@ async def _connect() -> ArqRedis:
     # Not at import: arq's command line sets up its own logging after it has imported this module.
     configure_logging(_settings)
     try:
-        redis = open_redis(_settings, _codec)
+        redis = open_arq_redis(_settings, _codec)
     except ConfigurationError as error:
         raise SystemExit(f"The worker cannot start: {error}") from None
     for name in unknown_variables(os.environ):
@@ -114,6 +115,7 @@ async def on_shutdown(ctx: dict[Any, Any]) -> None:
 
 
 use_lease_engine()
+_queues = _settings.queue_slots()
 _functions = [func(cast(Any, job), name=job.__name__) for job in JOB_FUNCTIONS]
 
 
@@ -123,8 +125,8 @@ class WorkerSettings:
     functions = _functions
     redis_settings = _redis_settings
     open_redis = _connect
-    queue_name = _settings.worker_queues[0]
-    queues = _settings.worker_queues
+    queue_name = next(iter(_queues))
+    queues = _queues
     lease = _settings.worker_lease
     on_startup = on_startup
     on_shutdown = on_shutdown

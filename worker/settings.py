@@ -3,6 +3,7 @@
 The README's table of settings is made from the descriptions here (`hospital-worker settings`).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -10,13 +11,16 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from worker.contract import QUEUES
+from worker.contract import BULK_QUEUE, QUEUES
 from worker.errors import ConfigurationError
 from worker.redis_url import split_sentinel_url
 
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 _MONGODB_SCHEMES = ("mongodb://", "mongodb+srv://")
 _LEAST_SECRET_LENGTH = 16
+_SLOTS = re.compile(r"[1-9][0-9]{0,4}")
+_JOBS_PER_BULK_SLOT = 50
+_LEAST_BULK_SLOTS = 4
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -61,9 +65,10 @@ class Settings(BaseSettings):
         10,
         description="seconds to wait for a usable MongoDB server, or for a free connection",
     )
-    worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(
-        QUEUES,
-        description="queues to serve, in order of precedence, separated by commas",
+    worker_queues: Annotated[dict[str, int | None], NoDecode] = Field(
+        dict.fromkeys(QUEUES),
+        description="queues to serve, in order of precedence, separated by commas; `NAME=N` runs at most N jobs of "
+        "a queue at once; every queue but the first and `arq:queue:bulk` needs it",
     )
     worker_max_jobs: int = Field(300, ge=1, le=50_000, description="jobs that one worker runs at the same time")
     worker_job_timeout: Seconds = Field(60, description="seconds that one try of a job may take")
@@ -128,13 +133,26 @@ class Settings(BaseSettings):
     @field_validator("worker_queues", mode="before")
     @classmethod
     def _split_queues(cls, value: object) -> object:
-        return tuple(queue.strip() for queue in value.split(",")) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        queues: dict[str, int | None] = {}
+        for entry in value.split(","):
+            name, separator, slots = (part.strip() for part in entry.partition("="))
+            if not name or name in queues or (separator and not _SLOTS.fullmatch(slots)):
+                raise ValueError("expected different queue names separated by commas, each NAME or NAME=SLOTS")
+            queues[name] = int(slots) if separator else None
+        return queues
 
     @field_validator("worker_queues")
     @classmethod
-    def _distinct_queues(cls, queues: tuple[str, ...]) -> tuple[str, ...]:
-        if not queues or not all(queues) or len(set(queues)) != len(queues):
-            raise ValueError("expected different queue names separated by commas")
+    def _every_share_is_known(cls, queues: dict[str, int | None]) -> dict[str, int | None]:
+        first = next(iter(queues), None)
+        if first is None:
+            raise ValueError("expected at least one queue")
+        if any(slots is None and name not in (first, BULK_QUEUE) for name, slots in queues.items()):
+            raise ValueError(
+                f"each queue but the first and {BULK_QUEUE} needs its number of slots, such as arq:queue:reports=20"
+            )
         return queues
 
     @field_validator("queue_signing_keys", mode="before")
@@ -166,6 +184,20 @@ class Settings(BaseSettings):
                 "REDIS_TIMEOUT must be at most half of WORKER_LEASE, or one slow command loses the lease"
             )
         return self
+
+    def queue_slots(self) -> dict[str, int]:
+        """Return the most jobs of each queue that one worker runs at once, in order of precedence.
+
+        The first queue may fill every slot. The bulk queue gets a fiftieth of the slots and at least four: a chunk
+        of a file keeps MongoDB busy for tens of milliseconds, a few at a time saturate it, and more of them would
+        only delay the single jobs beside them.
+        """
+        first = next(iter(self.worker_queues))
+        bulk = max(_LEAST_BULK_SLOTS, self.worker_max_jobs // _JOBS_PER_BULK_SLOT)
+        return {
+            name: min(self.worker_max_jobs, slots or (self.worker_max_jobs if name == first else bulk))
+            for name, slots in self.worker_queues.items()
+        }
 
     def signing_secrets(self) -> dict[str, str]:
         """Return the signing keys in clear, for the codec alone."""
@@ -202,7 +234,7 @@ def settings_table() -> str:
         default = field.default
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
-        elif isinstance(default, tuple):
+        elif isinstance(default, dict):
             default = ",".join(default)
         rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else 'none'} | {field.description} |")
     return "\n".join(rows) + "\n"

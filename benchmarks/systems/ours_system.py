@@ -13,8 +13,8 @@ from benchmarks.systems.base import JobName, System
 from producers.client import HospitalProducer
 from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, IngestHospital
+from worker.engine.arq_redis import open_arq_redis
 from worker.queue.scripts import Enqueue, Scripts
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 PRODUCT_WORKER = ("-m", "arq", "worker.main.WorkerSettings")
@@ -38,7 +38,7 @@ class Ours(System):
             async with HospitalProducer.connect(settings) as producer:
                 await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital.model_validate(p) for p in payloads])
             return
-        async with open_redis(settings, Codec()) as redis:
+        async with open_arq_redis(settings, Codec()) as redis:
             await enqueue_named(redis, job, new_ids(len(payloads)))
 
     async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)

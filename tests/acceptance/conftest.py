@@ -17,11 +17,11 @@ from tests.security.scanner import CANARY
 from worker.cli import app
 from worker.codec import Codec
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
+from worker.engine.arq_redis import open_arq_redis
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Enqueue, Scripts
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 from worker.supervisor import exit_with_parent
 
@@ -78,7 +78,7 @@ class Site:
             "REDIS_TIMEOUT": "2",
         }
         self.settings = load_settings(**{name.lower(): value for name, value in self.environment.items()})
-        self.redis = open_redis(self.settings, Codec())
+        self.redis = open_arq_redis(self.settings, Codec())
         self.scripts = Scripts(self.redis)
         self.dead_letters = DeadLetterStore(self.redis)
         self._workers: list[WorkerRun] = []

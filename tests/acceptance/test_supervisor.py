@@ -10,9 +10,9 @@ from arq.connections import ArqRedis
 
 from worker.codec import Codec
 from worker.embedded import EmbeddedServers
+from worker.engine.arq_redis import open_arq_redis
 from worker.queue import keys
 from worker.queue.heartbeats import Heartbeat, ready_workers
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 
@@ -48,7 +48,7 @@ async def supervising(servers: EmbeddedServers) -> AsyncIterator[asyncio.subproc
 
 @pytest.fixture
 async def redis(servers: EmbeddedServers) -> AsyncIterator[ArqRedis]:
-    redis = open_redis(load_settings(redis_url=servers.redis.url), Codec())
+    redis = open_arq_redis(load_settings(redis_url=servers.redis.url), Codec())
     yield redis
     await redis.aclose(close_connection_pool=True)
 

@@ -13,7 +13,7 @@ from tests.support.dead_letters import store_dead_letter
 from worker.contract import DEFAULT_QUEUE
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
-from worker.queue.heartbeats import Heartbeat, beat, redis_time
+from worker.queue.heartbeats import Heartbeat, redis_time, write_heartbeat
 
 HOSTILE = "\x1b[31mred\x1b[0m[bold]x[/bold]\n2026 forged log line\x07\x9b2J"
 SHOWN = r"\x1b[31mred\x1b[0m[bold]x[/bold]\n2026 forged log line\x07\x9b2J"
@@ -56,7 +56,7 @@ async def _write_hostile(site: Site) -> None:
             worker=worker, host="h", pid=1, ready=ready, why_not=HOSTILE, queues=[], slots=1, running=0, complete=0,
             retried=0, failed=0, started_at=now, at=now,
         )  # fmt: skip
-        await beat(site.redis, heartbeat)
+        await write_heartbeat(site.redis, heartbeat)
     now_ms = int(now.timestamp() * 1000)
     await site.redis.zadd(keys.UNKNOWN, {HOSTILE: now_ms})
     dead_letter = DeadLetter(

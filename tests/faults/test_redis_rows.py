@@ -28,11 +28,11 @@ from tests.faults.ledger import Account
 from tests.faults.load import Load, record
 from tests.faults.stand import Stand
 from worker.codec import Codec
+from worker.engine.arq_redis import open_arq_redis
 from worker.errors import OutageError
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.scripts import script_source
-from worker.redis.client import open_redis
 from worker.settings import Settings, load_settings
 
 RESUMED_WITHIN_S = 3.0
@@ -199,7 +199,7 @@ async def test_row_12_cut_while_dead_letters_are_put_back(stand: Stand, action: 
         await stand.until(lambda: stand.redis.hlen(keys.DEAD))
         await stand.ledger.settle(10)
     async with Proxy("127.0.0.1", stand.redis_server.port) as proxy:
-        redis = open_redis(_through(proxy), Codec())
+        redis = open_arq_redis(_through(proxy), Codec())
         dead_letters = DeadLetterStore(redis)
         found = [dead_letter async for dead_letter in dead_letters.all()]
         assert len(found) == 20

@@ -23,11 +23,11 @@ from tests.faults.stand import Stand
 from worker.codec import Codec
 from worker.contract import BULK_QUEUE, DEFAULT_QUEUE, INGEST_HOSPITAL, QUEUES, IngestHospital
 from worker.embedded import EmbeddedRedis
+from worker.engine.arq_redis import open_arq_redis
 from worker.queue import keys
 from worker.queue.heartbeats import STALE_AFTER_S, read_heartbeats, ready_workers
 from worker.queue.scripts import Enqueue, Scripts
 from worker.queue.stats import read_stats
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 # ---- row 33 -------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ class Backlog:
 
     def __init__(self, stand: Stand, url: str) -> None:
         self._stand, self._url = stand, url
-        self.redis = open_redis(load_settings(redis_url=url), Codec())
+        self.redis = open_arq_redis(load_settings(redis_url=url), Codec())
         self.enqueued = 0
 
     async def fill(self, waiting: int) -> None:

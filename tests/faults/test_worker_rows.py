@@ -12,7 +12,7 @@ from tests.faults.faulty_jobs import FAULTY, has_run, open_gate, put_faulty, run
 from tests.faults.injectors.fail_command import APP_NAME, fail_command
 from tests.faults.injectors.processes import frozen, sigkill
 from tests.faults.stand import Stand
-from worker.engine.executor import CRASH_LIMIT
+from worker.engine.decision import CRASH_LIMIT
 from worker.queue import keys
 
 TAKEN_OVER_WITHIN_S = 15.0  # at the default lease of 10 s

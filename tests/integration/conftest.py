@@ -8,8 +8,8 @@ from arq.connections import ArqRedis
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
+from worker.engine.arq_redis import open_arq_redis
 from worker.queue import keys
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 
@@ -30,7 +30,7 @@ async def own_redis() -> AsyncIterator[EmbeddedRedis]:
 
 @pytest_asyncio.fixture
 async def redis(redis_server: EmbeddedRedis) -> AsyncIterator[ArqRedis]:
-    client = open_redis(load_settings(redis_url=redis_server.url), Codec())
+    client = open_arq_redis(load_settings(redis_url=redis_server.url), Codec())
     # One test's silence must not give the next one's leases a respite.
     await client.delete(keys.CLOCK)
     yield client

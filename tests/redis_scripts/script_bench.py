@@ -20,6 +20,7 @@ from worker.queue.scripts import (
 
 LEASE_MS = 60_000
 OWNER = "token"
+_DUE_OF = {"retry": "delay_ms", "return": "score"}
 
 
 class ScriptBench:
@@ -55,7 +56,11 @@ class ScriptBench:
         jobs = (await self.claim(token, wanted)).jobs
         return [job.job_id.decode().removesuffix(f":{self._tag}") for job in jobs]
 
-    async def finish(self, job: Claimed, action: Any = "done", token: str = OWNER, **values: Any) -> bool:
+    async def finish(
+        self, job: Claimed, action: Any = "done", token: str = OWNER, *, due: float = 0, **values: Any
+    ) -> bool:
+        """Store one completion; `due` is the delay, the score or the hold time, whichever the action has."""
+        values[_DUE_OF.get(action, "id_hold_ms")] = due
         completion = Completion(job.job_id, job.queue, token, action, **values)
         (applied,) = await self.scripts.finish([completion])
         return applied

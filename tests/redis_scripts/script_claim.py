@@ -39,7 +39,7 @@ class ClaimContract:
 
     async def test_a_counter_of_tries_does_not_stay_for_ever(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.finish(await bench.claim_one(), "retry", extra=b"x")
+        await bench.finish(await bench.claim_one(), "retry", record=b"x")
 
         assert 0 < await bench.redis.ttl(keys.TRIES + bench.id("a")) <= 30 * 86_400
 
@@ -137,7 +137,7 @@ class ClaimContract:
 
         job = await bench.claim_one()
         assert (job.problem, job.payload) == ("wrong-type", b"")
-        assert await bench.finish(job, "dead", extra=b"dead letter")
+        assert await bench.finish(job, "dead", record=b"dead letter")
         assert await bench.left_of("a") == {keys.DEAD, "dead index"}
 
     @pytest.mark.parametrize("kind", ["list", "text", "nan", "-3", "1e3"])
@@ -161,14 +161,14 @@ class ClaimContract:
 
         job = await bench.claim_one()
         assert (job.job_id, job.payload) == (job_id, b"payload")
-        assert await bench.finish(job, "dead", extra=b"dead letter")
+        assert await bench.finish(job, "dead", record=b"dead letter")
         assert await bench.redis.hget(keys.DEAD, job_id) == b"dead letter"
         await bench.redis.hdel(keys.DEAD, job_id)
 
     @pytest.mark.parametrize("action", ["done", "dead"])
     async def test_what_is_delivered_again_after_its_end_is_removed(self, bench: ScriptBench, action: str) -> None:
         await bench.enqueue("a", "b")
-        await bench.finish((await bench.claim()).jobs[0], action, result=b"r", result_life_ms=-1, extra=b"")
+        await bench.finish((await bench.claim()).jobs[0], action, result=b"r", result_life_ms=-1, record=b"")
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         assert (await bench.claim()).jobs == []
@@ -176,7 +176,7 @@ class ClaimContract:
 
     async def test_a_dead_letter_outlives_a_delivery_after_its_result_is_gone(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.finish(await bench.claim_one(), "dead", extra=b"dead letter")
+        await bench.finish(await bench.claim_one(), "dead", record=b"dead letter")
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         assert (await bench.claim()).jobs == []

@@ -47,7 +47,7 @@ class EnqueueContract:
     async def test_a_dead_letter_keeps_its_id(self, bench: ScriptBench, life_ms: int) -> None:
         await bench.enqueue("a")
         job = await bench.claim_one()
-        await bench.finish(job, "dead", extra=b"dead letter", result=b"error", result_life_ms=life_ms)
+        await bench.finish(job, "dead", record=b"dead letter", result=b"error", result_life_ms=life_ms)
 
         assert await bench.enqueue("a") == ["dead"]
         assert (await bench.claim()).jobs == []
@@ -114,7 +114,7 @@ class RedriveContract:
     async def _kill(self, bench: ScriptBench, name: str) -> None:
         await bench.enqueue(name)
         job = await bench.claim_one()
-        await bench.finish(job, "dead", extra=b"dead letter", result=b"error", result_life_ms=LEASE_MS)
+        await bench.finish(job, "dead", record=b"dead letter", result=b"error", result_life_ms=LEASE_MS)
 
     async def _redrive(self, bench: ScriptBench, *names: str, delay_ms: int = 0) -> int:
         return await bench.scripts.redrive(

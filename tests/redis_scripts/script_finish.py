@@ -29,7 +29,7 @@ class FinishContract:
         await bench.claim("dies")
         await bench.let_lease_end("a")
         job = await bench.claim_one()
-        await bench.finish(job, "retry", extra=b"history")
+        await bench.finish(job, "retry", record=b"history")
         job = await bench.claim_one()
 
         assert await bench.finish(job, result=b"result", result_life_ms=30_000)
@@ -55,7 +55,7 @@ class FinishContract:
         await bench.enqueue("a")
 
         await bench.finish(
-            await bench.claim_one(), action, due=due, extra=b"dead letter" if action == "dead" else b""
+            await bench.claim_one(), action, due=due, record=b"dead letter" if action == "dead" else b""
         )
 
         left = {keys.IN_PROGRESS} | ({keys.DEAD, "dead index"} if action == "dead" else set())
@@ -77,7 +77,7 @@ class FinishContract:
 
     async def test_a_dead_letter_whose_id_is_taken_can_be_put_back(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.finish(await bench.claim_one(), "dead", due=20_000, extra=b"dead letter")
+        await bench.finish(await bench.claim_one(), "dead", due=20_000, record=b"dead letter")
 
         assert await bench.scripts.redrive([Enqueue(bench.id("a"), bench.queue, b"payload")]) == 1
 
@@ -91,16 +91,16 @@ class FinishContract:
         await bench.redis.delete(keys.DEAD_INDEX)
         await bench.redis.set(keys.DEAD_INDEX, "no index")
 
-        assert await bench.finish(job, "dead", extra=b"dead letter")
+        assert await bench.finish(job, "dead", record=b"dead letter")
 
         assert await bench.left_of("a") == {keys.DEAD, "dead index"}
 
     async def test_dead_keeps_the_dead_letter_its_time_and_its_history(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.finish(await bench.claim_one(), "retry", extra=b"first")
+        await bench.finish(await bench.claim_one(), "retry", record=b"first")
         before = await bench.now_ms()
 
-        await bench.finish(await bench.claim_one(), "dead", extra=b"dead letter", result=b"r", result_life_ms=-1)
+        await bench.finish(await bench.claim_one(), "dead", record=b"dead letter", result=b"r", result_life_ms=-1)
 
         job_id = bench.id("a")
         assert await bench.left_of("a") == {keys.DEAD, "dead index", keys.RESULT, keys.HISTORY}
@@ -111,7 +111,7 @@ class FinishContract:
     async def test_a_retry_spends_a_try_and_waits(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
 
-        assert await bench.finish(await bench.claim_one(), "retry", due=20_000.5, extra=b"first")
+        assert await bench.finish(await bench.claim_one(), "retry", due=20_000.5, record=b"first")
 
         assert await bench.left_of("a") == {keys.JOB, keys.TRIES, keys.HISTORY, "queue"}
         assert 19_000 < await bench.due_in_ms("a") <= 20_001
@@ -119,14 +119,14 @@ class FinishContract:
         await bench.make_due("a")
         job = await bench.claim_one()
         assert (job.tries, job.crashes) == (2, 0)
-        await bench.finish(job, "retry", extra=b"second")
+        await bench.finish(job, "retry", record=b"second")
         assert await bench.history("a") == [b"first", b"second"]
 
     async def test_a_retry_can_keep_the_try(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.finish(await bench.claim_one(), "retry", extra=b"x")
+        await bench.finish(await bench.claim_one(), "retry", record=b"x")
 
-        await bench.finish(await bench.claim_one(), "retry", tries="keep", extra=b"x")
+        await bench.finish(await bench.claim_one(), "retry", tries="keep", record=b"x")
 
         assert await bench.tries("a") == 1
         assert (await bench.claim_one()).tries == 2
@@ -141,7 +141,7 @@ class FinishContract:
     async def test_history_keeps_the_latest_entries(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         for number in range(25):
-            await bench.finish(await bench.claim_one(), "retry", extra=str(number).encode())
+            await bench.finish(await bench.claim_one(), "retry", record=str(number).encode())
 
         assert await bench.history("a") == [str(number).encode() for number in range(5, 25)]
 
@@ -149,7 +149,7 @@ class FinishContract:
         await bench.enqueue("a")
         await bench.redis.set(keys.HISTORY + bench.id("a"), "x")
 
-        assert await bench.finish(await bench.claim_one(), "retry", extra=b"first")
+        assert await bench.finish(await bench.claim_one(), "retry", record=b"first")
         assert await bench.history("a") == [b"first"]
 
     async def test_a_returned_job_has_its_old_place(self, bench: ScriptBench) -> None:
@@ -173,7 +173,7 @@ class FinishContract:
         job = await bench.claim_one()
         await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
 
-        await bench.finish(job, action, due=due, extra=b"")
+        await bench.finish(job, action, due=due, record=b"")
 
         assert await bench.bells() == rings
 
@@ -185,7 +185,7 @@ class FinishContract:
         await bench.claim("heir")
         before = await self._state(bench)
 
-        assert not await bench.finish(late, action, "late", result=b"r", result_life_ms=-1, extra=b"dead letter")
+        assert not await bench.finish(late, action, "late", result=b"r", result_life_ms=-1, record=b"dead letter")
 
         assert await self._state(bench) == before
 
@@ -197,7 +197,7 @@ class FinishContract:
         await bench.stock_worker_takes("a")
         before = await self._state(bench)
 
-        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, extra=b"dead letter")
+        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, record=b"dead letter")
 
         assert await self._state(bench) == before
 
@@ -210,7 +210,7 @@ class FinishContract:
         await bench.let_lease_end("a")
         await bench.stock_worker_ends("a")
 
-        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, extra=b"dead letter")
+        assert not await bench.finish(job, action, result=b"r", result_life_ms=-1, record=b"dead letter")
         assert await bench.left_of("a") == {keys.LEASES, "leased"}
 
     async def test_an_owner_is_not_late_as_long_as_nobody_has_taken_over(self, bench: ScriptBench) -> None:

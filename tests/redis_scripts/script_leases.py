@@ -95,7 +95,7 @@ class CountsContract:
         dead = await bench.dead()
         await bench.enqueue("dead", "done", "running", "orphan")
         jobs = {job.job_id.decode().partition(":")[0]: job for job in (await bench.claim()).jobs}
-        await bench.finish(jobs["dead"], "dead", extra=b"dead letter")
+        await bench.finish(jobs["dead"], "dead", record=b"dead letter")
         await bench.finish(jobs["done"])
         await bench.enqueue("due1", "due2")
         await bench.enqueue("deferred", delay_ms=LEASE_MS)

@@ -118,7 +118,7 @@ class QueueMachine(RuleBasedStateMachine):
         job = self.jobs[name]
         assert job.owner is not None
         spend: Any = "keep" if keep else "spend"
-        values = {"result": b"result", "result_life_ms": -1, "extra": b"", "tries": spend}
+        values = {"result": b"result", "result_life_ms": -1, "record": b"", "tries": spend}
         due = {"retry": 3_600_000, "return": job.owner.score}.get(action, 0)
         assert self._do(self.bench.finish(job.owner, action, job.token, due=due, **values))
         self.late.append((name, job.owner, job.token))
@@ -159,7 +159,7 @@ class QueueMachine(RuleBasedStateMachine):
         _, claimed, token = data.draw(st.sampled_from(self.late))
         assert self._do(self.bench.renew(claimed, token=token)) == [claimed.job_id]
         assert not self._do(
-            self.bench.finish(claimed, action, token, due=1, result=b"late", result_life_ms=-1, extra=b"late")
+            self.bench.finish(claimed, action, token, due=1, result=b"late", result_life_ms=-1, record=b"late")
         )
 
     # ---- what time does -------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from arq.worker import func
 
 from tests.security.scanner import CANARY
 from worker.codec import Codec
+from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
@@ -15,7 +16,6 @@ from worker.mongo.registrations import Registrations
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.scripts import Enqueue, Scripts
-from worker.redis.client import open_redis
 from worker.settings import Settings, load_settings
 
 QUEUE = "arq:queue"
@@ -30,7 +30,7 @@ class Stand:
     def __init__(self, url: str, mongo: MongoHandle) -> None:
         self._url = url
         self._mongo = mongo
-        self.redis = open_redis(self.settings({}), Codec())
+        self.redis = open_arq_redis(self.settings({}), Codec())
 
     def settings(self, signing: dict[str, str]) -> Settings:
         return load_settings(redis_url=self._url, queue_signing_keys=signing, redis_timeout=1, worker_lease=2)
@@ -54,11 +54,11 @@ class Stand:
         codec = Codec(settings.signing_secrets())
 
         async def connect() -> ArqRedis:
-            return open_redis(settings, codec)
+            return open_arq_redis(settings, codec)
 
         worker = LeaseWorker(
             [func(cast(Any, job), name=job.__name__) for job in JOB_FUNCTIONS],
-            queues=[QUEUE],
+            queues={QUEUE: 300},
             lease=2,
             burst=True,
             poll_delay=0.05,

@@ -18,6 +18,7 @@ from tests.security.scanner import CANARY
 from worker.codec import Codec
 from worker.contract import QUEUES, HospitalRecord, IngestOutcome
 from worker.embedded import EmbeddedRedis
+from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
 from worker.queue import keys
@@ -25,7 +26,7 @@ from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Scripts
 from worker.queue.stats import read_stats
-from worker.redis.client import check_redis, open_redis
+from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ class Fleet:
         return load_settings(redis_url=url, redis_timeout=1, worker_lease=2)
 
     def open(self, user: str) -> ArqRedis:
-        return open_redis(self.settings(user), Codec())
+        return open_arq_redis(self.settings(user), Codec())
 
     async def refusals(self) -> list[str]:
         """What rules have refused so far, apart from the name that redis-py gives its connections."""
@@ -88,7 +89,7 @@ class Fleet:
 @pytest_asyncio.fixture
 async def fleet() -> AsyncIterator[Fleet]:
     async with EmbeddedRedis() as server:
-        admin = open_redis(load_settings(redis_url=server.url), Codec())
+        admin = open_arq_redis(load_settings(redis_url=server.url), Codec())
         for name, rules in RULES.items():
             await admin.execute_command("ACL", "SETUSER", name, "on", f">{CANARY}", *rules)
         await admin.config_resetstat()
@@ -133,7 +134,7 @@ async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
 
         worker = LeaseWorker(
             [func(Life().__call__, name="ingest_hospital")],
-            queues=QUEUES,
+            queues=dict.fromkeys(QUEUES, 10),
             lease=1,
             poll_delay=0.1,
             job_completion_wait=0,
@@ -210,7 +211,7 @@ async def test_a_user_without_the_rights_is_told_so_in_one_line(fleet: Fleet) ->
 
 async def test_a_wrong_password_is_told_without_it(fleet: Fleet) -> None:
     settings = fleet.settings("nobody")
-    redis = open_redis(settings, Codec())
+    redis = open_arq_redis(settings, Codec())
     with pytest.raises((ConfigurationError, RedisError)) as refused:
         await check_redis(redis, settings)
     assert CANARY not in str(refused.value)

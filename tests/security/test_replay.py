@@ -9,11 +9,11 @@ from producers.client import HospitalProducer
 from tests.security.stand import ACT, NEW, OLD, QUEUE, RECORD, Stand
 from worker.codec import Codec
 from worker.contract import HospitalChanges, HospitalRecord
+from worker.engine.arq_redis import open_arq_redis
 from worker.errors import InvalidEnvelope
 from worker.mongo.client import Document
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
-from worker.redis.client import open_redis
 
 
 async def test_only_what_is_signed_says_which_job_it_is(stand: Stand) -> None:
@@ -176,7 +176,7 @@ async def test_arqs_own_worker_looks_at_no_id(stand: Stand) -> None:
     await stand.put("replayed", codec.encode({"f": "job", "a": [], "et": 1, "id": "first"}))
     worker = Worker(
         [func(cast(Any, job), name="job")],
-        redis_pool=open_redis(stand.settings(NEW), codec),
+        redis_pool=open_arq_redis(stand.settings(NEW), codec),
         queue_name=QUEUE,
         burst=True,
         poll_delay=0.05,

@@ -15,10 +15,12 @@ from worker import cli as worker_cli
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.embedded.ports import choose_port
+from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.errors import ConfigurationError, OutageError, RegistryError
 from worker.mongo.client import open_mongo
 from worker.mongo.startup import check_mongo
-from worker.redis.client import check_redis, open_redis, redis_settings, sync_twin
+from worker.redis.client import sync_twin
+from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings
 
 SECRETS = {
@@ -37,11 +39,11 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 async def test_no_object_that_holds_a_secret_shows_it(settings: Settings) -> None:
     codec = Codec(settings.signing_secrets())
-    redis = open_redis(settings, codec)
+    redis = open_arq_redis(settings, codec)
     twin = sync_twin(redis)
     mongo = open_mongo(settings)
     holders: list[Any] = [
-        *(settings, codec, redis, redis.connection_pool, twin, twin.connection_pool, redis_settings(settings)),
+        *(settings, codec, redis, redis.connection_pool, twin, twin.connection_pool, arq_redis_settings(settings)),
         *(redis.connection_pool.connection_class(**redis.connection_pool.connection_kwargs),),
         *(mongo, mongo.client, mongo.hospitals, QueueClient(settings, 1)),
     ]
@@ -97,7 +99,7 @@ async def _failure(kind: type[RegistryError], call: Callable[[], Awaitable[None]
 
 
 async def _check_redis(settings: Settings) -> None:
-    redis = open_redis(settings, Codec())
+    redis = open_arq_redis(settings, Codec())
     try:
         await check_redis(redis, settings)
     finally:

@@ -9,16 +9,16 @@ from tests.security.stand import ACT, NEW, OLD, QUEUE, RECORD, Stand
 from tests.support.dead_letters import store_dead_letter
 from worker.codec import Codec
 from worker.contract import INGEST_HOSPITAL, HospitalRecord
+from worker.engine.arq_redis import arq_redis_settings
 from worker.errors import RemoteError, UntrustedEnvelope
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.dead_letter_store import DeadLetterStore
-from worker.redis.client import redis_settings
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connections so
 async def test_a_job_that_stock_arq_pickled_is_kept_and_not_loaded(stand: Stand) -> None:
-    stock = await create_pool(redis_settings(stand.settings({})))
+    stock = await create_pool(arq_redis_settings(stand.settings({})))
     job = await stock.enqueue_job("ingest_hospital", {"record": RECORD})
     await stock.aclose()
     assert job is not None

@@ -31,17 +31,40 @@ def test_an_empty_environment_gives_the_defaults(environment: Environment) -> No
     settings = load_settings()
     assert settings.worker_max_jobs == 300
     assert settings.mongodb_database == "Hospital_Optics"
-    assert settings.worker_queues == ("arq:queue", "arq:queue:bulk")
+    assert settings.queue_slots() == {"arq:queue": 300, "arq:queue:bulk": 6}
     redis_url = "redis://127.0.0.1:6379/0"  # lint: allow port: compared, not connected to
     assert settings.redis_url.get_secret_value() == redis_url
     assert settings.signing_secrets() == {}
 
 
 def test_variables_are_read_and_overrides_come_first(environment: Environment) -> None:
-    environment(WORKER_MAX_JOBS="7", WORKER_QUEUES="b, a", MONGODB_DRIVER="pymongo", REDIS_TIMEOUT="")
+    environment(WORKER_MAX_JOBS="7", WORKER_QUEUES="b, a=2", MONGODB_DRIVER="pymongo", REDIS_TIMEOUT="")
     settings = load_settings(worker_max_jobs=9)
-    assert (settings.worker_max_jobs, settings.worker_queues) == (9, ("b", "a"))
+    assert (settings.worker_max_jobs, settings.queue_slots()) == (9, {"b": 9, "a": 2})
     assert (settings.mongodb_driver, settings.redis_timeout) == ("pymongo", 5)
+
+
+@pytest.mark.parametrize(
+    ("queues", "max_jobs", "slots"),
+    [
+        ("arq:queue,arq:queue:bulk", 1_000, {"arq:queue": 1_000, "arq:queue:bulk": 20}),
+        ("arq:queue,arq:queue:bulk", 20, {"arq:queue": 20, "arq:queue:bulk": 4}),
+        ("arq:queue,arq:queue:bulk", 1, {"arq:queue": 1, "arq:queue:bulk": 1}),
+        ("arq:queue:bulk", 300, {"arq:queue:bulk": 300}),
+        ("arq:queue=5,arq:queue:bulk=70,reports=500", 300, {"arq:queue": 5, "arq:queue:bulk": 70, "reports": 300}),
+    ],
+)
+def test_each_queue_gets_its_slots(
+    environment: Environment, queues: str, max_jobs: int, slots: dict[str, int]
+) -> None:
+    environment(WORKER_QUEUES=queues, WORKER_MAX_JOBS=str(max_jobs))
+    assert load_settings().queue_slots() == slots
+
+
+def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment) -> None:
+    environment(WORKER_QUEUES="arq:queue,arq:queue:bulk,arq:queue:reports")
+    with pytest.raises(ConfigurationError, match="needs its number of slots, such as arq:queue:reports=20"):
+        load_settings()
 
 
 @pytest.mark.parametrize(
@@ -73,6 +96,10 @@ def test_variables_are_read_and_overrides_come_first(environment: Environment) -
         ("REDIS_POOL_SIZE", "1"),
         ("WORKER_QUEUES", ","),
         ("WORKER_QUEUES", f"{SECRET},{SECRET}"),
+        ("WORKER_QUEUES", f"arq:queue,arq:queue:bulk,{SECRET}"),
+        ("WORKER_QUEUES", f"{SECRET}=0"),
+        ("WORKER_QUEUES", f"{SECRET}={SECRET}"),
+        ("WORKER_QUEUES", f"{SECRET}="),
         ("WORKER_MAX_JOBS", "7.5"),
         ("WORKER_MAX_JOBS", "9" * 5_000),
         ("WORKER_MAX_TRIES", "0"),

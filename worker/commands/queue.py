@@ -26,7 +26,7 @@ def queue(
 
     async def read() -> QueueStats:
         async with queue_connection() as (redis, settings):
-            return await read_stats(redis, settings.worker_queues)
+            return await read_stats(redis, tuple(settings.worker_queues))
 
     state = run(read)
     if as_json:

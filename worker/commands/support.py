@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NoReturn, TypeVar
 
-from arq.connections import ArqRedis
+from redis.asyncio import Redis
 from rich.console import Console
 
-from worker.codec import Codec
-from worker.engine.redis_health import REDIS_ERRORS
-from worker.errors import OutageError, RegistryError
+from worker.errors import RegistryError
 from worker.escaping import escape_lines
-from worker.redis.client import address, check_redis, open_redis
+from worker.redis.client import address, open_redis
+from worker.redis.errors import REDIS_ERRORS, translate
+from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -50,14 +50,14 @@ def run(command: Callable[[], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def queue_connection() -> AsyncIterator[tuple[ArqRedis, Settings]]:
+async def queue_connection() -> AsyncIterator[tuple["Redis[bytes]", Settings]]:
     """Yield a checked connection to the queue. Raises `ConfigurationError` or `OutageError`."""
     settings = load_settings()
-    redis = open_redis(settings, Codec(settings.signing_secrets()))
+    redis = open_redis(settings)
     try:
         await check_redis(redis, settings)
         yield redis, settings
     except REDIS_ERRORS as error:
-        raise OutageError(f"Redis at {address(settings)} stopped answering ({type(error).__name__})") from None
+        raise translate(error, address(settings)) from None
     finally:
         await redis.aclose(close_connection_pool=True)

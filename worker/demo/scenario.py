@@ -75,7 +75,7 @@ async def run_demo(
         settings = load_settings(
             redis_url=servers.redis.url, mongodb_url=servers.mongo.url, worker_lease=_LEASE_S, redis_timeout=2
         )
-        redis = open_redis(settings, Codec())
+        redis = open_redis(settings)
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         workers = [WorkerProcess(f"worker-{number}", environment, folder) for number in (1, 2)]
         for worker in workers:

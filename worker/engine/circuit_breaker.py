@@ -1,30 +1,37 @@
-"""Stops claiming while the store behind the jobs is out, and finds out by itself when it is back."""
+"""Stops claiming while MongoDB is unavailable, and finds out without help when it is back."""
 
+import random
 import time
 from collections.abc import Callable
 
+from worker.backoff import Backoff
+
 _OPENS_AT = 3
-# A fail-over is soon over, and a whole second of waiting would double its pause; a long outage is left alone.
-_FIRST_PROBE_S, _LONGEST_PROBE_S = 0.125, 1.0
+# A failover is soon over, and a whole second of waiting would double its pause; a long outage needs no more probes
+# than one a second.
+_PROBES = Backoff(first_s=0.125, longest_s=1)
 
 
 class CircuitBreaker:
-    """Opens after three outages in a row; then lets one job through, after an eighth of a second
-    at first and each second in the end, until one succeeds.
+    """Opens after three outages in a row. While open, it lets one job at a time probe, and closes if that succeeds.
 
-    `clock` returns monotonic seconds.
+    The first probe comes within an eighth of a second; the delay doubles up to a second. `clock` returns
+    monotonic seconds, `jitter` numbers from 0 to 1.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, jitter: Callable[[], float] = random.random
+    ) -> None:
         self._clock = clock
-        self._in_a_row = 0
+        self._jitter = jitter
+        self._outages_in_a_row = 0
+        self._probes = 0
         self._next_probe = 0.0
-        self._pause_s = _FIRST_PROBE_S
 
     @property
     def is_open(self) -> bool:
-        """Whether the store counts as out."""
-        return self._in_a_row >= _OPENS_AT
+        """Whether MongoDB counts as unavailable."""
+        return self._outages_in_a_row >= _OPENS_AT
 
     def allowance(self, free_slots: int) -> int:
         """Return how many jobs may be claimed now, `free_slots` being free."""
@@ -38,25 +45,28 @@ class CircuitBreaker:
         return max(0.0, self._next_probe - self._clock()) if self.is_open else 0.0
 
     def probed(self) -> None:
-        """Say that jobs were claimed: while open, the next probe is twice as far away."""
+        """Note that jobs were claimed: while open, the next probe is further away."""
         if self.is_open:
-            self._pause_s = min(2 * self._pause_s, _LONGEST_PROBE_S)
-            self._next_probe = self._clock() + self._pause_s
+            self._probes += 1
+            self._postpone_probe()
 
     def outage(self) -> bool:
-        """Say that a job met an outage; tells whether this opened the breaker."""
-        self._in_a_row += 1
+        """Note that a job met an outage; returns whether this opened the breaker."""
+        self._outages_in_a_row += 1
         if self.is_open:
-            self._next_probe = self._clock() + self._pause_s
-        return self._in_a_row == _OPENS_AT
+            self._postpone_probe()
+        return self._outages_in_a_row == _OPENS_AT
 
     def inconclusive(self) -> None:
-        """Say that a job ended without a word on the store: while open, another may try at once."""
+        """Note that a job ended without reaching MongoDB: while open, another may try at once."""
         self._next_probe = 0.0
 
     def success(self) -> bool:
-        """Say that a job reached the store; tells whether this closed the breaker."""
+        """Note that a job reached MongoDB; returns whether this closed the breaker."""
         was_open = self.is_open
-        self._in_a_row = 0
-        self._pause_s = _FIRST_PROBE_S
+        self._outages_in_a_row = 0
+        self._probes = 0
         return was_open
+
+    def _postpone_probe(self) -> None:
+        self._next_probe = self._clock() + _PROBES.delay_s(self._probes + 1, jitter=self._jitter())

@@ -1,47 +1,60 @@
-"""Claims jobs while there are slots for them, and waits for news without polling when there is nothing to do."""
+"""Claims jobs while there are free slots, and waits for announced jobs when there is nothing to do."""
 
 import asyncio
+import time
+from collections.abc import Callable
 
-import structlog
-from arq.utils import timestamp_ms
-from arq.worker import Worker
-
-from worker.engine.context import Parts
+from worker.engine.context import EngineContext
+from worker.engine.events import Claimed, ClaimRecovered
+from worker.engine.options import JobOptions
 from worker.engine.queue_shares import QueueShares
-from worker.engine.redis_health import REDIS_ERRORS
 from worker.engine.slots import Slots
 from worker.queue import keys
 from worker.queue.scripts import Claim
-
-_log = structlog.stdlib.get_logger(__name__)
+from worker.redis.errors import REDIS_ERRORS
 
 _DEFAULT_SOCKET_TIMEOUT_S = 2.0
 
 
 class Claimer:
-    """The loop that fills a worker's slots, and the listener that wakes it."""
+    """The loop that fills a worker's slots, and the listener that wakes it.
 
-    def __init__(self, host: Worker, parts: Parts, in_hand: Slots) -> None:
-        self._host = host
-        self._parts = parts
-        self._in_hand = in_hand
-        self._shares = QueueShares(parts.queues, host.max_jobs)
+    `may_claim` says whether new jobs may be claimed at all, `started` how many jobs the worker has ever started: a
+    burst may be limited to a number of them.
+    """
+
+    def __init__(
+        self,
+        options: JobOptions,
+        context: EngineContext,
+        slots: Slots,
+        *,
+        may_claim: Callable[[], bool],
+        started: Callable[[], int],
+    ) -> None:
+        self._options = options
+        self._context = context
+        self._slots = slots
+        self._may_claim = may_claim
+        self._started = started
+        self._shares = QueueShares(context.queues)
         self._hungry = asyncio.Event()
         self._claims = 0
 
     async def run(self) -> None:
         """Claim and start jobs until told to stop, or in burst mode until there are none."""
-        while not self._parts.stopping.is_set() and not self._burst_used_up():
+        context = self._context
+        while not context.stopping.is_set() and not self._burst_used_up():
             wanted = self._wanted()
             if wanted == 0:
-                await self._pause(self._parts.breaker.wait_s or self._host.poll_delay_s)
+                await self._pause(context.breaker.wait_s or self._options.poll_delay_s)
                 continue
             claim = await self._claim(wanted)
             if claim is None:
                 continue
-            self._parts.breaker.probed()
-            await self._in_hand.start(claim.jobs, self._token())
-            if self._host.burst and await self._burst_done():
+            context.breaker.probed()
+            await self._slots.start(claim.jobs, self._token())
+            if self._options.burst and await self._burst_done():
                 return
             if len(claim.jobs) < wanted:
                 self._hungry.set()
@@ -49,87 +62,93 @@ class Claimer:
                 self._hungry.clear()
 
     async def listen(self) -> None:
-        """Wait for announced jobs, but only while there are slots: each announcement wakes one worker."""
-        bells = [queue + keys.WAKEUP_SUFFIX for queue in self._parts.queues]
-        options = self._host.pool.connection_pool.connection_kwargs
-        socket_timeout_s = options.get("socket_timeout") or _DEFAULT_SOCKET_TIMEOUT_S
-        # The longest wait stays well below the socket's time-out.
-        wait_s = min(max(self._host.poll_delay_s, 0.05), socket_timeout_s / 2, 1.0)
+        """Wait for announced jobs, but only while there are free slots: each announcement wakes one worker."""
+        redis = self._context.redis
+        wakeups = [queue + keys.WAKEUP_SUFFIX for queue in self._context.queues]
+        socket_timeout_s = (
+            redis.connection_pool.connection_kwargs.get("socket_timeout") or _DEFAULT_SOCKET_TIMEOUT_S
+        )
+        # The longest wait stays well below the socket's timeout.
+        wait_s = min(max(self._options.poll_delay_s, 0.05), socket_timeout_s / 2, 1.0)
         while True:
             await self._hungry.wait()
             try:
-                if await self._host.pool.blpop(bells, timeout=wait_s):
-                    self._parts.wake.set()
-                    # Yield, so that the claim loop runs and says whether it is still hungry.
+                if await redis.blpop(wakeups, timeout=wait_s):
+                    self._context.wake.set()
+                    # Yields, so that the claim loop runs and says whether it still has free slots.
                     await asyncio.sleep(0)
             except REDIS_ERRORS as error:
-                await self._parts.health.failed(error)
+                await self._context.redis_health.failed(error)
 
     def _wanted(self) -> int:
-        host = self._host
-        if not host.allow_pick_jobs or self._parts.writer.is_congested:
+        options = self._options
+        if not self._may_claim() or self._context.completer.is_congested:
             return 0
-        free = host.max_jobs - len(self._in_hand)
-        if host.burst and host.max_burst_jobs >= 0:
-            free = min(free, host.max_burst_jobs - self._in_hand.started)
-        return self._parts.breaker.allowance(max(free, 0))
+        free = options.max_jobs - len(self._slots)
+        if options.burst and options.max_burst_jobs >= 0:
+            free = min(free, options.max_burst_jobs - self._started())
+        return self._context.breaker.allowance(max(free, 0))
 
     def _token(self) -> str:
-        return f"{self._parts.worker_id}:{self._claims}"
+        return f"{self._context.worker_id}:{self._claims}"
 
     def _until_next(self, claim: Claim) -> float:
-        wait_s = self._host.poll_delay_s
+        wait_s = self._options.poll_delay_s
         if claim.next_due_ms > 0:
             wait_s = min(wait_s, max(0.001, (claim.next_due_ms - claim.now_ms) / 1000))
         return wait_s
 
     async def _claim(self, wanted: int) -> Claim | None:
+        context = self._context
         self._claims += 1
-        held = self._in_hand.queues() if len(self._parts.queues) > 1 else []
-        limits = self._shares.limits(self._claims, wanted, held)
+        running = self._slots.queues() if len(context.queues) > 1 else []
+        limits = self._shares.limits(self._claims, wanted, running)
+        began = time.monotonic()
         try:
-            claim = await self._parts.scripts.claim(self._token(), int(self._parts.lease_s * 1000), wanted, limits)
+            claim = await context.scripts.claim(self._token(), int(context.lease_s * 1000), wanted, limits)
         except REDIS_ERRORS as error:
             await self._recover(error)
             return None
-        self._parts.health.answered()
-        self._in_hand.clock_offset_ms = claim.now_ms - timestamp_ms()
+        context.redis_health.answered()
+        context.clock.observe(claim.now_ms)
+        context.events.send(Claimed(len(claim.jobs), wanted, time.monotonic() - began))
         return claim
 
     async def _recover(self, error: Exception) -> None:
-        """Wait until Redis answers, then hand back what the failed claim may have taken without our knowing."""
+        """Wait until Redis answers, then hand back what the failed claim may have leased without our knowing."""
+        context = self._context
         while True:
-            # Tried once even while stopping: what nobody handed back would count as a crash of its jobs.
-            if not self._parts.stopping.is_set():
-                await self._parts.health.failed(error)
+            # Tried once even while stopping: a job that is not handed back would count a crash.
+            if not context.stopping.is_set():
+                await context.redis_health.failed(error)
             try:
-                recovered = await self._parts.scripts.recover(self._token(), self._parts.queues)
+                recovered = await context.scripts.recover(self._token(), list(context.queues))
             except REDIS_ERRORS as again:
-                if self._parts.stopping.is_set():
+                if context.stopping.is_set():
                     return
                 error = again
             else:
-                # A Redis that refuses writes answers this all the same; only a claim shows that it is well.
+                # A Redis that refuses writes answers this too; only a claim shows that it is well again.
                 if recovered:
-                    _log.info("claim recovered", action="claim_recovered", jobs=recovered)
+                    context.events.send(ClaimRecovered(recovered))
                 return
 
     async def _pause(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._parts.wake.wait()
+                await self._context.wake.wait()
         except TimeoutError:
             pass
-        self._parts.wake.clear()
+        self._context.wake.clear()
 
     def _burst_used_up(self) -> bool:
-        return self._host.burst and 0 <= self._host.max_burst_jobs <= self._in_hand.started
+        return self._options.burst and 0 <= self._options.max_burst_jobs <= self._started()
 
     async def _burst_done(self) -> bool:
         if self._burst_used_up():
             return True
         try:
-            return not any([await self._host.pool.zcard(queue) for queue in self._parts.queues])
+            return not any([await self._context.redis.zcard(queue) for queue in self._context.queues])
         except REDIS_ERRORS as error:
-            await self._parts.health.failed(error)
+            await self._context.redis_health.failed(error)
             return False

@@ -1,38 +1,46 @@
 """What the loops of one worker share."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from arq.connections import ArqRedis
+
 from worker.engine.circuit_breaker import CircuitBreaker
+from worker.engine.clock import RedisClock
 from worker.engine.completer import Completer
+from worker.engine.events import Events
 from worker.engine.redis_health import RedisHealth
 from worker.queue.scripts import Scripts
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of one worker that more than one of its loops needs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineContext:
+    """What more than one loop of a worker needs.
 
-    `wake` is set by whatever may let claiming go on: an announced job, a freed slot, a signal. `stopping` is set
-    once, by the first signal.
+    `queues` holds the slots of each queue, in order of precedence. `wake` is set by whatever may let claiming go
+    on: an announced job, a freed slot, a signal. `stopping` is set once, by the first signal.
     """
 
     worker_id: str
-    queues: tuple[str, ...]
+    queues: Mapping[str, int]
     lease_s: float
+    redis: ArqRedis
     scripts: Scripts
-    writer: Completer
-    health: RedisHealth
+    completer: Completer
+    redis_health: RedisHealth
     breaker: CircuitBreaker
+    clock: RedisClock
+    events: Events
     wake: asyncio.Event
     stopping: asyncio.Event
 
     def why_not_ready(self) -> str:
-        """Tell what keeps the worker from taking jobs; an empty text if nothing does."""
+        """Return why the worker takes no jobs; an empty string if it takes them."""
         if self.stopping.is_set():
             return "stopping"
         if self.breaker.is_open:
-            return "the jobs' store is out"
-        if self.writer.is_congested:
-            return "storing of results has fallen behind"
+            return "MongoDB is unavailable"
+        if self.completer.is_congested:
+            return "storing of completions has fallen behind"
         return ""

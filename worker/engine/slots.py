@@ -1,111 +1,106 @@
-"""The jobs that one worker holds: started, kept leased, interrupted, and let go once their end is stored."""
+"""The jobs that a worker runs: started, kept leased, interrupted, and released once their completion is stored."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
-import structlog
-from arq.worker import Worker
+from redis import Redis
 
-from worker.engine.context import Parts
-from worker.engine.executor import CRASH_LIMIT, Executor, run_hook
+from worker.engine.context import EngineContext
+from worker.engine.decision import CRASH_LIMIT, Decision
+from worker.engine.events import BreakerChanged, JobFinished
+from worker.engine.executor import Executor
 from worker.engine.lease_renewer import Lease, LeaseRenewer
-from worker.engine.results import Ending, EndingKind
-from worker.engine.running_job import Interruption, Running
-from worker.engine.timeouts import Timeouts
+from worker.engine.running_job import Interruption, RunningJob
 from worker.queue.scripts import Claimed
 
-_log = structlog.stdlib.get_logger(__name__)
-
-# A job that was twice at hand when its worker died is run with nothing beside it, if that can be had within:
+# A job whose worker died twice while running it runs alone, if the other jobs end within:
 _SOLO_WAIT_S = 5.0
 
 
 class Slots:
     """Everything between a claim and the stored completion, for all jobs of one worker.
 
-    `host` gives arq's settings and keeps arq's counters. `clock_offset_ms` is how far Redis's clock is ahead of
-    ours.
+    `tasks` holds the task of each running job by the job's id, which arq's tools look at.
     """
 
-    def __init__(self, host: Worker, parts: Parts) -> None:
-        self._host = host
-        self._parts = parts
+    def __init__(self, context: EngineContext, executor: Executor, connect: "Callable[[], Redis[bytes]]") -> None:
+        self._context = context
+        self._executor = executor
         self._loop = asyncio.get_running_loop()
-        self._limits = Timeouts(self._loop)
-        self._running: dict[bytes, Running] = {}
-        self.leases: LeaseRenewer | None = None
-        self.unknown_functions: set[str] = set()
-        self.clock_offset_ms = 0.0
+        self._jobs: dict[bytes, RunningJob] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._leases = LeaseRenewer(connect, context.lease_s, self._lose, context.events)
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._jobs)
 
     @property
-    def started(self) -> int:
-        """How many jobs were ever started, those in hand included."""
-        host = self._host
-        return host.jobs_complete + host.jobs_retried + host.jobs_failed + len(self._running)
+    def failed(self) -> "asyncio.Future[None]":
+        """Gets an exception if leases can no longer be renewed."""
+        return self._leases.failed
 
     def queues(self) -> list[str]:
-        """Return the queue of each job in hand."""
-        return [running.claimed.queue for running in self._running.values()]
+        """Return the queue of each running job."""
+        return [job.claimed.queue for job in self._jobs.values()]
 
-    def get(self, job_id: bytes) -> Running | None:
-        """Return the job of that id, if it is in hand."""
-        return self._running.get(job_id)
+    def get(self, job_id: bytes) -> RunningJob | None:
+        """Return the job of that id, if it is running here."""
+        return self._jobs.get(job_id)
 
     async def start(self, claimed: Iterable[Claimed], token: str) -> None:
-        """Start claimed jobs; those suspected of killing their worker are run alone, before this returns."""
+        """Start claimed jobs; those suspected of killing their worker run alone, before this returns."""
         suspects = []
-        for job in claimed:
-            running = Running(job, token)
-            earlier = self._running.get(job.job_id)
+        for claim in claimed:
+            job = RunningJob(claim, token)
+            earlier = self._jobs.get(claim.job_id)
             if earlier is not None:
                 earlier.interrupt("lost")
-            self._running[job.job_id] = running
-            if self.leases is not None:
-                self.leases.held[job.job_id] = Lease(job.job_id, job.queue, token)
-            if job.crashes == CRASH_LIMIT - 1:
-                suspects.append(running)
+            self._jobs[claim.job_id] = job
+            self._leases.hold(Lease(claim.job_id, claim.queue, token))
+            if claim.crashes == CRASH_LIMIT - 1:
+                suspects.append(job)
             else:
-                self._launch(running)
+                self._launch(job)
         if suspects:
             await self._run_alone(*suspects)
 
-    def interrupt_all(self, why: Interruption) -> None:
-        """Interrupt every job that has not ended; those that wait for their turn are let go likewise."""
-        for running in list(self._running.values()):
-            running.interrupt(why)
-            if running.task is None:
-                self._launch(running)
+    def interrupt_all(self, reason: Interruption) -> None:
+        """Interrupt every job that has not ended; those that wait for their turn are released likewise."""
+        for job in list(self._jobs.values()):
+            job.interrupt(reason)
+            if job.task is None:
+                self._launch(job)
 
-    def lose(self, leases: Iterable[Lease]) -> None:
-        """Interrupt the jobs whose leases belong to somebody else by now."""
+    async def close(self) -> None:
+        """Stop renewing leases."""
+        await self._leases.close()
+
+    def _lose(self, leases: Iterable[Lease]) -> None:
+        """Interrupt the jobs that another worker owns by now."""
         for lease in leases:
-            running = self._running.get(lease.job_id)
-            if running is not None and running.token == lease.token:
-                running.interrupt("lost")
+            job = self._jobs.get(lease.job_id)
+            if job is not None and job.token == lease.token:
+                job.interrupt("lost")
 
-    def _launch(self, running: Running) -> "asyncio.Task[None]":
-        running.task = task = self._loop.create_task(self._run(running))
-        # arq's own names for the same task, which its tools look at.
-        self._host.tasks[running.name] = self._host.job_tasks[running.name] = task
+    def _launch(self, job: RunningJob) -> "asyncio.Task[None]":
+        task = self._loop.create_task(self._run(job))
+        job.launched(task)
+        self.tasks[job.name] = task
         return task
 
-    async def _run_alone(self, suspect: Running, *others: Running) -> None:
+    async def _run_alone(self, suspect: RunningJob, *others: RunningJob) -> None:
         """Run one job that may be about to kill this process, while nothing is claimed.
 
-        Whatever is leased when the process dies counts a crash. So the other suspects are handed back before, or
-        the innocent among them would be taken for killers; the rest get some time to end.
+        Every job that is leased when the process dies counts a crash. So the other suspects are handed back first,
+        or the innocent among them would be taken for killers; the remaining jobs get some time to end.
         """
         for other in others:
             other.interrupt("postponed")
         postponed = [self._launch(other) for other in others]
-        stopping = self._parts.stopping
+        stopping = self._context.stopping
         stop = self._loop.create_task(stopping.wait())
         try:
-            for tasks, seconds in ((postponed, None), (list(self._host.tasks.values()), _SOLO_WAIT_S)):
+            for tasks, seconds in ((postponed, None), (list(self.tasks.values()), _SOLO_WAIT_S)):
                 if tasks:
                     ended = self._loop.create_task(asyncio.wait(tasks, timeout=seconds))
                     await asyncio.wait([stop, ended], return_when=asyncio.FIRST_COMPLETED)
@@ -115,54 +110,40 @@ class Slots:
         finally:
             stop.cancel()
 
-    async def _run(self, running: Running) -> None:
-        execution = Executor(self._host, self._parts.worker_id, running, self._limits, self.clock_offset_ms)
-        kind: EndingKind = "retried"
+    async def _run(self, job: RunningJob) -> None:
+        event: JobFinished | None = None
         try:
-            ending = await execution.run()
-            kind = ending.kind
-            self._note(ending)
-            # Nothing interrupts this wait: `Executor` has declared the job ended.
-            if ending.completion is not None and await self._parts.writer.submit(ending.completion):
-                self._release_lease(running)
-                if self._host.after_job_end is not None and execution.context is not None:
-                    context: dict[Any, Any] = execution.context
-                    await run_hook("after_job_end", self._host.after_job_end, context)
+            decision, job_context = await self._executor.run(job)
+            self._note_dependency(decision)
+            event = decision.event
+            # Nothing interrupts this wait: the executor has declared the job ended.
+            if decision.completion is not None:
+                if await self._context.completer.submit(decision.completion):
+                    self._leases.release(job.claimed.job_id, job.token)
+                    await self._executor.run_after_job_end(job_context)
+                else:
+                    event = event._replace(outcome="lease_lost")
         finally:
-            self._release_lease(running)
-            self._let_go(running, kind)
+            self._leases.release(job.claimed.job_id, job.token)
+            self._free(job, event)
 
-    def _release_lease(self, running: Running) -> None:
-        if self.leases is None:
-            return
-        job_id = running.claimed.job_id
-        lease = self.leases.held.get(job_id)
-        if lease is not None and lease.token == running.token:
-            del self.leases.held[job_id]
+    def _free(self, job: RunningJob, event: JobFinished | None) -> None:
+        # Counted in the same step, so that a job never counts both as running and as ended.
+        if self._jobs.get(job.claimed.job_id) is job:
+            del self._jobs[job.claimed.job_id]
+            self.tasks.pop(job.name, None)
+        if event is not None:
+            self._context.events.send(event)
+        self._context.wake.set()
 
-    def _let_go(self, running: Running, kind: EndingKind) -> None:
-        # Counted in the same step, so that a job is never counted both as started and as ended.
-        match kind:
-            case "complete":
-                self._host.jobs_complete += 1
-            case "failed":
-                self._host.jobs_failed += 1
-            case "retried":
-                self._host.jobs_retried += 1
-        if self._running.get(running.claimed.job_id) is running:
-            del self._running[running.claimed.job_id]
-            self._host.tasks.pop(running.name, None)
-            self._host.job_tasks.pop(running.name, None)
-        self._parts.wake.set()
-
-    def _note(self, ending: Ending) -> None:
-        if ending.unknown_function is not None:
-            self.unknown_functions.add(ending.unknown_function)
-        if ending.met_outage:
-            if self._parts.breaker.outage():
-                _log.error("the jobs' store is out; claiming stops", action="breaker_open")
-        elif ending.kind == "complete":
-            if self._parts.breaker.success():
-                _log.info("the jobs' store is back", action="breaker_closed")
+    def _note_dependency(self, decision: Decision) -> None:
+        """Tell the circuit breaker what the job found out about MongoDB."""
+        breaker, events = self._context.breaker, self._context.events
+        if decision.outage:
+            if breaker.outage():
+                events.send(BreakerChanged(is_open=True))
+        elif decision.event.outcome == "complete":
+            if breaker.success():
+                events.send(BreakerChanged(is_open=False))
         else:
-            self._parts.breaker.inconclusive()
+            breaker.inconclusive()

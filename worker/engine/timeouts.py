@@ -1,48 +1,48 @@
-"""The time limits of running jobs, without a timer for each of them."""
+"""Timeouts of running jobs, without a timer for each job."""
 
 import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worker.engine.running_job import Running
+    from worker.engine.running_job import RunningJob
 
 
 class Timeouts:
-    """Interrupts jobs that have not ended in time.
+    """Interrupts jobs that have not returned in time.
 
-    Jobs of one limit come to it in the order in which they began, so one timer for each length of a limit is
-    enough: it waits for the oldest. A timer for each job took a twentieth of the time of one that does nothing.
+    Jobs with the same timeout reach it in the order in which they began, so one timer for each length of a timeout
+    is enough: it waits for the oldest job. A timer per job took a twentieth of the time of a job that does nothing.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._deadlines: dict[float, dict[Running, float]] = {}
-        self._waiting: set[float] = set()
+        self._deadlines: dict[float, dict[RunningJob, float]] = {}
+        self._scheduled: set[float] = set()
 
-    def begin(self, running: "Running", seconds: float) -> None:
-        """Interrupt the job in so many seconds, unless it has ended by then."""
-        deadline = self._loop.time() + seconds
-        self._deadlines.setdefault(seconds, {})[running] = deadline
-        if seconds not in self._waiting:
-            self._wait(seconds, deadline)
+    def begin(self, job: "RunningJob", timeout_s: float) -> None:
+        """Interrupt the job in `timeout_s` seconds, unless it has returned by then."""
+        deadline = self._loop.time() + timeout_s
+        self._deadlines.setdefault(timeout_s, {})[job] = deadline
+        if timeout_s not in self._scheduled:
+            self._schedule(timeout_s, deadline)
 
-    def end(self, running: "Running", seconds: float) -> None:
-        """Say that the job has ended, which began with this limit."""
-        self._deadlines[seconds].pop(running, None)
+    def end(self, job: "RunningJob", timeout_s: float) -> None:
+        """Note that the job, which began with this timeout, has returned."""
+        self._deadlines[timeout_s].pop(job, None)
 
-    def _wait(self, seconds: float, deadline: float) -> None:
-        self._waiting.add(seconds)
-        self._loop.call_at(deadline, self._look, seconds)
+    def _schedule(self, timeout_s: float, deadline: float) -> None:
+        self._scheduled.add(timeout_s)
+        self._loop.call_at(deadline, self._interrupt_late, timeout_s)
 
-    def _look(self, seconds: float) -> None:
-        self._waiting.discard(seconds)
+    def _interrupt_late(self, timeout_s: float) -> None:
+        self._scheduled.discard(timeout_s)
         now = self._loop.time()
         late = []
-        for running, deadline in self._deadlines[seconds].items():
+        for job, deadline in self._deadlines[timeout_s].items():
             if deadline > now:
-                self._wait(seconds, deadline)
+                self._schedule(timeout_s, deadline)
                 break
-            late.append(running)
-        for running in late:
-            self.end(running, seconds)
-            running.interrupt("timeout")
+            late.append(job)
+        for job in late:
+            self.end(job, timeout_s)
+            job.interrupt("timeout")

@@ -4,8 +4,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 
-from arq.connections import ArqRedis
 from pydantic import ValidationError
+from redis.asyncio import Redis
 
 from worker.errors import RegistryError
 from worker.queue import keys
@@ -24,7 +24,7 @@ class DeadLetterNotFound(RegistryError):
 class DeadLetterStore:
     """Lists, shows, puts back and discards dead letters."""
 
-    def __init__(self, redis: ArqRedis) -> None:
+    def __init__(self, redis: "Redis[bytes]") -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
 

@@ -1,4 +1,4 @@
-"""What each worker says of itself every second or two, and reading it back."""
+"""The heartbeats of workers: what each one writes about itself every second, and how it is read."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 HEARTBEAT_INTERVAL_S = 1.0
 STALE_AFTER_S = 4.0
-"""A worker that has said nothing for this long is not counted as ready."""
+"""A worker whose heartbeat is older than this does not count as ready."""
 _FORGET_AFTER_S = 3_600.0
 
 
 class Heartbeat(BaseModel):
-    """One worker's word: whether it takes work, and what it has done since it started."""
+    """Whether one worker takes jobs, and what it has done since it started."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,10 +35,10 @@ class Heartbeat(BaseModel):
     failed: int
     started_at: AwareDatetime
     at: AwareDatetime
-    """By Redis's clock."""
+    """When this was written, by Redis's clock."""
 
     def age_s(self, now: datetime) -> float:
-        """Seconds since this was said, `now` being Redis's time."""
+        """Seconds since this was written, `now` being Redis's time."""
         return (now - self.at).total_seconds()
 
 
@@ -48,8 +48,8 @@ async def redis_time(redis: "Redis[bytes]") -> datetime:
     return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
 
 
-async def beat(redis: "Redis[bytes]", heartbeat: Heartbeat) -> None:
-    """Write one worker's heartbeat, and forget workers that have been silent for an hour."""
+async def write_heartbeat(redis: "Redis[bytes]", heartbeat: Heartbeat) -> None:
+    """Write one worker's heartbeat, and remove those that are an hour old."""
     await redis.hset(keys.WORKERS, heartbeat.worker, heartbeat.model_dump_json())
     for old in await read_heartbeats(redis):
         if old.age_s(heartbeat.at) > _FORGET_AFTER_S:
@@ -57,19 +57,19 @@ async def beat(redis: "Redis[bytes]", heartbeat: Heartbeat) -> None:
 
 
 async def read_heartbeats(redis: "Redis[bytes]") -> list[Heartbeat]:
-    """Return what every worker said last, silent ones included."""
-    said = await redis.hgetall(keys.WORKERS)
+    """Return the last heartbeat of every worker, old ones included."""
+    stored = await redis.hgetall(keys.WORKERS)
     heartbeats = []
-    for data in said.values():
+    for data in stored.values():
         try:
             heartbeats.append(Heartbeat.model_validate_json(data))
         except ValidationError:
-            # Written by a worker of another version; it is not ours to judge.
+            # Written by a worker of another version, whose fields are not known here.
             continue
     return sorted(heartbeats, key=lambda heartbeat: heartbeat.started_at)
 
 
 async def ready_workers(redis: "Redis[bytes]") -> list[Heartbeat]:
-    """Return the workers that said within the last seconds that they take work."""
-    now, said = await asyncio.gather(redis_time(redis), read_heartbeats(redis))
-    return [heartbeat for heartbeat in said if heartbeat.ready and heartbeat.age_s(now) <= STALE_AFTER_S]
+    """Return the workers that wrote within the last seconds that they take jobs."""
+    now, heartbeats = await asyncio.gather(redis_time(redis), read_heartbeats(redis))
+    return [heartbeat for heartbeat in heartbeats if heartbeat.ready and heartbeat.age_s(now) <= STALE_AFTER_S]

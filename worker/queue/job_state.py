@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from arq.connections import ArqRedis
+from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from worker.codec import Codec, check_job_id
@@ -29,7 +29,7 @@ class JobView:
     dead_letter: DeadLetter | None = None
 
 
-async def look_up(redis: ArqRedis, codec: Codec, job_id: str) -> JobView:
+async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
     """Return what is known of the job `job_id`. Its envelope, which can be large, is not fetched.
 
     Raises `InvalidEnvelope` if what lies in the place of its result is none, or that of another job.
@@ -80,7 +80,7 @@ def _read_result(codec: Codec, data: bytes, job_id: str) -> dict[str, Any]:
     return message
 
 
-async def read_envelope(redis: ArqRedis, codec: Codec, job_id: str) -> dict[str, Any] | None:
+async def read_envelope(redis: "Redis[bytes]", codec: Codec, job_id: str) -> dict[str, Any] | None:
     """Return the decoded envelope of a job that has not ended, or `None` if there is none that can be read."""
     try:
         data = await redis.get(keys.JOB + job_id)

@@ -1,20 +1,21 @@
-"""The names of the keys in Redis: arq's own, which other tools read, and what this engine adds to them."""
+"""The names of the keys in Redis: arq's own, which other tools read, and what this engine adds to them.
 
-from arq.constants import (
-    abort_jobs_ss,
-    health_check_key_suffix,
-    in_progress_key_prefix,
-    job_key_prefix,
-    result_key_prefix,
-    retry_key_prefix,
-)
+The Lua scripts get them from here too: see `worker.queue.scripts`.
+"""
 
-JOB = job_key_prefix
-IN_PROGRESS = in_progress_key_prefix
-RESULT = result_key_prefix
-TRIES = retry_key_prefix
-ABORT = abort_jobs_ss
-HEALTH_CHECK_SUFFIX = health_check_key_suffix
+# arq's own; a test compares them with arq's constants, because producers do not import arq.
+JOB = "arq:job:"
+"""String per job: its envelope."""
+IN_PROGRESS = "arq:in-progress:"
+"""String per claimed job: the token of its owner; it expires with the lease."""
+RESULT = "arq:result:"
+"""String per ended job: its result message."""
+TRIES = "arq:retry:"
+"""Counter per job: the tries that it has spent."""
+ABORT = "arq:abort"
+"""Sorted set: job id → when an abort was requested, in milliseconds."""
+HEALTH_CHECK_SUFFIX = ":health-check"
+"""String beside each queue: what `arq --check` reads."""
 
 LEASES = "arq:leases"
 """Hash: job id → token of its present or last owner, until the job has left that owner's hands."""

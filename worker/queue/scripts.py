@@ -3,20 +3,35 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, Self, cast
 
 from redis.asyncio import Redis
 
 from worker.queue import keys
 
 EnqueueState = Literal["new", "queued", "running", "done", "dead"]
+SpentTries = Literal["spend", "keep"] | int
 EnvelopeProblem = Literal["", "missing", "wrong-type"]
 
 
+# The names that every script finds its keys under.
+_LUA_NAMES = {
+    "JOB": keys.JOB,
+    "IN_PROGRESS": keys.IN_PROGRESS,
+    "RESULT": keys.RESULT,
+    "TRIES": keys.TRIES,
+    "HISTORY": keys.HISTORY,
+    "LEASED_SUFFIX": keys.LEASED_SUFFIX,
+    "WAKEUP_SUFFIX": keys.WAKEUP_SUFFIX,
+}
+
+
 def script_source(name: str) -> str:
-    """Return the text of one of the scripts in `worker/queue/lua`, with what they share in front of it."""
+    """Return the text of a script in `worker/queue/lua`, with the key names and the shared prelude before it."""
     folder = files("worker.queue").joinpath("lua")
-    return "".join(folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in ("bell", name))
+    names = "".join(f"local {variable} = '{key}'\n" for variable, key in _LUA_NAMES.items())
+    parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in ("prelude", name)]
+    return names + "".join(parts)
 
 
 class Enqueue(NamedTuple):
@@ -55,7 +70,14 @@ class Claim:
 
 
 class Completion(NamedTuple):
-    """How a job left its owner's hands: see finish.lua for the meaning of each value."""
+    """How a try ended: the record that takes a job out of its owner's hands.
+
+    Made by `done`, `dead`, `retry` and `hand_back`. `result_life_ms` is how long the result is kept (0: not at all,
+    -1: for ever). `delay_ms` counts from now (retry), `score` is the due time to restore (return). `id_hold_ms` is
+    how long the id of an ended job stays taken: above 0 a job that is enqueued under it is dropped, below 0 it
+    waits. `tries` says whether this try counts, or how many tries there were by the producer's count. `record` is
+    the dead letter (dead) or an entry of the job's history (retry).
+    """
 
     job_id: bytes
     queue: str
@@ -63,9 +85,73 @@ class Completion(NamedTuple):
     action: Literal["done", "dead", "retry", "return"]
     result: bytes = b""
     result_life_ms: int = 0
-    due: float = 0
-    tries: Literal["spend", "keep"] | int = "spend"
-    extra: bytes = b""
+    delay_ms: float = 0
+    score: float = 0
+    id_hold_ms: int = 0
+    tries: SpentTries = "spend"
+    record: bytes = b""
+
+    @classmethod
+    def done(
+        cls, job: Claimed, token: str, *, result: bytes = b"", result_life_ms: int = 0, id_hold_ms: int = 0
+    ) -> Self:
+        """Return the completion of a job that ended, well or aborted."""
+        return cls(job.job_id, job.queue, token, "done", result, result_life_ms, id_hold_ms=id_hold_ms)
+
+    @classmethod
+    def dead(
+        cls,
+        job: Claimed,
+        token: str,
+        *,
+        dead_letter: bytes,
+        result: bytes = b"",
+        result_life_ms: int = 0,
+        id_hold_ms: int = 0,
+    ) -> Self:
+        """Return the completion of a job that becomes a dead letter."""
+        return cls(
+            job.job_id,
+            job.queue,
+            token,
+            "dead",
+            result,
+            result_life_ms,
+            id_hold_ms=id_hold_ms,
+            record=dead_letter,
+        )
+
+    @classmethod
+    def retry(
+        cls, job: Claimed, token: str, *, delay_ms: float, tries: SpentTries = "spend", failure: bytes = b""
+    ) -> Self:
+        """Return the completion of a try after which the job runs again in `delay_ms`."""
+        return cls(job.job_id, job.queue, token, "retry", delay_ms=delay_ms, tries=tries, record=failure)
+
+    @classmethod
+    def hand_back(cls, job: Claimed, token: str) -> Self:
+        """Return the completion that puts a job back where it was, without spending a try."""
+        return cls(job.job_id, job.queue, token, "return", score=job.score, tries="keep")
+
+    def argv(self) -> tuple[Any, ...]:
+        """Return the nine values that finish.lua takes; its due time means something else for each action."""
+        if self.action == "retry":
+            due: float = self.delay_ms
+        elif self.action == "return":
+            due = self.score
+        else:
+            due = self.id_hold_ms
+        return (
+            self.job_id,
+            self.queue,
+            self.token,
+            self.action,
+            self.result,
+            self.result_life_ms,
+            due,
+            self.tries,
+            self.record,
+        )
 
 
 class QueueCounts(NamedTuple):
@@ -130,7 +216,7 @@ class Scripts:
         """Store a group of completions; tells for each whether it was applied or came from a late runner."""
         args: list[Any] = []
         for completion in completions:
-            args.extend(completion)
+            args.extend(completion.argv())
         applied = await self._finish(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX], args=args
         )

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from arq.connections import ArqRedis
+from redis.asyncio import Redis
 
 from worker.queue import keys
 from worker.queue.heartbeats import Heartbeat, read_heartbeats, redis_time
@@ -55,7 +55,7 @@ class QueueStats:
         }
 
 
-async def read_stats(redis: ArqRedis, queues: tuple[str, ...]) -> QueueStats:
+async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueStats:
     """Return the state of `queues` now."""
     counts = await Scripts(redis).counts(queues)
     now = await redis_time(redis)

@@ -7,7 +7,6 @@ https://redis.io/docs/latest/develop/reference/sentinel-clients/
 
 import asyncio
 from collections.abc import Sequence
-from ssl import SSLCertVerificationError
 from typing import Any
 
 from redis import Redis as SyncRedis
@@ -20,25 +19,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.utils import str_if_bytes
 
-from worker.engine.redis_health import error_code
+from worker.redis.errors import MasterNotFound, error_code, refused_certificate
 from worker.redis.packing import PackingConnection, PackingSSLConnection
 from worker.redis_url import SentinelUrl
 
 _TIMEOUT_S = 1.0
-
-
-class MasterNotFound(RedisConnectionError):  # type: ignore[misc]  # mypy does not follow redis: see pyproject.toml
-    """No sentinel named a working master; `unknown` if those that answered do not know its name."""
-
-    def __init__(self, message: str, *, unknown: bool) -> None:
-        super().__init__(message)
-        self.unknown = unknown
-
-
-def refused_certificate(error: Exception) -> str:
-    """Return why TLS did not accept the server's certificate; empty if redis-py's error is another one."""
-    cause = error.__context__
-    return cause.verify_message if isinstance(cause, SSLCertVerificationError) else ""
 
 
 class Sentinels:

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from worker.codec import Codec
+from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 import arq.worker  # isort: skip
@@ -47,7 +47,7 @@ async def exiting(ctx: dict[str, Any]) -> None:
 
 
 async def _connect() -> Any:
-    return open_redis(_settings, Codec())
+    return open_arq_redis(_settings, Codec())
 
 
 arq.worker.Worker = LeaseWorker  # type: ignore[misc]

@@ -13,6 +13,7 @@ from arq.worker import func
 from tests.support.waiting import until
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
+from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
 from worker.errors import JobNotFound
 from worker.queue import keys
@@ -20,7 +21,6 @@ from worker.queue.dead_letter import DeadLetter
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Enqueue, Scripts
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 _numbers = itertools.count(1)
@@ -59,14 +59,14 @@ class Bench:
         self._job_numbers = itertools.count(1)
 
     def open(self) -> ArqRedis:
-        return open_redis(self.settings, Codec())
+        return open_arq_redis(self.settings, Codec())
 
     def worker(self, *functions: Any, **options: Any) -> LeaseWorker:
         async def opened() -> ArqRedis:
             return self.open()
 
         defaults: dict[str, Any] = {
-            "queues": (self.queue,),
+            "queues": {self.queue: options.get("max_jobs", 10)},
             "lease": 2,
             "poll_delay": 0.1,
             "max_jobs": 20,

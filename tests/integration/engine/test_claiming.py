@@ -79,7 +79,7 @@ async def test_bulk_work_cannot_fill_the_slots(bench: Bench) -> None:
 
     chunks = [await bench.put("chunk", queue=bench.bulk) for _ in range(50)]
     functions = func(chunk, name="chunk"), func(single, name="single")
-    async with bench.serving(*functions, queues=(bench.queue, bench.bulk), max_jobs=10):
+    async with bench.serving(*functions, queues={bench.queue: 10, bench.bulk: 4}, max_jobs=10):
         await bench.until(lambda: len(bulk_running) == 4)
         singles = [await bench.put("single") for _ in range(20)]
         assert [await bench.outcome(job_id) for job_id in singles] == ["single"] * 20
@@ -98,7 +98,7 @@ async def test_a_queue_that_is_always_full_does_not_starve_the_other(bench: Benc
 
     singles = [await bench.put("step") for _ in range(300)]
     chunk = await bench.put("step", queue=bench.bulk)
-    await bench.burst(func(step, name="step"), queues=(bench.queue, bench.bulk), max_jobs=4)
+    await bench.burst(func(step, name="step"), queues={bench.queue: 4, bench.bulk: 4}, max_jobs=4)
     assert set(order) == {*singles, chunk}
     assert order.index(chunk) < 150
 

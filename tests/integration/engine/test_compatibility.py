@@ -10,10 +10,10 @@ from arq.worker import Worker, async_check_health, create_worker, func
 
 from tests.integration.engine.conftest import Bench
 from worker.codec import Codec
+from worker.engine.arq_redis import arq_redis_settings
 from worker.engine.worker import LeaseWorker
 from worker.errors import RemoteError
 from worker.queue import keys
-from worker.redis.client import redis_settings
 
 
 async def test_arqs_own_producer_and_job(bench: Bench) -> None:
@@ -86,7 +86,7 @@ async def test_every_setting_of_arq_reaches_the_worker(bench: Bench, monkeypatch
     class Settings:
         functions = [job]  # noqa: RUF012 (as arq reads it)
         queue_name = "first"
-        queues = ("first", "second")
+        queues = {"first": 3, "second": 2}  # noqa: RUF012 (as arq reads it)
         lease = 7
         max_jobs = 3
         job_timeout = 11
@@ -97,7 +97,12 @@ async def test_every_setting_of_arq_reaches_the_worker(bench: Bench, monkeypatch
     monkeypatch.setattr("arq.worker.Worker", LeaseWorker)
     worker = create_worker(Settings)  # type: ignore[arg-type]
     assert isinstance(worker, LeaseWorker)
-    assert (worker.queues, worker.lease_s, worker.max_jobs, worker.job_timeout_s) == (("first", "second"), 7, 3, 11)
+    assert (worker.queues, worker.lease_s, worker.max_jobs, worker.job_timeout_s) == (
+        {"first": 3, "second": 2},
+        7,
+        3,
+        11,
+    )
     assert (worker.poll_delay_s, worker.keep_result_forever) == (0.25, True)
 
 
@@ -153,7 +158,7 @@ async def test_arqs_check_tells_the_truth(bench: Bench) -> None:
     async def job(ctx: dict[str, Any]) -> None: ...
 
     async def code() -> int:
-        return await async_check_health(redis_settings(bench.settings), queue_name=bench.queue)
+        return await async_check_health(arq_redis_settings(bench.settings), queue_name=bench.queue)
 
     assert await code() == 1
     async with bench.serving(func(job, name="job")):

@@ -9,19 +9,21 @@ from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
 from tests.redis_scripts.script_bench import OWNER, ScriptBench
+from tests.support.logged_events import logged_events
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.engine import completer
+from worker.engine.arq_redis import open_arq_redis
 from worker.engine.completer import Completer
+from worker.engine.events import Events
 from worker.engine.redis_health import RedisHealth
 from worker.queue.scripts import Claimed, Completion, Scripts
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 
 @asynccontextmanager
 async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
-    redis = open_redis(load_settings(redis_url=server.url, redis_timeout=1), Codec())
+    redis = open_arq_redis(load_settings(redis_url=server.url, redis_timeout=1), Codec())
     try:
         yield ScriptBench(redis)
     finally:
@@ -30,7 +32,8 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
 
 @asynccontextmanager
 async def writing(scripts: Scripts, health: RedisHealth | None = None) -> AsyncIterator[Completer]:
-    writer = Completer(scripts, health or RedisHealth())
+    events = logged_events()
+    writer = Completer(scripts, health or RedisHealth(events), events)
     task = asyncio.create_task(writer.run())
     try:
         yield writer
@@ -98,14 +101,14 @@ async def test_one_that_cannot_be_stored_holds_up_no_other(script_bench: ScriptB
     jobs = (await script_bench.claim()).jobs
     scripts = Poisoned(script_bench.redis)
     scripts.poison = jobs[7].job_id
-    health = RedisHealth()
+    health = RedisHealth(logged_events())
     async with writing(scripts, health) as writer:
         with capture_logs() as logs:
             stored = await asyncio.gather(*(writer.submit(done(job)) for job in jobs))
 
     assert stored == [number != 7 for number in range(20)]
     assert [(entry["action"], entry["job_id"]) for entry in logs] == [
-        ("completion_unstorable", jobs[7].job_id.decode())
+        ("completion_dropped", jobs[7].job_id.decode())
     ]
     assert health.is_up
 
@@ -143,7 +146,7 @@ async def test_a_group_whose_answer_was_lost_counts_as_stored_once(script_bench:
     scripts.lose_answers = 2
     async with writing(scripts) as writer:
         with capture_logs() as logs:
-            again = Completion(job.job_id, job.queue, "token", "retry", extra=b"entry")
+            again = Completion(job.job_id, job.queue, "token", "retry", record=b"entry")
             assert await writer.submit(again)
 
     assert len(scripts.groups) == 3
@@ -158,7 +161,7 @@ async def test_completions_outlive_redis_faults(own_redis: EmbeddedRedis, fault:
         await script_bench.enqueue("a")
         job = await script_bench.claim_one()
         mend = await _hurt(own_redis, script_bench, fault)
-        health = RedisHealth()
+        health = RedisHealth(logged_events())
         async with writing(script_bench.scripts, health) as writer:
             result = Completion(job.job_id, job.queue, "token", "done", b"result", 60_000)
             stored = writer.submit(result)
@@ -201,7 +204,7 @@ async def test_who_falls_behind_is_congested_until_it_has_caught_up(
     await script_bench.enqueue(*map(str, range(6)))
     jobs = (await script_bench.claim()).jobs
     scripts = Recording(script_bench.redis)
-    writer = Completer(scripts, RedisHealth())
+    writer = Completer(scripts, RedisHealth(Events()), Events())
     told: list[bool] = []
     for job in jobs[:5]:
         writer.submit(done(job))
@@ -227,7 +230,7 @@ async def test_who_falls_behind_is_congested_until_it_has_caught_up(
 async def test_a_waiter_that_was_cancelled_holds_up_nobody(script_bench: ScriptBench) -> None:
     await script_bench.enqueue("a", "b")
     first, second = (await script_bench.claim()).jobs
-    writer = Completer(script_bench.scripts, RedisHealth())
+    writer = Completer(script_bench.scripts, RedisHealth(Events()), Events())
     writer.submit(done(first)).cancel()
     stored = writer.submit(done(second))
     task = asyncio.create_task(writer.run())

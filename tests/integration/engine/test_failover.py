@@ -46,7 +46,7 @@ async def test_the_master_is_killed_while_a_job_runs(cluster: Cluster, failing_b
     held = await bench.put("work")
     async with (
         HospitalProducer.connect(bench.settings, patience=FAILED_OVER_WITHIN) as producer,
-        bench.serving(*functions, queues=(bench.queue, DEFAULT_QUEUE), lease=2) as worker,
+        bench.serving(*functions, queues={bench.queue: 10, DEFAULT_QUEUE: 10}, lease=2) as worker,
     ):
         await bench.until(lambda: runs)
         await bench.redis.wait(1, 1_000)

@@ -10,14 +10,16 @@ from redis import Redis as SyncRedis
 from structlog.testing import LogCapture
 
 from tests.redis_scripts.script_bench import ScriptBench
+from tests.support.logged_events import logged_events
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.embedded.processes import wait_until
 from worker.engine import lease_renewer
+from worker.engine.arq_redis import open_arq_redis
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.queue import keys
 from worker.queue.scripts import Claimed
-from worker.redis.client import open_redis, sync_twin
+from worker.redis.client import sync_twin
 from worker.settings import load_settings
 
 LEASE_S = 1.0
@@ -35,7 +37,7 @@ def logs() -> Any:
 
 @asynccontextmanager
 async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
-    redis = open_redis(load_settings(redis_url=server.url, redis_timeout=0.5), Codec())
+    redis = open_arq_redis(load_settings(redis_url=server.url, redis_timeout=0.5), Codec())
     try:
         yield ScriptBench(redis)
     finally:
@@ -45,9 +47,9 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
 @asynccontextmanager
 async def keeping(script_bench: ScriptBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseRenewer, list[Lease]]]:
     told: list[Lease] = []
-    keeper = LeaseRenewer(lambda: sync_twin(script_bench.redis), LEASE_S, told.extend)
+    keeper = LeaseRenewer(lambda: sync_twin(script_bench.redis), LEASE_S, told.extend, logged_events())
     for job in jobs:
-        keeper.held[job.job_id] = Lease(job.job_id, job.queue, "token")
+        keeper.hold(Lease(job.job_id, job.queue, "token"))
     try:
         yield keeper, told
     finally:
@@ -95,7 +97,7 @@ async def test_a_lease_that_is_held_no_more_ends(script_bench: ScriptBench) -> N
     jobs = await claim(script_bench, "a")
     async with keeping(script_bench, *jobs) as (keeper, _):
         await outlived(script_bench, "a", 0.3)
-        keeper.held.clear()
+        keeper.release(jobs[0].job_id, "token")
 
         async def taken() -> bool:
             return len((await script_bench.claim("other")).jobs) == 1
@@ -224,7 +226,7 @@ async def test_an_error_that_ends_the_thread_is_told() -> None:
     def broken() -> SyncRedis:
         raise ValueError("no such server")
 
-    keeper = LeaseRenewer(broken, LEASE_S, lambda leases: None)
+    keeper = LeaseRenewer(broken, LEASE_S, lambda leases: None, logged_events())
     try:
         with pytest.raises(ValueError, match="no such server"):
             await asyncio.wait_for(keeper.failed, 5)

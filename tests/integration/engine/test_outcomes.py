@@ -177,7 +177,7 @@ async def test_a_job_outlives_its_timeout_only_if_its_function_may(bench: Bench)
     assert await bench.outcome(slow) == "done"
     dead_letter = await bench.dead_letter(late)
     assert dead_letter.failure.type == "TimeoutError"
-    assert dead_letter.failure.message == "not done within 0.1 s"
+    assert dead_letter.failure.message == "not finished within 0.1 s"
     assert "asyncio.sleep(0.09)" in dead_letter.failure.traceback
 
 

@@ -7,7 +7,7 @@ from arq.connections import ArqRedis
 from producers.client import HospitalProducer
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
-from worker.redis.client import open_redis
+from worker.engine.arq_redis import open_arq_redis
 from worker.settings import Settings, load_settings
 
 
@@ -18,7 +18,7 @@ def settings(own_redis: EmbeddedRedis) -> Settings:
 
 @pytest_asyncio.fixture
 async def redis(settings: Settings) -> AsyncIterator[ArqRedis]:
-    client = open_redis(settings, Codec())
+    client = open_arq_redis(settings, Codec())
     yield client
     await client.aclose(close_connection_pool=True)
 

@@ -20,11 +20,11 @@ from worker.contract import (
 )
 from worker.contract.validation import parse
 from worker.embedded import EmbeddedRedis
+from worker.engine.arq_redis import open_arq_redis
 from worker.errors import InvalidEnvelope, InvalidPayload, JobNotFound, RemoteError
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.scripts import Claimed, Completion, Scripts
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
@@ -44,7 +44,7 @@ class Worker:
         (job,) = (await self._scripts.claim("token", 60_000, 1, queues)).jobs
         return job
 
-    async def end(self, result: object, *, action: Any = "done", extra: bytes = b"") -> None:
+    async def end(self, result: object, *, action: Any = "done", record: bytes = b"") -> None:
         job = await self.claim()
         message = self.codec.decode(job.payload) | {
             "t": 2,
@@ -55,7 +55,9 @@ class Worker:
             "q": job.queue,
         }
         data = self.codec.encode(message)
-        await self._scripts.finish([Completion(job.job_id, job.queue, "token", action, data, 60_000, extra=extra)])
+        await self._scripts.finish(
+            [Completion(job.job_id, job.queue, "token", action, data, 60_000, record=record)]
+        )
 
     async def kill(self, error: Exception) -> None:
         job = await self.claim()
@@ -70,8 +72,8 @@ class Worker:
             worker="w",
             enqueued_at=datetime(2025, 6, 30, tzinfo=UTC),
         )
-        extra = dead_letter.model_dump_json().encode()
-        await self._scripts.finish([Completion(job.job_id, job.queue, "token", "dead", extra=extra)])
+        record = dead_letter.model_dump_json().encode()
+        await self._scripts.finish([Completion(job.job_id, job.queue, "token", "dead", record=record)])
 
 
 @pytest.fixture
@@ -268,7 +270,7 @@ async def test_signed_jobs_and_results_are_read_with_the_key_alone(own_redis: Em
     codec = Codec(signing.signing_secrets())
     async with HospitalProducer.connect(signing, patience=5) as producer:
         receipt = await producer.ingest_hospital(MERCY)
-        redis = open_redis(signing, codec)
+        redis = open_arq_redis(signing, codec)
         worker = Worker(redis)
         worker.codec = codec
         stored = await redis.get(keys.JOB + receipt.job_id)

@@ -104,9 +104,9 @@ class EndingScripts(CuttingScripts):
             crashes=0,
             worker="worker",
         )
-        extra = dead_letter.model_dump_json().encode() if self._action == "dead" else b""
+        record = dead_letter.model_dump_json().encode() if self._action == "dead" else b""
         kept = Codec().encode(result)
-        return Completion(job.job_id, job.queue, "worker", self._action, kept, 60_000, extra=extra)
+        return Completion(job.job_id, job.queue, "worker", self._action, kept, 60_000, record=record)
 
 
 @pytest.mark.parametrize("action", ["done", "dead"])
@@ -144,7 +144,7 @@ async def test_a_redis_that_stays_away_is_an_outage(
         scripts = cutting(producer, 0)
         await own_redis.kill()
 
-        with pytest.raises(OutageError, match=r"^Redis at 127\.0\.0\.1:\d+ has not answered for 0 s \("):
+        with pytest.raises(OutageError, match=r"Redis at 127\.0\.0\.1:\d+ does not answer .*; tried for 0 s$"):
             await producer.ingest_hospital(MERCY)
         assert scripts.calls >= 1
         with pytest.raises(OutageError):
@@ -183,7 +183,7 @@ async def test_a_redis_that_takes_no_writes_refuses_loudly_and_at_once(
     await hurt(redis)
 
     async with asyncio.timeout(5):
-        with pytest.raises(OutageError, match=rf"^Redis at 127\.0\.0\.1:\d+ refuses writes \({code}\)$"):
+        with pytest.raises(OutageError, match=rf"Redis at 127\.0\.0\.1:\d+ refuses writes for now \({code}\)$"):
             await producer.ingest_hospital(MERCY)
     assert await redis.zcard(DEFAULT_QUEUE) == 0
 

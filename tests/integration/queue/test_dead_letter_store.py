@@ -31,7 +31,7 @@ async def kill(bench: ScriptBench, *names: str, function: str, error: str = "Val
         await bench.enqueue(name, payload=b"\xffpayload")
         job = await bench.claim_one()
         dead_letters.append(dead_letter_of(bench.id(name), bench.queue, function, error))
-        await bench.finish(job, "dead", extra=dead_letters[-1].model_dump_json().encode())
+        await bench.finish(job, "dead", record=dead_letters[-1].model_dump_json().encode())
     return dead_letters
 
 
@@ -120,9 +120,9 @@ async def test_a_dead_letter_is_shown_with_its_history(
     await bench.enqueue("a")
     tries = [Failure(type="OSError", message=str(number), tries=number, at_ms=number) for number in (1, 2)]
     for failure in tries:
-        await bench.finish(await bench.claim_one(), "retry", extra=failure.model_dump_json().encode())
+        await bench.finish(await bench.claim_one(), "retry", record=failure.model_dump_json().encode())
     dead_letter = dead_letter_of(bench.id("a"), bench.queue, function)
-    await bench.finish(await bench.claim_one(), "dead", extra=dead_letter.model_dump_json().encode())
+    await bench.finish(await bench.claim_one(), "dead", record=dead_letter.model_dump_json().encode())
 
     assert await store.get(bench.id("a")) == dead_letter.model_copy(update={"history": tries})
 
@@ -199,8 +199,8 @@ async def test_discarded_dead_letters_leave_nothing(
     bench: ScriptBench, store: DeadLetterStore, function: str
 ) -> None:
     await bench.enqueue("a")
-    await bench.finish(await bench.claim_one(), "retry", extra=b"{}")
-    await bench.finish(await bench.claim_one(), "dead", extra=b"{}")
+    await bench.finish(await bench.claim_one(), "retry", record=b"{}")
+    await bench.finish(await bench.claim_one(), "dead", record=b"{}")
     kept = await kill(bench, "b", function=function)
 
     assert await store.discard([bench.id("a"), "never"]) == 1
@@ -221,7 +221,7 @@ async def test_a_dead_letter_whose_id_is_not_utf_8_is_found_and_discarded_as_it_
     shown = raw.decode(errors="backslashreplace")
     await bench.redis.zadd(bench.queue, {raw: 1})
     dead_letter = dead_letter_of(shown, bench.queue, function)
-    await bench.finish(await bench.claim_one(), "dead", extra=dead_letter.model_dump_json().encode())
+    await bench.finish(await bench.claim_one(), "dead", record=dead_letter.model_dump_json().encode())
 
     (listed_dead_letter,) = await listed(store, function=function)
     assert await store.get(listed_dead_letter.job_id) == dead_letter

@@ -8,15 +8,15 @@ from tests.redis_scripts.script_bench import ScriptBench
 from tests.redis_scripts.script_model import QueueMachine
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
+from worker.engine.arq_redis import open_arq_redis
 from worker.queue import keys
-from worker.redis.client import open_redis
 from worker.settings import load_settings
 
 
 def test_the_queue_keeps_to_its_model(redis_server: EmbeddedRedis) -> None:
     @asynccontextmanager
     async def bench() -> AsyncIterator[ScriptBench]:
-        redis = open_redis(load_settings(redis_url=redis_server.url), Codec())
+        redis = open_arq_redis(load_settings(redis_url=redis_server.url), Codec())
         await redis.delete(keys.CLOCK)
         try:
             yield ScriptBench(redis)

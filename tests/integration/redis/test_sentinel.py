@@ -15,8 +15,10 @@ from tests.integration.redis.sentinel_servers import MASTER, Replica, Sentinel, 
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis, ports
 from worker.embedded.processes import wait_until
+from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.errors import ConfigurationError, OutageError
-from worker.redis.client import check_redis, open_redis, redis_settings, sync_twin
+from worker.redis.client import sync_twin
+from worker.redis.startup import check_redis
 from worker.settings import load_settings
 
 WRITE = "return redis.call('incr', KEYS[1])"
@@ -31,7 +33,7 @@ async def sentinel() -> AsyncIterator[Sentinel]:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[ArqRedis]:
-    redis = open_redis(load_settings(redis_url=url, redis_timeout=1), Codec())
+    redis = open_arq_redis(load_settings(redis_url=url, redis_timeout=1), Codec())
     try:
         yield redis
     finally:
@@ -127,7 +129,7 @@ async def test_a_frozen_sentinel_costs_one_short_wait(sentinel: Sentinel, redis_
 
 async def test_arqs_own_pool_and_its_twin_go_to_the_master(sentinel: Sentinel, redis_server: EmbeddedRedis) -> None:
     await sentinel.monitor(redis_server.port, quorum=2)
-    pool = await create_pool(redis_settings(load_settings(redis_url=sentinel_url(sentinel, options="/2"))))
+    pool = await create_pool(arq_redis_settings(load_settings(redis_url=sentinel_url(sentinel, options="/2"))))
     twin = sync_twin(pool)
     try:
         assert await process_id(pool) == redis_server.pid

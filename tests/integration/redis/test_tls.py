@@ -15,8 +15,10 @@ from tests.integration.redis.sentinel_servers import MASTER, Sentinel
 from tests.integration.redis.tls_proxy import Authority, tls_proxy
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
+from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.errors import ConfigurationError, RegistryError
-from worker.redis.client import check_redis, open_redis, redis_settings, sync_twin
+from worker.redis.client import sync_twin
+from worker.redis.startup import check_redis
 from worker.settings import load_settings
 
 PASSWORD = "hunter2hunter2"
@@ -35,7 +37,7 @@ async def tls_port(redis_server: EmbeddedRedis, authority: Authority) -> AsyncIt
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[ArqRedis]:
-    redis = open_redis(load_settings(redis_url=url, redis_timeout=2), Codec())
+    redis = open_arq_redis(load_settings(redis_url=url, redis_timeout=2), Codec())
     try:
         yield redis
     finally:
@@ -50,7 +52,7 @@ async def test_all_three_clients_speak_tls(
         assert await check_redis(redis, load_settings(redis_url=url)) == []
         assert (await redis.info("server"))["process_id"] == redis_server.pid
         assert await twin_sees(redis) == redis_server.pid
-    arqs = await create_pool(redis_settings(load_settings(redis_url=url)))
+    arqs = await create_pool(arq_redis_settings(load_settings(redis_url=url)))
     try:
         assert (await arqs.info("server"))["process_id"] == redis_server.pid
     finally:
@@ -88,7 +90,7 @@ async def test_a_missing_authority_is_one_clear_error(tmp_path: Path) -> None:
     url = f"rediss://:{PASSWORD}@localhost:1/0?ssl_ca_certs={tmp_path}/none.pem"
 
     with pytest.raises(ConfigurationError, match=r"\AREDIS_URL: the TLS options .*No such file") as caught:
-        open_redis(load_settings(redis_url=url), Codec())
+        open_arq_redis(load_settings(redis_url=url), Codec())
     assert PASSWORD not in str(caught.value)
 
 

@@ -18,7 +18,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def breaker(clock: Clock) -> CircuitBreaker:
-    return CircuitBreaker(clock)
+    return CircuitBreaker(clock, jitter=lambda: 1.0)
 
 
 def opened(breaker: CircuitBreaker) -> CircuitBreaker:

@@ -3,54 +3,48 @@ from hypothesis import strategies as st
 
 from worker.engine.queue_shares import QueueShares
 
-QUEUES = ("single", "bulk")
+SLOTS = {"single": 300, "bulk": 6, "slow": 20}
 
 
 def test_the_first_queue_may_fill_every_slot() -> None:
-    assert QueueShares(QUEUES, 300).limits(1, 120, [])[0] == ("single", 120)
+    assert QueueShares(SLOTS).limits(1, 120, [])[0] == ("single", 120)
 
 
-def test_bulk_queues_hold_one_slot_in_fifty() -> None:
-    assert dict(QueueShares(QUEUES, 300).limits(1, 300, []))["bulk"] == 6
+def test_no_queue_gets_more_than_its_slots() -> None:
+    assert dict(QueueShares(SLOTS).limits(1, 300, [])) == {"single": 300, "bulk": 6, "slow": 20}
+    assert dict(QueueShares(SLOTS).limits(1, 3, [])) == {"single": 3, "bulk": 3, "slow": 3}
 
 
-def test_a_small_worker_still_takes_bulk_jobs() -> None:
-    assert dict(QueueShares(QUEUES, 20).limits(1, 20, []))["bulk"] == 4
-    assert dict(QueueShares(QUEUES, 1).limits(1, 1, []))["bulk"] == 1
+def test_running_jobs_count_against_their_queue_alone() -> None:
+    shares = QueueShares(SLOTS)
 
-
-def test_running_bulk_jobs_count_against_their_queue_alone() -> None:
-    shares = QueueShares((*QUEUES, "slow"), 300)
-
-    limits = dict(shares.limits(1, 290, ["bulk"] * 4 + ["single"] * 6))
-
-    assert limits == {"single": 290, "bulk": 2, "slow": 6}
+    assert dict(shares.limits(1, 290, ["bulk"] * 4 + ["single"] * 6)) == {"single": 290, "bulk": 2, "slow": 20}
     assert dict(shares.limits(1, 290, ["bulk"] * 9))["bulk"] == 0
 
 
 def test_every_eighth_claim_asks_the_others_first_for_one_job_each() -> None:
-    shares = QueueShares((*QUEUES, "slow"), 300)
+    shares = QueueShares(SLOTS)
 
     assert shares.limits(8, 50, []) == [("bulk", 1), ("slow", 1), ("single", 50)]
     assert shares.limits(8, 50, ["bulk"] * 6) == [("bulk", 0), ("slow", 1), ("single", 50)]
     assert [queue for queue, _ in shares.limits(9, 50, [])] == ["single", "bulk", "slow"]
 
 
-def test_one_queue_needs_no_sharing() -> None:
-    assert QueueShares(("only",), 300).limits(8, 7, []) == [("only", 7)]
+def test_a_single_queue_gets_all_free_slots() -> None:
+    assert QueueShares({"only": 300}).limits(8, 7, []) == [("only", 7)]
 
 
 @given(
-    max_jobs=st.integers(1, 50_000),
+    slots=st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 50_000), min_size=1),
     turn=st.integers(1, 100),
-    wanted=st.integers(1, 50_000),
-    held=st.lists(st.sampled_from(QUEUES), max_size=50),
+    wanted=st.integers(0, 50_000),
+    running=st.lists(st.sampled_from(["a", "b", "c"]), max_size=50),
 )
-def test_no_queue_is_asked_twice_or_beyond_its_slots(
-    max_jobs: int, turn: int, wanted: int, held: list[str]
+def test_no_queue_is_asked_twice_or_beyond_its_free_slots(
+    slots: dict[str, int], turn: int, wanted: int, running: list[str]
 ) -> None:
-    limits = QueueShares(QUEUES, max_jobs).limits(turn, wanted, held)
+    limits = QueueShares(slots).limits(turn, wanted, running)
 
-    assert sorted(queue for queue, _ in limits) == sorted(QUEUES)
-    assert dict(limits)["single"] == wanted
-    assert 0 <= dict(limits)["bulk"] <= min(max_jobs, max(4, max_jobs // 50))
+    assert sorted(queue for queue, _ in limits) == sorted(slots)
+    for queue, limit in limits:
+        assert 0 <= limit <= max(0, min(slots[queue] - running.count(queue), wanted))

@@ -2,10 +2,11 @@ import asyncio
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 from structlog.testing import capture_logs
 
-from worker.engine.redis_health import RedisHealth, error_code
+from tests.support.logged_events import logged_events
+from worker.engine.redis_health import RedisHealth
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 async def test_a_loss_and_a_return_are_told_once(delays: list[float]) -> None:
-    redis = RedisHealth()
+    redis = RedisHealth(logged_events())
     with capture_logs() as logs:
         redis.answered()
         await redis.failed(RedisConnectionError("x"))
@@ -37,7 +38,7 @@ async def test_a_loss_and_a_return_are_told_once(delays: list[float]) -> None:
 
 
 async def test_each_reason_is_told_once(delays: list[float]) -> None:
-    redis = RedisHealth()
+    redis = RedisHealth(logged_events())
     with capture_logs() as logs:
         for _ in range(2):
             await redis.failed(ResponseError("UNBLOCKED force unblock from blocking operation"))
@@ -50,8 +51,8 @@ async def test_each_reason_is_told_once(delays: list[float]) -> None:
 async def test_waits_grow_to_a_second_with_jitter_and_begin_anew(
     delays: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.engine.redis_health.random.uniform", lambda low, high: high)
-    redis = RedisHealth()
+    monkeypatch.setattr("worker.backoff.random.random", lambda: 1.0)
+    redis = RedisHealth(logged_events())
     for _ in range(40):
         await redis.failed(OSError())
     redis.answered()
@@ -64,7 +65,7 @@ async def test_waits_grow_to_a_second_with_jitter_and_begin_anew(
 
 async def test_waits_are_spread(delays: list[float]) -> None:
     for _ in range(50):
-        await RedisHealth().failed(OSError())
+        await RedisHealth(logged_events()).failed(OSError())
 
     assert len(set(delays)) > 10
     assert all(0.025 <= delay <= 0.05 for delay in delays)
@@ -72,31 +73,10 @@ async def test_waits_are_spread(delays: list[float]) -> None:
 
 async def test_the_log_tells_no_arguments(delays: list[float]) -> None:
     with capture_logs() as logs:
-        await RedisHealth().failed(ResponseError("MISCONF secret argument"))
-        await RedisHealth().failed(ResponseError("unknown command 'SECRET', with args beginning with: 'secret'"))
+        await RedisHealth(logged_events()).failed(ResponseError("MISCONF secret argument"))
+        await RedisHealth(logged_events()).failed(
+            ResponseError("unknown command 'SECRET', with args beginning with: 'secret'")
+        )
 
     assert [entry["code"] for entry in logs] == ["MISCONF", ""]
     assert "secret" not in str(logs).lower()
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), "OOM"),
-        (ReadOnlyError("You can't write against a read only replica."), "READONLY"),
-        (ResponseError("MISCONF Redis is configured to save"), "MISCONF"),
-        (
-            ResponseError(
-                "Error running script (call to f_0123): @user_script:9: @user_script: 9: "
-                "-OOM command not allowed when used memory > 'maxmemory'. "
-            ),
-            "OOM",
-        ),
-        (ResponseError("WRONGTYPE Operation against a key"), "WRONGTYPE"),
-        (ResponseError("value is not an integer"), ""),
-        (RedisConnectionError("Connection refused"), ""),
-        (OSError(), ""),
-    ],
-)
-def test_the_code_of_an_answer_is_found(error: Exception, code: str) -> None:
-    assert error_code(error) == code

@@ -6,7 +6,7 @@ from arq.worker import Retry, RetryJob
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engine.retry_policy import GiveUp, RunAgain, decide
+from worker.engine.retry_policy import DeadLetterIt, RetryLater, retry_decision
 from worker.errors import (
     ConfigurationError,
     ConflictError,
@@ -51,30 +51,30 @@ jitters = st.floats(0, 1)
     ],
 )
 def test_delays_double_up_to_their_cap(error: Exception, number: int, delay_s: float) -> None:
-    assert decide(error, tries=number, max_tries=99, jitter=1) == RunAgain(delay_s)
-    assert decide(error, tries=number, max_tries=99, jitter=0) == RunAgain(delay_s / 2)
+    assert retry_decision(error, tries=number, max_tries=99, jitter=1) == RetryLater(delay_s)
+    assert retry_decision(error, tries=number, max_tries=99, jitter=0) == RetryLater(delay_s / 2)
 
 
 @pytest.mark.parametrize("error", PERMANENT, ids=type)
 def test_what_cannot_be_helped_is_given_up_at_once(error: Exception) -> None:
-    assert decide(error, tries=1, max_tries=99, jitter=0.5) == GiveUp("permanent error")
+    assert retry_decision(error, tries=1, max_tries=99, jitter=0.5) == DeadLetterIt("permanent error")
 
 
 @pytest.mark.parametrize("error", DEFECTS, ids=type)
 def test_a_defect_is_given_up_at_once(error: BaseException) -> None:
-    assert decide(error, tries=1, max_tries=99, jitter=0.5) == GiveUp("unexpected error")
+    assert retry_decision(error, tries=1, max_tries=99, jitter=0.5) == DeadLetterIt("unexpected error")
 
 
 @pytest.mark.parametrize(("error", "delay_s"), [(ARQ[0], 3.0), (ARQ[1], 0.0), (ARQ[2], 0.0)])
 def test_arqs_own_retry_says_when(error: Exception, delay_s: float) -> None:
-    assert decide(error, tries=1, max_tries=2, jitter=0.3) == RunAgain(delay_s)
+    assert retry_decision(error, tries=1, max_tries=2, jitter=0.3) == RetryLater(delay_s)
 
 
 @given(number=tries, max_tries=tries, jitter=jitters)
 def test_an_outage_never_ends_a_job_and_costs_no_try(number: int, max_tries: int, jitter: float) -> None:
-    decision = decide(OutageError("x"), tries=number, max_tries=max_tries, jitter=jitter)
+    decision = retry_decision(OutageError("x"), tries=number, max_tries=max_tries, jitter=jitter)
 
-    assert isinstance(decision, RunAgain)
+    assert isinstance(decision, RetryLater)
     assert not decision.spends_try
     assert 0.5 <= decision.delay_s <= 1
 
@@ -83,32 +83,32 @@ def test_an_outage_never_ends_a_job_and_costs_no_try(number: int, max_tries: int
 def test_tries_are_spent_up_to_the_limit_and_not_beyond(
     error: Exception, number: int, max_tries: int, jitter: float
 ) -> None:
-    decision = decide(error, tries=number, max_tries=max_tries, jitter=jitter)
+    decision = retry_decision(error, tries=number, max_tries=max_tries, jitter=jitter)
 
     if number < max_tries:
-        assert isinstance(decision, RunAgain)
+        assert isinstance(decision, RetryLater)
         assert decision.spends_try
         assert 0 <= decision.delay_s <= 60
     else:
-        assert decision == GiveUp(f"{number} of {max_tries} tries ended with {type(error).__name__}")
+        assert decision == DeadLetterIt(f"{number} of {max_tries} tries ended with {type(error).__name__}")
 
 
 @given(error=st.sampled_from(RETRIED), number=st.integers(1, 60), jitter=jitters)
 def test_no_delay_shrinks_or_is_nothing(error: Exception, number: int, jitter: float) -> None:
-    first = decide(error, tries=number, max_tries=1_000, jitter=jitter)
-    second = decide(error, tries=number + 1, max_tries=1_000, jitter=jitter)
+    first = retry_decision(error, tries=number, max_tries=1_000, jitter=jitter)
+    second = retry_decision(error, tries=number + 1, max_tries=1_000, jitter=jitter)
 
-    assert isinstance(first, RunAgain)
-    assert isinstance(second, RunAgain)
+    assert isinstance(first, RetryLater)
+    assert isinstance(second, RetryLater)
     assert 0.025 <= first.delay_s <= second.delay_s
 
 
 def test_a_group_is_decided_by_the_gravest_of_its_errors() -> None:
     outage, passing, defect = OutageError("x"), TransientError("x"), ValueError("x")
 
-    def of(*errors: Exception) -> RunAgain | GiveUp:
-        return decide(ExceptionGroup("x", errors), tries=1, max_tries=3, jitter=1)
+    def of(*errors: Exception) -> RetryLater | DeadLetterIt:
+        return retry_decision(ExceptionGroup("x", errors), tries=1, max_tries=3, jitter=1)
 
-    assert of(outage, outage) == RunAgain(1.0, spends_try=False)
-    assert of(outage, passing) == RunAgain(0.5, spends_try=True)
-    assert isinstance(of(outage, ExceptionGroup("y", [passing, defect])), GiveUp)
+    assert of(outage, outage) == RetryLater(1.0, spends_try=False)
+    assert of(outage, passing) == RetryLater(0.5, spends_try=True)
+    assert isinstance(of(outage, ExceptionGroup("y", [passing, defect])), DeadLetterIt)

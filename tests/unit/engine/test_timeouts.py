@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from worker.engine.running_job import Running
+from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
 from worker.queue.scripts import Claimed
 
@@ -40,11 +40,11 @@ def limits(clock: Clock) -> Timeouts:
     return Timeouts(loop)
 
 
-def job() -> Running:
-    return Running(Claimed(b"id", "queue", 0, 1, 0, -1, "", b""), "token")
+def job() -> RunningJob:
+    return RunningJob(Claimed(b"id", "queue", 0, 1, 0, -1, "", b""), "token")
 
 
-def late(jobs: list[Running]) -> list[int]:
+def late(jobs: list[RunningJob]) -> list[int]:
     return [number for number, running in enumerate(jobs) if running.interrupted_by == "timeout"]
 
 

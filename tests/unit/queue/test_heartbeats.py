@@ -2,7 +2,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from worker.queue import keys
-from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, beat, read_heartbeats, ready_workers, redis_time
+from worker.queue.heartbeats import (
+    STALE_AFTER_S,
+    Heartbeat,
+    read_heartbeats,
+    ready_workers,
+    redis_time,
+    write_heartbeat,
+)
 
 NOW = datetime(2025, 6, 30, 12, tzinfo=UTC)
 
@@ -28,23 +35,23 @@ def heartbeat(worker: str, **fields: Any) -> Heartbeat:
 async def test_what_is_said_is_read_back(redis: Any) -> None:
     said = heartbeat("one", ready=False, why_not="stopping", running=7, complete=3)
 
-    await beat(redis, said)
+    await write_heartbeat(redis, said)
 
     assert await read_heartbeats(redis) == [said]
 
 
 async def test_each_worker_has_one_word_of_its_own_the_oldest_first(redis: Any) -> None:
-    await beat(redis, heartbeat("young", started_at=NOW + timedelta(hours=1)))
-    await beat(redis, heartbeat("old", complete=1))
-    await beat(redis, heartbeat("old", complete=2))
+    await write_heartbeat(redis, heartbeat("young", started_at=NOW + timedelta(hours=1)))
+    await write_heartbeat(redis, heartbeat("old", complete=1))
+    await write_heartbeat(redis, heartbeat("old", complete=2))
 
     assert [(said.worker, said.complete) for said in await read_heartbeats(redis)] == [("old", 2), ("young", 0)]
 
 
 async def test_who_has_been_silent_for_an_hour_is_forgotten(redis: Any) -> None:
-    await beat(redis, heartbeat("gone", at=NOW - timedelta(seconds=3_601)))
-    await beat(redis, heartbeat("silent", at=NOW - timedelta(seconds=3_599)))
-    await beat(redis, heartbeat("alive"))
+    await write_heartbeat(redis, heartbeat("gone", at=NOW - timedelta(seconds=3_601)))
+    await write_heartbeat(redis, heartbeat("silent", at=NOW - timedelta(seconds=3_599)))
+    await write_heartbeat(redis, heartbeat("alive"))
 
     assert {said.worker for said in await read_heartbeats(redis)} == {"silent", "alive"}
 
@@ -56,7 +63,7 @@ async def test_words_of_another_version_are_passed_over_and_left(redis: Any) -> 
         strange[field] = heartbeat(field).model_copy(update={field: naive}).model_dump_json()
     await redis.hset(keys.WORKERS, mapping=strange)
 
-    await beat(redis, heartbeat("one"))
+    await write_heartbeat(redis, heartbeat("one"))
 
     assert [said.worker for said in await read_heartbeats(redis)] == ["one"]
     assert await redis.hlen(keys.WORKERS) == 5
@@ -64,9 +71,9 @@ async def test_words_of_another_version_are_passed_over_and_left(redis: Any) -> 
 
 async def test_only_fresh_workers_that_take_work_are_ready(redis: Any) -> None:
     now = await redis_time(redis)
-    await beat(redis, heartbeat("ready", at=now))
-    await beat(redis, heartbeat("stopping", at=now, ready=False))
-    await beat(redis, heartbeat("stale", at=now - timedelta(seconds=STALE_AFTER_S + 1)))
+    await write_heartbeat(redis, heartbeat("ready", at=now))
+    await write_heartbeat(redis, heartbeat("stopping", at=now, ready=False))
+    await write_heartbeat(redis, heartbeat("stale", at=now - timedelta(seconds=STALE_AFTER_S + 1)))
 
     assert [said.worker for said in await ready_workers(redis)] == ["ready"]
 

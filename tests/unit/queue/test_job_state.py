@@ -33,10 +33,10 @@ class Queue:
         (job,) = (await self.scripts.claim("t", 10_000, 1, [(DEFAULT_QUEUE, 1)])).jobs
         return job
 
-    async def finish(self, action: Any, result: Any = None, extra: bytes = b"") -> None:
+    async def finish(self, action: Any, result: Any = None, record: bytes = b"") -> None:
         job = await self.claim()
         data = CODEC.encode({**RESULT, "s": not isinstance(result, Exception), "r": result})
-        await self.scripts.finish([Completion(job.job_id, job.queue, "t", action, data, -1, extra=extra)])
+        await self.scripts.finish([Completion(job.job_id, job.queue, "t", action, data, -1, record=record)])
 
     async def view(self, job_id: str = JOB_ID) -> JobView:
         view: JobView = await look_up(self.redis, CODEC, job_id)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.queue import keys
-from worker.queue.heartbeats import Heartbeat, beat, redis_time
+from worker.queue.heartbeats import Heartbeat, redis_time, write_heartbeat
 from worker.queue.scripts import QueueCounts
 from worker.queue.stats import QueueState, read_stats
 
@@ -29,7 +29,7 @@ async def test_the_whole_queue_is_told(redis: Any, bench: ScriptBench) -> None:
     await bench.claim()
     await bench.enqueue("waiting", "dead")
     await bench.redis.zadd(bench.queue, {bench.id("waiting"): await bench.now_ms() - 60_000})
-    await bench.finish((await bench.claim(wanted=2)).jobs[1], "dead", extra=b"dead letter")
+    await bench.finish((await bench.claim(wanted=2)).jobs[1], "dead", record=b"dead letter")
     await bench.let_lease_end("waiting")
     await bench.enqueue("deferred", queue=bench.bulk, delay_ms=60_000)
     now = await redis_time(redis)
@@ -49,7 +49,7 @@ async def test_the_whole_queue_is_told(redis: Any, bench: ScriptBench) -> None:
         started_at=now,
         at=now - timedelta(seconds=10),
     )
-    await beat(redis, said)
+    await write_heartbeat(redis, said)
 
     state = await read_stats(redis, bench.queues)
 

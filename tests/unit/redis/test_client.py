@@ -10,8 +10,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
+from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.errors import ConfigurationError, OutageError
-from worker.redis.client import address, check_redis, open_redis, redis_settings, sync_twin
+from worker.redis.client import address, sync_twin
+from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings
 
 PLAIN = "redis://user:p%40ss%2Fw@redis.example:6400/3"
@@ -25,7 +27,7 @@ def settings_for(url: str, **values: Any) -> Settings:
 
 
 def open_for(url: str, **values: Any) -> Any:
-    return open_redis(settings_for(url, **values), Codec())
+    return open_arq_redis(settings_for(url, **values), Codec())
 
 
 class FakeRedis:
@@ -73,7 +75,7 @@ def test_connections_are_bounded_in_number_and_time(url: str) -> None:
 
 async def test_jobs_go_out_and_come_in_through_the_codec() -> None:
     codec = Codec({"k": "0123456789abcdef"})
-    redis = open_redis(settings_for("redis://h"), codec)
+    redis = open_arq_redis(settings_for("redis://h"), codec)
 
     assert redis.job_serializer == codec.encode
     assert redis.job_deserializer == codec.decode
@@ -91,7 +93,7 @@ def test_tls_is_verified_by_both_clients_and_by_arqs(url: str) -> None:
     assert issubclass(twin.connection_class, SyncSSLConnection)
     connection = twin.make_connection()
     assert (connection.cert_reqs, connection.check_hostname) == (ssl.CERT_REQUIRED, True)
-    arq = redis_settings(settings_for(url))
+    arq = arq_redis_settings(settings_for(url))
     assert (arq.ssl, arq.ssl_cert_reqs, arq.ssl_check_hostname) == (True, "required", True)
 
 
@@ -101,7 +103,7 @@ def test_a_private_authority_is_taken_from_the_url(monkeypatch: pytest.MonkeyPat
 
     assert open_for(url).connection_pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
     assert sync_twin(open_for(url)).connection_pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
-    assert redis_settings(settings_for(url)).ssl_ca_certs == "/etc/ca.pem"
+    assert arq_redis_settings(settings_for(url)).ssl_ca_certs == "/etc/ca.pem"
 
 
 def test_a_unix_socket_stays_one() -> None:
@@ -121,7 +123,7 @@ def test_a_unix_socket_stays_one() -> None:
     ],
 )
 def test_arq_gets_the_same_server(url: str, expected: tuple[Any, ...]) -> None:
-    arq = redis_settings(settings_for(url, redis_timeout=3))
+    arq = arq_redis_settings(settings_for(url, redis_timeout=3))
 
     found = (arq.host, arq.port, arq.unix_socket_path, arq.database, arq.username, arq.password, arq.ssl)
     assert found == expected
@@ -129,7 +131,7 @@ def test_arq_gets_the_same_server(url: str, expected: tuple[Any, ...]) -> None:
 
 
 def test_arq_gets_the_same_sentinels() -> None:
-    arq = redis_settings(settings_for(SENTINEL))
+    arq = arq_redis_settings(settings_for(SENTINEL))
 
     assert (arq.sentinel, arq.sentinel_master) == (True, "main")
     assert arq.host == [("one.example", 1), ("two.example", 2)]
@@ -143,7 +145,7 @@ def test_arq_gets_the_same_sentinels() -> None:
 def test_nothing_shows_the_password(url: str, where: str) -> None:
     settings = settings_for(url)
 
-    for shown in (repr(redis_settings(settings)), str(redis_settings(settings)), address(settings)):
+    for shown in (repr(arq_redis_settings(settings)), str(arq_redis_settings(settings)), address(settings)):
         assert where in shown
         assert "ss/w" not in shown
         assert "p%40" not in shown
@@ -195,5 +197,5 @@ async def test_what_redis_answers_is_told_in_one_line(error: Exception, raised: 
 @pytest.mark.parametrize("url", ["redis://:secret@host/0", "redis+sentinel://:secret@host/main"])
 def test_an_option_that_no_connection_knows_is_one_clear_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="unknown option after the question mark") as refused:
-        open_redis(load_settings(redis_url=f"{url}?colour=blue"), Codec())
+        open_arq_redis(load_settings(redis_url=f"{url}?colour=blue"), Codec())
     assert "secret" not in str(refused.value)

@@ -9,50 +9,44 @@
 --   {id, position of its queue from 0, score, tries, crashes, abort time or -1, problem or '', payload}
 local leases, crashes, abort, clock, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local token, lease, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = clock_ms()
 local lease_end = now + lease
--- How many due entries that others hold may be stepped over; they are few unless stock workers share the queue.
+-- How many due entries that other workers hold may be skipped; there are few unless stock arq workers share the queue.
 local SCAN_LIMIT = 5000
--- As many tries as a producer may begin with.
+-- The most tries that a producer may say a job has had.
 local LARGEST_COUNT = 1000000
--- Leases of dead owners that stock workers have ended since; a few a claim keep up with any death.
+-- How many leases of dead owners to remove whose jobs stock arq workers have ended since; a few per claim suffice.
 local SWEEP_LIMIT = 16
 
--- After a silence longer than a lease (Redis down or frozen) every lease looks lost although the owners
--- live. They are given half a lease to renew before anything of theirs is taken.
-local seen = math.min(tonumber(redis.call('HGET', clock, 'seen')) or now, now)
-if now - seen > lease then
-    redis.call('HSET', clock, 'resumed', now)
-end
-redis.call('HSET', clock, 'seen', now)
+-- After a silence longer than a lease (Redis down or frozen) every lease looks lost although its owner lives. Owners
+-- get half a lease to renew before any of their jobs is taken.
+note_alive(clock, lease, now)
 local resumed = tonumber(redis.call('HGET', clock, 'resumed')) or 0
--- One that lies ahead was written before the clock was set back, and would hold for as long as the step.
+-- An instant in the future was written before the clock was set back; it would hold for as long as that step.
 local owners_returning = resumed <= now and now - resumed < lease / 2
 
--- Most of the time there is nothing of the kind, and a look at every id would cost as much as the rest.
+-- Usually these are empty, and looking up every id in them would cost as much as the rest.
 local any_crash = redis.call('HLEN', crashes) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
--- One answer stays far below what a socket's time-out lets through: a backlog of the largest payloads would
--- otherwise be claimed, time out, be handed back, and be claimed again for ever.
+-- One answer stays far below what arrives within a socket's timeout: a backlog of the largest payloads would otherwise
+-- be claimed, time out, be handed back, and be claimed again for ever.
 local BYTES_LIMIT = 16 * 1024 * 1024
--- A call from a script costs more than the command itself, so what can be asked for many jobs at once is. This
--- many arguments are given to one call (Lua's stack takes a few thousand), and this many payloads are read at
--- once (in the memory of Redis, beside the answer).
+-- A call from a script costs more than the command itself, so jobs are looked up together: BATCH arguments per call
+-- (Lua's stack takes a few thousand), and PAYLOADS payloads at once (they are held in memory beside the answer).
 local BATCH, PAYLOADS = 500, 16
 
 local function forget(queue, id)
     redis.call('ZREM', queue, id)
-    redis.call('ZREM', queue .. ':leased', id)
+    redis.call('ZREM', queue .. LEASED_SUFFIX, id)
     redis.call('HDEL', leases, id)
     redis.call('HDEL', crashes, id)
-    redis.call('DEL', 'arq:in-progress:' .. id)
+    redis.call('DEL', IN_PROGRESS .. id)
 end
 
--- What lies on a queue under an id that stays taken: see finish.lua.
+-- Removes a job that was enqueued under an id that stays taken: see finish.lua.
 local function drop(queue, id)
     redis.call('ZREM', queue, id)
-    redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
+    redis.call('DEL', JOB .. id, TRIES .. id)
 end
 
 local function values(prefix, ids)
@@ -66,12 +60,12 @@ local function note_due(at)
     if next_due < 0 or at < next_due then next_due = at end
 end
 
--- Why a job has no payload that can be read; nil if it is not there because it has ended.
+-- Why a job has no readable payload; nil if it has none because it has ended.
 local function problem_of(id)
-    -- MGET tells nothing of a key of another type.
-    if redis.call('EXISTS', 'arq:job:' .. id) == 1 then return 'wrong-type' end
+    -- MGET answers nil for a key of another type.
+    if redis.call('EXISTS', JOB .. id) == 1 then return 'wrong-type' end
     if
-        redis.call('EXISTS', 'arq:result:' .. id) == 1
+        redis.call('EXISTS', RESULT .. id) == 1
         or redis.call('HEXISTS', dead, id) == 1
         or any_abort and redis.call('ZSCORE', abort, id)
     then
@@ -80,13 +74,13 @@ local function problem_of(id)
     return 'missing'
 end
 
--- A counter that anybody may have written: what is no number counts nothing.
+-- Reads a counter that anyone may have written: a value that is not a number counts as 0.
 local function whole_number(text)
     return text and string.match(text, '^%d+$') and math.min(tonumber(text), LARGEST_COUNT) or 0
 end
 
--- Takes one job whose id is marked as in progress already, and returns whether there was one.
--- `spent` is how many tries it has had, `owner` the token of an owner who died.
+-- Takes one job whose id is already marked as in progress; returns whether there was a job.
+-- `spent` is how many tries it has spent, `owner` the token of an owner that died.
 local function take(queue, position, id, score, payload, spent, owner)
     local problem = ''
     if not payload then
@@ -103,7 +97,7 @@ local function take(queue, position, id, score, payload, spent, owner)
         any_crash = true
         crash_count = redis.pcall('HINCRBY', crashes, id, 1)
         if type(crash_count) == 'table' then
-            -- What is no number, or as large as numbers get, was not counted here.
+            -- A value that is not a number, or the largest one, was not written by this script.
             redis.call('HSET', crashes, id, 1)
             crash_count = 1
         end
@@ -117,20 +111,20 @@ local function take(queue, position, id, score, payload, spent, owner)
     return true
 end
 
--- Takes what can be had of one page of a queue's due entries; returns the ids taken, and how many others hold.
+-- Takes the free jobs of one page of a queue's due entries; returns the ids taken and how many other workers hold.
 local function take_from(queue, position, ids, scores, want)
-    local holders = values('arq:in-progress:', ids)
+    local holders = values(IN_PROGRESS, ids)
     local owners = redis.call('HMGET', leases, unpack(ids))
-    local spent = values('arq:retry:', ids)
+    local spent = values(TRIES, ids)
     local taken, leased, held, largest = {}, {}, 0, BYTES_LIMIT
     local payloads, first, read_to = {}, 1, 0
     for i, id in ipairs(ids) do
         if #taken == want or bytes >= BYTES_LIMIT then break end
         if i > read_to then
-            -- As many as the answer has room for, if they are no larger than the largest before them.
+            -- As many as fit into the answer if none is larger than the largest so far.
             local count = math.max(1, math.min(PAYLOADS, math.floor((BYTES_LIMIT - bytes) / largest)))
             first, read_to = i, math.min(i + count - 1, #ids)
-            payloads = values('arq:job:', {unpack(ids, first, read_to)})
+            payloads = values(JOB, {unpack(ids, first, read_to)})
             largest = 1024
             for _, payload in ipairs(payloads) do largest = math.max(largest, payload and #payload or 0) end
         end
@@ -138,9 +132,9 @@ local function take_from(queue, position, ids, scores, want)
             drop(queue, id)
         elseif owners_returning and owners[i] then
             held = held + 1
-            -- A claimer that polls more seldom than leases end must come back before the next silence.
+            -- A claimer that polls less often than leases end must come back before the next silence.
             note_due(resumed + lease / 2)
-        elseif holders[i] or not redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease, 'NX') then
+        elseif holders[i] or not redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease, 'NX') then
             held = held + 1
         elseif take(queue, position, id, scores[i], payloads[i - first + 1], spent[i], owners[i]) then
             taken[#taken + 1] = id
@@ -160,14 +154,14 @@ local function move(queue, ids)
             scores[#scores + 1] = ids[i]
         end
         redis.call('ZADD', queue, unpack(scores))
-        redis.call('ZADD', queue .. ':leased', unpack(scores))
+        redis.call('ZADD', queue .. LEASED_SUFFIX, unpack(scores))
     end
 end
 
 local function sweep(queue)
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', queue .. ':leased', '-inf', now, 'LIMIT', 0, SWEEP_LIMIT)) do
-        if not redis.call('ZSCORE', queue, id) and redis.call('EXISTS', 'arq:job:' .. id) == 0 then
-            redis.call('ZREM', queue .. ':leased', id)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', queue .. LEASED_SUFFIX, '-inf', now, 'LIMIT', 0, SWEEP_LIMIT)) do
+        if not redis.call('ZSCORE', queue, id) and redis.call('EXISTS', JOB .. id) == 0 then
+            redis.call('ZREM', queue .. LEASED_SUFFIX, id)
             redis.call('HDEL', leases, id)
             redis.call('HDEL', crashes, id)
         end
@@ -178,7 +172,7 @@ for index = 6, #KEYS do
     local queue = KEYS[index]
     local want = math.min(tonumber(ARGV[index - 2]), wanted - #jobs)
     sweep(queue)
-    -- What is taken stays in the window until all of the queue are moved, as what others hold does.
+    -- Taken jobs stay in the window until all are moved together, as jobs of other workers do.
     local held, taken = 0, {}
     while #taken < want and held < SCAN_LIMIT and bytes < BYTES_LIMIT do
         local page = math.min(math.max(want - #taken, 16), BATCH)
@@ -195,12 +189,12 @@ for index = 6, #KEYS do
     move(queue, taken)
     local head = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if head[2] then note_due(tonumber(head[2])) end
-    -- One worker is woken for many jobs; whoever claims and leaves some wakes the next.
+    -- One worker is woken for many jobs; a worker that claims and leaves some wakes the next one.
     if (#taken == want or bytes >= BYTES_LIMIT) and want > 0 then
         local more = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', held, 1)
-        if #more > 0 then ring(queue) end
+        if #more > 0 then announce(queue) end
     end
 end
--- Whoever was given less than asked for must come back for the rest at once.
+-- A worker that got less than it asked for must come back for the rest at once.
 if bytes >= BYTES_LIMIT then next_due = now end
 return {now, next_due, jobs}

@@ -1,27 +1,26 @@
--- Stores a group of completions in one atomic step. Each is applied only if the job still belongs to the
--- owner that reports it; a late runner changes nothing.
+-- Stores a group of completions in one atomic step. Each is applied only if its sender still owns the job; a late one
+-- changes nothing.
 --
 -- KEYS  leases, crashes, abort, dead letters, their index
 -- ARGV  for each completion nine values:
 --   id, queue, token, action, result, result's life in ms (0: do not store, -1: for ever),
---   due time (retry: delay in ms from now; return: the score to restore; done and dead: for how many ms the id
---   stays taken: above 0, what is put on a queue under it is dropped by the claim; below 0, it waits),
+--   due (retry: delay in ms from now; return: the score to restore; done and dead: for how many ms the id stays
+--   taken: above 0, a job that is enqueued under it is dropped by the claim; below 0, it waits),
 --   'spend' or 'keep' (whether the try counts), or how many tries there were by the producer's count,
---   extra (dead: the dead letter; retry: an entry of the job's history)
+--   record (dead: the dead letter; retry: an entry of the job's history)
 -- Actions: done, dead, retry (run again after a delay), return (hand back untouched).
 -- Returns a list of 1 (applied) and 0 (refused), in order.
 local leases, crashes, abort, dead, dead_index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- Enough to see a pattern; a job that waits out a long outage must not fill Redis with its history.
+local now = clock_ms()
+-- Enough to see a pattern; a job that waits through a long outage must not fill Redis with its history.
 local HISTORY_LENGTH = 20
--- A counter of tries that is left over when somebody deletes a job by hand goes away after this time.
+-- Seconds after which a counter of tries expires that was left over when a job was deleted by hand.
 local TRIES_TTL = 30 * 86400
 
--- Most of the time there is nothing of the kind.
+-- Usually these are empty.
 local any_crash = redis.call('HLEN', crashes) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
--- How many arguments one call is given; Lua's stack takes a few thousand.
+-- Arguments per call; Lua's stack takes a few thousand.
 local BATCH = 500
 
 local function remove(command, key, ids)
@@ -30,24 +29,17 @@ local function remove(command, key, ids)
     end
 end
 
--- A call from a script costs more than the command itself, so what can be asked for many jobs at once is.
+-- A call from a script costs more than the command itself, so jobs are looked up together.
 local holders, owners = {}, {}
 for first = 1, #ARGV, 9 * BATCH do
     local ids, names = {}, {}
     for i = first, math.min(first + 9 * (BATCH - 1), #ARGV), 9 do
         ids[#ids + 1] = ARGV[i]
-        names[#names + 1] = 'arq:in-progress:' .. ARGV[i]
+        names[#names + 1] = IN_PROGRESS .. ARGV[i]
     end
-    -- A key of another type counts as none.
+    -- MGET answers nil for a key of another type, which counts as none.
     for i, holder in ipairs(redis.call('MGET', unpack(names))) do holders[ids[i]] = holder end
     for i, owner in ipairs(redis.call('HMGET', leases, unpack(ids))) do owners[ids[i]] = owner end
-end
-
-local function owned(id, queue, token)
-    if owners[id] ~= token then return false end
-    if holders[id] then return holders[id] == token end
-    -- The lease ran out and none of ours took it; a stock worker may have ended the job and left no trace.
-    return redis.call('ZSCORE', queue, id) or redis.call('EXISTS', 'arq:job:' .. id) == 1
 end
 
 -- Keys that are deleted for the whole group at the end.
@@ -55,13 +47,13 @@ local gone = {}
 
 -- The job's place on the queue, and its marks in the hashes, are removed for the whole group at the end.
 local function finish(id, action, result, life, taken, dead_letter)
-    local job, tries = 'arq:job:' .. id, 'arq:retry:' .. id
-    local in_progress, history = 'arq:in-progress:' .. id, 'arq:history:' .. id
-    -- What needs memory comes first: if Redis is full it fails here, and the whole group is repeated.
+    local job, tries = JOB .. id, TRIES .. id
+    local in_progress, history = IN_PROGRESS .. id, HISTORY .. id
+    -- Commands that need memory come first: if Redis is full they fail here, and the whole group is repeated.
     if life == -1 then
-        redis.call('SET', 'arq:result:' .. id, result)
+        redis.call('SET', RESULT .. id, result)
     elseif life > 0 then
-        redis.call('SET', 'arq:result:' .. id, result, 'PX', life)
+        redis.call('SET', RESULT .. id, result, 'PX', life)
     end
     if action == 'dead' then
         redis.call('HSET', dead, id, dead_letter)
@@ -87,30 +79,30 @@ end
 local function give_back(id, queue, score, spend, history)
     redis.call('ZADD', queue, score, id)
     if history ~= '' then
-        if type(redis.pcall('RPUSH', 'arq:history:' .. id, history)) == 'table' then
-            redis.call('DEL', 'arq:history:' .. id)
-            redis.call('RPUSH', 'arq:history:' .. id, history)
+        if type(redis.pcall('RPUSH', HISTORY .. id, history)) == 'table' then
+            redis.call('DEL', HISTORY .. id)
+            redis.call('RPUSH', HISTORY .. id, history)
         end
-        redis.call('LTRIM', 'arq:history:' .. id, -HISTORY_LENGTH, -1)
+        redis.call('LTRIM', HISTORY .. id, -HISTORY_LENGTH, -1)
     end
-    redis.call('DEL', 'arq:in-progress:' .. id)
-    local tries = 'arq:retry:' .. id
+    redis.call('DEL', IN_PROGRESS .. id)
+    local tries = TRIES .. id
     if spend == 'spend' then
         if type(redis.pcall('INCR', tries)) == 'table' then
-            -- What is no number counts no tries.
+            -- A value that is not a number counts as no tries.
             redis.call('SET', tries, 1)
         end
         redis.call('EXPIRE', tries, TRIES_TTL)
     elseif spend ~= 'keep' then
         redis.call('SET', tries, spend, 'EX', TRIES_TTL)
     end
-    if score <= now then ring(queue) end
+    if score <= now then announce(queue) end
 end
 
 local applied, left, ended, seen = {}, {}, {}, {}
 for i = 1, #ARGV, 9 do
     local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    if not seen[id] and owned(id, queue, token) then
+    if not seen[id] and owns(token, owners[id], holders[id], queue, id) then
         seen[id] = true
         left[queue], ended[queue] = left[queue] or {}, ended[queue] or {}
         if action == 'retry' then
@@ -131,7 +123,7 @@ for first = 1, #gone, BATCH do
     redis.call('DEL', unpack(gone, first, math.min(first + BATCH - 1, #gone)))
 end
 for queue, ids in pairs(left) do
-    remove('ZREM', queue .. ':leased', ids)
+    remove('ZREM', queue .. LEASED_SUFFIX, ids)
     remove('HDEL', leases, ids)
     remove('ZREM', queue, ended[queue])
     if any_crash then remove('HDEL', crashes, ended[queue]) end

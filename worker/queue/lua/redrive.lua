@@ -1,24 +1,23 @@
--- Puts dead letters back on their queues as new jobs, with all their tries before them.
+-- Puts dead letters back on their queues as new jobs with a full retry budget.
 --
 -- KEYS  dead letters, their index, abort
 -- ARGV  for each dead letter four values: id, queue, payload, delay in ms
 -- Returns for each: 1 (put back) or 0 (not a dead letter any more, or a job of this id waits or runs, whose
 -- payload must not be overwritten).
 local dead, dead_index, abort = KEYS[1], KEYS[2], KEYS[3]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = clock_ms()
 local answers, queues = {}, {}
 for i = 1, #ARGV, 4 do
     local id, queue, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
     -- Fails before anything is written, if the queue is of another type.
     redis.call('ZCARD', queue)
-    if redis.call('EXISTS', 'arq:job:' .. id) == 0 and redis.call('HDEL', dead, id) == 1 then
+    if redis.call('EXISTS', JOB .. id) == 0 and redis.call('HDEL', dead, id) == 1 then
         redis.call('ZREM', dead_index, id)
         -- A request to abort was meant for the job that died.
         redis.call('ZREM', abort, id)
         -- The id of a cron job that died stays taken for a while, but not for who wants it to run again.
-        redis.call('DEL', 'arq:result:' .. id, 'arq:in-progress:' .. id)
-        redis.call('SET', 'arq:job:' .. id, payload)
+        redis.call('DEL', RESULT .. id, IN_PROGRESS .. id)
+        redis.call('SET', JOB .. id, payload)
         redis.call('ZADD', queue, now + delay, id)
         queues[queue] = true
         answers[#answers + 1] = 1
@@ -27,6 +26,6 @@ for i = 1, #ARGV, 4 do
     end
 end
 for queue in pairs(queues) do
-    ring(queue)
+    announce(queue)
 end
 return answers

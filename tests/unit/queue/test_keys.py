@@ -1,0 +1,26 @@
+import re
+
+import pytest
+from arq import constants
+
+from worker.queue import keys
+from worker.queue.scripts import script_source
+
+SCRIPTS = ("claim", "enqueue", "finish", "recover", "redrive", "renew", "stats")
+
+
+def test_the_names_of_arqs_keys_are_arqs() -> None:
+    assert keys.JOB == constants.job_key_prefix
+    assert keys.IN_PROGRESS == constants.in_progress_key_prefix
+    assert keys.RESULT == constants.result_key_prefix
+    assert keys.TRIES == constants.retry_key_prefix
+    assert keys.ABORT == constants.abort_jobs_ss
+    assert keys.HEALTH_CHECK_SUFFIX == constants.health_check_key_suffix
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_gets_its_key_names_from_python_alone(name: str) -> None:
+    names, _, body = script_source(name).partition("-- What all scripts share.")
+    assert f"local JOB = '{keys.JOB}'" in names
+    assert f"local HISTORY = '{keys.HISTORY}'" in names
+    assert re.findall(r"'arq:[^']*'|':leased'|':wakeup'", body) == []

@@ -1,0 +1,71 @@
+"""arq's own forms of a connection to Redis, made from this service's settings."""
+
+from typing import Any
+
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from redis.connection import parse_url
+
+from worker.codec import Codec
+from worker.contract import DEFAULT_QUEUE
+from worker.redis.client import DEFAULT_TIMEOUT_S, TLS_OPTIONS, open_pool, read_url
+from worker.settings import Settings
+
+
+class PrivateRedisSettings(RedisSettings):
+    """arq's settings for the places where arq itself connects; shown without the password."""
+
+    def __repr__(self) -> str:
+        where = self.unix_socket_path or (self.host if self.sentinel else f"{self.host}:{self.port}")
+        return f"RedisSettings({where}, database={self.database!r})"
+
+
+def arq_redis_settings(settings: Settings) -> RedisSettings:
+    """Return `REDIS_URL` in arq's form, for `arq --check` and arq's own worker.
+
+    arq asks sentinels without TLS and without a password.
+    """
+    # arq's own URL parser knows no escapes and no TLS options, and fails on a "/" at the end.
+    url, sentinel = read_url(settings)
+    parts: dict[str, Any] = dict(parse_url(url))
+    tls = url.startswith("rediss://")
+    return PrivateRedisSettings(
+        host=list(sentinel.sentinels) if sentinel else parts.get("host", "localhost"),
+        port=parts.get("port", 6379),
+        unix_socket_path=parts.get("path"),
+        database=parts.get("db", 0),
+        username=parts.get("username"),
+        password=parts.get("password"),
+        conn_timeout=int(settings.redis_timeout) or 1,
+        ssl=tls,
+        sentinel=sentinel is not None,
+        sentinel_master=sentinel.master if sentinel else "",
+        **({"ssl_check_hostname": tls} | {name: parts[name] for name in TLS_OPTIONS if name in parts}),
+    )
+
+
+def open_arq_redis(settings: Settings, codec: Codec) -> ArqRedis:
+    """Return arq's client on a pool of ours; nothing is connected before its first use.
+
+    Raises `ConfigurationError` for a `REDIS_URL` that cannot be used.
+    """
+    return ArqRedis(
+        open_pool(settings),
+        job_serializer=codec.encode,
+        job_deserializer=codec.decode,
+        default_queue_name=DEFAULT_QUEUE,
+    )
+
+
+async def create_bounded_pool(settings: RedisSettings | None, **options: Any) -> ArqRedis:
+    """Return arq's own pool with a timeout for answers, which arq's settings do not have.
+
+    Without it, a frozen Redis would block even the end of the worker. `options` are those of arq's `create_pool`.
+    """
+    redis = await create_pool(settings, **options)
+    pool = redis.connection_pool
+    if pool.connection_kwargs.get("socket_timeout") is None:
+        pool.connection_kwargs["socket_timeout"] = DEFAULT_TIMEOUT_S
+        await pool.disconnect()
+        # Open connections keep the options that they were made with.
+        pool.reset()
+    return redis

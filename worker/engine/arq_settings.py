@@ -1,0 +1,50 @@
+"""What is added to arq's own settings of a worker, and what is checked of them."""
+
+import inspect
+import pickle  # noqa: TID251 (recognised when a user asks for it; never called here)
+from collections.abc import Mapping
+from typing import Any
+
+from arq.jobs import Deserializer, Serializer
+
+from worker.codec import Codec
+from worker.errors import ConfigurationError
+
+
+def with_settings_of(base: type, *added: str) -> inspect.Signature:
+    """Return the signature of `base` with more settings, each `None` by default."""
+    signature = inspect.signature(base)
+    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in added]
+    return signature.replace(parameters=[*signature.parameters.values(), *extra])
+
+
+def both_serializers(serializer: Serializer | None, deserializer: Deserializer | None) -> dict[str, Any]:
+    """Return both serializers as arq's settings: JSON unless others are given.
+
+    Raises `ConfigurationError` for a serializer whose messages no deserializer would read.
+    """
+    if serializer is not None and deserializer is None and serializer is not pickle.dumps:
+        raise ConfigurationError(
+            "job_serializer is set without job_deserializer; set both, or neither for this project's JSON"
+        )
+    codec = Codec()
+    if serializer is None:
+        serializer, deserializer = codec.encode, deserializer or codec.decode
+    # A user who asks for pickle by name gets arq's other half of it, which None stands for.
+    return {"job_serializer": serializer, "job_deserializer": deserializer}
+
+
+def checked_queues(queues: Any) -> Mapping[str, int]:
+    """Return the `queues` of a settings class: each queue with the most jobs of it that may run at once.
+
+    Raises `ConfigurationError` for anything else; arq passes on whatever the class has.
+    """
+    if (
+        not isinstance(queues, Mapping)
+        or not queues
+        or not all(isinstance(slots, int) for slots in queues.values())
+    ):
+        raise ConfigurationError(
+            'queues must map each queue to the most jobs of it that may run at once, such as {"arq:queue": 300}'
+        )
+    return dict(queues)

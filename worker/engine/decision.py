@@ -1,0 +1,198 @@
+"""Decides what becomes of a job after a try: pure functions from how the try ended to the completion to store.
+
+What a failure means to a retry is decided in `retry_policy`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from arq.cron import CronJob
+from arq.worker import JobExecutionFailed, Retry, RetryJob
+
+from worker.engine.attempt import Attempt
+from worker.engine.events import JobFinished, JobOutcome
+from worker.engine.options import JobFunction, JobOptions
+from worker.engine.results import loggable_message, make_dead_letter, result_data
+from worker.engine.retry_policy import DeadLetterIt, retry_decision
+from worker.errors import OutageError, PermanentError, TransientError
+from worker.queue.dead_letter import Failure
+from worker.queue.scripts import Completion, SpentTries
+
+CRASH_LIMIT = 3
+"""A job whose owner died this often while running it counts as the killer."""
+UNKNOWN_FUNCTION_DELAY_MS = 5_000
+"""After so long a newer worker may know the function of a job."""
+_LONGEST_POSTPONEMENT_MS = 1_000
+# How long the id of an ended cron job stays taken; as long as with arq.
+_CRON_ID_HOLD_MS = 60_000
+
+
+class ProcessKilled(PermanentError):
+    """The worker process died each time it ran the job."""
+
+
+class JobAborted(Exception):
+    """An abort of the job was requested before it started."""
+
+
+class JobCancelled(TransientError):
+    """Something within the job was cancelled, and not by this worker."""
+
+
+class FunctionUnknown(Exception):
+    """This worker has no function of the job's name; a newer one may have it."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """What becomes of a job: the completion to store, and the event to send once it is stored.
+
+    There is no completion if another worker owns the job by now. `outage` says that MongoDB was unavailable.
+    """
+
+    completion: Completion | None
+    event: JobFinished
+    outage: bool = False
+
+
+class DecisionRules:
+    """The rules of one worker: its options, and what its records are signed with.
+
+    `jitter` arguments are random numbers from 0 to 1.
+    """
+
+    def __init__(self, options: JobOptions, worker_id: str) -> None:
+        self._options = options
+        self._worker_id = worker_id
+
+    def after_success(self, attempt: Attempt, result: object) -> Decision:
+        """Return the decision on a job that returned `result`."""
+        return Decision(self._final(attempt, result), _event(attempt, "complete"))
+
+    def after_failure(self, attempt: Attempt, error: BaseException, *, jitter: float) -> Decision:
+        """Return the decision on a try that `error` ended, or that was interrupted."""
+        match attempt.job.interrupted_by:
+            case "lost":
+                decision = Decision(None, _event(attempt, "lease_lost"))
+            case "abort":
+                decision = self._aborted(attempt)
+            case "postponed":
+                decision = self._put_back(attempt, "postponed", jitter * _LONGEST_POSTPONEMENT_MS)
+            case "shutdown" if self._options.retry_jobs and not isinstance(error, Retry):
+                completion = Completion.hand_back(attempt.job.claimed, attempt.job.token)
+                decision = Decision(completion, _event(attempt, "handed_back"))
+            case "timeout":
+                # The traceback shows where the job was when its time was over.
+                timeout = TimeoutError(f"not finished within {attempt.timeout_s:g} s")
+                decision = self._after_error(attempt, timeout.with_traceback(error.__traceback__), jitter)
+            case None if isinstance(error, JobAborted):
+                decision = self._aborted(attempt)
+            case None if isinstance(error, FunctionUnknown):
+                decision = self._put_back(attempt, "function_unknown", UNKNOWN_FUNCTION_DELAY_MS)
+            case None if isinstance(error, asyncio.CancelledError):
+                cancelled = JobCancelled("cancelled from within").with_traceback(error.__traceback__)
+                decision = self._after_error(attempt, cancelled, jitter)
+            case _:
+                decision = self._after_error(attempt, error, jitter)
+        return decision
+
+    def _after_error(self, attempt: Attempt, error: BaseException, jitter: float) -> Decision:
+        tries, limit = attempt.tries, self._options.max_tries_of(attempt.function)
+        decision = retry_decision(error, tries=tries, max_tries=limit, jitter=jitter)
+        if isinstance(decision, DeadLetterIt):
+            return self._dead(attempt, error, decision.reason)
+        if not self._options.retry_jobs:
+            return self._dead(attempt, error, "retries are switched off")
+        claimed = attempt.job.claimed
+        failure = Failure.of(error, tries, attempt.redis_ms).short().model_dump_json().encode()
+        completion = Completion.retry(
+            claimed,
+            attempt.job.token,
+            delay_ms=decision.delay_s * 1000,
+            failure=failure,
+            tries=_spent(decision.spends_try, tries, claimed.tries),
+        )
+        event = _event(attempt, "retried", error, delay_s=decision.delay_s)
+        return Decision(completion, event, outage=isinstance(error, OutageError))
+
+    def _put_back(self, attempt: Attempt, outcome: JobOutcome, delay_ms: float) -> Decision:
+        """Return the decision that lets another worker, or this one, take the job later; no try is spent."""
+        job = attempt.job
+        completion = Completion.retry(job.claimed, job.token, delay_ms=delay_ms, tries="keep")
+        return Decision(completion, _event(attempt, outcome))
+
+    def _aborted(self, attempt: Attempt) -> Decision:
+        # arq's `Job.abort` waits for an error of this very class.
+        return Decision(self._final(attempt, asyncio.CancelledError()), _event(attempt, "aborted"))
+
+    def _dead(self, attempt: Attempt, error: BaseException, reason: str) -> Decision:
+        failure = Failure.of(error, attempt.tries, attempt.redis_ms)
+        dead_letter = make_dead_letter(attempt, failure, reason=reason, worker_id=self._worker_id)
+        result: BaseException = error
+        if self._options.retry_jobs and isinstance(error, Retry | RetryJob | JobCancelled):
+            # A caller that waits for the result gets arq's error; the dead letter keeps what the job raised.
+            result = retries_exceeded(self._options.max_tries_of(attempt.function))
+        completion = self._final(attempt, result, dead_letter=dead_letter.model_dump_json().encode())
+        return Decision(completion, _event(attempt, "dead", error, reason=reason))
+
+    def _final(self, attempt: Attempt, result: object, *, dead_letter: bytes | None = None) -> Completion:
+        job, options = attempt.job, self._options
+        life_ms, data = options.result_life_ms(attempt.function), None
+        if life_ms:
+            data = result_data(attempt, result, serializer=options.serializer)
+        if data is None:
+            data, life_ms = b"", 0
+        hold_ms = _id_hold_ms(attempt.function)
+        if dead_letter is None:
+            return Completion.done(job.claimed, job.token, result=data, result_life_ms=life_ms, id_hold_ms=hold_ms)
+        return Completion.dead(
+            job.claimed,
+            job.token,
+            dead_letter=dead_letter,
+            result=data,
+            result_life_ms=life_ms,
+            id_hold_ms=hold_ms,
+        )
+
+
+def retries_exceeded(limit: int) -> JobExecutionFailed:
+    """Return arq's error for a job that has spent its tries."""
+    return JobExecutionFailed(f"max {limit} retries exceeded")
+
+
+def _spent(spends_try: bool, tries: int, counted: int) -> SpentTries:
+    if not spends_try:
+        return "keep"
+    # The producer may have said that its first try was not the first.
+    return tries if tries > counted else "spend"
+
+
+def _id_hold_ms(function: JobFunction | None) -> int:
+    if not isinstance(function, CronJob):
+        return 0
+    # An id that names its planned run is needed once: what is enqueued under it meanwhile is dropped (above 0). An
+    # id of the user's own serves every run: the next one waits (below 0).
+    return _CRON_ID_HOLD_MS if function.unique and not function.job_id else -_CRON_ID_HOLD_MS
+
+
+def _event(
+    attempt: Attempt,
+    outcome: JobOutcome,
+    error: BaseException | None = None,
+    *,
+    reason: str = "",
+    delay_s: float = 0.0,
+) -> JobFinished:
+    return JobFinished(
+        attempt.job.name,
+        attempt.call.function if attempt.call else "",
+        attempt.job.claimed.queue,
+        outcome,
+        attempt.tries,
+        attempt.pickup_s,
+        (attempt.finished_ms - attempt.started_ms) / 1000,
+        "" if error is None else type(error).__name__,
+        "" if error is None else loggable_message(error),
+        reason,
+        delay_s,
+    )

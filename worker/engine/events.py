@@ -1,0 +1,229 @@
+"""What happens in the engine, as small facts that are sent to listeners after they have happened.
+
+Log lines and counters are listeners, and so is whatever else wants to know: the engine itself depends on none of
+them. `worker.events.subscribe(JobFinished, listener)` adds one.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
+
+Event = TypeVar("Event")
+
+_log = logging.getLogger(__name__)
+
+JobOutcome = Literal[
+    "complete",
+    "dead",
+    "aborted",
+    "retried",
+    "handed_back",
+    "postponed",
+    "function_unknown",
+    "lease_lost",
+]
+"""How a try ended.
+
+`complete`, `dead` (dead-lettered) and `aborted` end the job. `retried` spends a try unless MongoDB was unavailable;
+`handed_back` (shutdown), `postponed` (suspected of killing its worker) and `function_unknown` spend none.
+`lease_lost`: another worker owns the job by now, and this try changed nothing in the queue.
+"""
+
+
+class JobStarted(NamedTuple):
+    """A job's function is about to be called. A tuple, because one is made per job: see `JobFinished`."""
+
+    job_id: str
+    function: str
+    queue: str
+    tries: int
+    pickup_s: float
+
+
+class JobFinished(NamedTuple):
+    """A try ended, and its completion is stored.
+
+    `function` is empty if the envelope could not be read. `pickup_s` is the time from due to started, `run_s` from
+    started to ended. `error_class` and `message` are empty for a success; a message that could repeat a payload is
+    left out. `reason` says why a job is dead, `delay_s` when a retried one runs again. A tuple, because one is made
+    per job, and a frozen dataclass takes three times as long to make (1.0 and 0.3 µs).
+    """
+
+    job_id: str
+    function: str
+    queue: str
+    outcome: JobOutcome
+    tries: int
+    pickup_s: float
+    run_s: float
+    error_class: str = ""
+    message: str = ""
+    reason: str = ""
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed:
+    """A user's hook raised after the job's end was decided; `stack` names places only."""
+
+    hook: str
+    job_id: str
+    error_class: str
+    message: str
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim came back with `jobs` of the `wanted` jobs."""
+
+    jobs: int
+    wanted: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRecovered:
+    """The answer to a claim was lost; the jobs that it had leased are back in their queues."""
+
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionsStored:
+    """One group of completions is in Redis; `refused` of them came too late and changed nothing."""
+
+    applied: int
+    refused: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRefused:
+    """A completion came too late: the job has another owner."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionDropped:
+    """A completion cannot be stored. Its lease ends, and the job is delivered again."""
+
+    job_id: str
+    error_class: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """The circuit breaker opened (no new jobs are claimed) or closed."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RedisLost:
+    """Redis does not answer or refuses writes; `code` is what it answered, such as READONLY, or empty."""
+
+    error_class: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedisBack:
+    """Redis answers again, after `failed_calls` calls that failed."""
+
+    failed_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisInfoFailed:
+    """Redis did not answer INFO at the start of the worker, which goes on."""
+
+    error_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFailed:
+    """One round of lease renewals failed; the next one tries again. Sent from the renewer's thread."""
+
+    error_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventLoopBlocked:
+    """The event loop has not run for `seconds`; `stack` shows where it is. Sent from the renewer's thread."""
+
+    seconds: float
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class CronCaughtUp:
+    """A cron job whose run was missed while no worker was up runs now."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownStarted:
+    """A signal arrived: no new jobs are claimed, and running ones have `grace_s` seconds to end."""
+
+    signal: str
+    running: int
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GracePeriodExpired:
+    """The grace period is over; the jobs that still run are interrupted and handed back."""
+
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobsLeftBehind:
+    """The worker exits with jobs that could not be handed back; they run again when their leases end."""
+
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRefused:
+    """A task that a job had started tried to end the worker process."""
+
+    error_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignOffFailed:
+    """The worker's heartbeat could not be removed; it is ignored when it is old."""
+
+    error_class: str
+
+
+class Events:
+    """Sends each event to the listeners of its class, in the order in which they subscribed.
+
+    A listener is called synchronously and must be quick. What it raises is logged and does not reach the engine.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: dict[type, list[Callable[[Any], None]]] = {}
+
+    def subscribe(self, kind: type[Event], listener: Callable[[Event], None]) -> None:
+        """Call `listener` with each event of the class `kind` from now on."""
+        self._listeners.setdefault(kind, []).append(listener)
+
+    def wants(self, kind: type) -> bool:
+        """Whether anything listens to events of this class: what is made per job need not be made otherwise."""
+        return kind in self._listeners
+
+    def send(self, event: object) -> None:
+        """Tell the listeners that `event` has happened."""
+        for listener in self._listeners.get(type(event), ()):
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 (whatever a listener raises must not reach the engine)
+                _log.exception("a listener failed on %s", type(event).__name__)

@@ -1,0 +1,66 @@
+"""Writes this worker's heartbeat: that it lives, whether it takes jobs, and what it has done."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from arq.utils import timestamp_ms
+
+from worker.engine.context import EngineContext
+from worker.engine.events import JobFinished
+from worker.queue import keys
+from worker.queue.heartbeats import Heartbeat, redis_time, write_heartbeat
+
+_UNKNOWN_KEPT, _LONGEST_NAME = 100, 200
+
+
+class UnknownFunctions:
+    """A listener that collects the names of functions that this worker was asked for and does not have."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def note(self, event: JobFinished) -> None:
+        """Take one event."""
+        if event.outcome == "function_unknown":
+            self._names.add(event.function[:_LONGEST_NAME])
+
+    def take(self) -> list[str]:
+        """Return at most 100 of the names collected since the last call.
+
+        Whoever can write to Redis makes up names, so neither their number nor their length is trusted.
+        """
+        names = list(self._names)[:_UNKNOWN_KEPT]
+        self._names.clear()
+        return names
+
+
+class HeartbeatWriter:
+    """Writes the heartbeat, the names of unknown functions, and while ready the key of `arq --check`.
+
+    `describe` returns the heartbeat for Redis's time, `record_health` writes arq's key.
+    """
+
+    def __init__(
+        self,
+        context: EngineContext,
+        unknown_functions: UnknownFunctions,
+        describe: Callable[[datetime], Heartbeat],
+        record_health: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._redis = context.redis
+        self._unknown_functions = unknown_functions
+        self._describe = describe
+        self._record_health = record_health
+
+    async def beat(self) -> None:
+        """Write everything once."""
+        heartbeat = self._describe(await redis_time(self._redis))
+        await write_heartbeat(self._redis, heartbeat)
+        names = self._unknown_functions.take()
+        if names:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.zadd(keys.UNKNOWN, dict.fromkeys(names, timestamp_ms()))
+                pipe.zremrangebyrank(keys.UNKNOWN, 0, -_UNKNOWN_KEPT - 1)
+                await pipe.execute()
+        if heartbeat.ready:
+            await self._record_health()

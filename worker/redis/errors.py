@@ -1,0 +1,97 @@
+"""What an error of Redis means: the one place where redis-py's errors become the service's.
+
+The original error is never chained and its text never shown: Redis repeats arguments in its messages, AUTH's among
+them. What is shown is the class of the error and the code that Redis answered, such as READONLY.
+"""
+
+import asyncio
+import re
+from ssl import SSLCertVerificationError
+
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from worker.errors import ConfigurationError, OutageError, RegistryError, WritesRefused
+
+REDIS_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
+"""How a Redis that is down, frozen, full or read-only shows itself to a caller of redis-py."""
+
+# Refusals that end on their own or after an operator acted: a replica, full memory, a failing disk.
+_TEMPORARY_REFUSALS = frozenset(
+    {"READONLY", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "MASTERDOWN"}
+)
+# Refused logins and missing permissions. Redis 6 answers a script with a NOPERM that redis-py does not recognise.
+_REFUSED_LOGINS = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
+# A script's answer when it meets a key of another type. Repeating the call changes nothing.
+_WRONG_TYPE = frozenset({"WRONGTYPE", "ERR"})
+
+# Redis 6 wraps what a script ran into: "Error running script (...): @user_script:9: ...: -OOM command not ...".
+_CODE = re.compile(r"(?:^|: -?)([A-Z]{3,})(?= )", re.ASCII)
+
+
+class MasterNotFound(RedisConnectionError):  # type: ignore[misc]  # mypy does not follow redis: see pyproject.toml
+    """No sentinel named a working master; `unknown` if the sentinels that answered do not know its name."""
+
+    def __init__(self, message: str, *, unknown: bool) -> None:
+        super().__init__(message)
+        self.unknown = unknown
+
+
+def error_code(error: Exception) -> str:
+    """Return the code that Redis answered, such as READONLY or OOM; an empty string if there is none."""
+    if isinstance(error, OutOfMemoryError):
+        return "OOM"
+    if isinstance(error, ReadOnlyError):
+        return "READONLY"
+    found = _CODE.search(str(error))
+    return found[1] if found else ""
+
+
+def is_wrong_type(error: Exception) -> bool:
+    """Whether a script failed because a key holds another type than the queue's."""
+    return error_code(error) in _WRONG_TYPE
+
+
+def refused_certificate(error: Exception) -> str:
+    """Return why TLS did not accept the server's certificate; empty if the error has another cause."""
+    cause = error.__context__
+    return cause.verify_message if isinstance(cause, SSLCertVerificationError) else ""
+
+
+def translate(error: Exception, address: str) -> RegistryError:
+    """Return the service's error for one of `REDIS_ERRORS`.
+
+    `ConfigurationError`: repeating the call does not help until somebody changes something. `WritesRefused`: Redis
+    answers but accepts no writes for now. `OutageError`: Redis cannot be reached. `address` says where Redis is,
+    without secrets.
+    """
+    code = error_code(error)
+    reason = code or type(error).__name__
+    translated: RegistryError
+    if isinstance(error, MasterNotFound):
+        translated = (ConfigurationError if error.unknown else OutageError)(f"REDIS_URL: {error}")
+    elif why := refused_certificate(error):
+        translated = ConfigurationError(f"REDIS_URL: the certificate of Redis at {address} is not accepted: {why}")
+    # Before the connection errors: redis-py's class for a refused login is one of them.
+    elif isinstance(error, AuthenticationError | NoPermissionError) or code in _REFUSED_LOGINS:
+        translated = ConfigurationError(
+            f"REDIS_URL: Redis at {address} refused the connection ({reason}); check user, password and database "
+            "number, and what the user may do"
+        )
+    elif isinstance(error, ResponseError) and code in _TEMPORARY_REFUSALS:
+        translated = WritesRefused(f"REDIS_URL: Redis at {address} refuses writes for now ({code})")
+    elif isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):
+        translated = OutageError(
+            f"REDIS_URL: Redis at {address} does not answer ({reason}): check host and port, and that it runs"
+        )
+    else:
+        translated = ConfigurationError(f"REDIS_URL: Redis at {address} cannot run the queue's commands ({reason})")
+    return translated
