@@ -10,12 +10,12 @@ SCRIPTS = ("claim", "enqueue", "finish", "recover", "redrive", "renew", "stats")
 
 
 def test_the_names_of_arqs_keys_are_arqs() -> None:
-    assert keys.JOB == constants.job_key_prefix
-    assert keys.IN_PROGRESS == constants.in_progress_key_prefix
-    assert keys.RESULT == constants.result_key_prefix
-    assert keys.TRIES == constants.retry_key_prefix
-    assert keys.ABORT == constants.abort_jobs_ss
-    assert keys.HEALTH_CHECK_SUFFIX == constants.health_check_key_suffix
+    assert constants.job_key_prefix == keys.JOB
+    assert constants.in_progress_key_prefix == keys.IN_PROGRESS
+    assert constants.result_key_prefix == keys.RESULT
+    assert constants.retry_key_prefix == keys.TRIES
+    assert constants.abort_jobs_ss == keys.ABORT
+    assert constants.health_check_key_suffix == keys.HEALTH_CHECK_SUFFIX
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
