@@ -1,7 +1,7 @@
 """Encodes and decodes causal tokens: URL-safe text that is opaque to callers.
 
-A token holds the operation time of a write, and the cluster time with the signature that a cluster with
-authentication verifies.
+A token holds the operation time of a write, and the cluster time that vouches for it. The cluster time has a
+signature, which a cluster with authentication verifies.
 """
 
 import base64
@@ -38,8 +38,8 @@ def decode_token(token: str) -> CausalPoint:
         try:
             content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             match bson.decode(content):
-                # The server would reject an operation time after the cluster time; rejected here, the error names
-                # the token.
+                # The server would reject an operation time after the cluster time. Rejecting it here gives an error
+                # that names the token.
                 case {
                     "o": Timestamp() as operation_time,
                     "c": {"clusterTime": Timestamp() as time} as cluster_time,

@@ -1,4 +1,4 @@
-"""Runs transactions: it retries the body after a transient error, and the commit after an unknown result.
+"""Runs transactions: retries the body after a transient error, and the commit after an unknown result.
 
 The drivers' own `with_transaction` is not used: Motor's never retries a failed commit (its inner context manager
 commits outside its retry loop), and neither driver's stops at the caller's deadline.
@@ -63,7 +63,7 @@ class _Patience:
         self._tried_at = now + _LONG_CONFLICT_S
 
     def is_tried(self) -> bool:
-        """Return whether the conflict has lasted longer than conflicts do; true at most once a second."""
+        """Return whether the conflict has lasted longer than conflicts normally do; true at most once a second."""
         now = asyncio.get_running_loop().time()
         if now < self._tried_at:
             return False
@@ -157,7 +157,7 @@ def _is_unknown(error: PyMongoError) -> bool:
 
 
 async def _drained(operation: Awaitable[T]) -> T:
-    """Wait until the operation has finished, even if this task is cancelled; then raise the cancellation."""
+    """Return the operation's result. If this task is cancelled, let the operation finish, then raise."""
     task = asyncio.ensure_future(operation)
     cancelled: asyncio.CancelledError | None = None
     try:
