@@ -108,7 +108,7 @@ async def test_tampering_is_named_and_controls_no_terminal(
     found = await site.command("audit", "verify", "--all")
     assert found.code == 1
     assert found.out.splitlines() == [
-        "name:sunrise clinic: entry 2 (audit:amend): wrong_hash: hash is not that of the entry's content",
+        "name:sunrise clinic: entry 2 (audit:amend): wrong_hash: hash does not match the entry's content",
         "entries: 3, chains: 1, findings: 1",
     ]
 

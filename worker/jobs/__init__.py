@@ -25,6 +25,6 @@ JOB_FUNCTIONS: tuple[Job, ...] = (
     amend_hospital,
     withdraw_hospital,
 )
-"""What a worker serves; each function has the name of its job in `worker.contract.JOBS`."""
+"""The jobs that a worker runs; each function has the name of its job in `worker.contract.JOBS`."""
 
 __all__ = ["JOB_FUNCTIONS", "Job"]

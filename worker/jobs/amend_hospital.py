@@ -1,4 +1,4 @@
-"""The job that changes a registered hospital, audited."""
+"""The job that changes a registered hospital; the change is audited."""
 
 from typing import Any
 
@@ -9,6 +9,6 @@ from worker.jobs.context import current_run
 
 async def amend_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> AmendmentOutcome:
     """Change a registered hospital and log it; see `worker.contract.AmendHospital`."""
-    order = parse(AmendHospital, payload)
+    request = parse(AmendHospital, payload)
     run = current_run(ctx)
-    return await run.context.registrations.amend(order, run.job_id, deadline=run.deadline)
+    return await run.context.registrations.amend(request, run.job_id, deadline=run.deadline)

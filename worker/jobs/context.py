@@ -1,4 +1,4 @@
-"""What the jobs of a worker share, and how they get at it: one typed object under one key of arq's `ctx`."""
+"""The state that a worker's jobs share: one typed object, stored under one key of arq's `ctx`."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ DEADLINE_KEY = "job_deadline"
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """The shared client of the process and what is built on it; put into `ctx` by `on_startup`."""
+    """The process's shared MongoDB client and the objects built on it; `on_startup` puts it into `ctx`."""
 
     settings: Settings
     mongo: MongoHandle
@@ -32,12 +32,12 @@ class JobRun:
 
 
 def current_run(ctx: dict[str, Any]) -> JobRun:
-    """Return what a job needs of arq's `ctx`. Raises `ConfigurationError` if `on_startup` has not filled it."""
+    """Return the current run, typed. Raises `ConfigurationError` if `on_startup` has not filled `ctx`."""
     context = ctx.get(CONTEXT_KEY)
     if not isinstance(context, WorkerContext):
         raise ConfigurationError(
-            f"the jobs' ctx has no WorkerContext under {CONTEXT_KEY!r}: "
-            "run them with worker.main.WorkerSettings, whose on_startup puts it there"
+            f"ctx has no WorkerContext under {CONTEXT_KEY!r}: "
+            "run the jobs with worker.main.WorkerSettings, whose on_startup adds it"
         )
     deadline = ctx.get(DEADLINE_KEY)
     if deadline is None:

@@ -10,6 +10,6 @@ from worker.mongo import hospitals
 
 async def correct_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> CorrectionOutcome:
     """Change fields of a partial hospital; see `worker.contract.CorrectHospital`."""
-    order = parse(CorrectHospital, payload)
+    request = parse(CorrectHospital, payload)
     run = current_run(ctx)
-    return await hospitals.correct(run.context.mongo, order, run.job_id)
+    return await hospitals.correct(run.context.mongo, request, run.job_id)

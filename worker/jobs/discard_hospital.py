@@ -10,6 +10,6 @@ from worker.mongo import hospitals
 
 async def discard_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> DiscardOutcome:
     """Remove a partial hospital; see `worker.contract.DiscardHospital`."""
-    order = parse(DiscardHospital, payload)
+    request = parse(DiscardHospital, payload)
     run = current_run(ctx)
-    return await hospitals.discard(run.context.mongo, order)
+    return await hospitals.discard(run.context.mongo, request)

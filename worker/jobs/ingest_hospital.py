@@ -1,4 +1,4 @@
-"""The job that takes in one record from a feed."""
+"""The job that ingests one record from a feed."""
 
 from typing import Any
 
@@ -10,6 +10,6 @@ from worker.mongo import hospitals
 
 async def ingest_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> IngestOutcome:
     """Insert the hospital if it is absent; see `worker.contract.IngestHospital`."""
-    order = parse(IngestHospital, payload)
+    request = parse(IngestHospital, payload)
     run = current_run(ctx)
-    return await hospitals.ingest(run.context.mongo, order.record, order.on_existing, run.job_id)
+    return await hospitals.ingest(run.context.mongo, request.record, request.on_existing, run.job_id)

@@ -1,4 +1,4 @@
-"""The job that takes in a chunk of a file."""
+"""The job that ingests a chunk of a file."""
 
 import asyncio
 from typing import Any
@@ -9,20 +9,20 @@ from worker.errors import InvalidPayload
 from worker.jobs.context import current_run
 from worker.mongo.chunks import ingest_many
 
-# Validating this many records takes a few milliseconds; other jobs' turns lie in between.
+# Validating this many records takes a few milliseconds; then other jobs get a turn on the event loop.
 _RECORDS_PER_TURN = 200
 
 
 async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> ChunkOutcome:
-    """Take in up to 1,000 records, each by itself; see `worker.contract.IngestHospitals`."""
-    order = parse(IngestHospitals, payload)
+    """Ingest up to 1,000 records, each independently of the others; see `worker.contract.IngestHospitals`."""
+    request = parse(IngestHospitals, payload)
     run = current_run(ctx)
     records: list[HospitalRecord | Rejection] = []
-    for index, raw in enumerate(order.records):
+    for index, raw in enumerate(request.records):
         if index % _RECORDS_PER_TURN == 0:
             await asyncio.sleep(0)
         records.append(_validated(index, raw))
-    return await ingest_many(run.context.mongo, records, order.on_existing, run.job_id)
+    return await ingest_many(run.context.mongo, records, request.on_existing, run.job_id)
 
 
 def _validated(index: int, raw: object) -> HospitalRecord | Rejection:

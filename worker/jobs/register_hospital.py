@@ -1,4 +1,4 @@
-"""The job that registers a hospital, audited."""
+"""The job that registers a hospital; the registration is audited."""
 
 from typing import Any
 
@@ -9,6 +9,6 @@ from worker.jobs.context import current_run
 
 async def register_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> RegistrationOutcome:
     """Register a hospital and log it; see `worker.contract.RegisterHospital`."""
-    order = parse(RegisterHospital, payload)
+    request = parse(RegisterHospital, payload)
     run = current_run(ctx)
-    return await run.context.registrations.register(order, run.job_id, deadline=run.deadline)
+    return await run.context.registrations.register(request, run.job_id, deadline=run.deadline)

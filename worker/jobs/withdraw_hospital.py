@@ -1,4 +1,4 @@
-"""The job that removes a registered hospital, audited."""
+"""The job that removes a registered hospital; the removal is audited."""
 
 from typing import Any
 
@@ -9,6 +9,6 @@ from worker.jobs.context import current_run
 
 async def withdraw_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> WithdrawalOutcome:
     """Remove a registered hospital and log its last state; see `worker.contract.WithdrawHospital`."""
-    order = parse(WithdrawHospital, payload)
+    request = parse(WithdrawHospital, payload)
     run = current_run(ctx)
-    return await run.context.registrations.withdraw(order, run.job_id, deadline=run.deadline)
+    return await run.context.registrations.withdraw(request, run.job_id, deadline=run.deadline)

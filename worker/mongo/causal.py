@@ -9,9 +9,9 @@ from worker.mongo.tokens import decode_token
 
 @asynccontextmanager
 async def causal_session(mongo: MongoHandle, token: str) -> AsyncIterator[Session]:
-    """Open a causally consistent session in which reads see the write that `token` came with.
+    """Open a causally consistent session whose reads see the write that returned `token`.
 
-    Raises `InvalidPayload` if the token is none of ours.
+    Raises `InvalidPayload` if `token` is not a causal token of this service.
     """
     point = decode_token(token)
     session = await settled(mongo.client.start_session(causal_consistency=True))

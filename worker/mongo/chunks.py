@@ -1,5 +1,7 @@
-"""Takes in many records at once: one look-up of known hospitals, one unordered insert of the absent ones and, if
-asked for, unordered bulk writes of merges. A record that MongoDB refuses is rejected alone.
+"""Ingests many records at once.
+
+It takes one look-up of stored hospitals, one unordered insert of the absent ones and, with `merge`, unordered bulk
+writes. A record that MongoDB rejects does not affect the others.
 """
 
 import asyncio
@@ -14,19 +16,19 @@ from pymongo.errors import BulkWriteError
 from worker.contract import ChunkOutcome, HospitalRecord, OnExisting, RecordStatus, Rejection
 from worker.errors import ConflictError
 from worker.mongo.client import Document, MongoHandle
-from worker.mongo.documents import known_fields, knows_nothing_new, merge_pipeline, new_hospital, now
+from worker.mongo.documents import known_fields, merge_changes_nothing, merge_pipeline, new_hospital, now
 from worker.mongo.errors import DUPLICATE_KEY, describe_code, translated
 from worker.mongo.hospitals import CLASSIFYING_FIELDS, UPSERT_TRIES, classify
 
-# Preparing this many records takes a few milliseconds; other jobs' turns lie in between.
+# Preparing this many records takes a few milliseconds; then other jobs get a turn on the event loop.
 _RECORDS_PER_TURN = 200
-# PyMongo's asynchronous client encodes a command in one go on the event loop, and a merge is long.
+# PyMongo's asynchronous client encodes a whole command without yielding to the event loop, and merges are long.
 _MERGES_PER_COMMAND = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One valid record; `repeats`: an earlier one of the chunk is of the same hospital."""
+    """One valid record; `repeats` means that an earlier record of the chunk is of the same hospital."""
 
     index: int
     record: HospitalRecord
@@ -38,29 +40,29 @@ class _Entry:
 async def ingest_many(
     mongo: MongoHandle, records: Sequence[HospitalRecord | Rejection], on_existing: OnExisting, job_id: str
 ) -> ChunkOutcome:
-    """Ingest the records of a chunk, in which each `Rejection` stands for a record already refused.
+    """Ingest the records of a chunk; a `Rejection` takes the place of a record that failed validation.
 
-    Among records of one hospital the first creates it, the later ones meet it. Raises the errors of
-    `worker.mongo.errors` for what concerns the chunk as a whole; delivered again, it goes on where it was.
+    If several records are of one absent hospital, the first creates it and the others find it stored. Raises the
+    errors of `worker.mongo.errors` for a failure of the whole chunk; a redelivered chunk continues where it failed.
     """
     rejections = [record for record in records if isinstance(record, Rejection)]
     entries = await _entries(records)
     statuses: dict[int, RecordStatus] = {rejection.index: "rejected" for rejection in rejections}
     with translated():
-        # What a merge would change is told by the whole documents.
+        # A merge needs whole documents, to find out whether it would change anything.
         fields = None if on_existing == "merge" else CLASSIFYING_FIELDS
-        met = await _find(mongo, {entry.hospital_id for entry in entries}, fields)
-        refused = await _insert_absent(mongo, entries, met, job_id)
+        existing = await _find(mongo, {entry.hospital_id for entry in entries}, fields)
+        rejected = await _insert_absent(mongo, entries, existing, job_id)
         if on_existing == "merge":
-            to_merge = [entry for entry in entries if _needs_merge(entry, met, refused, job_id)]
-            refused |= await _merge(mongo, to_merge, job_id)
-            met |= await _find(mongo, {entry.hospital_id for entry in to_merge})
+            to_merge = [entry for entry in entries if _needs_merge(entry, existing, rejected, job_id)]
+            rejected |= await _merge(mongo, to_merge, job_id)
+            existing |= await _find(mongo, {entry.hospital_id for entry in to_merge})
         for entry in entries:
-            if entry.index in refused:
+            if entry.index in rejected:
                 statuses[entry.index] = "rejected"
-                rejections.append(Rejection(index=entry.index, problems=[refused[entry.index]]))
-            elif (stored := met.get(entry.hospital_id)) is None:
-                # Nobody had it, so the insert made it; a repeat of it in this chunk met it there.
+                rejections.append(Rejection(index=entry.index, problems=[rejected[entry.index]]))
+            elif (stored := existing.get(entry.hospital_id)) is None:
+                # The hospital was absent, so the insert created it; later records of this chunk found it stored.
                 statuses[entry.index] = "unchanged" if entry.repeats else "created"
             else:
                 outcome = classify(
@@ -96,18 +98,18 @@ async def _find(
 
 
 async def _insert_absent(
-    mongo: MongoHandle, entries: list[_Entry], met: dict[str, Document], job_id: str
+    mongo: MongoHandle, entries: list[_Entry], existing: dict[str, Document], job_id: str
 ) -> dict[int, str]:
-    """Insert the hospitals that nobody has; put into `met` those that somebody else was first with.
+    """Insert the absent hospitals; add to `existing` those that another job inserted first.
 
-    Returns why records were refused, by index.
+    Returns why records were rejected, by index.
     """
     at = now()
-    absent = [entry for entry in entries if not entry.repeats and entry.hospital_id not in met]
+    absent = [entry for entry in entries if not entry.repeats and entry.hospital_id not in existing]
     reasons: dict[str, str] = {}
     for _ in range(UPSERT_TRIES):
         if not absent:
-            # Later records of a hospital whose first one was refused met nothing.
+            # If the first record of a hospital was rejected, later records of it have nothing to merge into.
             return {entry.index: reasons[entry.hospital_id] for entry in entries if entry.hospital_id in reasons}
         documents = [
             new_hospital(entry.hospital_id, entry.known, status="partial", job_id=job_id, at=at) for entry in absent
@@ -116,7 +118,7 @@ async def _insert_absent(
         try:
             await mongo.hospitals.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            codes = _refusals(error)
+            codes = _error_codes(error)
         reasons |= {
             absent[position].hospital_id: f"refused by MongoDB: {describe_code(code)}"
             for position, code in codes.items()
@@ -124,71 +126,71 @@ async def _insert_absent(
         }
         taken = [absent[position] for position, code in codes.items() if code == DUPLICATE_KEY]
         if taken:
-            met |= await _find(mongo, [entry.hospital_id for entry in taken])
-        # One that was there and is not any more has been removed in between.
-        absent = [entry for entry in taken if entry.hospital_id not in met]
-    raise _raced(len(absent))
+            existing |= await _find(mongo, [entry.hospital_id for entry in taken])
+        # A hospital that blocked the insert but is not found now was removed in between: insert it again.
+        absent = [entry for entry in taken if entry.hospital_id not in existing]
+    raise _lost_races(len(absent))
 
 
 async def _merge(mongo: MongoHandle, entries: list[_Entry], job_id: str) -> dict[int, str]:
-    """Merge each record, in order, into the hospital that is stored. Returns why records were refused."""
-    refused: dict[int, str] = {}
-    for turn in _turns(entries):
-        for start in range(0, len(turn), _MERGES_PER_COMMAND):
-            refused |= await _merge_some(mongo, turn[start : start + _MERGES_PER_COMMAND], job_id)
-    return refused
+    """Merge each record, in order, into the stored hospital. Returns why records were rejected, by index."""
+    rejected: dict[int, str] = {}
+    for one_round in _rounds(entries):
+        for start in range(0, len(one_round), _MERGES_PER_COMMAND):
+            rejected |= await _merge_some(mongo, one_round[start : start + _MERGES_PER_COMMAND], job_id)
+    return rejected
 
 
-def _turns(entries: Iterable[_Entry]) -> list[list[_Entry]]:
-    """Split entries so that each hospital comes once a turn: its records must be applied in their order."""
-    turns: list[list[_Entry]] = []
+def _rounds(entries: Iterable[_Entry]) -> list[list[_Entry]]:
+    """Split entries into rounds with one record per hospital, so that its records are applied in order."""
+    rounds: list[list[_Entry]] = []
     seen: Counter[str] = Counter()
     for entry in entries:
-        turn = seen[entry.hospital_id]
+        number = seen[entry.hospital_id]
         seen[entry.hospital_id] += 1
-        if turn == len(turns):
-            turns.append([])
-        turns[turn].append(entry)
-    return turns
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(entry)
+    return rounds
 
 
 async def _merge_some(mongo: MongoHandle, entries: list[_Entry], job_id: str) -> dict[int, str]:
     at = now()
-    refused: dict[int, str] = {}
+    rejected: dict[int, str] = {}
     for _ in range(UPSERT_TRIES):
         if not entries:
-            return refused
+            return rejected
         updates = [
             UpdateOne({"_id": entry.hospital_id}, _update(entry, job_id, at), upsert=True) for entry in entries
         ]
         try:
             await mongo.hospitals.bulk_write(updates, ordered=False)
-            return refused
+            return rejected
         except BulkWriteError as error:
-            codes = _refusals(error)
-        refused |= {
+            codes = _error_codes(error)
+        rejected |= {
             entries[position].index: f"refused by MongoDB: {describe_code(code)}"
             for position, code in codes.items()
             if code != DUPLICATE_KEY
         }
         entries = [entries[position] for position, code in codes.items() if code == DUPLICATE_KEY]
-    raise _raced(len(entries))
+    raise _lost_races(len(entries))
 
 
-def _raced(count: int) -> ConflictError:
-    return ConflictError(f"{count} hospitals of a chunk were inserted and removed by others over and over")
+def _lost_races(count: int) -> ConflictError:
+    return ConflictError(f"other jobs kept inserting and removing {count} hospitals of a chunk")
 
 
-def _needs_merge(entry: _Entry, met: Mapping[str, Document], refused: Mapping[int, str], job_id: str) -> bool:
-    if entry.index in refused:
+def _needs_merge(entry: _Entry, existing: Mapping[str, Document], rejected: Mapping[int, str], job_id: str) -> bool:
+    if entry.index in rejected:
         return False
     if entry.repeats:
         return True
-    stored = met.get(entry.hospital_id)
+    stored = existing.get(entry.hospital_id)
     if stored is None or stored["created_by_job"] == job_id or stored["status"] == "registered":
         return False
-    # A file that is read again changes little; seeing so here spares the server most of the work.
-    return not knows_nothing_new(stored, entry.known)
+    # A file that is ingested again changes little; skipping its no-op merges saves the server most of the work.
+    return not merge_changes_nothing(stored, entry.known)
 
 
 def _update(entry: _Entry, job_id: str, at: datetime) -> list[Document]:
@@ -197,8 +199,8 @@ def _update(entry: _Entry, job_id: str, at: datetime) -> list[Document]:
     )
 
 
-def _refusals(error: BulkWriteError) -> dict[int, int]:
-    """Return the code of each refused write by its position; raise what concerns all of them."""
+def _error_codes(error: BulkWriteError) -> dict[int, int]:
+    """Return the error code of each rejected write by its position; raise an error that concerns all writes."""
     details = error.details
     if details.get("writeConcernErrors"):
         raise error

@@ -1,8 +1,8 @@
 """The one shared MongoDB client of a process.
 
-Both drivers serve behind one type. Motor's classes have the methods of PyMongo's asynchronous ones, so the rest
-of the package is written against PyMongo's; where Motor returns at once what PyMongo has to be awaited for, or
-the reverse (`start_session`, `start_transaction`, `aggregate`, `close`), `settled` makes no difference of it.
+Both drivers are used through one type. Motor's classes have the methods of PyMongo's asynchronous classes, so the
+rest of the package is written for PyMongo's. For some methods (`start_session`, `start_transaction`, `aggregate`,
+`close`) one driver returns the result and the other an awaitable; `settled` accepts both.
 """
 
 import inspect
@@ -34,11 +34,11 @@ Session = AsyncClientSession
 T = TypeVar("T")
 
 APP_NAME = "hospital-registry-worker"
-"""What a worker's connections are called in the server's log and lists."""
+"""The name of a worker's connections in the server's log and in `$currentOp`."""
 
 
 async def settled(value: Awaitable[T] | T) -> T:
-    """Return what one driver returns at once and the other has to be awaited for."""
+    """Return the result of a call that one driver returns directly and the other as an awaitable."""
     return await value if inspect.isawaitable(value) else value
 
 
@@ -49,20 +49,21 @@ class MongoHandle:
     client: Client
     database: Database
     hospitals: Collection
-    """Read from the primary whatever the URL says: their readers decide what to write."""
+    """Reads go to the primary, whatever the URL says, because they decide what is written."""
     logs: Collection
     """The audit log."""
     pool_counter: PoolCounter
 
     def latest_token(self) -> str | None:
-        """Return the causal token of the latest point in the cluster's history that this client was told of.
+        """Return the causal token of the latest cluster time that this client has received.
 
-        That is no earlier than any operation that it has had an answer to: whoever presents the token sees them
-        all. `None` before the first answer, and on a standalone server.
+        That time is not before any operation that the client has received a reply to, so a reader that presents the
+        token sees them all. `None` before the first reply, and on a standalone server.
         """
-        # Without a session the drivers hand an operation's time to nobody. A CommandListener is told it too, and
-        # cost every single ingest 50 µs of processor time; the client's own clock costs nothing, though it has no
-        # public name. Motor keeps PyMongo's client in `delegate`, which to PyMongo's own would be a database.
+        # Without a session the drivers do not expose the time of an operation. A CommandListener receives it, but
+        # cost 50 µs of processor time per ingest. The client's own cluster clock costs nothing, though it is not
+        # public API. Motor keeps PyMongo's client in `delegate`; on PyMongo's client that attribute would name a
+        # database.
         topology = vars(self.client).get("delegate", self.client)._topology
         cluster_time = topology.max_cluster_time() if topology is not None else None
         if cluster_time is None:
@@ -71,16 +72,16 @@ class MongoHandle:
 
     @property
     def pool(self) -> PoolStatistics:
-        """The connections of the client as they are now."""
+        """The client's current connection counts."""
         return self.pool_counter.statistics
 
     async def close(self) -> None:
-        """Close all connections; operations under way fail."""
+        """Close all connections; running operations fail."""
         await settled(cast(Awaitable[None] | None, self.client.close()))
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Return the driver options of a client; they come before those of the URL."""
+    """Return the driver options of a client; they override those of the URL."""
     command_ms = round(settings.mongodb_timeout * 1000)
     selection_ms = round(settings.mongodb_selection_timeout * 1000)
     return {
@@ -88,7 +89,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
         "maxPoolSize": settings.mongodb_pool_size,
         "waitQueueTimeoutMS": selection_ms,
         "serverSelectionTimeoutMS": selection_ms,
-        # A server that comes back is noticed within this, even if it said that it was about to stop.
+        # The driver detects a server that returns within this interval, even one that had announced its shutdown.
         "heartbeatFrequencyMS": 2_000,
         "connectTimeoutMS": min(command_ms, selection_ms),
         "socketTimeoutMS": command_ms,
@@ -96,7 +97,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
         "retryReads": True,
         "w": "majority",
         "journal": True,
-        # What decides a write must be the newest there is; `HospitalReader` asks for majority reads itself.
+        # A read that decides a write must see the latest state; `HospitalReader` sets majority reads itself.
         "readConcernLevel": "local",
         "readPreference": "primary",
         "tz_aware": True,
@@ -105,7 +106,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
 
 
 def open_mongo(settings: Settings) -> MongoHandle:
-    """Open the shared client within a running event loop. No connection is made yet: see `worker.mongo.startup`.
+    """Open the shared client within a running event loop. It does not connect yet: see `worker.mongo.startup`.
 
     Raises `ConfigurationError` if `MONGODB_URL` is malformed.
     """
@@ -115,7 +116,7 @@ def open_mongo(settings: Settings) -> MongoHandle:
     url = settings.mongodb_url.get_secret_value()
     try:
         with warnings.catch_warnings():
-            # The driver only warns of an option with a wrong value, and goes on without it.
+            # For an option with an invalid value the driver only warns, and ignores the option.
             warnings.simplefilter("error", UserWarning)
             client = (
                 _open_motor(url, options)
@@ -123,23 +124,23 @@ def open_mongo(settings: Settings) -> MongoHandle:
                 else AsyncMongoClient(url, **options)
             )
     except (InvalidURI, DriverConfigurationError, ValueError, TypeError, UserWarning) as error:
-        # The driver's message may quote a part of the URL, and so of the password.
+        # The driver's message may quote part of the URL, and so part of the password.
         raise ConfigurationError(
             f"MONGODB_URL: not a usable MongoDB URL ({type(error).__name__}); expected "
             "mongodb://user:password@host:port/?replicaSet=name, with user and password percent-encoded and "
-            "options that MongoDB knows"
+            "only options that MongoDB supports"
         ) from None
     database = client[settings.mongodb_database]
-    # Made once: Motor builds a collection of several objects each time that it is asked for one.
+    # The collections are created once: for each access Motor would build a collection out of several objects.
     return MongoHandle(client, database, database["hospitals"], database["logs"], counter)
 
 
 def _open_motor(url: str, options: dict[str, Any]) -> Client:
-    # Motor runs each operation in a thread, by default of 5 per processor: then 10 slow commands hold all others
-    # up, whatever the pool's size. One thread for each pooled connection makes the pool the limit; idle threads
-    # cost nothing, and throughput was the same with 10, 40 and 100. Motor reads the variable when it is imported,
-    # so the import has to wait; an operator's own value stays.
+    # Motor runs each operation in a thread, by default 5 threads per processor: then 10 slow commands block all
+    # others, whatever the pool's size. One thread per pooled connection makes the pool the limit; idle threads cost
+    # nothing, and throughput was the same with 10, 40 and 100. Motor reads the variable when it is imported, so the
+    # import comes after it; a value that an operator has set is kept.
     os.environ.setdefault("MOTOR_MAX_WORKERS", str(options["maxPoolSize"]))
-    from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415 - told above
+    from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415 - see the comment above
 
     return cast(Client, AsyncIOMotorClient(url, **options))

@@ -1,8 +1,8 @@
-"""How a record becomes a hospital's document, and what an ingest that merges does to one.
+"""Converts a record into a hospital's document, and merges a record into a stored one.
 
-A value that is not known has no field in the document. `applied_jobs` remembers which jobs changed a hospital
-last, and the revision that each left, so that a job delivered again neither applies its change over somebody
-else's nor answers differently.
+A value that is not known has no field in the document. `applied_jobs` lists the jobs that changed a hospital last,
+and the revision that each produced. With it a redelivered job does not overwrite a later change, and returns the
+same outcome as before.
 """
 
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ from typing import Any
 from worker.contract import HospitalChanges, HospitalRecord
 from worker.mongo.client import Document
 
-# Deliveries of one job lie minutes apart; twenty other changes of one hospital in between are beyond reason.
+# Deliveries of one job are minutes apart; twenty other changes of one hospital in between are very unlikely.
 REMEMBERED_CHANGES = 20
 
 
 def now() -> datetime:
-    """Return the present instant in whole milliseconds, as MongoDB stores it."""
+    """Return the current time in whole milliseconds, as MongoDB stores it."""
     instant = datetime.now(UTC)
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def known_fields(record: HospitalRecord) -> Document:
-    """Return what the record knows, as stored; an empty `attributes` tells nothing."""
-    # Ten times as fast as `model_dump`, on the path of every record of a file.
+    """Return the record's known fields, as stored; an empty `attributes` is left out."""
+    # This is ten times as fast as `model_dump`, and runs for every record of a file.
     known: Document = {name: value for name, value in vars(record).items() if value is not None}
     if record.location is not None:
         known["location"] = _stored_location(record.location.coordinates)
@@ -34,7 +34,7 @@ def known_fields(record: HospitalRecord) -> Document:
 
 
 def new_hospital(hospital_id: str, known: Document, *, status: str, job_id: str, at: datetime) -> Document:
-    """Return the document of a hospital that was not there before."""
+    """Return the document of a new hospital."""
     return {
         "_id": hospital_id,
         "hospital_type": "single",
@@ -48,7 +48,7 @@ def new_hospital(hospital_id: str, known: Document, *, status: str, job_id: str,
 
 
 def merged_hospital(current: Document, known: Document, *, at: datetime) -> Document:
-    """Return the document with all that is known put in; attributes are merged key by key."""
+    """Return the document with the known fields merged in; attributes are merged key by key."""
     merged = {**current, **known, "revision": current["revision"] + 1, "updated_at": at}
     if "attributes" in known:
         merged["attributes"] = {**current.get("attributes", {}), **known["attributes"]}
@@ -56,7 +56,7 @@ def merged_hospital(current: Document, known: Document, *, at: datetime) -> Docu
 
 
 def changed_hospital(current: Document, changes: HospitalChanges, *, at: datetime) -> Document:
-    """Return the document with the changes made; a field given as `None` is removed."""
+    """Return the document with the changes applied; a field given as `None` is removed."""
     values, cleared = split_changes(changes)
     changed = {**current, **values, "revision": current["revision"] + 1, "updated_at": at}
     for name in cleared:
@@ -73,8 +73,8 @@ def split_changes(changes: HospitalChanges) -> tuple[Document, list[str]]:
     return values, [name for name, value in given.items() if value is None]
 
 
-def knows_nothing_new(current: Document, known: Document) -> bool:
-    """Whether merging `known` would leave the document exactly as it is, the time of observation included."""
+def merge_changes_nothing(current: Document, known: Document) -> bool:
+    """Whether merging `known` would leave the document exactly as it is, including `observed_at`."""
     known_attributes = known.get("attributes", {})
     attributes = current.get("attributes", {})
     return all(_is_same(current.get(name), value) for name, value in known.items() if name != "attributes") and all(
@@ -82,13 +82,13 @@ def knows_nothing_new(current: Document, known: Document) -> bool:
     )
 
 
-def tells_of(hospital: Document, known: Document) -> bool:
-    """Whether a hospital's document has all of `known` but for the time of observation, which may be later."""
-    return knows_nothing_new(hospital, {name: value for name, value in known.items() if name != "observed_at"})
+def contains_known(hospital: Document, known: Document) -> bool:
+    """Whether the document has all values of `known`, except `observed_at`, which may be later."""
+    return merge_changes_nothing(hospital, {name: value for name, value in known.items() if name != "observed_at"})
 
 
 def _is_same(stored: object, value: object) -> bool:
-    # To Python True is 1; to MongoDB it is not.
+    # In Python True == 1; in MongoDB they differ.
     return stored == value and isinstance(stored, bool) == isinstance(value, bool)
 
 
@@ -98,7 +98,7 @@ def applied_entry(job_id: str | Document, record: int, revision: int | Document)
 
 
 def applied_revision(hospital: Mapping[str, Any], job_id: str, record: int = 0) -> int | None:
-    """Return the revision that the job left when it changed this hospital; `None` if it did not."""
+    """Return the revision that the job produced when it changed this hospital; `None` if it did not change it."""
     for entry in hospital.get("applied_jobs", ()):
         if entry["job"] == job_id and entry["record"] == record:
             return int(entry["revision"])
@@ -110,10 +110,10 @@ def merge_pipeline(
 ) -> list[Document]:
     """Return the update that inserts an absent hospital or merges `known` into a partial one.
 
-    `repeats`: an earlier record of the same chunk is of this hospital too, so that its having been created by
-    this very job does not mean that this record was applied.
+    `repeats` means that an earlier record of the same chunk is of this hospital too. Then a hospital that this job
+    created does not prove that this record was applied.
 
-    Every value from outside is within `$literal`, or MongoDB would read "$name" as the field of that name.
+    Every value from outside is wrapped in `$literal`; otherwise MongoDB would read "$name" as a field reference.
     """
     literal = {"$literal": known}
     merged: Document = {"$mergeObjects": ["$$ROOT", literal]}
@@ -125,7 +125,7 @@ def merge_pipeline(
     if not repeats:
         left_alone.append({"$eq": ["$created_by_job", {"$literal": job_id}]})
     if observed_at is not None:
-        # A missing field compares below every date.
+        # A missing field sorts below every date.
         left_alone.append({"$gt": ["$observed_at", observed_at]})
     timeless = {"$unsetField": {"field": "observed_at", "input": "$$merged"}}
     same = {"$eq": [timeless, {"$unsetField": {"field": "observed_at", "input": "$$ROOT"}}]}
@@ -153,7 +153,7 @@ def merge_pipeline(
                         {"case": {"$or": left_alone}, "then": "$$ROOT"},
                     ],
                     "default": {
-                        # What is the same as before is so as of the later observation.
+                        # If nothing but the time of observation changes, it is stored without a new revision.
                         "$let": {"vars": {"merged": merged}, "in": {"$cond": [same, "$$merged", changed]}}
                     },
                 }
@@ -163,8 +163,8 @@ def merge_pipeline(
 
 
 def _was_applied(job_id: str, record: int) -> Document:
-    # Records of a chunk are applied in their order, so a later one of the same hospital tells of an earlier one
-    # too, which may have left nothing of its own: it was the same as what was stored.
+    # Records of a chunk are applied in order, so an entry of a later record shows that this one was applied too.
+    # This record may have no entry of its own: it changed nothing if the same values were stored already.
     own = {"$eq": ["$$this.job", {"$literal": job_id}]}
     matching = {"$and": [own, {"$gte": ["$$this.record", record]}]}
     entries = {"$ifNull": ["$applied_jobs", []]}
@@ -174,7 +174,7 @@ def _was_applied(job_id: str, record: int) -> Document:
 def _remembered(job_id: str, record: int, revision: Document) -> Document:
     entries = {"$ifNull": ["$applied_jobs", []]}
     own = {"$eq": ["$$this.job", {"$literal": job_id}]}
-    # A chunk may hold any number of records of one hospital: its own entries are kept beside those of others.
+    # A chunk may hold any number of records of one hospital, so the limit applies to entries of other jobs only.
     others = {"$filter": {"input": entries, "cond": {"$not": [own]}}}
     return {
         "$concatArrays": [

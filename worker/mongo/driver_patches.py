@@ -1,12 +1,13 @@
-"""Holds the driver to MongoDB's rule: a server that names a session time-out supports sessions, whatever its state.
+"""Makes the driver follow MongoDB's rule: a server that reports a session timeout supports sessions, in any state.
 
-PyMongo decides for each connection once, at its handshake, and takes a member that is neither primary nor
-secondary for one that cannot. A member that is stepping down is neither for a moment. A connection made then
-refuses every transaction without asking the server, and as it is back in the pool first, it is given out first:
-after a step-down that came to nothing, 450 registrations failed 1,169 times. With its session the command reaches
-the server, whose answer is repeated like that of any change of primary.
+PyMongo decides once per connection, at the handshake, and assumes that a member that is neither primary nor
+secondary does not support sessions. A member that is stepping down is briefly neither. A connection made at that
+moment rejects every transaction without asking the server. Because it then returns to the pool first, it is also
+handed out first: after a step-down that was not completed, 450 registrations failed 1,169 times. With this patch
+the command reaches the server with its session, and an error of the server is retried as after any change of
+primary.
 
-The rule is that of the driver sessions specification since 2020 (DRIVERS-1230).
+The rule is in the driver sessions specification since 2020 (DRIVERS-1230).
 """
 
 from pymongo.asynchronous.pool import AsyncConnection
@@ -16,16 +17,16 @@ AnyConnection = AsyncConnection | Connection
 
 
 def trust_session_timeouts() -> None:
-    """Make all connections of this process, of both drivers, judge by the time-out alone; once is enough."""
+    """Make all connections of this process, of both drivers, use the timeout alone; one call is enough."""
     for kind in (AsyncConnection, Connection):
-        # The attribute is set by the driver at the handshake, and read before each command.
-        kind.supports_sessions = property(_names_time_out, _ignore)  # type: ignore[assignment]
+        # The driver sets this attribute at the handshake, and reads it before each command.
+        kind.supports_sessions = property(_has_session_timeout, _ignore)  # type: ignore[assignment]
 
 
-def _names_time_out(connection: AnyConnection) -> bool:
-    # Before the handshake there is none.
+def _has_session_timeout(connection: AnyConnection) -> bool:
+    # Before the handshake the attribute does not exist.
     return getattr(connection, "logical_session_timeout_minutes", None) is not None
 
 
 def _ignore(connection: AnyConnection, supported: bool) -> None:
-    """Drop what the driver concluded from the server's state."""
+    """Ignore the value that the driver derived from the server's state."""

@@ -1,7 +1,7 @@
-"""What an error of the driver means to a retry: the one place where `pymongo` errors become the service's.
+"""Translates `pymongo` errors into errors of this service, which decide whether and when a job is retried.
 
-The original error is never chained: MongoDB repeats values of the document in its messages (the key of a
-duplicate, the property that failed validation), and what is raised here is logged and stored.
+No other module does so. The original error is never chained, because errors raised here are logged and stored, and
+MongoDB repeats values of the document in its messages (the duplicate key, the property that failed validation).
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,12 +24,12 @@ TRANSIENT_TRANSACTION = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 DUPLICATE_KEY = 11000
 
-# Names and numbers: src/mongo/base/error_codes.yml of MongoDB. The numbers of five digits without a name there
-# are assertion ids that servers still answer with.
+# Source of names and numbers: src/mongo/base/error_codes.yml of MongoDB. Numbers of five digits that have no name
+# there are assertion ids that servers still return.
 _OUTAGE = {
     6: "HostUnreachable",
     7: "HostNotFound",
-    # Credentials that worked at start were changed; no job is to blame.
+    # The credentials worked at start and were changed since; the job is not the cause.
     13: "Unauthorized",
     18: "AuthenticationFailed",
     64: "WriteConcernTimeout",
@@ -93,7 +93,7 @@ _CLASSES: dict[int, tuple[type[RegistryError], str]] = {
 
 
 def describe_code(code: int | None) -> str:
-    """Return a server's error code as text without any value of a document."""
+    """Return a server's error code as text that contains no document values."""
     name = _CLASSES[code][1] if code in _CLASSES else "error"
     return f"{name} ({code})"
 
@@ -101,39 +101,40 @@ def describe_code(code: int | None) -> str:
 def _code_of(error: OperationFailure) -> int | None:
     if isinstance(error, BulkWriteError):
         details = error.details
-        # A failed write concern outweighs single refusals: nothing of the command is durable.
+        # A failed write concern takes precedence over single write errors: none of the writes is durable.
         failures = [*details.get("writeConcernErrors", ()), *details.get("writeErrors", ())]
         return failures[0].get("code") if failures else error.code
     return error.code
 
 
-def _unreachable(error: ConnectionFailure) -> str:
-    # What follows is the driver's own state: long, and of no use to whoever reads the message.
+def _brief(error: ConnectionFailure) -> str:
+    # The rest of the driver's message is its internal state: long, and useless to an operator.
     return str(error).partition(", Timeout:")[0].partition(" (configured timeouts:")[0][:200]
 
 
-def _out(error: ConnectionFailure) -> str:
+def _outage_message(error: ConnectionFailure) -> str:
     if isinstance(error, NotPrimaryError) and isinstance(error.details, Mapping):
-        # To the driver it is a lost connection, and its text repeats all of the server's answer.
+        # The driver reports this as a lost connection, with the server's whole reply as its text.
         return f"MongoDB refused a command: {describe_code(error.details.get('code'))}"
-    return f"MongoDB cannot be reached: {_unreachable(error)}"
+    return f"MongoDB cannot be reached: {_brief(error)}"
 
 
 def translate(error: Exception) -> RegistryError:
-    """Return what an error of the driver or of BSON encoding means to a retry.
+    """Return the error of this service for an error of the driver or of BSON encoding.
 
-    A code that no table knows is transient: it is tried again, but not for ever.
+    An unknown code is transient: the job is retried a limited number of times.
     """
     match error:
         case WaitQueueTimeoutError():
-            # Nothing was sent. So it is after an outage, when all connections have to be made anew, or when the
-            # server is slow: more jobs would only wait beside this one.
+            # Nothing was sent. This happens after an outage, when all connections have to be opened again, or if
+            # the server is slow: more jobs would only wait as well.
             return OutageError("no connection to MongoDB became free in time: raise MONGODB_POOL_SIZE")
         case NetworkTimeout():
-            # Slow or frozen cannot be told apart here; a frozen server is an outage by its next heartbeat.
-            return TransientError(f"MongoDB did not answer in time: {_unreachable(error)}")
+            # Here a slow server cannot be distinguished from a frozen one. The driver's next heartbeat reports a
+            # frozen server as an outage.
+            return TransientError(f"MongoDB did not answer in time: {_brief(error)}")
         case ConnectionFailure():
-            return OutageError(_out(error))
+            return OutageError(_outage_message(error))
         case OperationFailure():
             code = _code_of(error)
             kind = _CLASSES[code][0] if code in _CLASSES else TransientError
@@ -147,7 +148,7 @@ def translate(error: Exception) -> RegistryError:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise errors of the driver that leave this block as errors of the service."""
+    """Translate driver errors that leave this block into errors of this service."""
     try:
         yield
     except (PyMongoError, BSONError, OverflowError, UnicodeError) as error:

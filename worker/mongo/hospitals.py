@@ -1,4 +1,4 @@
-"""The sessionless operations on hospitals: each is one atomic command, needs no session and no replica set."""
+"""The sessionless operations on one hospital: each write is one atomic command and needs no replica set."""
 
 import asyncio
 from typing import cast
@@ -22,26 +22,26 @@ from worker.mongo.documents import (
     REMEMBERED_CHANGES,
     applied_entry,
     applied_revision,
+    contains_known,
     known_fields,
     merge_pipeline,
     new_hospital,
     now,
     split_changes,
-    tells_of,
 )
 from worker.mongo.errors import translated
 
-# The server repeats an upsert that lost a race by itself; this many are left for the few that it gives up.
+# The server itself repeats an upsert that lost a race; these tries are for the few that it does not repeat.
 UPSERT_TRIES = 5
 CLASSIFYING_FIELDS = ["status", "revision", "observed_at", "created_by_job", "applied_jobs"]
 
 
 async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExisting, job_id: str) -> IngestOutcome:
-    """Insert the hospital if it is absent; with `merge`, else put what the record knows into a partial one.
+    """Insert the hospital if it is absent; with `merge`, merge the record's known fields into a partial one.
 
-    Raises `ConflictError` if the race with other inserts of this hospital was lost over and over, `KeyUsedTwice`
-    if this job has ingested another record of it before (as far as the hospital, if unchanged since, still tells),
-    and the other errors of `worker.mongo.errors`.
+    Raises `ConflictError` if it repeatedly lost the race with other inserts of this hospital. Raises `KeyUsedTwice`
+    if this job has already ingested a different record of this hospital; this is detected only if the hospital has
+    not changed since. Also raises the other errors of `worker.mongo.errors`.
     """
     hospital_id = record.hospital_id
     known = known_fields(record)
@@ -57,15 +57,15 @@ async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExis
         stored = await _upsert(mongo.hospitals, hospital_id, update)
         outcome = classify(stored, record, on_existing, job_id, token=mongo.latest_token())
         if outcome.status != "unchanged" and outcome.revision == stored["revision"] and stored["updated_at"] != at:
-            # An earlier delivery did it, and nobody has changed the hospital since.
-            await _check_same_act(mongo.hospitals, stored, known, job_id)
+            # An earlier delivery of this job wrote it, and the hospital has not changed since.
+            await _check_same_record(mongo.hospitals, stored, known, job_id)
         return outcome
 
 
-async def _check_same_act(hospitals: Collection, stored: Document, known: Document, job_id: str) -> None:
+async def _check_same_record(hospitals: Collection, stored: Document, known: Document, job_id: str) -> None:
     hospital = await hospitals.find_one({"_id": stored["_id"], "revision": stored["revision"]})
-    if hospital is not None and not tells_of(hospital, known):
-        raise KeyUsedTwice(f"job {job_id} has ingested another record of this hospital already")
+    if hospital is not None and not contains_known(hospital, known):
+        raise KeyUsedTwice(f"job {job_id} has already ingested a different record of this hospital")
 
 
 async def _upsert(hospitals: Collection, hospital_id: str, update: Document | list[Document]) -> Document:
@@ -79,7 +79,7 @@ async def _upsert(hospitals: Collection, hospital_id: str, update: Document | li
                 return_document=ReturnDocument.AFTER,
                 projection=[*CLASSIFYING_FIELDS, "updated_at"],
             )
-            # An upsert that returns the document after it always has one.
+            # An upsert with ReturnDocument.AFTER always returns a document.
             return cast(Document, stored)
         except DuplicateKeyError:
             tries_left -= 1
@@ -98,10 +98,10 @@ def classify(
     repeats: bool = False,
     token: str | None = None,
 ) -> IngestOutcome:
-    """Return what an ingest did, as told by the document that it left.
+    """Return the outcome of an ingest, derived from the document that is stored after it.
 
-    `token` is that of the write, `position` that of the record in its chunk; `repeats`: an earlier one there is of
-    the same hospital.
+    `token` is the write's causal token, `position` the record's position in its chunk. `repeats` means that an
+    earlier record of the chunk is of the same hospital.
     """
     hospital_id = stored["_id"]
     if not repeats and stored["created_by_job"] == job_id:
@@ -118,10 +118,10 @@ def classify(
     return unchanged.model_copy(update={"reason": "newer_stored" if newer else "same"})
 
 
-async def correct(mongo: MongoHandle, order: CorrectHospital, job_id: str) -> CorrectionOutcome:
+async def correct(mongo: MongoHandle, request: CorrectHospital, job_id: str) -> CorrectionOutcome:
     """Change a partial hospital if it still has the revision that the caller saw."""
-    values, cleared = split_changes(order.changes)
-    entry = applied_entry(job_id, 0, order.revision + 1)
+    values, cleared = split_changes(request.changes)
+    entry = applied_entry(job_id, 0, request.revision + 1)
     update: Document = {
         "$set": {**values, "updated_at": now()},
         "$inc": {"revision": 1},
@@ -129,51 +129,54 @@ async def correct(mongo: MongoHandle, order: CorrectHospital, job_id: str) -> Co
     }
     if cleared:
         update["$unset"] = dict.fromkeys(cleared, "")
-    hospital_id = order.hospital_id
+    hospital_id = request.hospital_id
     with translated():
-        result = await mongo.hospitals.update_one(_partial(hospital_id, order.revision), update)
+        result = await mongo.hospitals.update_one(_partial(hospital_id, request.revision), update)
         if result.matched_count:
             return CorrectionOutcome(
-                status="corrected", hospital_id=hospital_id, revision=order.revision + 1, token=mongo.latest_token()
+                status="corrected",
+                hospital_id=hospital_id,
+                revision=request.revision + 1,
+                token=mongo.latest_token(),
             )
-        met = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
-        if met is None:
+        stored = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
+        if stored is None:
             return CorrectionOutcome(status="not_found", hospital_id=hospital_id, token=mongo.latest_token())
-        if (revision := applied_revision(met, job_id)) is not None:
-            if revision != order.revision + 1:
-                raise KeyUsedTwice(f"job {job_id} has corrected another revision of this hospital already")
+        if (revision := applied_revision(stored, job_id)) is not None:
+            if revision != request.revision + 1:
+                raise KeyUsedTwice(f"job {job_id} has already corrected another revision of this hospital")
             return CorrectionOutcome(
                 status="corrected", hospital_id=hospital_id, revision=revision, token=mongo.latest_token()
             )
         return CorrectionOutcome(
             status="conflict",
-            reason=_reason(met),
+            reason=_conflict_reason(stored),
             hospital_id=hospital_id,
-            revision=met["revision"],
+            revision=stored["revision"],
             token=mongo.latest_token(),
         )
 
 
-async def discard(mongo: MongoHandle, order: DiscardHospital) -> DiscardOutcome:
+async def discard(mongo: MongoHandle, request: DiscardHospital) -> DiscardOutcome:
     """Remove a partial hospital if it still has the revision that the caller saw.
 
-    An absent hospital counts as discarded: the caller named a revision, so it was there.
+    An absent hospital counts as discarded: the caller named a revision, so the hospital existed before.
     """
-    hospital_id = order.hospital_id
+    hospital_id = request.hospital_id
     with translated():
-        result = await mongo.hospitals.delete_one(_partial(hospital_id, order.revision))
-        met = None
+        result = await mongo.hospitals.delete_one(_partial(hospital_id, request.revision))
+        stored = None
         if not result.deleted_count:
-            met = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
-        if met is None:
+            stored = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
+        if stored is None:
             return DiscardOutcome(
-                status="discarded", hospital_id=hospital_id, revision=order.revision, token=mongo.latest_token()
+                status="discarded", hospital_id=hospital_id, revision=request.revision, token=mongo.latest_token()
             )
         return DiscardOutcome(
             status="conflict",
-            reason=_reason(met),
+            reason=_conflict_reason(stored),
             hospital_id=hospital_id,
-            revision=met["revision"],
+            revision=stored["revision"],
             token=mongo.latest_token(),
         )
 
@@ -182,5 +185,5 @@ def _partial(hospital_id: str, revision: int) -> Document:
     return {"_id": hospital_id, "status": "partial", "revision": revision}
 
 
-def _reason(met: Document) -> ConflictReason:
-    return "registered" if met["status"] == "registered" else "revision"
+def _conflict_reason(stored: Document) -> ConflictReason:
+    return "registered" if stored["status"] == "registered" else "revision"

@@ -1,4 +1,4 @@
-"""Counts the connections of the shared client by the driver's own pool events."""
+"""Counts the connections of the shared client from the driver's pool events."""
 
 import threading
 from collections import Counter
@@ -11,10 +11,10 @@ Address = tuple[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class PoolStatistics:
-    """Connections of the shared client.
+    """Connection counts of the shared client.
 
-    `checked_out`: in use now, of all servers. `highest`: the most ever in use at once at one server.
-    `created`: ever opened.
+    `checked_out` is the number in use now, over all servers. `highest` is the largest number ever in use at one
+    server at the same time. `created` is the number ever opened.
     """
 
     checked_out: int
@@ -23,7 +23,7 @@ class PoolStatistics:
 
 
 class PoolCounter(monitoring.ConnectionPoolListener):
-    """Keeps the counts. Motor's events come from its threads, hence the lock."""
+    """Keeps the counts. Motor sends events from its own threads, hence the lock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -33,46 +33,46 @@ class PoolCounter(monitoring.ConnectionPoolListener):
 
     @property
     def statistics(self) -> PoolStatistics:
-        """The counts as they are now."""
+        """The current counts."""
         with self._lock:
             return PoolStatistics(self._out.total(), self._highest, self._created)
 
     def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:  # noqa: ARG002 - the driver calls it
-        """Count one more connection ever opened."""
+        """Count an opened connection."""
         with self._lock:
             self._created += 1
 
     def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
-        """Count one more connection in use."""
+        """Count a connection that is taken into use."""
         with self._lock:
             self._out[event.address] += 1
             self._highest = max(self._highest, self._out[event.address])
 
     def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
-        """Count one connection less in use."""
+        """Count a connection that is no longer in use."""
         with self._lock:
             self._out[event.address] -= 1
 
     def pool_created(self, event: monitoring.PoolCreatedEvent) -> None:
-        """Of no interest here."""
+        """Do nothing; the driver requires the method."""
 
     def pool_ready(self, event: monitoring.PoolReadyEvent) -> None:
-        """Of no interest here."""
+        """Do nothing; the driver requires the method."""
 
     def pool_cleared(self, event: monitoring.PoolClearedEvent) -> None:
-        """Of no interest here."""
+        """Do nothing; the driver requires the method."""
 
     def pool_closed(self, event: monitoring.PoolClosedEvent) -> None:
-        """Of no interest here."""
+        """Do nothing; the driver requires the method."""
 
     def connection_ready(self, event: monitoring.ConnectionReadyEvent) -> None:
-        """Of no interest here."""
+        """Do nothing; the driver requires the method."""
 
     def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
-        """Of no interest here."""
+        """Do nothing; the driver requires the method."""
 
     def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
-        """Of no interest here."""
+        """Do nothing; the driver requires the method."""
 
     def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
-        """Of no interest here."""
+        """Do nothing; the driver requires the method."""

@@ -1,4 +1,4 @@
-"""Reads hospitals for whoever asks, seeing a given write if its causal token is presented."""
+"""Reads hospitals; a caller that presents the causal token of a write sees that write."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -20,14 +20,14 @@ _MEMBERS = {
     "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED,
     "nearest": ReadPreference.NEAREST,
 }
-# How the service remembers what it has done is not a part of the hospital.
+# `applied_jobs` is the service's own bookkeeping and not part of the hospital.
 _PUBLIC: Document = {"applied_jobs": False}
 
 Members = Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"]
 
 
 class HospitalFilter(BaseModel):
-    """Which hospitals to find: those that have every value given, exactly."""
+    """Selects the hospitals that have exactly the given values; fields left out match any value."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -39,14 +39,14 @@ class HospitalFilter(BaseModel):
     city: str | None = None
 
     def query(self) -> Document:
-        """Return the filter as MongoDB takes it."""
+        """Return the filter as a MongoDB query."""
         return self.model_dump(exclude_none=True)
 
 
 class HospitalReader:
-    """Reads what the majority of the set has, from `members` (a read preference of MongoDB).
+    """Reads hospitals with majority read concern, from `members` (a read preference of MongoDB).
 
-    Its methods raise `InvalidPayload` for a token that is none of ours, and the errors of
+    Its methods raise `InvalidPayload` for a token that is not a causal token of this service, and the errors of
     `worker.mongo.errors`.
     """
 
@@ -57,7 +57,7 @@ class HospitalReader:
         )
 
     async def find_one(self, hospital_id: str, *, token: str | None = None) -> Document | None:
-        """Return the hospital of this identity; `None` if there is none."""
+        """Return the hospital with this `_id`; `None` if there is none."""
         with translated():
             async with self._session(token) as session:
                 return await self._hospitals.find_one({"_id": hospital_id}, _PUBLIC, session=session)
@@ -65,9 +65,10 @@ class HospitalReader:
     async def find(
         self, wanted: HospitalFilter | None = None, *, token: str | None = None
     ) -> AsyncIterator[Document]:
-        """Yield the hospitals that match, all if no filter is given, a batch in memory at a time.
+        """Yield the matching hospitals, or all without a filter, holding one batch in memory at a time.
 
-        Who does not read to the end closes the iterator (`contextlib.aclosing`), and with it the cursor.
+        A caller that does not read to the end must close the iterator (`contextlib.aclosing`), which closes the
+        cursor.
         """
         query = wanted.query() if wanted is not None else {}
         with translated():

@@ -1,6 +1,6 @@
-"""The audited acts: each changes a hospital and writes its log entry in one transaction, or neither.
+"""The audited acts: each changes a hospital and writes a log entry in one transaction: both are stored, or neither.
 
-An act that cannot be done changes nothing, and its attempt is logged by a single insert.
+An act that is rejected changes no hospital, and the attempt is logged by a single insert.
 """
 
 import asyncio
@@ -25,17 +25,18 @@ from worker.mongo.audit.log import AuditedAct, AuditEvent, append_entry, find_en
 from worker.mongo.client import Document, MongoHandle, Session
 from worker.mongo.documents import (
     changed_hospital,
+    contains_known,
     known_fields,
     merged_hospital,
     new_hospital,
     now,
     split_changes,
-    tells_of,
 )
 from worker.mongo.errors import translated
 from worker.mongo.transactions import run_transaction
 
-# Only other processes compete for the next place in a hospital's chain, so this many races are not lost in a row.
+# Only other processes compete for the next `seq` of a hospital's chain, so losing this many races in a row is not
+# expected.
 _APPEND_TRIES = 20
 _REJECTED: dict[AuditEvent, AuditEvent] = {
     "registered": "registration_rejected",
@@ -43,14 +44,14 @@ _REJECTED: dict[AuditEvent, AuditEvent] = {
     "withdrawn": "withdrawal_rejected",
 }
 
-Order = RegisterHospital | AmendHospital | WithdrawHospital
+Request = RegisterHospital | AmendHospital | WithdrawHospital
 
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """An order as it is carried out: by which job, on which hospital, until when (of the loop's clock)."""
+    """A requested act, with its hospital, job and deadline (on the loop's clock, in seconds)."""
 
-    order: Order
+    request: Request
     event: AuditEvent
     hospital_id: str
     job_id: str
@@ -58,15 +59,15 @@ class _Act:
 
 
 @dataclass(frozen=True, slots=True)
-class _Met:
-    """The hospital that an act was refused for, as it was met; `None` if there was none."""
+class _Rejected:
+    """The act was rejected because of the stored `hospital`; `None` if there was none."""
 
     hospital: Document | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """The entry that an act left, and the token of the write."""
+class _Logged:
+    """The log entry of an act or rejected attempt, and the causal token of the write."""
 
     entry: Document
     token: str | None
@@ -75,83 +76,83 @@ class _Done:
 class Registrations:
     """Registers, amends and withdraws hospitals over one shared client.
 
-    Acts on one hospital take turns within the process, so that at most one transaction of each process
-    competes for it: fifty at once would else abort each other over and over.
+    Within a process, acts on one hospital run one after another, so at most one transaction per process competes
+    for it. Otherwise fifty concurrent transactions would keep aborting each other.
 
-    The methods raise the errors of `worker.mongo.errors`. `deadline` is of the loop's clock.
+    The methods raise the errors of `worker.mongo.errors`. `deadline` is on the loop's clock, in seconds.
     """
 
     def __init__(self, mongo: MongoHandle) -> None:
         self._mongo = mongo
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def register(self, order: RegisterHospital, job_id: str, *, deadline: float) -> RegistrationOutcome:
-        """Insert the hospital as registered, or promote the partial one and put in what the record knows."""
-        done = await self._carry_out(_Act(order, "registered", order.record.hospital_id, job_id, deadline))
-        registered = done.entry["event"] == "registered"
+    async def register(self, request: RegisterHospital, job_id: str, *, deadline: float) -> RegistrationOutcome:
+        """Insert the hospital as registered, or promote the partial one and merge the record into it."""
+        logged = await self._carry_out(_Act(request, "registered", request.record.hospital_id, job_id, deadline))
+        registered = logged.entry["event"] == "registered"
         return RegistrationOutcome(
             status="registered" if registered else "conflict",
             reason=None if registered else "already_registered",
-            hospital_id=order.record.hospital_id,
-            revision=_revision(done.entry["after"]),
-            log_id=done.entry["_id"],
-            token=done.token,
+            hospital_id=request.record.hospital_id,
+            revision=_revision(logged.entry["after"]),
+            log_id=logged.entry["_id"],
+            token=logged.token,
         )
 
-    async def amend(self, order: AmendHospital, job_id: str, *, deadline: float) -> AmendmentOutcome:
+    async def amend(self, request: AmendHospital, job_id: str, *, deadline: float) -> AmendmentOutcome:
         """Change a registered hospital."""
-        done = await self._carry_out(_Act(order, "amended", order.hospital_id, job_id, deadline))
-        amended = done.entry["event"] == "amended"
-        status, reason = ("amended", None) if amended else _refusal(done.entry["before"])
+        logged = await self._carry_out(_Act(request, "amended", request.hospital_id, job_id, deadline))
+        amended = logged.entry["event"] == "amended"
+        status, reason = ("amended", None) if amended else _rejection(logged.entry["before"])
         return AmendmentOutcome(
             status=cast(Literal["amended", "conflict", "not_found"], status),
             reason=reason,
-            hospital_id=order.hospital_id,
-            revision=_revision(done.entry["after"]),
-            log_id=done.entry["_id"],
-            token=done.token,
+            hospital_id=request.hospital_id,
+            revision=_revision(logged.entry["after"]),
+            log_id=logged.entry["_id"],
+            token=logged.token,
         )
 
-    async def withdraw(self, order: WithdrawHospital, job_id: str, *, deadline: float) -> WithdrawalOutcome:
+    async def withdraw(self, request: WithdrawHospital, job_id: str, *, deadline: float) -> WithdrawalOutcome:
         """Remove a registered hospital; its last state stays in the log."""
-        done = await self._carry_out(_Act(order, "withdrawn", order.hospital_id, job_id, deadline))
-        withdrawn = done.entry["event"] == "withdrawn"
-        status, reason = ("withdrawn", None) if withdrawn else _refusal(done.entry["before"])
+        logged = await self._carry_out(_Act(request, "withdrawn", request.hospital_id, job_id, deadline))
+        withdrawn = logged.entry["event"] == "withdrawn"
+        status, reason = ("withdrawn", None) if withdrawn else _rejection(logged.entry["before"])
         return WithdrawalOutcome(
             status=cast(Literal["withdrawn", "conflict", "not_found"], status),
             reason=reason,
-            hospital_id=order.hospital_id,
-            revision=_revision(done.entry["before"]),
-            log_id=done.entry["_id"],
-            token=done.token,
+            hospital_id=request.hospital_id,
+            revision=_revision(logged.entry["before"]),
+            log_id=logged.entry["_id"],
+            token=logged.token,
         )
 
-    async def _carry_out(self, act: _Act) -> _Done:
+    async def _carry_out(self, act: _Act) -> _Logged:
         runs = 0
 
-        async def body(session: Session) -> Document | _Met:
+        async def body(session: Session) -> Document | _Rejected:
             nonlocal runs
             runs += 1
-            # A job delivered again is found out by its log entry's `_id`, which is refused the second time: that
-            # spares every first delivery a read. What the insert was refused for is seen in the next run.
+            # A redelivered job is detected by the duplicate `_id` of its log entry, and the next run of this body
+            # reads that entry. So a first delivery needs no read.
             if runs > 1 and (entry := await find_entry(self._mongo, act.job_id, session)) is not None:
-                return _of_this_act(entry, act)
+                return _checked_entry(entry, act)
             before = await self._mongo.hospitals.find_one({"_id": act.hospital_id}, session=session)
-            if _is_refused(act.order, before):
-                return _Met(before)
+            if _is_rejected(act.request, before):
+                return _Rejected(before)
             after = _after(act, before)
             await self._store(act.hospital_id, before, after, session)
             return await self._append(act, act.event, before, after, session)
 
-        turn = self._turns.setdefault(act.hospital_id, asyncio.Lock())
-        await _take(turn, act.deadline)
+        lock = self._locks.setdefault(act.hospital_id, asyncio.Lock())
+        await _acquire(lock, act.deadline)
         try:
             committed = await run_transaction(self._mongo, body, deadline=act.deadline)
-            if isinstance(committed.value, _Met):
-                return await self._log_refusal(act, committed.value.hospital)
-            return _Done(committed.value, committed.token)
+            if isinstance(committed.value, _Rejected):
+                return await self._log_rejection(act, committed.value.hospital)
+            return _Logged(committed.value, committed.token)
         finally:
-            turn.release()
+            lock.release()
 
     async def _store(
         self, hospital_id: str, before: Document | None, after: Document | None, session: Session
@@ -163,16 +164,16 @@ class Registrations:
         else:
             await self._mongo.hospitals.replace_one({"_id": hospital_id}, after, session=session)
 
-    async def _log_refusal(self, act: _Act, met: Document | None) -> _Done:
+    async def _log_rejection(self, act: _Act, hospital: Document | None) -> _Logged:
         with translated():
             for tries_left in reversed(range(_APPEND_TRIES)):
                 try:
-                    entry = await self._append(act, _REJECTED[act.event], met, met)
-                    return _Done(entry, self._mongo.latest_token())
+                    entry = await self._append(act, _REJECTED[act.event], hospital, hospital)
+                    return _Logged(entry, self._mongo.latest_token())
                 except DuplicateKeyError:
-                    # Either this job was delivered twice at once, or another got that place in the chain.
+                    # Either another delivery of this job wrote its entry, or another job took this `seq`.
                     if (found := await find_entry(self._mongo, act.job_id)) is not None:
-                        return _Done(_of_this_act(found, act), self._mongo.latest_token())
+                        return _Logged(_checked_entry(found, act), self._mongo.latest_token())
                     if not tries_left:
                         raise
         raise AssertionError("unreachable: the last try returns or raises")
@@ -185,60 +186,63 @@ class Registrations:
         after: Document | None,
         session: Session | None = None,
     ) -> Document:
-        logged = AuditedAct(act.hospital_id, event, act.order.actor, act.order.reason, act.job_id)
-        return await append_entry(self._mongo, logged, before=before, after=after, session=session)
+        audited = AuditedAct(act.hospital_id, event, act.request.actor, act.request.reason, act.job_id)
+        return await append_entry(self._mongo, audited, before=before, after=after, session=session)
 
 
-async def _take(turn: asyncio.Lock, deadline: float) -> None:
-    """Wait for a turn for half of the time until the deadline: the other half is for the act itself.
+async def _acquire(lock: asyncio.Lock, deadline: float) -> None:
+    """Wait for the hospital's lock for half of the time until the deadline; the other half is for the act itself.
 
-    Raises `OutageError` if it does not come: those before this one are held up by MongoDB, and it is not to blame.
+    Raises `OutageError` if the lock is not free by then: the acts before this one wait for MongoDB, so this job is
+    not the cause.
     """
     now = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout_at(now + (deadline - now) / 2):
-            await turn.acquire()
+            await lock.acquire()
     except TimeoutError:
-        raise OutageError("other acts on the same hospital are held up: MongoDB is slow or away") from None
+        raise OutageError(
+            "timed out waiting for other acts on the same hospital: MongoDB is slow or unavailable"
+        ) from None
 
 
-def _of_this_act(entry: Document, act: _Act) -> Document:
-    """Return the entry that this job's id has in the log, if it is of this very act."""
-    order = act.order
-    asked = act.hospital_id, order.actor, order.reason
+def _checked_entry(entry: Document, act: _Act) -> Document:
+    """Return the entry that the log has for this job id. Raises `KeyUsedTwice` if it is of a different act."""
+    request = act.request
+    requested = act.hospital_id, request.actor, request.reason
     logged = entry["hospital_id"], entry["actor"], entry["reason"]
-    if asked != logged or not (entry["event"] == _REJECTED[act.event] or _has_done(entry, act)):
-        raise KeyUsedTwice(f"the log has an entry {entry['_id']} of another act already")
+    if requested != logged or not (entry["event"] == _REJECTED[act.event] or _fulfils(entry, act)):
+        raise KeyUsedTwice(f"the log already has an entry {entry['_id']} of a different act")
     return entry
 
 
-def _has_done(entry: Document, act: _Act) -> bool:
-    """Whether an entry that is no rejection tells of what the order asks for."""
+def _fulfils(entry: Document, act: _Act) -> bool:
+    """Whether an entry that is not a rejection records what was requested."""
     if entry["event"] != act.event:
         return False
-    if isinstance(act.order, RegisterHospital):
-        return tells_of(entry["after"], known_fields(act.order.record))
-    if act.order.revision not in (None, entry["before"]["revision"]):
+    if isinstance(act.request, RegisterHospital):
+        return contains_known(entry["after"], known_fields(act.request.record))
+    if act.request.revision not in (None, entry["before"]["revision"]):
         return False
-    if isinstance(act.order, WithdrawHospital):
+    if isinstance(act.request, WithdrawHospital):
         return True
-    values, cleared = split_changes(act.order.changes)
-    return tells_of(entry["after"], values) and not any(name in entry["after"] for name in cleared)
+    values, cleared = split_changes(act.request.changes)
+    return contains_known(entry["after"], values) and not any(name in entry["after"] for name in cleared)
 
 
-def _is_refused(order: Order, before: Document | None) -> bool:
-    if isinstance(order, RegisterHospital):
+def _is_rejected(request: Request, before: Document | None) -> bool:
+    if isinstance(request, RegisterHospital):
         return before is not None and before["status"] == "registered"
     if before is None or before["status"] != "registered":
         return True
-    return order.revision is not None and order.revision != before["revision"]
+    return request.revision is not None and request.revision != before["revision"]
 
 
 def _after(act: _Act, before: Document | None) -> Document | None:
-    if isinstance(act.order, RegisterHospital):
-        return _registered(act.order.record, before, act)
-    if isinstance(act.order, AmendHospital) and before is not None:
-        return changed_hospital(before, act.order.changes, at=now())
+    if isinstance(act.request, RegisterHospital):
+        return _registered(act.request.record, before, act)
+    if isinstance(act.request, AmendHospital) and before is not None:
+        return changed_hospital(before, act.request.changes, at=now())
     return None
 
 
@@ -249,11 +253,11 @@ def _registered(record: HospitalRecord, before: Document | None, act: _Act) -> D
     return {**merged_hospital(before, known, at=now()), "status": "registered"}
 
 
-def _refusal(met: Document | None) -> tuple[Literal["conflict", "not_found"], ConflictReason | None]:
-    """Return why an amendment or withdrawal was refused, as told by the hospital that it met."""
-    if met is None:
+def _rejection(hospital: Document | None) -> tuple[Literal["conflict", "not_found"], ConflictReason | None]:
+    """Return why an amendment or withdrawal was rejected, derived from the hospital as it was at that time."""
+    if hospital is None:
         return "not_found", None
-    return "conflict", "revision" if met["status"] == "registered" else "not_registered"
+    return "conflict", "revision" if hospital["status"] == "registered" else "not_registered"
 
 
 def _revision(hospital: Document | None) -> int | None:

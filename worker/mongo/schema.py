@@ -1,7 +1,7 @@
-"""The collections' validators and indexes, created at start.
+"""The validators and indexes of the collections, created at start.
 
-The validators hold for whoever writes, not only for this service. They leave lengths and ranges of text to the
-contract, and accept all that it accepts.
+The validators apply to every client that writes, not only to this service. They leave lengths and ranges of text to
+the contract, and accept everything that the contract accepts.
 """
 
 from typing import Any
@@ -22,8 +22,8 @@ _REVISION = {**_INTEGER, "minimum": 1}
 _INSTANT = {"bsonType": "date"}
 _NUMBER = {"bsonType": ["double", "int", "long"]}
 _STATUS = {"enum": ["partial", "registered"]}
-# A record brings at most 50, and merges add them up. With this many, a log entry, which holds a hospital
-# twice, stays below the 16 MB of a document, so that what could be merged can be registered too.
+# A record has at most 50, but merges accumulate them. With this limit a log entry, which holds a hospital twice,
+# stays below MongoDB's limit of 16 MB per document, so a hospital that could be merged can also be registered.
 MAX_STORED_ATTRIBUTES = 1_000
 
 _HOSPITAL_STATE: dict[str, Any] = {
@@ -135,14 +135,15 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], IndexModel], ...] = (
 
 
 async def ensure_schema(mongo: MongoHandle) -> None:
-    """Create what is missing and bring validators up to date; many workers may do so at once.
+    """Create missing collections and indexes and update the validators; many workers may do so at the same time.
 
-    A user without these rights needs only to find all in place. Raises `ConfigurationError` if it is not, and
-    `OutageError` or another error of the service if MongoDB does not carry it out.
+    A user without the rights for this can start if everything is in place. Raises `ConfigurationError` if it is
+    not, and `OutageError` or another error of the service if MongoDB fails to make the change.
     """
     with translated():
         for name, validator, index in _COLLECTIONS:
-            # Looked at first: a user who may only look is not refused at every start, in MongoDB's log too.
+            # The check comes first: otherwise a user without the right to change the schema would be refused at
+            # every start, and MongoDB logs each refusal.
             if await _is_in_place(mongo, name, validator, index):
                 continue
             try:
@@ -152,9 +153,9 @@ async def ensure_schema(mongo: MongoHandle) -> None:
                 if error.code != _UNAUTHORIZED:
                     raise
                 raise ConfigurationError(
-                    f"MONGODB_URL: the user does not find the collection {name} of {mongo.database.name} as this "
-                    "version needs it, and may not change it: run `hospital-worker schema` with the MONGODB_URL of "
-                    "a user who may (to look takes listCollections and listIndexes)"
+                    f"MONGODB_URL: the user cannot confirm that collection {name} of {mongo.database.name} has the "
+                    "schema of this version, and may not change it: run `hospital-worker schema` as a user with "
+                    "that permission (reading the schema takes listCollections and listIndexes)"
                 ) from None
 
 
@@ -178,7 +179,7 @@ async def _validator_of(mongo: MongoHandle, name: str) -> Any:
 
 async def _ensure_collection(mongo: MongoHandle, name: str, validator: dict[str, Any]) -> None:
     try:
-        # Without the driver's own look whether it exists: that is a race, and the server tells anyway.
+        # The driver's own check for existence is off: it is a race, and the server reports an existing collection.
         await mongo.database.create_collection(name, check_exists=False, validator=validator)
         return
     except CollectionInvalid:

@@ -1,7 +1,8 @@
-"""Ends transactions that a killed worker has left open.
+"""Aborts transactions that a killed worker has left open.
 
-The server would keep them, and the hospitals that they have changed, to itself until they are a minute old or
-more (`transactionLifetimeLimitSeconds`). The job that was in one is delivered again long before, and meets it.
+The server would keep them open, and block writes to the hospitals that they changed, until they are at least a
+minute old (`transactionLifetimeLimitSeconds`). The job of such a transaction is redelivered long before that, and
+conflicts with it.
 """
 
 from typing import Any
@@ -13,16 +14,16 @@ from worker.mongo.client import APP_NAME, Client
 
 _log = structlog.stdlib.get_logger(__name__)
 
-# A living worker does nothing but database calls within a transaction, so it stands still for milliseconds. Should
-# one be ended that was only slow, it is run again as after any conflict.
-_STANDS_STILL_US = 5_000_000
+# A running worker makes only database calls within a transaction, so the transaction is idle for milliseconds at a
+# time. If a transaction is aborted that was only slow, it is retried as after any conflict.
+_IDLE_LIMIT_US = 5_000_000
 
 
 async def abort_stale_transactions(client: Client) -> None:
-    """End the transactions of this service's workers that have stood still for 5 s.
+    """Abort transactions of this service's workers that have been idle for more than 5 s.
 
-    Both commands need no privilege for what one's own user has open. A server that refuses them is let be: it
-    ends such transactions by itself, if later.
+    Neither command needs a privilege for sessions of the same user. If the server refuses them, log a warning only:
+    the server aborts such transactions itself, but later.
     """
     pipeline: list[dict[str, Any]] = [
         {"$currentOp": {"idleSessions": True}},
@@ -30,18 +31,26 @@ async def abort_stale_transactions(client: Client) -> None:
             "$match": {
                 "type": "idleSession",
                 "appName": APP_NAME,
-                "transaction.timeInactiveMicros": {"$gt": _STANDS_STILL_US},
+                "transaction.timeInactiveMicros": {"$gt": _IDLE_LIMIT_US},
             }
         },
     ]
     try:
-        # As a command: the first batch is enough, and both drivers answer alike.
+        # A plain command is enough for the first batch, and returns the same with both drivers.
         answer = await client.admin.command("aggregate", 1, pipeline=pipeline, cursor={})
         sessions = [{"id": found["lsid"]["id"]} for found in answer["cursor"]["firstBatch"]]
         if sessions:
             await client.admin.command("killSessions", sessions)
     except PyMongoError as error:
-        _log.warning("abandoned transactions not ended", action="abandoned_kept", error=type(error).__name__)
+        _log.warning(
+            "could not abort stale transactions",
+            action="stale_transactions_not_aborted",
+            error=type(error).__name__,
+        )
         return
     if sessions:
-        _log.warning("ended transactions of dead workers", action="abandoned_ended", transactions=len(sessions))
+        _log.warning(
+            "aborted stale transactions of dead workers",
+            action="stale_transactions_aborted",
+            transactions=len(sessions),
+        )

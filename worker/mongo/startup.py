@@ -1,4 +1,4 @@
-"""Looks at start whether the MongoDB that the settings name can serve, and says in one line if not."""
+"""Checks at start that the configured MongoDB is usable, and explains in one line if it is not."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from worker.mongo.client import Document, MongoHandle
 from worker.mongo.errors import describe_code
 from worker.settings import Settings
 
-# The first release whose replica sets acknowledge by majority unless told otherwise, and that MongoDB's own
-# drivers of today are still tested against.
+# The first release whose replica sets acknowledge writes by majority by default, and the oldest that MongoDB's
+# current drivers are still tested against.
 OLDEST_SERVER = (5, 0)
 _REFUSED_CREDENTIALS = frozenset({13, 18})
 _PROBE_MS = 2_000
@@ -23,23 +23,24 @@ _MAKE_REPLICA_SET = (
 
 
 async def check_mongo(mongo: MongoHandle, settings: Settings) -> str:
-    """Return the server's version once it answers, is new enough and can run transactions.
+    """Return the server's version if it answers, is new enough and can run transactions.
 
-    Raises `ConfigurationError` with one line: what is wrong, at which host, what to do.
+    Raises `ConfigurationError` otherwise, with one line: what is wrong, at which host, what to do.
     """
     hosts = _hosts(settings)
     try:
         hello = await mongo.database.command("hello")
         build = await mongo.database.command("buildInfo")
-        # Credentials that are wrong are told by connecting, those without rights by a read of our own data.
+        # Connecting reveals wrong credentials; reading this service's data reveals missing rights.
         await mongo.hospitals.find_one({"_id": ""}, projection=["_id"])
     except ServerSelectionTimeoutError:
-        raise ConfigurationError(await _why_unusable(hosts, settings)) from None
+        raise ConfigurationError(await _diagnose(hosts, settings)) from None
     except OperationFailure as error:
         raise ConfigurationError(_refusal(hosts, settings, error)) from None
     except ConnectionFailure as error:
         raise ConfigurationError(
-            f"MONGODB_URL: the connection to {_joined(hosts)} broke ({type(error).__name__})"
+            f"MONGODB_URL: lost the connection to {_joined(hosts)} ({type(error).__name__}): "
+            "check the server and the network"
         ) from None
     if (problem := _no_transactions(hello)) is not None:
         raise ConfigurationError(f"MONGODB_URL: {_joined(hosts)} is {problem}")
@@ -80,8 +81,11 @@ def _refusal(hosts: list[tuple[str, int | None]], settings: Settings, error: Ope
     return f"MONGODB_URL: {_joined(hosts)} refused a command: {describe_code(error.code)}"
 
 
-async def _why_unusable(hosts: list[tuple[str, int | None]], settings: Settings) -> str:
-    """Ask each host by itself: a set's name that does not match looks like a server that is down."""
+async def _diagnose(hosts: list[tuple[str, int | None]], settings: Settings) -> str:
+    """Return why no primary was found, asking each host directly.
+
+    To the client a wrong replica set name looks like a server that is down.
+    """
     options = _probe_options(settings)
     for host, port in hosts:
         probe: AsyncMongoClient[Document] = AsyncMongoClient(host, port, **options)
@@ -98,7 +102,7 @@ async def _why_unusable(hosts: list[tuple[str, int | None]], settings: Settings)
         named = parse_uri(settings.mongodb_url.get_secret_value())["options"].get("replicaSet")
         if named not in (None, hello.get("setName")):
             return (
-                f"MONGODB_URL: it names the replica set {named}, and {host}:{port} is of the set "
+                f"MONGODB_URL: replicaSet is {named}, but {host}:{port} belongs to replica set "
                 f"{hello.get('setName', '(none)')}: correct replicaSet in the URL"
             )
         return (
@@ -112,7 +116,7 @@ async def _why_unusable(hosts: list[tuple[str, int | None]], settings: Settings)
 
 
 def _probe_options(settings: Settings) -> dict[str, Any]:
-    """Return the options to connect to one host with the URL's credentials and encryption."""
+    """Return the options to connect to one host with the URL's credentials and TLS settings."""
     url = parse_uri(settings.mongodb_url.get_secret_value())
     options = {
         name: value for name, value in url["options"].items() if name.lower().startswith(("auth", "tls", "ssl"))

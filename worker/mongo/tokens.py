@@ -1,7 +1,7 @@
-"""The text form of a causal token: URL-safe, opaque to whoever carries it.
+"""Encodes and decodes causal tokens: URL-safe text that is opaque to callers.
 
-It holds the operation time of a write and the cluster time that vouches for it, with the signature that a
-cluster with authentication checks.
+A token holds the operation time of a write, and the cluster time that vouches for it. The cluster time has a
+signature, which a cluster with authentication verifies.
 """
 
 import base64
@@ -33,12 +33,13 @@ def encode_token(point: CausalPoint) -> str:
 
 
 def decode_token(token: str) -> CausalPoint:
-    """Return the point of a token. Raises `InvalidPayload` if it is none of ours."""
+    """Return the point of a token. Raises `InvalidPayload` if it is not a token of this service."""
     if len(token) <= _LONGEST_TOKEN:
         try:
             content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             match bson.decode(content):
-                # The server refuses an operation after the cluster time; so it is refused here, by name.
+                # The server would reject an operation time after the cluster time. Rejecting it here gives an error
+                # that names the token.
                 case {
                     "o": Timestamp() as operation_time,
                     "c": {"clusterTime": Timestamp() as time} as cluster_time,
@@ -46,6 +47,6 @@ def decode_token(token: str) -> CausalPoint:
                     if operation_time <= time:
                         return CausalPoint(operation_time, cluster_time)
         except (binascii.Error, BSONError, ValueError):
-            # Told below, as for every other malformed token.
+            # Reported below, like every other malformed token.
             pass
     raise InvalidPayload("causal token", [PayloadProblem("token", "not a token of an outcome")])

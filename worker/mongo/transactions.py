@@ -1,10 +1,10 @@
-"""Runs transactions: the body again on a transient error, the commit again on an unknown result.
+"""Runs transactions: retries the body after a transient error, and the commit after an unknown result.
 
-The drivers' own `with_transaction` is not used: Motor's never repeats a failed commit (its inner context manager
-commits outside its retry loop) and neither of them ends at a deadline of the caller's.
+The drivers' own `with_transaction` is not used: Motor's never retries a failed commit (its inner context manager
+commits outside its retry loop), and neither driver's stops at the caller's deadline.
 
-Read concern `snapshot` and write concern `majority` hold for every transaction: with less, MongoDB promises no
-snapshot of what is durable (Jepsen, MongoDB 4.2.6).
+Every transaction uses read concern `snapshot` and write concern `majority`: with weaker ones MongoDB does not
+guarantee a snapshot of durable data (Jepsen, MongoDB 4.2.6).
 """
 
 import asyncio
@@ -32,12 +32,13 @@ from worker.mongo.tokens import CausalPoint, encode_token
 
 _FIRST_DELAY = 0.005
 _LONGEST_DELAY = 0.5
-# The last try must be answered before the deadline: past it nobody hears what the error was, and an outage that
-# costs no try would pass for a job that takes too long.
+# The last try must finish before the deadline. After it the job is cancelled and the error is lost, so an outage,
+# which costs no try, would count as a timeout of the job.
 _SHARE_FOR_THE_LAST, _LONGEST_FOR_THE_LAST_S = 0.2, 2.0
-# A body that loses the same race so often meets a document that its own reads do not show.
+# If a body loses the same race this often, the duplicate is a document that its own reads do not return.
 _DUPLICATE_KEY_TRIES = 5
-# Conflicts among the living clear sooner; who meets them for longer looks, this often, for one left by the dead.
+# Conflicts between running workers resolve faster than this. A longer conflict may come from a transaction that a
+# dead worker left open, so the runner looks for one, at this interval.
 _LONG_CONFLICT_S = 1.0
 _WRITE_CONFLICT = 112
 
@@ -46,14 +47,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Committed(Generic[T]):
-    """What the body returned, and the causal token of the commit."""
+    """The body's return value, and the causal token of the commit."""
 
     value: T
     token: str | None
 
 
 class _Patience:
-    """Jittered exponential back-off that leaves the last try time until a deadline of the loop's clock."""
+    """Exponential back-off with jitter. It reserves time for the last try before a deadline of the loop's clock."""
 
     def __init__(self, deadline: float) -> None:
         now = asyncio.get_running_loop().time()
@@ -62,7 +63,7 @@ class _Patience:
         self._tried_at = now + _LONG_CONFLICT_S
 
     def is_tried(self) -> bool:
-        """Tell, once a second, that it has lasted for longer than conflicts do."""
+        """Return whether the conflict has lasted longer than conflicts normally do; true at most once a second."""
         now = asyncio.get_running_loop().time()
         if now < self._tried_at:
             return False
@@ -70,7 +71,7 @@ class _Patience:
         return True
 
     async def wait(self) -> bool:
-        """Sleep before the next try; return whether there is time for one."""
+        """Sleep before the next try and return true; return false at once if there is no time for another try."""
         delay = self._bound * random.uniform(0.5, 1)
         if asyncio.get_running_loop().time() + delay >= self._deadline:
             return False
@@ -82,14 +83,14 @@ class _Patience:
 async def run_transaction(
     mongo: MongoHandle, body: Callable[[Session], Coroutine[Any, Any, T]], *, deadline: float
 ) -> Committed[T]:
-    """Run `body` in a transaction and commit it, within the time left until `deadline` (of the loop's clock).
+    """Run `body` in a transaction and commit it, before `deadline` (on the loop's clock, in seconds).
 
-    The body may run more than once: it does nothing but operations of this session, one at a time. If the caller
-    is cancelled, the operations under way are let end first (a driver's thread cannot be called back), then the
-    transaction is aborted; a commit under way may have taken effect.
+    The body may run more than once, so it must do nothing but operations of this session, one at a time. If the
+    caller is cancelled, running operations finish first (a driver's thread cannot be cancelled), and then the
+    transaction is aborted; a running commit may have taken effect.
 
-    Raises the errors of `worker.mongo.errors`; after an `OutageError` of the commit it is not known whether
-    the transaction took effect, so the caller must be able to find that out when it is called again.
+    Raises the errors of `worker.mongo.errors`. After an `OutageError` of the commit it is unknown whether the
+    transaction took effect, so the caller must be able to find out when it is called again.
     """
     with translated():
         session = await settled(mongo.client.start_session(causal_consistency=True))
@@ -122,7 +123,7 @@ async def _run_until_committed(
             if not isinstance(error, PyMongoError):
                 raise
             if isinstance(error, DuplicateKeyError):
-                # Another inserted it after this snapshot was taken: the next one shows it.
+                # Another transaction inserted it after this snapshot was taken; the next snapshot shows it.
                 duplicate_keys += 1
                 again = duplicate_keys < _DUPLICATE_KEY_TRIES
             else:
@@ -144,19 +145,19 @@ async def _commit(session: Session, deadline: float) -> None:
 
 
 def _has_waited(error: PyMongoError) -> bool:
-    # The driver has waited for a server, or for a connection, for as long as an outage may be waited out. Repeated
-    # until the deadline, as the label on it asks for, it would end as a job that takes too long.
+    # The driver has already waited for a server or a connection, for as long as waiting is allowed in an outage.
+    # Retried until the deadline, as the error's label suggests, the outage would count as a timeout of the job.
     return isinstance(error, ServerSelectionTimeoutError | WaitQueueTimeoutError)
 
 
 def _is_unknown(error: PyMongoError) -> bool:
-    # Repeating a commit is always safe: it takes effect once. Without the label comes a failed write concern of
-    # another kind than a time-out (the commit was applied here).
+    # Retrying a commit is always safe: it takes effect once. A write concern that failed for another reason than a
+    # timeout comes without the label, although the commit was applied.
     return error.has_error_label(UNKNOWN_COMMIT) or isinstance(error, WriteConcernError | ConnectionFailure)
 
 
 async def _drained(operation: Awaitable[T]) -> T:
-    """Await the operation to its end even if this task is cancelled; then the cancellation goes on."""
+    """Return the operation's result. If this task is cancelled, let the operation finish, then raise."""
     task = asyncio.ensure_future(operation)
     cancelled: asyncio.CancelledError | None = None
     try:
@@ -166,13 +167,13 @@ async def _drained(operation: Awaitable[T]) -> T:
             except asyncio.CancelledError as error:
                 cancelled = error
         if cancelled is not None:
-            # Retrieved, so that asyncio does not report it as lost; the cancellation outweighs it.
+            # Retrieved, or asyncio would report it as never retrieved; the cancellation takes precedence.
             task.exception()
             raise cancelled
         return task.result()
     finally:
-        # An error holds this frame by its traceback. Held by the frame in turn, it would stay, with all that the
-        # body knew, until the collector of garbage comes by.
+        # An error's traceback references this frame. If the frame referenced the error as well, this cycle would
+        # keep the error, and all objects of the body, in memory until the garbage collector runs.
         del operation, task, cancelled
 
 

@@ -31,7 +31,7 @@ class FailCommand(Protocol):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def replica_set() -> AsyncIterator[EmbeddedMongo]:
-    # The first client of a process decides how many threads Motor has, and some tests want a small pool.
+    # The first client of a process determines how many threads Motor has, and some tests need a small pool.
     await open_mongo(load_settings(mongodb_driver="motor")).close()
     async with EmbeddedMongo(test_commands=True) as server:
         yield server
@@ -70,7 +70,7 @@ def open_handle(driver: Driver) -> Open:
 
 @pytest_asyncio.fixture
 async def mongo(open_handle: Open, replica_set: EmbeddedMongo) -> AsyncIterator[MongoHandle]:
-    """A database of its own on the one-member set, with the schema."""
+    """A fresh database with the schema, on the one-member replica set."""
     async with open_handle(replica_set.url) as (handle, _):
         await ensure_schema(handle)
         yield handle
@@ -78,7 +78,7 @@ async def mongo(open_handle: Open, replica_set: EmbeddedMongo) -> AsyncIterator[
 
 @pytest.fixture
 def run_job(mongo: MongoHandle) -> RunJob:
-    """Runs a job by name, as the worker does; the job id is the name unless given."""
+    """Runs a job by name, as the worker does; the job id defaults to the name."""
     context = WorkerContext(load_settings(), mongo, Registrations(mongo))
     functions = {function.__name__: function for function in JOB_FUNCTIONS}
 

@@ -34,7 +34,7 @@ async def _pause_secondaries(server: EmbeddedMongo, mode: str) -> None:
             await member.command("configureFailPoint", "stopReplProducer", mode=mode)
 
 
-async def test_every_write_is_seen_at_a_secondary_by_another_client(
+async def test_another_client_sees_every_write_at_a_secondary(
     open_handle: Any, three_members: EmbeddedMongo, writer: MongoHandle, record: Make
 ) -> None:
     async with open_handle(three_members.url, mongodb_database=writer.database.name) as (other, _):
@@ -44,22 +44,22 @@ async def test_every_write_is_seen_at_a_secondary_by_another_client(
             outcome = await ingest(writer, known, "keep", f"job-{n}")
             assert outcome.token is not None
             assert await reader.find_one(f"cms:{n}", token=outcome.token) is not None
-        order = parse(RegisterHospital, {"record": record(external_id="0"), "actor": "a", "reason": "r"})
+        request = parse(RegisterHospital, {"record": record(external_id="0"), "actor": "a", "reason": "r"})
         deadline = asyncio.get_running_loop().time() + 20
-        registered = await Registrations(writer).register(order, "register", deadline=deadline)
+        registered = await Registrations(writer).register(request, "register", deadline=deadline)
         found = reader.find(HospitalFilter(status="registered"), token=registered.token)
         assert [hospital["_id"] async for hospital in found] == ["cms:0"]
 
 
-async def test_a_causal_read_waits_for_a_secondary_that_lags(
+async def test_a_causal_read_waits_for_a_lagging_secondary(
     open_handle: Any, three_members: EmbeddedMongo, writer: MongoHandle, record: Make
 ) -> None:
-    """Replication is held, so the write cannot be at the secondary when the read begins."""
+    """Replication is paused, so the secondary cannot have the write when the read begins."""
     await ingest(writer, parse(HospitalRecord, record(external_id="0")), "keep", "before")
     reader = HospitalReader(writer, "secondary")
     await _pause_secondaries(three_members, "alwaysOn")
     try:
-        # Not of the majority, which cannot have it yet.
+        # The write is acknowledged by the primary alone, because a majority cannot have it yet.
         hospitals = writer.hospitals.with_options(write_concern=WriteConcern(w=1))
         late = new_hospital("cms:1", {"hospital_name": "Late"}, status="partial", job_id="late", at=now())
         await hospitals.insert_one(late)
@@ -71,7 +71,7 @@ async def test_a_causal_read_waits_for_a_secondary_that_lags(
     assert await asyncio.wait_for(waiting, 20) is not None
 
 
-async def test_the_token_of_a_chunk_shows_all_its_records(
+async def test_the_token_of_a_chunk_makes_all_its_records_visible(
     open_handle: Any, three_members: EmbeddedMongo, writer: MongoHandle, record: Make
 ) -> None:
     records = [parse(HospitalRecord, record(external_id=str(n))) for n in range(200)]
@@ -80,7 +80,9 @@ async def test_the_token_of_a_chunk_shows_all_its_records(
     assert len([hospital async for hospital in found]) == 200
 
 
-async def test_operations_at_once_do_not_mix_up_their_tokens(mongo: MongoHandle, record: Make) -> None:
+async def test_concurrent_operations_get_tokens_later_than_an_earlier_write(
+    mongo: MongoHandle, record: Make
+) -> None:
     records = [parse(HospitalRecord, record(external_id=str(n))) for n in range(50)]
     first = await ingest(mongo, records[0], "keep", "first")
     later = await asyncio.gather(*(ingest(mongo, known, "keep", "later") for known in records[1:]))

@@ -35,8 +35,8 @@ async def test_a_chunk_has_one_status_per_record_in_order(
         record(external_id="old"),
     ]
     outcome = await run_job("ingest_hospitals", {"records": records, "on_existing": mode})
-    met = "merged" if mode == "merge" else "unchanged"
-    assert outcome.statuses == ["created", met, "rejected", "rejected", met, "unchanged"]
+    repeated = "merged" if mode == "merge" else "unchanged"
+    assert outcome.statuses == ["created", repeated, "rejected", "rejected", repeated, "unchanged"]
     assert [rejection.index for rejection in outcome.rejections] == [2, 3]
     assert outcome.rejections[0].problems[0].startswith("records[2].beds: ")
     hospitals = await all_hospitals(mongo)
@@ -46,7 +46,7 @@ async def test_a_chunk_has_one_status_per_record_in_order(
 
 
 @MODES
-async def test_a_chunk_delivered_again_answers_the_same_and_changes_nothing(
+async def test_a_redelivered_chunk_returns_the_same_statuses_and_changes_nothing(
     mongo: MongoHandle, run_job: Any, record: Make, mode: str
 ) -> None:
     await run_job("ingest_hospital", {"record": record(external_id="old")})
@@ -63,10 +63,10 @@ async def test_a_chunk_delivered_again_answers_the_same_and_changes_nothing(
 
 
 @pytest.mark.parametrize("stored", [None, 0, 1])
-async def test_a_record_that_changed_nothing_changes_nothing_when_the_chunk_comes_again(
+async def test_a_no_op_record_stays_a_no_op_when_the_chunk_is_redelivered(
     mongo: MongoHandle, run_job: Any, record: Make, stored: int | None
 ) -> None:
-    """The second of these leaves no trace; applied again it would undo the third."""
+    """The second record leaves no entry in `applied_jobs`; applied again, it would undo the third."""
     if stored is not None:
         await run_job("ingest_hospital", {"record": record(external_id="a", beds=stored)})
     records = [record(external_id="a", beds=beds) for beds in (1, 1, 2)]
@@ -80,7 +80,7 @@ async def test_a_record_that_changed_nothing_changes_nothing_when_the_chunk_come
 
 
 @MODES
-async def test_chunks_of_the_same_records_at_once_create_each_hospital_once(
+async def test_concurrent_chunks_of_the_same_records_create_each_hospital_once(
     mongo: MongoHandle, run_job: Any, record: Make, mode: str
 ) -> None:
     payload = {"records": [record(external_id=str(n)) for n in range(300)], "on_existing": mode}
@@ -90,7 +90,7 @@ async def test_chunks_of_the_same_records_at_once_create_each_hospital_once(
     assert await mongo.hospitals.count_documents({}) == 300
 
 
-async def test_one_chunk_delivered_to_two_workers_at_once_creates_for_both(
+async def test_concurrent_deliveries_of_one_chunk_both_report_created(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     payload = {"records": [record(external_id=str(n)) for n in range(300)]}
@@ -98,9 +98,9 @@ async def test_one_chunk_delivered_to_two_workers_at_once_creates_for_both(
     assert [set(outcome.statuses) for outcome in outcomes] == [{"created"}, {"created"}]
 
 
-async def test_a_record_that_mongodb_refuses_is_rejected_alone(mongo: MongoHandle, record: Make) -> None:
+async def test_a_record_that_mongodb_refuses_does_not_affect_the_others(mongo: MongoHandle, record: Make) -> None:
     records = [parse(HospitalRecord, record(external_id=str(n))) for n in range(3)]
-    # Past the contract on purpose: the validator of the collection is what refuses it.
+    # The value bypasses the contract on purpose, so that the collection's validator refuses it.
     records[1] = records[1].model_copy(update={"beds": -1})
     outcome = await ingest_many(mongo, records, "keep", "job")
     assert outcome.statuses == ["created", "rejected", "created"]
@@ -127,7 +127,7 @@ async def test_registered_and_newer_hospitals_are_not_merged(
     assert await all_hospitals(mongo) == before
 
 
-async def test_a_boolean_is_not_taken_for_the_number_that_is_stored(
+async def test_a_boolean_differs_from_the_equal_stored_number(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     await run_job("ingest_hospital", {"record": record(attributes={"a": 1})})
@@ -136,7 +136,7 @@ async def test_a_boolean_is_not_taken_for_the_number_that_is_stored(
     assert (await all_hospitals(mongo))["cms:1"]["attributes"] == {"a": True}
 
 
-async def test_a_chunk_of_which_nothing_is_confirmed_fails_as_a_whole(
+async def test_a_failed_write_concern_fails_the_whole_chunk(
     mongo: MongoHandle, run_job: Any, fail_command: Any, record: Make
 ) -> None:
     payload = {"records": [record(external_id=str(n)) for n in range(3)]}
@@ -153,10 +153,10 @@ async def test_an_outcome_carries_a_token(run_job: Any, record: Make) -> None:
 
 @MODES
 @pytest.mark.parametrize("rounds", [1, 9])
-async def test_what_was_removed_between_two_looks_is_inserted_after_all(
+async def test_a_hospital_removed_between_two_look_ups_is_inserted(
     mongo: MongoHandle, record: Make, monkeypatch: pytest.MonkeyPatch, mode: Any, rounds: int
 ) -> None:
-    """Another creates the hospital after it was looked for, and discards it before it is looked for again."""
+    """Another job creates the hospital after the first look-up, and discards it before the second."""
     find = chunks._find
     left = rounds
 

@@ -9,9 +9,7 @@ from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 
 
-async def test_writes_are_of_the_majority_and_reads_of_the_primary_whatever_the_url_says(
-    open_handle: Any, replica_set: EmbeddedMongo
-) -> None:
+async def test_client_options_override_those_of_the_url(open_handle: Any, replica_set: EmbeddedMongo) -> None:
     url = f"{replica_set.url}&w=1&journal=false&retryWrites=false&readPreference=secondary&maxPoolSize=7"
     async with open_handle(url, mongodb_pool_size=9) as (mongo, _):
         assert mongo.hospitals.write_concern.document == {"w": "majority", "j": True}
@@ -35,11 +33,11 @@ async def test_pool_events_are_counted(mongo: MongoHandle) -> None:
 async def test_motor_has_a_thread_for_each_pooled_connection(
     open_handle: Any, replica_set: EmbeddedMongo, fail_command: Any
 ) -> None:
-    """Forty slow commands run at once on any driver: the pool is the only limit."""
+    """Forty slow commands run at the same time with either driver: the pool is the only limit."""
     async with open_handle(replica_set.url) as (mongo, _):
         async with fail_command(["find"], mode="alwaysOn", blockConnection=True, blockTimeMS=2_000):
             finds = asyncio.gather(*(mongo.hospitals.find_one({"_id": str(n)}) for n in range(40)))
-            # None ends before two seconds are over, so what is checked out by then runs at once.
+            # No command ends within two seconds, so all connections checked out by then are in use together.
             async with asyncio.timeout(1.9):
                 while mongo.pool.checked_out < 40:
                     await asyncio.sleep(0.01)
@@ -47,7 +45,7 @@ async def test_motor_has_a_thread_for_each_pooled_connection(
         assert mongo.pool.highest == 40
 
 
-async def test_a_full_pool_waits_and_then_costs_no_try(
+async def test_waiting_too_long_for_a_connection_is_an_outage(
     open_handle: Any, replica_set: EmbeddedMongo, fail_command: Any
 ) -> None:
     settings = {"mongodb_pool_size": 1, "mongodb_selection_timeout": 0.3}

@@ -9,7 +9,7 @@ from worker.mongo.client import Session
 from worker.mongo.transactions import run_transaction
 
 
-async def test_a_connection_made_during_a_step_down_is_good_for_transactions_afterwards(
+async def test_a_connection_opened_during_a_step_down_can_run_transactions_afterwards(
     open_handle: Any, replica_set: EmbeddedMongo
 ) -> None:
     (member,) = replica_set.members

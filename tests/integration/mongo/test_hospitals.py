@@ -24,7 +24,7 @@ async def stored(mongo: MongoHandle, hospital_id: str = "cms:1") -> dict[str, An
 
 
 @pytest.mark.parametrize("mode", ["keep", "merge"])
-async def test_of_fifty_identical_ingests_at_once_one_creates(
+async def test_one_of_fifty_concurrent_identical_ingests_creates_the_hospital(
     mongo: MongoHandle, run_job: Any, record: Make, mode: str
 ) -> None:
     payload = {"record": record(), "on_existing": mode}
@@ -35,7 +35,7 @@ async def test_of_fifty_identical_ingests_at_once_one_creates(
 
 
 @pytest.mark.parametrize("mode", ["keep", "merge"])
-async def test_forty_hospitals_of_twenty_jobs_each_at_once_are_forty_documents(
+async def test_eight_hundred_concurrent_ingests_of_forty_hospitals_create_forty_documents(
     mongo: MongoHandle, run_job: Any, record: Make, mode: str
 ) -> None:
     outcomes = await asyncio.gather(
@@ -81,7 +81,7 @@ async def test_every_known_field_is_stored_and_unknown_ones_are_absent(
     }  # fmt: skip
 
 
-async def test_merge_fills_in_what_the_record_knows_and_nothing_else(
+async def test_merge_changes_only_the_known_fields_of_the_record(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     first = record(city="Old", beds=5, attributes={"a": 1, "b": "x"})
@@ -115,7 +115,7 @@ async def test_merge_of_an_older_observation_changes_nothing(
     assert "city" not in await stored(mongo)
 
 
-async def test_same_fields_seen_later_keep_the_revision_but_lock_older_observations_out(
+async def test_a_later_observation_of_the_same_fields_keeps_the_revision_and_blocks_older_ones(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     for month, city, reason in (("01", "A", None), ("03", "A", "same"), ("02", "B", "newer_stored")):
@@ -134,7 +134,7 @@ async def test_merge_leaves_a_registered_hospital_alone(mongo: MongoHandle, run_
     assert "city" not in await stored(mongo)
 
 
-async def test_a_merge_delivered_again_after_another_change_is_not_applied_again(
+async def test_a_redelivered_merge_does_not_overwrite_a_later_change(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     await run_job("ingest_hospital", {"record": record()}, "first")
@@ -147,7 +147,7 @@ async def test_a_merge_delivered_again_after_another_change_is_not_applied_again
     assert (hospital["city"], hospital["revision"]) == ("C", 3)
 
 
-async def test_the_memory_of_applied_jobs_is_bounded(mongo: MongoHandle, run_job: Any, record: Make) -> None:
+async def test_applied_jobs_is_bounded(mongo: MongoHandle, run_job: Any, record: Make) -> None:
     for n in range(25):
         payload = {"record": record(beds=n), "on_existing": "merge"}
         await run_job("ingest_hospital", payload, f"job-{n}")
@@ -157,7 +157,7 @@ async def test_the_memory_of_applied_jobs_is_bounded(mongo: MongoHandle, run_job
 
 @pytest.mark.parametrize("mode", ["keep", "merge"])
 @pytest.mark.parametrize("text", HOSTILE)
-async def test_hostile_text_is_stored_as_it_is(
+async def test_hostile_text_is_stored_unchanged(
     mongo: MongoHandle, run_job: Any, record: Make, mode: str, text: str
 ) -> None:
     payload = {"record": record(external_id="bystander")}
@@ -169,10 +169,10 @@ async def test_hostile_text_is_stored_as_it_is(
         hospital = await stored(mongo, f"cms:{text}")
         assert (hospital["hospital_name"], hospital["attributes"]) == (text, {"a": text})
         assert hospital["city"] == (text if mode == "keep" else city)
-        break_even = {"hospital_name": text, "city": text, "attributes": {"a": text}}
+        hostile_changes = {"hospital_name": text, "city": text, "attributes": {"a": text}}
         outcome = await run_job(
             "correct_hospital",
-            {"hospital_id": f"cms:{text}", "revision": hospital["revision"], "changes": break_even},
+            {"hospital_id": f"cms:{text}", "revision": hospital["revision"], "changes": hostile_changes},
             f"correct-{text}-{city}-{hospital['revision']}",
         )
         assert outcome.status == "corrected"
@@ -192,7 +192,9 @@ async def test_a_correction_sets_and_clears_fields(mongo: MongoHandle, run_job: 
     assert "phone" not in hospital
 
 
-async def test_of_two_corrections_of_one_revision_one_wins(mongo: MongoHandle, run_job: Any, record: Make) -> None:
+async def test_one_of_two_concurrent_corrections_of_a_revision_succeeds(
+    mongo: MongoHandle, run_job: Any, record: Make
+) -> None:
     await run_job("ingest_hospital", {"record": record()})
     outcomes = await asyncio.gather(
         *(
@@ -210,7 +212,7 @@ async def test_of_two_corrections_of_one_revision_one_wins(mongo: MongoHandle, r
     }
 
 
-async def test_a_correction_of_an_absent_hospital_is_not_found(run_job: Any) -> None:
+async def test_a_correction_of_an_absent_hospital_returns_not_found(run_job: Any) -> None:
     payload = {"hospital_id": "cms:9", "revision": 1, "changes": {"city": "B"}}
     assert (await run_job("correct_hospital", payload)).status == "not_found"
 
@@ -228,7 +230,7 @@ async def test_registered_hospitals_are_neither_corrected_nor_discarded(
     assert await stored(mongo) == before
 
 
-async def test_a_discard_needs_the_revision_that_is_stored(mongo: MongoHandle, run_job: Any, record: Make) -> None:
+async def test_a_discard_requires_the_stored_revision(mongo: MongoHandle, run_job: Any, record: Make) -> None:
     await run_job("ingest_hospital", {"record": record()})
     stale = await run_job("discard_hospital", {"hospital_id": "cms:1", "revision": 7}, "stale")
     assert (stale.status, stale.reason, stale.revision) == ("conflict", "revision", 1)
@@ -243,7 +245,7 @@ async def test_an_invalid_payload_writes_nothing(mongo: MongoHandle, run_job: An
     assert await mongo.hospitals.count_documents({}) == 0
 
 
-async def test_five_hundred_ingests_at_once_share_one_client_within_its_pool(
+async def test_five_hundred_concurrent_ingests_share_one_client_within_its_pool(
     open_handle: Any, replica_set: EmbeddedMongo
 ) -> None:
     async with open_handle(replica_set.url, mongodb_pool_size=5) as (mongo, _):
@@ -259,7 +261,7 @@ async def test_five_hundred_ingests_at_once_share_one_client_within_its_pool(
         assert mongo.pool.created <= 5
 
 
-async def test_a_refused_command_tells_what_it_means_and_nothing_of_the_document(
+async def test_an_error_names_its_code_and_quotes_nothing_of_the_document(
     mongo: MongoHandle, fail_command: Any, record: Make
 ) -> None:
     known = parse(HospitalRecord, record())
@@ -273,7 +275,7 @@ async def test_a_refused_command_tells_what_it_means_and_nothing_of_the_document
     assert await mongo.hospitals.count_documents({}) == 0
 
 
-async def test_a_merge_whose_majority_was_not_confirmed_is_applied_once_when_tried_again(
+async def test_a_merge_with_unconfirmed_majority_is_applied_once_when_retried(
     mongo: MongoHandle, run_job: Any, fail_command: Any, record: Make
 ) -> None:
     await run_job("ingest_hospital", {"record": record()}, "first")
@@ -287,7 +289,7 @@ async def test_a_merge_whose_majority_was_not_confirmed_is_applied_once_when_tri
     assert (await stored(mongo))["revision"] == 2
 
 
-async def test_find_yields_what_matches_without_the_memory_of_jobs(
+async def test_find_yields_matching_hospitals_without_applied_jobs(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     for n, (city, state) in enumerate([("A", "NY"), ("A", "IL"), ("B", "NY")]):
@@ -305,6 +307,6 @@ async def test_find_yields_what_matches_without_the_memory_of_jobs(
     assert await reader.find_one("cms:9") is None
 
 
-async def test_a_token_that_is_none_is_refused(mongo: MongoHandle) -> None:
+async def test_an_invalid_token_is_refused(mongo: MongoHandle) -> None:
     with pytest.raises(InvalidPayload, match="not a token"):
         await HospitalReader(mongo).find_one("cms:1", token="nonsense")

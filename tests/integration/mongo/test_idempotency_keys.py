@@ -1,4 +1,7 @@
-"""A key names one act for good: another act under it is refused, never taken for done."""
+"""A key permanently identifies one operation.
+
+A different operation with the same key is refused, and never treated as done.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +15,7 @@ Make = Callable[..., dict[str, Any]]
 ACT = {"actor": "a", "reason": "b"}
 
 
-async def test_a_job_id_used_for_another_hospital_is_refused_and_not_taken_for_done(
-    mongo: MongoHandle, run_job: Any, record: Make
-) -> None:
+async def test_a_key_reused_for_another_hospital_is_refused(mongo: MongoHandle, run_job: Any, record: Make) -> None:
     await run_job("register_hospital", {"record": record(external_id="a"), **ACT}, "key")
     with pytest.raises(KeyUsedTwice):
         await run_job("register_hospital", {"record": record(external_id="b"), **ACT}, "key")
@@ -37,7 +38,7 @@ async def test_a_job_id_used_for_another_hospital_is_refused_and_not_taken_for_d
         ("withdraw_hospital", {"revision": 1}, {"revision": 2}),
     ],
 )
-async def test_another_audited_act_on_the_same_hospital_is_refused(
+async def test_a_key_reused_for_a_different_act_on_the_same_hospital_is_refused(
     mongo: MongoHandle, run_job: Any, record: Make, job: str, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     def payload(fields: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +57,7 @@ async def test_another_audited_act_on_the_same_hospital_is_refused(
     assert (await run_job(job, payload(first), "key")).revision == outcome.revision
 
 
-async def test_an_act_is_the_same_when_it_is_delivered_again_with_all_kinds_of_values(
+async def test_a_redelivered_act_is_recognised_with_values_of_every_type(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     full = record(
@@ -78,7 +79,7 @@ async def test_an_act_is_the_same_when_it_is_delivered_again_with_all_kinds_of_v
 
 
 @pytest.mark.parametrize(("mode", "is_there"), [("keep", False), ("merge", False), ("merge", True)])
-async def test_another_record_of_the_same_hospital_is_refused(
+async def test_a_key_reused_for_a_different_record_of_the_same_hospital_is_refused(
     mongo: MongoHandle, run_job: Any, record: Make, mode: str, is_there: bool
 ) -> None:
     if is_there:
@@ -86,19 +87,19 @@ async def test_another_record_of_the_same_hospital_is_refused(
     first = {"record": record(beds=3, observed_at="2025-06-30T12:00:00.123456Z"), "on_existing": mode}
     outcome = await run_job("ingest_hospital", first, "key")
     assert outcome.status == ("merged" if is_there else "created")
-    # The same as before, seen later, changes nothing but the time of observation.
+    # A later observation of the same values changes nothing but `observed_at`.
     later = {"record": record(beds=3, observed_at="2025-07-01T00:00:00Z"), "on_existing": "merge"}
     assert (await run_job("ingest_hospital", later, "later")).reason == "same"
     with pytest.raises(KeyUsedTwice):
         await run_job("ingest_hospital", {"record": record(beds=4), "on_existing": mode}, "key")
     assert (await run_job("ingest_hospital", first, "key")).status == outcome.status
-    # Once others have changed the hospital, what the first delivery put in cannot be told any more.
+    # Once another job has changed the hospital, the values of the first delivery can no longer be determined.
     await run_job("ingest_hospital", {"record": record(beds=5), "on_existing": "merge"}, "other")
     assert (await run_job("ingest_hospital", first, "key")).status == outcome.status
     assert await mongo.hospitals.count_documents({"beds": 5}) == 1
 
 
-async def test_another_correction_of_the_same_hospital_is_refused(
+async def test_a_key_reused_for_a_different_correction_of_the_same_hospital_is_refused(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     await run_job("ingest_hospital", {"record": record()})

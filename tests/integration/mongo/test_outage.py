@@ -1,4 +1,4 @@
-"""Audited acts while MongoDB is away: whatever they wait for, they tell of an outage before their time is up."""
+"""If MongoDB is unavailable, audited acts raise `OutageError` before their timeout, whatever they wait for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,13 +15,14 @@ from worker.mongo.client import MongoHandle
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 
-# As by default, a run has time for several waits for a server, and its last try has less than one takes.
+# As with the default settings, a job has time for several waits for a server, but its last try has less time than
+# one such wait takes.
 JOB_TIMEOUT_S, SELECTION_TIMEOUT_S = 12.0, 3.0
 
 
 @pytest_asyncio.fixture
-async def away(open_handle: Open) -> AsyncIterator[MongoHandle]:
-    """A client whose server was killed after it had been used."""
+async def mongo_of_killed_server(open_handle: Open) -> AsyncIterator[MongoHandle]:
+    """A handle that was used before its server was killed."""
     async with (
         EmbeddedMongo() as server,
         open_handle(server.url, mongodb_selection_timeout=SELECTION_TIMEOUT_S) as (mongo, _),
@@ -29,28 +30,30 @@ async def away(open_handle: Open) -> AsyncIterator[MongoHandle]:
         await ensure_schema(mongo)
         await server.members[0].kill()
         yield mongo
-        # A client that is closed while it reconnects leaves a socket to the collector of garbage.
+        # A client that is closed while it reconnects leaves a socket to the garbage collector.
         await server.start()
         await mongo.client.admin.command("ping")
 
 
 async def act(registrations: Registrations, record: dict[str, Any], job_id: str) -> None:
-    order = RegisterHospital.model_validate({"record": record, "actor": "dr-ito", "reason": "seen"})
-    # What cuts a job off spends a try of it.
+    request = RegisterHospital.model_validate({"record": record, "actor": "dr-ito", "reason": "seen"})
+    # A timeout would cost the job a try.
     async with asyncio.timeout(JOB_TIMEOUT_S):
         deadline = asyncio.get_running_loop().time() + JOB_TIMEOUT_S
-        await registrations.register(order, job_id, deadline=deadline)
+        await registrations.register(request, job_id, deadline=deadline)
 
 
-async def test_an_act_tells_of_the_outage_in_time(away: MongoHandle, record: Callable[..., dict[str, Any]]) -> None:
-    with pytest.raises(OutageError):
-        await act(Registrations(away), record(), "job")
-
-
-async def test_acts_that_wait_for_their_turn_tell_of_it_too(
-    away: MongoHandle, record: Callable[..., dict[str, Any]]
+async def test_an_act_reports_the_outage_before_its_timeout(
+    mongo_of_killed_server: MongoHandle, record: Callable[..., dict[str, Any]]
 ) -> None:
-    registrations = Registrations(away)
+    with pytest.raises(OutageError):
+        await act(Registrations(mongo_of_killed_server), record(), "job")
+
+
+async def test_acts_that_wait_for_the_hospitals_lock_report_the_outage_too(
+    mongo_of_killed_server: MongoHandle, record: Callable[..., dict[str, Any]]
+) -> None:
+    registrations = Registrations(mongo_of_killed_server)
     ends = await asyncio.gather(
         *(act(registrations, record(), f"job-{number}") for number in range(20)), return_exceptions=True
     )

@@ -40,7 +40,7 @@ async def test_an_absent_hospital_is_inserted_and_logged(mongo: MongoHandle, run
     assert (entry["before"], entry["after"]) == (None, hospital)
 
 
-async def test_a_partial_hospital_is_promoted_with_what_the_record_knows(
+async def test_a_partial_hospital_is_promoted_and_the_record_merged_into_it(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     await run_job("ingest_hospital", {"record": record(city="A", beds=3, attributes={"a": 1})})
@@ -59,7 +59,7 @@ async def test_a_partial_hospital_is_promoted_with_what_the_record_knows(
 
 
 @pytest.mark.parametrize("jobs", [20, 50])
-async def test_of_the_same_registrations_at_once_one_registers_and_the_others_are_logged_as_rejected(
+async def test_one_of_many_concurrent_registrations_succeeds_and_the_others_are_logged_as_rejected(
     mongo: MongoHandle, run_job: Any, record: Make, jobs: int
 ) -> None:
     started = asyncio.get_running_loop().time()
@@ -83,25 +83,23 @@ async def test_of_the_same_registrations_at_once_one_registers_and_the_others_ar
 async def test_processes_that_compete_for_one_hospital_keep_one_chain(
     open_handle: Any, mongo: MongoHandle, replica_set: Any, record: Make
 ) -> None:
-    """Each `Registrations` has turns of its own, as those of different processes have."""
-    order = parse(RegisterHospital, {"record": record(), **BY})
+    """Each `Registrations` has its own locks, as in different processes."""
+    request = parse(RegisterHospital, {"record": record(), **BY})
     deadline = asyncio.get_running_loop().time() + 30
     outcomes = await asyncio.gather(
-        *(Registrations(mongo).register(order, f"job-{n}", deadline=deadline) for n in range(12))
+        *(Registrations(mongo).register(request, f"job-{n}", deadline=deadline) for n in range(12))
     )
     assert Counter(outcome.status for outcome in outcomes) == {"registered": 1, "conflict": 11}
     assert [entry["seq"] for entry in await log(mongo)] == list(range(1, 13))
     assert (await verify_chain(mongo)).ok
 
 
-async def test_one_registration_delivered_to_many_processes_at_once_is_made_once(
-    mongo: MongoHandle, record: Make
-) -> None:
-    order = parse(RegisterHospital, {"record": record(), **BY})
+async def test_concurrent_deliveries_of_one_registration_register_once(mongo: MongoHandle, record: Make) -> None:
+    request = parse(RegisterHospital, {"record": record(), **BY})
     for job_id, status in (("first", "registered"), ("second", "conflict")):
         deadline = asyncio.get_running_loop().time() + 30
         outcomes = await asyncio.gather(
-            *(Registrations(mongo).register(order, job_id, deadline=deadline) for _ in range(8))
+            *(Registrations(mongo).register(request, job_id, deadline=deadline) for _ in range(8))
         )
         assert {outcome.model_copy(update={"token": None}) for outcome in outcomes} == {
             outcomes[0].model_copy(update={"token": None})
@@ -110,7 +108,9 @@ async def test_one_registration_delivered_to_many_processes_at_once_is_made_once
     assert [entry["job_id"] for entry in await log(mongo)] == ["first", "second"]
 
 
-async def test_an_amendment_logs_before_and_after(mongo: MongoHandle, run_job: Any, record: Make) -> None:
+async def test_an_amendment_logs_the_states_before_and_after(
+    mongo: MongoHandle, run_job: Any, record: Make
+) -> None:
     await run_job("register_hospital", {"record": record(city="A", phone="5"), **BY})
     payload = {"hospital_id": "cms:1", "changes": {"city": "B", "phone": None}, "revision": 1, **BY}
     outcome = await run_job("amend_hospital", payload)
@@ -145,7 +145,7 @@ async def test_a_withdrawal_logs_the_last_state_and_the_chain_outlives_the_hospi
         ("withdraw_hospital", "withdrawal_rejected", {}),
     ],
 )
-async def test_an_act_that_cannot_be_done_changes_nothing_and_is_logged(
+async def test_a_rejected_act_changes_nothing_and_is_logged(
     mongo: MongoHandle, run_job: Any, record: Make, job: str, rejected: str, extra: dict[str, Any]
 ) -> None:
     payload = {"hospital_id": "cms:1", **extra, **BY}
@@ -186,7 +186,7 @@ async def test_an_act_that_cannot_be_done_changes_nothing_and_is_logged(
         ("withdraw_hospital", {"hospital_id": "name:absent", **BY}),
     ],
 )
-async def test_a_job_delivered_twice_leaves_what_once_would_and_answers_the_same(
+async def test_a_redelivered_job_changes_nothing_and_returns_the_same_outcome(
     mongo: MongoHandle, run_job: Any, job: str, payload: dict[str, Any]
 ) -> None:
     await run_job("ingest_hospital", {"record": {"hospital_name": "Partial"}}, "set-up 1")
@@ -200,7 +200,7 @@ async def test_a_job_delivered_twice_leaves_what_once_would_and_answers_the_same
     assert await state(mongo) == after_first
 
 
-async def test_a_commit_whose_first_answer_is_lost_is_made_once(
+async def test_a_commit_whose_first_reply_is_lost_takes_effect_once(
     mongo: MongoHandle, run_job: Any, fail_command: Any, record: Make
 ) -> None:
     async with fail_command(["commitTransaction"], mode={"times": 1}, closeConnection=True):
@@ -210,7 +210,7 @@ async def test_a_commit_whose_first_answer_is_lost_is_made_once(
     assert (len(hospitals), len(entries)) == (1, 1)
 
 
-async def test_a_registration_that_fails_after_its_first_write_leaves_neither(
+async def test_a_registration_that_fails_after_its_first_write_stores_nothing(
     mongo: MongoHandle, run_job: Any, fail_command: Any, record: Make
 ) -> None:
     async with fail_command(["insert"], mode={"skip": 1}, errorCode=14031):
@@ -219,7 +219,7 @@ async def test_a_registration_that_fails_after_its_first_write_leaves_neither(
     assert await state(mongo) == ([], [])
 
 
-async def test_a_job_without_a_deadline_has_the_time_that_the_settings_give(
+async def test_a_job_without_a_deadline_uses_the_job_timeout_of_the_settings(
     mongo: MongoHandle, fail_command: Any, record: Make
 ) -> None:
     context = WorkerContext(load_settings(worker_job_timeout=0.2), mongo, Registrations(mongo))

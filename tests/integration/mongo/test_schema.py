@@ -16,7 +16,7 @@ async def validator(mongo: MongoHandle, name: str) -> Any:
     return answer["cursor"]["firstBatch"][0]["options"]["validator"]
 
 
-async def test_five_at_once_create_one_schema(open_handle: Any, replica_set: EmbeddedMongo) -> None:
+async def test_five_concurrent_starts_create_one_schema(open_handle: Any, replica_set: EmbeddedMongo) -> None:
     async with open_handle(replica_set.url) as (mongo, _):
         await asyncio.gather(*(ensure_schema(mongo) for _ in range(5)))
         await ensure_schema(mongo)
@@ -27,7 +27,7 @@ async def test_five_at_once_create_one_schema(open_handle: Any, replica_set: Emb
         assert logs["hospital_id_1_seq_1"]["unique"] is True
 
 
-async def test_an_older_validator_is_brought_up_to_date(mongo: MongoHandle) -> None:
+async def test_an_older_validator_is_updated(mongo: MongoHandle) -> None:
     await mongo.database.command("collMod", "hospitals", validator={})
     await asyncio.gather(*(ensure_schema(mongo) for _ in range(5)))
     assert await validator(mongo, "hospitals") == HOSPITALS_VALIDATOR
@@ -49,7 +49,7 @@ async def test_an_older_validator_is_brought_up_to_date(mongo: MongoHandle) -> N
         {"applied_jobs": ["job"]},
     ],
 )
-async def test_a_hospital_that_is_not_of_the_schema_is_refused_whoever_writes(
+async def test_the_validator_refuses_an_invalid_hospital_from_any_client(
     mongo: MongoHandle, run_job: Any, record: Any, change: dict[str, Any]
 ) -> None:
     await run_job("ingest_hospital", {"record": record()})
@@ -60,7 +60,7 @@ async def test_a_hospital_that_is_not_of_the_schema_is_refused_whoever_writes(
     assert refused.value.code == 121
 
 
-async def test_the_widest_that_the_contract_accepts_is_stored(run_job: Any) -> None:
+async def test_the_largest_values_that_the_contract_accepts_are_stored(run_job: Any) -> None:
     record = {
         "hospital_name": "\N{LATIN SMALL LETTER A WITH DIAERESIS}" * 300,
         "source": "a" * 64,
@@ -85,7 +85,9 @@ async def test_the_widest_that_the_contract_accepts_is_stored(run_job: Any) -> N
     assert (await run_job("register_hospital", registration)).status == "registered"
 
 
-async def test_merges_add_up_to_what_can_still_be_registered(mongo: MongoHandle, run_job: Any, record: Any) -> None:
+async def test_a_hospital_with_the_most_attributes_can_still_be_registered(
+    mongo: MongoHandle, run_job: Any, record: Any
+) -> None:
     longest = "\N{HOSPITAL}" * MAX_ATTRIBUTE_TEXT
     full = {f"a{number}": longest for number in range(MAX_STORED_ATTRIBUTES)}
     await run_job("ingest_hospital", {"record": record()}, "first")

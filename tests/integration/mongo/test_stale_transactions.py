@@ -11,10 +11,10 @@ from worker.mongo.transactions import run_transaction
 from worker.settings import load_settings
 
 
-async def test_what_a_dead_worker_left_open_is_ended_soon(
+async def test_a_transaction_of_a_dead_worker_is_aborted_soon(
     mongo: MongoHandle, replica_set: EmbeddedMongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stale_transactions, "_STANDS_STILL_US", 100_000)
+    monkeypatch.setattr(stale_transactions, "_IDLE_LIMIT_US", 100_000)
     await mongo.database["held"].insert_one({"_id": 1, "by": "nobody"})
     dead = open_mongo(
         load_settings(mongodb_url=replica_set.url, mongodb_database=mongo.database.name, mongodb_driver="pymongo")
@@ -24,17 +24,17 @@ async def test_what_a_dead_worker_left_open_is_ended_soon(
     await dead.database["held"].update_one({"_id": 1}, {"$set": {"by": "dead"}}, session=session)
 
     async def body(session: Session) -> None:
-        await mongo.database["held"].update_one({"_id": 1}, {"$set": {"by": "heir"}}, session=session)
+        await mongo.database["held"].update_one({"_id": 1}, {"$set": {"by": "successor"}}, session=session)
 
-    # Without help the server would keep the document to the dead for a minute.
+    # Without the abort, the server would block writes to the document for a minute.
     deadline = asyncio.get_running_loop().time() + 10
     await run_transaction(mongo, body, deadline=deadline)
-    assert (await mongo.database["held"].find_one({"_id": 1}) or {})["by"] == "heir"
+    assert (await mongo.database["held"].find_one({"_id": 1}) or {})["by"] == "successor"
     await session.end_session()
     await dead.close()
 
 
-async def test_what_moves_is_let_be(mongo: MongoHandle) -> None:
+async def test_an_active_transaction_is_not_aborted(mongo: MongoHandle) -> None:
     await mongo.database["held"].insert_one({"_id": 1, "by": "nobody"})
 
     async def body(session: Session) -> None:
@@ -45,8 +45,10 @@ async def test_what_moves_is_let_be(mongo: MongoHandle) -> None:
     assert (await mongo.database["held"].find_one({"_id": 1}) or {})["by"] == "living"
 
 
-async def test_a_server_that_refuses_the_look_is_let_be(mongo: MongoHandle, fail_command: FailCommand) -> None:
+async def test_a_server_that_refuses_currentop_is_only_logged(
+    mongo: MongoHandle, fail_command: FailCommand
+) -> None:
     with capture_logs() as logged:
         async with fail_command(["aggregate"], errorCode=13):
             await stale_transactions.abort_stale_transactions(mongo.client)
-    assert [line["action"] for line in logged] == ["abandoned_kept"]
+    assert [line["action"] for line in logged] == ["stale_transactions_not_aborted"]

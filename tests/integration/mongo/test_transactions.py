@@ -18,7 +18,7 @@ TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
 
 
 class Body:
-    """Two writes that belong together; counts how often it runs, and can be told to fail or wait between."""
+    """Makes two related writes and counts its runs; `between` runs between the writes, and may fail or wait."""
 
     def __init__(self, mongo: MongoHandle, between: Callable[[], Awaitable[None]] | None = None) -> None:
         self._mongo = mongo
@@ -50,11 +50,11 @@ async def collections(mongo: MongoHandle) -> AsyncIterator[None]:
     for name in ("first", "second"):
         await mongo.database.create_collection(name)
     yield
-    # A commit that a fail point kept from the server leaves its transaction open, and its locks held.
+    # A commit that a fail point intercepted leaves its transaction open, and its locks held.
     await mongo.client.admin.command("killAllSessions", [])
 
 
-async def test_both_writes_are_committed_and_the_token_shows_them(mongo: MongoHandle) -> None:
+async def test_both_writes_are_committed_and_the_token_is_usable(mongo: MongoHandle) -> None:
     body = Body(mongo)
     committed = await run_transaction(mongo, body, deadline=within(10))
     assert committed.value == 1
@@ -63,7 +63,7 @@ async def test_both_writes_are_committed_and_the_token_shows_them(mongo: MongoHa
     assert await HospitalReader(mongo).find_one("cms:1", token=committed.token) is None
 
 
-async def test_a_body_that_fails_after_its_first_write_leaves_neither(mongo: MongoHandle) -> None:
+async def test_a_body_that_fails_after_its_first_write_stores_nothing(mongo: MongoHandle) -> None:
     async def fail() -> None:
         raise RuntimeError("between the writes")
 
@@ -72,7 +72,7 @@ async def test_a_body_that_fails_after_its_first_write_leaves_neither(mongo: Mon
     assert await counts(mongo) == (0, 0)
 
 
-async def test_what_a_failed_body_knew_does_not_wait_for_the_collector(mongo: MongoHandle) -> None:
+async def test_a_failed_body_is_freed_without_the_garbage_collector(mongo: MongoHandle) -> None:
     known: WeakSet[Body] = WeakSet()
 
     async def body(session: Session) -> None:
@@ -90,7 +90,7 @@ async def test_what_a_failed_body_knew_does_not_wait_for_the_collector(mongo: Mo
         gc.enable()
 
 
-async def test_a_write_that_the_server_refuses_leaves_neither(mongo: MongoHandle, fail_command: Any) -> None:
+async def test_a_refused_second_write_stores_nothing(mongo: MongoHandle, fail_command: Any) -> None:
     async with fail_command(["insert"], mode={"skip": 1}, errorCode=14031):
         with pytest.raises(OutageError, match="OutOfDiskSpace"):
             await run_transaction(mongo, Body(mongo), deadline=within(10))
@@ -110,7 +110,7 @@ async def test_a_write_that_the_server_refuses_leaves_neither(mongo: MongoHandle
         ),
     ],
 )
-async def test_a_commit_without_a_clear_answer_is_repeated_and_the_body_is_not(
+async def test_a_commit_with_unknown_result_is_retried_without_the_body(
     mongo: MongoHandle, fail_command: Any, failure: dict[str, Any]
 ) -> None:
     body = Body(mongo)
@@ -120,7 +120,7 @@ async def test_a_commit_without_a_clear_answer_is_repeated_and_the_body_is_not(
     assert await counts(mongo) == (1, 1)
 
 
-async def test_a_transient_error_of_the_commit_runs_the_body_again(mongo: MongoHandle, fail_command: Any) -> None:
+async def test_a_transient_commit_error_retries_the_body(mongo: MongoHandle, fail_command: Any) -> None:
     body = Body(mongo)
     async with fail_command(["commitTransaction"], mode={"times": 5}, errorCode=112, **TRANSIENT):
         committed = await run_transaction(mongo, body, deadline=within(20))
@@ -128,7 +128,7 @@ async def test_a_transient_error_of_the_commit_runs_the_body_again(mongo: MongoH
     assert await counts(mongo) == (1, 1)
 
 
-async def test_a_transient_error_of_a_write_runs_the_body_again(mongo: MongoHandle, fail_command: Any) -> None:
+async def test_a_transient_write_error_retries_the_body(mongo: MongoHandle, fail_command: Any) -> None:
     body = Body(mongo)
     async with fail_command(["insert"], mode={"times": 2}, errorCode=112, **TRANSIENT):
         await run_transaction(mongo, body, deadline=within(20))
@@ -140,7 +140,7 @@ async def test_a_transient_error_of_a_write_runs_the_body_again(mongo: MongoHand
     ("failure", "error"),
     [({"errorCode": 112, **TRANSIENT}, ConflictError), ({"errorCode": 64, **UNKNOWN}, OutageError)],
 )
-async def test_repeating_ends_at_the_deadline(
+async def test_retries_end_at_the_deadline(
     mongo: MongoHandle, fail_command: Any, failure: dict[str, Any], error: type[Exception]
 ) -> None:
     started = asyncio.get_running_loop().time()
@@ -150,7 +150,7 @@ async def test_repeating_ends_at_the_deadline(
     assert asyncio.get_running_loop().time() - started < 2
 
 
-async def test_a_duplicate_key_that_stays_is_a_conflict(mongo: MongoHandle) -> None:
+async def test_a_persistent_duplicate_key_is_a_conflict(mongo: MongoHandle) -> None:
     await mongo.database["second"].insert_one({"_id": 1})
     body = Body(mongo)
     with pytest.raises(ConflictError, match="DuplicateKey"):
@@ -190,7 +190,7 @@ async def blocked(mongo: MongoHandle, command: str) -> bool:
     return bool(answer["cursor"]["firstBatch"])
 
 
-async def test_a_cancelled_transaction_leaves_nothing_and_nothing_running(
+async def test_a_cancelled_transaction_stores_nothing_and_leaves_nothing_running(
     mongo: MongoHandle, fail_command: Any
 ) -> None:
     body = Body(mongo)
@@ -207,7 +207,9 @@ async def test_a_cancelled_transaction_leaves_nothing_and_nothing_running(
     assert body.runs == 1
 
 
-async def test_cancelling_twice_still_waits_for_what_is_under_way(mongo: MongoHandle, fail_command: Any) -> None:
+async def test_cancelling_twice_still_waits_for_the_running_operation(
+    mongo: MongoHandle, fail_command: Any
+) -> None:
     async with slow(fail_command, "insert"):
         task = asyncio.create_task(run_transaction(mongo, Body(mongo), deadline=within(20)))
         while not await blocked(mongo, "insert"):
@@ -222,7 +224,7 @@ async def test_cancelling_twice_still_waits_for_what_is_under_way(mongo: MongoHa
     assert await counts(mongo) == (0, 0)
 
 
-async def test_a_commit_under_way_at_cancellation_is_let_end(mongo: MongoHandle, fail_command: Any) -> None:
+async def test_a_commit_that_is_running_at_cancellation_finishes(mongo: MongoHandle, fail_command: Any) -> None:
     async with slow(fail_command, "commitTransaction"):
         task = asyncio.create_task(run_transaction(mongo, Body(mongo), deadline=within(20)))
         while not await blocked(mongo, "commitTransaction"):
@@ -234,7 +236,7 @@ async def test_a_commit_under_way_at_cancellation_is_let_end(mongo: MongoHandle,
     assert await counts(mongo) == (1, 1)
 
 
-async def test_a_step_down_in_the_midst_of_transactions_loses_none(open_handle: Any, three_members: Any) -> None:
+async def test_a_step_down_during_transactions_loses_none(open_handle: Any, three_members: Any) -> None:
     async with open_handle(three_members.url) as (mongo, _):
         await ensure_schema(mongo)
         numbers = mongo.database["numbers"]
@@ -257,7 +259,7 @@ async def test_a_step_down_in_the_midst_of_transactions_loses_none(open_handle: 
         while len(committed) < 10:
             await asyncio.sleep(0.01)
         member = await three_members.primary()
-        # Elsewhere or back, within seconds: ten seconds in which this member may not be elected.
+        # Within seconds another member is primary, or this one again: it may not be elected for ten seconds.
         await member.command("replSetStepDown", 10, force=True)
         await running
         assert len(committed) == 80

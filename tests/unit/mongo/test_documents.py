@@ -9,7 +9,7 @@ from worker.mongo.documents import (
     applied_revision,
     changed_hospital,
     known_fields,
-    knows_nothing_new,
+    merge_changes_nothing,
     merge_pipeline,
     merged_hospital,
     now,
@@ -19,7 +19,7 @@ from worker.mongo.documents import (
 AT = datetime(2025, 6, 30, tzinfo=UTC)
 
 
-def test_known_fields_are_those_with_a_value() -> None:
+def test_known_fields_are_the_fields_with_a_value() -> None:
     record = parse(
         HospitalRecord,
         {"hospital_name": "A", "beds": 0, "emergency_services": False, "attributes": {}, "city": None},
@@ -27,7 +27,7 @@ def test_known_fields_are_those_with_a_value() -> None:
     assert known_fields(record) == {"hospital_name": "A", "beds": 0, "emergency_services": False}
 
 
-def test_known_fields_are_every_field_of_the_contract() -> None:
+def test_known_fields_include_every_field_of_the_contract() -> None:
     values: dict[str, Any] = {
         "hospital_name": "A", "source": "s", "external_id": "1", "hospital_type": "multi", "address": "a",
         "city": "c", "state": "s", "postal_code": "p", "county": "c", "country": "c", "phone": "p",
@@ -38,7 +38,7 @@ def test_known_fields_are_every_field_of_the_contract() -> None:
     assert known_fields(parse(HospitalRecord, values)) == values
 
 
-def test_a_merge_leaves_both_documents_as_they_were() -> None:
+def test_a_merge_does_not_modify_its_arguments() -> None:
     current = {"_id": "a", "revision": 1, "attributes": {"a": 1}}
     known = {"attributes": {"b": 2}}
     assert merged_hospital(current, known, at=AT) == {
@@ -57,14 +57,14 @@ def test_changes_are_split_into_new_values_and_cleared_fields() -> None:
     assert cleared == ["city"]
 
 
-def test_a_cleared_field_that_is_not_there_stays_away() -> None:
+def test_clearing_an_absent_field_leaves_it_absent() -> None:
     changes = parse(HospitalChanges, {"city": None})
     changed = changed_hospital({"_id": "a", "revision": 1}, changes, at=AT)
     assert changed == {"_id": "a", "revision": 2, "updated_at": AT}
 
 
 @pytest.mark.parametrize(
-    ("known", "nothing_new"),
+    ("known", "changes_nothing"),
     [
         ({}, True),
         ({"beds": 1}, True),
@@ -76,18 +76,18 @@ def test_a_cleared_field_that_is_not_there_stays_away() -> None:
         ({"attributes": {"b": 1}}, False),
     ],
 )
-def test_a_merge_that_would_change_nothing_is_known_as_such(known: dict[str, Any], nothing_new: bool) -> None:
-    assert knows_nothing_new({"beds": 1, "attributes": {"a": 1, "x": 2}}, known) is nothing_new
+def test_a_merge_that_changes_nothing_is_detected(known: dict[str, Any], changes_nothing: bool) -> None:
+    assert merge_changes_nothing({"beds": 1, "attributes": {"a": 1, "x": 2}}, known) is changes_nothing
 
 
-def test_a_job_is_remembered_by_its_record() -> None:
+def test_applied_revision_is_found_by_job_and_record() -> None:
     hospital = {"applied_jobs": [{"job": "a", "record": 3, "revision": 7}]}
     assert applied_revision(hospital, "a", 3) == 7
     assert applied_revision(hospital, "a") is None
     assert applied_revision({}, "a") is None
 
 
-def test_no_text_from_outside_stands_where_mongodb_would_read_an_expression() -> None:
+def test_text_from_outside_is_always_within_a_literal() -> None:
     hostile = {"hospital_name": "$$ROOT", "city": "$where", "attributes": {"a": "$literal"}}
     pipeline = merge_pipeline("$x", hostile, job_id="$job", record=0, at=AT)
 

@@ -59,40 +59,40 @@ TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
     ],
     ids=repr,
 )
-def test_an_error_of_the_driver_tells_a_retry_what_to_do(error: Exception, kind: type[RegistryError]) -> None:
+def test_each_driver_error_is_translated_to_its_retry_class(error: Exception, kind: type[RegistryError]) -> None:
     translation = translate(error)
     assert type(translation) is kind
     assert "secret" not in str(translation)
     assert "\n" not in str(translation)
 
 
-def test_an_unreachable_server_is_named() -> None:
+def test_the_message_names_an_unreachable_server() -> None:
     assert "127.0.0.1:1: refused" in str(
         translate(ServerSelectionTimeoutError("127.0.0.1:1: refused, Timeout: 10s"))
     )
 
 
-def test_a_refusal_of_a_server_that_is_no_primary_is_told_without_the_whole_answer() -> None:
+def test_a_reply_of_a_server_that_is_not_primary_is_not_quoted() -> None:
     answer = {"ok": 0.0, "errmsg": "not primary", "code": 10107, "topologyVersion": {"counter": 9}}
     translation = translate(NotPrimaryError("not primary", answer))
     assert type(translation) is OutageError
     assert str(translation) == "MongoDB refused a command: NotWritablePrimary (10107)"
 
 
-def test_the_original_error_is_not_shown_with_its_translation() -> None:
+def test_the_original_error_is_not_chained() -> None:
     with pytest.raises(ConflictError) as raised, translated():
         raise DuplicateKeyError("dup key: { _id: 'secret' }", 11000)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
 
 
-def test_errors_of_the_service_and_of_the_program_pass_unchanged() -> None:
+def test_errors_that_are_not_the_drivers_pass_unchanged() -> None:
     for error in (PermanentError("ours"), KeyError("bug")):
         with pytest.raises(type(error)) as raised, translated():
             raise error
         assert raised.value is error
 
 
-def test_a_code_is_named() -> None:
+def test_a_code_is_described_by_name_and_number() -> None:
     assert describe_code(121) == "DocumentValidationFailure (121)"
     assert describe_code(999_999) == "error (999999)"

@@ -1,4 +1,7 @@
-"""The canonical form of what the audit log hashes; `worker.mongo.audit.log` and docs/audit.md describe it."""
+"""The canonical form of an audit log entry: the text that is hashed.
+
+`worker.mongo.audit.log` and docs/audit.md describe it.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,7 +15,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def canonical(content: Document) -> str:
-    """Return the canonical form. Raises `TypeError` or `ValueError` for a value that has none."""
+    """Return the canonical form of `content`. Raises `TypeError` or `ValueError` for a value that has none."""
     return _ENCODER.encode(content)
 
 
@@ -21,12 +24,12 @@ def _instant(value: object) -> dict[str, int]:
         case datetime():
             return {"$date": (value - _EPOCH) // _MILLISECOND}
         case DatetimeMS():
-            # An instant that `datetime` cannot hold.
+            # The driver decodes an instant as this type if `datetime` cannot represent it.
             return {"$date": int(value)}
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
-# What comes from BSON has no cycles.
+# A decoded BSON document has no cycles, so the check for them is off.
 _ENCODER = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False, default=_instant
 )

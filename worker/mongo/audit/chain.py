@@ -1,6 +1,6 @@
-"""What makes one chain of the audit log whole, and the hospital at its end the one that was logged.
+"""The rules that one audit chain must satisfy, and the comparison of its last state with the stored hospital.
 
-Nothing here reads the database: `worker.mongo.audit.verification` does, and brings the entries in their order.
+Nothing here reads the database: `worker.mongo.audit.verification` does, and passes the entries in order.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _ACCEPTED = frozenset({"registered", "amended", "withdrawn"})
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last entry of a chain as it was at some time: what the chain must still hold."""
+    """The last entry of a chain as it was when the head was exported; the chain must still contain it."""
 
     hospital_id: str
     seq: int
@@ -52,7 +52,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a chain must account for: the registered hospital without `applied_jobs`, an exported head."""
+    """What a chain is checked against: the registered hospital without `applied_jobs`, and an exported head.
+
+    Either is `None` if there is none.
+    """
 
     hospital_id: str
     hospital: Document | None = None
@@ -61,9 +64,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with one hospital: its first bad entry, or how the hospital itself is not as logged.
+    """The problem found for one hospital: its first bad entry, or a difference between the hospital and its log.
 
-    `seq` and `log_id` name the entry; they are `None` where there is none. `detail` is a sentence for a person.
+    `seq` and `log_id` identify the entry; they are `None` if there is none. `detail` describes the problem to a
+    reader.
     """
 
     hospital_id: str
@@ -74,47 +78,47 @@ class Finding:
 
 
 def malformed(entry: Document) -> Finding:
-    """Return the finding that an entry does not have the fields and types of one."""
-    return _of_entry(entry, "malformed", "the entry does not have the fields and types of a log entry")
+    """Return the finding for an entry that lacks the fields and types of a log entry."""
+    return _finding(entry, "malformed", "the entry does not have the fields and types of a log entry")
 
 
 class Chain:
-    """One hospital's chain while it is read, from its first entry on."""
+    """Checks one hospital's chain while its entries are read, starting with the first."""
 
-    def __init__(self, expected: Reference) -> None:
-        self.expected = expected
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
         self._last: Document | None = None
         self._accepted: Document | None = None
         self._finding: Finding | None = None
 
     def take(self, entry: Document) -> None:
-        """Look at the next entry. Those behind the first bad one are not looked at: nothing vouches for them."""
+        """Check the next entry. Entries after the first bad one are skipped: nothing proves them right or wrong."""
         if self._finding is not None:
             return
-        self._finding = self._look_at(entry)
+        self._finding = self._check_entry(entry)
         self._last = entry
         if entry.get("event") in _ACCEPTED:
             self._accepted = entry
 
     def end(self) -> Finding | None:
-        """Return what is wrong, if anything, once all entries were taken."""
+        """Return the finding, if any, after the last entry was taken."""
         if self._finding is not None:
             return self._finding
         length = self._last["seq"] if self._last else 0
-        head = self.expected.head
+        head = self.reference.head
         if head is not None and length < head.seq:
-            detail = f"the chain ends at seq {length}, and reached {head.seq} before: entries are gone from its end"
-            return Finding(self.expected.hospital_id, "head_missing", head.seq, None, detail)
-        return self._compare(self._accepted, self.expected.hospital)
+            detail = f"the chain ends at seq {length} but had reached {head.seq}: entries were removed from its end"
+            return Finding(self.reference.hospital_id, "head_missing", head.seq, None, detail)
+        return self._compare(self._accepted, self.reference.hospital)
 
-    def _look_at(self, entry: Document) -> Finding | None:
+    def _check_entry(self, entry: Document) -> Finding | None:
         if not _is_entry(entry):
             return malformed(entry)
-        expected = self._last["seq"] + 1 if self._last else 1
-        if entry["seq"] != expected:
-            return _of_entry(entry, "wrong_seq", f"seq is {entry['seq']} where {expected} was expected")
+        expected_seq = self._last["seq"] + 1 if self._last else 1
+        if entry["seq"] != expected_seq:
+            return _finding(entry, "wrong_seq", f"seq is {entry['seq']} where {expected_seq} was expected")
         if entry["prev_hash"] != (self._last["hash"] if self._last else None):
-            return _of_entry(entry, "wrong_prev_hash", "prev_hash is not the hash of the entry before")
+            return _finding(entry, "wrong_prev_hash", "prev_hash is not the hash of the previous entry")
         return self._check_hash(entry)
 
     def _check_hash(self, entry: Document) -> Finding | None:
@@ -123,29 +127,29 @@ class Chain:
         except (TypeError, ValueError):
             return malformed(entry)
         if entry["hash"] != content_hash:
-            return _of_entry(entry, "wrong_hash", "hash is not that of the entry's content")
-        head = self.expected.head
+            return _finding(entry, "wrong_hash", "hash does not match the entry's content")
+        head = self.reference.head
         if head is not None and entry["seq"] == head.seq and entry["hash"] != head.hash:
-            return _of_entry(entry, "head_rewritten", "hash is another than when the chain's head was exported")
+            return _finding(entry, "head_rewritten", "hash differs from the exported head of the chain")
         return None
 
     def _compare(self, accepted: Document | None, hospital: Document | None) -> Finding | None:
-        """Compare with the last entry that changed the hospital; a refused attempt may show an older state."""
+        """Compare the hospital with the last entry that changed it; a rejected attempt may show an older state."""
         logged = accepted["after"] if accepted else None
         if accepted is None or logged is None:
             if hospital is None:
                 return None
-            detail = "the hospital is registered, and its log does not say so"
-            return Finding(self.expected.hospital_id, "unlogged", None, None, detail)
+            detail = "the hospital is registered, but its log does not say so"
+            return Finding(self.reference.hospital_id, "unlogged", None, None, detail)
         if hospital is None:
-            detail = "the hospital was last logged as registered, and is not"
-            return _of_entry(accepted, "not_registered", detail)
-        # As hashed: to Python True, 1 and 1.0 are the same.
+            detail = "the log says that the hospital is registered, but it is not"
+            return _finding(accepted, "not_registered", detail)
+        # Compared by hash: in Python True, 1 and 1.0 are equal.
         if not _same(logged, hospital):
             names = (
                 name for name in sorted({*logged, *hospital}) if not _same(logged.get(name), hospital.get(name))
             )
-            return _of_entry(accepted, "state_differs", f"the hospital is not as last logged: {', '.join(names)}")
+            return _finding(accepted, "state_differs", f"the hospital differs from its log in: {', '.join(names)}")
         return None
 
 
@@ -165,7 +169,7 @@ def _same(one: Any, other: Any) -> bool:
         return False
 
 
-def _of_entry(entry: Document, problem: ChainProblem, detail: str) -> Finding:
+def _finding(entry: Document, problem: ChainProblem, detail: str) -> Finding:
     seq = entry.get("seq")
     return Finding(
         str(entry.get("hospital_id")), problem, seq if isinstance(seq, int) else None, str(entry.get("_id")), detail

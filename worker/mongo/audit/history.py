@@ -1,4 +1,4 @@
-"""The history of one hospital, as the audit log has it."""
+"""Reads the history of one hospital from the audit log."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A field that differs: `attributes.rating` is within `attributes`. The lists hold one value, or none."""
+    """A field that differs; a field within `attributes` is named `attributes.rating`.
+
+    `before` and `after` hold one value, or none if the field is absent.
+    """
 
     name: str
     before: list[Any]
@@ -22,9 +25,11 @@ class FieldChange:
 
 
 async def find_hospital_id(mongo: MongoHandle, given: str) -> str | None:
-    """Return the `_id` that is meant by an `_id` or a hospital's name; `None` if neither collection knows it.
+    """Return the `_id` for a given `_id` or hospital name; `None` if neither collection has it.
 
-    An `_id` goes before a name: a name may look like one. Raises the errors of `worker.mongo.errors`.
+    The text is tried as an `_id` first, because a name may look like one.
+
+    Raises the errors of `worker.mongo.errors`.
     """
     name = normalise_name(given.removeprefix(f"{NAME_PREFIX}:"))
     with translated():
@@ -38,7 +43,7 @@ async def find_hospital_id(mongo: MongoHandle, given: str) -> str | None:
 
 
 async def read_history(mongo: MongoHandle, hospital_id: str) -> AsyncIterator[Document]:
-    """Yield a hospital's log entries in the order of the chain, a batch in memory at a time.
+    """Yield a hospital's log entries in the order of the chain, holding one batch in memory at a time.
 
     Raises the errors of `worker.mongo.errors`.
     """
@@ -52,15 +57,15 @@ async def read_history(mongo: MongoHandle, hospital_id: str) -> AsyncIterator[Do
 
 
 def field_changes(before: object, after: object) -> list[FieldChange]:
-    """Return the fields of a hospital that differ, by name; attributes one by one.
+    """Return the fields of a hospital that differ, sorted by name; each attribute counts as a field.
 
-    What is no document, as in an entry that was tampered with, has no fields.
+    A value that is not a document has no fields; an entry that was tampered with may hold one.
     """
     old, new = _flat(before), _flat(after)
     changes = []
     for name in sorted({*old, *new}):
         was, became = old.get(name, _MISSING), new.get(name, _MISSING)
-        # To Python True is 1, and 1 is 1.0.
+        # In Python True == 1 and 1 == 1.0.
         if was != became or type(was) is not type(became):
             changes.append(FieldChange(name, _given(was), _given(became)))
     return changes

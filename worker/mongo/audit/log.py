@@ -1,10 +1,11 @@
-"""The audit log: how an entry is made and hashed, and how it is appended to a hospital's chain.
+"""Builds and hashes entries of the audit log, and appends them to a hospital's chain.
 
-The entries of one hospital form a chain: `seq` counts from 1, and `prev_hash` is the `hash` of the entry
-before (null for the first). `hash` is the SHA-256, in lower-case hexadecimal, of the entry's canonical form
-without `hash`: JSON in ASCII (all else escaped), keys sorted by code point, no white space; an integer without a
-point, a float as the shortest text that reads back the same and always with a point or an exponent, an instant
-as `{"$date": milliseconds since 1970}`. All of it survives being stored as BSON and read back.
+The entries of one hospital form a chain: `seq` counts from 1, and `prev_hash` is the `hash` of the previous
+entry (null for the first). `hash` is the SHA-256, in lower-case hexadecimal, of the canonical form of the entry
+without `hash`. The canonical form is JSON in ASCII (other characters are escaped), with keys sorted by code point
+and no white space. An integer has no point. A float is the shortest text that reads back as the same float, and
+always has a point or an exponent. An instant is `{"$date": milliseconds since 1970}`. An entry that is stored as
+BSON and read back has the same canonical form.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ AuditEvent = Literal[
 
 @dataclass(frozen=True, slots=True)
 class AuditedAct:
-    """What an entry tells besides the hospital's states: what was done or refused, by whom, why, by which job."""
+    """The content of an entry besides the hospital's states: the act or rejected attempt, actor, reason and job."""
 
     hospital_id: str
     event: AuditEvent
@@ -42,13 +43,13 @@ def log_id(job_id: str) -> str:
 
 
 def entry_hash(entry: Document) -> str:
-    """Return the hash of an entry; its own `hash`, if it has one, is left out."""
+    """Return the hash of an entry; the field `hash`, if present, is left out."""
     content = {name: value for name, value in entry.items() if name != "hash"}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def as_logged(hospital: Document | None) -> Document | None:
-    """Return what an entry keeps of a hospital: all but the service's own memory of applied jobs."""
+    """Return the hospital as an entry stores it: without `applied_jobs`, which serves deduplication only."""
     if hospital is None:
         return None
     return {name: value for name, value in hospital.items() if name != "applied_jobs"}
@@ -67,9 +68,9 @@ async def append_entry(
     after: Document | None,
     session: Session | None = None,
 ) -> Document:
-    """Add an entry to the end of the hospital's chain and return it.
+    """Append an entry to the hospital's chain and return it.
 
-    Raises the driver's `DuplicateKeyError` if another got that place in the chain, or this job has its entry.
+    Raises the driver's `DuplicateKeyError` if another entry took this `seq`, or if this job already has an entry.
     """
     last = await mongo.logs.find_one(
         {"hospital_id": act.hospital_id}, {"seq": True, "hash": True}, sort=[("seq", -1)], session=session

@@ -1,4 +1,4 @@
-"""What the chains of the audit log must account for, read along with them in the order of the hospitals."""
+"""Supplies the reference that each audit chain is checked against, in the order of the chains."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -7,9 +7,10 @@ from worker.mongo.client import Document
 
 
 class ReferenceStream:
-    """Registered hospitals and exported heads, put together; both come in the order of `_id` by code point.
+    """Merges registered hospitals and exported heads into references.
 
-    It is asked about hospitals in that order too, so that one of each is in memory at a time.
+    Both inputs must be sorted by `_id`, by code point. The caller asks for hospitals in the same order, so only one
+    hospital and one head are in memory at a time.
     """
 
     def __init__(self, hospitals: AsyncIterator[Document], heads: Iterator[Head]) -> None:
@@ -20,7 +21,7 @@ class ReferenceStream:
         self._started = False
 
     async def before(self, hospital_id: str | None) -> AsyncIterator[Reference]:
-        """Yield those not told yet that come before this hospital; all if it is `None`."""
+        """Yield the remaining references that sort before this hospital; all of them if it is `None`."""
         while True:
             following = await self._following()
             if following is None or (hospital_id is not None and following >= hospital_id):
@@ -28,7 +29,10 @@ class ReferenceStream:
             yield await self.of(following)
 
     async def of(self, hospital_id: str) -> Reference:
-        """Return what is expected of this hospital, possibly nothing; those before it were told."""
+        """Return the reference of this hospital, which may be empty.
+
+        The references before it must have been consumed.
+        """
         await self._following()
         hospital = head = None
         if self._hospital is not None and self._hospital["_id"] == hospital_id:

@@ -1,4 +1,4 @@
-"""Reads the audit log and the hospitals such that what was tampered with is read too, and told."""
+"""Reads the audit log and the hospitals without failing on damaged documents, so that a check can report them."""
 
 from bson.codec_options import DatetimeConversion
 from pymongo.read_concern import ReadConcern
@@ -7,7 +7,7 @@ from worker.mongo.client import Collection
 
 
 def lenient(collection: Collection) -> Collection:
-    """Return the collection such that text that is no UTF-8 and instants beyond Python's are no error to read."""
+    """Return the collection, set to read invalid UTF-8 and instants beyond Python's range without error."""
     options = collection.codec_options.with_options(
         unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_AUTO
     )
@@ -15,5 +15,5 @@ def lenient(collection: Collection) -> Collection:
 
 
 def majority(collection: Collection) -> Collection:
-    """Return the lenient collection that reads only what no failover can undo."""
+    """Return the lenient collection with majority read concern: no failover can undo what it reads."""
     return lenient(collection).with_options(read_concern=ReadConcern("majority"))

@@ -1,9 +1,10 @@
-"""Checks the audit log: that every chain is whole, and that every registered hospital is as it was logged.
+"""Verifies the audit log: every chain must be intact, and every registered hospital must match its last
+accepted entry.
 
 Everything is read in one pass, in the order of the index on (hospital_id, seq), while workers write. Within a chain
-that is safe: an entry is written after the one before it, so no read meets it alone. Between a chain and its
-hospital it is not: one may be read before an act and the other after it. What looks wrong is therefore read again,
-chain and hospital as of one instant, and reported only if it is wrong there too.
+that is safe: an entry is written after its predecessor, so no read returns it without the predecessor. Between a
+chain and its hospital it is not safe: one may be read before an act and the other after it. If a hospital looks
+wrong, its chain and document are therefore read again as of one instant, and reported only if still wrong.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ from worker.mongo.audit.tolerant_reads import lenient, majority
 from worker.mongo.client import Document, MongoHandle, settled
 from worker.mongo.errors import translated
 
-# A first batch of 16 MB, which is what a server sends unless told otherwise, is a hundred as Python objects.
+# Without a batch size a server sends batches of up to 16 MB, which take about 100 MB as Python objects.
 _BATCH = 1_000
 _PROGRESS_ENTRIES = 1_000
 _IN_ORDER = [("hospital_id", 1), ("seq", 1)]
@@ -27,7 +28,10 @@ _STATE: Document = {"applied_jobs": False}
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """What a check read, and how many hospitals something is wrong with; `first` of them in the order of `_id`."""
+    """How many entries and chains a check read, and the number of its findings, one per hospital at most.
+
+    `first` is the first finding in the order of `_id`.
+    """
 
     entries: int
     chains: int
@@ -36,7 +40,7 @@ class ChainReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no findings."""
         return not self.findings
 
 
@@ -45,7 +49,7 @@ def _ignore(_: object) -> None:
 
 
 class _Tally:
-    """Counts what is read and found, and passes it on."""
+    """Counts entries, chains and findings, and passes findings and progress on to the caller."""
 
     def __init__(self, found: Callable[[Finding], None], progress: Callable[[int], None]) -> None:
         self._found = found
@@ -79,10 +83,11 @@ async def verify_chain(
     found: Callable[[Finding], None] = _ignore,
     progress: Callable[[int], None] = _ignore,
 ) -> ChainReport:
-    """Check the chain of one hospital, or all, in constant memory, while workers write.
+    """Verify the chain of one hospital, or all chains, in constant memory, while workers write.
 
-    `heads`: what `read_heads` told earlier, in its order; the chains must still hold them. `found` is called with
-    each finding, one for a hospital at most; `progress` with the number of entries read, every now and then.
+    `heads` are heads that `read_heads` returned earlier, in the same order; the chains must still contain them.
+    `found` is called with each finding, at most one per hospital. `progress` is called with the number of entries
+    read, at intervals.
 
     Raises the errors of `worker.mongo.errors`.
     """
@@ -100,7 +105,7 @@ async def verify_chain(
 
 
 async def read_heads(mongo: MongoHandle) -> AsyncIterator[Head]:
-    """Yield the head of every chain, in the order of `hospital_id` by code point; malformed entries have no say.
+    """Yield the head of every chain, sorted by `hospital_id`, by code point; malformed entries are ignored.
 
     Raises the errors of `worker.mongo.errors`.
     """
@@ -121,7 +126,7 @@ async def read_heads(mongo: MongoHandle) -> AsyncIterator[Head]:
 async def _verify_one(
     mongo: MongoHandle, hospital_id: str, head: Head | None, each: Callable[[], None]
 ) -> tuple[Finding | None, int]:
-    """Return what is wrong with one hospital as of one instant, and the number of its entries."""
+    """Return the finding for one hospital, read as of one instant, and the number of its entries."""
     entries = 0
     session = await settled(mongo.client.start_session(snapshot=True))
     try:
@@ -141,13 +146,13 @@ async def _verify_one(
 
 
 async def _verify_all(mongo: MongoHandle, heads: Iterator[Head], tally: _Tally) -> None:
-    async def check_again(expected: Reference) -> None:
-        finding, _ = await _verify_one(mongo, expected.hospital_id, expected.head, _nothing)
+    async def check_again(reference: Reference) -> None:
+        finding, _ = await _verify_one(mongo, reference.hospital_id, reference.head, _nothing)
         tally.finding(finding)
 
     async def close(chain: Chain | None) -> None:
         if chain is not None and chain.end() is not None:
-            await check_again(chain.expected)
+            await check_again(chain.reference)
 
     logs, hospitals = majority(mongo.logs), majority(mongo.hospitals)
     registered = hospitals.find({"status": "registered"}, _STATE, sort=[("_id", 1)], batch_size=_BATCH)
@@ -156,31 +161,31 @@ async def _verify_all(mongo: MongoHandle, heads: Iterator[Head], tally: _Tally) 
         _closing(logs.find({}, sort=_IN_ORDER, batch_size=_BATCH)) as entries,
         _closing(registered) as in_order,
     ):
-        expectations = ReferenceStream(_named(in_order, tally), heads)
+        references = ReferenceStream(_with_text_ids(in_order, tally), heads)
         async for entry in entries:
             tally.entry()
             hospital_id = entry.get("hospital_id")
             if not isinstance(hospital_id, str):
                 tally.finding(malformed(entry))
                 continue
-            if chain is None or chain.expected.hospital_id != hospital_id:
+            if chain is None or chain.reference.hospital_id != hospital_id:
                 await close(chain)
-                async for expected in expectations.before(hospital_id):
-                    await check_again(expected)
-                chain = Chain(await expectations.of(hospital_id))
+                async for reference in references.before(hospital_id):
+                    await check_again(reference)
+                chain = Chain(await references.of(hospital_id))
                 tally.chain()
             chain.take(entry)
         await close(chain)
-        async for expected in expectations.before(None):
-            await check_again(expected)
+        async for reference in references.before(None):
+            await check_again(reference)
 
 
-async def _named(hospitals: AsyncIterable[Document], tally: _Tally) -> AsyncIterator[Document]:
+async def _with_text_ids(hospitals: AsyncIterable[Document], tally: _Tally) -> AsyncIterator[Document]:
     async for hospital in hospitals:
         if isinstance(hospital["_id"], str):
             yield hospital
         else:
-            detail = "the hospital is registered, and its _id is no text: the service did not write it"
+            detail = "the hospital is registered, but its _id is not text: the service did not write it"
             tally.finding(Finding(str(hospital["_id"]), "unlogged", None, None, detail))
 
 

@@ -9,7 +9,7 @@ from worker.mongo.client import MongoHandle
 BY = {"actor": "Ada", "reason": "checked"}
 
 
-async def test_the_history_of_one_hospital_is_read_in_its_order(
+async def test_history_returns_one_hospitals_entries_in_chain_order(
     mongo: MongoHandle, run_job: Any, record: Callable[..., dict[str, Any]]
 ) -> None:
     for external_id in ("1", "2"):
@@ -23,7 +23,7 @@ async def test_the_history_of_one_hospital_is_read_in_its_order(
     ]
 
 
-async def test_a_hospital_is_found_by_its_id_or_its_name(mongo: MongoHandle, run_job: Any) -> None:
+async def test_a_hospital_is_found_by_id_or_by_name(mongo: MongoHandle, run_job: Any) -> None:
     await run_job("ingest_hospital", {"record": {"hospital_name": "Straße: Nord"}}, "ingest")
     await run_job("register_hospital", {"record": {"hospital_name": "Mercy"}, **BY}, "register")
     await run_job("withdraw_hospital", {"hospital_id": "name:mercy", **BY}, "withdraw")
@@ -49,5 +49,5 @@ async def test_a_hospital_is_found_by_its_id_or_its_name(mongo: MongoHandle, run
         ("tampered with", {"attributes": 7}, [FieldChange("attributes", [], [7])]),
     ],
 )
-def test_changes_are_told_field_by_field(before: Any, after: Any, changes: list[FieldChange]) -> None:
+def test_changes_are_listed_field_by_field(before: Any, after: Any, changes: list[FieldChange]) -> None:
     assert field_changes(before, after) == changes

@@ -21,7 +21,7 @@ BY = {"actor": "Ada", "reason": "checked"}
 
 @pytest.fixture(autouse=True)
 async def chains(run_job: Any, record: Make) -> None:
-    """Two hospitals of three entries each, with every type of value that a hospital can have."""
+    """Two hospitals with three entries each, holding every type of value that a hospital can have."""
     full = {
         "attributes": {"f": 1e16, "g": -0.0, "i": 2**62, "b": True, "t": "名"},
         "location": {"coordinates": [0.1, -7]},
@@ -52,12 +52,12 @@ async def entry_of(mongo: MongoHandle, job: str) -> Document:
     return entry
 
 
-async def put(mongo: MongoHandle, entry: Document) -> None:
-    """Write an entry as somebody would who minds neither the service nor its validators."""
+async def tamper(mongo: MongoHandle, entry: Document) -> None:
+    """Write an entry as an attacker would: directly, bypassing the validator."""
     await mongo.logs.replace_one({"_id": entry["_id"]}, entry, upsert=True, bypass_document_validation=True)
 
 
-async def test_whole_chains_are_found_whole(mongo: MongoHandle) -> None:
+async def test_intact_chains_have_no_findings(mongo: MongoHandle) -> None:
     report = await verify_chain(mongo)
     assert (report.ok, report.entries, report.chains, report.first) == (True, 6, 2, None)
     report = await verify_chain(mongo, "cms:2")
@@ -86,7 +86,7 @@ async def test_whole_chains_are_found_whole(mongo: MongoHandle) -> None:
         ("more", 1, "malformed", 2, "amend-2"),
     ],
 )
-async def test_a_changed_field_is_found_at_the_first_bad_entry(
+async def test_a_changed_field_is_reported_at_the_first_bad_entry(
     mongo: MongoHandle, field: str, value: Any, problem: str, seq: int, job: str
 ) -> None:
     await mongo.logs.update_one({"_id": "audit:amend-2"}, {"$set": {field: value}}, bypass_document_validation=True)
@@ -95,7 +95,7 @@ async def test_a_changed_field_is_found_at_the_first_bad_entry(
     assert await findings(mongo, "cms:1") == []
 
 
-async def test_an_entry_moved_to_another_hospital_is_found_in_both_chains(mongo: MongoHandle) -> None:
+async def test_an_entry_moved_to_another_hospital_is_reported_in_both_chains(mongo: MongoHandle) -> None:
     await mongo.logs.update_one({"_id": "audit:amend-1"}, {"$set": {"hospital_id": "cms:9"}})
     assert await findings(mongo) == [
         ("cms:1", "wrong_seq", 3, "audit:again-1"),
@@ -103,16 +103,16 @@ async def test_an_entry_moved_to_another_hospital_is_found_in_both_chains(mongo:
     ]
 
 
-async def test_an_entry_or_a_hospital_without_a_readable_identity_is_found(mongo: MongoHandle) -> None:
+async def test_an_entry_or_hospital_whose_id_is_not_text_is_reported(mongo: MongoHandle) -> None:
     entry = await entry_of(mongo, "amend-1")
-    await put(mongo, entry | {"_id": "x", "hospital_id": 7})
+    await tamper(mongo, entry | {"_id": "x", "hospital_id": 7})
     hospital = await mongo.hospitals.find_one({"_id": "cms:1"})
     assert hospital is not None
     await mongo.hospitals.insert_one(hospital | {"_id": 8}, bypass_document_validation=True)
     assert sorted(await findings(mongo)) == [("7", "malformed", 2, "x"), ("8", "unlogged", None, None)]
 
 
-async def test_text_that_is_no_utf8_is_found(mongo: MongoHandle) -> None:
+async def test_invalid_utf8_is_reported(mongo: MongoHandle) -> None:
     stored = bson.encode(await entry_of(mongo, "amend-2"))
     await mongo.logs.delete_one({"_id": "audit:amend-2"})
     broken: Any = RawBSONDocument(stored.replace(b"checked", b"check\xff\xff"))
@@ -120,45 +120,47 @@ async def test_text_that_is_no_utf8_is_found(mongo: MongoHandle) -> None:
     assert await findings(mongo) == [("cms:2", "wrong_hash", 2, "audit:amend-2")]
 
 
-async def test_a_changed_entry_with_a_new_hash_breaks_the_chain_behind_it(mongo: MongoHandle) -> None:
+async def test_a_changed_entry_with_a_new_hash_breaks_the_link_to_the_next_entry(mongo: MongoHandle) -> None:
     entry = await entry_of(mongo, "amend-1") | {"reason": "another"}
-    await put(mongo, entry | {"hash": entry_hash(entry)})
+    await tamper(mongo, entry | {"hash": entry_hash(entry)})
     assert await findings(mongo) == [("cms:1", "wrong_prev_hash", 3, "audit:again-1")]
 
 
 @pytest.mark.parametrize(("removed", "found", "seq"), [("register-2", "amend-2", 2), ("amend-2", "again-2", 3)])
-async def test_a_removed_entry_is_found(mongo: MongoHandle, removed: str, found: str, seq: int) -> None:
+async def test_a_removed_entry_is_reported(mongo: MongoHandle, removed: str, found: str, seq: int) -> None:
     await mongo.logs.delete_one({"_id": f"audit:{removed}"})
     assert await findings(mongo) == [("cms:2", "wrong_seq", seq, f"audit:{found}")]
 
 
-async def test_entries_in_another_order_are_found(mongo: MongoHandle) -> None:
+async def test_reordered_entries_are_reported(mongo: MongoHandle) -> None:
     for job, seq in (("amend-2", 9), ("again-2", 2), ("amend-2", 3)):
         await mongo.logs.update_one({"_id": f"audit:{job}"}, {"$set": {"seq": seq}})
     assert await findings(mongo) == [("cms:2", "wrong_prev_hash", 2, "audit:again-2")]
 
 
-async def test_a_forged_entry_in_between_or_at_the_end_is_found(mongo: MongoHandle) -> None:
+async def test_a_forged_entry_within_or_at_the_end_is_reported(mongo: MongoHandle) -> None:
     last = await entry_of(mongo, "again-1")
     forged = last | {"_id": "audit:forged", "seq": 4, "prev_hash": last["hash"]}
-    await put(mongo, forged)
+    await tamper(mongo, forged)
     assert await findings(mongo) == [("cms:1", "wrong_hash", 4, "audit:forged")]
     forged |= {"event": "amended", "after": forged["after"] | {"beds": 6}}
-    await put(mongo, forged | {"hash": entry_hash(forged)})
+    await tamper(mongo, forged | {"hash": entry_hash(forged)})
     assert await findings(mongo) == [("cms:1", "state_differs", 4, "audit:forged")]
     await mongo.logs.update_one({"_id": "audit:again-1"}, {"$set": {"seq": 5}})
-    await put(mongo, forged | {"seq": 3})
+    await tamper(mongo, forged | {"seq": 3})
     assert await findings(mongo) == [("cms:1", "wrong_prev_hash", 3, "audit:forged")]
 
 
-async def test_registered_hospitals_without_their_entries_are_named(mongo: MongoHandle) -> None:
+async def test_registered_hospitals_without_entries_are_reported(mongo: MongoHandle) -> None:
     await mongo.logs.delete_many({})
     unlogged = [(hospital_id, "unlogged", None, None) for hospital_id in ("cms:1", "cms:2")]
     assert await findings(mongo) == unlogged
     assert await findings(mongo, "cms:1") == unlogged[:1]
 
 
-async def test_a_registered_hospital_changed_past_the_log_is_named_with_the_fields(mongo: MongoHandle) -> None:
+async def test_a_registered_hospital_changed_outside_the_log_is_reported_by_field(
+    mongo: MongoHandle,
+) -> None:
     await mongo.hospitals.update_one({"_id": "cms:2"}, {"$set": {"city": "X", "attributes.b": 1}})
     report = await verify_chain(mongo)
     assert report.first == Finding(
@@ -166,17 +168,19 @@ async def test_a_registered_hospital_changed_past_the_log_is_named_with_the_fiel
         "state_differs",
         2,
         "audit:amend-2",
-        "the hospital is not as last logged: attributes, city",
+        "the hospital differs from its log in: attributes, city",
     )
 
 
-async def test_a_tail_that_was_cut_off_is_found_if_it_changed_the_hospital(mongo: MongoHandle) -> None:
+async def test_entries_removed_from_the_end_are_reported_if_they_changed_the_hospital(mongo: MongoHandle) -> None:
     await mongo.logs.delete_many({"_id": {"$in": ["audit:amend-2", "audit:again-2"]}})
     assert await findings(mongo) == [("cms:2", "state_differs", 1, "audit:register-2")]
 
 
 @pytest.mark.parametrize("left", [None, "partial"])
-async def test_a_registered_hospital_removed_past_the_log_is_named(mongo: MongoHandle, left: str | None) -> None:
+async def test_a_registered_hospital_removed_without_log_entry_is_reported(
+    mongo: MongoHandle, left: str | None
+) -> None:
     if left is None:
         await mongo.hospitals.delete_one({"_id": "cms:1"})
     else:
@@ -184,9 +188,7 @@ async def test_a_registered_hospital_removed_past_the_log_is_named(mongo: MongoH
     assert await findings(mongo) == [("cms:1", "not_registered", 2, "audit:amend-1")]
 
 
-async def test_a_hospital_registered_again_after_its_withdrawal_past_the_log_is_named(
-    mongo: MongoHandle, run_job: Any
-) -> None:
+async def test_a_withdrawn_hospital_restored_outside_the_log_is_reported(mongo: MongoHandle, run_job: Any) -> None:
     hospital = await mongo.hospitals.find_one({"_id": "cms:2"})
     assert hospital is not None
     await run_job("withdraw_hospital", {"hospital_id": "cms:2", **BY})
@@ -195,7 +197,7 @@ async def test_a_hospital_registered_again_after_its_withdrawal_past_the_log_is_
     assert await findings(mongo) == [("cms:2", "unlogged", None, None)]
 
 
-async def test_exported_heads_show_what_was_cut_or_rewritten(mongo: MongoHandle, run_job: Any) -> None:
+async def test_exported_heads_reveal_removed_and_rewritten_entries(mongo: MongoHandle, run_job: Any) -> None:
     heads = [head async for head in read_heads(mongo)]
     assert [(head.hospital_id, head.seq) for head in heads] == [("cms:1", 3), ("cms:2", 3)]
     await run_job("amend_hospital", {"hospital_id": "cms:1", "changes": {"beds": 7}, **BY}, "later")
@@ -208,7 +210,7 @@ async def test_exported_heads_show_what_was_cut_or_rewritten(mongo: MongoHandle,
     assert await findings(mongo, heads=heads) == await findings(mongo, "cms:2", heads) == cut
 
     rewritten = refused | {"actor": "Eve"}
-    await put(mongo, rewritten | {"hash": entry_hash(rewritten)})
+    await tamper(mongo, rewritten | {"hash": entry_hash(rewritten)})
     assert await findings(mongo) == []
     assert await findings(mongo, heads=heads) == [("cms:2", "head_rewritten", 3, "audit:again-2")]
 
@@ -219,7 +221,7 @@ async def test_exported_heads_show_what_was_cut_or_rewritten(mongo: MongoHandle,
     assert await findings(mongo, heads=heads) == gone
 
 
-async def test_an_act_between_the_reads_of_hospital_and_chain_is_no_finding(
+async def test_an_act_between_reading_hospital_and_chain_is_not_a_finding(
     mongo: MongoHandle, run_job: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked_again: list[str] = []
@@ -231,20 +233,20 @@ async def test_an_act_between_the_reads_of_hospital_and_chain_is_no_finding(
 
     class Overtaken(ReferenceStream):
         async def of(self, hospital_id: str) -> Reference:
-            expected = await super().of(hospital_id)
+            reference = await super().of(hospital_id)
             amendment = {"hospital_id": hospital_id, "changes": {"beds": 6}, **BY}
             await run_job("amend_hospital", amendment, f"meanwhile-{hospital_id}")
-            return expected
+            return reference
 
     monkeypatch.setattr(verification, "_verify_one", observed)
     monkeypatch.setattr(verification, "ReferenceStream", Overtaken)
-    # The amendment must not lie beyond a batch that was read before it.
+    # A larger batch would have been read before the amendment was made, and would not contain it.
     monkeypatch.setattr(verification, "_BATCH", 2)
     assert await findings(mongo) == []
     assert checked_again == ["cms:1", "cms:2"]
 
 
-async def test_a_check_beside_working_jobs_finds_nothing(mongo: MongoHandle, run_job: Any, record: Make) -> None:
+async def test_a_check_while_jobs_run_has_no_findings(mongo: MongoHandle, run_job: Any, record: Make) -> None:
     async def act(external_id: str) -> None:
         payload = {"record": record(external_id=external_id), **BY}
         hospital_id = f"cms:{external_id}"
@@ -264,7 +266,7 @@ async def test_a_check_beside_working_jobs_finds_nothing(mongo: MongoHandle, run
     assert (report.ok, report.entries) == (True, 6 + 8 * 3 * 4)
 
 
-async def test_the_jobs_only_ever_insert_into_the_log(mongo: MongoHandle, run_job: Any, record: Make) -> None:
+async def test_jobs_only_insert_into_the_log(mongo: MongoHandle, run_job: Any, record: Make) -> None:
     await mongo.database.command("profile", 2)
     try:
         payload = {"record": record(external_id="3"), **BY}

@@ -19,7 +19,7 @@ ENTRY: dict[str, Any] = {
 }
 
 
-def test_the_canonical_form_is_as_documented() -> None:
+def test_the_hash_matches_the_documented_canonical_form() -> None:
     # Made by hand: printf '%s' '{"a":{"$date":-1},"b":1.0,"c":"\u00e4"}' | sha256sum
     entry = {"c": "ä", "b": 1.0, "a": ENTRY["at"], "hash": "left out"}
     assert entry_hash(entry) == "c4e891f17bf3249a8fa662d431f61817f32f8030a1366d80e8aaf2f28fe6576a"
@@ -39,12 +39,12 @@ def test_the_order_of_fields_makes_no_difference() -> None:
     assert entry_hash(dict(reversed(ENTRY.items()))) == entry_hash(ENTRY)
 
 
-def test_what_has_no_canonical_form_is_refused() -> None:
+def test_a_value_without_canonical_form_cannot_be_hashed() -> None:
     with pytest.raises(TypeError, match="bytes has no canonical form"):
         entry_hash({"a": b""})
 
 
-def test_an_entry_keeps_all_of_a_hospital_but_the_memory_of_jobs() -> None:
+def test_an_entry_stores_the_hospital_without_applied_jobs() -> None:
     assert as_logged({"_id": "a", "applied_jobs": []}) == {"_id": "a"}
     assert as_logged(None) is None
 
