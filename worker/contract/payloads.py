@@ -1,14 +1,10 @@
-"""What producers and workers agree on: job names, queues, payloads, outcomes and job ids.
+"""Records, changes and the payload of each job.
 
-A payload is validated where it enters (the producer's call, and the worker's job for whatever else writes to
-Redis); inside, the models are trusted. An outcome says what is true of the hospital now, so a job delivered
-twice returns the same outcome twice; only its causal `token` is of the delivery.
+A payload is validated where it enters: in the producer's call, and in the worker's job, because anything else may
+write to Redis as well. Code that is handed a model trusts it.
 """
 
-import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -26,11 +22,7 @@ from worker.contract.fields import (
     Source,
 )
 from worker.contract.identity import NAME_PREFIX, hospital_identity
-from worker.contract.validation import parse
 
-DEFAULT_QUEUE = "arq:queue"
-BULK_QUEUE = "arq:queue:bulk"
-QUEUES = (DEFAULT_QUEUE, BULK_QUEUE)
 MAX_CHUNK_RECORDS = 1_000
 
 HospitalType = Literal["single", "multi"]
@@ -159,140 +151,3 @@ class WithdrawHospital(_AuditedAct):
 
     hospital_id: HospitalId
     revision: Revision | None = None
-
-
-class _Outcome(BaseModel):
-    # Newer workers may add fields that an older reader does not know.
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    token: str | None = None
-    """Presented to `HospitalReader`, it makes a read see this write, in any process, on any member."""
-
-
-class HospitalOutcome(_Outcome):
-    """What every outcome about one hospital tells; `revision` is the one that this job left or met."""
-
-    hospital_id: str
-    revision: int | None = None
-
-
-class IngestOutcome(HospitalOutcome):
-    """`reason` says why nothing was changed: `kept` (on_existing is keep), `same`, `newer_stored` or
-    `registered`.
-    """
-
-    status: Literal["created", "merged", "unchanged"]
-    reason: Literal["kept", "same", "newer_stored", "registered"] | None = None
-
-
-class Rejection(BaseModel):
-    """Why one record of a chunk was refused: its position from 0, and each wrong field."""
-
-    index: int
-    problems: list[str]
-
-
-RecordStatus = Literal["created", "merged", "unchanged", "rejected"]
-
-
-class ChunkOutcome(_Outcome):
-    """`statuses` has one entry per record, in the order of the chunk; `rejections` explains the rejected."""
-
-    statuses: list[RecordStatus]
-    rejections: list[Rejection] = []
-
-    def count(self, status: RecordStatus) -> int:
-        """Return how many records ended with `status`."""
-        return self.statuses.count(status)
-
-
-ConflictReason = Literal["already_registered", "registered", "not_registered", "revision"]
-
-
-class CorrectionOutcome(HospitalOutcome):
-    """`conflict` with reason `registered` (amend it instead) or `revision` (somebody else changed it)."""
-
-    status: Literal["corrected", "conflict", "not_found"]
-    reason: ConflictReason | None = None
-
-
-class DiscardOutcome(HospitalOutcome):
-    """`discarded`: the hospital of that revision is not there any more."""
-
-    status: Literal["discarded", "conflict"]
-    reason: ConflictReason | None = None
-
-
-class RegistrationOutcome(HospitalOutcome):
-    """`log_id` names the log entry, of the registration or of the rejected attempt."""
-
-    status: Literal["registered", "conflict"]
-    reason: ConflictReason | None = None
-    log_id: str
-
-
-class AmendmentOutcome(HospitalOutcome):
-    """`log_id` names the log entry, of the amendment or of the rejected attempt."""
-
-    status: Literal["amended", "conflict", "not_found"]
-    reason: ConflictReason | None = None
-    log_id: str
-
-
-class WithdrawalOutcome(HospitalOutcome):
-    """`log_id` names the log entry, of the withdrawal or of the rejected attempt."""
-
-    status: Literal["withdrawn", "conflict", "not_found"]
-    reason: ConflictReason | None = None
-    log_id: str
-
-
-P = TypeVar("P", bound=BaseModel)
-O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class JobSpec(Generic[P, O_co]):
-    """One kind of job: its name on the wire, what goes in, what comes out, and the queue it travels."""
-
-    name: str
-    payload: type[P]
-    outcome: type[O_co]
-    queue: str = DEFAULT_QUEUE
-
-
-INGEST_HOSPITAL = JobSpec("ingest_hospital", IngestHospital, IngestOutcome)
-INGEST_HOSPITALS = JobSpec("ingest_hospitals", IngestHospitals, ChunkOutcome, BULK_QUEUE)
-CORRECT_HOSPITAL = JobSpec("correct_hospital", CorrectHospital, CorrectionOutcome)
-DISCARD_HOSPITAL = JobSpec("discard_hospital", DiscardHospital, DiscardOutcome)
-REGISTER_HOSPITAL = JobSpec("register_hospital", RegisterHospital, RegistrationOutcome)
-AMEND_HOSPITAL = JobSpec("amend_hospital", AmendHospital, AmendmentOutcome)
-WITHDRAW_HOSPITAL = JobSpec("withdraw_hospital", WithdrawHospital, WithdrawalOutcome)
-JOBS: Mapping[str, JobSpec[Any, Any]] = {
-    spec.name: spec
-    for spec in (
-        INGEST_HOSPITAL,
-        INGEST_HOSPITALS,
-        CORRECT_HOSPITAL,
-        DISCARD_HOSPITAL,
-        REGISTER_HOSPITAL,
-        AMEND_HOSPITAL,
-        WITHDRAW_HOSPITAL,
-    )
-}
-
-
-class _Call(_Payload):
-    idempotency_key: ShortText
-
-
-def new_job_id(spec: JobSpec[Any, Any], idempotency_key: str | None = None) -> str:
-    """Return the job id for one call: equal keys of one kind of job give equal ids, no key a fresh one.
-
-    The job's name is part of the id because arq's in-progress keys ignore the queue. Raises `InvalidPayload`
-    for a key that is blank, longer than 200 characters or holds control characters.
-    """
-    if idempotency_key is None:
-        # 96 random bits: a collision among a thousand million ids is one in 10^11.
-        return f"{spec.name}:{secrets.token_urlsafe(12)}"
-    return f"{spec.name}:{parse(_Call, {'idempotency_key': idempotency_key}).idempotency_key}"

@@ -1,0 +1,29 @@
+import re
+
+import pytest
+
+from worker import contract
+from worker.contract import JOBS, new_job_id
+from worker.errors import InvalidPayload
+
+
+def test_jobs_are_found_by_name() -> None:
+    assert all(spec.name == name for name, spec in JOBS.items())
+
+
+def test_only_chunks_of_files_go_to_the_bulk_queue() -> None:
+    assert [name for name, spec in JOBS.items() if spec.queue == contract.BULK_QUEUE] == ["ingest_hospitals"]
+
+
+def test_job_ids_are_of_the_job_and_the_key() -> None:
+    ingest, register = contract.INGEST_HOSPITAL, contract.REGISTER_HOSPITAL
+    assert new_job_id(ingest, "k:1") == new_job_id(ingest, "k:1") == "ingest_hospital:k:1"
+    assert new_job_id(ingest, "k") != new_job_id(register, "k")
+    assert new_job_id(ingest) != new_job_id(ingest)
+    assert re.fullmatch(r"ingest_hospital:[-\w]{16}", new_job_id(ingest))
+
+
+@pytest.mark.parametrize("key", ["", "  ", "x" * 201, "a\x00", "a\nb", "\ud800", "\u200b"])
+def test_refused_idempotency_keys(key: str) -> None:
+    with pytest.raises(InvalidPayload, match="idempotency_key: "):
+        new_job_id(contract.INGEST_HOSPITAL, key)
