@@ -6,6 +6,7 @@ values. Messages of these validators never repeat the value.
 """
 
 import math
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -27,6 +28,7 @@ MAX_ATTRIBUTE_TEXT = 1_000
 # A source whose clock runs ahead would otherwise lock every later observation out.
 MAX_CLOCK_LEAD = timedelta(days=1)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_PRINTABLE_KEY = re.compile(r"[!-~]{1,200}")
 # Format characters, separators, and marks that have nothing to stand on.
 _UNSEEN_CATEGORIES = frozenset({"Cf", "Zs", "Mn", "Mc", "Me"})
 # Dead letters and a symbol by category, yet drawn as nothing: Hangul fillers, Braille blank.
@@ -102,6 +104,12 @@ def _attribute_value(value: object) -> bool | int | float | str:
     raise ValueError("expected text, a number or a boolean")
 
 
+def _idempotency_key(value: object) -> str:
+    if isinstance(value, str) and _PRINTABLE_KEY.fullmatch(value):
+        return value
+    raise ValueError("expected 1 to 200 printable ASCII characters without spaces")
+
+
 def _tuple_of_list(value: object) -> object:
     # A JSON array arrives as a list, which strict mode refuses for a tuple; lax mode would take a set too.
     return tuple(value) if isinstance(value, list) else value
@@ -119,6 +127,8 @@ ShortText = Annotated[str, *_bounded_text(200)]
 Reason = Annotated[str, *_bounded_text(1_000)]
 ExternalId = Annotated[str, *_bounded_text(128)]
 HospitalId = Annotated[str, *_bounded_text(6_000)]
+# It becomes part of a job id, which is a Redis key and is typed on command lines.
+IdempotencyKey = Annotated[str, PlainValidator(_idempotency_key)]
 Source = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$"),

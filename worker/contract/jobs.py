@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from worker.contract.fields import ShortText
+from worker.contract.fields import IdempotencyKey
 from worker.contract.outcomes import (
     AmendmentOutcome,
     ChunkOutcome,
@@ -27,6 +27,7 @@ from worker.contract.payloads import (
     WithdrawHospital,
 )
 from worker.contract.validation import parse
+from worker.errors import InvalidPayload
 
 DEFAULT_QUEUE = "arq:queue"
 BULK_QUEUE = "arq:queue:bulk"
@@ -68,18 +69,21 @@ JOBS: Mapping[str, JobSpec[Any, Any]] = {
 
 
 class _Call(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    idempotency_key: ShortText
+    idempotency_key: IdempotencyKey
 
 
 def new_job_id(spec: JobSpec[Any, Any], idempotency_key: str | None = None) -> str:
-    """Return the job id for one call: equal keys of one kind of job give equal ids, no key a fresh one.
+    """Return the job id for one call: equal keys of one kind of job give equal ids; without a key the id is new.
 
-    The job's name is part of the id because arq's in-progress keys ignore the queue. Raises `InvalidPayload`
-    for a key that is blank, longer than 200 characters or holds control characters.
+    The job's name is part of the id because arq's in-progress keys ignore the queue. Raises `InvalidPayload`,
+    without the key, for a key that is not 1 to 200 printable ASCII characters without spaces.
     """
     if idempotency_key is None:
         # 96 random bits: a collision among a thousand million ids is one in 10^11.
         return f"{spec.name}:{secrets.token_urlsafe(12)}"
-    return f"{spec.name}:{parse(_Call, {'idempotency_key': idempotency_key}).idempotency_key}"
+    try:
+        call = parse(_Call, {"idempotency_key": idempotency_key})
+    except InvalidPayload as error:
+        # The caller knows the payload that it passed, not `_Call`.
+        raise InvalidPayload(spec.payload.__name__, error.problems) from None
+    return f"{spec.name}:{call.idempotency_key}"

@@ -100,6 +100,20 @@ def test_refused_sources(source: str) -> None:
     assert refusal(fields.Source, source)
 
 
+@pytest.mark.parametrize("key", ["!", "~", "a:b", "0" * 200])
+def test_idempotency_keys(key: str) -> None:
+    assert check(fields.IdempotencyKey, key) == key
+
+
+@pytest.mark.parametrize(
+    "key", ["", "a b", " a", "a\n", "a\x00", "é", "\u200b", "\ud800", "x" * 201, 7, b"a", None]
+)
+def test_refused_idempotency_keys(key: object) -> None:
+    assert refusal(fields.IdempotencyKey, key) == (
+        "Value error, expected 1 to 200 printable ASCII characters without spaces"
+    )
+
+
 @pytest.mark.parametrize("name", ["$gt", "a.b", "", "1a", "_id", "a b", "a\n", "a\x00", "é", "\ud800", "[key]"])
 def test_refused_attribute_names(name: str) -> None:
     assert refusal(fields.Attributes, {name: 1})
@@ -222,6 +236,7 @@ def test_a_clock_may_be_a_little_ahead_and_no_more() -> None:
         (fields.Name, SECRET * 100),
         (fields.Name, SECRET + "\x00"),
         (fields.Source, SECRET),
+        (fields.IdempotencyKey, SECRET + " "),
         (fields.Beds, SECRET),
         (fields.Beds, 471_100),
         (fields.Instant, SECRET),

@@ -23,7 +23,30 @@ def test_job_ids_are_of_the_job_and_the_key() -> None:
     assert re.fullmatch(r"ingest_hospital:[-\w]{16}", new_job_id(ingest))
 
 
-@pytest.mark.parametrize("key", ["", "  ", "x" * 201, "a\x00", "a\nb", "\ud800", "\u200b"])
-def test_refused_idempotency_keys(key: str) -> None:
-    with pytest.raises(InvalidPayload, match="idempotency_key: "):
+@pytest.mark.parametrize("key", ["!", "~", "order/42#a:b", "x" * 200])
+def test_a_valid_idempotency_key_is_part_of_the_job_id_unchanged(key: str) -> None:
+    assert new_job_id(contract.INGEST_HOSPITAL, key) == f"ingest_hospital:{key}"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "  ",
+        "x" * 201,
+        "a\x00",
+        "a\nb",
+        "\ud800",
+        "\u200b",
+        "Zebra 4711",
+        "Zebra4711\n",
+        " Zebra4711",
+        "Zébra4711",
+    ],
+)
+def test_an_invalid_idempotency_key_is_refused_without_its_value(key: str) -> None:
+    with pytest.raises(InvalidPayload, match="idempotency_key: ") as caught:
         new_job_id(contract.INGEST_HOSPITAL, key)
+    assert str(caught.value) == (
+        "IngestHospital refused: idempotency_key: expected 1 to 200 printable ASCII characters without spaces"
+    )
