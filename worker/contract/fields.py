@@ -1,8 +1,8 @@
-"""The constrained types that every payload is built from: what a text, a number or an instant may be.
+"""The field types that payloads are built from: text, identifiers, numbers, instants, attributes, points.
 
-The limits keep a document far below MongoDB's 16 MB, keep operators (`$…`) and paths (`a.b`) out of field
-names, and keep what cannot be stored or read back (NUL, lone surrogates, NaN, integers past 64 bits) out of
-values. Messages of these validators never repeat the value.
+The limits keep a document far below MongoDB's 16 MB. They keep operators (`$…`) and paths (`a.b`) out of field
+names, and they refuse values that cannot be stored or read back: NUL, lone surrogates, NaN, integers past 64
+bits. The messages of these validators never repeat the value.
 """
 
 import math

@@ -1,7 +1,8 @@
-"""What makes two records the same hospital.
+"""A hospital's identity (`hospital_identity`), and the normalised name that it may be made from.
 
-Feeds hold different hospitals of one name, so a feed's own identifier is used where there is one; the
-normalised name is the fallback. The identity is stored as the document's `_id`.
+Two records with the same identity are the same hospital. Feeds hold different hospitals that share a name, so the
+identity is the feed's own identifier if there is one; the normalised name is the fallback. The identity is stored
+as the document's `_id`.
 """
 
 import unicodedata

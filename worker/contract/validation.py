@@ -1,4 +1,4 @@
-"""Validates decoded JSON against a payload's model, and tells every problem without repeating a value."""
+"""`parse`: validates decoded JSON against a model and reports every problem by path, without the value."""
 
 import re
 from typing import TypeVar
