@@ -86,7 +86,8 @@ class InvalidPayload(PermanentError):
 class InvalidEnvelope(PermanentError):
     """Bytes in Redis are not a message of this service's wire format (`docs/protocol.md`).
 
-    The job is dead-lettered. An operator finds the program that wrote the bytes, so that its developers can fix it.
+    A job with such bytes is dead-lettered; a caller that waits for such a result gets this error. An operator finds
+    the program that wrote the bytes, so that its developers can fix it.
     """
 
 

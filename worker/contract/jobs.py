@@ -1,4 +1,4 @@
-"""The seven kinds of job (`JOBS`), the queues they travel on, and how a job id is made."""
+"""The seven kinds of job (`JOBS`), the names of the queues, and how a job id is made (`new_job_id`)."""
 
 import secrets
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class JobSpec(Generic[P, O_co]):
-    """One kind of job: its name on the wire, what goes in, what comes out, and the queue it travels."""
+    """One kind of job: its name on the wire, its payload and outcome types, and its queue."""
 
     name: str
     payload: type[P]
@@ -79,7 +79,7 @@ def new_job_id(spec: JobSpec[Any, Any], idempotency_key: str | None = None) -> s
     without the key, for a key that is not 1 to 200 printable ASCII characters without spaces.
     """
     if idempotency_key is None:
-        # 96 random bits: a collision among a thousand million ids is one in 10^11.
+        # 96 random bits: the chance of any collision among 10^9 ids is one in 10^11.
         return f"{spec.name}:{secrets.token_urlsafe(12)}"
     try:
         call = parse(_Call, {"idempotency_key": idempotency_key})

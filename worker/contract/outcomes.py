@@ -14,18 +14,21 @@ class _Outcome(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     token: str | None = None
-    """Presented to `HospitalReader`, it makes a read see this write, in any process, on any member."""
+    """Pass it to `HospitalReader` in any process: the read then sees this write, on any replica set member."""
 
 
 class HospitalOutcome(_Outcome):
-    """What every outcome about one hospital tells; `revision` is the one that this job left or met."""
+    """The fields of every outcome about one hospital.
+
+    `revision` is the revision that this job wrote, or the one that it found if it wrote nothing.
+    """
 
     hospital_id: str
     revision: int | None = None
 
 
 class IngestOutcome(HospitalOutcome):
-    """`reason` says why nothing was changed: `kept` (on_existing is keep), `same`, `newer_stored` or
+    """`reason` says why nothing was changed: `kept` (`on_existing` is `keep`), `same`, `newer_stored` or
     `registered`.
     """
 
@@ -34,7 +37,7 @@ class IngestOutcome(HospitalOutcome):
 
 
 class Rejection(BaseModel):
-    """Why one record of a chunk was refused: its position from 0, and each wrong field."""
+    """One rejected record of a chunk: its position, counted from 0, and a problem for each invalid field."""
 
     index: int
     problems: list[str]
@@ -44,7 +47,7 @@ RecordStatus = Literal["created", "merged", "unchanged", "rejected"]
 
 
 class ChunkOutcome(_Outcome):
-    """`statuses` has one entry per record, in the order of the chunk; `rejections` explains the rejected."""
+    """`statuses` has one entry per record, in the order of the chunk; `rejections` explains rejected records."""
 
     statuses: list[RecordStatus]
     rejections: list[Rejection] = []
@@ -58,21 +61,21 @@ ConflictReason = Literal["already_registered", "registered", "not_registered", "
 
 
 class CorrectionOutcome(HospitalOutcome):
-    """`conflict` with reason `registered` (amend it instead) or `revision` (somebody else changed it)."""
+    """`conflict` has the reason `registered` (amend the hospital instead) or `revision` (it has changed since)."""
 
     status: Literal["corrected", "conflict", "not_found"]
     reason: ConflictReason | None = None
 
 
 class DiscardOutcome(HospitalOutcome):
-    """`discarded`: the hospital of that revision is not there any more."""
+    """`discarded`: the hospital with that revision no longer exists."""
 
     status: Literal["discarded", "conflict"]
     reason: ConflictReason | None = None
 
 
 class RegistrationOutcome(HospitalOutcome):
-    """`log_id` names the log entry, of the registration or of the rejected attempt."""
+    """`log_id` is the id of the log entry: of the registration, or of the rejected attempt."""
 
     status: Literal["registered", "conflict"]
     reason: ConflictReason | None = None
@@ -80,7 +83,7 @@ class RegistrationOutcome(HospitalOutcome):
 
 
 class AmendmentOutcome(HospitalOutcome):
-    """`log_id` names the log entry, of the amendment or of the rejected attempt."""
+    """`log_id` is the id of the log entry: of the amendment, or of the rejected attempt."""
 
     status: Literal["amended", "conflict", "not_found"]
     reason: ConflictReason | None = None
@@ -88,7 +91,7 @@ class AmendmentOutcome(HospitalOutcome):
 
 
 class WithdrawalOutcome(HospitalOutcome):
-    """`log_id` names the log entry, of the withdrawal or of the rejected attempt."""
+    """`log_id` is the id of the log entry: of the withdrawal, or of the rejected attempt."""
 
     status: Literal["withdrawn", "conflict", "not_found"]
     reason: ConflictReason | None = None

@@ -34,7 +34,7 @@ class _Payload(BaseModel):
 
 
 class HospitalFields(_Payload):
-    """What a source may know of a hospital besides its name and identity. `None` means not known."""
+    """The facts that a source may know about a hospital, besides its name and identity. `None` means unknown."""
 
     hospital_type: HospitalType | None = None
     address: ShortText | None = None
@@ -52,7 +52,7 @@ class HospitalFields(_Payload):
 
 
 class HospitalRecord(HospitalFields):
-    """One hospital as a feed knows it."""
+    """One hospital as one feed describes it."""
 
     hospital_name: Name
     source: Source | None = None
@@ -72,14 +72,14 @@ class HospitalRecord(HospitalFields):
 
 
 class HospitalChanges(HospitalFields):
-    """New values for some fields; a field given as `null` is cleared, a field left out is not touched."""
+    """New values for some fields. A field given as `null` is cleared; a field left out stays as it is."""
 
     hospital_name: Name | None = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("names no field to change")
+            raise ValueError("contains no field to change")
         for required in ("hospital_name", "hospital_type"):
             if required in self.model_fields_set and getattr(self, required) is None:
                 raise ValueError(f"{required} cannot be cleared")
@@ -98,24 +98,27 @@ class _ChangesOfHospital(_Payload):
             and self.hospital_id.startswith(f"{NAME_PREFIX}:")
             and hospital_identity(name, None, None) != self.hospital_id
         ):
-            raise ValueError("changes.hospital_name would change the identity of a hospital known by name")
+            raise ValueError("changes.hospital_name would change the identity of a hospital identified by name")
         return self
 
 
-class _AuditedAct(_Payload):
+class _AuditedOperation(_Payload):
     actor: ShortText
     reason: Reason
 
 
 class IngestHospital(_Payload):
-    """Take in one record from a feed."""
+    """Ingest one record from a feed."""
 
     record: HospitalRecord
     on_existing: OnExisting = "keep"
 
 
 class IngestHospitals(_Payload):
-    """Take in up to 1,000 records of a file. Records are validated one by one, so one bad one sinks none."""
+    """Ingest up to 1,000 records of a file.
+
+    The worker validates each record separately, so an invalid record does not stop the others.
+    """
 
     records: Annotated[list[Any], Field(min_length=1, max_length=MAX_CHUNK_RECORDS)]
     on_existing: OnExisting = "keep"
@@ -134,20 +137,20 @@ class DiscardHospital(_Payload):
     revision: Revision
 
 
-class RegisterHospital(_AuditedAct):
-    """Make a hospital registered: insert it, or promote the partial one of the same identity."""
+class RegisterHospital(_AuditedOperation):
+    """Register a hospital: insert it, or promote the partial hospital with the same identity."""
 
     record: HospitalRecord
 
 
-class AmendHospital(_ChangesOfHospital, _AuditedAct):
-    """Change a registered hospital; with `revision`, only if it still has that revision."""
+class AmendHospital(_ChangesOfHospital, _AuditedOperation):
+    """Change a registered hospital. If `revision` is given, the hospital must still have that revision."""
 
     revision: Revision | None = None
 
 
-class WithdrawHospital(_AuditedAct):
-    """Remove a registered hospital; with `revision`, only if it still has that revision."""
+class WithdrawHospital(_AuditedOperation):
+    """Remove a registered hospital. If `revision` is given, the hospital must still have that revision."""
 
     hospital_id: HospitalId
     revision: Revision | None = None

@@ -15,7 +15,7 @@ def test_only_chunks_of_files_go_to_the_bulk_queue() -> None:
     assert [name for name, spec in JOBS.items() if spec.queue == contract.BULK_QUEUE] == ["ingest_hospitals"]
 
 
-def test_job_ids_are_of_the_job_and_the_key() -> None:
+def test_a_job_id_consists_of_the_job_name_and_the_key() -> None:
     ingest, register = contract.INGEST_HOSPITAL, contract.REGISTER_HOSPITAL
     assert new_job_id(ingest, "k:1") == new_job_id(ingest, "k:1") == "ingest_hospital:k:1"
     assert new_job_id(ingest, "k") != new_job_id(register, "k")

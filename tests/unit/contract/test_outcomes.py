@@ -2,7 +2,7 @@ from worker import contract
 from worker.contract import IngestOutcome
 
 
-def test_outcomes_ignore_what_a_newer_worker_adds() -> None:
+def test_outcomes_ignore_fields_that_a_newer_worker_adds() -> None:
     raw = {"hospital_id": "a:1", "status": "created", "added_later": 1}
     assert IngestOutcome.model_validate(raw).status == "created"
 
