@@ -157,7 +157,7 @@ async def test_rejects_that_cannot_be_written_end_the_load(producer: Any, path: 
     load = load_of(producer, path, 3, bad=1)
     rejects_path(path).mkdir()
     await load.run()
-    assert "is no ordinary file" in str(load.summary().trouble)
+    assert "is not a regular file" in str(load.summary().trouble)
 
 
 async def test_cancelled_load_keeps_a_true_account(producer: Any, path: Path) -> None:
