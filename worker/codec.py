@@ -222,7 +222,7 @@ def _check_ranges(message: Mapping[str, Any]) -> None:
 
 
 def _check_depth(data: bytes, message: Mapping[str, Any]) -> None:
-    # orjson reads 1,024 levels but writes 254, and what is read here is written again with the job's result.
+    # orjson reads 1,024 levels but writes 254, and a job that is read here is written again with its result.
     # Counting brackets is cheap and accepts nearly every message.
     if data.count(b"[") + data.count(b"{") <= _SAFE_BRACKETS:
         return

@@ -95,7 +95,7 @@ class UntrustedEnvelope(InvalidEnvelope):
     """A message is unsigned, signed with an unknown key, or was changed after signing.
 
     An operator checks that the producer and the worker share a key in `QUEUE_SIGNING_KEYS`. If they do, another
-    program writes to this Redis, or changes what lies there.
+    program writes to this Redis, or changes its data.
     """
 
 

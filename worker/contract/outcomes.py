@@ -1,6 +1,6 @@
 """The outcome of each job, the statuses and conflict reasons in them, and `Rejection`.
 
-An outcome says what is true of the hospital now, so a job that is delivered twice returns the same outcome twice.
+An outcome describes the hospital as it is now, so a job that is delivered twice returns the same outcome twice.
 Only its causal `token` belongs to one delivery.
 """
 
