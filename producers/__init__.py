@@ -1,1 +1,1 @@
-"""How other services put jobs on the hospital registry's queue, and read what became of them."""
+"""Enqueues jobs of the hospital registry for other services and for the command line, and reads their outcomes."""

@@ -1,6 +1,6 @@
-"""The command `hospital-producer`: load files, register hospitals, ask after jobs, make sample files.
+"""The command `hospital-producer`: load files, register hospitals, show jobs, make sample files.
 
-Every command ends with 0 when all went well, 1 when a part did not, 2 when nothing was done, 130 on Ctrl-C.
+The exit code is 0 if everything succeeded, 1 if only a part did, 2 if nothing was done, 130 on Ctrl-C.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from producers.console import progress_bar, show_facts, show_json, show_rejects, tell_error
+from producers.console import print_error, progress_bar, show_facts, show_json, show_rejects
 from producers.files import FileError, FileFormat, HospitalFile, RejectWriter, rejects_path
 from producers.generator import expected_truth, write_rows
 from producers.ingesting import IngestLoad, check_file
@@ -34,64 +34,64 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Put hospitals on the registry's queue, and ask what became of them.",
+    help="Enqueue jobs for the hospital registry, and show their outcomes.",
 )
 
 SourceOption = Annotated[
-    str | None, typer.Option(help="whose list this is, such as cms; makes the list's own identifiers count")
+    str | None, typer.Option(help="source of the list, such as cms; enables the list's own identifiers")
 ]
 MapOption = Annotated[
-    list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="take FIELD from COLUMN; repeatable")
+    list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="read FIELD from COLUMN; repeatable")
 ]
-EncodingOption = Annotated[str | None, typer.Option(help="instead of the detected one: utf-8, cp1252, …")]
-FormatOption = Annotated[FileFormat | None, typer.Option("--format", help="instead of what the content tells")]
+EncodingOption = Annotated[str | None, typer.Option(help="such as utf-8 or cp1252; default: detected")]
+FormatOption = Annotated[FileFormat | None, typer.Option("--format", help="default: detected from the content")]
 RejectsOption = Annotated[
-    Path | None, typer.Option("--rejects", help="where rejected rows go; default: FILE.rejects.ndjson")
+    Path | None, typer.Option("--rejects", help="file for rejected rows; default: FILE.rejects.ndjson")
 ]
 WaitOption = Annotated[float, typer.Option(min=0.1, help="seconds to wait for the outcome of one job")]
-JsonOption = Annotated[bool, typer.Option("--json", help="write the result as JSON")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
 
 def connect() -> "HospitalProducer":
-    """Return a producer for the servers that the environment names."""
-    # Commands that need no queue start in half the time without Redis's and arq's modules.
+    """Return a producer for the servers that the environment configures."""
+    # Without the modules of Redis and arq, commands that need no queue start in half the time.
     from producers.client import HospitalProducer  # noqa: PLC0415
 
     return HospitalProducer.connect()
 
 
 def main() -> None:
-    """Run the command line: the console entry point. Known errors are one line on standard error."""
-    # The rows under way are many and short-lived; at Python's own thresholds a sixth of a load's time goes into
-    # looking through them for garbage.
+    """Run the command line: the console entry point. A known error is printed as one line on standard error."""
+    # A load creates many short-lived rows. With Python's default thresholds, garbage collection would take a sixth
+    # of a load's time.
     gc.set_threshold(50_000, 20, 50)
     try:
         status = app(standalone_mode=False)
     except TyperException as error:
-        tell_error(f"{error.format_message()} (try --help)")
+        print_error(f"{error.format_message()} (try --help)")
         status = NOTHING
     except RegistryError as error:
-        tell_error(str(error))
+        print_error(str(error))
         status = NOTHING
     sys.exit(status)
 
 
 @app.command()
 def ingest(  # noqa: PLR0913, PLR0917  # a parameter for each option
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or NDJSON, gzip or not")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or NDJSON file, gzipped or not")],
     source: SourceOption = None,
     mapping: MapOption = None,
     on_existing: Annotated[
-        OnExisting, typer.Option(help="keep what is stored, or merge what the file knows into it")
+        OnExisting, typer.Option(help="keep a stored hospital as it is, or merge the file's values into it")
     ] = "keep",
     encoding: EncodingOption = None,
     file_format: FormatOption = None,
     rejects: RejectsOption = None,
     wait: WaitOption = 120,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="read and check all rows, send nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="validate all rows, but send nothing")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Load a file of hospitals; rows that are not fit go to FILE.rejects.ndjson."""
+    """Load a file of hospitals. Invalid rows are written to FILE.rejects.ndjson."""
     file = _open(path, source, mapping, encoding, file_format)
     with RejectWriter(_rejects_beside(path, rejects)) as writer:
         if not dry_run:
@@ -106,7 +106,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # a parameter for each option
             )
         with progress_bar(file.lines) as on_progress:
             checked = check_file(file, writer, on_progress)
-    _show(f"Checked {path}, nothing sent", file, asdict(checked), writer, as_json=as_json)
+    _show(f"Checked {path}; nothing was sent", file, asdict(checked), writer, as_json=as_json)
     if not checked.fit:
         return NOTHING
     return PARTLY if checked.rejected else DONE
@@ -114,8 +114,8 @@ def ingest(  # noqa: PLR0913, PLR0917  # a parameter for each option
 
 @app.command()
 def register(  # noqa: PLR0913, PLR0917  # a parameter for each option
-    actor: Annotated[str, typer.Option(help="who registers")],
-    reason: Annotated[str, typer.Option(help="why, for the log")],
+    actor: Annotated[str, typer.Option(help="who registers, for the audit log")],
+    reason: Annotated[str, typer.Option(help="why, for the audit log")],
     name: Annotated[str | None, typer.Option(help="the hospital's name")] = None,
     source: SourceOption = None,
     external_id: Annotated[str | None, typer.Option(help="the source's identifier of the hospital")] = None,
@@ -132,7 +132,7 @@ def register(  # noqa: PLR0913, PLR0917  # a parameter for each option
     wait: WaitOption = 120,
     as_json: JsonOption = False,
 ) -> int:
-    """Register one hospital, or all of a file, each with its log entry."""
+    """Register one hospital, or all hospitals of a file, each with an audit log entry."""
     one = name is not None or external_id is not None or bool(fields)
     if one == (path is not None):
         raise TyperException("give either --name and the fields of one hospital, or --file")
@@ -156,7 +156,7 @@ def register(  # noqa: PLR0913, PLR0917  # a parameter for each option
 
 @app.command()
 def status(job_id: Annotated[str, typer.Argument(metavar="JOB")], as_json: JsonOption = False) -> int:
-    """Tell what became of a job."""
+    """Show the state and the outcome of a job."""
 
     async def ask() -> "JobStatus":
         async with connect() as producer:
@@ -166,23 +166,26 @@ def status(job_id: Annotated[str, typer.Argument(metavar="JOB")], as_json: JsonO
     facts = {key: value for key, value in asdict(found).items() if value is not None}
     _show_facts("Job", facts, as_json=as_json)
     if found.state == "unknown":
-        tell_error("no such job, or it ended longer ago than results are kept (WORKER_KEEP_RESULT)")
+        print_error("no such job, or it ended more than WORKER_KEEP_RESULT seconds ago")
     return {"unknown": NOTHING, "failed": PARTLY, "dead": PARTLY}.get(found.state, DONE)
 
 
 @app.command()
 def generate(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="to be made; NDJSON if it ends so, else CSV")],
-    rows: Annotated[int, typer.Option(min=1, help="how many rows, bad ones and repeats included")] = 5_000,
-    seed: Annotated[int, typer.Option(help="equal seeds make equal files")] = 1,
-    force: Annotated[bool, typer.Option("--force", help="replace FILE if it is there")] = False,
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="file to create; .ndjson or .jsonl: NDJSON, else CSV"),
+    ],
+    rows: Annotated[int, typer.Option(min=1, help="number of rows, including invalid ones and duplicates")] = 5_000,
+    seed: Annotated[int, typer.Option(help="the same seed makes the same file")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="replace FILE if it exists")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Make a sample file of messy hospitals, and tell what a load of it without --source must find."""
+    """Make a sample file of messy data, and show the counts that a load of it without --source must report."""
     if path.exists() and not force:
-        raise FileError(path, "is there already; choose another name, or replace it with --force")
+        raise FileError(path, "already exists; choose another name, or replace it with --force")
     if path.suffix == ".gz":
-        raise FileError(path, "is made without compression: leave out .gz, and run gzip on it afterwards")
+        raise FileError(path, "cannot be written compressed: leave out .gz, and run gzip on the file afterwards")
     write_rows(path, "ndjson" if path.suffix in (".ndjson", ".jsonl") else "csv", rows, seed)
     truth = asdict(expected_truth(rows, seed))
     _show_facts(f"Made {path}", truth, as_json=as_json)
@@ -201,14 +204,14 @@ def _open(
     )
     unused = file.columns.unused_identifier
     if unused is not None:
-        tell_error(f"column {unused!r} is not used, and hospitals are told apart by name: give --source")
+        print_error(f"column {unused!r} is not used, so hospitals are identified by name; to use it, give --source")
     return file
 
 
 def _rejects_beside(path: Path, rejects: Path | None) -> Path:
-    """Return where rejected rows go: never into the file that they come from, which would be emptied first."""
+    """Return the file for rejected rows. It is never the input file, which would be emptied before it is read."""
     if rejects is not None and rejects.exists() and rejects.samefile(path):
-        raise FileError(rejects, "is the file that is read: give --rejects another name")
+        raise FileError(rejects, "is the input file; choose another file with --rejects")
     return rejects or rejects_path(path)
 
 
@@ -217,7 +220,7 @@ def _pairs(option: str, pairs: list[str] | None) -> dict[str, str]:
     for pair in pairs or ():
         field, separator, value = (part.strip() for part in pair.partition("="))
         if not (field and separator and value) or field in parsed:
-            raise TyperException(f"{option} takes FIELD=…, once for each field, not {pair!r}")
+            raise TyperException(f"{option} takes FIELD=…, once per field, not {pair!r}")
         parsed[field] = value
     return parsed
 
@@ -245,16 +248,16 @@ def _load(
         except KeyboardInterrupt:
             interrupted = True
     if load is None:
-        tell_error("interrupted before anything was sent")
+        print_error("interrupted before anything was sent")
         return INTERRUPTED
     summary = load.summary()
     counts = asdict(summary)
-    # What this kind of load counts stands right after the number of rows.
+    # The counts of this kind of load come right after the number of rows.
     own = {name: counts[name] for name in type(summary).__annotations__}
     facts = {"rows": summary.rows} | own | counts
     _show(f"{title}{', interrupted' * interrupted}", file, facts, rejects, as_json=as_json)
     if summary.trouble is not None:
-        tell_error(summary.trouble)
+        print_error(summary.trouble)
     if interrupted:
         return INTERRUPTED
     if not summary.done and not summary.pending and not load.may_be_queued:
@@ -263,7 +266,7 @@ def _load(
 
 
 def _register_one(payload: RegisterHospital, wait: float, *, as_json: bool) -> int:
-    # Made here, so that it can be told whatever happens.
+    # Made here, so that every message below can contain the job's id.
     key = secrets.token_urlsafe(12)
     job_id = new_job_id(REGISTER_HOSPITAL, key)
 
@@ -287,13 +290,13 @@ def _register_one(payload: RegisterHospital, wait: float, *, as_json: bool) -> i
     try:
         outcome = asyncio.run(ask())
     except KeyboardInterrupt:
-        tell_error(f"interrupted; the queue may have taken the job: hospital-producer status {job_id}")
+        print_error(f"interrupted; the queue may have taken the job: hospital-producer status {job_id}")
         return INTERRUPTED
     except RemoteError as error:
-        tell_error(f"{job_id} failed: {error}")
+        print_error(f"{job_id} failed: {error}")
         return NOTHING
     if isinstance(outcome, str):
-        tell_error(f"{outcome}: hospital-producer status {job_id}")
+        print_error(f"{outcome}: hospital-producer status {job_id}")
         return PARTLY
     facts = {"job_id": job_id} | outcome.model_dump(exclude_none=True, exclude={"token"})
     _show_facts("Registration", facts, as_json=as_json)

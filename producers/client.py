@@ -1,4 +1,4 @@
-"""The client of other services: typed calls that put jobs on the queue, and receipts of them.
+"""The client for other services: typed methods that enqueue jobs and return receipts.
 
 async with HospitalProducer.connect() as producer:
     receipt = await producer.register_hospital(record, actor="dr-ito", reason="licence 4711")
@@ -6,7 +6,6 @@ async with HospitalProducer.connect() as producer:
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,15 +26,14 @@ from worker.settings import Settings, load_settings
 P = TypeVar("P", bound=BaseModel)
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 
-_GROUP_JOBS, _GROUP_BYTES, _GROUPS_UNDER_WAY = 250, 1024 * 1024, 2
-_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
+_GROUP_JOBS, _GROUP_BYTES, _GROUPS_IN_FLIGHT = 250, 1024 * 1024, 2
 
 
 class HospitalProducer:
-    """Puts jobs on the queue. Safe to share among tasks; make one per process with `connect`.
+    """Enqueues jobs. Safe to share between tasks; create one per process with `connect`.
 
-    A call returns once Redis has taken the job, and repeats itself for `patience` seconds while Redis is away; the
-    job's id stays the same, so it is never enqueued twice.
+    A call returns once Redis has taken the job. If Redis is unavailable, the call retries for `patience` seconds
+    with the same job id, so the job is never enqueued twice.
     """
 
     def __init__(self, queue: QueueClient) -> None:
@@ -43,7 +41,7 @@ class HospitalProducer:
 
     @classmethod
     def connect(cls, settings: Settings | None = None, *, patience: float = 30) -> Self:
-        """Return a producer to be entered with `async with`; settings come from the environment by default."""
+        """Return a producer, to be used with `async with`. By default, settings come from the environment."""
         return cls(QueueClient(settings or load_settings(), patience))
 
     async def __aenter__(self) -> Self:
@@ -64,7 +62,7 @@ class HospitalProducer:
     async def ingest_hospital(
         self, record: HospitalRecord, *, on_existing: OnExisting = "keep", idempotency_key: str | None = None
     ) -> Receipt[contract.IngestOutcome]:
-        """Take in one record of a feed."""
+        """Ingest one record of a feed."""
         payload = parse(contract.IngestHospital, {"record": record, "on_existing": on_existing})
         return await self.enqueue(contract.INGEST_HOSPITAL, payload, idempotency_key=idempotency_key)
 
@@ -75,9 +73,9 @@ class HospitalProducer:
         on_existing: OnExisting = "keep",
         idempotency_key: str | None = None,
     ) -> Receipt[contract.ChunkOutcome]:
-        """Take in up to 1,000 records, on the bulk queue.
+        """Ingest up to 1,000 records, through the bulk queue.
 
-        Raises `InvalidPayload` with the problems of every record that is wrong; then none is enqueued.
+        Raises `InvalidPayload` with the problems of every invalid record; then no record is enqueued.
         """
         payload = parse(contract.IngestHospitals, {"records": _checked(records), "on_existing": on_existing})
         return await self.enqueue(contract.INGEST_HOSPITALS, payload, idempotency_key=idempotency_key)
@@ -101,7 +99,7 @@ class HospitalProducer:
     async def register_hospital(
         self, record: HospitalRecord, *, actor: str, reason: str, idempotency_key: str | None = None
     ) -> Receipt[contract.RegistrationOutcome]:
-        """Register a hospital, with its log entry."""
+        """Register a hospital, with an audit log entry."""
         payload = parse(contract.RegisterHospital, {"record": record, "actor": actor, "reason": reason})
         return await self.enqueue(contract.REGISTER_HOSPITAL, payload, idempotency_key=idempotency_key)
 
@@ -115,7 +113,7 @@ class HospitalProducer:
         revision: int | None = None,
         idempotency_key: str | None = None,
     ) -> Receipt[contract.AmendmentOutcome]:
-        """Change a registered hospital, with its log entry."""
+        """Change a registered hospital, with an audit log entry."""
         payload = parse(
             contract.AmendHospital,
             {
@@ -137,7 +135,7 @@ class HospitalProducer:
         revision: int | None = None,
         idempotency_key: str | None = None,
     ) -> Receipt[contract.WithdrawalOutcome]:
-        """Remove a registered hospital, with its log entry."""
+        """Remove a registered hospital, with an audit log entry."""
         payload = parse(
             contract.WithdrawHospital,
             {"hospital_id": hospital_id, "actor": actor, "reason": reason, "revision": revision},
@@ -149,23 +147,18 @@ class HospitalProducer:
     async def enqueue(
         self, spec: JobSpec[P, O_co], payload: P, *, idempotency_key: str | None = None, delay: float = 0
     ) -> Receipt[O_co]:
-        """Put one job on its queue, to be run `delay` seconds from now at the earliest.
+        """Enqueue one job. It runs `delay` seconds from now at the earliest.
 
-        Equal idempotency keys of one kind of job make one job. Raises `InvalidPayload` for what the contract
-        refuses and `OutageError` when Redis does not take the job; then it may still have got it, and calling
-        again with the same key is safe.
+        Calls with the same idempotency key and the same kind of job make one job. Raises `InvalidPayload` if the
+        payload or the key breaks the contract. Raises `OutageError` if Redis does not confirm the job. Redis may
+        have taken it even so, and calling again with the same key is safe.
         """
-        if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-            problem = PayloadProblem(
-                "idempotency_key", "expected 1 to 200 printable ASCII characters without spaces"
-            )
-            raise InvalidPayload(spec.payload.__name__, [problem])
         job = self._queue.job(spec, payload, contract.new_job_id(spec, idempotency_key), delay)
         (state,) = await self._queue.put([job])
         return Receipt(self._queue, job.job_id, spec.outcome, state)
 
     async def enqueue_many(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
-        """Put many jobs of one kind on their queue, in groups; returns their receipts in order."""
+        """Enqueue many jobs of one kind, in groups. Return their receipts in order."""
         receipts: list[Receipt[O_co]] = []
         sending: deque[tuple[list[Enqueue], asyncio.Task[list[EnqueueState]]]] = deque()
 
@@ -181,9 +174,9 @@ class HospitalProducer:
         try:
             for group in self._groups(spec, payloads):
                 sending.append((group, asyncio.create_task(self._queue.put(group))))
-                # One group is made while another is under way.
+                # Let the task start, so that this group is on its way while the next one is made.
                 await asyncio.sleep(0)
-                if len(sending) == _GROUPS_UNDER_WAY:
+                if len(sending) == _GROUPS_IN_FLIGHT:
                     await collect()
             while sending:
                 await collect()
@@ -211,7 +204,7 @@ class HospitalProducer:
         return Receipt(self._queue, job_id, spec.outcome)
 
     async def status(self, job_id: str) -> JobStatus:
-        """Return what is known of a job."""
+        """Return the status of a job."""
         view = await self._queue.view(job_id, self._queue.patience)
         message = view.result or await self._queue.envelope(job_id)
         enqueued_at = datetime.fromtimestamp(message["et"] / 1000, UTC) if message else None
@@ -225,8 +218,8 @@ class HospitalProducer:
 
 
 def _checked(records: Sequence[HospitalRecord | dict[str, Any]]) -> list[HospitalRecord]:
-    # The worker judges a chunk's records one by one; here, a mistake is told to the one who can mend it, and
-    # before JSON has turned what it has no form for (NaN) into null.
+    # The worker would reject invalid records one by one. Validating here reports a mistake to the caller, who can
+    # fix it, and does so before JSON turns values that it cannot represent (NaN) into null.
     checked: list[HospitalRecord] = []
     problems: list[PayloadProblem] = []
     for index, record in enumerate(records):

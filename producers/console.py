@@ -1,4 +1,4 @@
-"""What the command line shows: progress and summaries for people, JSON for programs."""
+"""The output of the command line: progress and summaries for people, JSON for programs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,17 +15,17 @@ from producers.files import RejectWriter
 from producers.loading import ProgressCallback
 from worker.escaping import escape, escape_json
 
-# Of columns and jobs that are listed for people; --json lists all.
+# The most columns or jobs that a table lists; --json lists all.
 _MOST_SHOWN = 5
 
 
-def tell_error(message: str) -> None:
-    """Write one line to standard error."""
+def print_error(message: str) -> None:
+    """Print one line to standard error."""
     typer.echo(f"hospital-producer: {escape('; '.join(message.splitlines()))}", err=True)
 
 
 def show_json(value: Mapping[str, Any]) -> None:
-    """Write one JSON object to standard output."""
+    """Print one JSON object to standard output."""
     typer.echo(escape_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()))
 
 
@@ -40,7 +40,7 @@ def progress_bar(lines: int) -> Iterator[ProgressCallback]:
 
 
 def show_facts(title: str, facts: Mapping[str, object]) -> None:
-    """Write a table to standard output, for people."""
+    """Print a table to standard output, for people."""
     table = Table(title=Text(escape(title)), title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", overflow="fold")
@@ -50,13 +50,13 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
 
 
 def show_rejects(rejects: RejectWriter) -> None:
-    """Write the first reasons for rejects to standard error, and where the rest and earlier ones are."""
+    """Print the first reasons for rejects to standard error, and the names of the rejects files."""
     if rejects.kept_earlier is not None:
-        typer.echo(f"rejected rows of an earlier run are kept: {escape(str(rejects.kept_earlier))}", err=True)
+        typer.echo(f"rejected rows of an earlier run are now in {escape(str(rejects.kept_earlier))}", err=True)
     for line, reasons in rejects.first:
         typer.echo(f"line {line}: {escape(reasons)}", err=True)
     if rejects.count:
-        typer.echo(f"rejected rows: {escape(str(rejects.path))}", err=True)
+        typer.echo(f"rejected rows are in {escape(str(rejects.path))}", err=True)
 
 
 def _plain(value: object) -> str:

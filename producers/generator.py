@@ -1,6 +1,7 @@
-"""Made-up hospitals as real feeds have them: many scripts, shared names, repeats and bad rows.
+"""Generates hospitals like those in real feeds: many scripts, shared names, duplicates and invalid rows.
 
-Deterministic for a seed, in constant memory, and with the truth about each row, so that a load can be checked.
+The rows are deterministic for a seed and need constant memory. Each row is labelled as new, duplicate or bad, so
+that the result of a load can be verified.
 """
 
 import csv
@@ -42,7 +43,7 @@ _BAD_SHARE = 0.01
 _DUPLICATE_SHARE = 0.03
 _NAMED_ONLY_SHARE = 0.15
 _SHARED_NAME_SHARE = 0.05
-# Repeats come within this many rows of the first, which bounds what has to be remembered.
+# A duplicate comes within this many rows of its original, which limits the rows that must be remembered.
 _REMEMBERED = 500
 
 _SHARED_NAMES = ("MEMORIAL HOSPITAL", "Good Samaritan Hospital", "Hôpital Saint-Louis", "中央医院")
@@ -66,7 +67,7 @@ _OWNERSHIP = ("Government - Local", "Proprietary", "Voluntary non-profit - Priva
 
 @dataclass(frozen=True, slots=True)
 class GeneratedRow:
-    """A row and the truth about it: a hospital not seen before, a repeat of one, or a row to be rejected."""
+    """A row and its kind: a hospital not seen before, a duplicate of one, or a row that must be rejected."""
 
     row: Row
     kind: RowKind
@@ -74,7 +75,10 @@ class GeneratedRow:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a load with `on_existing="keep"` into an empty registry must find: created, unchanged, rejected."""
+    """The counts that a load into an empty registry with `on_existing="keep"` must report.
+
+    `distinct` rows are created, `duplicates` are unchanged, `bad` rows are rejected.
+    """
 
     rows: int
     distinct: int
@@ -83,22 +87,22 @@ class Truth:
 
 
 def generate_rows(count: int, seed: int) -> Iterator[Row]:
-    """Yield `count` rows by column, as text; equal seeds yield equal rows."""
+    """Yield `count` rows by column, as text. The same seed yields the same rows."""
     for generated in generate_labelled(count, seed):
         yield generated.row
 
 
 def generate_labelled(count: int, seed: int) -> Iterator[GeneratedRow]:
-    """Yield the rows of `generate_rows` with the truth about each."""
+    """Yield the rows of `generate_rows`, each with its kind."""
     chance = random.Random(seed)
     recent: deque[Row] = deque(maxlen=_REMEMBERED)
     for serial in range(count):
-        lot = chance.random()
-        if lot < _BAD_SHARE:
+        draw = chance.random()
+        if draw < _BAD_SHARE:
             row = _hospital(chance, serial)
-            chance.choice(_DAMAGES)(row)
+            chance.choice(_DEFECTS)(row)
             yield GeneratedRow(row, "bad")
-        elif lot < _BAD_SHARE + _DUPLICATE_SHARE and recent:
+        elif draw < _BAD_SHARE + _DUPLICATE_SHARE and recent:
             yield GeneratedRow(_respelled(chance, chance.choice(recent)), "duplicate")
         else:
             row = _hospital(chance, serial)
@@ -107,7 +111,7 @@ def generate_labelled(count: int, seed: int) -> Iterator[GeneratedRow]:
 
 
 def expected_truth(count: int, seed: int) -> Truth:
-    """Return the truth about the rows of `generate_rows(count, seed)`."""
+    """Return the counts for the rows of `generate_rows(count, seed)`."""
     kinds = {"new": 0, "duplicate": 0, "bad": 0}
     for generated in generate_labelled(count, seed):
         kinds[generated.kind] += 1
@@ -115,7 +119,7 @@ def expected_truth(count: int, seed: int) -> Truth:
 
 
 def write_rows(path: Path, file_format: FileFormat, count: int, seed: int) -> None:
-    """Write the rows to `path`, in UTF-8. Raises `FileError` when it cannot be written."""
+    """Write the rows to `path`, in UTF-8. Raises `FileError` if it cannot be written."""
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             _WRITERS[file_format](file, generate_rows(count, seed))
@@ -129,7 +133,7 @@ def _hospital(chance: random.Random, serial: int) -> Row:
     name = pattern.format(place)
     named_only = chance.random() < _NAMED_ONLY_SHARE
     if named_only:
-        # Such a hospital is its name: the number keeps different ones apart.
+        # The name is the identity of this hospital, so the number makes it unique.
         name = f"{name} № {serial}"
     elif chance.random() < _SHARED_NAME_SHARE:
         name = chance.choice(_SHARED_NAMES)
@@ -156,7 +160,7 @@ def _hospital(chance: random.Random, serial: int) -> Row:
 
 
 def _respelled(chance: random.Random, row: Row) -> Row:
-    """Return the same hospital as another export would write it: nothing here changes its identity."""
+    """Return the same hospital as another export may spell it. No spelling changes its identity."""
     name = chance.choice(_SPELLINGS)(row["hospital_name"])
     return row | {"hospital_name": name}
 
@@ -178,11 +182,11 @@ def _with_control_character(row: Row) -> None:
     row["hospital_name"] = f"{row['hospital_name']}\x07 annex"
 
 
-def _overlong(row: Row) -> None:
+def _with_overlong_address(row: Row) -> None:
     row["address"] = "Building 7, " * 100
 
 
-def _with_wordy_beds(row: Row) -> None:
+def _with_beds_in_words(row: Row) -> None:
     row["beds"] = "about 200"
 
 
@@ -190,11 +194,11 @@ def _with_negative_beds(row: Row) -> None:
     row["beds"] = "-4"
 
 
-def _off_the_globe(row: Row) -> None:
+def _with_impossible_latitude(row: Row) -> None:
     row["latitude"], row["longitude"] = "123.4", "10.0"
 
 
-def _half_located(row: Row) -> None:
+def _without_longitude(row: Row) -> None:
     row["latitude"], row["longitude"] = "48.85", ""
 
 
@@ -202,25 +206,25 @@ def _with_unclear_emergency(row: Row) -> None:
     row["emergency_services"] = "sometimes"
 
 
-def _identified_by_nobody(row: Row) -> None:
+def _with_identifier_but_no_source(row: Row) -> None:
     row["source"], row["external_id"] = "", "4711"
 
 
-def _observed_some_day(row: Row) -> None:
+def _with_unclear_instant(row: Row) -> None:
     row["observed_at"] = "last spring"
 
 
-_DAMAGES: tuple[Callable[[Row], None], ...] = (
+_DEFECTS: tuple[Callable[[Row], None], ...] = (
     _nameless,
     _with_control_character,
-    _overlong,
-    _with_wordy_beds,
+    _with_overlong_address,
+    _with_beds_in_words,
     _with_negative_beds,
-    _off_the_globe,
-    _half_located,
+    _with_impossible_latitude,
+    _without_longitude,
     _with_unclear_emergency,
-    _identified_by_nobody,
-    _observed_some_day,
+    _with_identifier_but_no_source,
+    _with_unclear_instant,
 )
 
 

@@ -7,13 +7,13 @@ from producers.files import FileRow, HospitalFile, RejectWriter
 from producers.loading import FileLoad, FileSummary, OutcomeSource, Producer, ProgressCallback
 from worker.contract import INGEST_HOSPITALS, MAX_CHUNK_RECORDS, ChunkOutcome, IngestHospitals, OnExisting
 
-# Keeps four workers busy while the next chunks are read, and 8,000 rows at most in memory.
+# Enough to keep four workers busy while the next chunks are read, with at most 8,000 rows in memory.
 _CHUNKS_IN_FLIGHT = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadSummary(FileSummary):
-    """What became of the rows of a file that was ingested."""
+    """The result of ingesting a file, in rows."""
 
     created: int
     merged: int
@@ -22,7 +22,7 @@ class LoadSummary(FileSummary):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSummary:
-    """What a dry run found: `fit` rows would have been sent."""
+    """The result of a dry run: a load would send the `fit` rows."""
 
     rows: int
     fit: int
@@ -32,7 +32,7 @@ class CheckSummary:
 
 
 class IngestLoad(FileLoad[ChunkOutcome]):
-    """Ingests a file in chunks of 1,000 rows over the bulk queue."""
+    """Ingests a file in chunks of 1,000 rows through the bulk queue."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class IngestLoad(FileLoad[ChunkOutcome]):
         wait: float,
         on_progress: ProgressCallback,
     ) -> None:
-        """`wait` is in seconds: how long the outcome of one chunk is waited for."""
+        """`wait` is the number of seconds to wait for the outcome of one chunk."""
         super().__init__(
             file,
             rejects,
@@ -57,16 +57,16 @@ class IngestLoad(FileLoad[ChunkOutcome]):
         self._on_existing = on_existing
 
     def summary(self) -> LoadSummary:
-        """Return what is known now: after the run, during it, or after it was cancelled."""
+        """Return the counts so far: during the run, after it, or after it was cancelled."""
         return LoadSummary(
-            **asdict(self._common()),
+            **asdict(self._file_summary()),
             created=self._statuses["created"],
             merged=self._statuses["merged"],
             unchanged=self._statuses["unchanged"],
         )
 
     async def _send(self, rows: list[FileRow]) -> OutcomeSource[ChunkOutcome]:
-        # A fraction of the cost of `model_dump`; the codec writes instants and points as JSON.
+        # This costs a fraction of `model_dump`; the codec converts instants and points to JSON.
         records = [
             {name: value for name, value in vars(row.record).items() if value is not None}
             for row in rows
@@ -78,7 +78,7 @@ class IngestLoad(FileLoad[ChunkOutcome]):
 
     def _count(self, rows: list[FileRow], outcome: ChunkOutcome) -> None:
         problems = {rejection.index: rejection.problems for rejection in outcome.rejections}
-        # A short answer leaves rows without a status, which is what `lost` is there to show.
+        # If the outcome has too few statuses, the rows without one count as `lost`.
         self._lost += len(rows) - min(len(rows), len(outcome.statuses))
         for index, (row, status) in enumerate(zip(rows, outcome.statuses, strict=False)):
             self._statuses[status] += 1
@@ -87,7 +87,7 @@ class IngestLoad(FileLoad[ChunkOutcome]):
 
 
 def check_file(file: HospitalFile, rejects: RejectWriter, on_progress: ProgressCallback) -> CheckSummary:
-    """Read, map and validate every row of a file as a load does, and send nothing."""
+    """Read, map and validate every row of a file as a load does, but send nothing."""
     started = time.monotonic()
     rows = fit = 0
     for row in file.rows():

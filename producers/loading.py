@@ -1,7 +1,8 @@
-"""Streams a file through the queue, a bounded number of jobs at a time, and accounts for every row.
+"""Streams a file through the queue, with a limited number of jobs in flight, and accounts for every row.
 
-At any moment each row read is in exactly one place: rejected, settled by a job's outcome, failed with its job,
-pending in the queue, or unconfirmed (the queue did not say that it took it). What is left over is `lost`.
+At any moment each row that was read is counted exactly once: as rejected, done (its job has an outcome), failed
+with its job, pending in the queue, or unconfirmed (the queue did not confirm that it took the row). All other rows
+count as `lost`.
 """
 
 import asyncio
@@ -19,19 +20,19 @@ from producers.files import FileError, FileRow, HospitalFile, RejectWriter
 from worker.contract import JobSpec
 from worker.errors import OutageError, RegistryError, RemoteError, WritesRefused
 
-# A job of over 16 MB is refused. A chunk without attributes is of half of that at most; a character of theirs
-# takes up to four bytes.
+# A job of more than 16 MB is refused. A chunk without attributes has at most half of that, and each character of an
+# attribute takes up to four bytes.
 _ATTRIBUTE_CHARACTERS_PER_JOB = 1_500_000
 
 P = TypeVar("P", bound=BaseModel)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741  # the name that worker.contract uses for outcomes
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 ProgressCallback = Callable[[int], None]
-"""Told the number of the file's lines that are done."""
+"""Called with the number of the file's lines that are done."""
 
 
 class OutcomeSource(Protocol[O_co]):
-    """What a load needs of a receipt."""
+    """The part of a receipt that a load needs."""
 
     @property
     def job_id(self) -> str:
@@ -42,19 +43,19 @@ class OutcomeSource(Protocol[O_co]):
 
 
 class Producer(Protocol):
-    """What a load needs of `HospitalProducer`."""
+    """The part of `HospitalProducer` that a load needs."""
 
     async def enqueue(self, spec: JobSpec[P, O], payload: P) -> OutcomeSource[O]:
-        """Put one job on its queue."""
+        """Enqueue one job."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileSummary:
-    """What became of a file's rows.
+    """The result of a load, in rows.
 
-    `failed`: in jobs that ended as dead letters (`failed_jobs`); `pending`: taken by the queue, outcome not
-    known yet (`pending_jobs`); `unconfirmed`: read, and the queue did not confirm that it took them. `lost`:
-    rows that an outcome does not account for. `trouble` says why the load ended before the end of the file.
+    `failed`: in jobs that became dead letters (`failed_jobs`). `pending`: taken by the queue, outcome not known yet
+    (`pending_jobs`). `unconfirmed`: read, but the queue did not confirm that it took them. `lost`: rows that an
+    outcome does not account for. `trouble` says why the load ended before the end of the file.
     """
 
     rows: int
@@ -71,17 +72,17 @@ class FileSummary:
 
     @property
     def done(self) -> int:
-        """Rows that a job dealt with as asked."""
+        """Rows that a job processed as requested."""
         return self.rows - self.rejected - self.failed - self.pending - self.unconfirmed - self.lost
 
     @property
     def complete(self) -> bool:
-        """Whether every row was dealt with as asked."""
+        """Whether every row was processed as requested."""
         return self.trouble is None and self.done == self.rows
 
 
 class FileLoad(ABC, Generic[O]):
-    """One run of a file through the queue. `run` may be cancelled; the account stays true."""
+    """One load of a file through the queue. `run` may be cancelled; the counts stay correct."""
 
     def __init__(
         self,
@@ -93,26 +94,26 @@ class FileLoad(ABC, Generic[O]):
         wait: float,
         on_progress: ProgressCallback,
     ) -> None:
-        """`wait` is in seconds: how long the outcome of one job is waited for."""
+        """`wait` is the number of seconds to wait for the outcome of one job."""
         self._file = file
         self._rejects = rejects
         self._rows_per_job = rows_per_job
         self._jobs_in_flight = jobs_in_flight
         self._wait = wait
         self._on_progress = on_progress
-        self._rows = self._unfit = self._accepted = self._failed = self._lost = 0
+        self._rows = self._invalid = self._accepted = self._failed = self._lost = 0
         self._pending: dict[str, int] = {}
         self._failed_jobs: list[str] = []
         self._statuses: Counter[str] = Counter()
         self._line_done = 0
         self._trouble: str | None = None
         self.may_be_queued = False
-        """Whether the queue may have taken rows that count as unconfirmed: its answer never came."""
+        """Whether the queue may have taken rows that count as unconfirmed, because its answer never arrived."""
         self._started = self._ended = 0.0
 
     @abstractmethod
     def summary(self) -> FileSummary:
-        """Return what is known now: after the run, during it, or after it was cancelled."""
+        """Return the counts so far: during the run, after it, or after it was cancelled."""
 
     @abstractmethod
     async def _send(self, rows: list[FileRow]) -> OutcomeSource[O]:
@@ -120,16 +121,16 @@ class FileLoad(ABC, Generic[O]):
 
     @abstractmethod
     def _count(self, rows: list[FileRow], outcome: O) -> None:
-        """Put the statuses of these rows into the account."""
+        """Count the statuses of these rows."""
 
     async def run(self) -> None:
-        """Load the file to its end, or until the queue or the file makes trouble, which the summary tells."""
+        """Load the file to its end, or until the queue or the file fails; then the summary says why (`trouble`)."""
         running: set[asyncio.Task[None]] = set()
         self._started = time.monotonic()
         try:
-            with closing(self._units()) as units:
-                while self._trouble is None and (unit := self._next(units)):
-                    running.add(asyncio.create_task(self._carry(unit)))
+            with closing(self._groups()) as groups:
+                while self._trouble is None and (group := self._next(groups)):
+                    running.add(asyncio.create_task(self._process(group)))
                     if len(running) >= self._jobs_in_flight:
                         running = await _until_one_ends(running)
             while running:
@@ -140,16 +141,16 @@ class FileLoad(ABC, Generic[O]):
             await asyncio.gather(*running, return_exceptions=True)
             self._ended = time.monotonic()
 
-    def _common(self) -> FileSummary:
+    def _file_summary(self) -> FileSummary:
         pending = sum(self._pending.values())
         seconds = (self._ended or time.monotonic()) - self._started
         answered = self._accepted - pending - self._failed
         return FileSummary(
             rows=self._rows,
-            rejected=self._unfit + self._statuses["rejected"],
+            rejected=self._invalid + self._statuses["rejected"],
             failed=self._failed,
             pending=pending,
-            unconfirmed=self._rows - self._unfit - self._accepted,
+            unconfirmed=self._rows - self._invalid - self._accepted,
             lost=self._lost,
             seconds=round(seconds, 3),
             records_per_s=round(answered / seconds, 1) if seconds else 0.0,
@@ -158,32 +159,32 @@ class FileLoad(ABC, Generic[O]):
             trouble=self._trouble,
         )
 
-    def _units(self) -> Generator[list[FileRow], None, None]:
-        unit: list[FileRow] = []
+    def _groups(self) -> Generator[list[FileRow], None, None]:
+        group: list[FileRow] = []
         characters = 0
         for row in self._file.rows():
             self._rows += 1
             if row.record is None:
-                self._unfit += 1
+                self._invalid += 1
                 self._rejects.write(row, row.reasons)
                 continue
-            unit.append(row)
+            group.append(row)
             if row.record.attributes:
                 characters += sum(len(str(value)) for value in row.record.attributes.values())
-            if len(unit) == self._rows_per_job or characters >= _ATTRIBUTE_CHARACTERS_PER_JOB:
-                yield unit
-                unit, characters = [], 0
-        if unit:
-            yield unit
+            if len(group) == self._rows_per_job or characters >= _ATTRIBUTE_CHARACTERS_PER_JOB:
+                yield group
+                group, characters = [], 0
+        if group:
+            yield group
 
-    def _next(self, units: Generator[list[FileRow], None, None]) -> list[FileRow] | None:
+    def _next(self, groups: Generator[list[FileRow], None, None]) -> list[FileRow] | None:
         try:
-            return next(units, None)
+            return next(groups, None)
         except FileError as error:
             self._trouble = str(error)
             return None
 
-    async def _carry(self, rows: list[FileRow]) -> None:
+    async def _process(self, rows: list[FileRow]) -> None:
         try:
             receipt = await self._send(rows)
             self._accepted += len(rows)
@@ -203,8 +204,8 @@ class FileLoad(ABC, Generic[O]):
             self._on_progress(self._line_done)
         except TimeoutError:
             self._trouble = (
-                f"no outcome within {self._wait:g} s; what is pending stays in the queue and is done once a "
-                "worker serves it: start one, or give --wait more seconds"
+                f"no outcome within {self._wait:g} s; pending jobs stay in the queue until a worker runs them: "
+                "start a worker, or increase --wait"
             )
         except RegistryError as error:
             self._trouble = str(error)

@@ -1,4 +1,4 @@
-"""Receipts of enqueued jobs, and what they tell."""
+"""Receipts of enqueued jobs (`Receipt`), and the status of a job (`JobStatus`)."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ _FIRST_POLL_S, _LONGEST_POLL_S = 0.005, 0.25
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """What is known of one job; `error` says why it failed or died."""
+    """The status of one job; `error` says why it failed or became a dead letter."""
 
     job_id: str
     state: JobState
@@ -34,11 +34,10 @@ class JobStatus:
 class Receipt(Generic[O_co]):
     """Proof that Redis has taken a job.
 
-    `state` tells how the queue found it: `new`, or `queued`, `running`, `done` or `dead` when a job of the same
-    id was there already.
+    `state` is `new`, or `queued`, `running`, `done` or `dead` if a job with the same id existed already.
     """
 
-    # A caller of `enqueue_many` may hold a great many.
+    # A caller of `enqueue_many` may keep very many receipts.
     __slots__ = ("_outcome", "_queue", "job_id", "state")
 
     def __init__(
@@ -52,9 +51,9 @@ class Receipt(Generic[O_co]):
     async def outcome(self, timeout: float) -> O_co:
         """Wait up to `timeout` seconds for the job to end, and return its outcome.
 
-        Raises `RemoteError` if the job failed, `TimeoutError` if it has not ended in time, `JobNotFound` if
-        nothing of it is left, `OutageError` if Redis does not answer until then, and `InvalidEnvelope` for a
-        result that is not this job's, or `UntrustedEnvelope` for one not signed as QUEUE_SIGNING_KEYS demands.
+        Raises `RemoteError` if the job failed, `TimeoutError` if it has not ended in time, `JobNotFound` if Redis
+        has no record of it, `OutageError` if Redis does not answer in that time, `InvalidEnvelope` if the result is
+        not a valid one of this job, and `UntrustedEnvelope` if no key of `QUEUE_SIGNING_KEYS` verifies it.
         """
         deadline = time.monotonic() + timeout
         delay = _FIRST_POLL_S
@@ -67,7 +66,7 @@ class Receipt(Generic[O_co]):
                 return self._finished(view.result)
             if view.state == "unknown":
                 raise JobNotFound(
-                    f"{self.job_id}: no such job; was its outcome asked for within WORKER_KEEP_RESULT?"
+                    f"{self.job_id}: no such job, or it ended more than WORKER_KEEP_RESULT seconds ago"
                 )
             left = deadline - time.monotonic()
             if left <= 0:
@@ -82,5 +81,5 @@ class Receipt(Generic[O_co]):
         try:
             return parse(self._outcome, result["r"])
         except InvalidPayload as error:
-            # Written by somebody else, or by a worker of another version.
-            raise InvalidEnvelope(f"{self.job_id} has ended, but its result is not understood: {error}") from None
+            # Another program wrote the result, or a worker of another version.
+            raise InvalidEnvelope(f"{self.job_id} has ended, but its result is not valid: {error}") from None

@@ -10,25 +10,25 @@ from worker.contract import REGISTER_HOSPITAL, HospitalRecord, RegisterHospital,
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 
-# The number of transactions at once with which one MongoDB was fastest.
+# One MongoDB was fastest with this number of concurrent transactions.
 _REGISTRATIONS_IN_FLIGHT = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrationSummary(FileSummary):
-    """What became of the rows of a file that was registered; `conflicts` were registered before."""
+    """The result of registering a file, in rows; `conflicts` had been registered before."""
 
     registered: int
     conflicts: int
 
     @property
     def complete(self) -> bool:
-        """Whether every row was registered by this load."""
+        """Whether this load registered every row."""
         return self.trouble is None and self.registered == self.rows
 
 
 class RegistrationLoad(FileLoad[RegistrationOutcome]):
-    """Registers a file's hospitals over the default queue."""
+    """Registers a file's hospitals through the default queue."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class RegistrationLoad(FileLoad[RegistrationOutcome]):
         wait: float,
         on_progress: ProgressCallback,
     ) -> None:
-        """`wait` is in seconds: how long the outcome of one registration is waited for."""
+        """`wait` is the number of seconds to wait for the outcome of one registration."""
         super().__init__(
             file,
             rejects,
@@ -55,9 +55,9 @@ class RegistrationLoad(FileLoad[RegistrationOutcome]):
         self._reason = reason
 
     def summary(self) -> RegistrationSummary:
-        """Return what is known now: after the run, during it, or after it was cancelled."""
+        """Return the counts so far: during the run, after it, or after it was cancelled."""
         return RegistrationSummary(
-            **asdict(self._common()),
+            **asdict(self._file_summary()),
             registered=self._statuses["registered"],
             conflicts=self._statuses["conflict"],
         )
@@ -73,12 +73,12 @@ class RegistrationLoad(FileLoad[RegistrationOutcome]):
 
 
 def registration(record: HospitalRecord, *, actor: str, reason: str) -> RegisterHospital:
-    """Return the payload of one registration. Raises `InvalidPayload` for an actor or reason that is none."""
+    """Return the payload of one registration. Raises `InvalidPayload` if actor or reason is invalid."""
     return parse(RegisterHospital, {"record": record, "actor": actor, "reason": reason})
 
 
 def record_from_text(fields: Mapping[str, str]) -> HospitalRecord:
-    """Return the record whose fields are given as text, as in a file. Raises `InvalidPayload`."""
+    """Return a record from fields given as text, as in a file. Raises `InvalidPayload`."""
     values, problems = record_values(fields, [(name, name, CONVERTERS.get(name)) for name in fields])
     if problems:
         raise InvalidPayload(HospitalRecord.__name__, problems)

@@ -1,8 +1,8 @@
 """The wire format of jobs and results: versioned JSON, optionally signed, never pickle.
 
-It goes into arq as `job_serializer` and `job_deserializer`. `docs/protocol.md` tells it to those who write
-to Redis from other languages. A signed message is `hmac-sha256:KEY_ID:HEX_DIGEST:` followed by the JSON that
-the digest was made of.
+arq gets it as `job_serializer` and `job_deserializer`. `docs/protocol.md` describes it for programs in other
+languages that write to Redis. A signed message is `hmac-sha256:KEY_ID:HEX_DIGEST:` followed by the JSON that the
+digest was computed from.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from worker.errors import InvalidEnvelope, RemoteError, UntrustedEnvelope
 
 WIRE_VERSION = 1
 MAX_JOB_BYTES = 16 * 1024 * 1024
-"""The largest envelope of a job that is taken: far above what a full chunk of ordinary records needs."""
+"""The largest envelope of a job that is accepted: far above what a full chunk of ordinary records needs."""
 _SCHEME = b"hmac-sha256"
 _EXCEPTION = "__exception__"
 _MAX_MESSAGE = 2_000
 _MAX_TRACEBACK = 8_000
-# arq multiplies and compares this instant; year 2286 in milliseconds is far enough and overflows nothing.
+# arq multiplies and compares times; the year 2286 in milliseconds is late enough and cannot cause an overflow.
 _MAX_INSTANT_MS = 10**13
 _MAX_TRY = 10**6
 _SAFE_BRACKETS = 200
@@ -34,7 +34,7 @@ _JOB_FIELDS: Mapping[str, tuple[type, ...]] = {
     "k": (dict,),
     "et": (int,),
 }
-# What the fields of nearly every message have, in the order above: one look, and none at each of them.
+# The field types of nearly every message, in the order above: one look-up replaces a check of each field.
 _JOB_SHAPES = frozenset({(int, str, list, dict, int), (type(None), str, list, dict, int)})
 _RESULT_FIELDS: Mapping[str, tuple[type, ...]] = {
     "s": (bool,),
@@ -45,15 +45,15 @@ _RESULT_FIELDS: Mapping[str, tuple[type, ...]] = {
 
 
 class Codec:
-    """Turns arq's job and result dictionaries into bytes and back.
+    """Converts arq's job and result dictionaries to bytes and back.
 
-    `signing_keys` maps key ids to secrets. The first signs; all verify. With no keys, nothing is signed and a
-    signed message is read without being verified, so that producers can begin to sign before workers demand
-    it. Numbers that are not finite are written as null: payload models refuse them before.
+    `signing_keys` maps key ids to secrets. The first key signs; every key verifies. Without keys, nothing is signed
+    and a signed message is read without verification, so that producers can begin to sign before workers require
+    signatures. Numbers that are not finite are written as null; payload models refuse them before that.
     """
 
     def __init__(self, signing_keys: Mapping[str, str] | None = None) -> None:
-        # What is no UTF-8 in the environment reads as surrogates: the key is its bytes as they were.
+        # Python reads environment bytes that are not UTF-8 as surrogates; this restores the original bytes.
         self._keys = {
             key_id.encode(): secret.encode("utf-8", "surrogateescape")
             for key_id, secret in (signing_keys or {}).items()
@@ -62,11 +62,11 @@ class Codec:
 
     @property
     def signs(self) -> bool:
-        """Whether messages are signed, and so should say whose they are: see `check_job_id`."""
+        """Whether messages are signed. A signed message should name its job: see `check_job_id`."""
         return self._signer is not None
 
     def encode(self, message: Mapping[str, Any]) -> bytes:
-        """Return the bytes of a message. Raises `TypeError` when a value has no JSON form."""
+        """Return the bytes of a message. Raises `TypeError` if a value has no JSON form."""
         body = orjson.dumps({"v": WIRE_VERSION, **message}, default=_json_form)
         if self._signer is None:
             return body
@@ -75,8 +75,8 @@ class Codec:
     def decode(self, data: bytes) -> dict[str, Any]:
         """Return the message in `data`.
 
-        Raises `InvalidEnvelope` for what is not of this format or has fields of wrong types, and
-        `UntrustedEnvelope` for what is not signed as the keys demand.
+        Raises `InvalidEnvelope` if the data does not have this format or a field has the wrong type, and
+        `UntrustedEnvelope` if there are keys and none of them verifies the message.
         """
         try:
             message = orjson.loads(self._verified_body(data))
@@ -85,10 +85,10 @@ class Codec:
         if not isinstance(message, dict):
             raise InvalidEnvelope(f"expected a JSON object, got {type(message).__name__}")
         version = message.pop("v", None)
-        # True and 1.0 equal 1, and are not it.
+        # The type is checked too, because True and 1.0 equal 1.
         if type(version) is not int or version != WIRE_VERSION:
             raise InvalidEnvelope(f"unknown wire version, expected {WIRE_VERSION}")
-        # The two that hold nothing in nearly every job may be left out.
+        # A message may omit these two, because they are empty in nearly every job.
         message.setdefault("t", None)
         message.setdefault("k", {})
         _check_depth(data, message)
@@ -98,36 +98,36 @@ class Codec:
             _check_fields(message, _RESULT_FIELDS)
             message["r"] = _restored(message.get("r"))
         elif len(data) > MAX_JOB_BYTES:
-            # Not so for results: that of a chunk tells of each of its records.
-            raise InvalidEnvelope(f"{len(data):,} bytes; at most {MAX_JOB_BYTES:,} are taken")
+            # Results have no limit: the result of a chunk reports on each of its records.
+            raise InvalidEnvelope(f"{len(data):,} bytes; at most {MAX_JOB_BYTES:,} are accepted")
         _check_ranges(message)
         return message
 
     def _verified_body(self, data: bytes) -> bytes:
         if not data.startswith(_SCHEME + b":"):
             if self._keys:
-                raise UntrustedEnvelope("unsigned; sign it with a key of QUEUE_SIGNING_KEYS")
+                raise UntrustedEnvelope("unsigned; sign it with a key from QUEUE_SIGNING_KEYS")
             return data
         parts = data.split(b":", 3)
         if len(parts) != 4:
-            raise InvalidEnvelope("broken signature header")
+            raise InvalidEnvelope("malformed signature header")
         _, key_id, digest, body = parts
         if self._keys:
             secret = self._keys.get(key_id)
             if secret is None:
-                raise UntrustedEnvelope("signed with a key that QUEUE_SIGNING_KEYS does not hold")
+                raise UntrustedEnvelope("signed with a key that QUEUE_SIGNING_KEYS does not contain")
             if not hmac.compare_digest(digest, _digest(secret, body)):
-                raise UntrustedEnvelope("the signature does not fit the content")
+                raise UntrustedEnvelope("the signature does not match the content")
         return body
 
 
 def check_job_id(message: Mapping[str, Any], job_id: str) -> None:
-    """Raise `InvalidEnvelope` for a message of another job than `job_id`; one that names none may be anybody's.
+    """Raise `InvalidEnvelope` if a message names another job than `job_id`. A message that names no job passes.
 
-    The key that a message lies under is not signed: what is must say itself which job it belongs to.
+    The signature does not cover the Redis key of a message, so a signed message must itself name its job.
     """
     if message.get("id", job_id) != job_id:
-        raise InvalidEnvelope("made for a job of another id")
+        raise InvalidEnvelope("written for a job with another id")
 
 
 def exception_form(error: BaseException) -> dict[str, str]:
@@ -138,43 +138,44 @@ def exception_form(error: BaseException) -> dict[str, str]:
             "message": error.message,
             "traceback": error.traceback,
         }
-    told = _told(error)
+    captured = _capture(error)
     return {
         "type": type(error).__name__,
-        "message": _writable(str(told))[:_MAX_MESSAGE],
-        "traceback": _writable("".join(_lines(told)))[-_MAX_TRACEBACK:],
+        "message": _without_surrogates(str(captured))[:_MAX_MESSAGE],
+        "traceback": _without_surrogates("".join(_lines(captured)))[-_MAX_TRACEBACK:],
     }
 
 
-def _told(error: BaseException) -> traceback.TracebackException:
-    # What tells of an exception even if its own __str__ fails. Left to itself it asks the disk for each file of
-    # the traceback and parses each line of it, to underline a part: two thirds of the time that this takes.
-    told = traceback.TracebackException(type(error), error, None, compact=True)
-    told.stack = traceback.StackSummary.from_list(
+def _capture(error: BaseException) -> traceback.TracebackException:
+    # `TracebackException` describes an exception even if its own `__str__` fails. The stack is built here because
+    # the class itself would check each file of the traceback on disk and parse each line, to underline a part of
+    # it: two thirds of the time that this takes.
+    captured = traceback.TracebackException(type(error), error, None, compact=True)
+    captured.stack = traceback.StackSummary.from_list(
         [
             traceback.FrameSummary(frame.f_code.co_filename, line, frame.f_code.co_name, lookup_line=False)
             for frame, line in traceback.walk_tb(error.__traceback__)
         ]
     )
-    return told
+    return captured
 
 
-def _lines(told: traceback.TracebackException) -> Iterator[str]:
-    if told.__cause__ is not None or told.__context__ is not None or told.exceptions is not None:
-        yield from told.format()
+def _lines(captured: traceback.TracebackException) -> Iterator[str]:
+    if captured.__cause__ is not None or captured.__context__ is not None or captured.exceptions is not None:
+        yield from captured.format()
         return
-    # The same text in half the time, of which a queue full of garbage takes the most.
-    if told.stack:
+    # The same text in half the time. It matters most for a queue full of garbage, where every job raises.
+    if captured.stack:
         yield "Traceback (most recent call last):\n"
-    for place in told.stack:
-        yield f'  File "{place.filename}", line {place.lineno}, in {place.name}\n'
-        if place.line:
-            yield f"    {place.line}\n"
-    yield from told.format_exception_only()
+    for frame in captured.stack:
+        yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}\n'
+        if frame.line:
+            yield f"    {frame.line}\n"
+    yield from captured.format_exception_only()
 
 
-def _writable(text: str) -> str:
-    # File names and driver errors can hold lone surrogates, which JSON in UTF-8 cannot.
+def _without_surrogates(text: str) -> str:
+    # File names and driver errors can contain lone surrogates; JSON in UTF-8 cannot.
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -184,7 +185,7 @@ def _digest(secret: bytes, body: bytes) -> bytes:
 
 def _json_form(value: object) -> object:
     if isinstance(value, BaseModel):
-        # What was not said is left out: readers of outcomes and of payloads fill in the defaults.
+        # Unset fields are left out: readers of outcomes and payloads fill in the defaults.
         return value.model_dump(mode="json", exclude_unset=True)
     if isinstance(value, BaseException):
         return {_EXCEPTION: exception_form(value)}
@@ -195,18 +196,18 @@ def _json_form(value: object) -> object:
 
 def _restored(result: object) -> object:
     if isinstance(result, dict) and set(result) == {_EXCEPTION} and isinstance(result[_EXCEPTION], dict):
-        told = result[_EXCEPTION]
-        if told.get("type") == "CancelledError":
-            # arq's `Job.abort` tells a job that was aborted by this class.
-            return asyncio.CancelledError(str(told.get("message")))
-        return RemoteError(str(told.get("type")), str(told.get("message")), str(told.get("traceback")))
+        error = result[_EXCEPTION]
+        if error.get("type") == "CancelledError":
+            # arq's `Job.abort` recognises an aborted job by this class.
+            return asyncio.CancelledError(str(error.get("message")))
+        return RemoteError(str(error.get("type")), str(error.get("message")), str(error.get("traceback")))
     return result
 
 
 def _check_fields(message: Mapping[str, Any], fields: Mapping[str, tuple[type, ...]]) -> None:
     for name, types in fields.items():
         value = message.get(name)
-        # Not isinstance, to which a bool is an int.
+        # Not `isinstance`, because a bool is an instance of int.
         if type(value) not in types:
             expected = " or ".join(kind.__name__ for kind in types)
             raise InvalidEnvelope(f"field {name!r}: expected {expected}, got {type(value).__name__}")
@@ -217,12 +218,12 @@ def _check_ranges(message: Mapping[str, Any]) -> None:
         if not 0 <= message[name] <= _MAX_INSTANT_MS:
             raise InvalidEnvelope(f"field {name!r}: not a time in milliseconds")
     if message["t"] is not None and not 0 <= message["t"] <= _MAX_TRY:
-        raise InvalidEnvelope("field 't': not the number of a try")
+        raise InvalidEnvelope("field 't': not a try number")
 
 
 def _check_depth(data: bytes, message: Mapping[str, Any]) -> None:
-    # orjson reads 1,024 levels and writes 254: what is read here must be writable with the job's result.
-    # Counting brackets is cheap and clears nearly every message.
+    # orjson reads 1,024 levels but writes 254, and a job that is read here is written again with its result.
+    # Counting brackets is cheap and accepts nearly every message.
     if data.count(b"[") + data.count(b"{") <= _SAFE_BRACKETS:
         return
     try:

@@ -1,8 +1,8 @@
-"""The errors of the service, and what each means to a retry.
+"""The errors of the service: what each means for a retry, and what a caller or an operator does about it.
 
-The class of an error is the whole of what `worker.engine.retry_policy` needs to know: permanent errors are never
-retried, conflicts are retried soon, transient ones with a longer back-off, and an outage costs no try.
-Messages never carry payloads or secrets, because they are logged, stored and shown.
+`worker.engine.retry_policy` decides by the class of an error alone: permanent errors are never retried, conflicts
+are retried soon, transient errors with a longer back-off, and an outage costs no try. Messages never carry payloads
+or secrets, because they are logged, stored and shown.
 """
 
 from collections.abc import Sequence
@@ -10,36 +10,59 @@ from dataclasses import dataclass
 
 
 class RegistryError(Exception):
-    """The root of every error that this service raises on purpose."""
+    """The base of every error that this service raises on purpose. Catch it to handle all of them in one place."""
 
 
 class ConfigurationError(RegistryError):
-    """The service cannot start as it is set up; the message names the variable and what to do."""
+    """The configuration cannot work, so retrying cannot help.
+
+    The message names the setting and what to do; an operator changes it and restarts the process.
+    """
 
 
 class PermanentError(RegistryError):
-    """Trying again cannot help: the job becomes a dead letter."""
+    """Retrying cannot help: a job that raises this is dead-lettered immediately.
+
+    A caller corrects its call. An operator reads the error in the dead letter, fixes the cause, then retries or
+    discards the dead letter.
+    """
 
 
 class ConflictError(RegistryError):
-    """A race with another writer was lost; trying again soon is likely to succeed."""
+    """A race with another writer was lost, and a retry is likely to succeed.
+
+    The worker retries the job soon, so a caller does nothing. If the tries run out, an operator retries the dead
+    letter.
+    """
 
 
 class TransientError(RegistryError):
-    """Something passing went wrong; trying again later is likely to succeed."""
+    """A transient error: a later retry is likely to succeed.
+
+    The worker retries the job with a longer back-off, so a caller does nothing. If the tries run out, an operator
+    looks for the cause and retries the dead letter.
+    """
 
 
 class OutageError(RegistryError):
-    """A store cannot be reached or cannot take writes; the job is not to blame, so no try is spent."""
+    """Redis or MongoDB cannot be reached, or cannot take writes. The job is not the cause, so no try is spent.
+
+    An operator restores the server; the worker then continues automatically. A caller that gets this error from
+    `enqueue` does not know whether Redis took the job: it calls again with the same idempotency key, which is safe.
+    """
 
 
 class WritesRefused(OutageError):
-    """A store that answers takes no writes for now: what was asked for is certain not to be there."""
+    """A server answers but refuses writes for now, so the requested write has certainly not happened.
+
+    The message has the server's error code, such as `OOM` (memory is full) or `READONLY` (a replica). An operator
+    removes the cause; a caller may then call again, with or without the same idempotency key.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadProblem:
-    """What is wrong with one field: its path within the payload (`record.beds`) and the reason."""
+    """One invalid field: its path within the payload (`record.beds`) and the reason."""
 
     path: str
     reason: str
@@ -49,9 +72,9 @@ class PayloadProblem:
 
 
 class InvalidPayload(PermanentError):
-    """A payload breaks the contract.
+    """A payload breaks the contract. A caller corrects the fields that the error lists, and calls again.
 
-    `problems` lists every field that is wrong; values are left out on purpose.
+    `problems` lists every invalid field; values are left out on purpose.
     """
 
     def __init__(self, subject: str, problems: Sequence[PayloadProblem]) -> None:
@@ -61,24 +84,36 @@ class InvalidPayload(PermanentError):
 
 
 class InvalidEnvelope(PermanentError):
-    """Bytes on the queue are not a message of this service's wire format."""
+    """Bytes in Redis are not a message of this service's wire format (`docs/protocol.md`).
+
+    A job with such bytes is dead-lettered; a caller that waits for such a result gets this error. An operator finds
+    the program that wrote the bytes, so that its developers can fix it.
+    """
 
 
 class UntrustedEnvelope(InvalidEnvelope):
-    """A message is unsigned, signed with an unknown key, or was changed after signing."""
+    """A message is unsigned, signed with an unknown key, or was changed after signing.
+
+    An operator checks that the producer and the worker share a key in `QUEUE_SIGNING_KEYS`. If they do, another
+    program writes to this Redis, or changes its data.
+    """
 
 
 class KeyUsedTwice(PermanentError):
-    """An idempotency key, which names one act for good, was given to another act."""
+    """An idempotency key was used again for a different operation; a key permanently identifies one operation.
+
+    A caller enqueues the second operation with its own key.
+    """
 
     def __init__(self, found: str) -> None:
-        super().__init__(f"{found}: an idempotency key was used twice; enqueue this act with a key of its own")
+        super().__init__(f"{found}: an idempotency key was used twice; enqueue this operation with its own key")
 
 
 class RemoteError(RegistryError):
-    """An error that ended a job in a worker, as told by the job's stored result.
+    """A job failed in a worker; this error is built from the job's stored result or its dead letter.
 
-    `kind` is the class name of the original error, `traceback` its text.
+    `kind` is the class name of the original error, `traceback` its text. Waiting longer does not help. If the job
+    is a dead letter, an operator fixes the cause and retries it, or discards it.
     """
 
     def __init__(self, kind: str, message: str, traceback: str = "") -> None:
@@ -89,4 +124,7 @@ class RemoteError(RegistryError):
 
 
 class JobNotFound(RegistryError):
-    """No job of this id is known: it was never enqueued, or its outcome has expired."""
+    """No job with this id is known: it was never enqueued, or its outcome has expired.
+
+    A caller checks the id, and asks for outcomes within `WORKER_KEEP_RESULT` seconds.
+    """

@@ -1,30 +1,30 @@
-"""Text from elsewhere in a form that does nothing to a terminal.
+"""Makes untrusted text safe to show in a terminal.
 
-Job ids, names and messages come from whoever can write to Redis or to MongoDB. Shown as they are, they could move
-the cursor, recolour or erase what stands there, or add a line that looks like one of ours.
+Job ids, names and messages come from any program that can write to Redis or MongoDB. Shown unchanged, they could
+move the cursor, recolour or erase text on the screen, or add a line that looks like output of this program.
 """
 
 import json
 import unicodedata
 from collections.abc import Callable
 
-# Persian and Indic names need the joiners; every other character without a shape of its own could hide something.
-_VISIBLE = frozenset("\u200c\u200d")
-_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+# Persian and Indic names need these two. Every other character that is invisible on its own could hide something.
+_JOINERS = frozenset("\u200c\u200d")
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 def escape(text: str) -> str:
-    r"""Return one line that moves no cursor, changes no colour and hides nothing; a line break reads `\n`."""
+    r"""Return one line that cannot move the cursor, change colours or hide text; a line break becomes `\n`."""
     return _escaped(text, lambda character: character.encode("unicode_escape").decode())
 
 
 def escape_lines(text: str) -> str:
-    """Return the same of a text whose line breaks are meant, such as a traceback."""
+    """Escape `text` but keep its line breaks, as a traceback needs it."""
     return "\n".join(map(escape, text.split("\n")))
 
 
 def escape_json(text: str) -> str:
-    """Return the same of JSON, which keeps its layout and means what it meant."""
+    """Escape JSON text. Its layout and its meaning stay the same."""
     return "\n".join(_escaped(line, _json_escape) for line in text.split("\n"))
 
 
@@ -33,12 +33,12 @@ def _escaped(text: str, escape: Callable[[str], str]) -> str:
         return text
     return "".join(
         escape(character)
-        if unicodedata.category(character) in _UNSEEN_CATEGORIES and character not in _VISIBLE
+        if unicodedata.category(character) in _INVISIBLE_CATEGORIES and character not in _JOINERS
         else character
         for character in text
     )
 
 
 def _json_escape(character: str) -> str:
-    # DEL is the one control character that Python's JSON leaves as it is.
+    # DEL is the one control character that Python's JSON does not escape.
     return json.dumps(character)[1:-1].replace("\x7f", "\\u007f")

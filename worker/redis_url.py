@@ -1,4 +1,4 @@
-"""The form of `REDIS_URL` that names sentinels, which redis-py does not read."""
+"""Parses the form of `REDIS_URL` that names sentinels; redis-py does not support it."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 _SENTINEL_URL = re.compile(
     r"(?P<scheme>rediss?)\+sentinel://(?:(?P<login>[^@/?#]*)@)?(?P<hosts>[^@/?#]+)"
-    # Sentinel itself takes no other characters in a master's name.
+    # Sentinel itself accepts no other characters in a master's name.
     r"/(?P<master>[A-Za-z0-9._-]+)(?:/(?P<database>[0-9]*))?(?:\?(?P<query>[^#]*))?"
 )
 _SENTINEL = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:,\s]+)(?::(?P<port>[0-9]{1,5}))?")
@@ -16,10 +16,10 @@ _SENTINEL_LOGIN = {"sentinel_username": "username", "sentinel_password": "passwo
 
 @dataclass(frozen=True, repr=False)
 class SentinelUrl:
-    """What a `redis+sentinel://` or `rediss+sentinel://` URL says.
+    """The parts of a `redis+sentinel://` or `rediss+sentinel://` URL.
 
-    `login` (`username`, `password`) is for the sentinels. `plain` is the URL without them and with a made-up
-    host, for a parser that knows one server only; it holds the login of the master and of its replicas.
+    `login` (`username`, `password`) is for the sentinels. `plain` is the URL without the sentinels and with a
+    placeholder host, for a parser that supports one server only; it has the login of the master and its replicas.
     """
 
     sentinels: tuple[tuple[str, int], ...]
@@ -29,12 +29,12 @@ class SentinelUrl:
 
     @property
     def tls(self) -> bool:
-        """Whether the sentinels and the servers are reached over TLS."""
+        """Whether connections to the sentinels and to the servers use TLS."""
         return self.plain.startswith("rediss:")
 
 
 def split_sentinel_url(url: str) -> SentinelUrl | None:
-    """Take a URL that names sentinels apart; None for any other. Raises `ValueError`, without the URL."""
+    """Split a URL that names sentinels; return None for any other. Raises `ValueError`, without the URL."""
     if not url.startswith(("redis+sentinel:", "rediss+sentinel:")):
         return None
     parts = _SENTINEL_URL.fullmatch(url)

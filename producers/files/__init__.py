@@ -1,4 +1,4 @@
-"""Hospitals from CSV and NDJSON files: streamed, mapped, validated, with the line of every row."""
+"""Reads hospitals from CSV and NDJSON files: streamed, mapped to fields and validated, each row with its line."""
 
 from producers.files.errors import FileError
 from producers.files.hospitals import FileRow, HospitalFile

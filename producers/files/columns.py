@@ -1,4 +1,4 @@
-"""Which column of a file holds which field of a record."""
+"""Maps the columns of a file to the fields of a record."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,8 +9,8 @@ from producers.files.errors import FileError
 from producers.files.values import CONVERTERS, Converter
 from worker.contract import HospitalRecord
 
-# In order of precedence, compared without case, spaces and punctuation. Among them are the names in the
-# "Hospital General Information" list of the US Centers for Medicare & Medicaid Services (CMS).
+# Column names for each field, in order of precedence, compared without case, spaces and punctuation. They include
+# those of the "Hospital General Information" list of the US Centers for Medicare & Medicaid Services (CMS).
 _KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
     "hospital_name": ("hospital name", "facility name", "hospital", "facility", "name"),
     "source": ("source",),
@@ -31,20 +31,21 @@ _KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
     "longitude": ("longitude", "lon", "lng", "long"),
     "observed_at": ("observed at", "last updated", "updated at"),
 }  # fmt: skip
-# Under these names other lists keep other things: CMS's "Hospital Type" says "Acute Care Hospitals".
+# These must match exactly, because other lists have similar columns with other content: CMS's "Hospital Type"
+# contains "Acute Care Hospitals".
 _EXACT_NAMES = ("hospital_type", "location", "attributes")
-# JSON objects, which a cell cannot hold.
+# JSON objects, which a CSV cell cannot contain.
 _NESTED = ("location", "attributes")
 TARGETS = (*HospitalRecord.model_fields, "latitude", "longitude")
 _MOST_COLUMNS = 10_000
 
 
 class Columns:
-    """The mapping from a file's columns to record fields, which grows with the columns that are seen.
+    """The mapping from a file's columns to record fields. It grows when new columns are seen.
 
-    `mapping` (field to column) comes before the well-known names. `source` is one for all rows: a column of
-    that name is then left out. An identifier means nothing without its source, so it is used only when there
-    is one. `nested` says that values may be JSON objects.
+    `mapping` (field to column) takes precedence over the well-known names. `source` applies to all rows; a column
+    named `source` is then not used. An identifier has no meaning without its source, so it is used only if there is
+    a source. `nested` says that values may be JSON objects.
     """
 
     def __init__(self, path: Path, *, mapping: Mapping[str, str], source: str | None, nested: bool = False) -> None:
@@ -58,26 +59,27 @@ class Columns:
 
     @property
     def constants(self) -> Mapping[str, str]:
-        """The fields that are the same in every row."""
+        """The fields that have the same value in every row."""
         return self._given
 
     @property
     def left_out(self) -> list[str]:
-        """The columns that no field is taken from."""
+        """The columns that are not used for any field."""
         used = set(self._targets.values())
         return [column for column in self._seen if column not in used]
 
     @property
     def unused_identifier(self) -> str | None:
-        """The column of the identifier that is left out for want of a source."""
+        """The identifier column that is not used because there is no source; None if there is no such column."""
         if "external_id" in self._targets or "source" in self._given or "source" in self._targets:
             return None
         return _well_known("external_id", self._seen)
 
     def begin(self, names: Sequence[str]) -> None:
-        """Learn the first columns, and check that they and the mapping asked for fit each other.
+        """Learn the first columns and check the requested mapping against them.
 
-        Raises `FileError` that lists what exists.
+        Raises `FileError`, which lists the existing fields or columns, if the mapping names one that does not exist
+        or if no column has the hospital's name.
         """
         for target, column in self._wanted.items():
             if target not in self._possible:
@@ -93,13 +95,13 @@ class Columns:
         if "hospital_name" not in self._targets:
             raise FileError(
                 self._path,
-                "has no column for the hospital's name; name it with "
+                "has no column for the hospital's name; choose it with "
                 f'--map hospital_name="COLUMN"; its columns are {_listed(names)}',
             )
 
     def learn(self, names: Iterable[str]) -> None:
-        """Take in columns not seen before; a field that has its column keeps it."""
-        # Rows of JSON can bring new names without end; memory and patience have one.
+        """Add columns that were not seen before. A field that already has a column keeps it."""
+        # JSON rows can bring an unlimited number of new names; this limits memory and time.
         room = _MOST_COLUMNS - len(self._seen)
         fresh = list(islice((name for name in names if name not in self._seen), room))
         self._seen.update(dict.fromkeys(fresh))
@@ -116,7 +118,7 @@ class Columns:
         self.plan = tuple((column, target, CONVERTERS.get(target)) for target, column in self._targets.items())
 
     def unknown(self, row: Mapping[str, object]) -> bool:
-        """Return whether a row has columns that were not seen before and can still be learned."""
+        """Return whether a row has new columns and there is room to learn more."""
         return len(self._seen) < _MOST_COLUMNS and not self._seen.keys() >= row.keys()
 
 

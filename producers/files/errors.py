@@ -1,4 +1,4 @@
-"""The error of a file that cannot be loaded as it is."""
+"""`FileError`: a file cannot be loaded."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from worker.errors import PermanentError
 
 
 class FileError(PermanentError):
-    """A file cannot be used: its name, what is wrong, and what to do, in one line.
+    """A file cannot be used. The message is one line: the file's name, what is wrong, and what to do.
 
-    Permanent, because reading the same bytes again meets the same fault.
+    It is permanent, because reading the same bytes again has the same result.
     """
 
     def __init__(self, path: Path, problem: str) -> None:
         self.path = path
-        # A file's name and its header may hold line breaks; the message stays one line.
+        # A file's name and its header may contain line breaks; the message must stay one line.
         super().__init__(" ".join(f"{path}: {problem}".splitlines()))

@@ -1,4 +1,4 @@
-"""A file of hospitals: every row either a validated record or the reasons why not."""
+"""A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,16 +19,16 @@ from worker.contract.fields import Source
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 
-# Rows of JSON whose names are taken together before the first is mapped: fields may be absent from some.
-_ROWS_LOOKED_AT = 100
-_LOOKED_AT_FOR_FORMAT = 4_096
+# JSON rows whose field names are collected before the first row is mapped, because a row may omit fields.
+_ROWS_SAMPLED = 100
+_CHARACTERS_SAMPLED_FOR_FORMAT = 4_096
 
 
 @dataclass(slots=True)
 class FileRow:
-    """One row: its first line in the file, the record, or the reasons why it is none, and its raw form.
+    """One row: the number of its first line, its record or the reasons why it has none, and its raw form.
 
-    `fields` are the row's values by column; `text` is the line itself when it has no columns.
+    `fields` are the row's values by column; `text` is the line itself if it could not be split into columns.
     """
 
     line: int
@@ -39,7 +39,7 @@ class FileRow:
 
 
 class HospitalFile:
-    """A CSV or NDJSON file of hospitals, gzip or not, read in constant memory. Build it with `open`."""
+    """A CSV or NDJSON file of hospitals, gzipped or not, read in constant memory. Create it with `open`."""
 
     def __init__(self, surveyed: Survey, file_format: FileFormat, columns: Columns) -> None:
         self.path = surveyed.path
@@ -59,30 +59,31 @@ class HospitalFile:
         encoding: str | None = None,
         file_format: FileFormat | None = None,
     ) -> "HospitalFile":
-        """Look through the file at `path` and find out how to read it.
+        """Read through the file at `path` once and detect its format.
 
-        `mapping` goes from record field to column. Raises `FileError` for a file that cannot be read, holds
-        no rows, or has no column for the hospital's name.
+        `mapping` maps record fields to columns. Raises `FileError` for a file that cannot be read, has no rows, or
+        has no column for the hospital's name.
         """
         if source is not None and not _is_source(source):
             raise FileError(
-                path, f"--source {source!r} is no source's name: small letters, digits and . _ - such as cms"
+                path,
+                f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
         surveyed = survey(path, encoding)
         with reading(path), open_text(surveyed) as text:
-            head = text.read(_LOOKED_AT_FOR_FORMAT).lstrip("\ufeff \t\r\n")
+            head = text.read(_CHARACTERS_SAMPLED_FOR_FORMAT).lstrip("\ufeff \t\r\n")
         if file_format is None and head.startswith("["):
             raise FileError(
                 path,
-                "looks like a JSON array; put one object on each line (jq -c '.[]'), or say --format csv",
+                "looks like a JSON array; put one object on each line (jq -c '.[]'), or give --format csv",
             )
         file_format = file_format or ("ndjson" if head.startswith("{") else "csv")
         columns = Columns(path, mapping=mapping or {}, source=source, nested=file_format == "ndjson")
         with reading(path), _open_rows(surveyed, file_format) as rows:
-            # The names and not the rows: a hundred rows of the longest kind are gigabytes of objects.
+            # Only the names are kept: a hundred rows of the maximum length would be gigabytes of objects.
             names: dict[str, None] = {}
             empty = True
-            for row in islice(rows, _ROWS_LOOKED_AT):
+            for row in islice(rows, _ROWS_SAMPLED):
                 names.update(dict.fromkeys(row.fields))
                 empty = False
             if isinstance(rows, CsvReader):
@@ -90,11 +91,11 @@ class HospitalFile:
             elif names:
                 columns.begin(list(names))
         if empty:
-            raise FileError(path, "has a header and no rows" if file_format == "csv" else "holds no rows")
+            raise FileError(path, "has a header but no rows" if file_format == "csv" else "contains no rows")
         return cls(surveyed, file_format, columns)
 
     def rows(self) -> Iterator[FileRow]:
-        """Yield every row that is not blank. Raises `FileError` when reading fails half way."""
+        """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
         with reading(self.path), _open_rows(self._survey, self.format) as rows:
             for raw in rows:
                 yield self._checked(raw)
@@ -114,7 +115,7 @@ class HospitalFile:
         if problems:
             reasons = [str(problem) for problem in problems]
             if _has_undecodable_bytes(raw.fields):
-                reasons.insert(0, f"holds bytes that are not {self.encoding}")
+                reasons.insert(0, f"contains bytes that are not {self.encoding}")
             return FileRow(raw.line, None, tuple(reasons), raw.fields, None)
         return FileRow(raw.line, record, (), raw.fields, None)
 

@@ -1,33 +1,33 @@
-"""Physical lines, numbered from 1, of bounded length, that can be given back."""
+"""Numbered physical lines of limited length, which a reader can push back to read them again."""
 
 from collections import deque
 from collections.abc import Iterator
 from typing import TextIO
 
 MAX_ROW_LENGTH = 1_000_000
-"""Characters of one row. The contract's longest possible record is a tenth of it."""
+"""The most characters of one row. The longest record that the contract allows is a tenth of it."""
 
 MAX_ROW_LINES = 500
-"""Lines of one row. An open quote swallows the lines behind it, which are then read again one by one: without a
-bound, a file with a stray quote in each line would take the square of its length."""
+"""The most lines of one row. An open quote swallows the lines after it, which are then read again one by one.
+Without a limit, the time for a file with a stray quote in each line would grow with the square of its length."""
 
 
 class RowTooLong(Exception):
-    """A row is longer than `MAX_ROW_LENGTH`, or of more than `MAX_ROW_LINES` lines."""
+    """A row is longer than `MAX_ROW_LENGTH` or has more than `MAX_ROW_LINES` lines."""
 
 
 class NumberedLines(Iterator[str]):
-    """An iterator over a text's lines that remembers those of the row being read."""
+    """An iterator over the lines of a text, numbered from 1. It remembers the lines of the current row."""
 
     def __init__(self, text: TextIO) -> None:
         self._text = text
-        self._returned: deque[str] = deque()
+        self._pushed_back: deque[str] = deque()
         self._row: list[str] = []
         self._row_length = 0
         self._number = 0
 
     def begin_row(self) -> None:
-        """Forget the lines of the row before."""
+        """Start a new row: forget the lines of the previous one."""
         self._row = []
         self._row_length = 0
 
@@ -41,18 +41,18 @@ class NumberedLines(Iterator[str]):
         """The row's first line."""
         return self._row[0]
 
-    def give_back(self, keep: int) -> None:
-        """Hand the lines of the row out again, all but the first `keep`.
+    def push_back(self, keep: int) -> None:
+        """Push back the lines of the row, except the first `keep`, so that they are read again.
 
-        An open quote swallows the lines behind it: the line that holds it is to blame, the others are not.
+        An open quote swallows the lines after it, although only the line with the quote is invalid.
         """
-        self._returned.extendleft(reversed(self._row[keep:]))
+        self._pushed_back.extendleft(reversed(self._row[keep:]))
         self._number -= len(self._row) - keep
         del self._row[keep:]
 
     def __next__(self) -> str:
         """Return the next line with its line end. Raises `RowTooLong`."""
-        line = self._returned.popleft() if self._returned else self._read()
+        line = self._pushed_back.popleft() if self._pushed_back else self._read()
         if not line:
             raise StopIteration
         self._number += 1
@@ -67,7 +67,7 @@ class NumberedLines(Iterator[str]):
     def _read(self) -> str:
         line = self._text.readline(MAX_ROW_LENGTH + 1)
         if len(line) > MAX_ROW_LENGTH:
-            # What is kept is still too long, so that it is refused again if it is given back.
+            # Skip the rest. The part that is kept is still too long, so it is refused again if it is pushed back.
             rest = line
             while len(rest) > MAX_ROW_LENGTH and not rest.endswith("\n"):
                 rest = self._text.readline(MAX_ROW_LENGTH + 1)

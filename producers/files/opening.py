@@ -1,7 +1,7 @@
-"""What a file is, learned in one pass over it, and its text.
+"""Opens a file: one pass detects compression, encoding and the number of lines; then its text can be read.
 
-A file that is cut off, binary or in another encoding is refused before its first row is sent, and progress
-has a total.
+Because of that pass, a file that is cut off, binary or in another encoding is refused before its first row is sent,
+and the progress bar has a total.
 """
 
 import codecs
@@ -19,7 +19,7 @@ from producers.files.errors import FileError
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK\x03\x04"
 _BLOCK = 1 << 18
-# The marks of UTF-32 come first: the little-endian one begins with that of UTF-16.
+# UTF-32 comes first, because its little-endian mark begins with the one of UTF-16.
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -27,15 +27,15 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What Windows programs write when they do not write Unicode.
+# The encoding of Windows programs that do not write Unicode.
 _FALLBACK_ENCODING = "cp1252"
-# Bytes outside the encoding become lone surrogates, which the contract refuses: one bad row, not a bad file.
+# Bytes outside the encoding become lone surrogates, which the contract refuses: a row is invalid, not the file.
 _DECODE_ERRORS = "surrogateescape"
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the first pass found; `lines` counts physical lines."""
+    """The result of the first pass; `lines` is the number of physical lines."""
 
     path: Path
     compressed: bool
@@ -44,16 +44,16 @@ class Survey:
 
 
 def survey(path: Path, encoding: str | None = None) -> Survey:
-    """Read the whole file once. `encoding` overrides what is detected: a byte order mark, UTF-8, cp1252.
+    """Read the whole file once. `encoding` overrides the detected one: by byte order mark, else UTF-8, else cp1252.
 
     Raises `FileError` for a file that is missing, not regular, unreadable, empty, binary or broken gzip.
     """
     if encoding is not None:
         _check_encoding(path, encoding)
     if path.is_dir():
-        raise FileError(path, "is a folder; name one file in it")
+        raise FileError(path, "is a directory; name a file in it")
     if path.exists() and not path.is_file():
-        raise FileError(path, "is not a regular file; save its content to one first, it is read twice")
+        raise FileError(path, "is not a regular file; save its content to a file first, because it is read twice")
     with reading(path):
         with path.open("rb") as file:
             head = file.read(len(_ZIP_MAGIC))
@@ -69,7 +69,7 @@ def survey(path: Path, encoding: str | None = None) -> Survey:
 
 @contextmanager
 def open_text(surveyed: Survey) -> Iterator[io.TextIOWrapper]:
-    """Open the file's text, with line ends as they are (the csv module asks for that)."""
+    """Open the file's text without translating line ends, as the csv module requires."""
     with (
         _open_bytes(surveyed.path, compressed=surveyed.compressed) as stream,
         io.TextIOWrapper(stream, encoding=surveyed.encoding, errors=_DECODE_ERRORS, newline="") as text,
@@ -79,22 +79,22 @@ def open_text(surveyed: Survey) -> Iterator[io.TextIOWrapper]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what reading a file can raise into `FileError`."""
+    """Convert the errors of reading a file to `FileError`."""
     try:
         yield
     except EOFError:
         raise FileError(path, "ends in the middle of its gzip data; fetch it again") from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise FileError(path, f"holds broken gzip data ({error}); fetch it again") from None
+        raise FileError(path, f"contains broken gzip data ({error}); fetch it again") from None
     except UnicodeError as error:
-        raise FileError(path, f"is not in the encoding asked for ({error}); say another --encoding") from None
+        raise FileError(path, f"cannot be decoded ({error}); give another --encoding") from None
     except OSError as error:
         raise FileError(path, f"cannot be read: {error.strerror or error}") from None
 
 
 def _check_encoding(path: Path, encoding: str) -> None:
     try:
-        # The wrapper refuses what is no text encoding; decoding no bytes would not even look the name up.
+        # The wrapper refuses codecs that are not for text; decoding zero bytes would not even look up the name.
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         codecs.getincrementaldecoder(encoding)
     except LookupError:
@@ -110,12 +110,12 @@ def _open_bytes(path: Path, *, compressed: bool) -> BinaryIO:
 def _scan(path: Path, stream: BinaryIO, encoding: str | None) -> tuple[str, int]:
     block = stream.read(_BLOCK)
     if not block:
-        raise FileError(path, "is empty inside its gzip wrapping")
+        raise FileError(path, "is a gzip file without content")
     marked = next((name for mark, name in _BYTE_ORDER_MARKS if block.startswith(mark)), None)
     certain = bool(encoding or marked)
     found = encoding or marked or "utf-8"
     decoder = codecs.getincrementaldecoder(found)(_DECODE_ERRORS if certain else "strict")
-    feeds = returns = 0
+    line_feeds = carriage_returns = 0
     text = ""
     while True:
         try:
@@ -123,22 +123,22 @@ def _scan(path: Path, stream: BinaryIO, encoding: str | None) -> tuple[str, int]
         except UnicodeDecodeError:
             if certain:
                 raise
-            # Line ends and NUL are the same bytes in both encodings, so what was counted stays right.
+            # Line ends and NUL are the same bytes in both encodings, so the counts so far are still correct.
             certain, found = True, _FALLBACK_ENCODING
             decoder = codecs.getincrementaldecoder(found)(_DECODE_ERRORS)
             piece = decoder.decode(block, final=not block)
         if "\0" in piece:
-            line = max(feeds, returns) + piece[: piece.index("\0")].count("\n") + 1
+            line = max(line_feeds, carriage_returns) + piece[: piece.index("\0")].count("\n") + 1
             raise FileError(
                 path,
-                f"holds a NUL character in line {line}: it is a binary file, or UTF-16 without a byte order "
-                "mark (then say --encoding utf-16-le)",
+                f"contains a NUL character in line {line}: it is a binary file, or UTF-16 without a byte order "
+                "mark (then give --encoding utf-16-le)",
             )
-        feeds += piece.count("\n")
-        returns += piece.count("\r")
+        line_feeds += piece.count("\n")
+        carriage_returns += piece.count("\r")
         text = piece or text
         if not block:
             break
         block = stream.read(_BLOCK)
-    # Files of old have bare carriage returns; with CR LF both counts are equal.
-    return found, max(feeds, returns) + (not text.endswith(("\n", "\r")))
+    # Old files use bare carriage returns as line ends. With CR LF both counts are equal.
+    return found, max(line_feeds, carriage_returns) + (not text.endswith(("\n", "\r")))

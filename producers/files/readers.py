@@ -1,4 +1,4 @@
-"""Rows of CSV and NDJSON files as dictionaries, with the line that each begins at."""
+"""Reads the rows of CSV and NDJSON texts as dictionaries, each with the number of its first line."""
 
 import csv
 from collections.abc import Iterator
@@ -19,7 +19,10 @@ REJECT_TEXT_KEYS = frozenset(("line", "reasons", "text"))
 
 @dataclass(slots=True)
 class RawRow:
-    """A row as the file has it: its `fields` by column, or the `text` of what is no row and the `problem`."""
+    """One row of the file: its `fields` by column.
+
+    An invalid row has a `problem`, and its `text` if it could not be split into fields.
+    """
 
     line: int
     fields: dict[str, Any]
@@ -28,13 +31,12 @@ class RawRow:
 
 
 class CsvReader:
-    """The rows of a CSV text. The delimiter is the one of `, ; tab |` that the header has most of."""
+    """The rows of a CSV text. The delimiter is whichever of `, ; tab |` occurs most often in the header."""
 
     def __init__(self, text: TextIO) -> None:
         self._lines = NumberedLines(text)
         self.delimiter = ","
         self.columns: list[str] = []
-        # Quotes that are neither doubled nor around a field would shift text between fields unseen: `strict`.
         self._csv = self._reader()
         self._read_header()
 
@@ -48,13 +50,13 @@ class CsvReader:
             except StopIteration:
                 return
             except (csv.Error, RowTooLong) as error:
-                yield self._broken(error)
+                yield self._invalid(error)
                 continue
             if not cells or not any(cells):
                 continue
             if len(cells) != width:
                 if len(cells) < width or any(cells[width:]):
-                    problem = f"has {len(cells)} cells where the header has {width}"
+                    problem = f"has {len(cells)} cells, but the header has {width}"
                     surplus = {f"column {n}": cell for n, cell in enumerate(cells[width:], width + 1)}
                     fields = dict(zip(columns, cells, strict=False)) | surplus
                     yield RawRow(lines.first_number, fields, problem=problem)
@@ -63,6 +65,8 @@ class CsvReader:
             yield RawRow(lines.first_number, dict(zip(columns, cells, strict=True)))
 
     def _reader(self) -> Any:
+        # `strict`, because a quote that is neither doubled nor around a field could silently shift text to another
+        # field.
         return csv.reader(self._lines, delimiter=self.delimiter, strict=True, skipinitialspace=True)
 
     def _read_header(self) -> None:
@@ -76,7 +80,7 @@ class CsvReader:
             except (StopIteration, RowTooLong):
                 return
         self.delimiter = max(_DELIMITERS, key=lambda mark: _count_outside_quotes(first, mark))
-        lines.give_back(0)
+        lines.push_back(0)
         self._csv = self._reader()
         try:
             cells = next(self._csv)
@@ -84,25 +88,25 @@ class CsvReader:
             return
         self.columns = _distinct(cells)
 
-    def _broken(self, error: Exception) -> RawRow:
+    def _invalid(self, error: Exception) -> RawRow:
         if isinstance(error, RowTooLong):
             problem = (
                 f"longer than {MAX_ROW_LENGTH} characters or {MAX_ROW_LINES} lines, "
                 "perhaps because of a quote that is never closed"
             )
         elif "unexpected end of data" in str(error):
-            problem = "a quote is opened and never closed"
+            problem = "a quote is opened but never closed"
         else:
             problem = f"not CSV: {error}"
-        self._lines.give_back(1)
+        self._lines.push_back(1)
         text = self._lines.first_line[:_KEPT_TEXT].rstrip("\r\n")
         return RawRow(self._lines.first_number, {}, text, problem)
 
 
 class NdjsonReader:
-    """The rows of an NDJSON text: one JSON object a line.
+    """The rows of an NDJSON text: one JSON object per line.
 
-    A line of a rejects file stands for the row that it holds: such a file is mended and loaded again.
+    A line of a rejects file is read as the row in it, because users correct such files and load them again.
     """
 
     def __init__(self, text: TextIO) -> None:
@@ -115,22 +119,22 @@ class NdjsonReader:
             lines.begin_row()
             try:
                 line = next(lines)
-                # Nothing is left of a line that holds a byte order mark alone.
+                # A line with nothing but a byte order mark is empty here.
                 if not line or line.isspace():
                     continue
                 fields = orjson.loads(line)
             except StopIteration:
                 return
             except RowTooLong:
-                yield self._broken(f"longer than {MAX_ROW_LENGTH} characters")
+                yield self._invalid(f"longer than {MAX_ROW_LENGTH} characters")
                 continue
             except orjson.JSONDecodeError as error:
-                yield self._broken(f"not JSON: {error}")
+                yield self._invalid(f"not JSON: {error}")
                 continue
             if not isinstance(fields, dict):
-                yield self._broken("not a JSON object")
+                yield self._invalid("not a JSON object")
             elif _is_too_deep(line, fields):
-                yield self._broken("nested too deeply")
+                yield self._invalid("nested too deeply")
             elif fields.keys() == REJECT_KEYS and isinstance(fields["row"], dict):
                 yield RawRow(lines.first_number, fields["row"])
             elif fields.keys() == REJECT_TEXT_KEYS:
@@ -138,18 +142,18 @@ class NdjsonReader:
                     lines.first_number,
                     {},
                     str(fields["text"]),
-                    "rejected before as text: put its values under 'row'",
+                    "rejected earlier as text: put its values under 'row'",
                 )
             else:
                 yield RawRow(lines.first_number, fields)
 
-    def _broken(self, problem: str) -> RawRow:
+    def _invalid(self, problem: str) -> RawRow:
         text = self._lines.first_line[:_KEPT_TEXT].rstrip("\r\n")
         return RawRow(self._lines.first_number, {}, text, problem)
 
 
 def _is_too_deep(line: str, fields: dict[str, Any]) -> bool:
-    # orjson reads 1,024 levels and writes 254: a row that is rejected has to be written.
+    # orjson reads 1,024 levels but writes 254, and a rejected row must be written.
     if line.count("[") + line.count("{") <= _SAFE_BRACKETS:
         return False
     try:
@@ -160,12 +164,12 @@ def _is_too_deep(line: str, fields: dict[str, Any]) -> bool:
 
 
 def _count_outside_quotes(line: str, mark: str) -> int:
-    # Doubled quotes inside a quoted name split it into further odd and even parts, which changes nothing.
+    # A doubled quote inside a quoted name adds an empty part outside the quotes, which changes nothing.
     return sum(part.count(mark) for part in line.split('"')[::2])
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Return column names without blanks and repetitions, because rows are dictionaries."""
+    """Return the column names with blank and repeated ones replaced, because rows are dictionaries."""
     columns: list[str] = []
     for number, name in enumerate(names, 1):
         column = name.strip() or f"column {number}"

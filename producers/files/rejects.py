@@ -1,4 +1,4 @@
-"""The file of rejected rows, which a person mends and loads again."""
+"""The file of rejected rows, which a user corrects and loads again."""
 
 import json
 import os
@@ -22,13 +22,13 @@ def rejects_path(path: Path) -> Path:
 class RejectWriter:
     """Writes rejected rows as NDJSON: `line`, `reasons` and the `row` by column (or its `text`).
 
-    The file is made with the first reject; one of an earlier run is put aside at the start, as
-    `kept_earlier`, since somebody may have mended it. Rows that a worker rejects come after later lines of the
-    file, so the order is not that of the lines.
+    The file is created with the first rejected row. The rejects file of an earlier run is renamed at the start to
+    `kept_earlier`, because a user may have corrected it. Rows that a worker rejects arrive after later lines of the
+    file, so the rows are not in the order of the lines. Entering raises `FileError` if `path` cannot be written or
+    contains anything other than rejects.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raise `FileError` when `path` cannot be written or holds something else than rejects."""
         self.path = path
         self.count = 0
         self.first: list[tuple[int, str]] = []
@@ -36,48 +36,46 @@ class RejectWriter:
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        """Put the rejects of an earlier run aside."""
+        """Rename the rejects file of an earlier run."""
         try:
-            self._put_aside()
+            self._keep_earlier()
         except OSError as error:
             raise FileError(
-                self.path, f"rejected rows of an earlier run cannot be put aside: {error.strerror}"
+                self.path, f"the rejected rows of an earlier run cannot be renamed: {error.strerror}"
             ) from None
         if not self._is_device and not os.access(self.path.parent, os.W_OK | os.X_OK):
-            # Found out now, and not at the first reject in the middle of the file.
-            raise FileError(
-                self.path, "rejected rows could not be written there; name another place with --rejects"
-            )
+            # Checked now, so that the load does not fail at its first rejected row, in the middle of the file.
+            raise FileError(self.path, "rejected rows cannot be written here; choose another file with --rejects")
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close the file, if there were rejects."""
         if self._file is not None:
-            # Each line is on its way already; what could not be written was told then, and fails here again.
+            # Each line has been written. A failed write was reported then, and fails here again.
             with suppress(OSError):
                 self._file.close()
 
     @property
     def _is_device(self) -> bool:
-        """Whether rows go to a device, such as /dev/null or the terminal: it is written to, and never moved."""
+        """Whether rows go to a device, such as /dev/null or the terminal. A device is never renamed."""
         return self.path.is_char_device()
 
-    def _put_aside(self) -> None:
+    def _keep_earlier(self) -> None:
         if not self.path.exists() or self._is_device:
             return
         if not self.path.is_file():
-            raise FileError(self.path, "is no ordinary file; name another place with --rejects")
-        if not _holds_rejects(self.path):
-            raise FileError(self.path, "holds something else than rejected rows; move it away")
-        self.kept_earlier = self._free_place()
+            raise FileError(self.path, "is not a regular file; choose another file with --rejects")
+        if not _contains_rejects(self.path):
+            raise FileError(self.path, "contains something other than rejected rows; move it away")
+        self.kept_earlier = self._free_path()
         self.path.rename(self.kept_earlier)
 
-    def _free_place(self) -> Path:
-        places = (self.path.with_name(f"{self.path.stem}.{n}{self.path.suffix}") for n in count(1))
-        return next(place for place in places if not place.exists())
+    def _free_path(self) -> Path:
+        paths = (self.path.with_name(f"{self.path.stem}.{n}{self.path.suffix}") for n in count(1))
+        return next(path for path in paths if not path.exists())
 
     def write(self, row: FileRow, reasons: tuple[str, ...]) -> None:
-        """Add one row. Raises `FileError` when it cannot be written."""
+        """Add one row. Raises `FileError` if it cannot be written."""
         if len(self.first) < _REASONS_KEPT:
             self.first.append((row.line, "; ".join(reasons)))
         form = {"line": row.line, "reasons": reasons} | (
@@ -90,7 +88,7 @@ class RejectWriter:
         except OSError as error:
             raise FileError(
                 self.path,
-                f"rejected rows cannot be written: {error.strerror}; name another place with --rejects",
+                f"rejected rows cannot be written: {error.strerror}; choose another file with --rejects",
             ) from None
         self.count += 1
 
@@ -100,22 +98,22 @@ class RejectWriter:
         try:
             return self._opened("x")
         except FileExistsError:
-            # Another load has begun to write there since this one started.
-            self._put_aside()
+            # Another load has created the file since this one started.
+            self._keep_earlier()
             return self._opened("x")
 
     def _opened(self, mode: str) -> TextIO:
-        # What could not be decoded is lone surrogates in the row, and their escapes in JSON. By the line, so that a
-        # full disk is told of the row that it has no room for.
+        # Bytes that could not be decoded are lone surrogates in the row, which `backslashreplace` writes as JSON
+        # escapes. Line buffering (1) makes a full disk fail at the row that it has no room for.
         return cast(TextIO, self.path.open(mode, buffering=1, encoding="utf-8", errors="backslashreplace"))
 
 
-def _holds_rejects(path: Path) -> bool:
+def _contains_rejects(path: Path) -> bool:
     with path.open("rb") as file:
         line = file.readline()
     try:
         form = json.loads(line)
     except ValueError:
-        # An empty file holds nothing that could be lost.
+        # An empty file contains nothing that could be lost.
         return not line.strip()
     return isinstance(form, dict) and form.keys() in (REJECT_KEYS, REJECT_TEXT_KEYS)

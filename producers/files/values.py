@@ -1,7 +1,7 @@
-"""From what a file holds to what the contract takes: text to numbers, truth values and points.
+"""Converts the values of a file to the types of the contract: text to numbers, booleans and points.
 
-A converter gets a trimmed text that is not empty, or a JSON value; a value it does not know how to read it
-leaves to the contract, which tells what is wrong. `ValueError` carries the reason and never the value.
+A converter gets trimmed text that is not empty, or a JSON value. It returns a value of another type unchanged, and
+the contract then reports what is wrong with it. `ValueError` carries the reason and never the value.
 """
 
 import re
@@ -12,12 +12,12 @@ from worker.errors import PayloadProblem
 
 Converter = Callable[[object], object]
 Plan = Iterable[tuple[str, str, Converter | None]]
-"""Triples of a column, the field it holds, and how its values are read."""
+"""Triples of a column, the field that it contains, and the converter of its values."""
 
-# Spreadsheets write whole numbers as 120.0; anything longer than 18 digits fits no field.
+# Spreadsheets write whole numbers as 120.0. No field accepts more than 18 digits.
 _WHOLE = re.compile(r"[+-]?\d{1,18}(\.0+)?", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_TRUTH = dict.fromkeys(("yes", "y", "true", "t", "1"), True) | dict.fromkeys(("no", "n", "false", "f", "0"), False)
+_YES_NO = dict.fromkeys(("yes", "y", "true", "t", "1"), True) | dict.fromkeys(("no", "n", "false", "f", "0"), False)
 
 
 def _whole_number(value: object) -> object:
@@ -36,13 +36,13 @@ def _decimal_number(value: object) -> object:
     return float(value)
 
 
-def _truth_value(value: object) -> object:
+def _boolean(value: object) -> object:
     if not isinstance(value, str):
         return value
-    truth = _TRUTH.get(value.casefold())
-    if truth is None:
+    boolean = _YES_NO.get(value.casefold())
+    if boolean is None:
         raise ValueError("expected yes or no")
-    return truth
+    return boolean
 
 
 def _lower_case(value: object) -> object:
@@ -50,7 +50,7 @@ def _lower_case(value: object) -> object:
 
 
 def _number_as_text(value: object) -> object:
-    # JSON feeds write identifiers of digits as numbers; to isinstance a truth value is one too.
+    # JSON feeds write identifiers of digits as numbers. A bool is an instance of int, so it is excluded.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -59,7 +59,7 @@ CONVERTERS: dict[str, Converter] = {
     "external_id": _number_as_text,
     "postal_code": _number_as_text,
     "phone": _number_as_text,
-    "emergency_services": _truth_value,
+    "emergency_services": _boolean,
     "beds": _whole_number,
     "latitude": _decimal_number,
     "longitude": _decimal_number,
@@ -67,9 +67,9 @@ CONVERTERS: dict[str, Converter] = {
 
 
 def record_values(fields: Mapping[str, Any], plan: Plan) -> tuple[dict[str, Any], list[PayloadProblem]]:
-    """Return what `HospitalRecord` is validated from, and the problems of what could not be read.
+    """Return the values to validate as a `HospitalRecord`, and the problems of values that cannot be converted.
 
-    Text is trimmed; what is empty is not known, and left out.
+    Text is trimmed. An empty value means unknown and is left out.
     """
     values: dict[str, Any] = {}
     problems: list[PayloadProblem] = []

@@ -35,7 +35,7 @@ async def test_a_signed_job_replayed_under_another_id_is_a_dead_letter(stand: St
             await stand.work(NEW)
     await stand.put("amend_hospital:replayed", taken[0])
     await stand.work(NEW)
-    assert await stand.refusal("amend_hospital:replayed") == "InvalidEnvelope: made for a job of another id"
+    assert await stand.refusal("amend_hospital:replayed") == "InvalidEnvelope: written for a job with another id"
     dead_letters = DeadLetterStore(stand.redis)
     dead_letter = await dead_letters.get("amend_hospital:replayed")
     assert dead_letter.failure.tries == 1
@@ -64,7 +64,7 @@ async def test_a_replayed_registration_or_withdrawal_is_a_dead_letter(stand: Sta
         for earlier in taken.keys() - {act}:
             await stand.put(f"{earlier} after {act}", taken[earlier])
             await stand.work(NEW)
-            assert "made for a job of another id" in await stand.refusal(f"{earlier} after {act}")
+            assert "written for a job with another id" in await stand.refusal(f"{earlier} after {act}")
         assert await stand.hospital() == before
         assert (before is None) == (act == "withdrawn")
 

@@ -5,7 +5,7 @@ from worker.errors import InvalidPayload, PayloadProblem, RemoteError
 
 
 @pytest.mark.parametrize(
-    ("error", "meaning"),
+    ("error", "base"),
     [
         (errors.InvalidPayload, errors.PermanentError),
         (errors.InvalidEnvelope, errors.PermanentError),
@@ -18,8 +18,10 @@ from worker.errors import InvalidPayload, PayloadProblem, RemoteError
         (errors.RemoteError, errors.RegistryError),
     ],
 )
-def test_each_error_stands_where_a_retry_looks_for_it(error: type[Exception], meaning: type[Exception]) -> None:
-    assert error.__bases__ == (meaning,)
+def test_each_error_has_the_base_class_that_decides_on_retries(
+    error: type[Exception], base: type[Exception]
+) -> None:
+    assert error.__bases__ == (base,)
 
 
 def test_an_invalid_payload_lists_its_problems_in_order() -> None:
@@ -28,7 +30,7 @@ def test_an_invalid_payload_lists_its_problems_in_order() -> None:
     assert str(error) == "Thing refused: a: wrong; b[0]: missing"
 
 
-def test_a_remote_error_tells_kind_message_and_traceback() -> None:
+def test_a_remote_error_has_kind_message_and_traceback() -> None:
     error = RemoteError("ValueError", "too small", "Traceback …")
     assert str(error) == "ValueError: too small"
     assert (error.kind, error.message, error.traceback) == ("ValueError", "too small", "Traceback …")

@@ -1,6 +1,6 @@
-"""What producers and workers agree on."""
+"""What producers and workers agree on: the jobs, their payloads and outcomes, and how fields are validated."""
 
-from worker.contract.payloads import (
+from worker.contract.jobs import (
     AMEND_HOSPITAL,
     BULK_QUEUE,
     CORRECT_HOSPITAL,
@@ -9,35 +9,39 @@ from worker.contract.payloads import (
     INGEST_HOSPITAL,
     INGEST_HOSPITALS,
     JOBS,
-    MAX_CHUNK_RECORDS,
     QUEUES,
     REGISTER_HOSPITAL,
     WITHDRAW_HOSPITAL,
-    AmendHospital,
+    JobSpec,
+    new_job_id,
+)
+from worker.contract.outcomes import (
     AmendmentOutcome,
     ChunkOutcome,
     ConflictReason,
-    CorrectHospital,
     CorrectionOutcome,
-    DiscardHospital,
     DiscardOutcome,
+    HospitalOutcome,
+    IngestOutcome,
+    RecordStatus,
+    RegistrationOutcome,
+    Rejection,
+    WithdrawalOutcome,
+)
+from worker.contract.payloads import (
+    MAX_CHUNK_RECORDS,
+    AmendHospital,
+    CorrectHospital,
+    DiscardHospital,
     HospitalChanges,
     HospitalFields,
-    HospitalOutcome,
     HospitalRecord,
     HospitalType,
     IngestHospital,
     IngestHospitals,
-    IngestOutcome,
-    JobSpec,
     OnExisting,
-    RecordStatus,
     RegisterHospital,
-    RegistrationOutcome,
-    Rejection,
-    WithdrawalOutcome,
     WithdrawHospital,
-    new_job_id,
 )
 
 __all__ = [

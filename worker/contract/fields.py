@@ -1,11 +1,12 @@
-"""The constrained types that every payload is built from: what a text, a number or an instant may be.
+"""The field types that payloads are built from: text, identifiers, numbers, instants, attributes, points.
 
-The limits keep a document far below MongoDB's 16 MB, keep operators (`$…`) and paths (`a.b`) out of field
-names, and keep what cannot be stored or read back (NUL, lone surrogates, NaN, integers past 64 bits) out of
-values. Messages of these validators never repeat the value.
+The limits keep a document far below MongoDB's 16 MB. They keep operators (`$…`) and paths (`a.b`) out of field
+names, and they refuse values that cannot be stored or read back: NUL, lone surrogates, NaN, integers past 64
+bits. The messages of these validators never repeat the value.
 """
 
 import math
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -24,17 +25,18 @@ INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
 MAX_ATTRIBUTES = 50
 MAX_ATTRIBUTE_TEXT = 1_000
-# A source whose clock runs ahead would otherwise lock every later observation out.
+# Without this limit, one record from a source whose clock runs ahead would block every later observation.
 MAX_CLOCK_LEAD = timedelta(days=1)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-# Format characters, separators, and marks that have nothing to stand on.
-_UNSEEN_CATEGORIES = frozenset({"Cf", "Zs", "Mn", "Mc", "Me"})
-# Dead letters and a symbol by category, yet drawn as nothing: Hangul fillers, Braille blank.
+_PRINTABLE_KEY = re.compile(r"[!-~]{1,200}")
+# Format characters, spaces and combining marks: a text of these alone shows nothing.
+_INVISIBLE_CATEGORIES = frozenset({"Cf", "Zs", "Mn", "Mc", "Me"})
+# Hangul fillers and the Braille blank: letters and a symbol by category, but drawn as blanks.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def _printable(text: str) -> str:
-    # str.isprintable is a C loop and true of nearly all real text; only the rest is looked at one by one.
+    # `str.isprintable` runs in C and is true for nearly all real text; only other text is checked by character.
     if not text.isprintable():
         for position, character in enumerate(text):
             category = unicodedata.category(character)
@@ -48,14 +50,14 @@ def _printable(text: str) -> str:
 
 
 def _legible(text: str) -> str:
-    # Stripped, printable ASCII, and so nearly all text, needs no closer look.
+    # The text is stripped and not empty here, so printable ASCII, the usual case, has a visible character.
     if text.isascii() and text.isprintable():
         return text
-    # Format characters stay legal inside a text: names need joiners in Persian, direction marks in Arabic.
+    # Format characters are valid inside a text: Persian names need joiners, Arabic names need direction marks.
     for character in _printable(text):
-        if character not in _BLANK_LETTERS and unicodedata.category(character) not in _UNSEEN_CATEGORIES:
+        if character not in _BLANK_LETTERS and unicodedata.category(character) not in _INVISIBLE_CATEGORIES:
             return text
-    raise ValueError("holds no visible character")
+    raise ValueError("contains no visible character")
 
 
 def _not_reserved(source: str) -> str:
@@ -64,8 +66,8 @@ def _not_reserved(source: str) -> str:
     return source
 
 
-def _instant_or_text(value: object) -> object:
-    # pydantic reads a text of digits as seconds or milliseconds since 1970, whichever looks likelier.
+def _only_iso_text(value: object) -> object:
+    # pydantic would read a text of digits as seconds or milliseconds since 1970, and guess which.
     if isinstance(value, datetime) or (isinstance(value, str) and value[4:5] == "-"):
         return value
     raise ValueError("expected an ISO 8601 instant with its offset, such as 2025-06-30T12:00:00Z")
@@ -73,10 +75,10 @@ def _instant_or_text(value: object) -> object:
 
 def _plausible(instant: datetime) -> datetime:
     if instant < EARLIEST:
-        raise ValueError("lies before 1900")
+        raise ValueError("is before 1900")
     if instant > datetime.now(UTC) + MAX_CLOCK_LEAD:
-        raise ValueError("lies more than a day ahead")
-    # MongoDB stores milliseconds; cutting here keeps what is compared equal to what is stored.
+        raise ValueError("is more than a day in the future")
+    # MongoDB stores milliseconds; truncating here keeps a compared value equal to the stored one.
     return instant.astimezone(UTC).replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
@@ -86,14 +88,14 @@ def _attribute_value(value: object) -> bool | int | float | str:
             return value
         case int():
             if not INT64_MIN <= value <= INT64_MAX:
-                raise ValueError("integer does not fit 64 bits")
+                raise ValueError("integer does not fit in 64 bits")
             return value
         case float():
             if not math.isfinite(value):
                 raise ValueError("not a finite number")
-            # orjson reads an integer past 64 bits as the nearest float: it would be stored changed.
+            # orjson reads an integer beyond 64 bits as the nearest float, so a changed value would be stored.
             if abs(value) >= 2**63:
-                raise ValueError("number does not fit 64 bits")
+                raise ValueError("number does not fit in 64 bits")
             return value
         case str():
             if len(value) > MAX_ATTRIBUTE_TEXT:
@@ -102,8 +104,14 @@ def _attribute_value(value: object) -> bool | int | float | str:
     raise ValueError("expected text, a number or a boolean")
 
 
-def _tuple_of_list(value: object) -> object:
-    # A JSON array arrives as a list, which strict mode refuses for a tuple; lax mode would take a set too.
+def _idempotency_key(value: object) -> str:
+    if isinstance(value, str) and _PRINTABLE_KEY.fullmatch(value):
+        return value
+    raise ValueError("expected 1 to 200 printable ASCII characters without spaces")
+
+
+def _list_to_tuple(value: object) -> object:
+    # A JSON array arrives as a list, which strict mode refuses for a tuple; lax mode would also accept a set.
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -119,6 +127,8 @@ ShortText = Annotated[str, *_bounded_text(200)]
 Reason = Annotated[str, *_bounded_text(1_000)]
 ExternalId = Annotated[str, *_bounded_text(128)]
 HospitalId = Annotated[str, *_bounded_text(6_000)]
+# Part of a job id, and so of Redis keys and of commands that an operator types.
+IdempotencyKey = Annotated[str, PlainValidator(_idempotency_key)]
 Source = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$"),
@@ -133,15 +143,15 @@ Instant = Annotated[
     AwareDatetime,
     Field(strict=False),
     AfterValidator(_plausible),
-    BeforeValidator(_instant_or_text),
+    BeforeValidator(_only_iso_text),
 ]
-# One plain function instead of a union: a union would report a problem for each of its members.
+# One function instead of a union, because a union reports a problem for each of its types.
 AttributeValue = Annotated[bool | int | float | str, PlainValidator(_attribute_value)]
 Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=MAX_ATTRIBUTES)]
 
 
 class GeoPoint(BaseModel, extra="forbid", strict=True, frozen=True):
-    """A GeoJSON point: longitude before latitude, in degrees."""
+    """A GeoJSON point: longitude, then latitude, in degrees."""
 
     type: Literal["Point"] = "Point"
-    coordinates: Annotated[tuple[Longitude, Latitude], BeforeValidator(_tuple_of_list)]
+    coordinates: Annotated[tuple[Longitude, Latitude], BeforeValidator(_list_to_tuple)]

@@ -1,4 +1,4 @@
-"""Validates decoded JSON against a payload's model, and tells every problem without repeating a value."""
+"""`parse`: validates decoded JSON against a model and reports every problem by path, without the value."""
 
 import re
 from typing import TypeVar
@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from worker.errors import InvalidPayload, PayloadProblem
 
-# More than a sound payload has fields; keeps a message small when a payload has 100,000 unknown ones.
+# More than a valid payload has fields. It keeps the message small if a payload has 100,000 unknown fields.
 MAX_PROBLEMS = 100
 
 _PLAIN_NAME = re.compile(r"[$\w]+")
@@ -18,8 +18,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def parse(model: type[_Model], raw: object, *, within: str = "") -> _Model:
     """Validate `raw` (decoded JSON) against `model`.
 
-    `within` is put before each path of a problem, such as `records[17]`. Raises `InvalidPayload` with the
-    path and reason of every wrong field (the first 100 of them), and no values.
+    `within`, such as `records[17]`, is prefixed to the path of each problem. Raises `InvalidPayload` with the path
+    and reason of every invalid field (the first 100 of them), and no values.
     """
     try:
         return model.model_validate(raw)
@@ -36,7 +36,7 @@ def parse(model: type[_Model], raw: object, *, within: str = "") -> _Model:
 
 def _path(within: str, details: ErrorDetails) -> str:
     location = details["loc"]
-    # pydantic marks the refusal of a dictionary's key, rather than of its value, with one more part.
+    # If a dictionary's key is invalid, rather than its value, pydantic adds one more part to the location.
     if location[-1:] == ("[key]",) and details["type"] != "extra_forbidden":
         location = location[:-1]
     path = within
@@ -44,7 +44,7 @@ def _path(within: str, details: ErrorDetails) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
             continue
-        # Names of unknown fields come from outside: escaped and cut, so that a message stays one line.
+        # Names of unknown fields are untrusted: escaped and truncated, so that the message stays one short line.
         name = part.encode("unicode_escape").decode()[:64]
         if not _PLAIN_NAME.fullmatch(name):
             name = f'"{name}"'

@@ -33,7 +33,7 @@ Put = Callable[[HospitalProducer], Awaitable[Receipt[Any]]]
 
 
 class Worker:
-    """Claims the one waiting job and ends it as it is told."""
+    """Claims the only waiting job and ends it as the test requests."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self._scripts = Scripts(redis)
@@ -127,7 +127,7 @@ BY = {"actor": "dr-ito", "reason": "licence 4711"}
         ),
     ],
 )
-async def test_each_method_puts_its_job_on_its_queue(
+async def test_each_method_enqueues_its_job_on_its_queue(
     producer: HospitalProducer, redis: ArqRedis, put: Put, name: str, payload: dict[str, Any]
 ) -> None:
     receipt = await put(producer)
@@ -138,7 +138,7 @@ async def test_each_method_puts_its_job_on_its_queue(
     assert await redis.zscore(spec.queue, receipt.job_id) is not None
     envelope = Codec().decode(await redis.get(keys.JOB + receipt.job_id))
     assert (envelope["f"], envelope["a"], envelope["k"], envelope["t"]) == (name, [payload], {}, None)
-    # What was sent is what the worker takes.
+    # The worker accepts the payload that was sent.
     parse(spec.payload, envelope["a"][0])
 
 
@@ -148,7 +148,7 @@ async def test_a_delay_defers_the_job(producer: HospitalProducer) -> None:
     assert (await producer.status(receipt.job_id)).state == "deferred"
 
 
-async def test_many_jobs_are_put_in_groups_and_in_order(producer: HospitalProducer, redis: ArqRedis) -> None:
+async def test_many_jobs_are_enqueued_in_groups_and_in_order(producer: HospitalProducer, redis: ArqRedis) -> None:
     records = [HospitalRecord(hospital_name=f"H {number}") for number in range(1_203)]
 
     receipts = await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=record) for record in records])
@@ -164,9 +164,9 @@ async def test_many_jobs_are_put_in_groups_and_in_order(producer: HospitalProduc
 # ---- idempotency ----------------------------------------------------------------------------------------
 
 
-async def test_equal_keys_make_one_job_and_tell_its_state(producer: HospitalProducer, worker: Worker) -> None:
+async def test_equal_keys_make_one_job_and_return_its_state(producer: HospitalProducer, worker: Worker) -> None:
     async def put() -> str | None:
-        # The envelope holds the time of the call, so a later call has other bytes.
+        # The envelope contains the time of the call, so a later call has different bytes.
         record = HospitalRecord(hospital_name=f"H {next(numbers)}")
         return (await producer.ingest_hospital(record, idempotency_key="order-1")).state
 
@@ -178,7 +178,7 @@ async def test_equal_keys_make_one_job_and_tell_its_state(producer: HospitalProd
     assert (await earlier.outcome(timeout=0)).hospital_id == "cms:1"
 
 
-async def test_keys_count_per_kind_of_job(producer: HospitalProducer, redis: ArqRedis) -> None:
+async def test_the_same_key_can_be_used_for_each_kind_of_job(producer: HospitalProducer, redis: ArqRedis) -> None:
     await producer.ingest_hospital(MERCY, idempotency_key="k")
     receipt = await producer.register_hospital(MERCY, **BY, idempotency_key="k")
 
@@ -187,9 +187,7 @@ async def test_keys_count_per_kind_of_job(producer: HospitalProducer, redis: Arq
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ä", "x" * 201, "a\n", "a\x00"])
-async def test_a_key_that_could_not_be_an_id_is_refused(
-    producer: HospitalProducer, redis: ArqRedis, key: str
-) -> None:
+async def test_an_invalid_key_is_refused(producer: HospitalProducer, redis: ArqRedis, key: str) -> None:
     with pytest.raises(InvalidPayload, match="idempotency_key"):
         await producer.ingest_hospital(MERCY, idempotency_key=key)
     assert await redis.zcard(DEFAULT_QUEUE) == 0
@@ -198,7 +196,7 @@ async def test_a_key_that_could_not_be_an_id_is_refused(
 # ---- outcomes -------------------------------------------------------------------------------------------
 
 
-async def test_the_outcome_is_the_typed_one(producer: HospitalProducer, worker: Worker) -> None:
+async def test_the_outcome_is_typed(producer: HospitalProducer, worker: Worker) -> None:
     receipt = await producer.ingest_hospital(MERCY)
     await worker.end(OUTCOME)
 
@@ -223,7 +221,7 @@ async def test_an_outcome_of_another_form_is_refused_without_its_values(
     assert "s3cret" not in str(caught.value)
 
 
-async def test_a_failed_job_raises_what_failed_it(producer: HospitalProducer, worker: Worker) -> None:
+async def test_a_failed_job_raises_its_error(producer: HospitalProducer, worker: Worker) -> None:
     receipt = await producer.ingest_hospital(MERCY)
     await worker.end(ValueError("no beds"))
 
@@ -233,7 +231,7 @@ async def test_a_failed_job_raises_what_failed_it(producer: HospitalProducer, wo
     assert (status.state, status.error, status.outcome) == ("failed", "ValueError: no beds", None)
 
 
-async def test_a_dead_job_raises_what_killed_it_without_a_kept_result(
+async def test_a_dead_letter_raises_its_error_without_a_kept_result(
     producer: HospitalProducer, worker: Worker
 ) -> None:
     receipt = await producer.ingest_hospital(MERCY)
@@ -247,7 +245,7 @@ async def test_a_dead_job_raises_what_killed_it_without_a_kept_result(
     )
 
 
-async def test_a_job_that_takes_longer_is_a_time_out(producer: HospitalProducer, worker: Worker) -> None:
+async def test_a_job_that_takes_longer_raises_a_timeout(producer: HospitalProducer, worker: Worker) -> None:
     receipt = await producer.ingest_hospital(MERCY)
     with pytest.raises(TimeoutError, match=f"{receipt.job_id}: still queued after 0.02 s"):
         await receipt.outcome(timeout=0.02)
@@ -256,7 +254,7 @@ async def test_a_job_that_takes_longer_is_a_time_out(producer: HospitalProducer,
         await receipt.outcome(timeout=0)
 
 
-async def test_an_unknown_job_is_told(producer: HospitalProducer) -> None:
+async def test_an_unknown_job_is_reported(producer: HospitalProducer) -> None:
     with pytest.raises(JobNotFound, match=r"^ingest_hospital:never: no such job"):
         await producer.receipt(INGEST_HOSPITAL, "ingest_hospital:never").outcome(timeout=5)
     assert await producer.status("ingest_hospital:never") == JobStatus("ingest_hospital:never", "unknown", 0)
@@ -265,7 +263,7 @@ async def test_an_unknown_job_is_told(producer: HospitalProducer) -> None:
 # ---- signing --------------------------------------------------------------------------------------------
 
 
-async def test_signed_jobs_and_results_are_read_with_the_key_alone(own_redis: EmbeddedRedis) -> None:
+async def test_signed_jobs_and_results_are_read_with_the_key(own_redis: EmbeddedRedis) -> None:
     signing = load_settings(redis_url=own_redis.url, queue_signing_keys="k1:0123456789abcdef")
     codec = Codec(signing.signing_secrets())
     async with HospitalProducer.connect(signing, patience=5) as producer:

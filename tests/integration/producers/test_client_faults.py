@@ -19,12 +19,12 @@ MERCY = HospitalRecord(hospital_name="Mercy")
 PASSWORD = "w7Yq3secret"
 
 
-class CuttingScripts:
-    """The real scripts; the first answers of `enqueue` are lost on the way."""
+class LosingScripts:
+    """The real scripts, except that the first answers of `enqueue` are lost after the script ran."""
 
-    def __init__(self, producer: HospitalProducer, cuts: int) -> None:
+    def __init__(self, producer: HospitalProducer, losses: int) -> None:
         self._enqueue = producer._queue._scripts.enqueue
-        self._cuts = cuts
+        self._losses = losses
         self.calls = 0
         self.failed = asyncio.Event()
 
@@ -35,23 +35,23 @@ class CuttingScripts:
         except RedisConnectionError:
             self.failed.set()
             raise
-        if self.calls <= self._cuts:
-            raise RedisConnectionError("cut after the script ran")
+        if self.calls <= self._losses:
+            raise RedisConnectionError("lost after the script ran")
         return states
 
 
-def cutting(producer: HospitalProducer, cuts: int) -> CuttingScripts:
-    scripts: Any = CuttingScripts(producer, cuts)
+def lose_answers(producer: HospitalProducer, losses: int) -> LosingScripts:
+    scripts: Any = LosingScripts(producer, losses)
     producer._queue._scripts = scripts
-    told: CuttingScripts = scripts
-    return told
+    losing: LosingScripts = scripts
+    return losing
 
 
 async def test_a_job_enqueued_while_redis_is_down_is_accepted_once(
     own_redis: EmbeddedRedis, producer: HospitalProducer, redis: ArqRedis
 ) -> None:
     await own_redis.kill()
-    scripts = cutting(producer, 0)
+    scripts = lose_answers(producer, 0)
     call = asyncio.create_task(producer.ingest_hospital(MERCY))
     await scripts.failed.wait()
     assert not call.done()
@@ -64,10 +64,10 @@ async def test_a_job_enqueued_while_redis_is_down_is_accepted_once(
     assert await redis.zrange(DEFAULT_QUEUE, 0, -1) == [receipt.job_id.encode()]
 
 
-async def test_an_answer_that_was_lost_after_the_script_ran_changes_nothing(
+async def test_an_answer_that_is_lost_after_the_script_ran_changes_nothing(
     producer: HospitalProducer, redis: ArqRedis
 ) -> None:
-    scripts = cutting(producer, 2)
+    scripts = lose_answers(producer, 2)
 
     receipt = await producer.ingest_hospital(MERCY)
 
@@ -75,8 +75,8 @@ async def test_an_answer_that_was_lost_after_the_script_ran_changes_nothing(
     assert await redis.zcard(DEFAULT_QUEUE) == 1
 
 
-class EndingScripts(CuttingScripts):
-    """As above; each job that an attempt puts on its queue has ended before the answer is lost."""
+class EndingScripts(LosingScripts):
+    """Loses the first answer, after a worker has ended each job that the attempt enqueued."""
 
     def __init__(self, producer: HospitalProducer, redis: ArqRedis, action: Literal["done", "dead"]) -> None:
         super().__init__(producer, 1)
@@ -110,7 +110,7 @@ class EndingScripts(CuttingScripts):
 
 
 @pytest.mark.parametrize("action", ["done", "dead"])
-async def test_a_job_that_ended_before_its_lost_answer_was_asked_for_again_is_still_new(
+async def test_a_job_that_ended_before_the_call_was_repeated_is_still_new(
     producer: HospitalProducer, redis: ArqRedis, action: Literal["done", "dead"]
 ) -> None:
     scripts: Any = EndingScripts(producer, redis, action)
@@ -118,15 +118,13 @@ async def test_a_job_that_ended_before_its_lost_answer_was_asked_for_again_is_st
 
     assert (await producer.ingest_hospital(MERCY, idempotency_key="a")).state == "new"
     assert scripts.calls == 2
-    # And what an earlier call had enqueued is not, lost answers or none.
-    again = cutting(producer, 3)
+    # A job that an earlier call had enqueued is not new, even if answers are lost.
+    again = lose_answers(producer, 3)
     assert (await producer.ingest_hospital(MERCY, idempotency_key="a")).state == action
     assert again.calls == 4
 
 
-async def test_connections_that_were_cut_meanwhile_are_made_anew(
-    producer: HospitalProducer, redis: ArqRedis
-) -> None:
+async def test_dropped_connections_are_reopened(producer: HospitalProducer, redis: ArqRedis) -> None:
     await producer.ingest_hospital(MERCY)
     for client in await redis.client_list():
         if client["cmd"] in ("evalsha", "info"):
@@ -137,11 +135,11 @@ async def test_connections_that_were_cut_meanwhile_are_made_anew(
 
 
 @pytest.mark.parametrize("patience", [0, -1, 0.2])
-async def test_a_redis_that_stays_away_is_an_outage(
+async def test_a_redis_that_stays_unavailable_is_an_outage(
     own_redis: EmbeddedRedis, settings: Settings, patience: float
 ) -> None:
     async with HospitalProducer.connect(settings, patience=patience) as producer:
-        scripts = cutting(producer, 0)
+        scripts = lose_answers(producer, 0)
         await own_redis.kill()
 
         with pytest.raises(OutageError, match=r"Redis at 127\.0\.0\.1:\d+ does not answer .*; tried for 0 s$"):
@@ -152,12 +150,12 @@ async def test_a_redis_that_stays_away_is_an_outage(
 
 
 @pytest.mark.parametrize("patience", [0, -1])
-async def test_no_patience_still_makes_one_attempt(settings: Settings, patience: float) -> None:
+async def test_a_call_without_patience_still_makes_one_attempt(settings: Settings, patience: float) -> None:
     async with HospitalProducer.connect(settings, patience=patience) as producer:
         assert (await producer.ingest_hospital(MERCY)).state == "new"
 
 
-async def test_a_frozen_redis_is_not_waited_for_without_end(own_redis: EmbeddedRedis, settings: Settings) -> None:
+async def test_a_call_to_a_frozen_redis_times_out(own_redis: EmbeddedRedis, settings: Settings) -> None:
     async with HospitalProducer.connect(settings, patience=0) as producer:
         own_redis.freeze()
         try:
@@ -176,11 +174,11 @@ async def _demote(redis: ArqRedis) -> None:
     await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
 
 
-@pytest.mark.parametrize(("hurt", "code"), [(_fill, "OOM"), (_demote, "READONLY")])
-async def test_a_redis_that_takes_no_writes_refuses_loudly_and_at_once(
-    producer: HospitalProducer, redis: ArqRedis, hurt: Callable[[ArqRedis], Awaitable[None]], code: str
+@pytest.mark.parametrize(("break_redis", "code"), [(_fill, "OOM"), (_demote, "READONLY")])
+async def test_a_redis_that_refuses_writes_is_reported_immediately(
+    producer: HospitalProducer, redis: ArqRedis, break_redis: Callable[[ArqRedis], Awaitable[None]], code: str
 ) -> None:
-    await hurt(redis)
+    await break_redis(redis)
 
     async with asyncio.timeout(5):
         with pytest.raises(OutageError, match=rf"Redis at 127\.0\.0\.1:\d+ refuses writes for now \({code}\)$"):
@@ -188,24 +186,26 @@ async def test_a_redis_that_takes_no_writes_refuses_loudly_and_at_once(
     assert await redis.zcard(DEFAULT_QUEUE) == 0
 
 
-async def test_a_queue_of_another_type_is_no_outage(producer: HospitalProducer, redis: ArqRedis) -> None:
+async def test_a_queue_of_the_wrong_type_is_a_configuration_error(
+    producer: HospitalProducer, redis: ArqRedis
+) -> None:
     await redis.set(DEFAULT_QUEUE, "x")
 
     with pytest.raises(ConfigurationError, match="WRONGTYPE"):
         await producer.ingest_hospital(MERCY)
 
 
-async def test_a_wrong_password_is_told_in_one_line() -> None:
+async def test_a_wrong_password_is_reported_in_one_line() -> None:
     async with EmbeddedRedis(password="right1234") as server:
         for login in ("", f":{PASSWORD}@"):
             url = f"redis://{login}127.0.0.1:{server.port}/0"
             with pytest.raises(ConfigurationError) as caught:
                 async with HospitalProducer.connect(load_settings(redis_url=url)):
-                    pytest.fail("it got in")
-            _assert_one_quiet_line(caught.value, server.port)
+                    pytest.fail("Redis accepted the login")
+            _assert_one_line_without_the_password(caught.value, server.port)
 
 
-async def test_a_password_that_was_changed_meanwhile_is_told_at_once(
+async def test_a_changed_password_is_reported_immediately(
     own_redis: EmbeddedRedis, producer: HospitalProducer, redis: ArqRedis
 ) -> None:
     await redis.config_set("requirepass", "changed1234")
@@ -214,20 +214,20 @@ async def test_a_password_that_was_changed_meanwhile_is_told_at_once(
     async with asyncio.timeout(5):
         with pytest.raises(ConfigurationError) as caught:
             await producer.ingest_hospital(MERCY)
-    _assert_one_quiet_line(caught.value, own_redis.port)
+    _assert_one_line_without_the_password(caught.value, own_redis.port)
 
 
-async def test_an_unreachable_redis_is_told_in_one_line() -> None:
+async def test_an_unreachable_redis_is_reported_in_one_line() -> None:
     port = ports.choose_port()
     settings = load_settings(redis_url=f"redis://user:{PASSWORD}@127.0.0.1:{port}/0", redis_timeout=1)
 
     with pytest.raises(OutageError) as caught:
         async with HospitalProducer.connect(settings):
-            pytest.fail("somebody answered")
-    _assert_one_quiet_line(caught.value, port)
+            pytest.fail("a server answered")
+    _assert_one_line_without_the_password(caught.value, port)
 
 
-def _assert_one_quiet_line(error: RegistryError, port: int) -> None:
+def _assert_one_line_without_the_password(error: RegistryError, port: int) -> None:
     assert str(error).startswith("REDIS_URL: ")
     assert f"127.0.0.1:{port}" in str(error)
     assert "\n" not in str(error)
@@ -236,7 +236,7 @@ def _assert_one_quiet_line(error: RegistryError, port: int) -> None:
     assert error.__suppress_context__
 
 
-async def test_leaving_closes_every_connection(settings: Settings, redis: ArqRedis) -> None:
+async def test_exiting_closes_every_connection(settings: Settings, redis: ArqRedis) -> None:
     async with HospitalProducer.connect(settings, patience=5) as producer:
         await asyncio.gather(*(producer.enqueue(INGEST_HOSPITAL, IngestHospital(record=MERCY)) for _ in range(20)))
         assert len(await redis.client_list()) > 1

@@ -31,7 +31,7 @@ Put = Callable[[HospitalProducer], Awaitable[Receipt[Any]]]
         ),
     ],
 )
-async def test_what_breaks_the_contract_is_refused_by_name(
+async def test_a_payload_that_breaks_the_contract_is_refused_with_the_field(
     producer: HospitalProducer, redis: ArqRedis, put: Put, path: str
 ) -> None:
     with pytest.raises(InvalidPayload, match=path):
@@ -39,7 +39,7 @@ async def test_what_breaks_the_contract_is_refused_by_name(
     assert await redis.zcard(DEFAULT_QUEUE) == await redis.zcard(BULK_QUEUE) == 0
 
 
-async def test_every_wrong_record_of_a_chunk_is_told(producer: HospitalProducer, redis: ArqRedis) -> None:
+async def test_every_invalid_record_of_a_chunk_is_reported(producer: HospitalProducer, redis: ArqRedis) -> None:
     records: list[HospitalRecord | dict[str, Any]] = [
         MERCY,
         {"hospital_name": "Nan", "attributes": {"rate": math.nan}},
@@ -58,7 +58,7 @@ async def test_every_wrong_record_of_a_chunk_is_told(producer: HospitalProducer,
     assert await redis.zcard(BULK_QUEUE) == 0
 
 
-async def test_a_chunk_of_wrong_records_makes_no_endless_message(producer: HospitalProducer) -> None:
+async def test_the_number_of_problems_of_a_chunk_is_limited(producer: HospitalProducer) -> None:
     with pytest.raises(InvalidPayload) as caught:
         await producer.ingest_hospitals([{}] * 1_000)
 
@@ -66,7 +66,7 @@ async def test_a_chunk_of_wrong_records_makes_no_endless_message(producer: Hospi
     assert str(caught.value.problems[-1]) == "records: 900 more problems"
 
 
-async def test_a_payload_too_large_is_refused(producer: HospitalProducer, redis: ArqRedis) -> None:
+async def test_a_payload_that_is_too_large_is_refused(producer: HospitalProducer, redis: ArqRedis) -> None:
     attributes: dict[str, bool | int | float | str] = {f"field{number}": "é" * 1_000 for number in range(50)}
     place = GeoPoint(coordinates=(1.0, 2.0))
     record = HospitalRecord(hospital_name="Mercy", attributes=attributes, location=place)

@@ -13,12 +13,12 @@ SECRET = "Zebra-4711"
 
 
 def check(kind: Any, value: object) -> Any:
-    # As in the payload models; an argument of the call would overrule the lax kinds.
+    # Strict as the payload models are. A `strict` argument of the call would override the lax types as well.
     return TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
 
 
 def refusal(kind: Any, value: object) -> str:
-    """Return the reasons for which `value` is refused, without what pydantic adds."""
+    """Return the reasons for which `value` is refused, without the rest of pydantic's message."""
     with pytest.raises(ValidationError) as caught:
         check(kind, value)
     return "; ".join(details["msg"] for details in caught.value.errors())
@@ -37,7 +37,7 @@ def refusal(kind: Any, value: object) -> str:
         "a\u0301",
         "医院",
         "Soft\u00adhyphen",
-        "\ue000",  # private use: some East Asian feeds have names in it
+        "\ue000",  # private use: some East Asian feeds have it in names
         "-",
     ],
 )
@@ -46,14 +46,14 @@ def test_real_text_passes_unchanged(text: str) -> None:
 
 
 @given(st.characters(categories=["Cc"], exclude_characters="\t\n\v\f\r\x85"))
-def test_control_characters_are_refused_wherever_they_stand(character: str) -> None:
+def test_control_characters_are_refused_at_any_position(character: str) -> None:
     for text, position in ((character + "ab", 0), (f"a{character}b", 1), ("ab" + character, 2)):
         assert f"control character U+{ord(character):04X} at position {position}" in refusal(fields.Name, text)
         assert "control character" in refusal(fields.AttributeValue, text)
 
 
 @pytest.mark.parametrize("character", ["\t", "\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"])
-def test_line_breaks_are_stripped_outside_and_refused_inside(character: str) -> None:
+def test_line_breaks_are_stripped_at_the_ends_and_refused_inside(character: str) -> None:
     assert check(fields.Name, f"{character}ab{character}") == "ab"
     assert "at position 1" in refusal(fields.Name, f"a{character}b")
 
@@ -75,7 +75,7 @@ def test_lone_surrogates_are_refused(surrogate: str) -> None:
 def test_text_without_a_visible_character_is_refused(kind: Any, text: str) -> None:
     assert refusal(kind, text) in {
         "String should have at least 1 character",
-        "Value error, holds no visible character",
+        "Value error, contains no visible character",
     }
 
 
@@ -85,27 +85,41 @@ def test_text_without_a_visible_character_is_refused(kind: Any, text: str) -> No
      (fields.HospitalId, 6_000), (fields.AttributeValue, 1_000), (fields.Source, 64),
      (fields.AttributeName, 64)],
 )  # fmt: skip
-def test_text_is_bounded(kind: Any, most: int) -> None:
+def test_the_length_of_text_is_limited(kind: Any, most: int) -> None:
     assert check(kind, "a" * most)
     assert refusal(kind, "a" * (most + 1))
 
 
 @pytest.mark.parametrize("source", ["cms", "a", "0-9", "my.feed_2"])
-def test_sources(source: str) -> None:
+def test_valid_sources_are_accepted(source: str) -> None:
     assert check(fields.Source, source) == source
 
 
 @pytest.mark.parametrize("source", ["name", "", "CMS", ".cms", "$cms", "a:b", "cms\n", " cms", "é", "a\x00"])
-def test_refused_sources(source: str) -> None:
+def test_invalid_sources_are_refused(source: str) -> None:
     assert refusal(fields.Source, source)
 
 
+@pytest.mark.parametrize("key", ["!", "~", "a:b", "0" * 200])
+def test_valid_idempotency_keys_are_accepted(key: str) -> None:
+    assert check(fields.IdempotencyKey, key) == key
+
+
+@pytest.mark.parametrize(
+    "key", ["", "a b", " a", "a\n", "a\x00", "é", "\u200b", "\ud800", "x" * 201, 7, b"a", None]
+)
+def test_invalid_idempotency_keys_are_refused(key: object) -> None:
+    assert refusal(fields.IdempotencyKey, key) == (
+        "Value error, expected 1 to 200 printable ASCII characters without spaces"
+    )
+
+
 @pytest.mark.parametrize("name", ["$gt", "a.b", "", "1a", "_id", "a b", "a\n", "a\x00", "é", "\ud800", "[key]"])
-def test_refused_attribute_names(name: str) -> None:
+def test_invalid_attribute_names_are_refused(name: str) -> None:
     assert refusal(fields.Attributes, {name: 1})
 
 
-def test_attributes_are_bounded_in_number() -> None:
+def test_the_number_of_attributes_is_limited() -> None:
     assert check(fields.Attributes, {f"a{n}": n for n in range(50)})
     assert "at most 50" in refusal(fields.Attributes, {f"a{n}": n for n in range(51)})
 
@@ -133,7 +147,7 @@ def test_attribute_values_keep_value_and_type(value: object) -> None:
         (2**63, "64 bits"),
         (-(2**63) - 1, "64 bits"),
         (10**400, "64 bits"),
-        (float(2**64), "64 bits"),  # what orjson makes of the integer in a text
+        (float(2**64), "64 bits"),  # the value that orjson reads from that integer in JSON
         (1e300, "64 bits"),
         (None, "expected text"),
         ([1], "expected text"),
@@ -141,13 +155,13 @@ def test_attribute_values_keep_value_and_type(value: object) -> None:
         (b"bytes", "expected text"),
     ],
 )
-def test_refused_attribute_values(value: object, reason: str) -> None:
+def test_invalid_attribute_values_are_refused(value: object, reason: str) -> None:
     assert reason in refusal(fields.AttributeValue, value)
 
 
 @pytest.mark.parametrize("kind", [fields.Beds, fields.Revision])
 @pytest.mark.parametrize("value", [-1, 2**63, 10**400, 7.0, "7", True, math.nan, None])
-def test_whole_numbers_are_strict_and_bounded(kind: Any, value: object) -> None:
+def test_whole_numbers_are_strict_and_limited(kind: Any, value: object) -> None:
     assert refusal(kind, value)
 
 
@@ -157,7 +171,7 @@ def test_integers_too_long_to_print_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("kind", "most"), [(fields.Longitude, 180), (fields.Latitude, 90)])
-def test_coordinates_take_integers_and_are_bounded(kind: Any, most: int) -> None:
+def test_coordinates_accept_integers_and_are_limited(kind: Any, most: int) -> None:
     assert check(kind, most) == most
     assert isinstance(check(kind, -most), float)
     for value in (most + 0.001, -most - 1, math.nan, math.inf, 10**400, "1", True):
@@ -165,7 +179,7 @@ def test_coordinates_take_integers_and_are_bounded(kind: Any, most: int) -> None
 
 
 @given(
-    st.datetimes(datetime(1900, 1, 2), datetime(2024, 12, 31)),  # noqa: DTZ001 - the offset comes next
+    st.datetimes(datetime(1900, 1, 2), datetime(2024, 12, 31)),  # noqa: DTZ001 - the offset is added below
     st.integers(-23 * 60, 23 * 60),
 )
 def test_instants_become_utc_milliseconds(moment: datetime, minutes: int) -> None:
@@ -203,16 +217,16 @@ def test_instants_become_utc_milliseconds(moment: datetime, minutes: int) -> Non
         "2025-13-01T00:00:00Z",
     ],
 )
-def test_refused_instants(value: object) -> None:
+def test_invalid_instants_are_refused(value: object) -> None:
     assert refusal(fields.Instant, value)
 
 
-def test_a_clock_may_be_a_little_ahead_and_no_more() -> None:
-    # Told here and not in a parameter, which is as old as the run.
+def test_an_instant_may_be_at_most_a_day_in_the_future() -> None:
+    # Computed here, because parameters are computed before the run starts.
     assert check(fields.Instant, datetime.now(UTC) + timedelta(hours=23))
     assert (
         refusal(fields.Instant, datetime.now(UTC) + timedelta(days=1, minutes=1))
-        == "Value error, lies more than a day ahead"
+        == "Value error, is more than a day in the future"
     )
 
 
@@ -222,6 +236,7 @@ def test_a_clock_may_be_a_little_ahead_and_no_more() -> None:
         (fields.Name, SECRET * 100),
         (fields.Name, SECRET + "\x00"),
         (fields.Source, SECRET),
+        (fields.IdempotencyKey, SECRET + " "),
         (fields.Beds, SECRET),
         (fields.Beds, 471_100),
         (fields.Instant, SECRET),
@@ -232,5 +247,5 @@ def test_a_clock_may_be_a_little_ahead_and_no_more() -> None:
         (fields.Longitude, 4711),
     ],
 )
-def test_reasons_never_repeat_the_value(kind: Any, value: object) -> None:
+def test_messages_never_repeat_the_value(kind: Any, value: object) -> None:
     assert "4711" not in refusal(kind, value)

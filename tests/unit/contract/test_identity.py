@@ -38,14 +38,14 @@ def test_unicode_form_makes_no_difference(name: str) -> None:
         ("ΟΔΟΣ", "οδος"),
     ],
 )
-def test_names_that_differ_in_form_case_or_space_are_one(one: str, other: str) -> None:
+def test_names_that_differ_only_in_form_case_or_space_have_one_identity(one: str, other: str) -> None:
     assert hospital_identity(one, None, None) == hospital_identity(other, None, None)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("A B", "AB"), ("St Mary", "St. Mary"), ("Curie", "Curié"), ("می\u200cرود", "میرود")]
 )
-def test_names_that_differ_in_letters_are_two(one: str, other: str) -> None:
+def test_names_that_differ_in_letters_have_two_identities(one: str, other: str) -> None:
     assert hospital_identity(one, None, None) != hospital_identity(other, None, None)
 
 
@@ -58,7 +58,7 @@ def test_names_that_differ_in_letters_are_two(one: str, other: str) -> None:
         (None, None, "name:a b"),
     ],
 )
-def test_identity_is_of_the_source_or_of_the_name(
+def test_the_identity_is_made_from_the_source_or_from_the_name(
     source: str | None, external_id: str | None, identity: str
 ) -> None:
     assert hospital_identity("A  B", source, external_id) == identity
@@ -70,8 +70,8 @@ def test_the_identity_of_every_accepted_name_is_a_valid_hospital_id(name: str) -
         record = parse(HospitalRecord, {"hospital_name": name})
     except InvalidPayload:
         return
-    command = {"hospital_id": record.hospital_id, "revision": 1}
-    assert parse(DiscardHospital, command).hospital_id == record.hospital_id
+    payload = {"hospital_id": record.hospital_id, "revision": 1}
+    assert parse(DiscardHospital, payload).hospital_id == record.hospital_id
 
 
 def test_the_longest_expansion_of_a_name_is_a_valid_hospital_id() -> None:

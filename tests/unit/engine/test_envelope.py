@@ -56,5 +56,5 @@ def test_what_a_foreign_deserializer_lets_through_is_looked_at(change: dict[str,
 @pytest.mark.parametrize("other", ["another", "id ", "", None, 1, ["id"]])
 def test_an_envelope_that_was_made_for_another_job_is_refused(other: object) -> None:
     assert read_call(claimed(id="id"), CODEC.decode).function == "job"
-    with pytest.raises(InvalidEnvelope, match="made for a job of another id"):
+    with pytest.raises(InvalidEnvelope, match="written for a job with another id"):
         read_call(claimed(id=other), CODEC.decode)

@@ -30,12 +30,12 @@ class ScriptedReceipt:
 
 
 class ScriptedProducer:
-    """Stands in for `HospitalProducer`: `answer` may be replaced, `refuse` is raised by enqueue."""
+    """A test double of `HospitalProducer`. A test may replace `answer`; `enqueue` raises `refuse` if it is set."""
 
     def __init__(self) -> None:
         self.payloads: list[Any] = []
         self.in_flight = self.most_in_flight = 0
-        self.answer: Callable[[Any], Awaitable[BaseModel]] = self.good_answer
+        self.answer: Callable[[Any], Awaitable[BaseModel]] = self.successful_answer
         self.refuse: Exception | None = None
         self.job_status: Any = None
         self._known: set[str] = set()
@@ -60,7 +60,7 @@ class ScriptedProducer:
     async def status(self, job_id: str) -> Any:
         return self.job_status
 
-    async def good_answer(self, payload: Any) -> BaseModel:
+    async def successful_answer(self, payload: Any) -> BaseModel:
         match payload:
             case IngestHospitals(records=records):
                 return ChunkOutcome(statuses=[self._seen(HospitalRecord.model_validate(it)) for it in records])

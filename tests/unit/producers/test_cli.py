@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_ingest_tells_what_became_of_the_rows(run: Run, path: Path, producer: Any) -> None:
+def test_ingest_reports_the_result_of_all_rows(run: Run, path: Path, producer: Any) -> None:
     status, out, _ = run("ingest", path, "--source", "cms", "--json")
     summary = json.loads(out)
     assert status == cli.PARTLY
@@ -62,7 +62,7 @@ def test_ingest_tells_what_became_of_the_rows(run: Run, path: Path, producer: An
     assert [record["external_id"] for record in producer.payloads[0].records] == ["1", "3"]
 
 
-def test_table_is_plain_text_without_a_terminal(run: Run, path: Path) -> None:
+def test_the_table_is_plain_text_without_a_terminal(run: Run, path: Path) -> None:
     status, out, err = run("ingest", path, "--source", "cms", "--on-existing", "merge")
     assert status == cli.PARTLY
     assert out.index("rows") < out.index("created") < out.index("rejected")
@@ -70,51 +70,51 @@ def test_table_is_plain_text_without_a_terminal(run: Run, path: Path) -> None:
     assert "line 3: beds: expected a whole number" in err
 
 
-def test_good_file_ends_with_0_and_repeated_too(run: Run, path: Path, producer: Any) -> None:
+def test_a_valid_file_exits_with_0_also_when_loaded_again(run: Run, path: Path, producer: Any) -> None:
     path.write_text("name\nA\nB\n")
     assert run("ingest", path)[0] == cli.DONE
     status, out, _ = run("ingest", path, "--json")
     assert (status, json.loads(out)["unchanged"]) == (cli.DONE, 2)
 
 
-def test_table_shortens_long_lists_and_json_does_not(run: Run, path: Path) -> None:
+def test_the_table_shortens_long_lists_and_json_does_not(run: Run, path: Path) -> None:
     path.write_text("name," + ",".join(f"x{number}" for number in range(9)) + "\nA" + "," * 9 + "\n")
     assert "and 4 more" in run("ingest", path)[1]
     assert len(json.loads(run("ingest", path, "--json")[1])["columns_left_out"]) == 9
 
 
-def test_identifier_without_a_source_is_told(run: Run, path: Path) -> None:
+def test_an_identifier_column_without_a_source_is_reported(run: Run, path: Path) -> None:
     assert "column 'Facility ID' is not used" in run("ingest", path)[2]
 
 
-def test_dry_run_sends_nothing(run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_sends_nothing(run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cli, "connect")
     status, out, _ = run("ingest", path, "--dry-run", "--json")
     assert (status, json.loads(out)["fit"], json.loads(out)["rejected"]) == (cli.PARTLY, 2, 1)
     assert Path(f"{path}.rejects.ndjson").exists()
 
 
-def test_nothing_fit_ends_with_2(run: Run, path: Path) -> None:
+def test_a_file_without_valid_rows_exits_with_2(run: Run, path: Path) -> None:
     path.write_text("name,beds\nA,x\n")
     assert run("ingest", path)[0] == cli.NOTHING
     assert run("ingest", path, "--dry-run")[0] == cli.NOTHING
 
 
-def test_rejects_go_where_asked(run: Run, path: Path, tmp_path: Path) -> None:
+def test_rejects_are_written_to_the_given_file(run: Run, path: Path, tmp_path: Path) -> None:
     run("ingest", path, "--rejects", tmp_path / "bad.ndjson")
     assert (tmp_path / "bad.ndjson").exists()
     assert not Path(f"{path}.rejects.ndjson").exists()
 
 
-def test_rejects_never_go_into_the_file_that_is_read(run: Run, path: Path) -> None:
+def test_rejects_are_never_written_to_the_input_file(run: Run, path: Path) -> None:
     before = path.read_text()
     status, _, err = run("ingest", path, "--source", "cms", "--rejects", path, "--dry-run")
     assert (status, err.count("\n")) == (cli.NOTHING, 1)
-    assert "is the file that is read" in err
+    assert "is the input file" in err
     assert path.read_text() == before
 
 
-def test_mapping_is_used(run: Run, path: Path, producer: Any) -> None:
+def test_the_mapping_is_used(run: Run, path: Path, producer: Any) -> None:
     run("ingest", path, "--map", "hospital_name=extra", "--map", "city=Facility Name", "--source", "cms")
     assert producer.payloads[0].records[0]["hospital_name"] == "x"
     assert producer.payloads[0].records[0]["city"] == "A"
@@ -134,11 +134,11 @@ def test_mapping_is_used(run: Run, path: Path, producer: Any) -> None:
         (("register", "--actor", "a", "--reason", "b", "--name", "A", "--file", "LIST"), "either --name"),
         (("register", "--actor", "a", "--reason", "b", "--name", "A", "--set", "beds=x"), "beds: expected"),
         (("register", "--actor", "a", "--reason", " ", "--name", "A"), "reason: "),
-        (("generate", "LIST"), "is there already"),
+        (("generate", "LIST"), "already exists"),
         (("generate", "none/list.ndjson.gz"), "leave out .gz"),
     ],
 )
-def test_known_error_is_one_line(run: Run, path: Path, arguments: tuple[str, ...], problem: str) -> None:
+def test_a_known_error_is_one_line(run: Run, path: Path, arguments: tuple[str, ...], problem: str) -> None:
     status, out, err = run(*(str(path) if argument == "LIST" else argument for argument in arguments))
     assert (status, out) == (cli.NOTHING, "")
     assert problem in err
@@ -146,7 +146,7 @@ def test_known_error_is_one_line(run: Run, path: Path, arguments: tuple[str, ...
     assert err.count("\n") == 1
 
 
-def test_configuration_error_is_one_line(run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_error_is_one_line(run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise ConfigurationError("REDIS_URL: wrong\nMONGODB_URL: wrong")
 
@@ -154,7 +154,7 @@ def test_configuration_error_is_one_line(run: Run, path: Path, monkeypatch: pyte
     assert run("status", "x")[::2] == (cli.NOTHING, "hospital-producer: REDIS_URL: wrong; MONGODB_URL: wrong\n")
 
 
-def test_trouble_is_told_after_the_summary(run: Run, path: Path, producer: Any) -> None:
+def test_the_reason_for_an_early_end_is_printed_after_the_summary(run: Run, path: Path, producer: Any) -> None:
     async def answer(payload: Any) -> Any:
         raise TimeoutError
 
@@ -167,7 +167,7 @@ def test_trouble_is_told_after_the_summary(run: Run, path: Path, producer: Any) 
 @pytest.mark.parametrize(
     ("error", "expected"), [(OutageError("no answer"), cli.PARTLY), (WritesRefused("full"), cli.NOTHING)]
 )
-def test_a_load_that_may_have_been_taken_is_never_told_as_nothing_done(
+def test_a_load_that_may_be_queued_is_not_reported_as_nothing_done(
     run: Run, path: Path, producer: Any, error: Exception, expected: int
 ) -> None:
     producer.refuse = error
@@ -176,7 +176,7 @@ def test_a_load_that_may_have_been_taken_is_never_told_as_nothing_done(
     assert str(error) in err
 
 
-def test_interrupt_ends_with_130_and_a_summary(run: Run, path: Path, producer: Any) -> None:
+def test_an_interrupt_exits_with_130_and_a_summary(run: Run, path: Path, producer: Any) -> None:
     async def answer(payload: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
         return await asyncio.Event().wait()
@@ -199,13 +199,13 @@ def job_id(monkeypatch: pytest.MonkeyPatch) -> str:
     "error",
     [
         TimeoutError,
-        OutageError("away"),
+        OutageError("unavailable"),
         UntrustedEnvelope("not signed"),
         JobNotFound("gone"),
         ConfigurationError("password changed"),
     ],
 )
-def test_a_registration_that_was_taken_is_never_told_as_nothing_done(
+def test_a_queued_registration_is_not_reported_as_nothing_done(
     run: Run, producer: Any, job_id: str, error: Exception
 ) -> None:
     async def answer(payload: Any) -> Any:
@@ -217,7 +217,7 @@ def test_a_registration_that_was_taken_is_never_told_as_nothing_done(
     assert f"the queue has taken the job: hospital-producer status {job_id}" in err
 
 
-def test_a_registration_that_may_have_been_taken_is_told_with_its_id(run: Run, producer: Any, job_id: str) -> None:
+def test_a_registration_that_may_be_queued_is_reported_with_its_id(run: Run, producer: Any, job_id: str) -> None:
     options = ("register", "--actor", "dr-ito", "--reason", "licence", "--name", "A")
     producer.refuse = OutageError("no answer for 30 s")
     status, _, err = run(*options)
@@ -227,7 +227,7 @@ def test_a_registration_that_may_have_been_taken_is_told_with_its_id(run: Run, p
     assert run(*options)[::2] == (cli.NOTHING, "hospital-producer: memory is full\n")
 
 
-def test_register_one(run: Run, producer: Any, job_id: str) -> None:
+def test_one_hospital_is_registered(run: Run, producer: Any, job_id: str) -> None:
     options = ("--actor", "dr-ito", "--reason", "licence", "--name", "A", "--source", "cms", "--external-id", "7")
     status, out, _ = run("register", *options, "--set", "beds=12", "--set", "lat=x", "--json")
     assert (status, out) == (cli.NOTHING, "")
@@ -245,7 +245,7 @@ def test_register_one(run: Run, producer: Any, job_id: str) -> None:
     assert "conflict" in out
 
 
-def test_register_one_that_fails_or_is_late(run: Run, producer: Any, job_id: str) -> None:
+def test_a_failed_or_late_registration_is_reported_with_its_id(run: Run, producer: Any, job_id: str) -> None:
     options = ("register", "--actor", "dr-ito", "--reason", "licence", "--name", "A")
 
     async def fail(payload: Any) -> Any:
@@ -263,7 +263,7 @@ def test_register_one_that_fails_or_is_late(run: Run, producer: Any, job_id: str
     assert f"hospital-producer status {job_id}" in err
 
 
-def test_register_one_interrupted(run: Run, producer: Any, job_id: str) -> None:
+def test_an_interrupted_registration_is_reported_with_its_id(run: Run, producer: Any, job_id: str) -> None:
     async def answer(payload: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
         return await asyncio.Event().wait()
@@ -274,7 +274,7 @@ def test_register_one_interrupted(run: Run, producer: Any, job_id: str) -> None:
     assert f"the queue may have taken the job: hospital-producer status {job_id}" in err
 
 
-def test_register_a_file(run: Run, path: Path) -> None:
+def test_a_file_is_registered(run: Run, path: Path) -> None:
     status, out, _ = run("register", "--actor", "a", "--reason", "b", "--file", path, "--source", "cms", "--json")
     summary = json.loads(out)
     assert (status, summary["registered"], summary["rejected"]) == (cli.PARTLY, 2, 1)
@@ -297,27 +297,27 @@ class Status:
         ("unknown", cli.NOTHING),
     ],
 )
-def test_status_of_a_job(run: Run, producer: Any, state: str, status: int) -> None:
+def test_the_exit_code_of_status_depends_on_the_state(run: Run, producer: Any, state: str, status: int) -> None:
     producer.job_status = Status("x:1", state)
     ended, out, _ = run("status", "x:1", "--json")
     assert (ended, json.loads(out)) == (status, {"job_id": "x:1", "state": state})
     assert state in run("status", "x:1")[1]
 
 
-def test_nothing_that_others_wrote_controls_the_terminal(run: Run, producer: Any, path: Path) -> None:
+def test_untrusted_text_cannot_control_the_terminal(run: Run, producer: Any, path: Path) -> None:
     hostile = "\x1b]0;x\x07\n2026 forged log line\x9b2J[red]x[/red]"
     producer.job_status = Status(hostile, "dead", error=hostile)
     _, shown, _ = run("status", "x:1")
     _, written, _ = run("status", "x:1", "--json")
     producer.refuse = ConfigurationError(hostile)
-    _, _, told = run("ingest", path, "--source", "cms")
+    _, _, printed = run("ingest", path, "--source", "cms")
     assert json.loads(written)["error"] == hostile
-    assert not set("\x1b\x07\x9b") & set(shown + written + told)
+    assert not set("\x1b\x07\x9b") & set(shown + written + printed)
     assert "[red]x[/red]" in shown
-    assert not any(line.lstrip("│ ").startswith("2026") for line in (shown + written + told).splitlines())
+    assert not any(line.lstrip("│ ").startswith("2026") for line in (shown + written + printed).splitlines())
 
 
-def test_generate_makes_a_file_that_ingests(run: Run, tmp_path: Path) -> None:
+def test_a_generated_file_can_be_ingested(run: Run, tmp_path: Path) -> None:
     status, out, _ = run("generate", tmp_path / "sample.csv", "--rows", 1_500, "--seed", 5, "--json")
     truth = json.loads(out)
     assert (status, truth["rows"]) == (cli.DONE, 1_500)
@@ -331,7 +331,7 @@ def test_generate_makes_a_file_that_ingests(run: Run, tmp_path: Path) -> None:
     assert len((tmp_path / "sample.csv").read_text().splitlines()) == 2
 
 
-def test_starting_needs_no_queue_modules() -> None:
+def test_the_command_line_starts_without_queue_modules() -> None:
     code = "import sys, producers.cli; print([m for m in ('arq', 'redis', 'motor') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout == "[]\n"

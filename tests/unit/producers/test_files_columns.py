@@ -20,7 +20,7 @@ def begun(
     return columns
 
 
-def test_names_of_the_cms_list_are_known() -> None:
+def test_column_names_of_the_cms_list_are_recognised() -> None:
     names = (
         "Facility ID", "Facility Name", "Address", "City/Town", "State", "ZIP Code", "County/Parish",
         "Telephone Number", "Hospital Type", "Hospital Ownership", "Emergency Services", "Hospital overall rating",
@@ -38,7 +38,7 @@ def test_names_of_the_cms_list_are_known() -> None:
         "ownership": "Hospital Ownership",
         "emergency_services": "Emergency Services",
     }
-    # It tells acute care from psychiatry, which is not what hospital_type means here.
+    # Its "Hospital Type" separates acute care from psychiatry, which is not the meaning of hospital_type here.
     assert columns.left_out == ["Hospital Type", "Hospital overall rating"]
     assert columns.constants == {"source": "cms"}
 
@@ -49,20 +49,20 @@ def test_names_of_the_cms_list_are_known() -> None:
         "HOSPITAL_NAME",
         " hospital-name ",
         "Hospital.Name",
-        "".join(chr(ord(dead_letter) + 0xFEE0) for dead_letter in "hospital") + " name",
+        "".join(chr(ord(letter) + 0xFEE0) for letter in "hospital") + " name",
     ],
 )
-def test_case_space_punctuation_and_form_make_no_difference(name: str) -> None:
+def test_column_names_match_without_case_space_punctuation_and_form(name: str) -> None:
     assert targets(begun(name)) == {"hospital_name": name}
 
 
-def test_first_known_name_comes_first() -> None:
+def test_the_first_known_name_takes_precedence() -> None:
     columns = begun("name", "Facility Name")
     assert targets(columns) == {"hospital_name": "Facility Name"}
     assert columns.left_out == ["name"]
 
 
-def test_identifier_counts_only_with_a_source() -> None:
+def test_an_identifier_is_used_only_with_a_source() -> None:
     alone = begun("name", "Facility ID")
     assert "external_id" not in targets(alone)
     assert alone.unused_identifier == "Facility ID"
@@ -70,13 +70,13 @@ def test_identifier_counts_only_with_a_source() -> None:
     assert targets(begun("name", "source", "Facility ID"))["external_id"] == "Facility ID"
 
 
-def test_source_given_comes_before_a_column() -> None:
+def test_a_given_source_takes_precedence_over_a_column() -> None:
     columns = begun("name", "source", source="cms")
     assert "source" not in targets(columns)
     assert columns.left_out == ["source"]
 
 
-def test_mapping_comes_before_known_names() -> None:
+def test_a_mapping_takes_precedence_over_known_names() -> None:
     columns = begun("name", "Klinik", mapping={"hospital_name": "Klinik"})
     assert targets(columns) == {"hospital_name": "Klinik"}
     assert targets(begun("Facility Name", "x", mapping={"hospital_name": "facility_name"})) == {
@@ -84,7 +84,7 @@ def test_mapping_comes_before_known_names() -> None:
     }
 
 
-def test_mapped_column_is_not_taken_twice() -> None:
+def test_a_mapped_column_is_not_used_twice() -> None:
     columns = begun("name", "town", mapping={"county": "town"})
     assert targets(columns) == {"hospital_name": "name", "county": "town"}
 
@@ -96,22 +96,22 @@ def test_mapped_column_is_not_taken_twice() -> None:
         ({"beds": "Betten"}, r"no column 'Betten' for --map; its columns are 'name', 'city'"),
     ],
 )
-def test_wrong_mapping_lists_what_exists(mapping: dict[str, str], problem: str) -> None:
+def test_the_error_for_an_invalid_mapping_lists_fields_or_columns(mapping: dict[str, str], problem: str) -> None:
     with pytest.raises(FileError, match=problem):
         begun("name", "city", mapping=mapping)
 
 
-def test_header_without_a_name_is_refused() -> None:
+def test_a_header_without_a_name_column_is_refused() -> None:
     with pytest.raises(FileError, match=r"no column for the hospital's name.*'town', 'beds'"):
         begun("town", "beds")
 
 
-def test_objects_are_taken_from_json_only() -> None:
+def test_objects_are_read_from_json_only() -> None:
     assert "location" not in targets(begun("name", "location"))
     assert targets(begun("name", "location", nested=True))["location"] == "location"
 
 
-def test_columns_seen_later_are_learned_in_bounded_memory() -> None:
+def test_later_columns_are_learned_in_bounded_memory() -> None:
     columns = begun("name")
     assert columns.unknown({"beds": 1})
     columns.learn(["beds"])

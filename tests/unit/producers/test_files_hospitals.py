@@ -18,7 +18,7 @@ def reasons_of(path: Path, content: str, **options: Any) -> list[tuple[str, ...]
     return [row.reasons for row in HospitalFile.open(path, **options).rows()]
 
 
-def test_csv_row_becomes_a_record(path: Path) -> None:
+def test_a_csv_row_becomes_a_record(path: Path) -> None:
     path.write_text(
         "Facility Name;Facility ID;hospital_type;Emergency Services;beds;lat;lng;observed_at;city;extra\n"
         " Hôpital ;007;MULTI;No;120.0;48.85;2.35;2025-06-30T12:00:00+02:00;;x\n",
@@ -40,7 +40,7 @@ def test_csv_row_becomes_a_record(path: Path) -> None:
     assert (row.line, file.format, file.columns.left_out) == (2, "csv", ["extra"])
 
 
-def test_ndjson_row_becomes_a_record(path: Path) -> None:
+def test_an_ndjson_row_becomes_a_record(path: Path) -> None:
     given = {
         "hospital_name": "A",
         "source": "x",
@@ -74,27 +74,27 @@ def test_ndjson_row_becomes_a_record(path: Path) -> None:
         ("address", "x" * 201, "address: "),
     ],
 )
-def test_wrong_value_names_field_and_reason(path: Path, column: str, value: str, reason: str) -> None:
+def test_an_invalid_value_is_reported_with_its_field(path: Path, column: str, value: str, reason: str) -> None:
     (reasons,) = reasons_of(path, f'hospital_name,{column}\nA,"{value}"\n')
-    (told,) = reasons
-    assert told.startswith(reason)
+    (only,) = reasons
+    assert only.startswith(reason)
 
 
-def test_all_problems_of_a_row_are_told(path: Path) -> None:
+def test_all_problems_of_a_row_are_reported(path: Path) -> None:
     (reasons,) = reasons_of(path, f"name,beds,city\n ,many,{'x' * 300}\n")
     assert [reason.partition(":")[0] for reason in reasons] == ["beds", "city", "hospital_name"]
 
 
-def test_bad_rows_leave_the_good_ones(path: Path) -> None:
+def test_invalid_rows_do_not_affect_valid_ones(path: Path) -> None:
     assert [bool(reasons) for reasons in reasons_of(path, "name,beds\nA,1\nB,x\n\nC,3\n")] == [False, True, False]
 
 
-def test_undecodable_bytes_reject_their_row_only(path: Path) -> None:
+def test_undecodable_bytes_reject_only_their_row(path: Path) -> None:
     path.write_bytes(b"name\nA\nB\x81\nC\n")
     file = HospitalFile.open(path, encoding="utf-8")
     rows = list(file.rows())
     assert [row.record is not None for row in rows] == [True, False, True]
-    assert rows[1].reasons[0] == "holds bytes that are not utf-8"
+    assert rows[1].reasons[0] == "contains bytes that are not utf-8"
 
 
 def test_ndjson_fields_may_be_absent_from_the_first_row(path: Path) -> None:
@@ -102,37 +102,37 @@ def test_ndjson_fields_may_be_absent_from_the_first_row(path: Path) -> None:
         ['{"beds": 1}', '{"hospital_name": "A"}'] + ['{"hospital_name": "B"}'] * 200 + ['{"name": "C", "zip": 1}']
     )
     reasons = reasons_of(path, "\n".join(rows))
-    assert [index for index, told in enumerate(reasons) if told] == [0, 202]
+    assert [index for index, found in enumerate(reasons) if found] == [0, 202]
 
 
-def test_unreadable_json_lines_are_rows_too(path: Path) -> None:
-    assert [bool(told) for told in reasons_of(path, "{broken\n{also\n")] == [True, True]
+def test_lines_of_invalid_json_are_rejected_rows(path: Path) -> None:
+    assert [bool(reasons) for reasons in reasons_of(path, "{broken\n{also\n")] == [True, True]
 
 
 @pytest.mark.parametrize(
     ("content", "options", "problem"),
     [
-        ("name,city\n", {}, "has a header and no rows"),
-        ("name,city\n\n,\n", {}, "has a header and no rows"),
-        ("\n\n", {"file_format": "ndjson"}, "holds no rows"),
+        ("name,city\n", {}, "has a header but no rows"),
+        ("name,city\n\n,\n", {}, "has a header but no rows"),
+        ("\n\n", {"file_format": "ndjson"}, "contains no rows"),
         ("\n \n", {}, "no column for the hospital's name"),
         ("town,beds\nA,1\n", {}, "no column for the hospital's name"),
         ('{"beds": 1}\n', {}, "no column for the hospital's name"),
         ('[{"name": "A"}]', {}, "JSON array"),
-        ("name\nA\n", {"source": "CMS"}, "--source 'CMS' is no source's name"),
+        ("name\nA\n", {"source": "CMS"}, "--source 'CMS' is not a valid source"),
         ("name\nA\n", {"mapping": {"beds": "x"}}, "no column 'x'"),
     ],
 )
-def test_unusable_file_is_refused(path: Path, content: str, options: dict[str, Any], problem: str) -> None:
+def test_an_unusable_file_is_refused(path: Path, content: str, options: dict[str, Any], problem: str) -> None:
     with pytest.raises(FileError, match=problem):
         reasons_of(path, content, **options)
 
 
-def test_format_given_comes_before_the_content(path: Path) -> None:
+def test_a_given_format_takes_precedence_over_the_content(path: Path) -> None:
     assert reasons_of(path, "[name]\nA\n", file_format="csv") == [()]
 
 
-def test_utf16_file_is_read(path: Path) -> None:
+def test_a_utf16_file_is_read(path: Path) -> None:
     path.write_text("name\tcity\nŁódź\tx\n", encoding="utf-16")
     (row,) = HospitalFile.open(path).rows()
     assert row.record is not None

@@ -20,7 +20,7 @@ def load(path: Path) -> RejectWriter:
     return writer
 
 
-def test_rejects_carry_line_reasons_and_row(path: Path) -> None:
+def test_rejects_contain_line_reasons_and_row(path: Path) -> None:
     path.write_text('name,beds,zip\nA,1,0\nБ,many,007\n"C,3,1\n')
     writer = load(path)
     assert writer.path.name == "list.csv.rejects.ndjson"
@@ -30,13 +30,13 @@ def test_rejects_carry_line_reasons_and_row(path: Path) -> None:
             "reasons": ["beds: expected a whole number such as 120, without thousands separators"],
             "row": {"name": "Б", "beds": "many", "zip": "007"},
         },
-        {"line": 4, "reasons": ["a quote is opened and never closed"], "text": '"C,3,1'},
+        {"line": 4, "reasons": ["a quote is opened but never closed"], "text": '"C,3,1'},
     ]
     assert writer.count == 2
     assert [line for line, _ in writer.first] == [3, 4]
 
 
-def test_mended_rejects_load(path: Path) -> None:
+def test_corrected_rejects_can_be_loaded(path: Path) -> None:
     path.write_text("name,beds\nA,many\n")
     rejects = load(path).path
     rejects.write_text(rejects.read_text().replace("many", "12"))
@@ -45,35 +45,35 @@ def test_mended_rejects_load(path: Path) -> None:
     assert row.record.beds == 12
 
 
-def test_undecodable_bytes_survive_as_escapes(path: Path) -> None:
+def test_undecodable_bytes_are_written_as_escapes(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbfname\nB\x81\n")
     (line,) = load(path).path.read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["row"] == {"name": "B\udc81"}
 
 
-def test_no_rejects_leave_no_file_and_put_earlier_ones_aside(path: Path) -> None:
+def test_rejects_of_an_earlier_run_are_renamed_and_no_empty_file_is_left(path: Path) -> None:
     path.write_text("name,beds\nA,many\n")
     rejects = load(path).path
     for number in (1, 2):
-        mended = rejects.read_text().replace("many", "12")
-        rejects.write_text(mended)
+        corrected = rejects.read_text().replace("many", "12")
+        rejects.write_text(corrected)
         again = load(path)
         assert again.kept_earlier == path.with_name(f"list.csv.rejects.{number}.ndjson")
-        assert again.kept_earlier.read_text() == mended
+        assert again.kept_earlier.read_text() == corrected
     path.write_text("name,beds\nA,1\n")
     assert not load(path).path.exists()
 
 
-def test_file_that_holds_something_else_is_not_replaced(path: Path) -> None:
+def test_a_file_with_other_content_is_not_replaced(path: Path) -> None:
     path.write_text("name\nA\n")
     other = rejects_path(path)
     other.write_text('{"hospital_name": "precious"}\n')
-    with pytest.raises(FileError, match="holds something else"):
+    with pytest.raises(FileError, match="contains something other"):
         load(path)
     assert other.read_text() == '{"hospital_name": "precious"}\n'
 
 
-def test_place_that_cannot_be_written_is_told(path: Path, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_reported(path: Path, tmp_path: Path) -> None:
     path.write_text("name,beds\nA,many\n")
     with pytest.raises(FileError, match="--rejects"), RejectWriter(tmp_path / "none" / "rejects"):
         pass
@@ -83,7 +83,7 @@ def write_one(writer: RejectWriter) -> None:
     writer.write(FileRow(line=2, reasons=(), record=None, fields={"name": "A"}, text=None), ("wrong",))
 
 
-def test_a_device_is_written_to_and_stays_what_it_is(path: Path) -> None:
+def test_a_device_is_written_to_and_not_renamed(path: Path) -> None:
     path.symlink_to("/dev/null")
     with RejectWriter(path) as writer:
         write_one(writer)
@@ -92,21 +92,21 @@ def test_a_device_is_written_to_and_stays_what_it_is(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_what_is_neither_a_file_nor_a_device_is_refused(path: Path) -> None:
+def test_a_pipe_is_refused(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(FileError, match="is no ordinary file"), RejectWriter(path):
+    with pytest.raises(FileError, match="is not a regular file"), RejectWriter(path):
         pass
     assert path.is_fifo()
 
 
-def test_a_full_disk_is_told_of_the_row_that_it_has_no_room_for(path: Path) -> None:
+def test_a_full_disk_is_reported_at_the_row_that_does_not_fit(path: Path) -> None:
     path.symlink_to("/dev/full")
     with pytest.raises(FileError, match="cannot be written: No space left"), RejectWriter(path) as writer:
         write_one(writer)
     assert writer.count == 0
 
 
-def test_two_loads_at_once_keep_the_rejects_of_both(path: Path) -> None:
+def test_two_concurrent_loads_keep_the_rejects_of_both(path: Path) -> None:
     with RejectWriter(path) as one, RejectWriter(path) as other:
         write_one(one)
         write_one(other)

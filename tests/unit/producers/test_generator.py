@@ -9,18 +9,18 @@ from producers.files import FileError, FileFormat, HospitalFile
 from producers.generator import COLUMNS, expected_truth, generate_rows, write_rows
 
 
-def test_equal_seeds_make_equal_rows() -> None:
+def test_the_same_seed_makes_the_same_rows() -> None:
     assert list(generate_rows(500, 3)) == list(generate_rows(500, 3))
     assert list(generate_rows(500, 3)) != list(generate_rows(500, 4))
 
 
-def test_rows_come_one_by_one() -> None:
+def test_rows_are_generated_one_by_one() -> None:
     assert [tuple(row) for row in islice(generate_rows(10**12, 1), 2)] == [COLUMNS, COLUMNS]
 
 
 @pytest.mark.parametrize("file_format", ["csv", "ndjson"])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_truth_is_what_the_file_holds(tmp_path: Path, file_format: FileFormat, seed: int) -> None:
+def test_the_expected_counts_are_those_of_the_file(tmp_path: Path, file_format: FileFormat, seed: int) -> None:
     path = tmp_path / "sample"
     write_rows(path, file_format, 20_000, seed)
     rows = list(HospitalFile.open(path).rows())
@@ -39,13 +39,11 @@ def test_truth_is_what_the_file_holds(tmp_path: Path, file_format: FileFormat, s
 def test_rows_are_messy() -> None:
     rows = list(generate_rows(5_000, 1))
     names = [row["hospital_name"] for row in rows]
-    dead_letters = {
-        unicodedata.name(dead_letter).split()[0] for name in names for dead_letter in name if dead_letter.isalpha()
-    }
-    assert {"LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "DEVANAGARI", "THAI", "CJK", "HANGUL"} <= dead_letters
+    scripts = {unicodedata.name(letter).split()[0] for name in names for letter in name if letter.isalpha()}
+    assert {"LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "DEVANAGARI", "THAI", "CJK", "HANGUL"} <= scripts
     assert Counter(names)["MEMORIAL HOSPITAL"] > 10
 
 
-def test_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be written"):
         write_rows(tmp_path / "none" / "x.csv", "csv", 1, 1)

@@ -38,7 +38,7 @@ async def run(load: IngestLoad) -> None:
         await load.run()
 
 
-async def test_file_goes_in_chunks_and_is_accounted_for(producer: Any, path: Path) -> None:
+async def test_a_file_is_sent_in_chunks_and_every_row_is_counted(producer: Any, path: Path) -> None:
     lines: list[int] = []
     load = load_of(producer, path, 2_500, bad=2, progress=lines.append)
     await run(load)
@@ -52,7 +52,7 @@ async def test_file_goes_in_chunks_and_is_accounted_for(producer: Any, path: Pat
     assert summary.records_per_s > 0
 
 
-async def test_long_rows_make_smaller_chunks(producer: Any, tmp_path: Path) -> None:
+async def test_long_rows_are_sent_in_smaller_chunks(producer: Any, tmp_path: Path) -> None:
     path = tmp_path / "list.ndjson"
     notes = {f"note{number}": "x" * 1_000 for number in range(50)}
     rows = [json.dumps({"hospital_name": f"hospital {number}", "attributes": notes}) for number in range(100)]
@@ -63,11 +63,11 @@ async def test_long_rows_make_smaller_chunks(producer: Any, tmp_path: Path) -> N
     await run(load)
     assert load.summary().created == 100
     assert len(producer.payloads) > 1
-    # The queue takes 8 MB a job.
+    # Far below the 16 MB that a job may have.
     assert all(len(payload.model_dump_json()) < 2_000_000 for payload in producer.payloads)
 
 
-async def test_chunks_in_flight_are_bounded(producer: Any, path: Path) -> None:
+async def test_the_number_of_chunks_in_flight_is_limited(producer: Any, path: Path) -> None:
     full = asyncio.Event()
     go_on = asyncio.Event()
 
@@ -75,7 +75,7 @@ async def test_chunks_in_flight_are_bounded(producer: Any, path: Path) -> None:
         if producer.in_flight == 8:
             full.set()
         await go_on.wait()
-        return await producer.good_answer(payload)
+        return await producer.successful_answer(payload)
 
     producer.answer = held
     load = load_of(producer, path, 12_000)
@@ -88,7 +88,7 @@ async def test_chunks_in_flight_are_bounded(producer: Any, path: Path) -> None:
     assert load.summary().created == 12_000
 
 
-async def test_worker_rejections_get_their_lines(producer: Any, path: Path) -> None:
+async def test_rows_that_the_worker_rejects_are_written_with_their_lines(producer: Any, path: Path) -> None:
     async def answer(payload: Any) -> ChunkOutcome:
         return ChunkOutcome(
             statuses=["created", "rejected", "merged", "rejected"],
@@ -106,7 +106,7 @@ async def test_worker_rejections_get_their_lines(producer: Any, path: Path) -> N
     ]
 
 
-async def test_rows_without_a_status_are_lost(producer: Any, path: Path) -> None:
+async def test_rows_without_a_status_count_as_lost(producer: Any, path: Path) -> None:
     async def answer(payload: Any) -> ChunkOutcome:
         return ChunkOutcome(statuses=["created"])
 
@@ -116,11 +116,11 @@ async def test_rows_without_a_status_are_lost(producer: Any, path: Path) -> None
     assert (load.summary().created, load.summary().lost, load.summary().complete) == (1, 2, False)
 
 
-async def test_failed_chunk_is_told_and_its_rows_can_be_loaded_again(producer: Any, path: Path) -> None:
+async def test_rows_of_a_failed_chunk_are_reported_and_written_to_the_rejects(producer: Any, path: Path) -> None:
     async def answer(payload: Any) -> Any:
         if len(payload.records) == 500:
             raise RemoteError("TypeError", "broken")
-        return await producer.good_answer(payload)
+        return await producer.successful_answer(payload)
 
     producer.answer = answer
     load = load_of(producer, path, 1_500)
@@ -131,7 +131,7 @@ async def test_failed_chunk_is_told_and_its_rows_can_be_loaded_again(producer: A
     assert len(rejects(path)) == 500
 
 
-async def test_late_outcome_ends_the_load_and_is_told(producer: Any, path: Path) -> None:
+async def test_a_late_outcome_ends_the_load_and_is_reported(producer: Any, path: Path) -> None:
     async def answer(payload: Any) -> Any:
         raise TimeoutError
 
@@ -144,7 +144,7 @@ async def test_late_outcome_ends_the_load_and_is_told(producer: Any, path: Path)
     assert str(summary.trouble).startswith("no outcome within 5 s")
 
 
-async def test_queue_that_takes_nothing_ends_the_load(producer: Any, path: Path) -> None:
+async def test_a_queue_that_refuses_jobs_ends_the_load(producer: Any, path: Path) -> None:
     producer.refuse = OutageError("Redis refuses writes")
     load = load_of(producer, path, 20_000)
     await run(load)
@@ -153,19 +153,19 @@ async def test_queue_that_takes_nothing_ends_the_load(producer: Any, path: Path)
     assert (summary.done, summary.trouble) == (0, "Redis refuses writes")
 
 
-async def test_rejects_that_cannot_be_written_end_the_load(producer: Any, path: Path) -> None:
+async def test_rejects_that_cannot_be_written_end_the_load_early(producer: Any, path: Path) -> None:
     load = load_of(producer, path, 3, bad=1)
     rejects_path(path).mkdir()
     await load.run()
-    assert "is no ordinary file" in str(load.summary().trouble)
+    assert "is not a regular file" in str(load.summary().trouble)
 
 
-async def test_cancelled_load_keeps_a_true_account(producer: Any, path: Path) -> None:
+async def test_a_cancelled_load_has_correct_counts(producer: Any, path: Path) -> None:
     waiting = asyncio.Event()
 
     async def answer(payload: Any) -> Any:
         if payload.records[0]["beds"] == 0:
-            return await producer.good_answer(payload)
+            return await producer.successful_answer(payload)
         waiting.set()
         return await asyncio.Event().wait()
 
@@ -182,13 +182,13 @@ async def test_cancelled_load_keeps_a_true_account(producer: Any, path: Path) ->
     assert (summary.unconfirmed, summary.lost) == (0, 0)
 
 
-async def test_unexpected_error_comes_out(producer: Any, path: Path) -> None:
+async def test_an_unexpected_error_is_raised(producer: Any, path: Path) -> None:
     producer.refuse = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         await run(load_of(producer, path, 1))
 
 
-async def test_registrations_go_one_by_one(producer: Any, path: Path) -> None:
+async def test_each_row_is_registered_by_its_own_job(producer: Any, path: Path) -> None:
     path.write_text("name\nA\nB\na\n")
     load = RegistrationLoad(
         producer,
@@ -206,7 +206,7 @@ async def test_registrations_go_one_by_one(producer: Any, path: Path) -> None:
     assert {(payload.actor, payload.reason) for payload in producer.payloads} == {("dr-ito", "licence")}
 
 
-async def test_blank_actor_is_told_as_trouble(producer: Any, path: Path) -> None:
+async def test_a_blank_actor_ends_the_load_and_is_reported(producer: Any, path: Path) -> None:
     path.write_text("name\nA\n")
     load = RegistrationLoad(
         producer,

@@ -1,0 +1,89 @@
+"""The seven kinds of job (`JOBS`), the names of the queues, and how a job id is made (`new_job_id`)."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from worker.contract.fields import IdempotencyKey
+from worker.contract.outcomes import (
+    AmendmentOutcome,
+    ChunkOutcome,
+    CorrectionOutcome,
+    DiscardOutcome,
+    IngestOutcome,
+    RegistrationOutcome,
+    WithdrawalOutcome,
+)
+from worker.contract.payloads import (
+    AmendHospital,
+    CorrectHospital,
+    DiscardHospital,
+    IngestHospital,
+    IngestHospitals,
+    RegisterHospital,
+    WithdrawHospital,
+)
+from worker.contract.validation import parse
+from worker.errors import InvalidPayload
+
+DEFAULT_QUEUE = "arq:queue"
+BULK_QUEUE = "arq:queue:bulk"
+QUEUES = (DEFAULT_QUEUE, BULK_QUEUE)
+
+P = TypeVar("P", bound=BaseModel)
+O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec(Generic[P, O_co]):
+    """One kind of job: its name on the wire, its payload and outcome types, and its queue."""
+
+    name: str
+    payload: type[P]
+    outcome: type[O_co]
+    queue: str = DEFAULT_QUEUE
+
+
+INGEST_HOSPITAL = JobSpec("ingest_hospital", IngestHospital, IngestOutcome)
+INGEST_HOSPITALS = JobSpec("ingest_hospitals", IngestHospitals, ChunkOutcome, BULK_QUEUE)
+CORRECT_HOSPITAL = JobSpec("correct_hospital", CorrectHospital, CorrectionOutcome)
+DISCARD_HOSPITAL = JobSpec("discard_hospital", DiscardHospital, DiscardOutcome)
+REGISTER_HOSPITAL = JobSpec("register_hospital", RegisterHospital, RegistrationOutcome)
+AMEND_HOSPITAL = JobSpec("amend_hospital", AmendHospital, AmendmentOutcome)
+WITHDRAW_HOSPITAL = JobSpec("withdraw_hospital", WithdrawHospital, WithdrawalOutcome)
+JOBS: Mapping[str, JobSpec[Any, Any]] = {
+    spec.name: spec
+    for spec in (
+        INGEST_HOSPITAL,
+        INGEST_HOSPITALS,
+        CORRECT_HOSPITAL,
+        DISCARD_HOSPITAL,
+        REGISTER_HOSPITAL,
+        AMEND_HOSPITAL,
+        WITHDRAW_HOSPITAL,
+    )
+}
+
+
+class _Call(BaseModel):
+    idempotency_key: IdempotencyKey
+
+
+def new_job_id(spec: JobSpec[Any, Any], idempotency_key: str | None = None) -> str:
+    """Return the job id for one call: equal keys of one kind of job give equal ids; without a key the id is new.
+
+    The job's name is part of the id because arq's in-progress keys ignore the queue. Raises `InvalidPayload`,
+    without the key, for a key that is not 1 to 200 printable ASCII characters without spaces.
+    """
+    if idempotency_key is None:
+        # 96 random bits: the chance of any collision among 10^9 ids is one in 10^11.
+        return f"{spec.name}:{secrets.token_urlsafe(12)}"
+    try:
+        call = parse(_Call, {"idempotency_key": idempotency_key})
+    except InvalidPayload as error:
+        # The caller knows the payload that it passed, not `_Call`.
+        raise InvalidPayload(spec.payload.__name__, error.problems) from None
+    return f"{spec.name}:{call.idempotency_key}"
