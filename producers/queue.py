@@ -56,7 +56,7 @@ class QueueClient:
             message["id"] = job_id
         envelope = self._codec.encode(message)
         if len(envelope) > MAX_JOB_BYTES:
-            problem = PayloadProblem("payload", f"{len(envelope):,} bytes; at most {MAX_JOB_BYTES:,} are taken")
+            problem = PayloadProblem("payload", f"{len(envelope):,} bytes; at most {MAX_JOB_BYTES:,} are accepted")
             raise InvalidPayload(spec.payload.__name__, [problem])
         return Enqueue(job_id, spec.queue, envelope, round(delay_s * 1000))
 

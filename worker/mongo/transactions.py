@@ -8,7 +8,6 @@ guarantee a snapshot of durable data (Jepsen, MongoDB 4.2.6).
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
@@ -25,13 +24,13 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from worker.backoff import Backoff
 from worker.mongo.client import Client, MongoHandle, Session, settled
 from worker.mongo.errors import TRANSIENT_TRANSACTION, UNKNOWN_COMMIT, translated
 from worker.mongo.stale_transactions import abort_stale_transactions
 from worker.mongo.tokens import CausalPoint, encode_token
 
-_FIRST_DELAY = 0.005
-_LONGEST_DELAY = 0.5
+_BACKOFF = Backoff(first_s=0.005, longest_s=0.5)
 # The last try must finish before the deadline. After it the job is cancelled and the error is lost, so an outage,
 # which costs no try, would count as a timeout of the job.
 _SHARE_FOR_THE_LAST, _LONGEST_FOR_THE_LAST_S = 0.2, 2.0
@@ -59,7 +58,7 @@ class _Patience:
     def __init__(self, deadline: float) -> None:
         now = asyncio.get_running_loop().time()
         self._deadline = deadline - min((deadline - now) * _SHARE_FOR_THE_LAST, _LONGEST_FOR_THE_LAST_S)
-        self._bound = _FIRST_DELAY
+        self._failures = 0
         self._tried_at = now + _LONG_CONFLICT_S
 
     def is_tried(self) -> bool:
@@ -72,11 +71,11 @@ class _Patience:
 
     async def wait(self) -> bool:
         """Sleep before the next try and return true; return false at once if there is no time for another try."""
-        delay = self._bound * random.uniform(0.5, 1)
-        if asyncio.get_running_loop().time() + delay >= self._deadline:
+        delay_s = _BACKOFF.delay_s(self._failures + 1)
+        if asyncio.get_running_loop().time() + delay_s >= self._deadline:
             return False
-        self._bound = min(self._bound * 2, _LONGEST_DELAY)
-        await asyncio.sleep(delay)
+        self._failures += 1
+        await asyncio.sleep(delay_s)
         return True
 
 

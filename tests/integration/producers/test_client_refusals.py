@@ -71,6 +71,6 @@ async def test_a_payload_that_is_too_large_is_refused(producer: HospitalProducer
     place = GeoPoint(coordinates=(1.0, 2.0))
     record = HospitalRecord(hospital_name="Mercy", attributes=attributes, location=place)
 
-    with pytest.raises(InvalidPayload, match=r"payload: [0-9,]+ bytes; at most 16,777,216 are taken"):
+    with pytest.raises(InvalidPayload, match=r"payload: [0-9,]+ bytes; at most 16,777,216 are accepted"):
         await producer.ingest_hospitals([record] * 200)
     assert await redis.zcard(BULK_QUEUE) == 0

@@ -34,7 +34,7 @@ CODEC = Codec()
 class Row:
     """One row of the table. `ends` is what the job raises, or returns if it is not an exception.
 
-    `by` interrupts the job while it runs, `settings` are the worker's, `claim` the claim's, `fields` the envelope's.
+    `by` interrupts the job while it runs. `settings` are the worker's, `claim` and `fields` change the envelope.
     """
 
     ends: Any = "result"
