@@ -17,7 +17,7 @@ async def sigkill(*workers: WorkerRun) -> None:
 
 @contextmanager
 def frozen(worker: WorkerRun) -> Iterator[None]:
-    """SIGSTOP a worker within the block and SIGCONT it afterwards. To others it looks dead; it cannot tell."""
+    """SIGSTOP a worker within the block and SIGCONT it afterwards. Others see it as dead; it does not notice."""
     worker.send(signal.SIGSTOP)
     try:
         yield
