@@ -73,7 +73,7 @@ async def test_a_negative_max_burst_jobs_means_no_limit(bench: Bench) -> None:
 async def test_retries_count_as_burst_jobs(bench: Bench) -> None:
     await bench.enqueue("always_retry")
     worker = await bench.burst(always_retry, max_burst_jobs=3)
-    # Until its next poll, arq counts a job that has just ended twice.
+    # Until its next poll, arq counts a job twice if the job has just ended.
     assert 2 <= worker.jobs_retried <= 3
     assert len(await bench.redis.queued_jobs()) == 1
 

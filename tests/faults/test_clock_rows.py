@@ -26,7 +26,7 @@ LEASE_S = 2.0
 
 
 @contextmanager
-def _shifted(seconds: float) -> Iterator[None]:
+def _with_shifted_clocks(seconds: float) -> Iterator[None]:
     undo = shift_clocks(seconds, ("arq", "producers", "worker"))
     try:
         yield
@@ -83,7 +83,7 @@ async def _assert_clock_is_wrong(stand: Stand, worker: WorkerRun, shift_s: float
 async def _assert_starts_in_time(stand: Stand, number: int, producer_shift_s: float, *, delay: float) -> None:
     """Enqueue a registration with a wrong clock; it must end neither early nor late."""
     payload = RegisterHospital(record=record(number), actor="faults", reason="the suite")
-    with _shifted(producer_shift_s):
+    with _with_shifted_clocks(producer_shift_s):
         receipt = await stand.producer_client.enqueue(REGISTER_HOSPITAL, payload, delay=delay)
         enqueued = time.monotonic()
     stand.ledger.accept("register", receipt.job_id, f"faults:{number}")

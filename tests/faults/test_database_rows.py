@@ -40,7 +40,7 @@ async def _sends_heartbeats(stand: Stand, worker: WorkerRun) -> bool:
     return any(beat.pid == worker.pid and beat.age_s(now) < STALE_AFTER_S for beat in heartbeats)
 
 
-async def _slower_than_timeouts(
+async def _run_commands_slower_than_timeouts(
     stand: Stand, *, command_s: float, timeout_s: float, job_timeout_s: float, jobs: int
 ) -> Account:
     worker = await stand.worker(MONGODB_TIMEOUT=str(timeout_s), WORKER_JOB_TIMEOUT=str(job_timeout_s))
@@ -63,14 +63,14 @@ async def _slower_than_timeouts(
 
 
 async def test_row_23_commands_slower_than_their_timeout(stand: Stand) -> None:
-    account = await _slower_than_timeouts(stand, command_s=1.5, timeout_s=0.5, job_timeout_s=1, jobs=5)
+    account = await _run_commands_slower_than_timeouts(stand, command_s=1.5, timeout_s=0.5, job_timeout_s=1, jobs=5)
     assert account.dead == 0
 
 
 @pytest.mark.long
 @pytest.mark.timeout(360)
 async def test_row_23_commands_that_take_30_s(stand: Stand) -> None:
-    account = await _slower_than_timeouts(stand, command_s=30, timeout_s=20, job_timeout_s=60, jobs=40)
+    account = await _run_commands_slower_than_timeouts(stand, command_s=30, timeout_s=20, job_timeout_s=60, jobs=40)
     assert account.dead == 0
 
 

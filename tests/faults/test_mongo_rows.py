@@ -19,7 +19,7 @@ RESUMED_WITHIN_S = 5.0
 KILLS_APART_S = 15.0
 
 
-async def _survived(stand: Stand, worker: WorkerRun) -> Account:
+async def _check_survival(stand: Stand, worker: WorkerRun) -> Account:
     """Balance the ledger: no dead letters, no extra tries, and the same worker process is ready again."""
     account = await stand.balance()
     assert account.dead == 0
@@ -37,7 +37,7 @@ async def _is_unready(stand: Stand, worker: WorkerRun) -> bool:
     return not await stand.is_ready(worker)
 
 
-async def _only_member_killed(stand: Stand, times: int, *, until_reported: bool) -> float:
+async def _kill_only_member(stand: Stand, times: int, *, until_reported: bool) -> float:
     """Kill and restart the member; return the seconds from its return to the next effect."""
     worker = await stand.worker()
     (member,) = stand.mongo_server.members
@@ -52,7 +52,7 @@ async def _only_member_killed(stand: Stand, times: int, *, until_reported: bool)
             await member.start()
             returned.append(datetime.now(UTC))
             await stand.effects_grow_by(50)
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     resumed_after_s = max(account.resumed_after_s(at) for at in returned)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
     stand.pause_s(account, load.began, load.ended)
@@ -60,12 +60,12 @@ async def _only_member_killed(stand: Stand, times: int, *, until_reported: bool)
 
 
 async def test_row_15_the_only_member_killed(stand: Stand) -> None:
-    assert await _only_member_killed(stand, times=1, until_reported=False) < RESUMED_WITHIN_S
+    assert await _kill_only_member(stand, times=1, until_reported=False) < RESUMED_WITHIN_S
 
 
 @pytest.mark.long
 async def test_row_15_the_only_member_killed_for_longer_than_commands_wait(stand: Stand) -> None:
-    assert await _only_member_killed(stand, times=2, until_reported=True) < RESUMED_WITHIN_S
+    assert await _kill_only_member(stand, times=2, until_reported=True) < RESUMED_WITHIN_S
 
 
 async def _pause_of_kills(stand: Stand, times: int, apart_s: float) -> float:
@@ -82,7 +82,7 @@ async def _pause_of_kills(stand: Stand, times: int, apart_s: float) -> float:
             await primary.start()
             await stand.mongo_server.ready()
             await asyncio.sleep(max(0.0, next_kill - asyncio.get_running_loop().time()))
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     return stand.pause_s(account, load.began, load.ended)
 
 
@@ -120,7 +120,7 @@ async def _pause_of_step_downs(stand: Stand, times: int) -> float:
             await stand.mongo_server.ready()
             # Let it be elected again at once: otherwise the next step-down would leave no candidate.
             await primary.command("replSetFreeze", 0)
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     return stand.pause_s(account, load.began, load.ended)
 
 
@@ -149,10 +149,10 @@ async def test_row_17_step_down_that_fails(stand: Stand) -> None:
             stand.row.faults += 1
             await burst
             await stand.effects_grow_by(20)
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     stand.pause_s(account, load.began, load.ended)
-    # After a refusal, a driver waits until half a second after its last check before it checks the server again, and
-    # may then find it still refusing.
+    # After a refusal, a driver checks the server again no sooner than half a second after its last check, and may
+    # then find it still refusing.
     resumed_after_s = max(account.resumed_after_s(returned) for returned in returns)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
     assert resumed_after_s < PAUSE_OF_A_STEP_DOWN_S
@@ -164,7 +164,7 @@ async def test_row_17_repeated_step_downs(open_stand: OpenStand) -> None:
         assert await _pause_of_step_downs(stand, times=5) < PAUSE_OF_A_STEP_DOWN_S
 
 
-async def _majority_lost(stand: Stand, down_s: float) -> float:
+async def _lose_majority(stand: Stand, down_s: float) -> float:
     """Kill two members for `down_s`; return the seconds from the set's return to the first effect."""
     worker = await stand.worker()
     stopped = stand.rng.sample(stand.mongo_server.members, k=2)
@@ -179,7 +179,7 @@ async def _majority_lost(stand: Stand, down_s: float) -> float:
         await stand.mongo_server.ready()
         returned = datetime.now(UTC)
         await stand.effects_grow_by(20)
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     assert "action=breaker_closed" in worker.log
     resumed_after_s = account.resumed_after_s(returned)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
@@ -192,11 +192,11 @@ async def _majority_lost(stand: Stand, down_s: float) -> float:
 async def test_row_18_majority_lost(open_stand: OpenStand) -> None:
     # Commands wait for less than the outage lasts, so that jobs fail during it.
     async with open_stand(members=3, MONGODB_SELECTION_TIMEOUT="1") as stand:
-        assert await _majority_lost(stand, down_s=3) < RESUMED_WITHIN_S
+        assert await _lose_majority(stand, down_s=3) < RESUMED_WITHIN_S
 
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_row_18_majority_lost_for_30_s(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _majority_lost(stand, down_s=30) < RESUMED_WITHIN_S
+        assert await _lose_majority(stand, down_s=30) < RESUMED_WITHIN_S

@@ -51,7 +51,7 @@ async def _outage(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def _survived(stand: Stand, worker: WorkerRun, load: Load) -> Account:
+async def _check_survival(stand: Stand, worker: WorkerRun, load: Load) -> Account:
     """Balance the ledger; the same worker process must be ready again, and no job may be a dead letter."""
     account = await stand.balance()
     await stand.until(lambda: stand.is_ready(worker), 5)
@@ -62,7 +62,7 @@ async def _survived(stand: Stand, worker: WorkerRun, load: Load) -> Account:
 # ---- row 10 -------------------------------------------------------------------------------------------
 
 
-async def _killed(stand: Stand, down_s: float) -> Load:
+async def _kill_redis_under_load(stand: Stand, down_s: float) -> Load:
     worker = await stand.worker()
     async with stand.load(per_second=40) as load:
         await stand.effects_grow_by(50)
@@ -78,7 +78,7 @@ async def _killed(stand: Stand, down_s: float) -> Load:
         returned = datetime.now(UTC)
         await stand.effects_grow_by(100)
         await burst
-    account = await _survived(stand, worker, load)
+    account = await _check_survival(stand, worker, load)
     resumed_after_s = account.resumed_after_s(returned)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
     assert resumed_after_s < RESUMED_WITHIN_S
@@ -88,7 +88,7 @@ async def _killed(stand: Stand, down_s: float) -> Load:
 
 @pytest.mark.long
 async def test_row_10_redis_killed_under_load(stand: Stand) -> None:
-    load = await _killed(stand, down_s=1.5)
+    load = await _kill_redis_under_load(stand, down_s=1.5)
     # Producers retry for longer than the outage, so no caller gets an error.
     assert load.refused == 0
 
@@ -96,7 +96,7 @@ async def test_row_10_redis_killed_under_load(stand: Stand) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_row_10_redis_killed_under_load_for_60_s(stand: Stand) -> None:
-    load = await _killed(stand, down_s=60)
+    load = await _kill_redis_under_load(stand, down_s=60)
     assert load.refused > 0
 
 
@@ -113,7 +113,7 @@ async def _cut_repeatedly(stand: Stand, seconds: float, least: int) -> None:
             stand.row.faults += int(cut)
             await asyncio.sleep(stand.rng.expovariate(10))
         await stand.effects_grow_by(50)
-    account = await _survived(stand, worker, load)
+    account = await _check_survival(stand, worker, load)
     assert load.refused == 0
     stand.pause_s(account, load.began, load.ended)
 
@@ -136,12 +136,12 @@ _ACTIONS: tuple[Action, ...] = ("cut_before", "cut_after")
 
 
 def _script(name: str) -> bytes:
-    """Return the bytes that a call of the script sends to Redis."""
+    """Return the script's SHA-1, which is on the wire when the script is called."""
     return sha1(script_source(name).encode()).hexdigest().encode()  # noqa: S324 (the name that Redis gives the script)
 
 
 async def _load_scripts(stand: Stand) -> None:
-    """Load all scripts: otherwise Redis answers a first call that it does not know the script, before the cut."""
+    """Load the scripts, so that Redis knows each before its first call, and the cut hits that call."""
     for script in ("enqueue", "claim", "finish", "recover", "renew", "redrive"):
         await stand.redis.script_load(script_source(script))
 
@@ -185,7 +185,7 @@ async def test_row_12_cut_before_and_after_each_script(open_stand: OpenStand) ->
                 outcome = asyncio.create_task(receipt.outcome(timeout=10))
                 await _cut(stand, to_producer, {b"EXEC": action})
                 assert (await outcome).status
-        await _survived(stand, worker, load)
+        await _check_survival(stand, worker, load)
         assert load.refused == 0
 
 
@@ -210,7 +210,7 @@ async def test_row_12_cut_while_dead_letters_are_retried(stand: Stand, action: A
         # An operator repeats the retry that failed.
         assert await dead_letters.retry(found) == (20 if action == "cut_before" else 0)
         await redis.aclose(close_connection_pool=True)
-    await _survived(stand, worker, load)
+    await _check_survival(stand, worker, load)
 
 
 # ---- row 13 -------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ async def assert_survives_a_frozen_redis(open_stand: OpenStand, frozen_s: float)
             stand.redis_server.thaw()
             returned = datetime.now(UTC)
             await stand.effects_grow_by(50)
-        account = await _survived(stand, worker, load)
+        account = await _check_survival(stand, worker, load)
         stand.pause_s(account, load.began, load.ended)
         assert account.resumed_after_s(returned) < RESUMED_WITHIN_S
 
@@ -293,7 +293,7 @@ async def test_row_14_redis_refuses_writes(stand: Stand, code: str) -> None:
             assert await stand.ledger.effects() == running
             assert await stand.leases() == running
     await stand.until(lambda: stand.is_ready(worker), NOT_READY_WITHIN_S)
-    await _survived(stand, worker, load)
+    await _check_survival(stand, worker, load)
     results = [await stand.result(job_id) for job_id in stand.ledger.accepted]
     assert [(result["s"], result["t"]) for result in results] == [(True, 1)] * running
 

@@ -102,7 +102,7 @@ async def test_row_21_commit_never_confirmed_within_a_run(open_stand: OpenStand)
         assert [result["r"]["status"] for result in results] == ["registered"] * 5
 
 
-async def _fifty_at_once(stand: Stand, number: int) -> float:
+async def _register_fifty_times(stand: Stand, number: int) -> float:
     """Register one hospital fifty times at once; return the seconds until the last outcome arrived."""
     hospital = record(number)
 
@@ -131,9 +131,9 @@ async def _fifty_at_once(stand: Stand, number: int) -> float:
 @pytest.mark.long
 async def test_row_22_fifty_registrations_of_one_hospital(stand: Stand) -> None:
     await stand.worker()
-    within_one_process = await _fifty_at_once(stand, 1)
+    within_one_process = await _register_fifty_times(stand, 1)
     await stand.worker()
-    across_two = await _fifty_at_once(stand, 2)
+    across_two = await _register_fifty_times(stand, 2)
     stand.row.faults = 98
     stand.row.notes["seconds"] = round(max(within_one_process, across_two), 2)
     assert within_one_process < FIFTY_WITHIN_S

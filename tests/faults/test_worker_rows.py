@@ -134,7 +134,7 @@ async def test_row_04_terminated_with_20_jobs_in_flight(open_stand: OpenStand) -
         grace_s = 0.5
         worker = await stand.worker(FAULTY, WORKER_GRACE_PERIOD=str(grace_s))
         await wait_for_runs(stand, 20)
-        assert await _terminated(stand, worker) < grace_s + DRAIN_S
+        assert await _terminate(stand, worker) < grace_s + DRAIN_S
         # Jobs that were not done within the grace period look as if they had never been claimed.
         await _assert_untouched(stand, jobs)
 
@@ -151,7 +151,7 @@ async def test_row_04_terminated_with_20_jobs_in_flight(open_stand: OpenStand) -
         assert (await stand.balance()).applied == 20
 
 
-async def _terminated(stand: Stand, worker: WorkerRun) -> float:
+async def _terminate(stand: Stand, worker: WorkerRun) -> float:
     """SIGTERM a worker; return how many seconds it took to end."""
     started = time.monotonic()
     worker.send(signal.SIGTERM)
@@ -194,7 +194,7 @@ async def _restart(stand: Stand, jobs: list[str], times: int) -> None:
     for number in range(1, times + 1):
         worker = await stand.worker(FAULTY)
         await wait_for_runs(stand, number)
-        await _terminated(stand, worker)
+        await _terminate(stand, worker)
         await _assert_untouched(stand, jobs)
 
 
