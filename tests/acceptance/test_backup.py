@@ -63,7 +63,7 @@ async def test_redis_first_then_mongodb_loses_nothing(tmp_path: Path, folder: Pa
     # The other order: jobs that Redis holds for done have no effect in an older MongoDB.
     account, _ = await _restored(stand, backups, backups.mongo_before)
     assert account.lost
-    assert (account.doubled, account.broken, account.unasked) == ([], [], [])
+    assert (account.doubled, account.broken, account.unexpected) == ([], [], [])
 
 
 async def _backed_up_under_load(stand: Stand, folder: Path) -> Backups:

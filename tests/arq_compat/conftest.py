@@ -25,7 +25,7 @@ _codec = Codec()
 
 
 class Bench:
-    """A queue of one test's own, with workers of one class in this process, used as arq's documentation has it."""
+    """A queue for one test, with workers of one class in this process, used as arq's documentation describes."""
 
     until = staticmethod(until)
 
@@ -33,12 +33,12 @@ class Bench:
         self.worker_class = worker_class
         self.settings = RedisSettings.from_dsn(server.url)
         self.queue = f"contract-{next(_numbers)}"
-        # Keys of jobs bear no queue's name, so ids must differ between tests.
+        # A job's keys do not contain its queue's name, so job ids must differ between tests.
         self._ids = itertools.count(1)
         self.redis: ArqRedis
 
-    async def speak(self, **serializers: Any) -> None:
-        """Enqueue and read with these serializers from now on."""
+    async def use_serializers(self, **serializers: Any) -> None:
+        """Use these serializers from now on to enqueue jobs and read results."""
         await self.redis.aclose(close_connection_pool=True)
         self.redis = await self.open(**serializers)
 
@@ -76,18 +76,18 @@ class Bench:
         return worker
 
     async def close(self, worker: Worker, task: "asyncio.Task[None] | None" = None) -> None:
-        # Cancelled while it claims or stores a job, arq's worker raises from its `close`.
+        # arq's worker raises from `close` if it is cancelled while it claims or stores a job.
         await self.until(lambda: all(job.done() or name in worker.job_tasks for name, job in worker.tasks.items()))
         with warnings.catch_warnings():
-            # arq closes its pool by a name that redis-py calls old.
+            # arq closes its pool with a method that redis-py has deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
             await worker.close()
         if task is not None:
-            # Again and again, because a cancellation that meets a connection attempt can be swallowed.
+            # Repeated, because a cancellation during a connection attempt can be swallowed.
             await self.until(lambda: not task.cancel())
             await asyncio.gather(task, return_exceptions=True)
         if not isinstance(worker, LeaseWorker):
-            # What it leaves open is collected here and not in the next test.
+            # Collect the connections that arq's worker leaves open here, not during the next test.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ResourceWarning)
                 del task
@@ -101,28 +101,28 @@ class Bench:
         assert job is not None
         return job
 
-    async def ended(self, job: Job) -> JobResult:
-        """How a job ended, waited for."""
+    async def wait_for_result(self, job: Job) -> JobResult:
+        """Wait until the job has a result, and return it."""
         info = await self.until(job.result_info)
         assert isinstance(info, JobResult)
         return info
 
-    async def failure(self, job: Job) -> str:
-        """Why a job failed, waited for: the class of the error and its message."""
-        info = await self.ended(job)
+    async def wait_for_failure(self, job: Job) -> str:
+        """Wait until the job has failed; return the error's class and, if it is a `RemoteError`, its message."""
+        info = await self.wait_for_result(job)
         assert not info.success
         if isinstance(info.result, RemoteError):
             return f"{info.result.kind}: {info.result.message}"
         return type(info.result).__name__
 
-    async def has_status(self, job: Job, status: JobStatus) -> None:
+    async def wait_for_status(self, job: Job, status: JobStatus) -> None:
         async def reached() -> bool:
             return await job.status() is status
 
         await self.until(reached)
 
 
-# Cancelled within a command, arq's worker leaves its connection open.
+# arq's worker leaves its connection open if it is cancelled during a command.
 _LEAVES_CONNECTIONS = pytest.mark.filterwarnings("ignore:(?i)unclosed:ResourceWarning")
 
 
@@ -146,8 +146,8 @@ async def bench(shared_redis: EmbeddedRedis, worker_class: type[Worker]) -> Asyn
 
 
 @pytest_asyncio.fixture
-async def own_bench(worker_class: type[Worker]) -> AsyncIterator[Bench]:
-    """A bench on a Redis of its own, for what looks at all results there are."""
+async def isolated_bench(worker_class: type[Worker]) -> AsyncIterator[Bench]:
+    """A bench with its own Redis, for tests that read all results in it."""
     async with EmbeddedRedis() as server:
         bench = Bench(server, worker_class)
         bench.redis = await bench.open()

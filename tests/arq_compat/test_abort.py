@@ -13,7 +13,7 @@ _POLL = 0.02
 
 
 class Waiting:
-    """A job that never ends by itself, and remembers its runs."""
+    """A job that runs until it is cancelled, and counts its runs and cancellations."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -39,7 +39,7 @@ async def test_a_running_job_is_cancelled(bench: Bench) -> None:
         assert await job.abort(timeout=5, poll_delay=_POLL)
         assert (waiting.runs, waiting.cancelled) == (1, 1)
         assert await job.status() is JobStatus.complete
-        assert not (await bench.ended(job)).success
+        assert not (await bench.wait_for_result(job)).success
         await bench.until(lambda: worker.jobs_failed == 1)
         assert worker.jobs_retried == 0
     with pytest.raises(asyncio.CancelledError):
@@ -47,13 +47,13 @@ async def test_a_running_job_is_cancelled(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("defer_by", [None, 60], ids=["queued", "deferred"])
-async def test_a_waiting_job_is_never_started(bench: Bench, defer_by: float | None) -> None:
+async def test_a_job_aborted_before_it_starts_never_runs(bench: Bench, defer_by: float | None) -> None:
     waiting = Waiting()
     job = await bench.enqueue("job", _defer_by=defer_by)
-    abortion = asyncio.create_task(job.abort(timeout=5, poll_delay=_POLL))
+    abort = asyncio.create_task(job.abort(timeout=5, poll_delay=_POLL))
     await bench.until(lambda: bench.redis.zscore("arq:abort", job.job_id))
     async with bench.serving(waiting.function(), allow_abort_jobs=True):
-        assert await abortion
+        assert await abort
         assert waiting.runs == 0
         assert await bench.redis.zscore(bench.queue, job.job_id) is None
         assert await bench.redis.zscore("arq:abort", job.job_id) is None
@@ -63,19 +63,19 @@ async def test_a_deferred_job_is_aborted_by_a_running_worker(bench: Bench) -> No
     waiting = Waiting()
     job = await bench.enqueue("job", _defer_by=60)
     async with bench.serving(waiting.function(), allow_abort_jobs=True):
-        # What is asked for while the worker is up reaches it before or after its claim: both are aborts.
+        # The request reaches the running worker before or after its claim; both abort the job.
         assert await job.abort(timeout=5, poll_delay=_POLL)
         assert waiting.runs == waiting.cancelled
 
 
-async def test_an_ended_job_cannot_be_aborted(bench: Bench) -> None:
+async def test_a_completed_job_cannot_be_aborted(bench: Bench) -> None:
     async def job(ctx: dict[str, Any]) -> str:
         return "done"
 
-    ended = await bench.enqueue("job")
+    completed = await bench.enqueue("job")
     await bench.burst(func(job, name="job"), allow_abort_jobs=True)
-    assert not await ended.abort(timeout=5, poll_delay=_POLL)
-    assert await ended.result(timeout=5) == "done"
+    assert not await completed.abort(timeout=5, poll_delay=_POLL)
+    assert await completed.result(timeout=5) == "done"
 
 
 async def test_an_unknown_job_cannot_be_aborted(bench: Bench) -> None:
@@ -90,7 +90,7 @@ async def test_waiting_for_an_abort_can_time_out(bench: Bench) -> None:
         await job.abort(timeout=0.02, poll_delay=_POLL)
 
 
-async def test_requests_are_not_heeded_unless_the_worker_allows_them(bench: Bench) -> None:
+async def test_abort_requests_are_ignored_without_allow_abort_jobs(bench: Bench) -> None:
     async def job(ctx: dict[str, Any]) -> str:
         return "done"
 

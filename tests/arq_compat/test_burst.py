@@ -20,7 +20,7 @@ async def wrong(ctx: dict[str, Any]) -> None:
     raise ValueError("wrong")
 
 
-async def again(ctx: dict[str, Any]) -> None:
+async def always_retry(ctx: dict[str, Any]) -> None:
     raise Retry
 
 
@@ -55,77 +55,77 @@ async def test_a_burst_waits_for_deferred_jobs(bench: Bench) -> None:
     assert await job.result(timeout=5) == 7
 
 
-@pytest.mark.parametrize("most", [0, 2])
-async def test_a_burst_runs_no_more_than_max_burst_jobs(bench: Bench, most: int) -> None:
+@pytest.mark.parametrize("limit", [0, 2])
+async def test_a_burst_runs_no_more_than_max_burst_jobs(bench: Bench, limit: int) -> None:
     for _ in range(5):
         await bench.enqueue("fine")
-    worker = await bench.burst(fine, max_burst_jobs=most)
-    assert worker.jobs_complete == most
-    assert len(await bench.redis.queued_jobs()) == 5 - most
+    worker = await bench.burst(fine, max_burst_jobs=limit)
+    assert worker.jobs_complete == limit
+    assert len(await bench.redis.queued_jobs()) == 5 - limit
 
 
-async def test_a_negative_max_burst_jobs_is_no_limit(bench: Bench) -> None:
+async def test_a_negative_max_burst_jobs_means_no_limit(bench: Bench) -> None:
     for _ in range(5):
         await bench.enqueue("fine")
     assert (await bench.burst(fine, max_burst_jobs=-1)).jobs_complete == 5
 
 
 async def test_retries_count_as_burst_jobs(bench: Bench) -> None:
-    await bench.enqueue("again")
-    worker = await bench.burst(again, max_burst_jobs=3)
-    # arq counts a job that has just ended twice until its next poll.
+    await bench.enqueue("always_retry")
+    worker = await bench.burst(always_retry, max_burst_jobs=3)
+    # Until its next poll, arq counts a job twice if the job has just ended.
     assert 2 <= worker.jobs_retried <= 3
     assert len(await bench.redis.queued_jobs()) == 1
 
 
 async def test_an_unknown_function_fails_in_a_burst(bench: Bench) -> None:
-    job = await bench.enqueue("nobody's")
+    job = await bench.enqueue("another service's")
     worker = await bench.burst(fine)
-    assert await bench.failure(job) == 'JobExecutionFailed: function "nobody\'s" not found'
+    assert await bench.wait_for_failure(job) == 'JobExecutionFailed: function "another service\'s" not found'
     assert worker.jobs_failed == 1
 
 
-async def test_run_check_counts_the_jobs(own_bench: Bench) -> None:
+async def test_run_check_counts_the_jobs(isolated_bench: Bench) -> None:
     for _ in range(3):
-        await own_bench.enqueue("fine")
-    async with bursting(own_bench, fine) as worker:
+        await isolated_bench.enqueue("fine")
+    async with bursting(isolated_bench, fine) as worker:
         assert await worker.run_check() == 3
 
 
-async def test_run_check_raises_for_failed_jobs(own_bench: Bench) -> None:
-    job = await own_bench.enqueue("wrong")
-    await own_bench.enqueue("fine")
-    async with bursting(own_bench, fine, wrong) as worker:
-        with pytest.raises(FailedJobs, match=r"1 job failed .*wrong") as told:
+async def test_run_check_raises_for_failed_jobs(isolated_bench: Bench) -> None:
+    job = await isolated_bench.enqueue("wrong")
+    await isolated_bench.enqueue("fine")
+    async with bursting(isolated_bench, fine, wrong) as worker:
+        with pytest.raises(FailedJobs, match=r"1 job failed .*wrong") as raised:
             await worker.run_check()
-    assert told.value.count == 1
-    assert [result.job_id for result in told.value.job_results] == [job.job_id]
+    assert raised.value.count == 1
+    assert [result.job_id for result in raised.value.job_results] == [job.job_id]
 
 
-async def test_run_check_can_switch_retries_off(own_bench: Bench) -> None:
-    await own_bench.enqueue("again")
-    await own_bench.enqueue("again")
-    async with bursting(own_bench, again) as worker:
-        with pytest.raises(FailedJobs, match="2 jobs failed") as told:
+async def test_run_check_can_disable_retries(isolated_bench: Bench) -> None:
+    await isolated_bench.enqueue("always_retry")
+    await isolated_bench.enqueue("always_retry")
+    async with bursting(isolated_bench, always_retry) as worker:
+        with pytest.raises(FailedJobs, match="2 jobs failed") as raised:
             await worker.run_check(retry_jobs=False)
-        assert (told.value.count, worker.jobs_retried) == (2, 0)
+        assert (raised.value.count, worker.jobs_retried) == (2, 0)
 
 
-async def test_run_check_can_limit_the_jobs(own_bench: Bench) -> None:
+async def test_run_check_can_limit_the_jobs(isolated_bench: Bench) -> None:
     for _ in range(3):
-        await own_bench.enqueue("fine")
-    async with bursting(own_bench, fine) as worker:
+        await isolated_bench.enqueue("fine")
+    async with bursting(isolated_bench, fine) as worker:
         assert await worker.run_check(max_burst_jobs=2) == 2
 
 
-async def test_all_results_come_in_the_order_of_enqueueing(own_bench: Bench) -> None:
+async def test_all_job_results_are_in_enqueue_order(isolated_bench: Bench) -> None:
     jobs = []
     for number in range(3):
-        jobs.append(await own_bench.enqueue("fine", number, _defer_by=0.1 - 0.03 * number))
+        jobs.append(await isolated_bench.enqueue("fine", number, _defer_by=0.1 - 0.03 * number))
         await asyncio.sleep(0.002)
-    jobs.append(await own_bench.enqueue("wrong"))
-    await own_bench.burst(fine, wrong)
-    results = await own_bench.redis.all_job_results()
+    jobs.append(await isolated_bench.enqueue("wrong"))
+    await isolated_bench.burst(fine, wrong)
+    results = await isolated_bench.redis.all_job_results()
     assert [result.job_id for result in results] == [job.job_id for job in jobs]
     assert [result.success for result in results] == [True, True, True, False]
     assert [result.result for result in results[:3]] == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Jobs by the clock."""
+"""Cron jobs."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,10 +14,10 @@ _EVERY_SECOND = set(range(60))
 
 
 class Ticking:
-    """A cron job that remembers the ids and times of its runs."""
+    """A cron job that records the id and the time of each run."""
 
     def __init__(self, bench: Bench) -> None:
-        # A unique job's id is made of its name, and ids are no queue's own.
+        # The id of a unique job is made from this name, and all queues share one set of ids.
         self.name = f"cron:{bench.queue}"
         self.ids: list[str] = []
         self.at: list[datetime] = []
@@ -31,11 +31,11 @@ class Ticking:
         return cron(tick, name=self.name, **options)
 
     def planned(self) -> list[datetime]:
-        """The times that the ids of unique jobs name."""
+        """Return the scheduled times that the ids of unique jobs contain."""
         return [datetime.fromtimestamp(int(job_id.rpartition(":")[2]) / 1000, UTC) for job_id in self.ids]
 
 
-async def test_a_job_runs_at_its_times(bench: Bench) -> None:
+async def test_a_job_runs_at_its_scheduled_times(bench: Bench) -> None:
     ticking = Ticking(bench)
     async with bench.serving(cron_jobs=[ticking.cron(second=_EVERY_SECOND, microsecond=0)]):
         await bench.until(lambda: len(ticking.ids) == 2)
@@ -54,14 +54,14 @@ async def test_a_job_does_not_run_before_its_time(bench: Bench) -> None:
     assert ticking.ids == []
 
 
-async def test_a_burst_runs_what_is_to_run_at_startup(bench: Bench) -> None:
+async def test_a_burst_runs_a_job_with_run_at_startup(bench: Bench) -> None:
     ticking = Ticking(bench)
     worker = await bench.burst(cron_jobs=[ticking.cron(hour=1, run_at_startup=True)])
     assert len(ticking.ids) == 1
     assert worker.jobs_complete == 1
 
 
-async def test_a_burst_leaves_alone_what_is_not_due(bench: Bench) -> None:
+async def test_a_burst_does_not_run_a_job_that_is_not_due(bench: Bench) -> None:
     ticking = Ticking(bench)
     far = (datetime.now().astimezone() + timedelta(days=40)).month
     worker = await bench.burst(cron_jobs=[ticking.cron(month=far)])
@@ -69,7 +69,7 @@ async def test_a_burst_leaves_alone_what_is_not_due(bench: Bench) -> None:
     assert worker.jobs_complete == 0
 
 
-async def test_a_unique_job_is_named_for_its_time(bench: Bench) -> None:
+async def test_a_unique_jobs_id_contains_its_scheduled_time(bench: Bench) -> None:
     ticking = Ticking(bench)
     await bench.burst(cron_jobs=[ticking.cron(hour=1, run_at_startup=True)])
     assert ticking.ids[0].rpartition(":")[0] == ticking.name
@@ -92,7 +92,7 @@ async def test_a_job_that_is_not_unique_runs_on_each_worker(bench: Bench) -> Non
     assert not any(job_id.startswith("cron:") for job_id in ticking.ids)
 
 
-async def test_a_job_id_of_ones_own(bench: Bench) -> None:
+async def test_a_cron_job_can_have_a_custom_job_id(bench: Bench) -> None:
     ticking = Ticking(bench)
     job_id = bench.new_id()
     await bench.burst(cron_jobs=[ticking.cron(job_id=job_id, hour=1, run_at_startup=True)])
@@ -100,18 +100,18 @@ async def test_a_job_id_of_ones_own(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("keep", "status"), [(0, JobStatus.not_found), (60, JobStatus.complete)])
-async def test_results_are_kept_only_on_demand(bench: Bench, keep: float, status: JobStatus) -> None:
+async def test_results_are_kept_only_with_keep_result(bench: Bench, keep: float, status: JobStatus) -> None:
     ticking = Ticking(bench)
     job_id = bench.new_id()
     await bench.burst(cron_jobs=[ticking.cron(job_id=job_id, hour=1, run_at_startup=True, keep_result=keep)])
     job = Job(job_id, bench.redis, _queue_name=bench.queue, _deserializer=bench.redis.job_deserializer)
-    # arq keeps the mark of a cron job in progress for a minute, so that a slower worker does not run it again.
+    # arq keeps a cron job's in-progress key for a minute, so that a slower worker does not run the job again.
     assert await bench.redis.exists("arq:in-progress:" + job_id)
     assert await job.status() is (JobStatus.in_progress if status is JobStatus.not_found else status)
     assert bool(await job.result_info()) is (status is JobStatus.complete)
 
 
-async def test_hours_are_those_of_the_workers_timezone(bench: Bench) -> None:
+async def test_hours_are_in_the_workers_timezone(bench: Bench) -> None:
     ticking = Ticking(bench)
     zone = timezone(timedelta(hours=5, minutes=30))
     async with bench.serving(cron_jobs=[ticking.cron(hour=3, minute=7)], timezone=zone) as worker:
@@ -121,7 +121,7 @@ async def test_hours_are_those_of_the_workers_timezone(bench: Bench) -> None:
     assert timedelta() < next_run - datetime.now(zone) <= timedelta(days=1)
 
 
-async def test_a_failing_job_is_not_run_again(bench: Bench) -> None:
+async def test_a_failing_job_is_not_retried(bench: Bench) -> None:
     runs = []
 
     async def fail(ctx: dict[str, Any]) -> None:

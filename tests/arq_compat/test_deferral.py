@@ -1,4 +1,4 @@
-"""Jobs that are not to start yet."""
+"""Jobs with a deferred start."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ async def test_a_job_starts_no_sooner_than_defer_until(bench: Bench) -> None:
     assert timedelta(milliseconds=-10) <= started[0] - due < timedelta(seconds=1)
 
 
-async def test_a_due_time_in_the_past_is_now(bench: Bench) -> None:
+async def test_a_job_with_a_due_time_in_the_past_starts_at_once(bench: Bench) -> None:
     async def job(ctx: dict[str, Any]) -> int:
         score: int = ctx["score"]
         return score
@@ -49,7 +49,7 @@ async def test_a_due_time_in_the_past_is_now(bench: Bench) -> None:
     assert await late.result(timeout=5) == int(due.timestamp() * 1000)
 
 
-async def test_a_deferred_job_does_not_hold_up_a_due_one(bench: Bench) -> None:
+async def test_a_deferred_job_does_not_block_a_due_one(bench: Bench) -> None:
     order = []
 
     async def job(ctx: dict[str, Any], name: str) -> None:

@@ -1,8 +1,8 @@
-"""Where this engine departs from arq on purpose, each with its reason."""
+"""Deliberate differences from arq, each with its reason."""
 
 import asyncio
 import os
-import pickle  # noqa: TID251 (made here to be refused)
+import pickle  # noqa: TID251 (made here to test that it is refused)
 import signal
 from base64 import b64decode
 from collections.abc import Callable
@@ -30,20 +30,20 @@ async def fine(ctx: dict[str, Any]) -> list[Any]:
     return [ctx["job_try"]]
 
 
-async def test_a_job_that_nobody_here_knows_is_put_back(bench: Bench) -> None:
-    """arq fails and deletes it, so that during a rolling deploy an old worker loses the new one's jobs."""
-    job = await bench.enqueue("of the next release")
+async def test_a_job_with_an_unknown_function_is_deferred(bench: Bench) -> None:
+    """arq fails and deletes the job, so during a rolling deploy an old worker loses the jobs of the new release."""
+    job = await bench.enqueue("next_release")
     async with bench.serving(fine) as worker:
-        await bench.has_status(job, JobStatus.deferred)
+        await bench.wait_for_status(job, JobStatus.deferred)
         await bench.until(lambda: worker.jobs_retried)
     assert worker.jobs_failed == 0
     await bench.redis.zadd(bench.queue, {job.job_id: 1})
-    await bench.burst(func(fine, name="of the next release"))
+    await bench.burst(func(fine, name="next_release"))
     assert await job.result(timeout=5) == [1]
 
 
 class Bomb:
-    """A pickle of it makes a folder when it is loaded."""
+    """An object whose pickle creates a folder when it is loaded."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -52,41 +52,41 @@ class Bomb:
         return os.mkdir, (str(self._path),)
 
 
-async def test_a_pickle_is_never_loaded_unasked(bench: Bench, tmp_path: Path) -> None:
-    """arq loads pickles by default, and so runs the code of whoever can write to Redis."""
+async def test_a_pickle_is_never_loaded_by_default(bench: Bench, tmp_path: Path) -> None:
+    """arq loads pickles by default, so any client that can write to Redis can run code in the worker."""
     job, path = await bench.enqueue("fine"), tmp_path / "exploded"
     message: dict[str, Any] = {"t": None, "f": "fine", "a": (Bomb(path),), "k": {}, "et": 1}
     await bench.redis.set(keys.JOB + job.job_id, pickle.dumps(message))
     await bench.burst(fine, job_serializer=None, job_deserializer=None)
-    assert await bench.failure(job) == "InvalidEnvelope: not a JSON envelope"
+    assert await bench.wait_for_failure(job) == "InvalidEnvelope: not a JSON envelope"
     assert (await DeadLetterStore(bench.redis).get(job.job_id)).reason == "permanent error"
     assert not path.exists()
 
 
-async def test_a_serializer_that_nothing_reads_is_refused(bench: Bench) -> None:
-    """arq reads with pickle unless told otherwise, and fails every job."""
+async def test_a_serializer_without_a_deserializer_is_refused(bench: Bench) -> None:
+    """arq reads with pickle unless a deserializer is set, so every job fails."""
     with pytest.raises(ConfigurationError, match="job_serializer is set without job_deserializer"):
         bench.worker(fine, job_serializer=str.encode, job_deserializer=None)
 
 
-async def test_the_health_key_lives_for_seconds(bench: Bench) -> None:
-    """arq's lives for an hour by default, so that the check calls a dead worker healthy."""
+async def test_the_health_key_expires_within_seconds(bench: Bench) -> None:
+    """arq's key lives for an hour by default, so the check reports a dead worker as healthy."""
     async with bench.serving(fine, health_check_interval=3_600):
         await bench.until(lambda: bench.redis.exists(bench.queue + keys.HEALTH_CHECK_SUFFIX))
         assert 0 < await bench.redis.pttl(bench.queue + keys.HEALTH_CHECK_SUFFIX) <= 5_000
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connection so
-async def test_a_worker_that_closes_leaves_the_health_of_others(bench: Bench) -> None:
-    """arq deletes the queue's one key, and the check fails although workers run."""
+@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connection this way
+async def test_closing_one_worker_keeps_the_health_key_of_others(bench: Bench) -> None:
+    """arq deletes the only key of the queue, so the check fails although other workers run."""
     async with bench.serving(fine):
         async with bench.serving(fine):
             await bench.until(lambda: bench.redis.exists(bench.queue + keys.HEALTH_CHECK_SUFFIX))
         assert await async_check_health(bench.settings, queue_name=bench.queue) == 0
 
 
-async def test_a_deploy_spends_no_try(bench: Bench) -> None:
-    """arq counts an interrupted run as a try, so that with one try the job is lost."""
+async def test_a_deploy_does_not_use_up_a_try(bench: Bench) -> None:
+    """arq counts an interrupted run as a try, so a job that is allowed one try is lost."""
     running = asyncio.Event()
 
     async def job(ctx: dict[str, Any]) -> int:
@@ -105,8 +105,8 @@ async def test_a_deploy_spends_no_try(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0.05, 60], ids=["timeout", "connection"])
-async def test_what_may_pass_is_tried_again(bench: Bench, timeout: float) -> None:
-    """arq makes any error but `Retry` final, a timeout or a broken connection too."""
+async def test_transient_errors_are_retried(bench: Bench, timeout: float) -> None:
+    """arq treats every error except `Retry` as final, including a timeout or a broken connection."""
     tries = []
 
     async def job(ctx: dict[str, Any]) -> str:
@@ -124,8 +124,8 @@ async def test_what_may_pass_is_tried_again(bench: Bench, timeout: float) -> Non
 
 
 @pytest.mark.parametrize("name", ["on_job_start", "on_job_end", "after_job_end"])
-async def test_a_failing_hook_is_its_jobs_own_affair(bench: Bench, name: str) -> None:
-    """arq's worker ends, with all its jobs."""
+async def test_a_failing_hook_affects_only_its_own_job(bench: Bench, name: str) -> None:
+    """In arq, the worker ends, and all its jobs with it."""
     failing = await bench.enqueue("fine")
     other = await bench.enqueue("fine")
 
@@ -135,12 +135,12 @@ async def test_a_failing_hook_is_its_jobs_own_affair(bench: Bench, name: str) ->
 
     await bench.burst(fine, max_jobs=1, **{name: hook})
     assert await other.result(timeout=5) == [1]
-    # After the job's end has been stored, a hook changes nothing of it.
-    assert (await bench.ended(failing)).success is (name == "after_job_end")
+    # A failing hook no longer changes a result that is already stored.
+    assert (await bench.wait_for_result(failing)).success is (name == "after_job_end")
 
 
-async def test_a_failed_job_is_kept(bench: Bench) -> None:
-    """arq deletes it, arguments and all; here a person decides."""
+async def test_a_failed_job_is_kept_as_a_dead_letter(bench: Bench) -> None:
+    """arq deletes the job and its arguments; here it is kept until an operator retries or discards it."""
 
     async def wrong(ctx: dict[str, Any], value: int) -> None:
         raise ValueError("wrong")
@@ -152,9 +152,9 @@ async def test_a_failed_job_is_kept(bench: Bench) -> None:
     assert Codec().decode(b64decode(dead_letter.payload))["a"] == [7]
 
 
-async def test_every_failure_is_kept_for_ever_when_asked_for(bench: Bench) -> None:
-    """arq asks Redis for an expiry of zero, which ends the worker, when a job did not even start."""
+async def test_keep_result_forever_covers_jobs_that_fail_before_they_start(bench: Bench) -> None:
+    """If a job fails before it starts, arq asks Redis for an expiry of zero, which ends the worker."""
     job = await bench.enqueue("fine", _job_try=9)
     await bench.burst(fine, keep_result_forever=True)
-    assert await bench.failure(job) == "JobExecutionFailed: max 5 retries exceeded"
+    assert await bench.wait_for_failure(job) == "JobExecutionFailed: max 5 retries exceeded"
     assert await bench.redis.pttl(keys.RESULT + job.job_id) == -1

@@ -8,7 +8,7 @@ from arq.worker import async_check_health, check_health
 
 from tests.arq_compat.conftest import Bench
 
-# arq closes its connection by a name that redis-py calls old.
+# arq closes its connection with a method that redis-py has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated close")
 
 
@@ -18,8 +18,8 @@ async def fine(ctx: dict[str, Any]) -> None: ...
 async def test_a_running_worker_writes_its_counters(bench: Bench) -> None:
     await bench.enqueue("fine", _defer_by=60)
     async with bench.serving(fine):
-        word = await bench.until(lambda: bench.redis.get(bench.queue + ":health-check"))
-    assert word.decode().endswith(" j_complete=0 j_failed=0 j_retried=0 j_ongoing=0 queued=1")
+        value = await bench.until(lambda: bench.redis.get(bench.queue + ":health-check"))
+    assert value.decode().endswith(" j_complete=0 j_failed=0 j_retried=0 j_ongoing=0 queued=1")
 
 
 async def test_the_key_can_be_named(bench: Bench) -> None:
@@ -30,23 +30,23 @@ async def test_the_key_can_be_named(bench: Bench) -> None:
         assert not await bench.redis.exists(bench.queue + ":health-check")
 
 
-async def test_the_key_expires_by_itself(bench: Bench) -> None:
+async def test_the_key_expires_within_seconds(bench: Bench) -> None:
     async with bench.serving(fine, health_check_interval=1):
         await bench.until(lambda: bench.redis.exists(bench.queue + ":health-check"))
         assert 0 < await bench.redis.pttl(bench.queue + ":health-check") <= 5_000
 
 
-async def test_the_check_tells_whether_a_worker_runs(bench: Bench) -> None:
+async def test_the_check_reports_whether_a_worker_runs(bench: Bench) -> None:
     class Settings:
         functions = [fine]  # noqa: RUF012 (as arq reads it)
         redis_settings = bench.settings
         queue_name = bench.queue
 
-    async def code() -> int:
-        # It runs an event loop of its own.
+    async def exit_code() -> int:
+        # `check_health` runs its own event loop.
         return await asyncio.to_thread(check_health, Settings)  # type: ignore[arg-type]
 
-    assert await code() == 1
+    assert await exit_code() == 1
     async with bench.serving(fine):
         await bench.until(lambda: bench.redis.exists(bench.queue + ":health-check"))
-        assert await code() == 0
+        assert await exit_code() == 0

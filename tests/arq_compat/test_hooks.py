@@ -1,4 +1,4 @@
-"""The five hooks, in their order, and the context they share with the job."""
+"""The five hooks, their order, and the context that they share with the job."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,8 @@ from tests.arq_compat.conftest import Bench
 _HOOKS = ("on_startup", "on_job_start", "on_job_end", "after_job_end", "on_shutdown")
 
 
-class Told:
-    """Writes down which hooks and runs there were."""
+class Recorder:
+    """Records the order in which hooks and the job ran."""
 
     def __init__(self) -> None:
         self.order: list[str] = []
@@ -41,59 +41,59 @@ class Told:
 
 @pytest.mark.parametrize("error", [None, ValueError("wrong")], ids=["success", "failure"])
 async def test_hooks_surround_a_job(bench: Bench, error: Exception | None) -> None:
-    told = Told()
+    recorder = Recorder()
     await bench.enqueue("job")
-    await bench.burst(told.function(lambda _: error), **told.hooks())
-    assert told.order == ["on_startup", "on_job_start", "job", "on_job_end", "after_job_end", "on_shutdown"]
+    await bench.burst(recorder.function(lambda _: error), **recorder.hooks())
+    assert recorder.order == ["on_startup", "on_job_start", "job", "on_job_end", "after_job_end", "on_shutdown"]
 
 
 async def test_hooks_surround_each_try(bench: Bench) -> None:
-    told = Told()
+    recorder = Recorder()
     await bench.enqueue("job")
-    await bench.burst(told.function(lambda number: Retry() if number == 1 else None), **told.hooks())
-    assert told.order[1:-1] == ["on_job_start", "job", "on_job_end", "after_job_end"] * 2
+    await bench.burst(recorder.function(lambda number: Retry() if number == 1 else None), **recorder.hooks())
+    assert recorder.order[1:-1] == ["on_job_start", "job", "on_job_end", "after_job_end"] * 2
 
 
-async def test_the_result_is_stored_between_the_last_two_hooks(bench: Bench) -> None:
+async def test_the_result_is_stored_between_on_job_end_and_after_job_end(bench: Bench) -> None:
     statuses = []
 
-    async def look(ctx: dict[str, Any]) -> None:
+    async def record_status(ctx: dict[str, Any]) -> None:
         statuses.append(await Job(ctx["job_id"], ctx["redis"], _queue_name=bench.queue).status())
 
     await bench.enqueue("job")
-    await bench.burst(Told().function(), on_job_end=look, after_job_end=look)
+    await bench.burst(Recorder().function(), on_job_end=record_status, after_job_end=record_status)
     assert statuses == [JobStatus.in_progress, JobStatus.complete]
 
 
 async def test_no_hook_is_called_for_a_job_that_is_not_run(bench: Bench) -> None:
-    told = Told()
+    recorder = Recorder()
     await bench.enqueue("job", _job_try=9)
-    await bench.burst(told.function(), **told.hooks())
-    assert told.order == ["on_startup", "on_shutdown"]
+    await bench.burst(recorder.function(), **recorder.hooks())
+    assert recorder.order == ["on_startup", "on_shutdown"]
 
 
-async def test_the_context_tells_of_job_and_worker(bench: Bench) -> None:
+async def test_the_context_describes_the_job_and_the_worker(bench: Bench) -> None:
     seen: dict[str, Any] = {}
 
     async def job(ctx: dict[str, Any]) -> None:
         seen.update(ctx)
 
-    async def opened(ctx: dict[str, Any]) -> None:
+    async def open_client(ctx: dict[str, Any]) -> None:
         assert isinstance(ctx["redis"], ArqRedis)
         ctx["client"] = "opened"
 
     enqueued = await bench.enqueue("job", _defer_by=0.05)
-    given = {"mine": 1}
-    await bench.burst(func(job, name="job"), on_startup=opened, ctx=given)
+    context = {"mine": 1}
+    await bench.burst(func(job, name="job"), on_startup=open_client, ctx=context)
     assert (seen["job_id"], seen["job_try"]) == (enqueued.job_id, 1)
     assert (seen["mine"], seen["client"]) == (1, "opened")
     assert timedelta() < datetime.now(UTC) - seen["enqueue_time"] < timedelta(seconds=30)
     assert seen["score"] == round(seen["enqueue_time"].timestamp() * 1000) + 50
     assert isinstance(seen["redis"], ArqRedis)
-    assert given["client"] == "opened"  # type: ignore[comparison-overlap]
+    assert context["client"] == "opened"  # type: ignore[comparison-overlap]
 
 
-async def test_a_jobs_context_is_its_own(bench: Bench) -> None:
+async def test_each_job_has_its_own_context(bench: Bench) -> None:
     seen = []
 
     async def start(ctx: dict[str, Any]) -> None:
@@ -114,13 +114,13 @@ async def test_a_jobs_context_is_its_own(bench: Bench) -> None:
     assert "note" not in worker.ctx
 
 
-async def test_shutdown_gets_the_context_of_startup(bench: Bench) -> None:
+async def test_shutdown_gets_the_same_context_as_startup(bench: Bench) -> None:
     contexts = []
 
     async def hook(ctx: dict[str, Any]) -> None:
         contexts.append(ctx)
         ctx["calls"] = ctx.get("calls", 0) + 1
 
-    await bench.burst(Told().function(), on_startup=hook, on_shutdown=hook)
+    await bench.burst(Recorder().function(), on_startup=hook, on_shutdown=hook)
     assert contexts[0] is contexts[1]
     assert contexts[0]["calls"] == 2

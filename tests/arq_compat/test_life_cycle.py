@@ -1,4 +1,4 @@
-"""A job from `enqueue_job` to its result, as `arq.jobs.Job` tells of it."""
+"""A job's life cycle from `enqueue_job` to its result, as `arq.jobs.Job` reports it."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ async def test_status_goes_from_queued_to_in_progress_to_complete(bench: Bench) 
     job = await bench.enqueue("wait")
     assert await job.status() is JobStatus.queued
     async with bench.serving(func(wait, name="wait")) as worker:
-        await bench.has_status(job, JobStatus.in_progress)
+        await bench.wait_for_status(job, JobStatus.in_progress)
         gate.set()
         assert await job.result(timeout=5, poll_delay=0.02) == "waited"
         assert await job.status() is JobStatus.complete
@@ -35,7 +35,7 @@ async def test_status_goes_from_queued_to_in_progress_to_complete(bench: Bench) 
         assert repr(worker) == "<Worker j_complete=1 j_failed=0 j_retried=0 j_ongoing=0>"
 
 
-async def test_a_deferred_job_says_so(bench: Bench) -> None:
+async def test_a_deferred_job_has_status_deferred(bench: Bench) -> None:
     job = await bench.enqueue("echo", _defer_by=60)
     assert await job.status() is JobStatus.deferred
 
@@ -55,13 +55,13 @@ async def test_waiting_for_a_result_can_time_out(bench: Bench) -> None:
         await job.result(timeout=0.02, poll_delay=0.02)
 
 
-async def test_arguments_by_position_and_by_name(bench: Bench) -> None:
+async def test_positional_and_keyword_arguments(bench: Bench) -> None:
     job = await bench.enqueue("echo", 1, "two", three=[3], four={"4": None})
     await bench.burst(echo)
     assert await job.result(timeout=5) == [[1, "two"], {"three": [3], "four": {"4": None}}]
 
 
-async def test_info_tells_of_a_waiting_job(bench: Bench) -> None:
+async def test_info_describes_a_queued_job(bench: Bench) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     job = await bench.enqueue("echo", 1, b=2, _job_try=3)
     info = await job.info()
@@ -72,10 +72,10 @@ async def test_info_tells_of_a_waiting_job(bench: Bench) -> None:
     assert await job.result_info() is None
 
 
-async def test_info_tells_of_an_ended_job(bench: Bench) -> None:
+async def test_info_describes_a_completed_job(bench: Bench) -> None:
     job = await bench.enqueue("echo", 1, b=2)
     await bench.burst(echo)
-    info = await bench.ended(job)
+    info = await bench.wait_for_result(job)
     assert (info.function, list(info.args), info.kwargs) == ("echo", [1], {"b": 2})
     assert (info.success, info.result, info.job_try) == (True, [[1], {"b": 2}], 1)
     assert (info.queue_name, info.job_id) == (bench.queue, job.job_id)
@@ -85,20 +85,20 @@ async def test_info_tells_of_an_ended_job(bench: Bench) -> None:
     assert again.score is None
 
 
-async def test_an_error_reaches_who_waits(bench: Bench) -> None:
+async def test_an_error_is_raised_for_the_waiting_caller(bench: Bench) -> None:
     async def fail(ctx: dict[str, Any]) -> None:
         raise LookupError("nothing there")
 
     job = await bench.enqueue("fail")
     worker = await bench.burst(func(fail, name="fail"))
-    with pytest.raises(RemoteError, match="nothing there") as told:
+    with pytest.raises(RemoteError, match="nothing there") as raised:
         await job.result(timeout=5)
-    assert told.value.kind == "LookupError"
+    assert raised.value.kind == "LookupError"
     assert await job.status() is JobStatus.complete
     assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == (0, 1, 0)
 
 
-async def test_an_id_that_waits_runs_or_has_a_result_is_taken(bench: Bench) -> None:
+async def test_an_id_that_is_queued_running_or_done_cannot_be_reused(bench: Bench) -> None:
     gate = asyncio.Event()
 
     async def wait(ctx: dict[str, Any]) -> None:
@@ -109,14 +109,14 @@ async def test_an_id_that_waits_runs_or_has_a_result_is_taken(bench: Bench) -> N
     assert job.job_id == job_id
     assert await bench.redis.enqueue_job("wait", _job_id=job_id) is None
     async with bench.serving(func(wait, name="wait")):
-        await bench.has_status(job, JobStatus.in_progress)
+        await bench.wait_for_status(job, JobStatus.in_progress)
         assert await bench.redis.enqueue_job("wait", _job_id=job_id) is None
         gate.set()
-        await bench.ended(job)
+        await bench.wait_for_result(job)
     assert await bench.redis.enqueue_job("wait", _job_id=job_id) is None
 
 
-async def test_an_id_is_free_again_when_no_result_is_kept(bench: Bench) -> None:
+async def test_an_id_can_be_reused_when_no_result_is_kept(bench: Bench) -> None:
     runs = []
 
     async def job(ctx: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ async def test_an_id_is_free_again_when_no_result_is_kept(bench: Bench) -> None:
     assert runs == [1, 1]
 
 
-async def test_queued_jobs_lists_what_waits(bench: Bench) -> None:
+async def test_queued_jobs_lists_due_and_deferred_jobs(bench: Bench) -> None:
     first = await bench.enqueue("echo", "a")
     second = await bench.enqueue("echo", "b", _defer_by=60)
     queued = await bench.redis.queued_jobs()
@@ -137,7 +137,7 @@ async def test_queued_jobs_lists_what_waits(bench: Bench) -> None:
     assert all(entry.score for entry in queued)
 
 
-async def test_a_worker_takes_jobs_of_its_own_queue_only(bench: Bench) -> None:
+async def test_a_worker_takes_only_jobs_of_its_own_queue(bench: Bench) -> None:
     other = bench.queue + "-other"
     mine = await bench.enqueue("echo")
     others = await bench.enqueue("echo", _queue_name=other)
@@ -145,17 +145,17 @@ async def test_a_worker_takes_jobs_of_its_own_queue_only(bench: Bench) -> None:
     assert await mine.status() is JobStatus.complete
     assert await others.status() is JobStatus.queued
     await bench.burst(echo, queue_name=other)
-    assert (await bench.ended(others)).queue_name == other
+    assert (await bench.wait_for_result(others)).queue_name == other
 
 
-async def test_the_queue_of_the_pool_is_taken_when_none_is_named(bench: Bench) -> None:
+async def test_a_worker_without_queue_name_uses_the_pools_queue(bench: Bench) -> None:
     job = await bench.enqueue("echo")
     worker = await bench.burst(echo, queue_name=None, redis_pool=await bench.open(), redis_settings=None)
     assert worker.queue_name == bench.queue
     assert await job.status() is JobStatus.complete
 
 
-async def test_jobs_start_in_the_order_in_which_they_are_due(bench: Bench) -> None:
+async def test_jobs_start_in_due_order(bench: Bench) -> None:
     order = []
 
     async def note(ctx: dict[str, Any], number: int) -> None:

@@ -1,4 +1,4 @@
-"""Stock workers and ours on one queue."""
+"""arq's own workers and this project's on the same queue."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from arq.worker import Worker, func
 from tests.arq_compat.conftest import Bench
 from worker.engine.worker import LeaseWorker
 
-# Cancelled within a command, arq's worker leaves its connection open.
+# arq's worker leaves its connection open if it is cancelled during a command.
 pytestmark = pytest.mark.filterwarnings("ignore:(?i)unclosed:ResourceWarning")
 
 _JOBS = 5_000
@@ -23,12 +23,12 @@ def worker_class() -> type[Worker]:
 
 
 async def test_each_of_5000_jobs_runs_once(bench: Bench) -> None:
-    runs, by = bench.queue + "-runs", {"stock": 0, "ours": 0}
+    runs, jobs_by_fleet = bench.queue + "-runs", {"stock": 0, "leases": 0}
 
     def function(fleet: str) -> Any:
         async def job(ctx: dict[str, Any]) -> str:
             await ctx["redis"].hincrby(runs, ctx["job_id"], 1)
-            by[fleet] += 1
+            jobs_by_fleet[fleet] += 1
             return fleet
 
         return func(job, name="job")
@@ -38,18 +38,18 @@ async def test_each_of_5000_jobs_runs_once(bench: Bench) -> None:
         jobs += await asyncio.gather(*(bench.enqueue("job") for _ in range(_AT_ONCE)))
     started = time.monotonic()
     async with bench.serving(function("stock"), worker_class=Worker, max_jobs=20):
-        # On a busy machine the faster of the two could be done before the other begins.
-        await bench.until(lambda: by["stock"])
-        async with bench.serving(function("ours"), max_jobs=20):
+        # Otherwise, on a busy machine, the faster worker could finish all jobs before the other one starts.
+        await bench.until(lambda: jobs_by_fleet["stock"])
+        async with bench.serving(function("leases"), max_jobs=20):
             await bench.until(lambda: _is_empty(bench), seconds=60)
     took_s = time.monotonic() - started
     counts = await bench.redis.hgetall(runs)
     assert sorted(key.decode() for key in counts) == sorted(job.job_id for job in jobs)
     assert set(counts.values()) == {b"1"}
-    assert sum(by.values()) == _JOBS
-    assert min(by.values()) > 0
+    assert sum(jobs_by_fleet.values()) == _JOBS
+    assert min(jobs_by_fleet.values()) > 0
     assert took_s < 20
-    assert {(await job.result_info()).result for job in jobs[::100]} <= set(by)  # type: ignore[union-attr]
+    assert {(await job.result_info()).result for job in jobs[::100]} <= set(jobs_by_fleet)  # type: ignore[union-attr]
 
 
 async def _is_empty(bench: Bench) -> bool:

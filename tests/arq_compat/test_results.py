@@ -1,4 +1,4 @@
-"""How long results are kept, and the settings of single functions."""
+"""How long results are kept, and per-function settings."""
 
 import asyncio
 from datetime import timedelta
@@ -23,7 +23,7 @@ async def wrong(ctx: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("function", [fine, wrong])
 @pytest.mark.parametrize(
-    ("of_worker", "of_function", "seconds"),
+    ("worker_options", "function_options", "seconds"),
     [
         ({}, {}, 3_600),
         ({"keep_result": 60}, {}, 60),
@@ -35,11 +35,11 @@ async def wrong(ctx: dict[str, Any]) -> None:
         ({"keep_result_forever": True}, {"keep_result_forever": False, "keep_result": 30}, 30),
     ],
 )
-async def test_results_are_kept_as_long_as_asked_for(
-    bench: Bench, function: Any, of_worker: dict[str, Any], of_function: dict[str, Any], seconds: float
+async def test_results_are_kept_for_the_configured_time(
+    bench: Bench, function: Any, worker_options: dict[str, Any], function_options: dict[str, Any], seconds: float
 ) -> None:
     job = await bench.enqueue("job")
-    await bench.burst(func(function, name="job", **of_function), **of_worker)
+    await bench.burst(func(function, name="job", **function_options), **worker_options)
     left_ms = await bench.redis.pttl("arq:result:" + job.job_id)
     if seconds == _FOREVER:
         assert left_ms == _FOREVER
@@ -48,18 +48,20 @@ async def test_results_are_kept_as_long_as_asked_for(
 
 
 @pytest.mark.parametrize("function", [fine, wrong])
-@pytest.mark.parametrize(("of_worker", "of_function"), [({"keep_result": 0}, {}), ({}, {"keep_result": 0})])
-async def test_no_result_is_kept_with_zero(
-    bench: Bench, function: Any, of_worker: dict[str, Any], of_function: dict[str, Any]
+@pytest.mark.parametrize(
+    ("worker_options", "function_options"), [({"keep_result": 0}, {}), ({}, {"keep_result": 0})]
+)
+async def test_keep_result_zero_keeps_no_result(
+    bench: Bench, function: Any, worker_options: dict[str, Any], function_options: dict[str, Any]
 ) -> None:
     job = await bench.enqueue("job")
-    await bench.burst(func(function, name="job", **of_function), **of_worker)
+    await bench.burst(func(function, name="job", **function_options), **worker_options)
     assert await job.status() is JobStatus.not_found
     with pytest.raises(ResultNotFound):
         await job.result(timeout=1)
 
 
-async def test_functions_are_known_by_their_qualified_name(bench: Bench) -> None:
+async def test_functions_are_named_by_their_qualified_name(bench: Bench) -> None:
     class Jobs:
         @staticmethod
         async def nested(ctx: dict[str, Any]) -> str:
@@ -77,11 +79,11 @@ async def test_functions_can_be_given_a_name(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("of_worker", "of_function"),
+    ("worker_options", "function_options"),
     [({"job_timeout": 0.05}, {}), ({"job_timeout": 60}, {"timeout": timedelta(seconds=0.05)})],
 )
 async def test_a_job_is_cancelled_at_its_timeout(
-    bench: Bench, of_worker: dict[str, Any], of_function: dict[str, Any]
+    bench: Bench, worker_options: dict[str, Any], function_options: dict[str, Any]
 ) -> None:
     cancelled = []
 
@@ -93,13 +95,13 @@ async def test_a_job_is_cancelled_at_its_timeout(
             raise
 
     late = await bench.enqueue("job")
-    worker = await bench.burst(func(job, name="job", max_tries=1, **of_function), **of_worker)
+    worker = await bench.burst(func(job, name="job", max_tries=1, **function_options), **worker_options)
     assert cancelled == [late.job_id]
-    assert (await bench.failure(late)).startswith("TimeoutError")
+    assert (await bench.wait_for_failure(late)).startswith("TimeoutError")
     assert worker.jobs_failed == 1
 
 
-async def test_a_functions_longer_timeout_holds(bench: Bench) -> None:
+async def test_a_functions_timeout_overrides_the_workers(bench: Bench) -> None:
     async def job(ctx: dict[str, Any]) -> str:
         loop = asyncio.get_running_loop()
         end = loop.time() + 0.15
@@ -121,7 +123,7 @@ async def test_a_job_that_expired_before_its_start_fails(bench: Bench) -> None:
     late = await bench.enqueue("job", _expires=0.05)
     await bench.until(lambda: _is_gone(bench, late.job_id))
     worker = await bench.burst(func(job, name="job"))
-    assert await bench.failure(late) == "JobExecutionFailed: job expired"
+    assert await bench.wait_for_failure(late) == "JobExecutionFailed: job expired"
     assert (runs, worker.jobs_failed) == ([], 1)
 
 
@@ -136,7 +138,7 @@ async def test_an_expired_job_is_not_retried(bench: Bench) -> None:
     late = await bench.enqueue("job", _expires=timedelta(seconds=0.3))
     await bench.burst(func(job, name="job"))
     assert runs == [1]
-    assert await bench.failure(late) == "JobExecutionFailed: job expired"
+    assert await bench.wait_for_failure(late) == "JobExecutionFailed: job expired"
 
 
 async def _is_gone(bench: Bench, job_id: str) -> bool:

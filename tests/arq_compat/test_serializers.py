@@ -1,7 +1,7 @@
-"""Serializers of the user's own, pickle included for who asks for it."""
+"""Custom serializers, including pickle if the user configures it."""
 
 import json
-import pickle  # noqa: TID251 (a user's own choice, which must work)
+import pickle  # noqa: TID251 (a user may choose it, and it must then work)
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,8 +30,8 @@ _JSON: dict[str, Any] = {"job_serializer": _to_json, "job_deserializer": json.lo
 _PICKLE: dict[str, Any] = {"job_serializer": pickle.dumps, "job_deserializer": pickle.loads}
 
 
-async def test_a_pair_of_functions_writes_and_reads_all(bench: Bench) -> None:
-    await bench.speak(**_JSON)
+async def test_custom_serializers_are_used_for_jobs_and_results(bench: Bench) -> None:
+    await bench.use_serializers(**_JSON)
     job = await bench.enqueue("echo", 1, {"two": [2]})
     assert json.loads(await bench.redis.get("arq:job:" + job.job_id))["a"] == [1, {"two": [2]}]
     await bench.burst(echo, **_JSON)
@@ -39,48 +39,48 @@ async def test_a_pair_of_functions_writes_and_reads_all(bench: Bench) -> None:
     assert await job.result(timeout=5) == [1, {"two": [2]}]
 
 
-async def test_a_result_that_cannot_be_written_is_told_of(bench: Bench) -> None:
-    await bench.speak(**_JSON)
+async def test_a_result_that_cannot_be_serialized_is_reported(bench: Bench) -> None:
+    await bench.use_serializers(**_JSON)
     job = await bench.enqueue("fail")
     await bench.burst(fail, **_JSON)
     with pytest.raises(SerializationError, match="unable to serialize result"):
         await job.result(timeout=5)
 
 
-async def test_arguments_that_cannot_be_written_are_refused(bench: Bench) -> None:
+async def test_arguments_that_cannot_be_serialized_are_refused(bench: Bench) -> None:
     with pytest.raises(SerializationError, match='unable to serialize job "echo"'):
         await bench.enqueue("echo", object())
 
 
 @pytest.mark.parametrize("given", [_PICKLE, {**_PICKLE, "job_deserializer": None}], ids=["both", "serializer"])
-async def test_pickle_works_for_who_asks_for_it(bench: Bench, given: dict[str, Any]) -> None:
-    await bench.speak(**_PICKLE)
-    told = {"at": datetime.now(UTC), "set": {1, 2}}
-    job, failing = await bench.enqueue("echo", told), await bench.enqueue("fail")
+async def test_pickle_works_when_configured(bench: Bench, given: dict[str, Any]) -> None:
+    await bench.use_serializers(**_PICKLE)
+    value = {"at": datetime.now(UTC), "set": {1, 2}}
+    job, failing = await bench.enqueue("echo", value), await bench.enqueue("fail")
     await bench.burst(echo, fail, **given)
-    assert await job.result(timeout=5) == [told]
-    assert (await bench.ended(job)).args == (told,)
+    assert await job.result(timeout=5) == [value]
+    assert (await bench.wait_for_result(job)).args == (value,)
     with pytest.raises(LookupError, match="nothing there"):
         await failing.result(timeout=5)
 
 
-async def test_what_cannot_be_read_fails_alone(bench: Bench) -> None:
+async def test_an_unreadable_job_fails_without_affecting_others(bench: Bench) -> None:
     broken, job = await bench.enqueue("echo"), await bench.enqueue("echo", 1)
     await bench.redis.set("arq:job:" + broken.job_id, b"\x80broken")
     worker = await bench.burst(echo)
-    assert not (await bench.ended(broken)).success
+    assert not (await bench.wait_for_result(broken)).success
     assert await job.result(timeout=5) == [1]
     assert (worker.jobs_failed, worker.jobs_complete) == (1, 1)
 
 
-async def test_info_of_what_cannot_be_read_raises(bench: Bench) -> None:
+async def test_info_of_an_unreadable_job_raises(bench: Bench) -> None:
     job = await bench.enqueue("echo")
     await bench.redis.set("arq:job:" + job.job_id, b"\x80broken")
     with pytest.raises(DeserializationError):
         await job.info()
 
 
-async def test_a_worker_and_its_pool_agree_without_any(bench: Bench) -> None:
+async def test_a_worker_and_its_pool_agree_on_the_default_serializers(bench: Bench) -> None:
     ticks = []
 
     async def tick(ctx: dict[str, Any]) -> None:

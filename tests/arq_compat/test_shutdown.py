@@ -1,4 +1,4 @@
-"""Signals, `job_completion_wait`, closing, and running again on one object as `arq --watch` does."""
+"""Signals, `job_completion_wait`, closing, and running the same object again as `arq --watch` does."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from tests.arq_compat.conftest import Bench
 
 
 class Gated:
-    """A job that waits for its gate, and remembers how it went."""
+    """A job that waits for its gate, and counts its runs and cancellations."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
@@ -43,7 +43,7 @@ async def _start(bench: Bench, gated: Gated, **options: Any) -> tuple[Worker, "a
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_gives_running_jobs_back(bench: Bench, number: signal.Signals) -> None:
+async def test_a_signal_returns_running_jobs_to_the_queue(bench: Bench, number: signal.Signals) -> None:
     gated = Gated()
     stops: list[signal.Signals] = []
     worker, task, job = await _start(bench, gated)
@@ -60,7 +60,7 @@ async def test_a_signal_gives_running_jobs_back(bench: Bench, number: signal.Sig
     assert gated.runs == 2
 
 
-async def test_running_jobs_may_end_within_the_completion_wait(bench: Bench) -> None:
+async def test_running_jobs_can_finish_within_the_completion_wait(bench: Bench) -> None:
     gated = Gated()
     worker, task, job = await _start(bench, gated, job_completion_wait=10)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -74,7 +74,7 @@ async def test_running_jobs_may_end_within_the_completion_wait(bench: Bench) -> 
     assert await waiting.status() is JobStatus.queued
 
 
-async def test_the_completion_wait_ends(bench: Bench) -> None:
+async def test_running_jobs_are_cancelled_after_the_completion_wait(bench: Bench) -> None:
     gated = Gated()
     worker, task, job = await _start(bench, gated, job_completion_wait=0.1)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -94,7 +94,7 @@ async def test_a_worker_without_signals_stops_when_closed(bench: Bench) -> None:
     assert not any(not task.done() for task in worker.tasks.values())
 
 
-async def test_closing_what_never_ran_does_nothing(bench: Bench) -> None:
+async def test_closing_a_worker_that_never_ran_does_nothing(bench: Bench) -> None:
     hooks = []
 
     async def hook(ctx: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ async def test_closing_what_never_ran_does_nothing(bench: Bench) -> None:
     assert hooks == []
 
 
-async def test_one_worker_can_run_again_as_under_watch(bench: Bench) -> None:
+async def test_the_same_worker_object_can_run_again(bench: Bench) -> None:
     hooks = []
 
     async def fine(ctx: dict[str, Any]) -> str:
@@ -119,11 +119,11 @@ async def test_one_worker_can_run_again_as_under_watch(bench: Bench) -> None:
     worker = bench.worker(func(fine, name="fine"), on_startup=up, on_shutdown=down)
     stops: list[signal.Signals] = []
     worker.on_stop = stops.append
-    for life in range(1, 4):
+    for run in range(1, 4):
         job = await bench.enqueue("fine")
         task = asyncio.create_task(worker.async_run())
         assert await job.result(timeout=5, poll_delay=0.02) == "fine"
-        await bench.until(lambda life=life: worker.jobs_complete == life)  # type: ignore[misc]
+        await bench.until(lambda run=run: worker.jobs_complete == run)  # type: ignore[misc]
         await bench.until(lambda: not any(not job.done() for job in worker.tasks.values()))
         worker.handle_sig(signal.SIGUSR1)
         await bench.close(worker, task)
@@ -131,7 +131,7 @@ async def test_one_worker_can_run_again_as_under_watch(bench: Bench) -> None:
     assert set(stops) == {signal.SIGUSR1}
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its pool so
+@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its pool this way
 async def test_run_worker_takes_a_settings_class(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fine(ctx: dict[str, Any]) -> str:
         return "fine"
@@ -142,7 +142,7 @@ async def test_run_worker_takes_a_settings_class(bench: Bench, monkeypatch: pyte
     workers = []
 
     def run() -> None:
-        # `Worker.run` wants an event loop of its thread.
+        # `Worker.run` needs an event loop in its thread.
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         workers.append(run_worker(settings, burst=True))

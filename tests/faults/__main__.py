@@ -1,4 +1,4 @@
-"""`make faults` and `make soak`: every row with several seeds, then the soak, then a table of what was survived."""
+"""`make faults` and `make soak`: run every row with several seeds, then the soak, and print a table of results."""
 
 import argparse
 import asyncio
@@ -26,13 +26,13 @@ from tests.faults.rows import Row
 from tests.faults.soak import soak
 
 _HERE = Path(__file__).parent
-# Rows mostly wait for elections, leases and restarts, so some run beside each other. What compares rates does not,
-# nor what has two seconds for its work or its pause.
-_BESIDE = ("-n", "3", "--dist", "load")
+# Rows mostly wait for elections, leases and restarts, so they run in parallel. Rows that compare rates run alone,
+# as do rows whose work or pause may take only two seconds.
+_PARALLEL = ("-n", "3", "--dist", "load")
 _ALONE = "(row_17 or row_22 or row_33)"
-_ACCOUNTED_FOR = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-_HOSTILE = [_HERE.parent / "fuzz" / name for name in ("test_worker.py", "test_refusals.py")]
-# The default form of the report has no place for what a test tells beside its result.
+_EXPECTED_CODES = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+_FUZZ_FILES = [_HERE.parent / "fuzz" / name for name in ("test_worker.py", "test_refusals.py")]
+# The default report format has no place for the properties that a test records.
 _WITH_PROPERTIES = ("-o", "junit_family=xunit1")
 _WIDTH = 110
 _RESULTS = _HERE / "results" / "latest.json"
@@ -40,14 +40,18 @@ _SOAK_RESULTS = _HERE / "results" / "soak.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for; returns 0 if everything was survived and nothing lost or doubled."""
+    """Run the requested rows and the soak; return 0 if all passed, so that nothing was lost or doubled."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--seeds", default="1,2,3", help="each row runs once with each (default: 1,2,3)")
+    parser.add_argument(
+        "--seeds", default="1,2,3", help="comma-separated; each row runs once with each seed (default: 1,2,3)"
+    )
     parser.add_argument("--rows", default="", help="only tests whose names match, as in pytest -k")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of the soak at the end; 0 leaves it out")
-    parser.add_argument("--seed", type=int, default=None, help="of the soak; printed, to run a failure again")
-    parser.add_argument("--envelopes", type=int, default=0, help="fuzzed envelopes after the soak")
-    parser.add_argument("--soak-only", action="store_true", help="leave the rows out")
+    parser.add_argument("--minutes", type=float, default=2.0, help="length of the soak at the end; 0 skips it")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="seed of the soak; it is printed, so that a failure can be repeated"
+    )
+    parser.add_argument("--envelopes", type=int, default=0, help="number of fuzzed envelopes after the soak")
+    parser.add_argument("--soak-only", action="store_true", help="skip the rows")
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     rows = [] if options.soak_only else _run_rows(options.seeds, options.rows)
@@ -67,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_rows(seeds: str, names: str) -> list[Row]:
     names = names or "row_"
     rows = [
-        *_run_matrix(seeds, f"({names}) and not {_ALONE}", *_BESIDE),
+        *_run_matrix(seeds, f"({names}) and not {_ALONE}", *_PARALLEL),
         *_run_matrix(seeds, f"({names}) and {_ALONE}"),
     ]
     return rows + [row for seed in seeds.split(",") for row in _run_fuzz(int(seed), ["-k", names])]
@@ -75,22 +79,22 @@ def _run_rows(seeds: str, names: str) -> list[Row]:
 
 def _run_matrix(seeds: str, names: str, *options: str) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="rows-") as folder:
-        told = Path(folder, "rows.json")
-        chosen = ("-k", names, f"--fault-seeds={seeds}", f"--rows-file={told}")
+        rows_file = Path(folder, "rows.json")
+        chosen = ("-k", names, f"--fault-seeds={seeds}", f"--rows-file={rows_file}")
         code = _run_pytest(str(_HERE), "--all-rows", *chosen, *options)
-        rows = [Row(**row) for row in json.loads(told.read_text())]
-    if code not in _ACCOUNTED_FOR and all(row.passed for row in rows):
-        # A process that died has told nothing of its rows.
+        rows = [Row(**row) for row in json.loads(rows_file.read_text())]
+    if code not in _EXPECTED_CODES and all(row.passed for row in rows):
+        # A process that died has reported no rows.
         rows.append(Row(0, f"pytest ended with {code}", 0))
     return rows
 
 
 def _run_fuzz(seed: int, chosen: Sequence[str], envelopes: int = 100_000) -> list[Row]:
-    """Run the rows of hostile input, which have a folder of their own."""
+    """Run the rows of hostile input, which are in tests/fuzz."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         report = Path(folder, "report.xml")
         options = (f"--junitxml={report}", *_WITH_PROPERTIES, *chosen)
-        _run_pytest(*map(str, _HOSTILE), *options, FUZZ_SEED=str(seed), FUZZ_ENVELOPES=str(envelopes))
+        _run_pytest(*map(str, _FUZZ_FILES), *options, FUZZ_SEED=str(seed), FUZZ_ENVELOPES=str(envelopes))
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 (our own pytest wrote it)
     return [row for case in cases if (row := _row_of(case, seed))]
 
@@ -107,19 +111,19 @@ def _row_of(case: ElementTree.Element, seed: int) -> Row | None:
     row = Row(int(found[1]), found[2].replace("_", " "), seed)
     row.passed = all(case.find(tag) is None for tag in ("failure", "error", "skipped"))
     row.seconds = round(float(case.get("time", "0")), 1)
-    told = {one.get("name"): one.get("value") for one in case.iter("property")}
-    row.faults = row.accepted = int(told.get("envelopes") or 0)
+    properties = {one.get("name"): one.get("value") for one in case.iter("property")}
+    row.faults = row.accepted = int(properties.get("envelopes") or 0)
     return row
 
 
 def _run_soak(minutes: float, seed: int, console: Console) -> Row:
     row = Row(34, "soak", seed)
-    console.print(f"Soak of {minutes:g} minutes; again: make soak MINUTES={minutes:g} SEED={seed}")
+    console.print(f"Soak of {minutes:g} minutes. To repeat it: make soak MINUTES={minutes:g} SEED={seed}")
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     try:
         asyncio.run(soak(folder, row, minutes, console.print))
-    except Exception as error:  # noqa: BLE001 (whatever ends a soak is its result, and the table is printed)
+    except Exception as error:  # noqa: BLE001 (any error is the soak's result, and the table is still printed)
         (folder / "failure.txt").write_text(traceback.format_exc())
         console.print(f"{type(error).__name__}: {error}", markup=False)
         console.print(f"The workers' logs and the traceback are kept in {folder}")

@@ -21,10 +21,10 @@ OpenStand = Callable[..., AbstractAsyncContextManager[Stand]]
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption(
-        "--all-rows", action="store_true", help="run the rows that take long too, as `make faults` does"
+        "--all-rows", action="store_true", help="also run the rows that take long, as `make faults` does"
     )
-    group.addoption("--rows-file", type=Path, help="where to write what the rows showed, as JSON")
-    group.addoption("--fault-seeds", default="1", help="seeds, separated by commas: each row runs once with each")
+    group.addoption("--rows-file", type=Path, help="write the results of the rows to this file, as JSON")
+    group.addoption("--fault-seeds", default="1", help="comma-separated seeds; each row runs once with each seed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,10 +34,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     rows = [asdict(row) for row in rows_of(session.config)]
     file = session.config.getoption("--rows-file")
-    # Only a process of pytest-xdist has this; what it puts there goes to the one that started it.
-    handed_up: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
-    if handed_up is not None:
-        handed_up["rows"] = rows
+    # Only a pytest-xdist worker process has this; pytest-xdist sends its content to the main process.
+    worker_output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if worker_output is not None:
+        worker_output["rows"] = rows
     elif file is not None:
         file.write_text(json.dumps(rows))
 
@@ -68,10 +68,10 @@ def seed() -> int:
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest, seed: int) -> Iterator[Row]:
-    """What this run of the row shows; its number is that in the test's name, `test_row_NN_...`."""
+    """The results of this run of the row; its number is the one in the test's name, `test_row_NN_...`."""
     name = request.node.originalname
     found = re.match(r"test_row_(\d+)_(\w+)", name)
-    assert found, f"{name}: a test of the matrix is called test_row_NN_..."
+    assert found, f"{name}: the name of a test of the fault matrix must begin with test_row_NN_"
     row = Row(int(found[1]), found[2].replace("_", " "), seed)
     started = time.monotonic()
     failures = request.session.testsfailed
@@ -83,12 +83,12 @@ def row(request: pytest.FixtureRequest, seed: int) -> Iterator[Row]:
 
 @pytest.fixture
 def open_stand(tmp_path: Path, row: Row) -> OpenStand:
-    """Make a stand with servers of its own: `members`, and workers' environment variables."""
+    """Open a stand with its own servers; accepts `members` and environment variables for its workers."""
     return partial(stands.open_stand, tmp_path, row)
 
 
 @pytest_asyncio.fixture
 async def stand(open_stand: OpenStand) -> AsyncIterator[Stand]:
-    """A stand with a Redis and a one-member set of its own."""
+    """A stand with its own Redis and its own one-member replica set."""
     async with open_stand() as stand:
         yield stand

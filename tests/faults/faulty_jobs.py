@@ -1,4 +1,4 @@
-"""Enqueues the jobs of `tests.faults.settings.faulty`, each for a hospital of its own, noted in the ledger."""
+"""Enqueues jobs of `tests.faults.settings.faulty`, each for its own hospital, and records them in the ledger."""
 
 import itertools
 from typing import Any
@@ -8,7 +8,7 @@ from tests.faults.stand import Stand
 
 FAULTY = "tests.faults.settings.faulty.WorkerSettings"
 
-# Far from those that a load makes.
+# Far above the numbers that a load uses.
 _numbers = itertools.count(1_000_000_000)
 
 
@@ -24,20 +24,20 @@ async def put_faulty(stand: Stand, function: str, *arguments: Any, count: int = 
     return job_ids
 
 
-async def runs(stand: Stand) -> int:
-    """Return how many runs of jobs that wait or block have begun."""
+async def count_runs(stand: Stand) -> int:
+    """Return how many runs of waiting or blocking jobs have begun."""
     return int(await stand.redis.get("runs") or 0)
 
 
-async def has_run(stand: Stand, times: int) -> None:
-    """Wait until so many runs have begun."""
+async def wait_for_runs(stand: Stand, times: int) -> None:
+    """Wait until that many runs have begun."""
 
     async def reached() -> bool:
-        return await runs(stand) >= times
+        return await count_runs(stand) >= times
 
     await stand.until(reached, 40)
 
 
 async def open_gate(stand: Stand) -> None:
-    """Let the jobs that wait go on."""
+    """Let the waiting jobs continue."""
     await stand.redis.set("gate", 1)

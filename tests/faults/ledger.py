@@ -1,7 +1,7 @@
-"""The ledger: every job that a producer was told is accepted, against what MongoDB and Redis hold of it in the end.
+"""The ledger: compares every job that a producer reported as accepted with what MongoDB and Redis hold.
 
-It believes no worker and no result. An accepted job has to be found applied, by a majority read of MongoDB, or
-among the dead letters; never in neither, and never in both.
+It trusts no worker and no result. An accepted job must be either applied, by a majority read of MongoDB, or a dead
+letter; never neither, and never both.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from worker.queue import keys
 Kind = Literal["ingest", "register", "amend"]
 Document = dict[str, Any]
 
-_LOOK_UP = 1_000
-_SHOWN = 5
+_RESULTS_PER_CALL = 1_000
+_EXAMPLES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """One accepted job and the hospital that it is about; no two jobs but amendments share a hospital."""
+    """One accepted job and its hospital. Only an amendment shares its hospital with other jobs."""
 
     job_id: str
     kind: Kind
@@ -41,9 +41,9 @@ class Accepted:
 
 @dataclass
 class Account:
-    """What became of all accepted jobs. `broken` has hospitals and log entries that are not both or neither.
+    """The state of all accepted jobs. `broken` lists hospitals that do not agree with their log entries.
 
-    `written_at` are the times at which workers had their effects acknowledged, of jobs whose results are kept.
+    `written_at` has the times at which workers' writes were acknowledged, for jobs whose results are kept.
     """
 
     accepted: int = 0
@@ -52,13 +52,13 @@ class Account:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
-    unasked: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
     written_at: list[datetime] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
         """Whether every accepted job took effect once or is a dead letter, and nothing else happened."""
-        return not (self.lost or self.doubled or self.broken or self.unasked)
+        return not (self.lost or self.doubled or self.broken or self.unexpected)
 
     def pause_s(self, since: datetime, until: datetime) -> float:
         """Return the longest time between two effects from `since` to `until`, in seconds."""
@@ -66,23 +66,23 @@ class Account:
         return max((after - before).total_seconds() for before, after in pairwise(marks))
 
     def resumed_after_s(self, returned: datetime) -> float:
-        """Return how many seconds after `returned` the first effect was made."""
+        """Return the seconds from `returned` to the first effect after it."""
         return (min(at for at in self.written_at if at >= returned) - returned).total_seconds()
 
     def __str__(self) -> str:
         faults = {
-            name: f"{len(found)} {found[:_SHOWN]}"
-            for name in ("lost", "doubled", "broken", "unasked")
+            name: f"{len(found)} {found[:_EXAMPLES_SHOWN]}"
+            for name in ("lost", "doubled", "broken", "unexpected")
             if (found := getattr(self, name))
         }
         return f"accepted {self.accepted}, applied {self.applied}, dead {self.dead}, {faults or 'clean'}"
 
 
 class Ledger:
-    """Write down what was accepted with `accept`; `settle` and then `account` when no more is to come.
+    """Record accepted jobs with `accept`; when no more will follow, call `settle` and then `account`.
 
-    `database` belongs to a client that reads instants with their time zone (`tz_aware=True`), as they were hashed.
-    `uncertain` is for calls that raised: their jobs may have landed or not, and both is right.
+    The client of `database` must read instants with their time zone (`tz_aware=True`), as they were hashed.
+    `uncertain` is for calls that raised: their jobs may or may not have been enqueued, and both are correct.
     """
 
     def __init__(self, redis: "Redis[bytes]", database: "AsyncDatabase[Document]") -> None:
@@ -95,44 +95,46 @@ class Ledger:
         self._uncertain: Counter[str] = Counter()
 
     def accept(self, kind: Kind, job_id: str, hospital_id: str) -> None:
-        """Note a job that the producer was told is accepted."""
+        """Record a job that the producer reported as accepted."""
         self.accepted[job_id] = Accepted(job_id, kind, hospital_id)
 
     def uncertain(self, hospital_id: str) -> None:
-        """Note a hospital whose job was answered with an error."""
+        """Record a hospital whose enqueue call raised an error."""
         self._uncertain[hospital_id] += 1
 
     async def effects(self) -> int:
-        """Return how many hospitals and log entries there are."""
+        """Return the number of hospitals plus the number of log entries."""
         return await self._hospitals.count_documents({}) + await self._logs.count_documents({})
 
     async def tries(self) -> Counter[int]:
-        """Return how many accepted jobs ended with their first try, second, and so on; with 0, left no result."""
+        """Return how many accepted jobs ended on each try, from 1; the key 0 counts jobs without a result."""
         results = await self._results()
         return Counter(results[job_id]["t"] if job_id in results else 0 for job_id in self.accepted)
 
     async def settle(self, seconds: float, queues: Sequence[str] = (DEFAULT_QUEUE, BULK_QUEUE)) -> None:
-        """Wait until nothing waits or runs on the queues. Raises `TimeoutError` after `seconds`."""
+        """Wait until no job waits or runs on the queues. Raises `TimeoutError` after `seconds`."""
         deadline = time.monotonic() + seconds
         left: dict[str, int] = {}
         while time.monotonic() < deadline:
-            places = [place for queue in queues for place in (queue, queue + keys.LEASED_SUFFIX)]
-            left = {place: int(await self._redis.zcard(place)) for place in places}
+            names = [name for queue in queues for name in (queue, queue + keys.LEASED_SUFFIX)]
+            left = {name: int(await self._redis.zcard(name)) for name in names}
             left["leases"] = int(await self._redis.hlen(keys.LEASES))
             if not any(left.values()):
                 return
             await asyncio.sleep(0.05)
-        raise TimeoutError(f"not settled after {seconds:g} s: {left}")
+        raise TimeoutError(f"jobs still queued or leased after {seconds:g} s: {left}")
 
     async def account(self) -> Account:
-        """Compare what was accepted with what is there."""
+        """Compare the accepted jobs with what MongoDB and Redis hold."""
         account = Account(accepted=len(self.accepted))
         dead_letters = {job_id.decode() for job_id in await self._redis.hkeys(keys.DEAD)}
-        hospitals = await self._found_hospitals()
-        entries = await self._found_entries()
+        hospitals = await self._read_hospitals()
+        entries = await self._read_entries()
         results = await self._results()
         by_job = {entry["job_id"]: entry for chain in entries.values() for entry in chain}
-        asked = Counter(job.hospital_id for job in self.accepted.values() if job.kind == "amend") + self._uncertain
+        allowed = (
+            Counter(job.hospital_id for job in self.accepted.values() if job.kind == "amend") + self._uncertain
+        )
         for job in self.accepted.values():
             hospital = hospitals.get(job.hospital_id)
             entry = by_job.get(job.job_id)
@@ -140,43 +142,43 @@ class Ledger:
             if job.kind == "amend":
                 applied = entry is not None and entry["event"] == "amended"
             _judge(job, account, applied=applied, dead=job.job_id in dead_letters)
-            # What a document says of its time was set before it was sent, and it may have waited long since.
+            # The times in a document were set before it was sent, and it may have waited long after that.
             if applied and job.job_id in results:
                 account.written_at.append(datetime.fromtimestamp(results[job.job_id]["ft"] / 1000, UTC))
             if job.kind == "register" and applied != (entry is not None):
                 account.broken.append(f"{job.hospital_id}: hospital {applied}, entry {entry is not None}")
         for hospital_id, hospital in hospitals.items():
             events = Counter(entry["event"] for entry in entries.get(hospital_id, ()))
-            # What took effect without its entry, or twice, shows as a revision too many or too few.
+            # An effect without its entry, or a repeated effect, shows as a revision that is too low or too high.
             expected = 1 + events["amended"]
             if hospital["revision"] != expected:
                 found = account.doubled if hospital["revision"] > expected else account.broken
                 found.append(f"{hospital_id}: revision {hospital['revision']}, {expected} expected")
             if (hospital["status"] == "registered") != (events["registered"] == 1):
                 account.broken.append(f"{hospital_id}: {hospital['status']}, {events['registered']} registrations")
-            if events["amended"] > asked[hospital_id]:
-                account.unasked.append(hospital_id)
+            if events["amended"] > allowed[hospital_id]:
+                account.unexpected.append(hospital_id)
         account.broken.extend(
             problem for hospital_id, chain in entries.items() if (problem := _chain_problem(hospital_id, chain))
         )
         known = {job.hospital_id for job in self.accepted.values()} | self._uncertain.keys()
-        account.unasked.extend(sorted((set(hospitals) | set(entries)) - known))
+        account.unexpected.extend(sorted((set(hospitals) | set(entries)) - known))
         return account
 
     async def _results(self) -> dict[str, Document]:
         job_ids, codec = list(self.accepted), Codec()
         found: dict[str, Document] = {}
-        for start in range(0, len(job_ids), _LOOK_UP):
-            part = job_ids[start : start + _LOOK_UP]
+        for start in range(0, len(job_ids), _RESULTS_PER_CALL):
+            part = job_ids[start : start + _RESULTS_PER_CALL]
             stored = await self._redis.mget([keys.RESULT + job_id for job_id in part])
             found |= {job_id: codec.decode(data) for job_id, data in zip(part, stored, strict=True) if data}
         return found
 
-    async def _found_hospitals(self) -> dict[str, Document]:
+    async def _read_hospitals(self) -> dict[str, Document]:
         wanted = {"revision": 1, "created_by_job": 1, "status": 1}
         return {found["_id"]: found async for found in self._hospitals.find({}, wanted)}
 
-    async def _found_entries(self) -> dict[str, list[Document]]:
+    async def _read_entries(self) -> dict[str, list[Document]]:
         chains: dict[str, list[Document]] = {}
         async for entry in self._logs.find({}).sort([("hospital_id", 1), ("seq", 1)]):
             chains.setdefault(entry["hospital_id"], []).append(entry)

@@ -1,4 +1,4 @@
-"""A steady stream of jobs through the real producer, each accepted one written into the ledger."""
+"""A steady stream of jobs through the real producer; each accepted job is recorded in the ledger."""
 
 import asyncio
 import itertools
@@ -21,18 +21,18 @@ _ACTOR, _REASON = "faults", "the suite"
 
 
 def record(number: int) -> HospitalRecord:
-    """Return a hospital that no other call returns; its phone is a canary that no log may show."""
+    """Return a hospital that is unique to `number`; its phone is a canary that must not appear in any log."""
     return HospitalRecord(
         hospital_name=f"Hospital {number}", source="faults", external_id=str(number), phone=f"{_CANARY}-{number}"
     )
 
 
 class Load:
-    """Enqueues jobs at some `per_second` from `async with load` to its end.
+    """Enqueues about `per_second` jobs per second from the start of `async with load` to its end.
 
     Three in ten are registrations, one in ten amends one of `amended` hospitals, the rest are ingests. A call that
-    is answered with an error is noted as uncertain. `states` counts how the queue found the accepted ones; every
-    call is the first of its kind, so all are `new`. `began` and `ended` are the times of the stream.
+    raises an error is recorded as uncertain. `states` counts the states that accepted calls returned; each call
+    enqueues a new job, so all are `new`. `began` and `ended` are the times at which the stream began and ended.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Load:
         self.began = self.ended = datetime.now(UTC)
 
     async def put(self, kind: Kind) -> None:
-        """Enqueue one job of a hospital of its own, or amend one; write down how it was answered."""
+        """Enqueue one job for a new hospital, or an amendment; record whether it was accepted."""
         number = next(_numbers)
         hospital_id = self._rng.choice(self._registered) if kind == "amend" else f"faults:{number}"
         try:
@@ -82,11 +82,11 @@ class Load:
         )
 
     async def put_many(self, kind: Kind, count: int) -> None:
-        """Enqueue many jobs of one kind at once."""
+        """Enqueue many jobs of one kind concurrently."""
         await asyncio.gather(*(self.put(kind) for _ in range(count)))
 
     async def prepare(self) -> None:
-        """Register the hospitals that will be amended; a worker has to be running."""
+        """Register the hospitals that will be amended; a worker must be running."""
         for _ in range(self._amended):
             number = next(_numbers)
             receipt = await self._producer.register_hospital(record(number), actor=_ACTOR, reason=_REASON)
@@ -107,7 +107,7 @@ class Load:
         assert self._stream is not None
         self._stream.cancel()
         await asyncio.gather(self._stream, return_exceptions=True)
-        # Calls under way repeat themselves until Redis has answered, or say that it has not.
+        # Calls in progress retry until Redis has answered, or raise an error.
         await asyncio.gather(*self._calls)
 
     async def _run(self) -> None:

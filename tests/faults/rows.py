@@ -1,4 +1,4 @@
-"""What a run of one row of the matrix showed: faults injected, the longest pause, and the ledger's account."""
+"""The results of one row of the fault matrix: faults injected, the longest pause, and the ledger's account."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from tests.faults.ledger import Account
 
 @dataclass
 class Row:
-    """Filled in by a test, collected by the plugin in conftest.py, printed by `python -m tests.faults`."""
+    """A test fills it in, the plugin in conftest.py collects it, and `python -m tests.faults` prints it."""
 
     number: int
     name: str
@@ -26,22 +26,22 @@ class Row:
     passed: bool = False
     seconds: float = 0.0
 
-    def paused(self, seconds: float) -> None:
-        """Note a pause; the longest counts."""
+    def note_pause(self, seconds: float) -> None:
+        """Record a pause, in seconds; the longest is kept."""
         self.pause_s = round(max(self.pause_s or 0.0, seconds), 2)
 
     def note_account(self, account: Account) -> None:
-        """Add the ledger's account; half-applied and unasked effects count as doubled."""
+        """Add the ledger's account; half-applied and unexpected effects count as doubled."""
         self.accepted += account.accepted
         self.applied += account.applied
         self.dead += account.dead
         self.lost += len(account.lost)
-        self.doubled += len(account.doubled) + len(account.broken) + len(account.unasked)
+        self.doubled += len(account.doubled) + len(account.broken) + len(account.unexpected)
 
 
 _ROWS = pytest.StashKey[list[Row]]()
 
 
 def rows_of(config: pytest.Config) -> list[Row]:
-    """Return the rows of a run of pytest, to be added to and read."""
+    """Return the rows of this pytest run; callers may append to the list."""
     return config.stash.setdefault(_ROWS, [])

@@ -24,24 +24,24 @@ from worker.embedded import EmbeddedMongo, EmbeddedRedis
 async def open_stand(
     folder: Path, row: Row, *, members: Literal[1, 3] = 1, **environment: str
 ) -> AsyncIterator["Stand"]:
-    """Start servers of its own and yield a stand on them; `environment` is for its workers."""
+    """Start the stand's own servers and yield the stand; `environment` is passed to its workers."""
     async with AsyncExitStack() as stack:
-        # Accepted means on disk: what Redis has answered survives its SIGKILL.
+        # Accepted means on disk: a write that Redis has acknowledged survives a SIGKILL of Redis.
         redis = await stack.enter_async_context(EmbeddedRedis(appendfsync="always"))
         mongo = await stack.enter_async_context(EmbeddedMongo(members=members, test_commands=True))
         yield await stack.enter_async_context(Stand(redis, mongo, folder, row, **environment))
 
 
 def logged_jobs(log: str, action: str) -> set[str]:
-    """Return the ids of the jobs that a worker's log tells an action of, such as `job_retry`."""
+    """Return the ids of the jobs that a worker's log lists with an action, such as `job_retry`."""
     lines = [line.split() for line in log.splitlines() if f"action={action} " in line]
     return {field.removeprefix("job_id=") for fields in lines for field in fields if field.startswith("job_id=")}
 
 
 class Stand(Site):
-    """A `Site` with a ledger, a producer, and a load. `redis_server` and `mongo_server` are this test's own.
+    """A `Site` with a ledger, a producer, and a load. `redis_server` and `mongo_server` belong to this test alone.
 
-    `async with` opens and closes what it holds but the servers; workers that still run are killed.
+    `async with` opens and closes everything except the servers; it kills workers that still run.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Stand(Site):
         self.producer_client = HospitalProducer.connect(self.settings)
 
     def load(self, *, per_second: float = 100, amended: int = 10) -> Load:
-        """Return a stream of jobs, to be entered with `async with` once a worker is running."""
+        """Return a stream of jobs; enter it with `async with` once a worker is running."""
         return Load(self.producer_client, self.ledger, self.rng, per_second=per_second, amended=amended)
 
     async def effects_grow_by(self, count: int, seconds: float = 60) -> None:
-        """Wait until MongoDB holds `count` effects more than now, by majority reads; outages are waited out."""
+        """Wait until majority reads find `count` more effects than now; retry if MongoDB is unavailable."""
         wanted = await self._effects(seconds) + count
         await self.until(lambda: self._effects_reach(wanted), seconds)
 
@@ -80,7 +80,7 @@ class Stand(Site):
                     await asyncio.sleep(0.05)
 
     async def balance(self, seconds: float = 60) -> Account:
-        """Wait until all is settled, note the account in the row, and return it. Raises if it is not clean."""
+        """Wait until all jobs have ended; record the account in the row and return it. Raises if it is unclean."""
         await self.ledger.settle(seconds)
         account = await self.ledger.account()
         self.row.note_account(account)
@@ -89,9 +89,9 @@ class Stand(Site):
         return account
 
     def pause_s(self, account: Account, since: datetime, until: datetime) -> float:
-        """Return the longest time without an effect between two instants, and note it in the row."""
+        """Return the longest time without an effect between two instants, in seconds, and record it in the row."""
         pause = account.pause_s(since, until)
-        self.row.paused(pause)
+        self.row.note_pause(pause)
         return pause
 
     async def __aenter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""A MongoDB that is slow, has few connections, meets races, or runs out of disk."""
+"""A MongoDB that is slow, has few connections, gets concurrent writes to one hospital, or runs out of disk."""
 
 import asyncio
 import os
@@ -33,18 +33,18 @@ DISK_MB = 400  # mongod's journal alone takes 300
 # ---- row 23 -------------------------------------------------------------------------------------------
 
 
-async def _is_heard(stand: Stand, worker: WorkerRun) -> bool:
-    """Whether the worker lives and has lately said how it is."""
+async def _sends_heartbeats(stand: Stand, worker: WorkerRun) -> bool:
+    """Return whether the worker runs and has a recent heartbeat."""
     assert worker.process.returncode is None, worker.log
-    now, said = await asyncio.gather(redis_time(stand.redis), read_heartbeats(stand.redis))
-    return any(beat.pid == worker.pid and beat.age_s(now) < STALE_AFTER_S for beat in said)
+    now, heartbeats = await asyncio.gather(redis_time(stand.redis), read_heartbeats(stand.redis))
+    return any(beat.pid == worker.pid and beat.age_s(now) < STALE_AFTER_S for beat in heartbeats)
 
 
-async def _slower_than_timeouts(
+async def _run_commands_slower_than_timeouts(
     stand: Stand, *, command_s: float, timeout_s: float, job_timeout_s: float, jobs: int
 ) -> Account:
     worker = await stand.worker(MONGODB_TIMEOUT=str(timeout_s), WORKER_JOB_TIMEOUT=str(job_timeout_s))
-    # The driver sends the command under way once more, then the transaction's abort twice.
+    # The driver sends the running command once more, then the transaction's abort twice.
     bound_s = job_timeout_s + 4 * timeout_s + 1
     load = stand.load()
     (member,) = stand.mongo_server.members
@@ -54,7 +54,7 @@ async def _slower_than_timeouts(
         await asyncio.gather(load.put_many("ingest", jobs), load.put_many("register", jobs))
         await stand.until(lambda: logged_jobs(worker.log, "job_retry") >= set(stand.ledger.accepted), bound_s)
         stand.row.notes["run ended after s"] = round(time.monotonic() - started, 1)
-        assert await _is_heard(stand, worker)
+        assert await _sends_heartbeats(stand, worker)
     stand.row.faults = injected.times
     account = await stand.balance(120)
     await stand.until(lambda: stand.is_ready(worker))
@@ -63,14 +63,14 @@ async def _slower_than_timeouts(
 
 
 async def test_row_23_commands_slower_than_their_timeout(stand: Stand) -> None:
-    account = await _slower_than_timeouts(stand, command_s=1.5, timeout_s=0.5, job_timeout_s=1, jobs=5)
+    account = await _run_commands_slower_than_timeouts(stand, command_s=1.5, timeout_s=0.5, job_timeout_s=1, jobs=5)
     assert account.dead == 0
 
 
 @pytest.mark.long
 @pytest.mark.timeout(360)
 async def test_row_23_commands_that_take_30_s(stand: Stand) -> None:
-    account = await _slower_than_timeouts(stand, command_s=30, timeout_s=20, job_timeout_s=60, jobs=40)
+    account = await _run_commands_slower_than_timeouts(stand, command_s=30, timeout_s=20, job_timeout_s=60, jobs=40)
     assert account.dead == 0
 
 
@@ -81,11 +81,11 @@ async def test_row_23_commands_that_take_2_s(stand: Stand) -> None:
     async with stand.load(per_second=8) as load:
         async with fail_command(member, COMMANDS, blockConnection=True, blockTimeMS=2_000) as injected:
             await stand.effects_grow_by(100)
-            assert await _is_heard(stand, worker)
+            assert await _sends_heartbeats(stand, worker)
         await stand.effects_grow_by(20)
     stand.row.faults = injected.times
     account = await stand.balance()
-    # Slow, and within all timeouts: nothing has to be done twice.
+    # Commands are slow but within all timeouts, so no job needs a second try.
     assert await stand.ledger.tries() == {1: account.accepted}
     stand.pause_s(account, load.began, load.ended)
 
@@ -119,9 +119,11 @@ async def test_row_24_three_hundred_jobs_on_five_connections(open_stand: OpenSta
 @pytest.mark.long
 async def test_row_26_forty_hospitals_ingested_by_twenty_jobs_each(stand: Stand) -> None:
     await asyncio.gather(stand.worker(), stand.worker())
-    ways: list[OnExisting] = ["keep", "merge"]
+    modes: list[OnExisting] = ["keep", "merge"]
     payloads = [
-        IngestHospital(record=record(hospital).model_copy(update={"beds": job}), on_existing=stand.rng.choice(ways))
+        IngestHospital(
+            record=record(hospital).model_copy(update={"beds": job}), on_existing=stand.rng.choice(modes)
+        )
         for hospital in range(HOSPITALS)
         for job in range(JOBS_EACH)
     ]
@@ -130,11 +132,11 @@ async def test_row_26_forty_hospitals_ingested_by_twenty_jobs_each(stand: Stand)
     outcomes = [await receipt.outcome(timeout=10) for receipt in receipts]
     stand.row.faults = len(outcomes) - HOSPITALS
     stand.row.note_account(Account(accepted=len(payloads), applied=len(outcomes)))
-    made = Counter(outcome.hospital_id for outcome in outcomes if outcome.status == "created")
+    created = Counter(outcome.hospital_id for outcome in outcomes if outcome.status == "created")
     merged = Counter(outcome.hospital_id for outcome in outcomes if outcome.status == "merged")
     found = {hospital["_id"]: hospital async for hospital in stand.database["hospitals"].find({})}
     assert len(found) == HOSPITALS
-    assert made == dict.fromkeys(found, 1)
+    assert created == dict.fromkeys(found, 1)
     assert {key: hospital["revision"] for key, hospital in found.items()} == {key: 1 + merged[key] for key in found}
     creators = {
         outcome.hospital_id: receipt.job_id
@@ -151,7 +153,7 @@ async def test_row_26_forty_hospitals_ingested_by_twenty_jobs_each(stand: Stand)
 async def test_row_35_disk_full_under_mongod(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, row: Row, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Not within `tmp_path`, where what is logged is looked through for payloads: a dying mongod shows some.
+    # Not in `tmp_path`, whose logs are searched for payloads: a dying mongod logs some.
     folder = tmp_path_factory.mktemp("disk")
     database = folder / "data" / "member-0" / "db"
     database.mkdir(parents=True)
@@ -163,14 +165,14 @@ async def test_row_35_disk_full_under_mongod(
         monkeypatch.setenv("MONGOD_BIN", str(disk.run_on_it(find_mongod(os.environ), folder)))
         redis = await stack.enter_async_context(EmbeddedRedis(appendfsync="always"))
         mongo = await stack.enter_async_context(EmbeddedMongo(data_dir=folder / "data"))
-        # Commands wait for less than the outage takes, so that jobs meet it.
+        # Commands wait for less than the outage lasts, so that jobs fail during it.
         stand = Stand(redis, mongo, tmp_path, row, MONGODB_SELECTION_TIMEOUT="1")
         await stack.enter_async_context(stand)
-        account = await _filled_and_emptied(stand, disk)
+        account = await _fill_and_empty_the_disk(stand, disk)
         assert account.dead == 0
 
 
-async def _filled_and_emptied(stand: Stand, disk: SmallDisk) -> Account:
+async def _fill_and_empty_the_disk(stand: Stand, disk: SmallDisk) -> Account:
     worker = await stand.worker()
     (member,) = stand.mongo_server.members
     async with stand.load(per_second=60) as load:
@@ -178,7 +180,7 @@ async def _filled_and_emptied(stand: Stand, disk: SmallDisk) -> Account:
         disk.fill()
         stand.row.faults += 1
         with suppress(PyMongoError):
-            # What it writes by itself once a minute. It meets the full disk and ends the server.
+            # mongod writes this automatically once a minute. It hits the full disk, which ends the server.
             await member.command("fsync")
         await stand.until(lambda: not member.running, 30)
         await stand.until(lambda: "action=breaker_open" in worker.log)

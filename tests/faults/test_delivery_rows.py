@@ -1,4 +1,4 @@
-"""Jobs whose completion is lost, and jobs that are delivered again and again."""
+"""Jobs whose completion is lost, and jobs that are delivered repeatedly."""
 
 import hashlib
 from typing import Any
@@ -16,7 +16,7 @@ from worker.queue import keys
 from worker.queue.scripts import script_source
 
 DELIVERIES = 20
-JOBS_OF_A_KIND = 5
+JOBS_PER_KIND = 5
 
 
 async def test_row_02_killed_between_the_commit_and_its_completion(open_stand: OpenStand) -> None:
@@ -40,7 +40,7 @@ async def test_row_02_killed_between_the_commit_and_its_completion(open_stand: O
                 await sigkill(worker)
             raise ConnectionResetError("died while it was sending")
 
-        # Several at once: each group of completions goes out on a connection of its own.
+        # Many times, because each group of completions goes out on its own connection.
         proxy.on(finish.encode(), die, times=100)
         effects = await stand.ledger.effects() + 10 * 2 + 10 + 10
         await load.put_many("register", 10)
@@ -63,26 +63,26 @@ async def test_row_02_killed_between_the_commit_and_its_completion(open_stand: O
 
 @pytest.mark.long
 async def test_row_25_delivered_20_times(stand: Stand) -> None:
-    load = stand.load(amended=JOBS_OF_A_KIND)
+    load = stand.load(amended=JOBS_PER_KIND)
     for _ in range(2):
         await stand.worker()
     await load.prepare()
     prepared = set(stand.ledger.accepted)
 
-    async def all_run() -> bool:
+    async def all_running() -> bool:
         return await stand.leases() == len(jobs)
 
-    # What has been claimed gets no further.
+    # MongoDB is frozen, so claimed jobs make no progress.
     stand.mongo_server.freeze()
     try:
         for kind in ("ingest", "register", "amend"):
-            await load.put_many(kind, JOBS_OF_A_KIND)
+            await load.put_many(kind, JOBS_PER_KIND)
         jobs = sorted(stand.ledger.accepted.keys() - prepared)
-        await stand.until(all_run)
+        await stand.until(all_running)
         envelopes = {job_id: await stand.redis.get(keys.JOB + job_id) for job_id in jobs}
         for _ in range(DELIVERIES):
             await _deliver(stand, jobs)
-            # A try that was spent would be counted here, a second claim as a crash.
+            # A used try would be counted here, and a second claim would count as a crash.
             assert not await stand.redis.exists(*(keys.TRIES + job_id for job_id in jobs))
             assert not await stand.redis.hlen(keys.CRASHES)
     finally:
@@ -93,7 +93,7 @@ async def test_row_25_delivered_20_times(stand: Stand) -> None:
     for _ in range(DELIVERIES):
         await _deliver(stand, jobs)
         await stand.ledger.settle(20)
-    # None has been run again, or its result would tell of the later time.
+    # No job ran again: otherwise its result would contain the later time.
     assert {job_id: await stand.redis.get(keys.RESULT + job_id) for job_id in jobs} == results
 
     for delivery in range(DELIVERIES):
@@ -112,7 +112,7 @@ async def test_row_25_delivered_20_times(stand: Stand) -> None:
 
 
 async def _deliver(stand: Stand, jobs: list[str]) -> None:
-    """Put ids back on the queue as due, and wait until a worker has claimed what there was to claim."""
+    """Put ids on the queue as due, and wait until a worker has claimed those that it can claim."""
     seen = await stand.redis.hget(keys.CLOCK, "seen")
     await stand.redis.zadd(DEFAULT_QUEUE, dict.fromkeys(jobs, 1))
     await stand.redis.lpush(DEFAULT_QUEUE + keys.WAKEUP_SUFFIX, 1)
@@ -127,5 +127,5 @@ async def _deliver(stand: Stand, jobs: list[str]) -> None:
 def _outcome(result: bytes) -> dict[str, Any]:
     message = Codec().decode(result)
     assert message["s"]
-    # The token is that of the latest write that the worker knows of.
+    # The token belongs to the latest write that the worker knows of, so it may differ.
     return {name: value for name, value in message["r"].items() if name != "token"}

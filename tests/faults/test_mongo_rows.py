@@ -1,4 +1,4 @@
-"""MongoDB killed, deposed, or without a majority, under load."""
+"""MongoDB killed, stepped down, or without a majority, under load."""
 
 import asyncio
 from contextlib import suppress
@@ -19,8 +19,8 @@ RESUMED_WITHIN_S = 5.0
 KILLS_APART_S = 15.0
 
 
-async def _survived(stand: Stand, worker: WorkerRun) -> Account:
-    """Balance the ledger: nothing was given up, no try was spent, and the same process takes jobs again."""
+async def _check_survival(stand: Stand, worker: WorkerRun) -> Account:
+    """Balance the ledger: no dead letters, no extra tries, and the same worker process is ready again."""
     account = await stand.balance()
     assert account.dead == 0
     assert await stand.ledger.tries() == {1: account.accepted}
@@ -28,7 +28,7 @@ async def _survived(stand: Stand, worker: WorkerRun) -> Account:
     return account
 
 
-async def _says_that_it_is_out(stand: Stand, worker: WorkerRun) -> None:
+async def _wait_until_outage_is_reported(stand: Stand, worker: WorkerRun) -> None:
     await stand.until(lambda: "action=breaker_open" in worker.log)
     await stand.until(lambda: _is_unready(stand, worker))
 
@@ -37,8 +37,8 @@ async def _is_unready(stand: Stand, worker: WorkerRun) -> bool:
     return not await stand.is_ready(worker)
 
 
-async def _only_member_killed(stand: Stand, times: int, *, until_told: bool) -> float:
-    """Kill and restart the member; return how many seconds passed from its return to the next effect."""
+async def _kill_only_member(stand: Stand, times: int, *, until_reported: bool) -> float:
+    """Kill and restart the member; return the seconds from its return to the next effect."""
     worker = await stand.worker()
     (member,) = stand.mongo_server.members
     returned = []
@@ -47,12 +47,12 @@ async def _only_member_killed(stand: Stand, times: int, *, until_told: bool) -> 
             await stand.effects_grow_by(50)
             await member.kill()
             stand.row.faults += 1
-            if until_told:
-                await _says_that_it_is_out(stand, worker)
+            if until_reported:
+                await _wait_until_outage_is_reported(stand, worker)
             await member.start()
             returned.append(datetime.now(UTC))
             await stand.effects_grow_by(50)
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     resumed_after_s = max(account.resumed_after_s(at) for at in returned)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
     stand.pause_s(account, load.began, load.ended)
@@ -60,15 +60,15 @@ async def _only_member_killed(stand: Stand, times: int, *, until_told: bool) -> 
 
 
 async def test_row_15_the_only_member_killed(stand: Stand) -> None:
-    assert await _only_member_killed(stand, times=1, until_told=False) < RESUMED_WITHIN_S
+    assert await _kill_only_member(stand, times=1, until_reported=False) < RESUMED_WITHIN_S
 
 
 @pytest.mark.long
 async def test_row_15_the_only_member_killed_for_longer_than_commands_wait(stand: Stand) -> None:
-    assert await _only_member_killed(stand, times=2, until_told=True) < RESUMED_WITHIN_S
+    assert await _kill_only_member(stand, times=2, until_reported=True) < RESUMED_WITHIN_S
 
 
-async def _primary_killed(stand: Stand, times: int, apart_s: float) -> float:
+async def _pause_of_kills(stand: Stand, times: int, apart_s: float) -> float:
     """Kill and restart primaries; return the longest pause, in seconds."""
     worker = await stand.worker()
     async with stand.load(per_second=60) as load:
@@ -82,56 +82,56 @@ async def _primary_killed(stand: Stand, times: int, apart_s: float) -> float:
             await primary.start()
             await stand.mongo_server.ready()
             await asyncio.sleep(max(0.0, next_kill - asyncio.get_running_loop().time()))
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     return stand.pause_s(account, load.began, load.ended)
 
 
 @pytest.mark.long
 async def test_row_16_primary_killed(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _primary_killed(stand, times=1, apart_s=0) < PAUSE_OF_AN_ELECTION_S
+        assert await _pause_of_kills(stand, times=1, apart_s=0) < PAUSE_OF_AN_ELECTION_S
 
 
 @pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_row_16_primary_killed_every_15_s(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _primary_killed(stand, times=4, apart_s=KILLS_APART_S) < PAUSE_OF_AN_ELECTION_S
+        assert await _pause_of_kills(stand, times=4, apart_s=KILLS_APART_S) < PAUSE_OF_AN_ELECTION_S
 
 
-async def _stepped_down(stand: Stand, times: int) -> float:
-    """Depose primaries; return the longest pause, in seconds."""
+async def _pause_of_step_downs(stand: Stand, times: int) -> float:
+    """Make primaries step down; return the longest pause, in seconds."""
     worker = await stand.worker()
     async with stand.load(per_second=60) as load:
         for _ in range(times):
             await stand.effects_grow_by(30)
             primary = await stand.mongo_server.primary()
             answered = len(stand.ledger.accepted) + 50
-            # So that it is deposed amid many transactions.
+            # The primary must step down during many transactions.
             burst = asyncio.create_task(load.put_many("register", 200))
             await stand.until(lambda: len(stand.ledger.accepted) >= answered)  # noqa: B023 (awaited right here)
             with suppress(AutoReconnect):
-                # The primary may close the very connection that asked it to step down.
+                # The primary may close the connection that sent it this command.
                 await primary.command("replSetStepDown", 10, secondaryCatchUpPeriodSecs=5)
             stand.row.faults += 1
             assert await stand.mongo_server.primary() is not primary
             await burst
             await stand.effects_grow_by(30)
             await stand.mongo_server.ready()
-            # It may be elected again at once: with another deposed too, there would be no other candidate.
+            # Let it be elected again at once: otherwise the next step-down would leave no candidate.
             await primary.command("replSetFreeze", 0)
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     return stand.pause_s(account, load.began, load.ended)
 
 
 @pytest.mark.long
 async def test_row_17_step_down(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _stepped_down(stand, times=1) < PAUSE_OF_A_STEP_DOWN_S
+        assert await _pause_of_step_downs(stand, times=1) < PAUSE_OF_A_STEP_DOWN_S
 
 
 @pytest.mark.long
-async def test_row_17_step_down_that_comes_to_nothing(stand: Stand) -> None:
+async def test_row_17_step_down_that_fails(stand: Stand) -> None:
     worker = await stand.worker()
     (member,) = stand.mongo_server.members
     returns: list[datetime] = []
@@ -140,63 +140,63 @@ async def test_row_17_step_down_that_comes_to_nothing(stand: Stand) -> None:
             answered = len(stand.ledger.accepted) + 20
             burst = asyncio.create_task(load.put_many("register", 200))
             await stand.until(lambda: len(stand.ledger.accepted) >= answered)  # noqa: B023 (awaited right here)
-            # So that new connections are made at different moments of it.
+            # Vary the delay, so that new connections open at different moments of the step-down.
             await asyncio.sleep(pause_s)
             with pytest.raises(OperationFailure, match="No electable secondaries"):
-                # It takes no writes for all of this second.
+                # The member accepts no writes during this second.
                 await member.command("replSetStepDown", 2, secondaryCatchUpPeriodSecs=1)
             returns.append(datetime.now(UTC))
             stand.row.faults += 1
             await burst
             await stand.effects_grow_by(20)
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     stand.pause_s(account, load.began, load.ended)
-    # The drivers look at a server that refused no sooner than half a second after their last look, and may find
-    # it refusing again.
+    # After a refusal, a driver checks the server again no sooner than half a second after its last check, and may
+    # then find it still refusing.
     resumed_after_s = max(account.resumed_after_s(returned) for returned in returns)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
     assert resumed_after_s < PAUSE_OF_A_STEP_DOWN_S
 
 
 @pytest.mark.long
-async def test_row_17_step_down_again_and_again(open_stand: OpenStand) -> None:
+async def test_row_17_repeated_step_downs(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _stepped_down(stand, times=5) < PAUSE_OF_A_STEP_DOWN_S
+        assert await _pause_of_step_downs(stand, times=5) < PAUSE_OF_A_STEP_DOWN_S
 
 
-async def _majority_lost(stand: Stand, down_s: float) -> float:
-    """Kill two members for `down_s`; return how many seconds after the set's return the first effect was made."""
+async def _lose_majority(stand: Stand, down_s: float) -> float:
+    """Kill two members for `down_s`; return the seconds from the set's return to the first effect."""
     worker = await stand.worker()
     stopped = stand.rng.sample(stand.mongo_server.members, k=2)
     async with stand.load(per_second=40) as load:
         await stand.effects_grow_by(20)
         await together(*(member.kill() for member in stopped))
         stand.row.faults += 1
-        # The length of the outage is what is injected here; nothing is waited for.
+        # This sleep is the injected outage; it does not wait for a condition.
         await asyncio.sleep(down_s)
-        await _says_that_it_is_out(stand, worker)
+        await _wait_until_outage_is_reported(stand, worker)
         await together(*(member.start() for member in stopped))
         await stand.mongo_server.ready()
         returned = datetime.now(UTC)
         await stand.effects_grow_by(20)
-    account = await _survived(stand, worker)
+    account = await _check_survival(stand, worker)
     assert "action=breaker_closed" in worker.log
     resumed_after_s = account.resumed_after_s(returned)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
-    # Else there was a majority all the while.
+    # A shorter pause would mean that there was a majority throughout.
     assert stand.pause_s(account, load.began, load.ended) > down_s / 2
     return resumed_after_s
 
 
 @pytest.mark.long
 async def test_row_18_majority_lost(open_stand: OpenStand) -> None:
-    # Commands wait for less than the outage takes, so that jobs meet it.
+    # Commands wait for less than the outage lasts, so that jobs fail during it.
     async with open_stand(members=3, MONGODB_SELECTION_TIMEOUT="1") as stand:
-        assert await _majority_lost(stand, down_s=3) < RESUMED_WITHIN_S
+        assert await _lose_majority(stand, down_s=3) < RESUMED_WITHIN_S
 
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_row_18_majority_lost_for_30_s(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        assert await _majority_lost(stand, down_s=30) < RESUMED_WITHIN_S
+        assert await _lose_majority(stand, down_s=30) < RESUMED_WITHIN_S

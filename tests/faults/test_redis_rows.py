@@ -1,8 +1,8 @@
 """Redis killed, cut off, frozen, or refusing writes, under load.
 
-"Accepted means durable" (P) holds for a Redis that is killed with `appendfsync always`, which every stand uses: an
-answer goes out after the write is on disk. With `everysec` Redis may hold a write back in its own memory while an
-earlier fsync is under way, and answers all the same.
+"Accepted means durable" (P) holds for a Redis that is killed with `appendfsync always`, which every stand uses:
+Redis replies after the write is on disk. With `everysec`, Redis may hold a write back in its own memory while an
+earlier fsync is running, and replies anyway.
 """
 
 import asyncio
@@ -47,12 +47,12 @@ def _slow(ms: int) -> dict[str, Any]:
 
 
 async def _outage(seconds: float) -> None:
-    # The length of an outage is what is injected here; nothing is waited for.
+    # This sleep is the injected outage; it does not wait for a condition.
     await asyncio.sleep(seconds)
 
 
-async def _survived(stand: Stand, worker: WorkerRun, load: Load) -> Account:
-    """Balance the ledger; the worker is the same process, took part again, and no job was given up."""
+async def _check_survival(stand: Stand, worker: WorkerRun, load: Load) -> Account:
+    """Balance the ledger; the same worker process must be ready again, and no job may be a dead letter."""
     account = await stand.balance()
     await stand.until(lambda: stand.is_ready(worker), 5)
     assert (account.dead, set(load.states)) == (0, {"new"})
@@ -62,12 +62,12 @@ async def _survived(stand: Stand, worker: WorkerRun, load: Load) -> Account:
 # ---- row 10 -------------------------------------------------------------------------------------------
 
 
-async def _killed(stand: Stand, down_s: float) -> Load:
+async def _kill_redis_under_load(stand: Stand, down_s: float) -> Load:
     worker = await stand.worker()
     async with stand.load(per_second=40) as load:
         await stand.effects_grow_by(50)
         answered = len(stand.ledger.accepted) + 150
-        # So that it dies amid many answers: each of them is a promise.
+        # Redis must die while it sends many replies: each reply is a promise.
         burst = asyncio.create_task(load.put_many("ingest", 600))
         await stand.until(lambda: len(stand.ledger.accepted) >= answered)
         await stand.redis_server.kill()
@@ -78,7 +78,7 @@ async def _killed(stand: Stand, down_s: float) -> Load:
         returned = datetime.now(UTC)
         await stand.effects_grow_by(100)
         await burst
-    account = await _survived(stand, worker, load)
+    account = await _check_survival(stand, worker, load)
     resumed_after_s = account.resumed_after_s(returned)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
     assert resumed_after_s < RESUMED_WITHIN_S
@@ -88,22 +88,22 @@ async def _killed(stand: Stand, down_s: float) -> Load:
 
 @pytest.mark.long
 async def test_row_10_redis_killed_under_load(stand: Stand) -> None:
-    load = await _killed(stand, down_s=1.5)
-    # Shorter than a producer's patience: nobody is told of it.
+    load = await _kill_redis_under_load(stand, down_s=1.5)
+    # Producers retry for longer than the outage, so no caller gets an error.
     assert load.refused == 0
 
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_row_10_redis_killed_under_load_for_60_s(stand: Stand) -> None:
-    load = await _killed(stand, down_s=60)
+    load = await _kill_redis_under_load(stand, down_s=60)
     assert load.refused > 0
 
 
 # ---- row 11 -------------------------------------------------------------------------------------------
 
 
-async def _cut_again_and_again(stand: Stand, seconds: float, least: int) -> None:
+async def _cut_repeatedly(stand: Stand, seconds: float, least: int) -> None:
     worker = await stand.worker()
     async with stand.load(per_second=50) as load:
         await stand.effects_grow_by(50)
@@ -113,20 +113,20 @@ async def _cut_again_and_again(stand: Stand, seconds: float, least: int) -> None
             stand.row.faults += int(cut)
             await asyncio.sleep(stand.rng.expovariate(10))
         await stand.effects_grow_by(50)
-    account = await _survived(stand, worker, load)
+    account = await _check_survival(stand, worker, load)
     assert load.refused == 0
     stand.pause_s(account, load.began, load.ended)
 
 
 @pytest.mark.long
 async def test_row_11_connections_killed_at_random(stand: Stand) -> None:
-    await _cut_again_and_again(stand, 3, least=50)
+    await _cut_repeatedly(stand, 3, least=50)
     assert stand.row.faults >= 50
 
 
 @pytest.mark.long
 async def test_row_11_connections_killed_at_random_for_20_s(stand: Stand) -> None:
-    await _cut_again_and_again(stand, 20, least=400)
+    await _cut_repeatedly(stand, 20, least=400)
     assert stand.row.faults >= 400
 
 
@@ -136,12 +136,12 @@ _ACTIONS: tuple[Action, ...] = ("cut_before", "cut_after")
 
 
 def _script(name: str) -> bytes:
-    """What is on the wire when the script is called."""
-    return sha1(script_source(name).encode()).hexdigest().encode()  # noqa: S324 (the name that Redis gives it)
+    """Return the script's SHA-1, which is on the wire when the script is called."""
+    return sha1(script_source(name).encode()).hexdigest().encode()  # noqa: S324 (the name that Redis gives the script)
 
 
 async def _load_scripts(stand: Stand) -> None:
-    """Or the first call of one would be cut off only after it was told that Redis does not know the script."""
+    """Load the scripts, so that Redis knows each before its first call, and the cut hits that call."""
     for script in ("enqueue", "claim", "finish", "recover", "renew", "redrive"):
         await stand.redis.script_load(script_source(script))
 
@@ -151,7 +151,7 @@ def _through(proxy: Proxy) -> Settings:
 
 
 async def _cut(stand: Stand, proxy: Proxy, patterns: dict[bytes, Action], times: int = 1) -> None:
-    """Cut each of these calls off so many times, and wait until that has come about."""
+    """Cut each of these calls `times` times, and wait until all cuts have happened."""
     before = proxy.cuts
     for pattern, action in patterns.items():
         proxy.on(pattern, action, times=times)
@@ -173,24 +173,24 @@ async def test_row_12_cut_before_and_after_each_script(open_stand: OpenStand) ->
             for number, action in enumerate(_ACTIONS):
                 await _cut(stand, to_producer, {_script("enqueue"): action}, times=8)
                 await _cut(stand, to_worker, {_script("claim"): action, _script("finish"): action}, times=3)
-                # What has been claimed without the worker's knowing is handed back by a call of its own.
+                # A separate call hands back jobs that were claimed without the worker's knowledge.
                 await _cut(stand, to_worker, {_script("claim"): "cut_after", _script("recover"): action})
-                # A lease is renewed only while a job takes its time.
+                # A lease is renewed only while a slow job runs.
                 async with fail_command(primary, ["findAndModify"], mode={"times": 5}, **_slow(1_200)):
                     await _cut(stand, to_worker, {_script("renew"): action})
-                # What a producer asks for in a transaction: the outcome of a job.
-                asked_for = record(-number)
-                receipt = await producer.ingest_hospital(asked_for)
-                stand.ledger.accept("ingest", receipt.job_id, asked_for.hospital_id)
-                asked = asyncio.create_task(receipt.outcome(timeout=10))
+                # A producer reads the outcome of a job in a transaction.
+                hospital = record(-number)
+                receipt = await producer.ingest_hospital(hospital)
+                stand.ledger.accept("ingest", receipt.job_id, hospital.hospital_id)
+                outcome = asyncio.create_task(receipt.outcome(timeout=10))
                 await _cut(stand, to_producer, {b"EXEC": action})
-                assert (await asked).status
-        await _survived(stand, worker, load)
+                assert (await outcome).status
+        await _check_survival(stand, worker, load)
         assert load.refused == 0
 
 
 @pytest.mark.parametrize("action", _ACTIONS)
-async def test_row_12_cut_while_dead_letters_are_put_back(stand: Stand, action: Action) -> None:
+async def test_row_12_cut_while_dead_letters_are_retried(stand: Stand, action: Action) -> None:
     worker = await stand.worker()
     await _load_scripts(stand)
     load = stand.load(amended=0)
@@ -207,29 +207,29 @@ async def test_row_12_cut_while_dead_letters_are_put_back(stand: Stand, action: 
         with pytest.raises(RedisConnectionError):
             await dead_letters.retry(found)
         stand.row.faults += proxy.cuts
-        # An operator who saw it fail does it again.
+        # An operator repeats the retry that failed.
         assert await dead_letters.retry(found) == (20 if action == "cut_before" else 0)
         await redis.aclose(close_connection_pool=True)
-    await _survived(stand, worker, load)
+    await _check_survival(stand, worker, load)
 
 
 # ---- row 13 -------------------------------------------------------------------------------------------
 
 
-async def assert_outlives_a_frozen_redis(open_stand: OpenStand, frozen_s: float) -> None:
-    # With the time-out that is the default: what an operator meets.
+async def assert_survives_a_frozen_redis(open_stand: OpenStand, frozen_s: float) -> None:
+    # The default timeout, which an operator would have.
     async with open_stand(REDIS_TIMEOUT="5") as stand:
         worker = await stand.worker()
         async with stand.load(per_second=30) as load:
             await stand.effects_grow_by(30)
             started = time.monotonic()
             assert (await stand.run(*CHECK)).code == 0
-            # On a busy machine a program takes its time to start, whatever it is to look at.
+            # On a busy machine any program starts slowly, so allow for that time.
             late_s = max(0, time.monotonic() - started - START_OF_CHECK_S)
             stand.redis_server.freeze()
             frozen_at = time.monotonic()
             stand.row.faults += 1
-            # The word of a worker is in Redis, so nobody can read it; the check says so, and soon.
+            # The worker's heartbeat is in Redis, so the check cannot read it, and must say so soon.
             check = await stand.run(*CHECK)
             not_ready_s = time.monotonic() - frozen_at
             assert check.code != 0
@@ -241,19 +241,19 @@ async def assert_outlives_a_frozen_redis(open_stand: OpenStand, frozen_s: float)
             stand.redis_server.thaw()
             returned = datetime.now(UTC)
             await stand.effects_grow_by(50)
-        account = await _survived(stand, worker, load)
+        account = await _check_survival(stand, worker, load)
         stand.pause_s(account, load.began, load.ended)
         assert account.resumed_after_s(returned) < RESUMED_WITHIN_S
 
 
 @pytest.mark.long
 async def test_row_13_redis_frozen(open_stand: OpenStand) -> None:
-    await assert_outlives_a_frozen_redis(open_stand, 6.5)
+    await assert_survives_a_frozen_redis(open_stand, 6.5)
 
 
 @pytest.mark.long
 async def test_row_13_redis_frozen_for_60_s(open_stand: OpenStand) -> None:
-    await assert_outlives_a_frozen_redis(open_stand, 60)
+    await assert_survives_a_frozen_redis(open_stand, 60)
 
 
 # ---- row 14 -------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ async def test_row_14_redis_refuses_writes(stand: Stand, code: str) -> None:
     primary = await stand.mongo_server.primary()
     async with fail_command(primary, ["findAndModify"], mode={"times": running}, **_slow(1_000)):
         await load.put_many("ingest", running)
-        await stand.until(lambda: _leased(stand, running))
+        await stand.until(lambda: _has_leases(stand, running))
         assert await stand.ledger.effects() == 0
         async with REFUSALS[code](stand.redis, folder):
             began = time.monotonic()
@@ -285,22 +285,22 @@ async def test_row_14_redis_refuses_writes(stand: Stand, code: str) -> None:
             with pytest.raises(OutageError, match=code):
                 await stand.producer_client.ingest_hospital(record(0))
             assert time.monotonic() - began < REFUSED_WITHIN_S
-            await stand.until(lambda: _gone(stand, worker), NOT_READY_WITHIN_S)
+            await stand.until(lambda: _is_unready(stand, worker), NOT_READY_WITHIN_S)
             stand.row.notes["not ready after s"] = round(time.monotonic() - began, 2)
             assert (await stand.run(*CHECK)).code != 0
             assert f"code={code}" in worker.log
-            # They ran on to their effects; that they have ended cannot be stored yet.
+            # The running jobs took effect, but their completions cannot be stored yet.
             assert await stand.ledger.effects() == running
             assert await stand.leases() == running
     await stand.until(lambda: stand.is_ready(worker), NOT_READY_WITHIN_S)
-    await _survived(stand, worker, load)
+    await _check_survival(stand, worker, load)
     results = [await stand.result(job_id) for job_id in stand.ledger.accepted]
     assert [(result["s"], result["t"]) for result in results] == [(True, 1)] * running
 
 
-async def _leased(stand: Stand, count: int) -> bool:
+async def _has_leases(stand: Stand, count: int) -> bool:
     return await stand.leases() == count
 
 
-async def _gone(stand: Stand, worker: WorkerRun) -> bool:
+async def _is_unready(stand: Stand, worker: WorkerRun) -> bool:
     return not await stand.is_ready(worker)

@@ -1,7 +1,7 @@
-"""A very long queue after a day without workers, and whether the figures that an operator sees are true.
+"""A very long queue after a day without workers, and whether the figures that an operator sees are correct.
 
-What an operator has are `hospital-worker queue` and `check`, the workers' heartbeats and their logs. There is no
-metrics endpoint and no dashboard yet; when there is, its figures belong into row 36.
+An operator has `hospital-worker queue` and `check`, the workers' heartbeats and their logs. There is no metrics
+endpoint and no dashboard yet; once there is, its figures belong in row 36.
 """
 
 import json
@@ -36,11 +36,11 @@ DAY_MS = 86_400_000
 SHORT, LONG, QUICK = 10_000, 1_000_000, 20_000
 LEFT_BEHIND, DEAD_OWNER = 300, "dead-worker:1"
 NOOP_WORKER = "tests.faults.settings.noop.WorkerSettings"
-_PER_CALL, _LOOKED_UP, _TAKEN, _ROUNDS = 500, 5_000, 8_000, 20
+_PER_CALL, _SAMPLE_SIZE, _JOBS_PER_ROUND, _ROUNDS = 500, 5_000, 8_000, 20
 
 
 class Backlog:
-    """Jobs that do nothing on one Redis, due for a day."""
+    """No-op jobs on one Redis, overdue by a day."""
 
     def __init__(self, stand: Stand, url: str) -> None:
         self._stand, self._url = stand, url
@@ -48,7 +48,7 @@ class Backlog:
         self.enqueued = 0
 
     async def fill(self, waiting: int) -> None:
-        """Bring the queue to this length."""
+        """Enqueue jobs until the queue has this length."""
         scripts = Scripts(self.redis)
         then_ms = int(time.time() * 1000) - DAY_MS
         envelope = Codec().encode({"t": None, "f": "noop", "a": [], "k": {}, "et": then_ms})
@@ -60,14 +60,14 @@ class Backlog:
                 for number in range(self.enqueued, until)
             )
             self.enqueued = until
-        # It rewrites its file meanwhile, which takes a core.
-        await self._stand.until(self._quiet, 60)
+        # Redis rewrites its append-only file meanwhile, which takes a core.
+        await self._stand.until(self._rewrite_has_ended, 60)
 
     async def day_passes(self) -> None:
-        """Let the last worker have died a day ago with jobs in hand: their leases are that old, as is all else."""
+        """Make it look as if the last worker died a day ago while it held jobs; all times are that old."""
         claim = await Scripts(self.redis).claim(DEAD_OWNER, 1, LEFT_BEHIND, [(DEFAULT_QUEUE, LEFT_BEHIND)])
         assert len(claim.jobs) == LEFT_BEHIND
-        # Before all others: whoever claims has to step over them for as long as their owner may come back.
+        # They come first: a claiming worker must skip them for as long as their owner may come back.
         ended = dict.fromkeys((job.job_id for job in claim.jobs), claim.now_ms - 2 * DAY_MS)
         await self.redis.zadd(DEFAULT_QUEUE, ended)
         await self.redis.zadd(DEFAULT_QUEUE + keys.LEASED_SUFFIX, ended)
@@ -77,12 +77,12 @@ class Backlog:
         return int(await self.redis.zcard(DEFAULT_QUEUE))
 
     async def take_over(self) -> None:
-        """Let a worker do what the dead one had in hand, and whatever comes with it."""
+        """Run a worker until it has taken over the dead worker's jobs."""
         async with self._worker():
-            await self._stand.until(self._nothing_left_behind, 60)
+            await self._stand.until(self._dead_owner_holds_no_lease, 60)
 
-    async def work_off(self, jobs: int) -> float:
-        """Let a worker do so many jobs; returns how many it did per second once it was up."""
+    async def process(self, jobs: int) -> float:
+        """Run a worker for this many jobs; return how many it did per second once it was up."""
         waiting = await self.length()
         stopwatch = Stopwatch(jobs)
 
@@ -100,13 +100,13 @@ class Backlog:
         worker.send(signal.SIGTERM)
         assert await worker.ended() == 0
 
-    async def _nothing_left_behind(self) -> bool:
+    async def _dead_owner_holds_no_lease(self) -> bool:
         return DEAD_OWNER.encode() not in await self.redis.hvals(keys.LEASES)
 
     async def balance(self) -> None:
-        """Every job has its result, or waits with its payload; looked up for a sample, counted for all."""
+        """Check that each job has its result or waits with its payload: look up a sample, count them all."""
         row, rng = self._stand.row, self._stand.rng
-        sample = [f"noop:{n}" for n in rng.sample(range(self.enqueued), min(_LOOKED_UP, self.enqueued))]
+        sample = [f"noop:{n}" for n in rng.sample(range(self.enqueued), min(_SAMPLE_SIZE, self.enqueued))]
         async with self.redis.pipeline(transaction=False) as pipe:
             for job_id in sample:
                 pipe.exists(keys.RESULT + job_id)
@@ -116,7 +116,7 @@ class Backlog:
         for result, payload, due in zip(*[iter(found)] * 3, strict=True):
             assert (result, payload, due is not None) in ((1, 0, False), (0, 1, True))
         assert await self.redis.hlen(keys.LEASES) == 0
-        # Redis holds one key for each job and these: nothing is lost, and nothing is left behind.
+        # Redis holds one key per job plus these shared keys: nothing is lost, and nothing is left behind.
         queue_keys = [DEFAULT_QUEUE + suffix for suffix in ("", keys.WAKEUP_SUFFIX, keys.HEALTH_CHECK_SUFFIX)]
         shared = await self.redis.exists(keys.CLOCK, keys.WORKERS, keys.CRASHES, *queue_keys)
         kept = await self.redis.dbsize() - shared
@@ -128,7 +128,7 @@ class Backlog:
     async def close(self) -> None:
         await self.redis.aclose(close_connection_pool=True)
 
-    async def _quiet(self) -> bool:
+    async def _rewrite_has_ended(self) -> bool:
         return not (await self.redis.info("persistence"))["aof_rewrite_in_progress"]
 
 
@@ -138,7 +138,7 @@ async def test_row_33_workers_off_for_a_day(stand: Stand) -> None:
     await backlog.fill(QUICK)
     await backlog.day_passes()
     stand.row.faults += 1
-    await backlog.work_off(QUICK)
+    await backlog.process(QUICK)
     assert await backlog.length() == 0
     await backlog.balance()
     await backlog.close()
@@ -152,7 +152,7 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
         for backlog, waiting in ((short, SHORT), (long, LONG)):
             await backlog.fill(waiting)
             await backlog.day_passes()
-            # Not timed: it is the same few jobs, however many wait.
+            # Not timed: the same few jobs are taken over, however many wait.
             await backlog.take_over()
             stand.row.faults += 1
         rates: dict[str, list[float]] = {"short": [], "long": []}
@@ -160,13 +160,13 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
         for _ in range(_ROUNDS):
             await short.fill(SHORT)
             for name, backlog in turns:
-                rates[name].append(await backlog.work_off(_TAKEN))
-            # Whoever is first in a round has the machine as the filling left it.
+                rates[name].append(await backlog.process(_JOBS_PER_ROUND))
+            # The first in a round gets the machine as the filling left it, so the order alternates.
             turns.reverse()
         for backlog in (short, long):
             await backlog.balance()
             await backlog.close()
-    # All jobs over all of the time: single rounds, of half a second each, spread by a tenth around it.
+    # Compare all jobs over all of the time: single rounds of half a second each vary by a tenth around that.
     overall = {name: harmonic_mean(found) for name, found in rates.items()}
     stand.row.notes |= {f"jobs/s, {name}": round(rate) for name, rate in overall.items()}
     assert overall["long"] / overall["short"] >= 0.9
@@ -177,26 +177,26 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
 VISIBLE_WITHIN_S = 15.0
 
 
-async def _are(stand: Stand, **queues: tuple[int, int, int]) -> bool:
-    """Whether each queue has so many jobs waiting, deferred and in flight."""
+async def _queues_have(stand: Stand, **queues: tuple[int, int, int]) -> bool:
+    """Return whether each queue has these numbers of jobs waiting, deferred and in flight."""
     state = await read_stats(stand.redis, QUEUES)
     found = {name: (queue.waiting, queue.deferred, queue.in_flight) for name, queue in state.queues.items()}
     return found == {DEFAULT_QUEUE: queues["single"], BULK_QUEUE: queues["bulk"]}
 
 
-async def _told(stand: Stand) -> dict[str, Any]:
-    """What the operator's command tells."""
-    told: dict[str, Any] = json.loads((await stand.run("worker", "queue", "--json")).out)
-    return told
+async def _read_report(stand: Stand) -> dict[str, Any]:
+    """Return the output of the operator's command."""
+    report: dict[str, Any] = json.loads((await stand.run("worker", "queue", "--json")).out)
+    return report
 
 
-async def _said(stand: Stand, pid: int, **figures: int) -> bool:
-    """Whether a worker's last word holds these figures."""
-    (said,) = [said for said in await read_heartbeats(stand.redis) if said.pid == pid]
-    return {name: getattr(said, name) for name in figures} == figures
+async def _heartbeat_has(stand: Stand, pid: int, **figures: int) -> bool:
+    """Return whether a worker's latest heartbeat has these figures."""
+    (heartbeat,) = [found for found in await read_heartbeats(stand.redis) if found.pid == pid]
+    return {name: getattr(heartbeat, name) for name in figures} == figures
 
 
-async def _nobody_is_ready(stand: Stand) -> bool:
+async def _no_worker_is_ready(stand: Stand) -> bool:
     return not await ready_workers(stand.redis)
 
 
@@ -210,53 +210,55 @@ async def test_row_36_figures_are_exact_at_each_quiet_point(open_stand: OpenStan
             payload = IngestHospital(record=record(-1 - number))
             receipt = await producer.enqueue(INGEST_HOSPITAL, payload, delay=3_600)
             stand.ledger.accept("ingest", receipt.job_id, payload.record.hospital_id)
-        later = [job_id for job_id, job in stand.ledger.accepted.items() if "faults:-" in job.hospital_id]
+        deferred_jobs = [job_id for job_id, job in stand.ledger.accepted.items() if "faults:-" in job.hospital_id]
         for number in range(chunks):
             await producer.ingest_hospitals([record(-100 - number)])
             stand.ledger.uncertain(record(-100 - number).hospital_id)
-        assert await _are(stand, single=(single, deferred, 0), bulk=(chunks, 0, 0))
+        assert await _queues_have(stand, single=(single, deferred, 0), bulk=(chunks, 0, 0))
 
         primary = await stand.mongo_server.primary()
         async with fail_command(primary, ["findAndModify"], blockConnection=True, blockTimeMS=6_000):
             worker = await stand.worker()
-            await stand.until(lambda: _are(stand, single=(0, deferred, single), bulk=(0, 0, 0)))
-            await stand.until(lambda: _said(stand, worker.pid, running=single))
-            # The jobs of a worker that has died are in flight until another takes them.
+            await stand.until(lambda: _queues_have(stand, single=(0, deferred, single), bulk=(0, 0, 0)))
+            await stand.until(lambda: _heartbeat_has(stand, worker.pid, running=single))
+            # A dead worker's jobs are in flight until another worker takes them.
             worker.send(signal.SIGKILL)
             stand.row.faults += 1
             await worker.ended()
-            assert await _are(stand, single=(0, deferred, single), bulk=(0, 0, 0))
-            told = await _told(stand)
-        assert told["dead"] == 0
-        assert [(one["pid"], one["running"]) for one in told["workers"]] == [(worker.pid, single)]
-        assert told["queues"][DEFAULT_QUEUE] | {"oldest_wait_s": 0} == {
+            assert await _queues_have(stand, single=(0, deferred, single), bulk=(0, 0, 0))
+            report = await _read_report(stand)
+        assert report["dead"] == 0
+        assert [(one["pid"], one["running"]) for one in report["workers"]] == [(worker.pid, single)]
+        assert report["queues"][DEFAULT_QUEUE] | {"oldest_wait_s": 0} == {
             "waiting": 0, "deferred": deferred, "in_flight": single, "oldest_wait_s": 0,
         }  # fmt: skip
 
         fresh = await stand.worker()
-        await stand.until(lambda: _are(stand, single=(0, deferred, 0), bulk=(0, 0, 0)))
+        await stand.until(lambda: _queues_have(stand, single=(0, deferred, 0), bulk=(0, 0, 0)))
         async with fail_command(primary, ["findAndModify"], errorCode=14):
             await load.put_many("ingest", dying)
-            await stand.until(lambda: _are(stand, single=(0, deferred, 0), bulk=(0, 0, 0)))
+            await stand.until(lambda: _queues_have(stand, single=(0, deferred, 0), bulk=(0, 0, 0)))
         stand.row.faults += dying
-        # An operator who does not want to wait moves deferred jobs to now.
-        await stand.redis.zadd(DEFAULT_QUEUE, dict.fromkeys(later, 1), xx=True)
+        # An operator can make deferred jobs due now.
+        await stand.redis.zadd(DEFAULT_QUEUE, dict.fromkeys(deferred_jobs, 1), xx=True)
         account = await stand.balance()
         assert (account.applied, account.dead) == (single + deferred, dying)
-        told = await _told(stand)
-        assert told["dead"] == dying
-        for queue in told["queues"].values():
+        report = await _read_report(stand)
+        assert report["dead"] == dying
+        for queue in report["queues"].values():
             assert queue == {"waiting": 0, "deferred": 0, "in_flight": 0, "oldest_wait_s": 0}
-        # What the dead worker did is in its own last word.
-        await stand.until(lambda: _said(stand, fresh.pid, running=0, complete=single + deferred, failed=dying))
+        # The dead worker's own last heartbeat holds what it did.
+        await stand.until(
+            lambda: _heartbeat_has(stand, fresh.pid, running=0, complete=single + deferred, failed=dying)
+        )
 
 
 @pytest.mark.long
 async def test_row_36_each_fault_shows_within_15_s(stand: Stand) -> None:
     worker = await stand.worker()
 
-    async def logged(action: str, more: str = "") -> bool:
-        return any(f"action={action}" in line and more in line for line in worker.log.splitlines())
+    async def logged(action: str, text: str = "") -> bool:
+        return any(f"action={action}" in line and text in line for line in worker.log.splitlines())
 
     async def not_ready_because(why: str) -> bool:
         state = await read_stats(stand.redis, QUEUES)
@@ -276,7 +278,7 @@ async def test_row_36_each_fault_shows_within_15_s(stand: Stand) -> None:
         await stand.effects_grow_by(30)
         primary = await stand.mongo_server.primary()
 
-        # First: a job that an outage has left applied and unanswered would be applied and refused.
+        # This comes first: a job that an outage left applied but unacknowledged would be both applied and refused.
         async with fail_command(primary, ["findAndModify"], errorCode=14):
             await load.put("ingest")
             await shows("a dead letter", lambda: stand.redis.hlen(keys.DEAD), lambda: logged("job_dead"))
@@ -295,7 +297,7 @@ async def test_row_36_each_fault_shows_within_15_s(stand: Stand) -> None:
         async with demoted(stand.redis):
             await shows(
                 "Redis read-only",
-                lambda: _nobody_is_ready(stand),
+                lambda: _no_worker_is_ready(stand),
                 lambda: logged("redis_lost", "READONLY"),
                 check_fails,
             )
@@ -306,9 +308,9 @@ async def test_row_36_each_fault_shows_within_15_s(stand: Stand) -> None:
         worker.send(signal.SIGCONT)
         await stand.until(lambda: stand.is_ready(worker))
     account = await stand.balance()
-    assert (await _told(stand))["dead"] == account.dead > 0
+    assert (await _read_report(stand))["dead"] == account.dead > 0
 
     worker.send(signal.SIGKILL)
     await shows("worker killed", check_fails)
-    (dead,) = (await _told(stand))["workers"]
+    (dead,) = (await _read_report(stand))["workers"]
     assert dead["age_s"] > STALE_AFTER_S

@@ -1,4 +1,4 @@
-"""Workers killed, terminated, frozen, and blocked, and jobs that try to take them along."""
+"""Workers that are killed, terminated, frozen or blocked, and jobs that try to end their worker."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.conftest import WorkerRun
 from tests.faults.conftest import OpenStand
-from tests.faults.faulty_jobs import FAULTY, has_run, open_gate, put_faulty, runs
+from tests.faults.faulty_jobs import FAULTY, count_runs, open_gate, put_faulty, wait_for_runs
 from tests.faults.injectors.fail_command import APP_NAME, fail_command
 from tests.faults.injectors.processes import frozen, sigkill
 from tests.faults.stand import Stand
@@ -17,22 +17,25 @@ from worker.queue import keys
 
 TAKEN_OVER_WITHIN_S = 15.0  # at the default lease of 10 s
 SHORT_LEASE = {"WORKER_LEASE": "2", "REDIS_TIMEOUT": "1"}
-DRAIN_S = 5.0  # what the engine takes beyond the grace period at most, to hand jobs back
+DRAIN_S = 5.0  # the most that the engine takes beyond the grace period to hand jobs back
 
 
 @pytest.mark.long
-async def test_row_01_killed_while_the_commit_waits(open_stand: OpenStand) -> None:
+async def test_row_01_killed_during_the_commit(open_stand: OpenStand) -> None:
     async with open_stand(**SHORT_LEASE) as stand:
         assert await _applied_after_kill_in_commit(stand, block_ms=4_000) == 20
 
 
 @pytest.mark.long
-async def test_row_01_killed_while_the_commit_waits_at_the_default_lease(stand: Stand) -> None:
+async def test_row_01_killed_during_the_commit_at_the_default_lease(stand: Stand) -> None:
     assert await _applied_after_kill_in_commit(stand, block_ms=13_000) == 20
 
 
 async def _applied_after_kill_in_commit(stand: Stand, block_ms: int) -> int:
-    """The server goes through with the dead client's commits in `block_ms`: the jobs run again before and after."""
+    """Kill a worker during 20 commits and return how many jobs were applied.
+
+    The server completes the dead client's commits after `block_ms`, so the jobs run again before and after that.
+    """
     worker = await stand.worker()
     (member,) = stand.mongo_server.members
     once = {"times": 20}
@@ -41,16 +44,16 @@ async def _applied_after_kill_in_commit(stand: Stand, block_ms: int) -> int:
         found = await member.command("currentOp", **{"command.commitTransaction": 1, "appName": APP_NAME})
         return len(found["inprog"])
 
-    async def all_wait() -> bool:
+    async def all_waiting() -> bool:
         return await waiting_commits() == 20
 
     async def all_run_again() -> bool:
-        # What is claimed from a dead owner is counted as a crash.
+        # A job that is claimed from a dead owner counts one crash.
         return set(await stand.redis.hmget(keys.CRASHES, list(stand.ledger.accepted))) == {b"1"}
 
     async with fail_command(member, ["commitTransaction"], mode=once, blockConnection=True, blockTimeMS=block_ms):
         await stand.load().put_many("register", 20)
-        await stand.until(all_wait)
+        await stand.until(all_waiting)
         await sigkill(worker)
         killed = time.monotonic()
         stand.row.faults += 1
@@ -58,7 +61,7 @@ async def _applied_after_kill_in_commit(stand: Stand, block_ms: int) -> int:
         assert await stand.ledger.effects() == 0
         await stand.worker()
         await stand.until(all_run_again)
-        stand.row.paused(time.monotonic() - killed)
+        stand.row.note_pause(time.monotonic() - killed)
         assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
     account = await stand.balance()
     for job_id in stand.ledger.accepted:
@@ -67,8 +70,8 @@ async def _applied_after_kill_in_commit(stand: Stand, block_ms: int) -> int:
 
 
 @pytest.mark.long
-async def test_row_01_killed_between_the_statements(stand: Stand) -> None:
-    """No commit ever comes: the server keeps the hospitals to the dead worker's transactions."""
+async def test_row_01_killed_between_two_statements(stand: Stand) -> None:
+    """The dead worker never commits, so the server keeps the hospitals locked by its transactions."""
     load = stand.load(amended=5)
     worker = await stand.worker()
     await load.prepare()
@@ -85,15 +88,15 @@ async def test_row_01_killed_between_the_statements(stand: Stand) -> None:
         killed = time.monotonic()
         stand.row.faults += 1
     await stand.worker()
-    account = await stand.balance(200)  # so long the server would keep them
-    stand.row.paused(time.monotonic() - killed)
+    account = await stand.balance(200)  # as long as the server would keep them locked
+    stand.row.note_pause(time.monotonic() - killed)
     assert (account.applied, account.dead) == (45, 0)
     assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
 
 
 @pytest.mark.long
 async def test_row_03_all_workers_killed_with_100_jobs_in_flight(open_stand: OpenStand) -> None:
-    # Connections enough for one worker to have all jobs at the server at once.
+    # Enough connections for one worker to have all jobs at the server at once.
     async with open_stand(MONGODB_POOL_SIZE="200") as stand:
         load = stand.load()
         workers = [await stand.worker(), await stand.worker()]
@@ -101,13 +104,13 @@ async def test_row_03_all_workers_killed_with_100_jobs_in_flight(open_stand: Ope
         slow, once = ["findAndModify", "commitTransaction"], {"times": 140}
         at_server = [{f"command.{name}": {"$exists": True}} for name in slow]
 
-        async def all_wait() -> bool:
+        async def all_waiting() -> bool:
             found = await member.command("currentOp", **{"$or": at_server, "appName": APP_NAME})
             return len(found["inprog"]) == 140
 
         async with fail_command(member, slow, mode=once, blockConnection=True, blockTimeMS=6_000):
             await asyncio.gather(load.put_many("ingest", 100), load.put_many("register", 40))
-            await stand.until(all_wait)
+            await stand.until(all_waiting)
             await sigkill(*workers)
             killed = time.monotonic()
             stand.row.faults += len(workers)
@@ -120,7 +123,7 @@ async def test_row_03_all_workers_killed_with_100_jobs_in_flight(open_stand: Ope
             stand.row.notes["fresh work after s"] = round(time.monotonic() - killed, 1)
             assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
             account = await stand.balance()
-            stand.row.paused(time.monotonic() - killed)
+            stand.row.note_pause(time.monotonic() - killed)
             assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
         assert (account.applied, account.dead) == (190, 0)
 
@@ -130,25 +133,25 @@ async def test_row_04_terminated_with_20_jobs_in_flight(open_stand: OpenStand) -
         jobs = await put_faulty(stand, "held", count=20)
         grace_s = 0.5
         worker = await stand.worker(FAULTY, WORKER_GRACE_PERIOD=str(grace_s))
-        await has_run(stand, 20)
-        assert await _terminated(stand, worker) < grace_s + DRAIN_S
-        # Not done within the grace period: as if they had never been claimed.
+        await wait_for_runs(stand, 20)
+        assert await _terminate(stand, worker) < grace_s + DRAIN_S
+        # Jobs that were not done within the grace period look as if they had never been claimed.
         await _assert_untouched(stand, jobs)
 
         worker = await stand.worker(FAULTY)
-        await has_run(stand, 40)
+        await wait_for_runs(stand, 40)
         worker.send(signal.SIGTERM)
         stand.row.faults += 1
         await stand.until(lambda: "action=shutdown" in worker.log)
         await open_gate(stand)
         assert await worker.ended(stand.settings.worker_grace_period) == 0
-        # Done within it: no lease is left, and each with its first try.
+        # Jobs that were done within it hold no lease, and each ended on its first try.
         assert await stand.leases() == 0
         assert [(await stand.result(job_id, 1))["t"] for job_id in jobs] == [1] * 20
         assert (await stand.balance()).applied == 20
 
 
-async def _terminated(stand: Stand, worker: WorkerRun) -> float:
+async def _terminate(stand: Stand, worker: WorkerRun) -> float:
     """SIGTERM a worker; return how many seconds it took to end."""
     started = time.monotonic()
     worker.send(signal.SIGTERM)
@@ -165,7 +168,7 @@ async def _assert_untouched(stand: Stand, jobs: list[str]) -> None:
 
 
 @pytest.mark.long
-async def test_row_05_restarted_again_and_again_over_one_job(open_stand: OpenStand) -> None:
+async def test_row_05_restarted_repeatedly_during_one_job(open_stand: OpenStand) -> None:
     async with open_stand(WORKER_MAX_TRIES="1", WORKER_GRACE_PERIOD="0") as stand:
         jobs = await put_faulty(stand, "held")
         await _restart(stand, jobs, 2)
@@ -177,7 +180,7 @@ async def test_row_05_restarted_again_and_again_over_one_job(open_stand: OpenSta
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-async def test_row_05_restarted_20_times_over_a_job_of_30_s(open_stand: OpenStand) -> None:
+async def test_row_05_restarted_20_times_during_a_job_of_30_s(open_stand: OpenStand) -> None:
     async with open_stand(WORKER_MAX_TRIES="1", WORKER_GRACE_PERIOD="1") as stand:
         (job_id,) = await put_faulty(stand, "slow", 30)
         await _restart(stand, [job_id], 20)
@@ -190,8 +193,8 @@ async def test_row_05_restarted_20_times_over_a_job_of_30_s(open_stand: OpenStan
 async def _restart(stand: Stand, jobs: list[str], times: int) -> None:
     for number in range(1, times + 1):
         worker = await stand.worker(FAULTY)
-        await has_run(stand, number)
-        await _terminated(stand, worker)
+        await wait_for_runs(stand, number)
+        await _terminate(stand, worker)
         await _assert_untouched(stand, jobs)
 
 
@@ -199,25 +202,25 @@ async def _restart(stand: Stand, jobs: list[str], times: int) -> None:
 async def test_row_06_frozen_past_its_lease(open_stand: OpenStand) -> None:
     async with open_stand(**SHORT_LEASE) as stand:
         jobs = await put_faulty(stand, "stubborn", count=10)
-        sleeper = await stand.worker(FAULTY)
-        await has_run(stand, 10)
-        with frozen(sleeper):
+        frozen_worker = await stand.worker(FAULTY)
+        await wait_for_runs(stand, 10)
+        with frozen(frozen_worker):
             stand.row.faults += 1
-            taker = await stand.worker(FAULTY)
+            other = await stand.worker(FAULTY)
             async with stand.load(amended=3):
-                await has_run(stand, 20)
+                await wait_for_runs(stand, 20)
                 await open_gate(stand)
-                told = {job_id: (await stand.result(job_id))["r"]["log_id"] for job_id in jobs}
+                log_ids = {job_id: (await stand.result(job_id))["r"]["log_id"] for job_id in jobs}
                 await stand.effects_grow_by(100)
-        # It goes on with what it thinks to hold, registers the hospitals once more, and reports to Redis.
+        # The thawed worker continues the jobs that it believes it holds: it registers again, and reports to Redis.
         refused = "action=completion_refused"
-        await stand.until(lambda: sleeper.log.count(refused) == len(jobs))
-        assert {job_id: (await stand.result(job_id))["r"]["log_id"] for job_id in jobs} == told
-        assert refused not in taker.log
+        await stand.until(lambda: frozen_worker.log.count(refused) == len(jobs))
+        assert {job_id: (await stand.result(job_id))["r"]["log_id"] for job_id in jobs} == log_ids
+        assert refused not in other.log
         account = await stand.balance()
         assert account.dead == 0
-        assert await runs(stand) == 20
-        assert await stand.is_ready(sleeper)
+        assert await count_runs(stand) == 20
+        assert await stand.is_ready(frozen_worker)
 
 
 @pytest.mark.long
@@ -225,12 +228,12 @@ async def test_row_07_event_loop_blocked_for_longer_than_a_lease(open_stand: Ope
     async with open_stand(**SHORT_LEASE) as stand:
         await put_faulty(stand, "held", count=10)
         blocked = await stand.worker(FAULTY)
-        await has_run(stand, 10)
+        await wait_for_runs(stand, 10)
         await put_faulty(stand, "blocking", 9)
-        await has_run(stand, 11)
+        await wait_for_runs(stand, 11)
         began = time.monotonic()
         stand.row.faults += 1
-        # Whatever it lost its lease of would be run here.
+        # A job whose lease the blocked worker lost would run on this worker.
         other = await stand.worker(FAULTY)
         await stand.until(lambda: "action=event_loop_blocked" in blocked.log)
         stand.row.notes["logged after s"] = round(time.monotonic() - began, 1)
@@ -239,7 +242,7 @@ async def test_row_07_event_loop_blocked_for_longer_than_a_lease(open_stand: Ope
         await open_gate(stand)
         account = await stand.balance()
         assert (account.applied, account.dead) == (11, 0)
-        assert await runs(stand) == 11
+        assert await count_runs(stand) == 11
         await stand.until(lambda: stand.is_ready(blocked))
         for worker in (blocked, other):
             assert "action=lease_lost" not in worker.log
@@ -270,10 +273,15 @@ async def test_row_08_a_job_that_kills_its_process(open_stand: OpenStand) -> Non
 async def test_row_09_exits_and_base_exceptions_in_jobs(stand: Stand) -> None:
     worker = await stand.worker(FAULTY)
     neighbours = await put_faulty(stand, "held", count=5)
-    await has_run(stand, 5)
-    raised = {"exit": "SystemExit", "interrupt": "KeyboardInterrupt", "untidy": "Untidy", "closed": "GeneratorExit"}
+    await wait_for_runs(stand, 5)
+    raised = {
+        "exit": "SystemExit",
+        "interrupt": "KeyboardInterrupt",
+        "custom": "CustomBaseException",
+        "closed": "GeneratorExit",
+    }
     dead = {(await put_faulty(stand, "exiting", how))[0]: name for how, name in raised.items()}
-    (by_task,) = await put_faulty(stand, "exiting", "task")
+    (from_task,) = await put_faulty(stand, "exiting", "task")
     stand.row.faults += len(dead) + 1
 
     async def all_dead() -> bool:
@@ -282,7 +290,7 @@ async def test_row_09_exits_and_base_exceptions_in_jobs(stand: Stand) -> None:
     await stand.until(all_dead)
     for job_id, name in dead.items():
         assert (await stand.dead_letters.get(job_id)).failure.type == name
-    assert (await stand.dead_letters.get(by_task)).reason == "unexpected error"
+    assert (await stand.dead_letters.get(from_task)).reason == "unexpected error"
     assert await stand.leases() == len(neighbours)
     await open_gate(stand)
     account = await stand.balance()

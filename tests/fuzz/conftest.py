@@ -18,13 +18,13 @@ VICTIMS = 50
 
 @pytest.fixture
 def envelopes() -> int:
-    """How many jobs the run of row 27 has; `make faults` takes 100,000 with each seed, `make soak` 1,000,000."""
+    """The number of jobs in row 27; `make faults` runs 100,000 with each seed, `make soak` 1,000,000."""
     return int(os.environ.get("FUZZ_ENVELOPES", "10000"))
 
 
 @pytest.fixture
 def fuzz_seed() -> int:
-    """What the fuzzed jobs are made from: equal seeds make equal jobs."""
+    """The seed of the fuzzed jobs: equal seeds give equal jobs."""
     return int(os.environ.get("FUZZ_SEED", "27"))
 
 
@@ -43,7 +43,7 @@ async def site(mongo: EmbeddedMongo, tmp_path: Path) -> AsyncIterator[Site]:
 
 
 class Registry:
-    """The hospitals of a site as their bytes, and some that nothing may touch."""
+    """Reads the hospitals of a site, and adds some (`victims`) that no fuzzed job may change."""
 
     def __init__(self, site: Site) -> None:
         self._client: pymongo.MongoClient[Any] = pymongo.MongoClient(site.settings.mongodb_url.get_secret_value())
@@ -53,7 +53,7 @@ class Registry:
         self.victims = [f"victim:{number}" for number in range(VICTIMS)]
 
     def add_victims(self) -> None:
-        """Store the hospitals that operators aim at, one half partial and the other registered."""
+        """Store the hospitals that hostile MongoDB operators target: one half partial, the other registered."""
         self._hospitals.insert_many(
             new_hospital(
                 hospital_id,
@@ -71,7 +71,7 @@ class Registry:
         )
 
     def bytes_of_victims(self) -> list[bytes]:
-        """Return their documents as they are stored."""
+        """Return the victims' documents as they are stored."""
         found = self._raw.find({"_id": {"$in": self.victims}}).sort("_id", pymongo.ASCENDING)
         return [document.raw for document in found]
 

@@ -1,16 +1,17 @@
-"""A seeded generator of hostile jobs, as whoever can write to Redis might leave them there.
+"""A seeded generator of hostile jobs, such as a client with access to Redis might enqueue.
 
     for job in Envelopes(seed=7).take(1_000):
         ...  # put `job.payload` at arq:job:ID as `job.stored_as` says, and `job.job_id` on `job.queue`
 
-Equal seeds give equal jobs. About one in 20 is sound, and says what its outcome must be; of the others each says
-whether it must become a dead letter. No job names a function that no worker knows: such a job is put back until
-a worker knows it, and so never ends. Every payload carries `SECRET`, which no log line may repeat.
+Equal seeds give equal jobs. About one in 20 is valid, and its `outcome` is the expected one. For each of the
+others, `fate` says whether it must become a dead letter. No job names an unknown function: such a job is deferred
+until a worker knows the function, and so never ends. Every payload contains `SECRET`, which must not appear in any
+log line.
 """
 
 import hashlib
 import hmac
-import pickle  # noqa: TID251 - to make bytes that must not be unpickled
+import pickle  # noqa: TID251 - to create bytes that must not be unpickled
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,16 +24,16 @@ import orjson
 from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
 
 SECRET = "zq7canary"
-"""Part of every payload that can hold a text, followed by the job's number."""
-LARGER_THAN_TAKEN = 16 * 1024 * 1024 + 1
-"""Bytes of the largest envelopes: one more than the contract takes."""
+"""In every payload that can hold a text, followed by the job's number."""
+TOO_LARGE = 16 * 1024 * 1024 + 1
+"""Size of the largest envelopes, in bytes: one more than the contract accepts."""
 
 StoredAs = Literal["string", "list", "hash", "set", "nothing"]
 Fate = Literal["done", "dead", "either"]
 Build = Callable[[], "FuzzedJob"]
 
 _HOLE = b'"@hole@"'
-# Texts of JSON that stand in the place of a sound value.
+# JSON texts that replace a valid value.
 HOSTILE_VALUES: Sequence[bytes] = (
     b"null", b"true", b"0", b"-1", b"1.5", b'""', b'"  "', b"[]", b"{}", b"[[]]", b'[{"$gt":""}]',
     b"18446744073709551616", b"-9223372036854775809", b"1" + b"0" * 400, b"-1" + b"0" * 400, b"1e308", b"1e400",
@@ -66,10 +67,10 @@ _DUE_SCORES = (float("-inf"), -1.7e308, -5.0, -0.0, 0.0, 5e-324, 0.5, 1e3, 1_700
 
 @dataclass(frozen=True, slots=True)
 class FuzzedJob:
-    """One job: where it is written, what lies at its key, and what must become of it.
+    """One job: where it is written, what its key holds, and how it must end.
 
-    `outcome` is what the result of a job that must be done holds at least. `tries` is how many a dead letter
-    must tell: 1, unless the envelope itself claims more.
+    `outcome` is what the result of a job with the fate `done` must at least contain. `tries` is the number of tries
+    that a dead letter must report: 1, unless the envelope itself claims more.
     """
 
     kind: str
@@ -84,7 +85,7 @@ class FuzzedJob:
 
 
 class _Touch:
-    """Unpickled, it makes a file."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, marker: Path) -> None:
         self._marker = marker
@@ -96,9 +97,9 @@ class _Touch:
 class Envelopes:
     """An endless sequence of fuzzed jobs.
 
-    `signing_key` is a key id and a secret: most envelopes are then signed with it, so that they get past the
-    signature, and some are signed wrongly. `marker` is the file that hostile pickles would make. `victims` are
-    identities of hospitals that operator objects aim at. `first` is the number of the first job.
+    `signing_key` is a key id and a secret: most envelopes are then signed with it, so that they pass the signature
+    check, and some have a wrong signature. `marker` is the file that hostile pickles would create. `victims` are
+    identities of hospitals that operator objects target. `large` includes envelopes that are too large.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class Envelopes:
         self._seed = seed
         self._number = 0
         kinds: dict[Build, float] = {
-            self._sound: 50,
+            self._valid: 50,
             self._wrong_field: 130,
             self._missing_field: 40,
             self._wrong_arguments: 70,
@@ -154,7 +155,7 @@ class Envelopes:
         """Yield the first `count` jobs."""
         return islice(self, count)
 
-    # ---- sound jobs, from which the others are made ---------------------------------------------------
+    # ---- valid jobs, from which the others are made ---------------------------------------------------
 
     def _secret(self) -> str:
         return f"{SECRET}{self._number}"
@@ -173,7 +174,7 @@ class Envelopes:
         }
 
     def _job(self) -> tuple[str, dict[str, Any], Mapping[str, object]]:
-        """Return a function, a sound payload, and what its outcome holds."""
+        """Return a function, a valid payload, and what its outcome must contain."""
         absent = {"hospital_id": f"fuzz:{self._seed}-{self._number}"}
         act = {"actor": self._secret(), "reason": self._secret()}
         job: tuple[str, dict[str, Any], Mapping[str, object]]
@@ -200,12 +201,12 @@ class Envelopes:
     def _body(self, function: str, payload: object) -> bytes:
         return orjson.dumps({"v": 1, "t": None, "f": function, "a": [payload], "k": {}, "et": 1_751_284_800_000})
 
-    def _sound(self) -> FuzzedJob:
+    def _valid(self) -> FuzzedJob:
         function, payload, outcome = self._job()
         queue = BULK_QUEUE if function == "ingest_hospitals" else DEFAULT_QUEUE
-        return self._made("sound", self._body(function, payload), "done", queue=queue, outcome=outcome)
+        return self._new_job("valid", self._body(function, payload), "done", queue=queue, outcome=outcome)
 
-    # ---- what is wrong with the others ----------------------------------------------------------------
+    # ---- faults of the other jobs ---------------------------------------------------------------------
 
     def _wrong_field(self) -> FuzzedJob:
         function, payload, _ = self._job()
@@ -213,14 +214,14 @@ class Envelopes:
         fields = {"v": b"1", "t": b"null", "f": orjson.dumps(function), "a": orjson.dumps([payload])}
         fields |= {"k": b"{}", "et": b"1", name: self._random.choice(_WRONG_FIELDS[name])}
         body = b",".join(b'"%b":%b' % (name.encode(), text) for name, text in fields.items())
-        return self._made(f"field {name}", b"{" + body + b"}", "dead")
+        return self._new_job(f"field {name}", b"{" + body + b"}", "dead")
 
     def _missing_field(self) -> FuzzedJob:
         function, payload, _ = self._job()
         message = orjson.loads(self._body(function, payload))
         for name in self._random.sample(["v", "f", "a", "et"], self._random.randint(1, 4)):
             del message[name]
-        return self._made("missing field", orjson.dumps(message), "dead")
+        return self._new_job("missing field", orjson.dumps(message), "dead")
 
     def _wrong_arguments(self) -> FuzzedJob:
         function, payload, _ = self._job()
@@ -233,14 +234,14 @@ class Envelopes:
             ]
         )  # fmt: skip
         body = orjson.dumps({"v": 1, "f": function, "a": positional, "k": named, "et": 1})
-        return self._made("arguments", body, "dead")
+        return self._new_job("arguments", body, "dead")
 
     def _hostile_value(self) -> FuzzedJob:
         function, payload, _ = self._job()
         container, key = self._random.choice(list(_places(payload)))
         container[key] = "@hole@"
         body = self._body(function, payload).replace(_HOLE, self._random.choice(HOSTILE_VALUES))
-        return self._made("value", body, "either")
+        return self._new_job("value", body, "either")
 
     def _hostile_key(self) -> FuzzedJob:
         function, payload, _ = self._job()
@@ -248,12 +249,12 @@ class Envelopes:
         mapping = self._random.choice([mapping for mapping in mappings if isinstance(mapping, dict)])
         mapping["@hole@"] = self._secret()
         body = self._body(function, payload).replace(_HOLE, self._random.choice(HOSTILE_KEYS))
-        # A chunk rejects its wrong records and is done; some of the keys are good names for an attribute.
+        # A chunk rejects its invalid records and is done; some of the keys are valid attribute names.
         lenient = function == "ingest_hospitals" or "rate" in mapping
-        return self._made("key", body, "either" if lenient else "dead")
+        return self._new_job("key", body, "either" if lenient else "dead")
 
     def _operator(self) -> FuzzedJob:
-        """Put an operator, or a list, in the place of a text that identifies a hospital or says what to do."""
+        """Replace a text that identifies a hospital or controls the job with an operator or a list."""
         victim = self._random.choice(self._victims)
         operator: Any = self._random.choice(
             [
@@ -263,7 +264,7 @@ class Envelopes:
             ]
         )  # fmt: skip
         acts = {"actor": "a", "reason": self._secret()}
-        orders: list[tuple[str, dict[str, Any], str]] = [
+        jobs: list[tuple[str, dict[str, Any], str]] = [
             ("correct_hospital", {"changes": {"city": "x"}, "revision": 1}, "hospital_id"),
             ("discard_hospital", {"revision": 1}, "hospital_id"),
             ("amend_hospital", {"changes": {"city": "x"}, **acts}, "hospital_id"),
@@ -275,40 +276,40 @@ class Envelopes:
             ("register_hospital", {"record": self._record(), "actor": "a"}, "reason"),
             ("ingest_hospital", {"record": self._record()}, "on_existing"),
         ]
-        function, payload, field = self._random.choice(orders)
-        return self._made("operator", self._body(function, {**payload, field: operator}), "dead")
+        function, payload, field = self._random.choice(jobs)
+        return self._new_job("operator", self._body(function, {**payload, field: operator}), "dead")
 
     def _too_many_tries(self) -> FuzzedJob:
         function, payload, _ = self._job()
         tries = self._random.choice([1_001, 10_000, 10**6])
         body = orjson.dumps({"v": 1, "t": tries, "f": function, "a": [payload], "k": {}, "et": 1})
-        return self._made("tries", body, "dead", tries=tries)
+        return self._new_job("tries", body, "dead", tries=tries)
 
     def _truncated(self) -> FuzzedJob:
         body = self._body(*self._job()[:2])
-        return self._made("truncated", body[: self._random.randrange(len(body))], "dead")
+        return self._new_job("truncated", body[: self._random.randrange(len(body))], "dead")
 
     def _random_bytes(self) -> FuzzedJob:
         data = self._random.randbytes(self._random.randrange(300))
-        return self._made("random bytes", data + self._secret().encode(), "dead")
+        return self._new_job("random bytes", data + self._secret().encode(), "dead")
 
     def _changed_byte(self) -> FuzzedJob:
         body = bytearray(self._body(*self._job()[:2]))
-        # Behind the function's name: another name is not wrong, only unknown.
+        # After the function's name: a changed name would be unknown, not invalid.
         position = self._random.randrange(body.index(b'"a":[') + 5, len(body))
         body[position] ^= self._random.randrange(1, 256)
-        return self._made("changed byte", bytes(body), "either")
+        return self._new_job("changed byte", bytes(body), "either")
 
     def _repeated_names(self) -> FuzzedJob:
         function, payload, outcome = self._job()
         again = self._random.choice(
             [b'"a":5', b'"f":[]', b'"v":2', b'"et":-1', b'"k":{"x":1}', b'"a":[{"$gt":""}]']
         )
-        sound, at = self._body(function, payload), self._random.random()
-        if at < 0.5:
-            # The last of two equal names counts.
-            return self._made("repeated name", sound[:-1] + b"," + again + b"}", "dead")
-        return self._made("repeated name", b"{" + again + b"," + sound[1:], "done", outcome=outcome)
+        valid, draw = self._body(function, payload), self._random.random()
+        if draw < 0.5:
+            # Of two equal names, the last one counts.
+            return self._new_job("repeated name", valid[:-1] + b"," + again + b"}", "dead")
+        return self._new_job("repeated name", b"{" + again + b"," + valid[1:], "done", outcome=outcome)
 
     def _deep(self) -> FuzzedJob:
         return self._nested(1_000)
@@ -323,39 +324,39 @@ class Envelopes:
         container, key = self._random.choice(list(_places(payload)))
         container[key] = "@hole@"
         body = self._body(function, payload).replace(_HOLE, value)
-        return self._made(f"depth {depth:,}", body, "dead")
+        return self._new_job(f"depth {depth:,}", body, "dead")
 
     def _too_large(self) -> FuzzedJob:
         function, payload, _ = self._job()
         if self._random.random() < 0.5:
-            # Sound but for the white space.
+            # Valid except for the white space.
             body = self._body(function, payload)
-            return self._made("too large", body[:-1] + b" " * LARGER_THAN_TAKEN + b"}", "dead")
-        body = self._body(function, {**payload, "filling": "x" * LARGER_THAN_TAKEN})
-        return self._made("too large", body, "dead")
+            return self._new_job("too large", body[:-1] + b" " * TOO_LARGE + b"}", "dead")
+        body = self._body(function, {**payload, "filling": "x" * TOO_LARGE})
+        return self._new_job("too large", body, "dead")
 
     def _pickled(self) -> FuzzedJob:
         function, payload, _ = self._job()
         message: dict[str, Any] = {"t": None, "f": function, "a": (payload, _Touch(self._marker)), "k": {}, "et": 1}
         data = pickle.dumps(message, self._random.randint(0, pickle.HIGHEST_PROTOCOL))
-        return self._made("pickle", data, "dead")
+        return self._new_job("pickle", data, "dead")
 
     def _without_payload(self) -> FuzzedJob:
-        return replace(self._made("no payload", b"", "dead"), stored_as="nothing")
+        return replace(self._new_job("no payload", b"", "dead"), stored_as="nothing")
 
     def _of_another_type(self) -> FuzzedJob:
         other: list[StoredAs] = ["list", "hash", "set"]
-        return replace(self._sound(), kind="type", fate="dead", stored_as=self._random.choice(other))
+        return replace(self._valid(), kind="type", fate="dead", stored_as=self._random.choice(other))
 
     def _odd_id(self) -> FuzzedJob:
-        sound = self._sound()
+        valid = self._valid()
         if self._random.random() < 0.3:
             form = self._random.choice(_BYTES_NOT_UTF8)
-            return replace(sound, kind="id not UTF-8", job_id=form % sound.job_id, fate="dead")
-        return replace(sound, kind="odd id", job_id=self._random.choice(_ODD_IDS) % sound.job_id)
+            return replace(valid, kind="id not UTF-8", job_id=form % valid.job_id, fate="dead")
+        return replace(valid, kind="odd id", job_id=self._random.choice(_ODD_IDS) % valid.job_id)
 
     def _odd_score(self) -> FuzzedJob:
-        return replace(self._sound(), kind="odd score", score=self._random.choice(_DUE_SCORES))
+        return replace(self._valid(), kind="odd score", score=self._random.choice(_DUE_SCORES))
 
     def _untrusted(self) -> FuzzedJob:
         body = self._body(*self._job()[:2])
@@ -377,11 +378,11 @@ class Envelopes:
                 signed.split(b":", 3)[-1].join((b"hmac-sha256:fuzz::", b"")),
             ]
         )
-        return replace(self._made("untrusted", body, "dead"), payload=payload)
+        return replace(self._new_job("untrusted", body, "dead"), payload=payload)
 
-    # ---- the envelope's outside -----------------------------------------------------------------------
+    # ---- wrapping and signing -------------------------------------------------------------------------
 
-    def _made(self, kind: str, body: bytes, fate: Fate, queue: str = DEFAULT_QUEUE, **more: Any) -> FuzzedJob:
+    def _new_job(self, kind: str, body: bytes, fate: Fate, queue: str = DEFAULT_QUEUE, **more: Any) -> FuzzedJob:
         job_id = b"fuzz:%d:%d" % (self._seed, self._number)
         return FuzzedJob(kind, job_id, queue, self._signed(body), fate, **more)
 
@@ -394,7 +395,7 @@ class Envelopes:
 
 
 def _places(value: object) -> Iterator[tuple[Any, Any]]:
-    """Yield every place within a payload, as a container and a key or position in it."""
+    """Yield every value's place in a payload: its container, and its key or position there."""
     pairs: Iterator[tuple[Any, Any]]
     if isinstance(value, dict):
         pairs = iter(list(value.items()))

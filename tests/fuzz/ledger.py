@@ -1,4 +1,4 @@
-"""Puts fuzzed jobs on the queue and accounts for each: done or dead letter, in exactly one place, as it must be."""
+"""Enqueues fuzzed jobs and checks how each ends: done or as a dead letter, never both, and as expected."""
 
 import asyncio
 import base64
@@ -18,12 +18,12 @@ from worker.queue import keys
 
 _PORTION = 5_000
 _GROUP = 250
-_PATIENCE_S = 60.0
+_STALLED_AFTER_S = 60.0
 
 
 @dataclass
 class Tally:
-    """What became of the jobs: how many of each kind are done and dead, and how many hospitals they made."""
+    """How many jobs of each kind are done and how many are dead, and how many hospitals they created."""
 
     done: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
@@ -35,10 +35,10 @@ class Tally:
 
 
 class Ledger:
-    """Writes groups of jobs, waits until none is left, and compares what is there with what must be.
+    """Writes groups of jobs, waits until all have ended, and compares each with what is expected of it.
 
-    What was compared is removed, so that a run of any length needs the memory of a few groups. `untouched` is how
-    many jobs on the queues are not the ledger's.
+    Compared jobs are removed, so that a run of any length needs only the memory of a few groups. `untouched` is the
+    number of jobs on the queues that are not the ledger's.
     """
 
     def __init__(self, redis: ArqRedis, *, untouched: int = 0) -> None:
@@ -47,9 +47,9 @@ class Ledger:
         self.tally = Tally()
 
     async def run(self, jobs: Iterable[FuzzedJob], progress: Callable[[int], Awaitable[None]]) -> None:
-        """Put all the jobs, and account for one portion of them while the worker has the next."""
+        """Enqueue all the jobs, and check one portion of them while the worker runs the next."""
         before: list[FuzzedJob] = []
-        # The bulk queue has its turn when the other is empty: its jobs would hold up every portion.
+        # The bulk queue is served when the other is empty, so its jobs would block every portion.
         bulk: list[FuzzedJob] = []
         for portion in _portions(jobs):
             await self.put(portion)
@@ -61,7 +61,7 @@ class Ledger:
         await progress(self.tally.total)
 
     async def put(self, jobs: Sequence[FuzzedJob]) -> None:
-        """Write jobs straight into Redis, payloads before their places on the queues."""
+        """Write jobs directly into Redis, their payloads before their queue entries."""
         for start in range(0, len(jobs), _GROUP):
             async with self._redis.pipeline(transaction=False) as pipe:
                 queues: dict[str, dict[bytes, float]] = {}
@@ -83,27 +83,27 @@ class Ledger:
                     pipe.ltrim(queue + keys.WAKEUP_SUFFIX, 0, 0)
                 await pipe.execute()
 
-    async def drained(self, jobs: Sequence[FuzzedJob]) -> None:
-        """Wait until none of the jobs is on a queue. Raises `TimeoutError` when nothing moves any more."""
-        waiting, deadline = list(jobs), time.monotonic() + _PATIENCE_S
+    async def wait_until_drained(self, jobs: Sequence[FuzzedJob]) -> None:
+        """Wait until none of the jobs is on a queue. Raises `TimeoutError` when no job has left one for 60 s."""
+        waiting, deadline = list(jobs), time.monotonic() + _STALLED_AFTER_S
         while waiting:
-            places: list[Any] = []
+            scores: list[Any] = []
             for start in range(0, len(waiting), 1_000):
                 async with self._redis.pipeline(transaction=False) as pipe:
                     for job in waiting[start : start + 1_000]:
                         pipe.zscore(job.queue, job.job_id)
-                    places += await pipe.execute()
-            left = [job for job, place in zip(waiting, places, strict=True) if place is not None]
+                    scores += await pipe.execute()
+            left = [job for job, score in zip(waiting, scores, strict=True) if score is not None]
             if len(left) < len(waiting):
-                deadline = time.monotonic() + _PATIENCE_S
+                deadline = time.monotonic() + _STALLED_AFTER_S
             elif time.monotonic() > deadline:
-                raise TimeoutError(f"{len(left)} jobs do not end: {Counter(job.kind for job in left)}")
+                raise TimeoutError(f"{len(left)} jobs stay on the queues: {Counter(job.kind for job in left)}")
             waiting = left
             await asyncio.sleep(0.05)
 
     async def settle(self, jobs: Sequence[FuzzedJob]) -> None:
-        """Wait for the jobs, compare what became of each with what must, and remove them."""
-        await self.drained(jobs)
+        """Wait until the jobs have ended, compare each with what is expected of it, and remove them."""
+        await self.wait_until_drained(jobs)
         for start in range(0, len(jobs), _GROUP):
             group = jobs[start : start + _GROUP]
             ids = [job.job_id for job in group]
@@ -124,20 +124,20 @@ class Ledger:
     def _compare(self, job: FuzzedJob, dead_letter: bytes | None, result: bytes | None) -> None:
         seen = f"{job.kind} {job.job_id[:100]!r} {job.payload[:3_000]!r}"
         assert result is not None, f"no result of {seen}"
-        told = orjson.loads(_unsigned(result))
+        stored = orjson.loads(_unsigned(result))
         if dead_letter is None:
-            assert told["s"] is True, f"neither done nor dead: {seen}"
-            assert job.fate != "dead", f"was taken: {seen}"
-            outcome = told["r"]
+            assert stored["s"] is True, f"neither done nor dead: {seen}"
+            assert job.fate != "dead", f"was accepted: {seen}"
+            outcome = stored["r"]
             expected = dict(job.outcome or {})
             assert {name: outcome.get(name) for name in expected} == expected, f"{outcome} of {seen}"
             self.tally.done[job.kind] += 1
             statuses = outcome.get("statuses", [outcome.get("status")])
             self.tally.created += statuses.count("created")
-            # Of a higher revision, it was there before and is only promoted.
+            # A hospital with a higher revision existed before and was only promoted.
             self.tally.created += statuses == ["registered"] and outcome["revision"] == 1
             return
-        assert told["s"] is False, f"done and dead: {seen}"
+        assert stored["s"] is False, f"done and dead: {seen}"
         kept = orjson.loads(dead_letter)
         failure = kept["failure"]
         assert job.fate != "done", f"{failure} of {seen}"
@@ -147,8 +147,8 @@ class Ledger:
         assert kept["payload"].encode() == base64.b64encode(job.payload if job.stored_as == "string" else b""), seen
         self.tally.dead[job.kind] += 1
 
-    async def nothing_is_left(self) -> None:
-        """Fail if anything of the jobs is still in Redis."""
+    async def assert_nothing_is_left(self) -> None:
+        """Fail if Redis still holds anything of the jobs."""
         left = {queue: await self._redis.zcard(queue) for queue in QUEUES}
         left |= {
             queue + keys.LEASED_SUFFIX: await self._redis.zcard(queue + keys.LEASED_SUFFIX) for queue in QUEUES

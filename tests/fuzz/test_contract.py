@@ -1,4 +1,4 @@
-"""What the contract lets through can be stored in MongoDB and sent again unchanged, whatever it was made of."""
+"""Any input that the contract accepts can be stored in MongoDB and sent again unchanged."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,11 +15,11 @@ from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 from worker.mongo.documents import known_fields, new_hospital, split_changes
 
-# 50 attributes of 1,000 characters of 4 bytes, and some text: far below the 16 MB of a document.
+# 50 attributes of 1,000 characters of 4 bytes, and some text: far below MongoDB's limit of 16 MB per document.
 _LARGEST_DOCUMENT = 300_000
 _LONGEST_MESSAGE = 20_000
 
-# Texts near the limits and of every kind, mostly such as pass, so that what passes is looked at.
+# Texts of every kind and near the limits. Most are valid, so that accepted payloads are tested too.
 TEXTS = (
     st.text(max_size=8)
     | st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=310)
@@ -40,8 +40,8 @@ JUNK = st.recursive(
 )
 KEYS = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True) | TEXTS
 INSTANTS = st.datetimes(
-    datetime(1890, 1, 1),  # noqa: DTZ001 - the offset comes next
-    datetime(2030, 1, 1),  # noqa: DTZ001 - the offset comes next
+    datetime(1890, 1, 1),  # noqa: DTZ001 - `timezones` adds the offset
+    datetime(2030, 1, 1),  # noqa: DTZ001 - `timezones` adds the offset
     timezones=st.just(UTC),
 ).map(datetime.isoformat)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
@@ -80,7 +80,7 @@ PAYLOADS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
 
 
 def parsed(spec_model: Any, raw: object) -> Any:
-    """Return the model, or `None` if it is refused as it must be; anything else that is raised fails the test."""
+    """Return the model, or `None` after a well-formed `InvalidPayload`; any other exception fails the test."""
     try:
         return parse(spec_model, raw)
     except InvalidPayload as error:
@@ -139,10 +139,10 @@ def test_accepted_changes_can_be_stored(raw: dict[str, Any]) -> None:
 @pytest.mark.parametrize("spec", JOBS.values(), ids=list(JOBS))
 @given(data=st.data())
 @settings(max_examples=80, deadline=None)
-def test_what_is_accepted_survives_the_wire_unchanged(spec: JobSpec[Any, Any], data: st.DataObject) -> None:
+def test_an_accepted_payload_survives_the_codec_unchanged(spec: JobSpec[Any, Any], data: st.DataObject) -> None:
     payload = parsed(spec.payload, data.draw(PAYLOADS[spec.name]))
     if isinstance(payload, IngestHospitals):
-        # Its records are judged one by one, by the producer too.
+        # Its records are validated one by one, as by the producer.
         records = [record for raw in payload.records if (record := parsed(HospitalRecord, raw)) is not None]
         payload = IngestHospitals(records=records) if records else None
     if payload is None:
@@ -160,7 +160,7 @@ def test_what_is_accepted_survives_the_wire_unchanged(spec: JobSpec[Any, Any], d
 @pytest.mark.parametrize("spec", JOBS.values(), ids=list(JOBS))
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_junk_anywhere_in_a_payload_is_refused_by_path(spec: JobSpec[Any, Any], data: st.DataObject) -> None:
+def test_junk_in_a_payload_is_refused_with_its_path(spec: JobSpec[Any, Any], data: st.DataObject) -> None:
     raw = data.draw(PAYLOADS[spec.name])
     name = data.draw(st.sampled_from(sorted(raw)) | TEXTS)
     junk = data.draw(JUNK)

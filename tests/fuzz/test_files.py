@@ -1,4 +1,4 @@
-"""Whatever a file holds: it is refused in one line, or each line is a row, a reject with its number, or blank."""
+"""Any file is refused with a one-line message, or each of its lines is a row, a numbered reject, or blank."""
 
 import gzip
 import io
@@ -36,9 +36,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(path: Path, encoding: str | None, file_format: FileFormat | None) -> tuple[list[int], int, int]:
-    """Return the lines of all rows, how many of them are records, and how many lines the file has.
+    """Return the line numbers of all rows, the number of records, and the number of lines in the file.
 
-    Rejected rows are written, as they would be, and read again.
+    Rejected rows are written to the rejects file, and read back.
     """
     with RejectWriter(rejects_path(path)) as rejects:
         file = HospitalFile.open(path, source="x", encoding=encoding, file_format=file_format)
@@ -59,7 +59,7 @@ def load(path: Path, encoding: str | None, file_format: FileFormat | None) -> tu
 
 @given(CONTENT, st.sampled_from(["plain", "gzip", "cut"]), ENCODINGS, FORMATS)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_are_refused_in_one_line_or_read(
+def test_any_bytes_are_read_or_refused_in_one_line(
     path: Path, content: bytes, wrapping: str, encoding: str | None, file_format: FileFormat | None
 ) -> None:
     if wrapping != "plain":
@@ -72,7 +72,7 @@ def test_any_bytes_are_refused_in_one_line_or_read(
         refusal, numbers, lines = str(error), [], 0
     assert refusal is None or len(refusal.splitlines()) == 1
     assert numbers == sorted(set(numbers))
-    # Mixed line ends are counted by the more frequent kind.
+    # If line ends are mixed, only the more frequent kind is counted.
     assert len(numbers) <= 2 * lines
 
 
@@ -98,7 +98,7 @@ def test_every_line_of_a_csv_is_in_a_row_or_blank(content: str) -> None:
     for row, end in zip(rows, ends, strict=True):
         covered |= set(range(row.line, min(row.line + _line_count(row), end)))
     left = [line for number, line in enumerate(lines, 1) if number > 1 and number not in covered]
-    # What is left holds no cell.
+    # The lines that are left hold no cell.
     assert not [line for line in left if line.replace('"', "").strip(", \r\n\ufeff")]
 
 
@@ -111,7 +111,7 @@ def _line_count(row: RawRow) -> int:
 
 @pytest.mark.parametrize("depth", [200, 260, 990, 1_020, 5_000])
 def test_a_deep_row_that_is_rejected_can_be_written(path: Path, depth: int) -> None:
-    # Not by Hypothesis, which allows more recursion than a program has.
+    # Without Hypothesis, because it allows more recursion than a normal program.
     path.write_bytes(
         b'{"hospital_name":"A","beds":-1,"x":%b}\n{"hospital_name":"A"}\n' % (b"[" * depth + b"]" * depth)
     )
@@ -127,12 +127,12 @@ def test_a_deep_row_that_is_rejected_can_be_written(path: Path, depth: int) -> N
     ],
     ids=["objects", "names", "columns"],
 )
-def test_memory_is_bounded_by_a_row_not_by_the_file(path: Path, line: bytes) -> None:
+def test_memory_depends_on_the_row_size_not_on_the_file_size(path: Path, line: bytes) -> None:
     assert peak_memory(path, line, 12) < 2 * peak_memory(path, line, 2)
 
 
 def peak_memory(path: Path, line: bytes, count: int) -> int:
-    """Return the most bytes that Python held while it read so many of the lines."""
+    """Return the most bytes that Python held while it read `count` copies of the line."""
     path.write_bytes(gzip.compress(b'{"hospital_name":"A"}\n' + line * count, 1))
     tracemalloc.start()
     try:
@@ -146,8 +146,8 @@ def peak_memory(path: Path, line: bytes, count: int) -> int:
 
 def test_a_large_file_of_noise_is_accounted_for(path: Path) -> None:
     noise = random.Random(7)
-    dead_letters = "".join(map(chr, range(1, 128))).replace("\n", "").replace("\r", "").replace("{", "")
-    lines = ["{" + "".join(noise.choices(dead_letters, k=noise.randrange(60))) for _ in range(5_000)]
+    characters = "".join(map(chr, range(1, 128))).replace("\n", "").replace("\r", "").replace("{", "")
+    lines = ["{" + "".join(noise.choices(characters, k=noise.randrange(60))) for _ in range(5_000)]
     path.write_text("\n".join(['{"hospital_name":"A"}', *lines]) + "\n")
     numbers, records, count = load(path, None, None)
     assert (numbers, records, count) == (list(range(1, 5_002)), 1, 5_001)

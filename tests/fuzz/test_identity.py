@@ -1,4 +1,4 @@
-"""However a name is written (Unicode form, case, white space), it is one identity, and one that can be shown."""
+"""All spellings of a name (Unicode form, case, white space) have one identity, and it is safe to display."""
 
 import sys
 import unicodedata
@@ -12,7 +12,7 @@ from worker.contract.identity import hospital_identity, normalise_name
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 
-# Characters that Unicode forms and case change, and the marks that move when they do.
+# Characters that normalisation or case folding changes, and the combining marks that then change places.
 CHANGING = [
     chr(code)
     for code in range(sys.maxunicode + 1)
@@ -26,25 +26,25 @@ NAMES = st.text(
     max_size=12,
 )
 SPACES = st.text(st.sampled_from(" \t\u00a0\u2003\u3000"), min_size=1, max_size=3)
-WAYS = ["NFC", "NFD", "NFKC", "NFKD", "casefold", "space"]
+TRANSFORMATIONS = ["NFC", "NFD", "NFKC", "NFKD", "casefold", "space"]
 
 
-@given(NAMES, st.lists(st.sampled_from(WAYS), max_size=4), SPACES)
+@given(NAMES, st.lists(st.sampled_from(TRANSFORMATIONS), max_size=4), SPACES)
 @settings(max_examples=600, deadline=None)
 @example("\u0345\u0301", ["casefold"], " ")
 @example("\u1fb3\u0301", ["NFD", "casefold"], " ")
-def test_ways_of_writing_a_name_are_one_identity(name: str, ways: list[str], space: str) -> None:
-    written = name
-    for way in ways:
-        match way:
+def test_all_spellings_of_a_name_have_one_identity(name: str, transformations: list[str], space: str) -> None:
+    spelling = name
+    for transformation in transformations:
+        match transformation:
             case "casefold":
-                # On its own it is not meant for marks out of their order: an iota subscript before an accent.
-                written = unicodedata.normalize("NFD", written).casefold()
+                # `casefold` alone does not support marks out of order, such as an iota subscript before an accent.
+                spelling = unicodedata.normalize("NFD", spelling).casefold()
             case "space":
-                written = space + space.join(written.split(" ")) + space
+                spelling = space + space.join(spelling.split(" ")) + space
             case "NFC" | "NFD" | "NFKC" | "NFKD":
-                written = unicodedata.normalize(way, written)
-    assert normalise_name(written) == normalise_name(name)
+                spelling = unicodedata.normalize(transformation, spelling)
+    assert normalise_name(spelling) == normalise_name(name)
 
 
 @pytest.mark.parametrize("mark", ["", "\u0301", "\u0345", "\u0323", "\u0345\u0301"])
@@ -65,7 +65,7 @@ def test_every_character_that_changes_has_one_identity(mark: str) -> None:
 
 @given(st.text(max_size=40) | NAMES)
 @settings(deadline=None)
-def test_the_identity_of_an_accepted_name_can_be_shown_and_stored(name: str) -> None:
+def test_the_identity_of_an_accepted_name_can_be_displayed_and_stored(name: str) -> None:
     try:
         record = parse(HospitalRecord, {"hospital_name": name})
     except InvalidPayload:

@@ -1,11 +1,11 @@
-"""Rows 28 to 31: what is hostile is refused by the producer before anything is sent, and by the worker for good.
+"""Rows 28 to 31: the producer refuses hostile input before it sends anything; the worker dead-letters it.
 
-Each item goes both ways: through `HospitalProducer`, and as the envelope that somebody else may write to Redis.
+Each input is tried both ways: through `HospitalProducer`, and as an envelope that another client writes to Redis.
 """
 
 import json
 import math
-import pickle  # noqa: TID251 - to make bytes that must not be unpickled
+import pickle  # noqa: TID251 - to create bytes that must not be unpickled
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -31,11 +31,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Put = Callable[[HospitalProducer], Awaitable[object]]
 NAME = {"hospital_name": "Mercy"}
-BY: dict[str, Any] = {"actor": "dr-ito", "reason": "licence 4711"}
+AUDIT_FIELDS: dict[str, Any] = {"actor": "dr-ito", "reason": "licence 4711"}
 
 
 class Bench:
-    """A running worker, a registry, and a producer on a Redis of its own, where whatever is sent shows."""
+    """A running worker, a registry, and a producer with its own Redis, where all that it sends is visible."""
 
     def __init__(self, site: Site, registry: Registry, producer: HospitalProducer, sent_to: Site) -> None:
         self.site = site
@@ -44,20 +44,20 @@ class Bench:
         self._sent_to = sent_to
         self._jobs = 0
 
-    async def refused(self, put: Put) -> list[str]:
-        """Return the paths of what the producer refuses; nothing is sent."""
+    async def refused_paths(self, put: Put) -> list[str]:
+        """Return the paths that the producer refuses, and check that it sends nothing."""
         with pytest.raises(InvalidPayload) as caught:
             await put(self._producer)
         assert await self._sent_to.redis.dbsize() == 0
         return [problem.path for problem in caught.value.problems]
 
-    async def refused_record(self, record: dict[str, Any]) -> list[str]:
-        """Return the paths within one record of what the producer refuses."""
-        paths = await self.refused(lambda producer: producer.ingest_hospitals([record]))
+    async def refused_record_paths(self, record: dict[str, Any]) -> list[str]:
+        """Return the paths that the producer refuses, relative to the record."""
+        paths = await self.refused_paths(lambda producer: producer.ingest_hospitals([record]))
         return [path.removeprefix("records[0]").removeprefix(".") for path in paths]
 
     async def put(self, payload: bytes) -> str:
-        """Write a job as somebody else might; returns its id."""
+        """Write a job as another client might; return its id."""
         self._jobs += 1
         job_id = f"row:{self._jobs}"
         await self.site.redis.set(keys.JOB + job_id, payload)
@@ -65,8 +65,8 @@ class Bench:
         await self.site.redis.lpush(DEFAULT_QUEUE + keys.WAKEUP_SUFFIX, 1)
         return job_id
 
-    async def dead(self, payload: bytes) -> DeadLetter:
-        """Return the dead letter of a job, after exactly one try; nothing may be stored in the registry."""
+    async def dead_letter_of(self, payload: bytes) -> DeadLetter:
+        """Return the dead letter of a job; check that it had exactly one try and that the registry is unchanged."""
         victims, count = self.registry.bytes_of_victims(), self.registry.count()
         job_id = await self.put(payload)
 
@@ -101,7 +101,7 @@ async def bench(mongo: EmbeddedMongo, tmp_path_factory: pytest.TempPathFactory) 
 
 def envelope(function: str, payload: str) -> bytes:
     """Return an envelope around the JSON text of a payload."""
-    # What UTF-8 cannot hold goes as it is, as from a writer that does not care.
+    # Surrogates, which are invalid in UTF-8, are written anyway, as by a careless client.
     return f'{{"v":1,"f":"{function}","a":[{payload}],"et":1}}'.encode("utf-8", "surrogatepass")
 
 
@@ -113,7 +113,7 @@ def nested(depth: int) -> list[Any]:
 
 
 def text(value: object) -> str:
-    """Return JSON that holds what JSON should not: NaN, escaped surrogates, integers of any length."""
+    """Return JSON, with values that JSON should not hold: NaN, escaped surrogates, integers of any length."""
     return json.dumps(value)
 
 
@@ -135,43 +135,45 @@ def text(value: object) -> str:
         ({"location": {"coordinates": [math.nan, 0]}}, "location.coordinates[0]"),
     ],
 )
-async def test_row_28_what_cannot_be_stored_is_refused(bench: Bench, fields: dict[str, Any], path: str) -> None:
-    assert await bench.refused_record(NAME | fields) == [path]
-    dead_letter = await bench.dead(envelope("ingest_hospital", text({"record": NAME | fields})))
+async def test_row_28_values_that_cannot_be_stored_are_refused(
+    bench: Bench, fields: dict[str, Any], path: str
+) -> None:
+    assert await bench.refused_record_paths(NAME | fields) == [path]
+    dead_letter = await bench.dead_letter_of(envelope("ingest_hospital", text({"record": NAME | fields})))
     assert dead_letter.failure.type in ("InvalidPayload", "InvalidEnvelope")
 
 
 @pytest.mark.parametrize("revision", [2**63, 2**64, 10**400, -1, math.nan, math.inf])
 async def test_row_28_revisions_past_64_bits_are_refused(bench: Bench, revision: Any) -> None:
-    assert await bench.refused(lambda producer: producer.discard_hospital("victim:1", revision=revision)) == [
+    assert await bench.refused_paths(lambda producer: producer.discard_hospital("victim:1", revision=revision)) == [
         "revision"
     ]
     payload = text({"hospital_id": "victim:1", "revision": revision})
-    assert (await bench.dead(envelope("discard_hospital", payload))).failure.type.startswith("Invalid")
+    assert (await bench.dead_letter_of(envelope("discard_hospital", payload))).failure.type.startswith("Invalid")
 
 
 @pytest.mark.parametrize("depth", [1_000, 100_000])
-async def test_row_28_depth_is_refused(bench: Bench, depth: int) -> None:
-    assert await bench.refused_record(NAME | {"attributes": {"a": nested(depth)}}) == ["attributes.a"]
+async def test_row_28_deep_nesting_is_refused(bench: Bench, depth: int) -> None:
+    assert await bench.refused_record_paths(NAME | {"attributes": {"a": nested(depth)}}) == ["attributes.a"]
     deep = "[" * depth + "]" * depth
     for payload in (deep, f'{{"record":{{"hospital_name":"Mercy","attributes":{{"a":{deep}}}}}}}'):
-        assert (await bench.dead(envelope("ingest_hospital", payload))).failure.type == "InvalidEnvelope"
+        assert (await bench.dead_letter_of(envelope("ingest_hospital", payload))).failure.type == "InvalidEnvelope"
 
 
 async def test_row_28_over_16_mb_is_refused(bench: Bench) -> None:
     attributes: dict[str, Any] = {f"field{number}": "é" * 1_000 for number in range(50)}
     large = HospitalRecord(hospital_name="Mercy", attributes=attributes, location=GeoPoint(coordinates=(1.0, 2.0)))
-    assert await bench.refused(lambda producer: producer.ingest_hospitals([large] * 170)) == ["payload"]
+    assert await bench.refused_paths(lambda producer: producer.ingest_hospitals([large] * 170)) == ["payload"]
 
-    # Sound, each record far below MongoDB's limit, and as a whole too large.
+    # Valid, with each record far below MongoDB's limit, but too large as a whole.
     records = [
         {**large.model_dump(mode="json", exclude_unset=True), "hospital_name": f"Mercy {n}"} for n in range(170)
     ]
     body = Codec().encode({"f": "ingest_hospitals", "a": [{"records": records}], "et": 1})
     assert len(body) > MAX_JOB_BYTES
-    assert "at most 16,777,216" in (await bench.dead(body)).failure.message
-    sound = envelope("ingest_hospital", text({"record": NAME}))
-    assert "at most 16,777,216" in (await bench.dead(sound + b" " * MAX_JOB_BYTES)).failure.message
+    assert "at most 16,777,216" in (await bench.dead_letter_of(body)).failure.message
+    valid = envelope("ingest_hospital", text({"record": NAME}))
+    assert "at most 16,777,216" in (await bench.dead_letter_of(valid + b" " * MAX_JOB_BYTES)).failure.message
 
 
 @pytest.mark.parametrize(
@@ -192,9 +194,9 @@ async def test_row_28_over_16_mb_is_refused(bench: Bench) -> None:
     ],
 )
 async def test_row_29_operators_in_a_record_are_refused(bench: Bench, fields: dict[str, Any], path: str) -> None:
-    assert await bench.refused_record(NAME | fields) == [path]
-    for function, more in (("ingest_hospital", {"on_existing": "merge"}), ("register_hospital", BY)):
-        dead_letter = await bench.dead(envelope(function, text({"record": NAME | fields} | more)))
+    assert await bench.refused_record_paths(NAME | fields) == [path]
+    for function, more in (("ingest_hospital", {"on_existing": "merge"}), ("register_hospital", AUDIT_FIELDS)):
+        dead_letter = await bench.dead_letter_of(envelope(function, text({"record": NAME | fields} | more)))
         assert dead_letter.failure.type == "InvalidPayload"
         assert f"record.{path}: " in dead_letter.failure.message
 
@@ -205,7 +207,7 @@ OPERATORS: list[Any] = [
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=str)
-async def test_row_29_operators_for_texts_are_refused(bench: Bench, operator: Any) -> None:
+async def test_row_29_operators_in_place_of_texts_are_refused(bench: Bench, operator: Any) -> None:
     changes: Any = {"city": "Elsewhere"}
     puts: dict[str, tuple[str, Put, dict[str, Any]]] = {
         "correct_hospital": (
@@ -220,13 +222,13 @@ async def test_row_29_operators_for_texts_are_refused(bench: Bench, operator: An
         ),
         "amend_hospital": (
             "hospital_id",
-            lambda producer: producer.amend_hospital(operator, changes, **BY),
-            {"hospital_id": operator, "changes": changes, **BY},
+            lambda producer: producer.amend_hospital(operator, changes, **AUDIT_FIELDS),
+            {"hospital_id": operator, "changes": changes, **AUDIT_FIELDS},
         ),
         "withdraw_hospital": (
             "hospital_id",
-            lambda producer: producer.withdraw_hospital(operator, **BY),
-            {"hospital_id": operator, **BY},
+            lambda producer: producer.withdraw_hospital(operator, **AUDIT_FIELDS),
+            {"hospital_id": operator, **AUDIT_FIELDS},
         ),
         "register_hospital": (
             "actor",
@@ -242,13 +244,13 @@ async def test_row_29_operators_for_texts_are_refused(bench: Bench, operator: An
         ),
     }
     for function, (path, put, payload) in puts.items():
-        assert await bench.refused(put) == [path]
-        dead_letter = await bench.dead(envelope(function, text(payload)))
+        assert await bench.refused_paths(put) == [path]
+        dead_letter = await bench.dead_letter_of(envelope(function, text(payload)))
         assert f"{path}: " in dead_letter.failure.message
 
 
-async def test_row_29_what_looks_like_a_path_stays_text(bench: Bench) -> None:
-    """Where operators and paths would be read, in a pipeline, texts must not become them."""
+async def test_row_29_text_that_looks_like_a_path_stays_text(bench: Bench) -> None:
+    """A pipeline reads operators and field paths; texts in a record must not become either."""
     record = {"source": "feed", "external_id": "$_id", "hospital_name": "$hospital_name", "city": "$$ROOT"}
     for _ in range(2):
         job_id = await bench.put(envelope("ingest_hospital", text({"record": record, "on_existing": "merge"})))
@@ -266,7 +268,7 @@ VARIANTS = [
 ]
 
 
-async def test_row_30_names_of_different_form_are_one_identity(bench: Bench) -> None:
+async def test_row_30_spellings_of_a_name_are_one_identity(bench: Bench) -> None:
     before = bench.registry.count()
     assert len({HospitalRecord(hospital_name=name).hospital_id for name in VARIANTS}) == 1
     outcomes = []
@@ -278,11 +280,11 @@ async def test_row_30_names_of_different_form_are_one_identity(bench: Bench) -> 
     assert bench.registry.count() == before + 1
 
 
-async def test_row_30_at_once_and_in_one_chunk_too(bench: Bench) -> None:
+async def test_row_30_spellings_are_one_identity_at_once_and_in_one_chunk(bench: Bench) -> None:
     before = bench.registry.count()
     names = ["North " + name.strip() for name in VARIANTS]
     payloads = [
-        envelope("register_hospital", text({"record": {"hospital_name": name}, **BY})) for name in names
+        envelope("register_hospital", text({"record": {"hospital_name": name}, **AUDIT_FIELDS})) for name in names
     ] + [envelope("ingest_hospitals", text({"records": [{"hospital_name": name} for name in names]}))]
     ids = [await bench.put(payload) for payload in payloads]
     *registered, chunk = [(await bench.site.result(job_id))["r"] for job_id in ids]
@@ -292,7 +294,7 @@ async def test_row_30_at_once_and_in_one_chunk_too(bench: Bench) -> None:
 
 
 class Hostile:
-    """Unpickled, it makes a file."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, marker: Path) -> None:
         self._marker = marker
@@ -304,8 +306,8 @@ class Hostile:
 async def test_row_31_pickles_are_refused_by_the_producer(bench: Bench, tmp_path: Path) -> None:
     hostile = Hostile(tmp_path / "ran")
     for value in (hostile, pickle.dumps(hostile), {hostile}):
-        assert await bench.refused_record({"hospital_name": value}) == ["hospital_name"]
-        assert await bench.refused_record(NAME | {"attributes": {"a": value}}) == ["attributes.a"]
+        assert await bench.refused_record_paths({"hospital_name": value}) == ["hospital_name"]
+        assert await bench.refused_record_paths(NAME | {"attributes": {"a": value}}) == ["attributes.a"]
     assert not (tmp_path / "ran").exists()
 
 
@@ -321,15 +323,15 @@ async def test_row_31_pickles_are_never_executed_by_the_worker(bench: Bench, tmp
     }
     hostile = pickle.dumps(job, protocol)
     for payload in (hostile, b"hmac-sha256:k:00:" + hostile):
-        assert (await bench.dead(payload)).failure.type == "InvalidEnvelope"
+        assert (await bench.dead_letter_of(payload)).failure.type == "InvalidEnvelope"
     inside = orjson.dumps({"record": {"hospital_name": {"__reduce__": hostile.hex()}}}).decode()
-    assert (await bench.dead(envelope("ingest_hospital", inside))).failure.type == "InvalidPayload"
+    assert (await bench.dead_letter_of(envelope("ingest_hospital", inside))).failure.type == "InvalidPayload"
     assert not marker.exists()
     pickle.loads(hostile)  # noqa: S301 - shows that the bytes would have run
     assert marker.exists()
 
 
-async def test_row_31_pickles_are_never_executed_by_who_asks_for_an_outcome(bench: Bench, tmp_path: Path) -> None:
+async def test_row_31_pickles_are_never_executed_by_the_reader_of_an_outcome(bench: Bench, tmp_path: Path) -> None:
     hostile = pickle.dumps({"s": True, "r": Hostile(tmp_path / "ran")})
     async with bench.site.producer() as producer:
         for key in (keys.RESULT, keys.JOB):

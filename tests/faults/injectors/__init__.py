@@ -1,1 +1,1 @@
-"""Faults to inject into real servers and processes; each is usable on its own. See tests/faults/README.md."""
+"""Injectors of faults into real servers and processes; each works alone. See tests/faults/README.md."""

@@ -15,16 +15,16 @@ class _AnyDatetime(type):
 
 
 def shift_clocks(seconds: float, packages: tuple[str, ...]) -> Callable[[], None]:
-    """Move this process's idea of the time of day by `seconds`; returns what undoes it.
+    """Shift this process's time of day by `seconds`; return a function that undoes it.
 
-    Replaces `time.time`, `time.time_ns` and `datetime.datetime.now` where they are looked up: in their own
-    modules, and in those modules of `packages` that are imported already and hold them by name. Monotonic clocks
-    go on as they are: a wrong time of day does not touch them.
+    Replaces `time.time`, `time.time_ns` and `datetime.datetime.now` where code looks them up: in the module `time`,
+    and in the modules of `packages` that are already imported and hold them by name. Monotonic clocks stay
+    unchanged, because a wrong time of day does not affect them.
     """
     real_time, real_time_ns = time.time, time.time_ns
 
     class Shifted(_REAL_DATETIME, metaclass=_AnyDatetime):
-        # Makes plain instants, so that nothing but `now` differs.
+        # Creates plain datetimes, so that only `now` differs.
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
             return _REAL_DATETIME(*args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""MongoDB's own fail points: commands that fail, wait, or lose their answer at the server."""
+"""MongoDB's fail points: commands that fail, block, or lose their reply on the server."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -13,7 +13,7 @@ APP_NAME = "hospital-registry-worker"
 
 @dataclass
 class Injected:
-    """How many `times` a fail point was met; told once its block has ended, on a member that ran all the while."""
+    """How many `times` a fail point was hit; set when its block ends, if the member ran throughout."""
 
     times: int = 0
 
@@ -27,9 +27,9 @@ async def fail_command(
     app_name: str | None = APP_NAME,
     **data: object,
 ) -> AsyncIterator[Injected]:
-    """Make `commands` of the clients called `app_name` (all: `None`) fail at one member within the block.
+    """Make `commands` of clients named `app_name` (`None`: of all clients) fail on one member within the block.
 
-    `mode` is `alwaysOn`, `{"times": n}` or `{"activationProbability": p}`; `data` is what happens: `errorCode`,
+    `mode` is `alwaysOn`, `{"times": n}` or `{"activationProbability": p}`. `data` selects the failure: `errorCode`,
     `errorLabels`, `closeConnection`, `blockConnection` with `blockTimeMS`, `writeConcernError`. The member must
     have been started with `test_commands=True`.
     """
@@ -37,7 +37,7 @@ async def fail_command(
     if app_name is not None:
         content["appName"] = app_name
     injected = Injected()
-    # The server counts from its start on.
+    # The server counts from its start, so this block's hits are a difference.
     before = (await member.command("configureFailPoint", "failCommand", mode=mode, data=content))["count"]
     try:
         yield injected
@@ -48,7 +48,7 @@ async def fail_command(
 
 async def _switch_off(member: MongoMember) -> int:
     while True:
-        # The server answers once every command that it blocks has waited its time.
+        # The server replies only after every blocked command has waited for its full delay.
         with suppress(NetworkTimeout):
             answer = await member.command("configureFailPoint", "failCommand", mode="off")
             return int(answer["count"])

@@ -1,4 +1,4 @@
-"""A worker's process killed or frozen, by real signals."""
+"""Kills and freezes worker processes with real signals."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ from tests.acceptance.conftest import WorkerRun
 
 
 async def sigkill(*workers: WorkerRun) -> None:
-    """SIGKILL the workers, all before any is waited for. What they held stays leased; nothing is undone."""
+    """SIGKILL all the workers, then wait until they have ended. Their jobs stay leased; nothing is undone."""
     for worker in workers:
         worker.send(signal.SIGKILL)
     assert await asyncio.gather(*(worker.ended() for worker in workers)) == [-signal.SIGKILL] * len(workers)
@@ -17,7 +17,7 @@ async def sigkill(*workers: WorkerRun) -> None:
 
 @contextmanager
 def frozen(worker: WorkerRun) -> Iterator[None]:
-    """SIGSTOP a worker within the block, SIGCONT it afterwards: to others it looks dead, and does not know it."""
+    """SIGSTOP a worker within the block and SIGCONT it afterwards. Others see it as dead; it does not notice."""
     worker.send(signal.SIGSTOP)
     try:
         yield

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
-From = Literal["client", "server"]
+Sender = Literal["client", "server"]
 Action = Literal["cut_before", "cut_after"] | Callable[[], Awaitable[None]]
 
 _CHUNK = 65_536
@@ -18,7 +18,7 @@ _LONGEST_PATTERN = 256
 @dataclass
 class _Rule:
     pattern: bytes
-    sent_by: From
+    sent_by: Sender
     action: Action
     times: int
 
@@ -45,11 +45,11 @@ class Proxy:
         assert self._server is not None, "enter the proxy first"
         return int(self._server.sockets[0].getsockname()[1])
 
-    def on(self, pattern: bytes, action: Action, *, sent_by: From = "client", times: int = 1) -> None:
-        """Act on the next `times` messages that hold `pattern`, of 256 bytes at most.
+    def on(self, pattern: bytes, action: Action, *, sent_by: Sender = "client", times: int = 1) -> None:
+        """Act on the next `times` messages that contain `pattern`, which has at most 256 bytes.
 
         `cut_before` breaks the connection and forwards nothing of the message; `cut_after` forwards it and breaks
-        the connection before any answer can come back; a callable is awaited before the message is forwarded.
+        the connection before any reply can come back; a callable is awaited before the message is forwarded.
         """
         self._rules.append(_Rule(pattern, sent_by, action, times))
 
@@ -59,7 +59,7 @@ class Proxy:
         return sum(rule.times for rule in self._rules)
 
     def cut_all(self) -> int:
-        """Break every connection; returns how many there were."""
+        """Break every connection; return how many there were."""
         links = list(self._links)
         for link in links:
             self._cut(link)
@@ -77,7 +77,7 @@ class Proxy:
         self._open.clear()
 
     def thaw(self) -> None:
-        """Forward again, what has come in meanwhile too."""
+        """Forward again, including what has arrived meanwhile."""
         self._open.set()
 
     async def __aenter__(self) -> Self:
@@ -97,13 +97,13 @@ class Proxy:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            their_reader, their_writer = await asyncio.open_connection(*self._target)
+            server_reader, server_writer = await asyncio.open_connection(*self._target)
         except OSError:
             writer.close()
             return
-        link = (writer, their_writer)
+        link = (writer, server_writer)
         self._links.add(link)
-        for source, sink, sent_by in ((reader, their_writer, "client"), (their_reader, writer, "server")):
+        for source, sink, sent_by in ((reader, server_writer, "client"), (server_reader, writer, "server")):
             task = asyncio.create_task(self._forward(link, source, sink, sent_by))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -129,7 +129,7 @@ class Proxy:
                 sink.write(data)
                 await sink.drain()
                 if rule is not None and rule.action == "cut_after":
-                    # Half-closed, so that the message arrives and its answer finds nobody.
+                    # The message was sent first, so it arrives, but its reply cannot be delivered.
                     self._cut(link)
                     return
         except OSError:
@@ -142,7 +142,7 @@ class Proxy:
 
     def _matching(self, tail: bytes, data: bytes, sent_by: str) -> _Rule | None:
         for rule in self._rules:
-            # A pattern that two reads share is seen, one that ended in the earlier read is not seen twice.
+            # Find a pattern that is split over two reads, but not again one that ended in the earlier read.
             shared = tail[max(0, len(tail) - len(rule.pattern) + 1) :]
             if rule.sent_by == sent_by and rule.pattern in shared + data:
                 rule.times -= 1

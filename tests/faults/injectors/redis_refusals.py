@@ -1,4 +1,4 @@
-"""A Redis that answers and refuses writes: demoted, out of memory, unable to save. Real ways to each."""
+"""Makes a real Redis answer but refuse writes: demoted to a replica, out of memory, or unable to save."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 @asynccontextmanager
 async def demoted(redis: "Redis[bytes]") -> AsyncIterator[None]:
-    """Make the server a replica of nobody who answers within the block: writes are refused with READONLY."""
+    """Make the server a replica of an unreachable primary within the block: it refuses writes with READONLY."""
     await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
     try:
         yield
@@ -20,32 +20,32 @@ async def demoted(redis: "Redis[bytes]") -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def memory_full(redis: "Redis[bytes]") -> AsyncIterator[None]:
-    """Lower `maxmemory` to a byte within the block: writes that need memory are answered with OOM.
+    """Lower `maxmemory` to one byte within the block: the server refuses writes that need memory with OOM.
 
-    The server's `maxmemory-policy` has to be `noeviction`, or it deletes what it holds instead.
+    The server's `maxmemory-policy` must be `noeviction`; otherwise the server deletes its keys instead.
     """
-    earlier = await redis.config_get("maxmemory")
+    previous = await redis.config_get("maxmemory")
     await redis.config_set("maxmemory", "1")
     try:
         yield
     finally:
-        await redis.config_set("maxmemory", earlier["maxmemory"])
+        await redis.config_set("maxmemory", previous["maxmemory"])
 
 
 @asynccontextmanager
 async def saving_fails(redis: "Redis[bytes]", folder: Path) -> AsyncIterator[None]:
-    """Let a snapshot fail within the block, as a broken disk would: writes are answered with MISCONF.
+    """Make a snapshot fail within the block, as with a broken disk: the server refuses writes with MISCONF.
 
-    `folder` is the server's data folder (`CONFIG GET dir`), on this machine. A good snapshot ends the refusals and
-    stays in the folder.
+    `folder` is the server's data folder (`CONFIG GET dir`), on this machine. A successful snapshot ends the
+    refusals; its file stays in the folder.
     """
     rdb = folder / (await redis.config_get("dbfilename"))["dbfilename"]
-    earlier = await redis.config_get("save")
+    previous = await redis.config_get("save")
     rdb.unlink(missing_ok=True)
-    # A folder that is not empty cannot be replaced by the finished snapshot, whoever the server runs as.
+    # The finished snapshot cannot replace a folder that is not empty, whichever user the server runs as.
     rdb.mkdir()
     (rdb / "filler").touch()
-    # Without a save point Redis does not mind.
+    # Without a save point, Redis accepts writes even after a failed snapshot.
     await redis.config_set("save", "3600 1")
     try:
         await _snapshot(redis, "err")
@@ -54,7 +54,7 @@ async def saving_fails(redis: "Redis[bytes]", folder: Path) -> AsyncIterator[Non
         (rdb / "filler").unlink()
         rdb.rmdir()
         await _snapshot(redis, "ok")
-        await redis.config_set("save", earlier["save"])
+        await redis.config_set("save", previous["save"])
 
 
 async def _snapshot(redis: "Redis[bytes]", status: str) -> None:

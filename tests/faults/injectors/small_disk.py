@@ -1,4 +1,4 @@
-"""A small disk for a mongod of one's own, and its space used up: a tmpfs in a mount namespace of its own."""
+"""A small disk for a test's own mongod, which a test can fill: a tmpfs in a private mount namespace."""
 
 import asyncio
 import errno
@@ -14,15 +14,15 @@ _BLOCK = bytes(65_536)
 
 
 class CannotStageError(Exception):
-    """This machine does not let a disk be mounted; the message is what it said."""
+    """This machine does not allow the disk to be mounted; the message gives the system's reason."""
 
 
 class SmallDisk:
-    """A disk of `megabytes` mounted over `folder`, which exists, for the programs that `run_on_it` makes.
+    """A disk of `megabytes`, mounted over the existing `folder` for programs that start through `run_on_it`.
 
-    It needs Linux with `unshare` and `nsenter` (util-linux), and leave to make namespaces, for which root or
-    unprivileged user namespaces will do. Nobody else sees the disk; it is gone at the end of `async with`, once
-    the programs on it have ended too. Raises `CannotStageError` on entry where all that cannot be had.
+    It needs Linux with `unshare` and `nsenter` (util-linux), and permission to create namespaces: as root, or
+    through unprivileged user namespaces. No other process sees the disk. It is removed at the end of `async with`,
+    once the programs on it have ended too. Raises `CannotStageError` on entry if a requirement is missing.
     """
 
     def __init__(self, folder: Path, *, megabytes: int) -> None:
@@ -31,7 +31,7 @@ class SmallDisk:
         self._holder: asyncio.subprocess.Process | None = None
 
     def run_on_it(self, program: ServerBinary, at: Path) -> Path:
-        """Write an executable to the folder `at` that runs the program where the disk is, with the same id."""
+        """Write an executable to the folder `at` that runs the program with the disk, under the same process id."""
         libraries = at / "libraries"
         libraries.mkdir()
         for name, file in program.libraries.items():
@@ -44,7 +44,7 @@ class SmallDisk:
         return script
 
     def fill(self) -> None:
-        """Use up all the space that is left."""
+        """Fill all the space that is left."""
         with self._filler.open("ab", buffering=0) as filler:
             while True:
                 try:
@@ -55,7 +55,7 @@ class SmallDisk:
                     return
 
     def make_room(self) -> None:
-        """Give back what `fill` used."""
+        """Free the space that `fill` used."""
         self._filler.unlink()
 
     @property
@@ -65,12 +65,12 @@ class SmallDisk:
 
     @property
     def _filler(self) -> Path:
-        # The folder as the process that holds the namespace sees it.
+        # The folder as seen by the process that holds the namespace.
         return Path(f"/proc/{self._holder_id}/root{self._folder}/filler")
 
     async def __aenter__(self) -> Self:
         try:
-            # It ends with the end of its input, and so with this process.
+            # It ends when its input ends, and so when this process ends.
             self._holder = holder = await asyncio.create_subprocess_exec(
                 *("unshare", "--map-root-user", "--mount", "sh", "-c", _MOUNT),
                 *("sh", str(self._folder), str(self._megabytes)),
@@ -83,9 +83,9 @@ class SmallDisk:
         assert holder.stdout is not None
         assert holder.stderr is not None
         if await holder.stdout.readline() != b"mounted\n":
-            told = await holder.stderr.read()
+            error_output = await holder.stderr.read()
             await holder.wait()
-            raise CannotStageError(told.decode(errors="replace").strip())
+            raise CannotStageError(error_output.decode(errors="replace").strip())
         return self
 
     async def __aexit__(

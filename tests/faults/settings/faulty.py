@@ -1,7 +1,7 @@
-"""The product's worker with jobs beside its own that wait, block, kill their process or try to end it.
+"""The product's worker with additional jobs that wait, block, kill their process or try to exit it.
 
-Those that take a payload end in a real registration, so that the ledger can tell what became of them. Importing
-this reads the settings from the environment, as `worker.main` does.
+The jobs that wait or block end with a real registration, so that the ledger can account for them. Importing this
+module reads the settings from the environment, as `worker.main` does.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Payload = dict[str, Any]
 
 
 async def held(ctx: dict[str, Any], payload: Payload) -> Any:
-    """Register once the key `gate` is there."""
+    """Register once the key `gate` exists."""
     await ctx["redis"].incr("runs")
     while not await ctx["redis"].exists("gate"):
         await asyncio.sleep(0.02)
@@ -28,7 +28,7 @@ async def held(ctx: dict[str, Any], payload: Payload) -> Any:
 
 
 async def stubborn(ctx: dict[str, Any], payload: Payload) -> Any:
-    """Register once the key `gate` is there, whoever cancels it: as work in a thread that cannot be stopped."""
+    """Register once the key `gate` exists and ignore cancellation, like work in a thread that cannot be stopped."""
     work = asyncio.create_task(held(ctx, payload))
     while not work.done():
         try:
@@ -46,7 +46,7 @@ async def slow(ctx: dict[str, Any], payload: Payload, seconds: float) -> Any:
 
 
 async def blocking(ctx: dict[str, Any], payload: Payload, seconds: float) -> Any:
-    """Register, and compute for some seconds without letting the event loop go on."""
+    """Register, then compute for some seconds without yielding to the event loop."""
     await ctx["redis"].incr("runs")
     outcome = await register_hospital(ctx, payload)
     ends = time.monotonic() + seconds
@@ -56,7 +56,7 @@ async def blocking(ctx: dict[str, Any], payload: Payload, seconds: float) -> Any
 
 
 async def killer(ctx: dict[str, Any], payload: Payload, neighbours: int) -> None:
-    """End the process as a crash of an extension module would; the first time once all its neighbours are there."""
+    """Kill the process, like a crash in an extension module; the first run waits until all its neighbours run."""
     redis = ctx["redis"]
     if await redis.incr("kills") == 1:
         while int(await redis.get("runs") or 0) < neighbours:
@@ -64,16 +64,16 @@ async def killer(ctx: dict[str, Any], payload: Payload, neighbours: int) -> None
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Untidy(BaseException):
-    """What a library may derive from `BaseException`."""
+class CustomBaseException(BaseException):
+    """An exception that a library might derive from `BaseException`."""
 
 
 async def exiting(ctx: dict[str, Any], payload: Payload, how: str) -> None:
-    """End with something that is no `Exception`, in the job itself or in a task that it has started."""
+    """Raise a `BaseException` that is not an `Exception`, in the job itself or in a task that it started."""
     errors = {
         "exit": SystemExit(3),
         "interrupt": KeyboardInterrupt(),
-        "untidy": Untidy(),
+        "custom": CustomBaseException(),
         "closed": GeneratorExit(),
     }
 

@@ -1,4 +1,4 @@
-"""A worker's settings with one job that does nothing: what its speed shows is the queue's."""
+"""Worker settings with one job that does nothing, so that its rate is the rate of the queue."""
 
 from typing import Any
 

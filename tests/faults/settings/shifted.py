@@ -7,5 +7,5 @@ from tests.faults.settings.faulty import WorkerSettings
 
 __all__ = ["WorkerSettings"]
 
-# Everything that looks at the clock has been imported by now, arq's command line itself among it.
+# All modules that read the clock have been imported by now, including arq's command line.
 shift_clocks(float(os.environ["CLOCK_SHIFT"]), ("arq", "worker"))
