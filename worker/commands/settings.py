@@ -1,4 +1,4 @@
-"""`hospital-worker settings`: the table of the environment's variables."""
+"""`hospital-worker settings`: the table of environment variables."""
 
 import typer
 
