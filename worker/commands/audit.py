@@ -73,15 +73,16 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that no audit log entry was changed, moved, forged or removed, and that hospitals match the log.
+    """Verify the audit log, and that hospitals match it.
 
-    Each finding names a hospital and its first bad entry. Workers may keep writing during the check.
+    Checks that no entry was changed, moved, forged or removed. Each finding names a hospital and its first bad
+    entry. Workers may keep writing during the check.
 
     Without --heads the check cannot detect: entries removed from the end of a chain, if they changed nothing
     (rejected attempts), or if the hospital was also reset to its state before them; a hospital whose entries and
     document are both gone; a chain whose hashes were all recomputed.
 
-    Exit code 0: no findings; 1: findings; 2: the check failed.
+    Exit code 0: no findings; 1: findings; 2: the check could not be completed.
     """
     if (hospital is None) != everything:
         fail("give one hospital, or --all")

@@ -44,7 +44,7 @@ def list_dead_letters(function: FunctionFilter = None, error: ErrorFilter = None
 
 @app.command()
 def show(job_id: str) -> None:
-    """Show one dead letter in full, with its payload, traceback and history."""
+    """Show one dead letter with payload, traceback and history."""
 
     async def get() -> DeadLetter:
         async with queue_connection() as (redis, _):
@@ -66,7 +66,7 @@ def retry(
         float | None, typer.Option(min=0.01, help="Retry at most this many jobs per second.")
     ] = None,
 ) -> None:
-    """Put dead letters back on their queues, each with a full retry budget."""
+    """Retry dead letters: return them to their queues, each with a full retry budget."""
     dead_letters = _find(_checked(job_ids, function, error, everything), function, error)
 
     async def retry_all() -> int:
@@ -106,7 +106,7 @@ def export(
     function: FunctionFilter = None,
     error: ErrorFilter = None,
 ) -> None:
-    """Write dead letters, including payloads, as one JSON object per line."""
+    """Export dead letters with payloads, one JSON object per line."""
 
     async def write() -> int:
         count = 0

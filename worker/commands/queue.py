@@ -22,7 +22,10 @@ _ANSWER_WITHIN_S = 2.0
 def queue(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Show the waiting, deferred and in-flight jobs of each queue, the number of dead letters, and the workers."""
+    """Show the length of each queue, dead letters and workers.
+
+    The length is shown as waiting, deferred and in-flight jobs.
+    """
 
     async def read() -> QueueStats:
         async with queue_connection() as (redis, settings):
@@ -40,7 +43,10 @@ def check(
         bool, typer.Option("--here", help="Count only workers on this host, for a container's health check.")
     ] = False,
 ) -> None:
-    """Exit with 0 if a worker has reported within the last seconds that it takes jobs, and with 1 if none has."""
+    """Exit with 0 if a worker is ready, and with 1 if none is.
+
+    A worker is ready if it has reported within the last seconds that it takes jobs.
+    """
 
     async def ready() -> list[str]:
         try:

@@ -15,7 +15,10 @@ from worker.supervisor import Supervisor
 def run(
     processes: Annotated[int, typer.Option(min=1, max=256, help="Number of worker processes.")] = 2,
 ) -> None:
-    """Run several `arq worker.main.WorkerSettings` processes, and restart any that exits."""
+    """Run several worker processes, and restart any that exits.
+
+    Each process runs `arq worker.main.WorkerSettings`.
+    """
     try:
         configure_logging(load_settings())
     except ConfigurationError as error:

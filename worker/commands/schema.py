@@ -10,7 +10,7 @@ from worker.settings import load_settings
 
 
 def schema() -> None:
-    """Create or update the collections, their indexes and validators. It is safe to run this repeatedly.
+    """Create or update collections, indexes and validators in MongoDB. It is safe to run this repeatedly.
 
     Needed if the workers' MongoDB user lacks that permission. Run it before you start workers of a new version,
     with a MONGODB_URL whose user has the role dbOwner, or readWrite and dbAdmin, on MONGODB_DATABASE.

@@ -15,7 +15,7 @@ from worker.embedded import EmbeddedServers
 def servers(
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder for the next run.")] = None,
 ) -> None:
-    """Run a private Redis and MongoDB replica set until Ctrl-C, and print their URLs as `export` lines."""
+    """Run a private Redis and MongoDB replica set until Ctrl-C. Prints their URLs as `export` lines."""
     run(lambda: _serve(data))
 
 

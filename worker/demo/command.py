@@ -32,7 +32,7 @@ def demo(
     report: Annotated[Path | None, typer.Option(help="Also write the summary as JSON to this file.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the workers' logs and the rejects file.")] = False,
 ) -> None:
-    """Run the whole system on this machine, on private servers, and stop it again."""
+    """Run the whole system on this machine with private servers. It stops automatically."""
     out = console()
     _check_writable(data, report)
     folder = Path(tempfile.mkdtemp(prefix="hospital-demo-"))
