@@ -1,1 +1,1 @@
-"""Side-by-side runs against peers and bare drivers, on private servers: `python -m benchmarks`."""
+"""Benchmarks against other job queues and bare drivers, on private servers: `python -m benchmarks`."""

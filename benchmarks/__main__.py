@@ -32,8 +32,8 @@ async def _run(names: list[str], size: Size, console: Console) -> None:
                 for name in names:
                     started = time.perf_counter()
                     outcome = await SCENARIOS[name](bench)
-                    reached = "  ".join(f"{ratio} {value:.2f}" for ratio, value in outcome.ratios.items())
-                    console.print(f"{name} ({time.perf_counter() - started:.0f} s): {reached}", style="dim")
+                    measured = "  ".join(f"{ratio} {value:.2f}" for ratio, value in outcome.ratios.items())
+                    console.print(f"{name} ({time.perf_counter() - started:.0f} s): {measured}", style="dim")
                     results += outcome.results
                     ratios |= outcome.ratios
             finally:

@@ -1,4 +1,4 @@
-"""What all scenarios of one run share: the servers, the size of the run, and how a queue is drained."""
+"""Shared by all scenarios of one run: the servers, the size of the run, and the draining of a queue."""
 
 import asyncio
 import time
@@ -23,22 +23,22 @@ from worker.settings import load_settings
 T = TypeVar("T")
 
 CONCURRENCY = 300
-"""Jobs at once for every asynchronous system, and operations at once of the bare loops."""
+"""The number of concurrent jobs of every asynchronous system, and of concurrent operations of the bare loops."""
 
-LOOK_S = 0.005
-"""How often Redis is asked how far things are."""
+POLL_S = 0.005
+"""The interval at which Redis is polled for progress."""
 _STUCK_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is run: `rounds` of each measurement, and a share of the jobs of a full run."""
+    """The size of a run: `rounds` of each measurement, and the share of a full run's jobs."""
 
     rounds: int
     share: float
 
     def jobs(self, full: int) -> int:
-        """Return how many jobs this run takes where a full one takes `full`."""
+        """Return the number of jobs of this run if a full run has `full` jobs."""
         return round(full * self.share)
 
 
@@ -48,7 +48,7 @@ QUICK = Size(rounds=1, share=0.2)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One run; `folder` takes logs and files."""
+    """One run; `folder` receives logs and files."""
 
     servers: EmbeddedServers
     mongo: MongoHandle
@@ -58,69 +58,69 @@ class Bench:
 
     @property
     def redis_url(self) -> str:
-        """The private Redis."""
+        """The URL of the private Redis."""
         return self.servers.redis.url
 
     def process(self, *arguments: str, **environment: str) -> Process:
-        """Return a Python process that finds the run's servers in its environment; `environment` comes first."""
+        """Return a Python process with the run's servers in its environment; `environment` takes precedence."""
         variables = {**self.servers.environment(), "WORKER_MAX_JOBS": str(CONCURRENCY), **environment}
         return Process(arguments, variables, self.folder / f"{next(self._numbers)}.log")
 
     async def clear(self) -> None:
-        """Empty both servers."""
+        """Delete all data from both servers."""
         async with connect(self.redis_url) as redis:
             await redis.flushall()
         await self.mongo.hospitals.delete_many({})
         await self.mongo.logs.delete_many({})
 
     async def bare_loop(self, operation: str, argument: int | Path) -> float:
-        """Return the operations per second of a loop over the driver, in a process of its own."""
+        """Return the operations per second of a loop over the driver, in a separate process."""
         async with self.process("-m", "benchmarks.driver", operation, str(argument)) as process:
             return float(await process.output())
 
 
 def connect(redis_url: str) -> ArqRedis:
-    """Return a client as a producer of ours has it."""
+    """Return a client like that of this project's producer."""
     return open_arq_redis(load_settings(redis_url=redis_url), Codec())
 
 
-async def until(asked: Callable[[], Awaitable[T | None]], failure: str) -> T:
-    """Ask until there is an answer. Raises `BenchmarkError` with `failure` if there is none for a minute."""
+async def until(poll: Callable[[], Awaitable[T | None]], failure: str) -> T:
+    """Poll until there is a result. Raises `BenchmarkError` with `failure` if there is none for a minute."""
     try:
         async with asyncio.timeout(_STUCK_S):
             while True:
-                answer = await asked()
-                if answer is not None:
-                    return answer
-                await asyncio.sleep(LOOK_S)
+                result = await poll()
+                if result is not None:
+                    return result
+                await asyncio.sleep(POLL_S)
     except TimeoutError:
         raise BenchmarkError(failure) from None
 
 
 async def settle(redis: ArqRedis) -> None:
-    """Wait until Redis does not rewrite its file: filling a queue makes it do so, and it takes a core."""
+    """Wait until Redis is not rewriting its append-only file: filling a queue starts that, and it takes a core."""
 
-    async def quiet() -> Literal[True] | None:
+    async def no_rewrite() -> Literal[True] | None:
         return None if (await redis.info("persistence"))["aof_rewrite_in_progress"] else True
 
-    await until(quiet, "Redis has been rewriting its append-only file for a minute")
+    await until(no_rewrite, "Redis has been rewriting its append-only file for a minute")
 
 
 async def queue_length(redis: ArqRedis) -> int:
-    """Return how many jobs of ours are waiting or running on the default queue."""
+    """Return how many jobs of this project are waiting or running on the default queue."""
     return int(await redis.zcard(DEFAULT_QUEUE))
 
 
 async def drain(process: Process, jobs: int, unfinished: Callable[[], Awaitable[int]]) -> float:
-    """Start a worker and return the jobs per second that it did, as seen in Redis.
+    """Start a worker and return the jobs per second that it completed, as seen in Redis.
 
-    `jobs` of those that `unfinished` counts are waited for. Raises `BenchmarkError` if the worker ends by
-    itself, or for a minute nothing is done.
+    Waits until `jobs` of the jobs that `unfinished` counts are completed. Raises `BenchmarkError` if the worker
+    exits, or if it completes no job for a minute.
     """
     waiting = await unfinished()
     stopwatch = Stopwatch(jobs)
     async with process:
-        moved_at, seen = time.perf_counter(), 0
+        progress_at, seen = time.perf_counter(), 0
         while True:
             process.check()
             done = waiting - await unfinished()
@@ -129,7 +129,7 @@ async def drain(process: Process, jobs: int, unfinished: Callable[[], Awaitable[
             if rate is not None:
                 return rate
             if done != seen:
-                moved_at, seen = now, done
-            elif now - moved_at > _STUCK_S:
-                raise process.failure(f"did {done} of {jobs} jobs and stands still")
-            await asyncio.sleep(LOOK_S)
+                progress_at, seen = now, done
+            elif now - progress_at > _STUCK_S:
+                raise process.failure(f"completed {done} of {jobs} jobs and makes no progress")
+            await asyncio.sleep(POLL_S)

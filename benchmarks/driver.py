@@ -1,6 +1,6 @@
 """Bare loops over the driver, for comparison: `python -m benchmarks.driver OPERATION COUNT` prints a rate.
 
-The client is the product's, with its options and pool; documents are made before the clock starts.
+The client is the product's, with its options and pool. The documents are created before the clock starts.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from worker.settings import load_settings
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The client, and its collections: made once, as a bare loop would."""
+    """The client and its collections, created once, as a bare loop would do."""
 
     mongo: MongoHandle
     hospitals: Collection
@@ -51,7 +51,7 @@ async def _upsert(target: _Target, document: Document) -> None:
 
 
 async def _insert_both(target: _Target, document: Document) -> None:
-    """Two inserts and a commit: the least that an audited registration can be."""
+    """Two inserts and a commit: the minimum for an audited registration."""
     entry = _entry(document)
 
     async def body(session: Session) -> None:
@@ -62,7 +62,7 @@ async def _insert_both(target: _Target, document: Document) -> None:
 
 
 async def _read_and_insert_both(target: _Target, document: Document) -> None:
-    """The transaction of a registration: what is stored, the chain's last entry, and the two inserts."""
+    """The transaction of a registration: read the hospital and the chain's last entry, then do both inserts."""
     act = AuditedAct(document["_id"], "registered", "bench", "measured", document["created_by_job"])
 
     async def body(session: Session) -> None:
@@ -140,7 +140,7 @@ async def _loop(target: _Target, operation: Operation, documents: list[Document]
 
 
 async def _insert_file(hospitals: Collection, path: Path) -> float:
-    """Insert a file's hospitals with one insert_many after the other, of as many documents as a chunk has."""
+    """Insert a file's hospitals with consecutive calls of insert_many, each of as many documents as a chunk has."""
     records = (row.record for row in HospitalFile.open(path).rows() if row.record is not None)
     documents = _documents(iter({record.hospital_id: record for record in records}.values()), "partial")
     started = time.perf_counter()
@@ -163,4 +163,4 @@ async def _measure(operation: str, argument: str) -> float:
 
 
 if __name__ == "__main__":
-    print(uvloop.run(_measure(sys.argv[1], sys.argv[2])))  # noqa: T201 (the answer to the process that started this)
+    print(uvloop.run(_measure(sys.argv[1], sys.argv[2])))  # noqa: T201 (the result for the parent process)

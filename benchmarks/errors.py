@@ -1,5 +1,5 @@
-"""What can go wrong in a run of the benchmarks."""
+"""The errors of a benchmark run."""
 
 
 class BenchmarkError(Exception):
-    """A process of a run failed, or nothing moved for too long; the message says which and shows its log's end."""
+    """A process of a run failed or made no progress. The message names the process and shows the end of its log."""

@@ -1,4 +1,4 @@
-"""Rounds, figures and their statistics; nothing here touches a server."""
+"""Rounds, figures and their statistics. This module does not connect to a server."""
 
 import statistics
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ Measure = Callable[[], Awaitable[float]]
 OURS = "ours"
 
 WARM_UP = 0.1
-"""The share of a run's jobs that is not timed: connections are made and caches filled meanwhile."""
+"""The share of a run's jobs that is not timed, while connections are opened and caches are filled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,20 @@ class Result:
 
     @classmethod
     def of(cls, name: str, system: str, unit: Unit, rounds: Sequence[float]) -> "Result":
-        """Return the figure of one system's rounds."""
+        """Return the figure for one system's rounds."""
         return cls(name, system, statistics.median(rounds), unit, tuple(rounds))
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one scenario found: its figures, and the ratios that have a target."""
+    """The results of one scenario: its figures, and the ratios that have a target."""
 
     results: tuple[Result, ...]
     ratios: Mapping[str, float]
 
 
 async def interleaved(rounds: int, measures: Mapping[str, Measure]) -> dict[str, list[float]]:
-    """Measure each system once a round (A B C, A B C, …), so that what changes on the machine meets them all."""
+    """Measure each system once per round (A B C, A B C, …), so that changes on the machine affect all of them."""
     figures: dict[str, list[float]] = {system: [] for system in measures}
     for _ in range(rounds):
         for system, measure in measures.items():
@@ -53,27 +53,27 @@ def results_of(name: str, unit: Unit, figures: Mapping[str, Sequence[float]]) ->
 
 
 def ratio(figures: Mapping[str, Sequence[float]], over: str, under: str) -> float:
-    """Return the median of the rounds' ratios: both sides of one round ran within the same minute."""
+    """Return the median of the rounds' ratios, because both sides of one round ran within the same minute."""
     pairs = zip(figures[over], figures[under], strict=True)
     return statistics.median(above / below for above, below in pairs)
 
 
 def best_peer(figures: Mapping[str, Sequence[float]]) -> str:
-    """Return the system, other than ours, with the highest median."""
+    """Return the system with the highest median, this project's excluded."""
     return max((system for system in figures if system != OURS), key=lambda name: statistics.median(figures[name]))
 
 
 def percentile(figures: Sequence[float], share: float) -> float:
-    """Return the smallest figure that `share` (0 to 1) of all figures do not exceed."""
+    """Return the smallest figure that a share of all figures (0 to 1) does not exceed."""
     ordered = sorted(figures)
     return ordered[max(0, -(-len(ordered) * round(share * 1000) // 1000) - 1)]
 
 
 class Stopwatch:
-    """Turns observations of how many jobs are done into a rate.
+    """Computes a rate from observations of how many jobs are done.
 
-    It starts at the first observation with a tenth of `jobs` done and stops at the first with all of them done,
-    and counts the jobs between the two. So it is the same for every system, and start-up is not in it.
+    It starts at the first observation with a tenth of `jobs` done, stops at the first observation with all of them
+    done, and counts the jobs between the two. So it is the same for every system and excludes start-up.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -81,7 +81,7 @@ class Stopwatch:
         self._start: tuple[float, int] | None = None
 
     def observe(self, now_s: float, done: int) -> float | None:
-        """Note how many jobs were done at an instant; returns jobs per second once all are."""
+        """Record how many jobs were done at a time. Returns jobs per second once all are done, and None before."""
         if self._start is None:
             if done >= self._jobs * WARM_UP:
                 self._start = (now_s, done)

@@ -1,4 +1,4 @@
-"""The jobs that every system runs: nothing at all, and one single-record ingest."""
+"""The jobs that every system runs: a no-op, and the ingest of one record."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from worker.settings import load_settings
 Payload = dict[str, Any]
 
 STARTS = "bench:starts:"
-"""List per job: when each of its runs began, in nanoseconds of the machine's monotonic clock."""
+"""Prefix of one list per job: the start of each of its runs, in nanoseconds of the machine's monotonic clock."""
 
 
 def hospital(number: int, batch: int) -> Payload:
-    """Return a record as a feed would have it; no two pairs of arguments give the same hospital."""
+    """Return a typical record. Different arguments give different hospitals."""
     return {
         "hospital_name": f"County General Hospital {number}",
         "hospital_type": "multi",
@@ -33,13 +33,13 @@ def hospital(number: int, batch: int) -> Payload:
 
 
 class IngestBody:
-    """The product's own job, for systems that are not the product's; the client is opened at the first call."""
+    """The product's own job, for the other systems. The client is opened at the first call."""
 
     def __init__(self) -> None:
         self._context: WorkerContext | None = None
 
     async def __call__(self, payload: Payload) -> Payload:
-        """Ingest one record; takes and returns plain JSON values, which every system can carry."""
+        """Ingest one record. Takes and returns plain JSON values, which every system can transport."""
         if self._context is None:
             settings = load_settings()
             mongo = open_mongo(settings)

@@ -1,4 +1,4 @@
-"""Workers and bare loops as processes of their own, their logs in files."""
+"""Workers and bare loops as separate processes, which log to files."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ _LOG_LINES = 15
 
 
 class Process:
-    """A Python process: `async with` starts it and ends it with SIGTERM, or SIGKILL after 10 s."""
+    """A Python process. `async with` starts it and stops it with SIGTERM, or with SIGKILL after 10 s."""
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self._arguments = arguments
@@ -56,27 +56,27 @@ class Process:
         return self._started().pid
 
     def kill(self) -> None:
-        """End the process as a crash would, with SIGKILL."""
+        """Kill the process with SIGKILL, to simulate a crash."""
         self._started().kill()
 
     def check(self) -> None:
-        """Raise `BenchmarkError` if the process has ended."""
+        """Raise `BenchmarkError` if the process has exited."""
         if self._started().returncode is not None:
-            raise self.failure("ended by itself")
+            raise self.failure("exited unexpectedly")
 
     async def output(self, statuses: Container[int] = (0,)) -> str:
-        """Wait until the process ends and return what it printed.
+        """Wait until the process exits and return its output.
 
-        Raises `BenchmarkError` if its status is none of `statuses`.
+        Raises `BenchmarkError` if its exit code is not in `statuses`.
         """
         process = self._started()
         printed, _ = await process.communicate()
         if process.returncode not in statuses:
-            raise self.failure(f"ended with status {process.returncode}")
+            raise self.failure(f"exited with code {process.returncode}")
         return printed.decode()
 
     def failure(self, what: str) -> BenchmarkError:
-        """Return an error that shows the end of the process's log."""
+        """Return an error with the end of the process's log."""
         tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
         return BenchmarkError(f"{' '.join(self._arguments)} {what}; the end of its log:\n{tail}")
 

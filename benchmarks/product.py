@@ -1,4 +1,4 @@
-"""The product's worker as it is, with jobs beside its own that do nothing but what is measured."""
+"""The product's worker, unchanged, with additional jobs that only do what is measured."""
 
 import asyncio
 import time
@@ -15,19 +15,19 @@ async def noop(_ctx: dict[Any, Any]) -> None:
 
 
 async def stamp(ctx: dict[Any, Any]) -> None:
-    """Tell when this run began."""
+    """Record when this run began."""
     began = time.monotonic_ns()
     await ctx["redis"].rpush(STARTS + ctx["job_id"], began)
 
 
 async def hang(ctx: dict[Any, Any]) -> None:
-    """Tell when this run began; the first run never ends."""
+    """Record when this run began. The first run never ends."""
     began = time.monotonic_ns()
     if await ctx["redis"].rpush(STARTS + ctx["job_id"], began) == 1:
         await asyncio.Event().wait()
 
 
-# arq reads a class's own attributes alone.
+# arq reads only a class's own attributes, not inherited ones.
 WorkerSettings = type(
     "WorkerSettings",
     (),

@@ -1,4 +1,4 @@
-"""Shows and stores what was measured."""
+"""Prints and stores the results."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ TARGETS: Mapping[str, tuple[Bound, float]] = {
 
 
 def reached(name: str, value: float) -> bool | None:
-    """Return whether a ratio is where it should be; `None` if it has no target."""
+    """Return whether a ratio reaches its target; `None` if it has no target."""
     if name not in TARGETS:
         return None
     bound, target = TARGETS[name]
@@ -40,12 +40,11 @@ def reached(name: str, value: float) -> bool | None:
 
 def show(console: Console, results: Sequence[Result], ratios: Mapping[str, float]) -> None:
     """Print the figures, then the ratios with their targets."""
-    table = Table("measured", "system", "median", "unit", "least", "most", "rounds")
+    table = Table("measured", "system", "median", "unit", "min", "max", "rounds")
     for result in results:
-        least, most = min(result.rounds), max(result.rounds)
-        figures = (_figure(value) for value in (result.value, least, most))
-        median, least_text, most_text = figures
-        row = (result.name, result.system, median, result.unit, least_text, most_text, str(len(result.rounds)))
+        figures = (_figure(value) for value in (result.value, min(result.rounds), max(result.rounds)))
+        median, lowest, highest = figures
+        row = (result.name, result.system, median, result.unit, lowest, highest, str(len(result.rounds)))
         table.add_row(*row)
     console.print(table)
     summary = Table("ratio", "measured", "target", "")

@@ -1,4 +1,4 @@
-"""For the whole suite: a test fails if anything that it logged holds a secret or a payload."""
+"""For the whole suite: a test fails if anything that it logged contains a secret or a payload."""
 
 import signal
 from collections.abc import Generator
@@ -8,17 +8,17 @@ import pytest
 
 from tests.security.scanner import scan
 
-# It takes the longest, mostly waiting, and its folder comes late: nothing should be left to wait for it at the end.
+# This file takes the longest, mostly waiting, and its folder comes late. It would delay the end of the suite.
 _FIRST = Path(__file__).parent / "integration" / "test_embedded.py"
 
 
 def pytest_configure() -> None:
-    """Hear SIGINT, as the processes under test do: who is started in the background of a script ignores it."""
+    """Handle SIGINT, as the processes under test do: a process in the background of a script ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the file that takes the longest."""
+    """Start with the file that takes the longest."""
     items.sort(key=lambda item: item.path != _FIRST)
 
 
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Look through the test's output once its fixtures have ended, and so the processes that they started."""
+    """Scan the test's output once its fixtures have ended, and with them the processes that they started."""
     report = yield
     if call.when != "teardown" or not isinstance(item, pytest.Function):
         return report

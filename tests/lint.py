@@ -1,4 +1,4 @@
-"""The tests' own lint: what makes a suite slow, flaky or blind is refused by reading its source.
+"""The tests' own lint: it reads the source of the tests and rejects code that makes them slow, flaky or blind.
 
 Run it as `python tests/lint.py`; it prints one line per finding and exits with 1 if there is any. A line
 that must break a rule ends with `# lint: allow RULE: reason`.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST_SLEEP = 0.1  # seconds; from here on a test waits for time instead of for a condition
+LONGEST_SLEEP = 0.1  # seconds; from here on a test waits for a fixed time instead of a condition
 PORT = re.compile(r"(?:^|:)(6379|27017)\b")
 SKIPS = {"skip", "skipif", "xfail", "importorskip"}
 KEY_SPACE = {"flushdb", "flushall", "keys"}
@@ -22,7 +22,7 @@ ALLOWED = re.compile(r"# lint: allow ([a-z-]+): \S")
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One broken rule, at one line of one file."""
+    """One violation of a rule, at one line of one file."""
 
     path: str
     line: int
@@ -34,16 +34,16 @@ class Finding:
 
 
 def check_source(source: str, path: str) -> list[Finding]:
-    """Return what is wrong with one test module, in the order of its lines."""
+    """Return the findings in one test module, in the order of its lines."""
     lines = source.splitlines()
     found = (Finding(path, *problem) for problem in _problems(ast.parse(source, path)))
     return sorted(finding for finding in found if finding.rule not in ALLOWED.findall(lines[finding.line - 1]))
 
 
 def check_dependencies(text: str, path: str) -> list[Finding]:
-    """Return the lines of a requirements or configuration file that bring in reruns of failed tests."""
+    """Return the lines of a requirements or configuration file that enable reruns of failed tests."""
     return [
-        Finding(path, number, "reruns", "a rerun hides a race: mend the test")
+        Finding(path, number, "reruns", "a rerun hides a race: fix the test")
         for number, line in enumerate(text.splitlines(), start=1)
         if RERUNS.search(line)
     ]
@@ -63,15 +63,15 @@ def _problems(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
                 if name in SKIPS and id(node) not in with_reason:
                     yield node.lineno, "skip", f"{name} without a reason"
                 if name == "flaky":
-                    yield node.lineno, "reruns", "a rerun hides a race: mend the test"
+                    yield node.lineno, "reruns", "a rerun hides a race: fix the test"
             case ast.Constant(value=int() | str() as value) if PORT.search(str(value)):
-                yield node.lineno, "port", "a fixed port may be somebody's server: take a free one"
+                yield node.lineno, "port", "a fixed port may belong to another server: use a free port"
             case ast.Call(args=[first, *_]) if (
                 _last_name(node.func) == "sleep" and _number(first, numbers) >= LONGEST_SLEEP
             ):
                 yield node.lineno, "sleep", f"sleeps {LONGEST_SLEEP} s or more: wait for a condition"
             case ast.Call() if _touches_all_keys(node, awaited=id(node) in awaited):
-                yield node.lineno, "key-space", "touches keys of others: use names of the test's own"
+                yield node.lineno, "key-space", "affects keys of other tests: name the test's own keys"
 
 
 def _module_numbers(tree: ast.Module) -> dict[str, float]:
@@ -85,7 +85,7 @@ def _module_numbers(tree: ast.Module) -> dict[str, float]:
 
 
 def _number(node: ast.expr, numbers: dict[str, float]) -> float:
-    """Return the value of a literal or of a module's constant, 0 for what only a run can tell."""
+    """Return the value of a literal or of a module's constant, or 0 if it is known only at run time."""
     match node:
         case ast.Constant(value=int() | float() as value):
             return value
@@ -106,7 +106,7 @@ def _asserts(node: ast.AST) -> bool:
 
 def _has_reason(call: ast.Call) -> bool:
     given = [keyword.value for keyword in call.keywords if keyword.arg == "reason"]
-    if _last_name(call.func) == "skip":  # the others take something else first
+    if _last_name(call.func) == "skip":  # the first argument of the others is not the reason
         given += call.args[:1]
     return any(not isinstance(value, ast.Constant) or _is_text(value) for value in given)
 
@@ -135,7 +135,7 @@ def _last_name(node: ast.expr) -> str:
 
 
 def main() -> int:
-    """Check every test module and the files that name the test's plugins; return the exit code."""
+    """Check every test module and the files that list the tests' plugins; return the exit code."""
     findings = [
         finding
         for path in sorted((ROOT / "tests").rglob("*.py"))

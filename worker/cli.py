@@ -1,4 +1,4 @@
-"""The command `hospital-worker`. A subcommand's module is imported when it is called, not before."""
+"""The command `hospital-worker`. A subcommand's module is imported only when that subcommand is used."""
 
 import gc
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-# Each subcommand's module, and the name in it of the command or group. Imported together they take a second on a
-# small machine, most of it for drivers that one subcommand alone needs.
+# The module of each subcommand, and the name of the command or group in it. Importing all of them takes a second on
+# a small machine, mostly for drivers that only one subcommand needs.
 _SUBCOMMANDS = {
     "run": ("worker.commands.run", "run"),
     "queue": ("worker.commands.queue", "queue"),
@@ -26,14 +26,14 @@ _SUBCOMMANDS = {
 
 
 class LazyGroup(TyperGroup):
-    """A group that imports a subcommand only when it is asked for."""
+    """A group that imports a subcommand's module on first use."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (the interface of TyperGroup)
-        """Return the names in the order in which the help lists them."""
+        """Return the names in the order of the help text."""
         return list(_SUBCOMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a subcommand. An unknown name ends with a usage error that suggests the closest one."""
+        """Return a subcommand. An unknown name is a usage error that suggests the closest match."""
         if cmd_name not in _SUBCOMMANDS:
             closest = get_close_matches(cmd_name, _SUBCOMMANDS, n=1)
             ctx.fail(f"No such command {cmd_name!r}." + (f" Did you mean {closest[0]!r}?" if closest else ""))
@@ -41,12 +41,12 @@ class LazyGroup(TyperGroup):
         return _as_command(cmd_name, getattr(import_module(module), attribute))
 
 
-def _as_command(name: str, found: typer.Typer | Callable[..., Any]) -> Any:
+def _as_command(name: str, target: typer.Typer | Callable[..., Any]) -> Any:
     parent = typer.Typer(add_completion=False, rich_markup_mode=None)
-    if isinstance(found, typer.Typer):
-        parent.add_typer(found, name=name)
+    if isinstance(target, typer.Typer):
+        parent.add_typer(target, name=name)
     else:
-        parent.command(name)(found)
+        parent.command(name)(target)
     return get_group(parent).commands[name]
 
 
@@ -56,12 +56,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Monitor and manage the hospital registry's queue. The worker itself: arq worker.main.WorkerSettings",
+    help="Monitor and manage the hospital registry's queue. To start a worker: arq worker.main.WorkerSettings",
 )
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(metadata.version("hospital-registry-worker"))
         raise typer.Exit
 
@@ -72,12 +72,12 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Take what is common to all commands."""
+    """Parse the options that all commands share."""
 
 
 def main() -> None:
     """Run the command line."""
-    # Importing makes a hundred thousand objects that stay. At Python's own thresholds the garbage collector takes a
-    # twelfth of a command's start to look through them.
+    # Imports create a hundred thousand objects that are never freed. At Python's default thresholds the garbage
+    # collector spends a twelfth of a command's start-up scanning them.
     gc.set_threshold(50_000, 20, 50)
     app()

@@ -1,4 +1,4 @@
-"""Logging for a process of this service: one line per event, with a stable `action` key, and no payloads."""
+"""Logging for a process of this service: one line per event, with a stable `action` key and no payloads."""
 
 import logging
 import sys
@@ -9,15 +9,15 @@ import structlog
 from worker.escaping import escape, escape_lines
 from worker.settings import Settings
 
-_OF_MANY_LINES = ("exception", "stack")
+_MULTILINE_KEYS = ("exception", "stack")
 
 
 def _escape_values(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    # JSON escapes by itself; here a job's id could write to the terminal, or a line of its own into the log. What
-    # is no text is shown as its repr, which escapes too.
+    # The JSON renderer escapes control characters; the console renderer does not. Without this a job's id could
+    # control the terminal or forge a log line. Values other than strings are shown as their repr, which is escaped.
     for name, value in event.items():
-        if name in _OF_MANY_LINES and isinstance(value, str):
-            # Indented, so that no line of a foreign error's message can pass for a line of the log.
+        if name in _MULTILINE_KEYS and isinstance(value, str):
+            # Indented, so that no line of an error's message can pass for a log line.
             event[name] = textwrap.indent(escape_lines(value), "  ")
         elif isinstance(value, str):
             event[name] = escape(value)
@@ -25,7 +25,7 @@ def _escape_values(_: object, __: str, event: structlog.typing.EventDict) -> str
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send every log line of the process to standard error, as text or as one JSON object a line."""
+    """Send every log line of the process to standard error, as text or as one JSON object per line."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -65,9 +65,9 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    # The arq command gives its logger a handler of its own; lines go out once, in our form.
+    # The arq command gives its logger a handler. Without it each line is written only once, in our format.
     arq_logger = logging.getLogger("arq")
     arq_logger.handlers.clear()
     arq_logger.propagate = True
-    # The driver's logger can hold whole commands.
+    # The driver's debug log can contain whole commands, with their documents.
     logging.getLogger("pymongo").setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
 """All configuration, read from environment variables, validated once, in one place.
 
-The README's table of settings is made from the descriptions here (`hospital-worker settings`).
+The README's table of settings is generated from the descriptions here (`hospital-worker settings`).
 """
 
 import re
@@ -26,7 +26,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Settings(BaseSettings):
-    """The configuration of a worker or a producer. Build it with `load_settings`."""
+    """The configuration of a worker or a producer. Create it with `load_settings`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True)
 
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
         20,
         ge=2,
         le=10_000,
-        description="connections to Redis; a full pool waits, it does not fail",
+        description="connections to Redis; if all are in use, callers wait for a free one",
     )
     mongodb_url: SecretStr = Field(
         SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0"),
@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         100,
         ge=1,
         le=10_000,
-        description="connections to each MongoDB server that jobs share",
+        description="connections to each MongoDB server, shared by all jobs",
     )
     mongodb_timeout: Seconds = Field(20, description="seconds until one MongoDB command fails")
     mongodb_selection_timeout: Seconds = Field(
@@ -76,27 +76,29 @@ class Settings(BaseSettings):
         8,
         ge=1,
         le=1_000,
-        description="tries of a job that meets passing errors; outages and deploys cost none",
+        description="tries of a job that fails with transient errors; outages and deploys do not count as tries",
     )
     worker_lease: Annotated[float, Field(ge=1, le=3_600)] = Field(
-        10, description="seconds after which a dead worker's jobs are taken over"
+        10, description="seconds after which another worker takes over a dead worker's jobs"
     )
     worker_grace_period: Annotated[float, Field(ge=0, le=3_600)] = Field(
-        25, description="seconds that running jobs are given to end at SIGTERM"
+        25, description="seconds that running jobs have to finish after SIGTERM"
     )
-    worker_keep_result: Seconds = Field(3_600, description="seconds that an outcome can be asked for")
+    worker_keep_result: Seconds = Field(3_600, description="seconds that an outcome is kept")
     worker_poll_delay: Annotated[float, Field(ge=0.01, le=60)] = Field(
         0.5,
-        description="seconds between looks at the queue when nothing announces a job",
+        description="seconds between polls of the queue when no wake-up arrives",
     )
     queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="the least level that is logged"
+        "INFO", description="the lowest level that is logged"
     )
-    log_format: Literal["console", "json"] = Field("console", description="`console` or `json`, one object a line")
+    log_format: Literal["console", "json"] = Field(
+        "console", description="`console`, or `json` for one object per line"
+    )
 
     @field_validator("redis_url")
     @classmethod
@@ -108,12 +110,12 @@ class Settings(BaseSettings):
         try:
             _ = urlsplit(url.get_secret_value()).port
         except ValueError:
-            # The parser's own message repeats what it took for the port: often a piece of the password.
+            # The parser's own message quotes the invalid port, which is often part of the password.
             raise ValueError("not a valid URL; write /, @, : and # in a password as %2F, %40, %3A, %23") from None
         parts = urlsplit(url.get_secret_value())
-        # redis-py takes database 0 for a path that is no number.
+        # redis-py uses database 0 if the path is not a number.
         if parts.scheme != "unix" and not parts.path.removeprefix("/").isdigit() and parts.path not in ("", "/"):
-            raise ValueError("the part after the port is the database's number, such as /0")
+            raise ValueError("expected the database number after the port, such as /0")
         return url
 
     @field_validator("mongodb_url")
@@ -125,9 +127,9 @@ class Settings(BaseSettings):
 
     @field_validator("mongodb_database")
     @classmethod
-    def _not_the_servers_own(cls, name: str) -> str:
+    def _not_a_system_database(cls, name: str) -> str:
         if name in ("admin", "config", "local"):
-            raise ValueError("is one of the server's own databases; choose another name")
+            raise ValueError("is a system database of MongoDB; choose another name")
         return name
 
     @field_validator("worker_queues", mode="before")
@@ -178,7 +180,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _lease_outlives_redis_timeout(self) -> Self:
-        # A renewal that hangs for a whole time-out must leave time for another before the lease ends.
+        # If a renewal hangs for a whole timeout, there must be time for another one before the lease expires.
         if self.redis_timeout * 2 > self.worker_lease:
             raise ValueError(
                 "REDIS_TIMEOUT must be at most half of WORKER_LEASE, or one slow command loses the lease"
@@ -200,14 +202,14 @@ class Settings(BaseSettings):
         }
 
     def signing_secrets(self) -> dict[str, str]:
-        """Return the signing keys in clear, for the codec alone."""
+        """Return the signing keys in plain text, for the codec only."""
         return {key_id: secret.get_secret_value() for key_id, secret in self.queue_signing_keys.items()}
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings from the process's environment; `overrides` (by field name) come first.
+    """Read the settings from the process's environment; `overrides` (by field name) take precedence.
 
-    Raises `ConfigurationError` with one line per wrong variable, naming it, and never its value.
+    Raises `ConfigurationError` with one line per invalid variable. It names the variable and never its value.
     """
     try:
         return Settings.model_validate(overrides)
@@ -221,7 +223,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return the names in an environment that look like a worker's settings and are none, as a slip makes them."""
+    """Return the variables that look like a worker's settings but are not, such as misspelled ones."""
     return sorted(
         name for name in environment if name.startswith("WORKER_") and name.lower() not in Settings.model_fields
     )

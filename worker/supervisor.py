@@ -1,4 +1,4 @@
-"""Several worker processes on one machine: started, watched, started again, and stopped together."""
+"""Runs several worker processes on one machine: starts, watches, restarts and stops them together."""
 
 import asyncio
 import ctypes
@@ -13,19 +13,20 @@ import structlog
 _log = structlog.stdlib.get_logger(__name__)
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
-# A process that lived this long was well; its next start is not delayed.
+# A process that lived this long was healthy: its delays start over.
 _HEALTHY_S = 30.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Loaded here, because nothing may be imported or loaded between fork and exec.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-# SIGHUP comes when the terminal is closed.
+# SIGHUP arrives when the terminal is closed.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def exit_with_parent(parent: int) -> None:
-    """Have the kernel send this process a SIGTERM when its parent, of that pid, is gone: on Linux alone.
+    """Have the kernel send this process SIGTERM when its parent, the process `parent`, dies. Linux only.
 
-    For `preexec_fn`. The signal comes when the thread ends that forked, so start children from a lasting one.
+    For `preexec_fn`. The kernel sends the signal when the *thread* that forked ends, so start child processes from
+    a thread that lives as long as the parent.
     """
     if _LIBC is None:
         return
@@ -35,11 +36,11 @@ def exit_with_parent(parent: int) -> None:
 
 
 class Supervisor:
-    """Runs `count` times `arq worker.main.WorkerSettings`.
+    """Runs `count` processes of `arq worker.main.WorkerSettings`.
 
-    A process that ends by itself is started again, after half a second at first and up to 30 s when it keeps
-    ending. SIGTERM, SIGINT and SIGHUP are forwarded to all as SIGTERM, as often as they come, and nothing is
-    started any more. If the supervisor is killed, the workers get a SIGTERM from the kernel (on Linux).
+    A process that exits is restarted, after half a second at first and after up to 30 s if it keeps exiting. Each
+    SIGTERM, SIGINT and SIGHUP is forwarded to all processes as SIGTERM. After the first of them no process is
+    restarted. If the supervisor is killed, the kernel sends the workers SIGTERM (on Linux).
     """
 
     def __init__(self, count: int) -> None:
@@ -48,7 +49,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:
-        """Run until told to stop; returns 0, or 1 if a process did not stop cleanly."""
+        """Run until a signal stops it. Returns 0, or 1 if a process did not stop cleanly."""
         loop = asyncio.get_running_loop()
         for signum in _SIGNALS:
             loop.add_signal_handler(signum, self._stop)
@@ -69,9 +70,9 @@ class Supervisor:
             try:
                 process = await self._start()
             except OSError as error:
-                # Too many files or processes, or no memory, for now; the other workers go on.
+                # Too many open files or processes, or too little memory, for now. The other workers keep running.
                 _log.error(
-                    "a worker process cannot be started",
+                    "cannot start a worker process; will retry",
                     action="worker_not_started",
                     slot=slot,
                     error=os.strerror(error.errno or 0),
@@ -88,7 +89,7 @@ class Supervisor:
                 break
             if time.monotonic() - started > _HEALTHY_S:
                 delay_s = _FIRST_DELAY_S
-            _log.error("a worker process ended", action="worker_ended", slot=slot, code=code, again_in_s=delay_s)
+            _log.error("a worker process died", action="worker_ended", slot=slot, code=code, again_in_s=delay_s)
             await self._rest(delay_s)
             delay_s = min(_LONGEST_DELAY_S, delay_s * 2)
         return code
@@ -99,7 +100,7 @@ class Supervisor:
             "-m",
             "arq",
             "worker.main.WorkerSettings",
-            # Signals of a terminal reach the supervisor, which passes them on once.
+            # A terminal's signals reach only the supervisor, which forwards them once.
             start_new_session=True,
             preexec_fn=functools.partial(exit_with_parent, os.getpid()),
         )

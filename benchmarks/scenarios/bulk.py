@@ -1,4 +1,4 @@
-"""A file through `hospital-producer ingest`, the queue and a worker, against bare insert_many."""
+"""The import of a file by `hospital-producer ingest`, the queue and a worker, compared with bare insert_many."""
 
 import json
 
@@ -13,7 +13,7 @@ _READY_S = 30.0
 
 
 async def run(bench: Bench) -> Outcome:
-    """Load one file of made-up rows: 1 % bad, 3 % repeats."""
+    """Import one file of generated rows: 1 % invalid, 3 % repeated."""
     path = bench.folder / "hospitals.csv"
     write_rows(path, "csv", bench.size.jobs(_ROWS), _SEED)
 
@@ -24,7 +24,7 @@ async def run(bench: Bench) -> Outcome:
             await worker.start()
             try:
                 await worker.wait_ready(redis, _READY_S)
-                # Rejected rows make it end with 1, so the status tells nothing here.
+                # With rejected rows it exits with 1, so that exit code is accepted here too.
                 async with bench.process("-m", "producers", "ingest", str(path), "--json") as producer:
                     summary = json.loads(await producer.output(statuses=(0, 1)))
             finally:

@@ -1,4 +1,4 @@
-"""Whether jobs that other workers hold slow a worker down."""
+"""Whether jobs that are leased to other workers slow down a worker."""
 
 from benchmarks.bench import Bench, connect, drain, queue_length, settle
 from benchmarks.harness import OURS, Measure, Outcome, interleaved, ratio, results_of
@@ -14,7 +14,7 @@ _LEASE_MS = 3_600_000
 
 
 async def run(bench: Bench) -> Outcome:
-    """Drain a queue of which 50,000 more jobs are leased to somebody else, and one without."""
+    """Drain a queue with 50,000 additional jobs that are leased to another worker, and one without them."""
     measures = {"0 elsewhere": _draining(bench, 0), f"{_HELD:,} elsewhere": _draining(bench, _HELD)}
     figures = await interleaved(bench.size.rounds, measures)
     return Outcome(
@@ -32,7 +32,7 @@ def _draining(bench: Bench, held: int) -> Measure:
             await enqueue_named(redis, "noop", new_ids(held))
             scripts = Scripts(redis)
             for _ in range(0, held, _PER_CLAIM):
-                await scripts.claim("somebody", _LEASE_MS, _PER_CLAIM, [(DEFAULT_QUEUE, _PER_CLAIM)])
+                await scripts.claim("another-worker", _LEASE_MS, _PER_CLAIM, [(DEFAULT_QUEUE, _PER_CLAIM)])
             await enqueue_named(redis, "noop", new_ids(jobs))
             await settle(redis)
             worker = bench.process(*system_named(OURS).arguments("noop"))

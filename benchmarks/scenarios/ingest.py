@@ -1,4 +1,4 @@
-"""Single-record ingests: the whole product against the same job on peers, and against the bare driver."""
+"""Ingests of one record: the whole product, compared with the same job on other queues and with the bare driver."""
 
 from benchmarks.bench import Bench
 from benchmarks.harness import OURS, Outcome, best_peer, interleaved, ratio, results_of
@@ -10,7 +10,7 @@ _JOBS = 6_000
 
 
 async def run(bench: Bench) -> Outcome:
-    """Ingest new hospitals, each in a job of its own."""
+    """Ingest new hospitals, one per job."""
     jobs = bench.size.jobs(_JOBS)
     payloads = [{"record": hospital(number, 0)} for number in range(jobs)]
 

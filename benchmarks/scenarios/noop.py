@@ -1,4 +1,4 @@
-"""What a queue itself costs: jobs that do nothing."""
+"""The overhead of the queue itself: jobs that do nothing."""
 
 from benchmarks.bench import Bench
 from benchmarks.harness import OURS, Outcome, best_peer, interleaved, ratio, results_of
@@ -6,7 +6,7 @@ from benchmarks.scenarios.peers import draining
 from benchmarks.systems import NOOP_SYSTEMS
 
 _OURS, _PEER = 40_000, 4_000
-"""So that each takes seconds at its own speed."""
+"""Each number of jobs takes seconds at that system's speed."""
 
 
 async def run(bench: Bench) -> Outcome:

@@ -1,4 +1,4 @@
-"""How a system's queue is filled and drained, the same for all."""
+"""Fills and drains a system's queue, in the same way for all systems."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from benchmarks.systems.base import JobName
 
 
 def draining(bench: Bench, name: str, job: JobName, payloads: Sequence[Payload]) -> Measure:
-    """Return a measurement of the jobs per second of one system, on servers that hold nothing else."""
+    """Return a measurement of one system's jobs per second, on servers without other data."""
     system = system_named(name)
 
     async def measure() -> float:

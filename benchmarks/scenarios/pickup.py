@@ -1,4 +1,4 @@
-"""How long a job waits for an idle worker: from the call to enqueue until its first line runs."""
+"""How long a job waits for an idle worker: from the enqueue call until its first line runs."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ _LONGEST_PAUSE_S = 0.04
 
 
 async def run(bench: Bench) -> Outcome:
-    """Send single jobs to an idle worker, each after a pause of its own."""
+    """Send single jobs to an idle worker, each after a random pause."""
     await bench.clear()
     ids = new_ids(_WARM_UP_SINGLES + bench.size.jobs(_SINGLES))
     waits_ms: list[float] = []

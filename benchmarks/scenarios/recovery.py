@@ -1,4 +1,4 @@
-"""How long a job is gone when its worker is killed."""
+"""How long it takes until a job whose worker was killed runs again."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ _KILLED, _KILLED_QUICK = 10, 2
 
 
 async def run(bench: Bench) -> Outcome:
-    """Kill workers with SIGKILL, each on a queue of its own, all queues served by one other worker besides."""
+    """Kill workers with SIGKILL, each on its own queue. One other worker serves all queues."""
     await bench.clear()
     kills = _KILLED_QUICK if bench.size is QUICK else _KILLED
     queues = [f"bench:queue{number}" for number in range(kills)]
@@ -33,14 +33,14 @@ async def run(bench: Bench) -> Outcome:
         for job_id in job_ids:
             await nth_start(redis, job_id, 1)
         await stack.enter_async_context(bench.process(*arguments, WORKER_QUEUES=",".join(queues)))
-        gone_s = await asyncio.gather(
+        recovered_s = await asyncio.gather(
             *(_recover(redis, victim, job_id) for victim, job_id in zip(victims, job_ids, strict=True))
         )
-    return Outcome((Result.of("recovery", OURS, "s", gone_s),), {"recovery_s": max(gone_s)})
+    return Outcome((Result.of("recovery", OURS, "s", recovered_s),), {"recovery_s": max(recovered_s)})
 
 
 async def _recover(redis: ArqRedis, victim: Process, job_id: str) -> float:
-    # Renewals come every quarter of a lease: a kill may fall anywhere between two.
+    # Leases are renewed every quarter of a lease. The kill comes at a random time between two renewals.
     await asyncio.sleep(random.uniform(2, 5))
     killed = time.monotonic_ns()
     victim.kill()

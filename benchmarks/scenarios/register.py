@@ -1,4 +1,4 @@
-"""Audited registrations through the product, against bare loops of the same two-document transaction."""
+"""Audited registrations through the product, compared with bare loops of the same two-document transaction."""
 
 from benchmarks.bench import Bench, connect, drain, queue_length
 from benchmarks.harness import OURS, Outcome, interleaved, ratio, results_of
@@ -14,7 +14,7 @@ _JOBS = 4_000
 async def run(bench: Bench) -> Outcome:
     """Register new hospitals."""
     jobs = bench.size.jobs(_JOBS)
-    orders = [
+    payloads = [
         RegisterHospital.model_validate({"record": hospital(number, 0), "actor": "bench", "reason": "measured"})
         for number in range(jobs)
     ]
@@ -22,7 +22,7 @@ async def run(bench: Bench) -> Outcome:
     async def product() -> float:
         await bench.clear()
         async with HospitalProducer.connect(load_settings(redis_url=bench.redis_url)) as producer:
-            await producer.enqueue_many(REGISTER_HOSPITAL, orders)
+            await producer.enqueue_many(REGISTER_HOSPITAL, payloads)
         async with connect(bench.redis_url) as redis:
             return await drain(bench.process(*PRODUCT_WORKER), jobs, lambda: queue_length(redis))
 

@@ -1,4 +1,4 @@
-"""One module per job queue. A peer's package is imported when its system is asked for."""
+"""One module per job queue. A system's package is imported only when that system is used."""
 
 from importlib import import_module
 from typing import cast
@@ -7,10 +7,10 @@ from benchmarks.systems.base import System
 
 NOOP_SYSTEMS = ("ours", "arq", "saq", "streaq", "taskiq", "celery", "dramatiq")
 INGEST_SYSTEMS = ("ours", "arq", "saq", "streaq", "taskiq")
-"""Those that run asynchronous jobs, which the driver's shared client wants."""
+"""The systems that run asynchronous jobs, which the driver's shared client requires."""
 
 
 def system_named(name: str) -> System:
-    """Return the adapter of a system."""
+    """Return the adapter for a system."""
     module = import_module(f"benchmarks.systems.{name}_system")
     return cast(System, module.SYSTEM)

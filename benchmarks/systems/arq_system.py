@@ -1,4 +1,4 @@
-"""Stock arq, with a poll delay that a full queue does not wait for."""
+"""Stock arq, with a poll delay so short that a full queue does not wait for it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Arq(System):
 
     name = "arq"
 
-    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (it always serves all functions)
         """Run arq's worker."""
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
         body = IngestBody()
@@ -39,7 +39,7 @@ class Arq(System):
         ).run()
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
-        """Enqueue 50 at a time; arq has no call for many."""
+        """Enqueue 50 concurrently, because arq has no call for many jobs."""
         redis = await create_pool(RedisSettings.from_dsn(redis_url))
         remaining = iter(payloads)
         while group := list(islice(remaining, _AT_ONCE)):
@@ -47,8 +47,8 @@ class Arq(System):
             await asyncio.gather(*calls)
         await redis.aclose()
 
-    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
-        """Count the queue: a job leaves it when its result is stored."""
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (other systems need it)
+        """Count the queue: a job is removed from it when its result is stored."""
         return int(await redis.zcard(default_queue_name))
 
 

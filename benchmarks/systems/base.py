@@ -1,4 +1,4 @@
-"""What the harness asks of a job queue."""
+"""The interface between the harness and a job queue."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,24 +10,24 @@ JobName = Literal["noop", "ingest_hospital"]
 
 
 class System(ABC):
-    """One job queue in the best setting that compares: one worker process, results kept, acknowledged by its
-    own default.
+    """One job queue with its best comparable settings: one worker process, results kept, its default
+    acknowledgement mode.
     """
 
     name: ClassVar[str]
 
     def arguments(self, job: JobName) -> Sequence[str]:
-        """Return the arguments of Python that run a worker; it finds the servers in its environment."""
+        """Return Python's arguments to run a worker, which finds the servers in its environment."""
         return ("-m", "benchmarks.worker", self.name, job)
 
     def work(self, redis_url: str, job: JobName) -> None:
-        """Run a worker in this process until SIGTERM; not for a system that is run by its own command line."""
+        """Run a worker in this process until SIGTERM. Not used by a system that runs by its own command line."""
         raise NotImplementedError
 
     @abstractmethod
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
-        """Put one job per payload on the queue; noop takes no argument."""
+        """Enqueue one job per payload; noop takes no argument."""
 
     @abstractmethod
     async def unfinished(self, redis: Any, jobs: int) -> int:
-        """Return how many of `jobs` jobs are not stored as ended, asked in one or two cheap commands."""
+        """Return how many of `jobs` jobs are not stored as finished, by one or two cheap commands."""

@@ -1,4 +1,4 @@
-"""Celery on Redis, in one process: the solo pool, which passes jobs to no other."""
+"""Celery on Redis, in one process: the solo pool, which passes no jobs to other processes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ _KEYS_BESIDE_RESULTS = (
 
 
 class CelerySystem(System):
-    """Celery's worker: the solo pool, as many jobs fetched ahead as the others run at once, no gossip."""
+    """Celery's worker: the solo pool, which prefetches as many jobs as the others run concurrently, no gossip."""
 
     name = "celery"
 
-    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (it has one job)
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (it has only one job)
         """Run Celery's worker."""
         app, _ = _app(redis_url)
         options = ["--pool=solo", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         app.worker_main(["worker", "--loglevel=ERROR", *options])
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:  # noqa: ARG002
-        """Enqueue one after the other over one connection."""
+        """Enqueue jobs one by one over one connection."""
 
         def send() -> None:
             app, noop = _app(redis_url)
@@ -45,7 +45,7 @@ class CelerySystem(System):
         await asyncio.to_thread(send)
 
     async def unfinished(self, redis: Any, jobs: int) -> int:
-        """Count the results: there is one key for each, beside the broker's own."""
+        """Count the results: each has one key, in addition to the broker's own keys."""
         return jobs - int(await redis.dbsize()) + int(await redis.exists(*_KEYS_BESIDE_RESULTS))
 
 

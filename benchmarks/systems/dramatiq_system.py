@@ -1,4 +1,4 @@
-"""Dramatiq on Redis, with its own number of threads."""
+"""Dramatiq on Redis, with its default number of threads."""
 
 import asyncio
 import signal
@@ -21,10 +21,10 @@ class Dramatiq(System):
 
     name = "dramatiq"
 
-    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (it has one job)
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (it has only one job)
         """Run Dramatiq's worker."""
         broker, _ = _broker(redis_url)
-        # Before any thread is started, so that the signal stays pending for sigwait.
+        # Blocked before any thread starts, so that the signal stays pending for sigwait.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         worker = dramatiq.Worker(broker, worker_threads=_THREADS)
         worker.start()
@@ -32,7 +32,7 @@ class Dramatiq(System):
         worker.stop()
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:  # noqa: ARG002
-        """Enqueue one after the other over one connection."""
+        """Enqueue jobs one by one over one connection."""
 
         def send() -> None:
             broker, noop = _broker(redis_url)
@@ -42,8 +42,8 @@ class Dramatiq(System):
 
         await asyncio.to_thread(send)
 
-    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
-        """Count its messages: one is deleted when it is acknowledged, after its result was stored."""
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (other systems need it)
+        """Count the messages: a message is deleted when it is acknowledged, after its result was stored."""
         return int(await redis.hlen("dramatiq:default.msgs"))
 
 

@@ -1,4 +1,4 @@
-"""This project: the product itself, with jobs of its own and such as do nothing."""
+"""This project: the product itself, with its own jobs and with no-op jobs."""
 
 import uuid
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ class Ours(System):
     name = "ours"
 
     def arguments(self, job: JobName) -> Sequence[str]:
-        """Return the command line that runs the product; for what it does not do, with a job that does nothing."""
+        """Return the command line that runs the product, or for no-op jobs the product with additional jobs."""
         return PRODUCT_WORKER if job == "ingest_hospital" else ("-m", "arq", "benchmarks.product.WorkerSettings")
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
-        """For ingest, through the product's producer."""
+        """Enqueue; ingests go through the product's producer."""
         settings = load_settings(redis_url=redis_url)
         if job == "ingest_hospital":
             async with HospitalProducer.connect(settings) as producer:
@@ -41,8 +41,8 @@ class Ours(System):
         async with open_arq_redis(settings, Codec()) as redis:
             await enqueue_named(redis, job, new_ids(len(payloads)))
 
-    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
-        """Count the queue: a job leaves it in the step that stores its result."""
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (other systems need it)
+        """Count the queue: the step that stores a job's result removes the job from it."""
         return int(await redis.zcard(DEFAULT_QUEUE))
 
 
@@ -50,7 +50,7 @@ SYSTEM = Ours()
 
 
 async def enqueue_named(redis: ArqRedis, function: str, job_ids: Sequence[str], queue: str = DEFAULT_QUEUE) -> None:
-    """Put calls without arguments on a queue, as fast as the scripts take them."""
+    """Enqueue calls without arguments, as fast as the scripts accept them."""
     envelope = Codec().encode({"t": None, "f": function, "a": [], "k": {}, "et": timestamp_ms()})
     scripts = Scripts(redis)
     for start in range(0, len(job_ids), _PER_CALL):
@@ -58,15 +58,15 @@ async def enqueue_named(redis: ArqRedis, function: str, job_ids: Sequence[str], 
 
 
 def new_ids(jobs: int) -> list[str]:
-    """Return as many fresh job ids."""
+    """Return that many new job ids."""
     return [uuid.uuid4().hex for _ in range(jobs)]
 
 
 async def nth_start(redis: ArqRedis, job_id: str, number: int) -> int:
-    """Wait for the start number `number`, from 1, of a job that tells its starts, and return its time."""
+    """Wait for the start number `number`, from 1, of a job that records its starts, and return its time."""
 
-    async def asked() -> bytes | None:
+    async def poll() -> bytes | None:
         began: bytes | None = await redis.lindex(STARTS + job_id, number - 1)
         return began
 
-    return int(await until(asked, f"job {job_id} had no start number {number} for a minute"))
+    return int(await until(poll, f"job {job_id} had no start number {number} for a minute"))

@@ -20,7 +20,7 @@ class Saq(System):
 
     name = "saq"
 
-    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (it always serves all functions)
         """Run SAQ's worker."""
         body = IngestBody()
 
@@ -39,7 +39,7 @@ class Saq(System):
         uvloop.run(serve())
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
-        """Enqueue 20 at a time: its own limit of concurrent operations."""
+        """Enqueue 20 concurrently, which is SAQ's own limit of concurrent operations."""
         queue = Queue.from_url(redis_url)
         remaining = iter(payloads)
         while group := list(islice(remaining, _AT_ONCE)):
@@ -51,8 +51,8 @@ class Saq(System):
             )
         await queue.disconnect()
 
-    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
-        """Count its set of jobs without a final state."""
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (other systems need it)
+        """Count the set of jobs without a final state."""
         return int(await redis.zcard("saq:default:incomplete"))
 
 

@@ -1,4 +1,4 @@
-"""streaQ 5: version 6 and later need the functions of Redis 7, and the private Redis is 6.2."""
+"""streaQ 5, because later versions need functions of Redis 7, and the private Redis is 6.2."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,13 +17,13 @@ class Streaq(System):
 
     name = "streaq"
 
-    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (all its functions are always served)
+    def work(self, redis_url: str, job: JobName) -> None:  # noqa: ARG002 (it always serves all functions)
         """Run streaQ's worker."""
         worker, _ = _worker(redis_url)
         worker.run_sync()
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
-        """Enqueue with its own pipelined call."""
+        """Enqueue with streaQ's own pipelined call."""
         worker, tasks = _worker(redis_url)
         async with worker:
             for start in range(0, len(payloads), _PER_CALL):
@@ -32,7 +32,7 @@ class Streaq(System):
                     [tasks[job].enqueue(*((payload,) if job == "ingest_hospital" else ())) for payload in group]
                 )
 
-    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (others need it)
+    async def unfinished(self, redis: Any, jobs: int) -> int:  # noqa: ARG002 (other systems need it)
         """Count the stream: a job is deleted from it in the transaction that stores its result."""
         return int(await redis.xlen("streaq:default:queues:normal"))
 
@@ -41,8 +41,8 @@ SYSTEM = Streaq()
 
 
 def _worker(redis_url: str) -> tuple[Any, dict[JobName, Any]]:
-    # Its own cron job, every five minutes by default, locks itself by a SET that Redis 6.2 refuses, and the worker
-    # ends: so it is put off to a minute that no run meets.
+    # streaQ's own cron job, every five minutes by default, takes its lock with a SET that Redis 6.2 refuses, and
+    # then the worker exits. So the cron job is scheduled for a minute in which no benchmark runs.
     worker = Worker(redis_url=redis_url, concurrency=CONCURRENCY, health_crontab="0 0 29 2 *")
     body = IngestBody()
 

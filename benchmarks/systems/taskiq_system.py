@@ -19,7 +19,7 @@ _AT_ONCE = 50
 
 
 class Taskiq(System):
-    """taskiq's receiver. The list broker acknowledges nothing: a job in hand is lost with its worker."""
+    """taskiq's receiver. The list broker acknowledges nothing: a running job is lost if its worker dies."""
 
     name = "taskiq"
 
@@ -34,7 +34,7 @@ class Taskiq(System):
         uvloop.run(serve())
 
     async def enqueue(self, redis_url: str, job: JobName, payloads: Sequence[Payload]) -> None:
-        """Enqueue 50 at a time."""
+        """Enqueue 50 concurrently."""
         broker, tasks = _broker(redis_url)
         await broker.startup()
         remaining = iter(payloads)
@@ -45,7 +45,7 @@ class Taskiq(System):
         await broker.shutdown()
 
     async def unfinished(self, redis: Any, jobs: int) -> int:
-        """Count the results: there is one key for each, and one for the queue while it is not empty."""
+        """Count the results: each has one key, and so has the queue while it is not empty."""
         return jobs - int(await redis.dbsize()) + int(await redis.exists(_QUEUE))
 
 

@@ -36,7 +36,7 @@ class Finished:
 
 
 class WorkerRun:
-    """One worker process, its log in a file."""
+    """One worker process, which logs to a file."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process
@@ -54,19 +54,19 @@ class WorkerRun:
         self.process.send_signal(signum)
 
     async def ended(self, seconds: float = 20) -> int:
-        """Wait for the end, and return the exit code."""
+        """Wait until the process exits, and return its exit code."""
         return await asyncio.wait_for(self.process.wait(), seconds)
 
 
 class Server(Protocol):
-    """A server that can be reached."""
+    """A server with a URL."""
 
     @property
     def url(self) -> str: ...
 
 
 class Site:
-    """A Redis and a MongoDB database of one test's own, and processes that work on them."""
+    """A Redis and a MongoDB database for one test, and the processes that use them."""
 
     def __init__(self, redis: Server, mongo: Server, folder: Path) -> None:
         number = next(_numbers)
@@ -107,7 +107,7 @@ class Site:
         return run
 
     async def run(self, *command: str, **environment: str) -> Finished:
-        """Run `python -m COMMAND` to its end."""
+        """Run `python -m COMMAND` to completion."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", *command),
             env=self._environment(environment),
@@ -119,14 +119,14 @@ class Site:
         return self._finished(process.returncode or 0, out.decode(), err.decode())
 
     async def command(self, *arguments: str, **environment: str) -> Finished:
-        """Run `hospital-worker` in this process: for what does not need a second one's start, of up to a second."""
-        within = {**self.environment, **environment}
-        invoke = functools.partial(CliRunner().invoke, app, arguments, env=within, catch_exceptions=False)
+        """Run `hospital-worker` in this process, to avoid the start of another one, which takes up to a second."""
+        variables = {**self.environment, **environment}
+        invoke = functools.partial(CliRunner().invoke, app, arguments, env=variables, catch_exceptions=False)
         done = await asyncio.to_thread(invoke)
         return self._finished(done.exit_code, done.stdout, done.stderr)
 
     def _finished(self, code: int, out: str, err: str) -> Finished:
-        # Where what is logged is looked through for secrets.
+        # The log files in this folder are scanned for secrets.
         with (self.folder / "commands.log").open("a") as file:
             file.write(err)
         return Finished(code, out, err)

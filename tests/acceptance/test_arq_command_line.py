@@ -1,4 +1,4 @@
-"""The options of the command `arq`, with this project's worker behind it."""
+"""The options of the command `arq`, with this project's worker."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ ROUGH = "rough_settings.WorkerSettings"
 CHECK = ("arq", "--check", "worker.main.WorkerSettings")
 
 
-async def test_burst_runs_what_is_there_and_ends(site: Site) -> None:
+async def test_burst_runs_the_queued_jobs_and_exits(site: Site) -> None:
     jobs = [f"job-{number}" for number in range(5)]
     for job_id in jobs:
         await site.put("neighbour", job_id=job_id)
@@ -27,20 +27,20 @@ async def test_burst_runs_what_is_there_and_ends(site: Site) -> None:
     assert await site.redis.zcard("arq:queue") == 0
 
 
-async def test_check_tells_within_seconds_that_a_worker_was_killed(site: Site) -> None:
+async def test_check_fails_within_seconds_after_the_last_worker_was_killed(site: Site) -> None:
     first, second = await site.worker(ROUGH), await site.worker(ROUGH)
     first.send(signal.SIGKILL)
     await first.ended()
-    # arq's own key lives for an hour by default, and a worker that ends deletes it for all.
+    # arq's own health key lives for an hour by default, and a worker that exits deletes it for all workers.
     await site.until(lambda: site.is_ready(second))
     assert (await site.run(*CHECK)).code == 0
     second.send(signal.SIGKILL)
     await second.ended()
-    await site.until(lambda: _nobody_wrote_the_key(site), STALE_AFTER_S + 1)
+    await site.until(lambda: _health_key_expired(site), STALE_AFTER_S + 1)
     assert (await site.run(*CHECK)).code == 1
 
 
-async def _nobody_wrote_the_key(site: Site) -> bool:
+async def _health_key_expired(site: Site) -> bool:
     return not await site.redis.exists("arq:queue" + keys.HEALTH_CHECK_SUFFIX)
 
 
@@ -69,7 +69,7 @@ async def watched(site: Site, tmp_path: Path) -> AsyncIterator[tuple[WorkerRun, 
             await process.wait()
 
 
-async def test_watch_runs_the_worker_again_when_a_file_changes(site: Site, watched: tuple[WorkerRun, Path]) -> None:
+async def test_watch_restarts_the_worker_when_a_file_changes(site: Site, watched: tuple[WorkerRun, Path]) -> None:
     run, folder = watched
     await site.put("gated", job_id="interrupted")
     for times in (1, 2):
@@ -77,7 +77,7 @@ async def test_watch_runs_the_worker_again_when_a_file_changes(site: Site, watch
         (folder / "code.py").write_text(f"# version {times}")
     await site.until(lambda: _ran(site, 3))
     await site.redis.set("gate", 1)
-    # The interrupted runs spent no try of the one that it has.
+    # The job has only one try, which the interrupted runs did not spend.
     assert (await site.result("interrupted"))["r"] == 1
     run.send(signal.SIGTERM)
     assert await run.ended() == 0

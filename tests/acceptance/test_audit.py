@@ -1,4 +1,4 @@
-"""`hospital-worker audit`, as a person or a script runs it."""
+"""`hospital-worker audit`, as an operator or a script runs it."""
 
 import asyncio
 import hashlib
@@ -21,7 +21,7 @@ from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 
 BY = {"actor": "dr-ito", "reason": "licence 4711 seen"}
-# The program's end tells the most memory that it ever held, in KiB. (`getrusage` would tell of its parent's too.)
+# At its end the program prints its peak memory in KiB. (`getrusage` would include its parent's.)
 MEASURED = """
 import re, sys
 from pathlib import Path
@@ -44,7 +44,7 @@ async def registry(site: Site) -> AsyncIterator[MongoHandle]:
 
 @pytest_asyncio.fixture
 async def history(registry: MongoHandle) -> None:
-    """A hospital that was registered, amended, and tried to register again."""
+    """A hospital that was registered, amended, and registered again, which was rejected."""
     registrations = Registrations(registry)
     record = HospitalRecord(hospital_name="Sunrise Clinic", beds=120, attributes={"rating": 4})
     deadline = asyncio.get_running_loop().time() + 30
@@ -75,20 +75,20 @@ async def test_the_history_is_shown_and_verified(site: Site, history: None, regi
         digest = json.loads(line)["hash"]
         assert hashlib.sha256(line.replace(f'"hash":"{digest}",', "", 1).encode()).hexdigest() == digest
 
-    anchored = site.folder / "heads.ndjson"
-    anchored.write_text((await site.command("audit", "heads")).out)
-    whole = await site.command("audit", "verify", "--all", "--heads", str(anchored))
-    assert (whole.code, whole.out, whole.err) == (0, "entries: 3, chains: 1, all is well\n", "")
+    exported_heads = site.folder / "heads.ndjson"
+    exported_heads.write_text((await site.command("audit", "heads")).out)
+    intact = await site.command("audit", "verify", "--all", "--heads", str(exported_heads))
+    assert (intact.code, intact.out, intact.err) == (0, "entries: 3, chains: 1, no findings\n", "")
 
     await registry.logs.delete_one({"_id": "audit:again"})
     assert (await site.command("audit", "verify", "sunrise clinic")).code == 0
-    cut = await site.run("worker", "audit", "verify", "sunrise clinic", "--heads", str(anchored), "--json")
+    cut = await site.run("worker", "audit", "verify", "sunrise clinic", "--heads", str(exported_heads), "--json")
     finding, summary = map(json.loads, cut.out.splitlines())
     assert (cut.code, finding["problem"], finding["seq"]) == (1, "head_missing", 3)
     assert summary == {"entries": 2, "chains": 1, "findings": 1}
 
 
-async def test_tampering_is_named_and_controls_no_terminal(
+async def test_tampering_is_reported_without_terminal_control_codes(
     site: Site, history: None, registry: MongoHandle
 ) -> None:
     evil = "\x1b]0;x\x07\x9b31m\u202e\x7f[red]"
@@ -96,7 +96,7 @@ async def test_tampering_is_named_and_controls_no_terminal(
     code, shown, _ = await _on_terminal(site, "-m", "worker", "audit", "show", "sunrise clinic")
     assert code == 0
     assert r"by \x1b]0;x\x07\x9b31m\u202e\x7f[red]: licence" in shown
-    # Colours are ours; nothing else is sent to the terminal.
+    # No control codes but our own colours reach the terminal.
     rest = re.sub(r"\x1b\[[\d;]*m", "", shown).replace("\r\n", "\n")
     assert shown != rest
     assert not set("\x1b\x07\x9b\u202e\x7f") & set(rest)
@@ -113,25 +113,25 @@ async def test_tampering_is_named_and_controls_no_terminal(
     ]
 
 
-async def test_what_cannot_be_done_is_told_in_one_line(site: Site, history: None) -> None:
+async def test_an_impossible_request_is_reported_in_one_line(site: Site, history: None) -> None:
     bad_heads = site.folder / "heads"
     bad_heads.write_text("{}\n")
     no_heads = site.folder / "none"
     no_heads.touch()
-    for arguments, code, told in (
-        (("show", "nobo\x1bdy"), 1, r"the log has no entry of 'nobo\\x1bdy'"),
-        (("verify", "nobody"), 2, "neither the log nor the registry has 'nobody'"),
-        (("verify",), 2, "say which"),
-        (("verify", "--all", "nobody"), 2, "say which"),
+    for arguments, code, message in (
+        (("show", "unkno\x1bwn"), 1, r"the audit log has no entry for 'unkno\\x1bwn'"),
+        (("verify", "unknown"), 2, "neither the audit log nor the registry contains 'unknown'"),
+        (("verify",), 2, "give one hospital, or --all"),
+        (("verify", "--all", "unknown"), 2, "give one hospital, or --all"),
         (("verify", "--all", "--heads", str(bad_heads)), 2, f"{bad_heads}, line 1: not a line"),
-        (("verify", "--all", "--heads", str(no_heads)), 2, f"{no_heads}: holds no heads"),
+        (("verify", "--all", "--heads", str(no_heads)), 2, f"{no_heads}: contains no heads"),
         (("verify", "--all", "--heads", str(bad_heads) + "x"), 2, f"{bad_heads}x: No such file"),
     ):
         done = await site.command("audit", *arguments)
         assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
-        assert done.err.startswith(told)
-    nowhere = {"MONGODB_URL": "mongodb://127.0.0.1:1/?replicaSet=rs0", "MONGODB_SELECTION_TIMEOUT": "0.1"}
-    unreachable = await site.run("worker", "audit", "verify", "--all", **nowhere)
+        assert done.err.startswith(message)
+    no_server = {"MONGODB_URL": "mongodb://127.0.0.1:1/?replicaSet=rs0", "MONGODB_SELECTION_TIMEOUT": "0.1"}
+    unreachable = await site.run("worker", "audit", "verify", "--all", **no_server)
     assert (unreachable.code, unreachable.err.count("\n")) == (2, 1)
 
 
@@ -139,20 +139,20 @@ async def test_20_000_entries_are_verified_in_the_memory_of_1_000(site: Site, re
     await _fill(registry, 1_000)
     code, _, out = await _on_terminal(site, "-c", MEASURED)
     assert code == 0
-    told, little = out.splitlines()
-    assert told == "entries: 1,000, chains: 2, all is well"
+    summary, peak_of_1_000 = out.splitlines()
+    assert summary == "entries: 1,000, chains: 2, no findings"
     await _fill(registry, 19_000)
     code, progress, out = await _on_terminal(site, "-c", MEASURED)
     assert code == 0
-    told, much = out.splitlines()
-    assert told == "entries: 20,000, chains: 4, all is well"
-    # Kept in memory, 19,000 entries take some 60 MiB; a batch of 1,000 of them takes 3.
-    assert int(much) - int(little) < 20 * 1024
+    summary, peak_of_20_000 = out.splitlines()
+    assert summary == "entries: 20,000, chains: 4, no findings"
+    # 19,000 entries in memory would take some 60 MiB; a batch of 1,000 takes 3.
+    assert int(peak_of_20_000) - int(peak_of_1_000) < 20 * 1024
     assert re.search(r"\r[\d,]+ entries checked.*\r\x1b\[K$", progress)
 
 
 async def _fill(registry: MongoHandle, entries: int) -> None:
-    """Write two chains of refused attempts, which no hospital has to stand behind."""
+    """Write two chains of rejected attempts, which need no hospital."""
     for chain in (1, 2):
         made: list[dict[str, Any]] = []
         hospital_id = f"cms:{entries}-{chain}"
@@ -165,20 +165,20 @@ async def _fill(registry: MongoHandle, entries: int) -> None:
 
 
 async def _on_terminal(site: Site, *command: str) -> tuple[int, str, str]:
-    """Run Python with standard error, and unless measured standard output, on a terminal.
+    """Run Python with standard error on a terminal, and standard output too unless the command is `-c`.
 
-    Return the exit code, what the terminal was sent, and what was not.
+    Return the exit code, the output on the terminal, and the output that was piped.
     """
-    ours, theirs = os.openpty()
+    terminal, program_side = os.openpty()
     piped = command[0] == "-c"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *command),
         env={**os.environ, **site.environment, "PYTHONPATH": str(Path.cwd()), "TERM": "xterm", "COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE if piped else theirs,
-        stderr=theirs,
+        stdout=asyncio.subprocess.PIPE if piped else program_side,
+        stderr=program_side,
     )
-    os.close(theirs)
-    reading = asyncio.create_task(asyncio.to_thread(_read_all, ours))
+    os.close(program_side)
+    reading = asyncio.create_task(asyncio.to_thread(_read_all, terminal))
     out, _ = await asyncio.wait_for(process.communicate(), 100)
     return process.returncode or 0, await reading, (out or b"").decode()
 
@@ -190,5 +190,5 @@ def _read_all(terminal: int) -> str:
             try:
                 sent += file.read(65_536)
             except OSError:
-                # Linux's way to tell that the other side was closed.
+                # Linux raises this when the other side was closed.
                 return sent.decode()

@@ -1,7 +1,8 @@
 """Backups of both stores, taken under load and restored on new servers: Redis first, then MongoDB, loses nothing.
 
-A job is accepted in Redis, takes effect in MongoDB, and ends in Redis. So a backup of Redis that is older than that
-of MongoDB runs some jobs again, which are idempotent; one that is newer takes jobs for done whose effects are gone.
+A job is accepted in Redis, takes effect in MongoDB, and is completed in Redis. If the backup of Redis is older than
+that of MongoDB, some jobs run again, which are idempotent. If it is newer, it marks jobs as done whose effects are
+missing from MongoDB.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ SNAPSHOT = "dump.rdb"
 
 @dataclass(frozen=True)
 class Backups:
-    """Copies in the order in which they were made, and the jobs that were accepted before that of Redis."""
+    """Copies in the order in which they were made, and the jobs that were accepted before the copy of Redis."""
 
     mongo_before: Path
     redis: Path
@@ -42,7 +43,7 @@ class Backups:
 
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # Not the test's `tmp_path`, which is looked through for payloads: these files are made of them.
+    # Not the test's `tmp_path`, which is scanned for payloads: these files contain payloads.
     return tmp_path_factory.mktemp("backups")
 
 
@@ -50,7 +51,7 @@ async def test_redis_first_then_mongodb_loses_nothing(tmp_path: Path, folder: Pa
     async with (
         EmbeddedRedis() as redis,
         EmbeddedMongo(data_dir=folder / "live") as mongo,
-        # Few at once, so that a good many wait when the backup is made; short leases, as their owners will be gone.
+        # Few concurrent jobs, so that many wait when the backup is made. Short leases, as the owners will be dead.
         Stand(redis, mongo, tmp_path, Row(0, "backup", 1), WORKER_MAX_JOBS="20", WORKER_LEASE="4") as stand,
     ):
         backups = await _backed_up_under_load(stand, folder)
@@ -60,7 +61,7 @@ async def test_redis_first_then_mongodb_loses_nothing(tmp_path: Path, folder: Pa
     assert account.applied == len(backups.promised)
     assert repeated > 0
 
-    # The other order: jobs that Redis holds for done have no effect in an older MongoDB.
+    # In the other order, jobs that are done in Redis have no effect in the older MongoDB.
     account, _ = await _restored(stand, backups, backups.mongo_before)
     assert account.lost
     assert (account.doubled, account.broken, account.unexpected) == ([], [], [])
@@ -79,7 +80,7 @@ async def _backed_up_under_load(stand: Stand, folder: Path) -> Backups:
         await burst
         await stand.effects_grow_by(150)
         mongo_after = await _copy_of_mongo(stand, folder / "mongo-after")
-        # Life goes on after a backup; what came later is not in it.
+        # The load continues after the backup; later jobs are not in it.
         await stand.effects_grow_by(50)
     worker.process.kill()
     await worker.ended()
@@ -91,7 +92,7 @@ async def _waiting(stand: Stand, count: int) -> bool:
 
 
 async def _copy_of_redis(stand: Stand, target: Path) -> Path:
-    """BGSAVE, and a copy of the file: the state at the moment of the call."""
+    """Run BGSAVE and copy the file, which has the state at the moment of the call."""
     await stand.redis.bgsave()
 
     async def saved() -> bool:
@@ -105,11 +106,11 @@ async def _copy_of_redis(stand: Stand, target: Path) -> Path:
 
 
 async def _copy_of_mongo(stand: Stand, target: Path) -> Path:
-    """A copy of the data folder, with writes held back by fsyncLock meanwhile."""
+    """Copy the data folder while fsyncLock blocks writes."""
     member = await stand.mongo_server.primary()
     await member.command("fsync", lock=True)
     try:
-        # Locks, and empty files that are kept ready for the journal.
+        # Lock files, and empty files that are prepared for the journal.
         left_out = shutil.ignore_patterns("lock", "mongod.lock", "WiredTigerPreplog.*")
         await asyncio.to_thread(shutil.copytree, target.parent / "live", target, symlinks=True, ignore=left_out)
     finally:
@@ -120,7 +121,7 @@ async def _copy_of_mongo(stand: Stand, target: Path) -> Path:
 async def _restored(stand: Stand, backups: Backups, folder: Path) -> tuple[Account, int]:
     """Start new servers on the copies, and a worker; return the promised jobs' account, and how many ran again.
 
-    `folder` is a copy of MongoDB's.
+    `folder` is a copy of MongoDB's data folder.
     """
     await _append_only_file(backups.redis, folder / "redis")
     async with (
@@ -135,7 +136,7 @@ async def _restored(stand: Stand, backups: Backups, folder: Path) -> tuple[Accou
             if job.job_id in backups.promised:
                 ledger.accept(job.kind, job.job_id, job.hospital_id)
             else:
-                # Accepted after the backup of Redis: in that of MongoDB or not, both is right.
+                # Accepted after the backup of Redis, so it may or may not be in the backup of MongoDB.
                 ledger.uncertain(job.hospital_id)
         queued = [job_id.decode() for job_id in await redis.zrange(DEFAULT_QUEUE, 0, -1)]
         repeated = await database["hospitals"].count_documents({"created_by_job": {"$in": queued}})
@@ -153,7 +154,7 @@ def _client(url: str) -> AsyncMongoClient[dict[str, Any]]:
 
 
 async def _append_only_file(snapshot: Path, folder: Path) -> None:
-    """Make an append-only file of a snapshot: with `appendonly yes` and no such file, Redis starts empty."""
+    """Create an append-only file from a snapshot: with `appendonly yes` and no such file, Redis starts empty."""
     folder.mkdir(parents=True)
     shutil.copyfile(snapshot, folder / SNAPSHOT)
     async with _without_append_only_file(folder) as redis:

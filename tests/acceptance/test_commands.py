@@ -1,4 +1,4 @@
-"""The commands of an operator, against real workers."""
+"""The operator's commands, against real workers."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     empty = await site.command("check")
     assert (empty.code, empty.err.strip()) == (1, "no worker is ready")
     await site.put("register_hospital", {"record": {"hospital_name": ""}}, job_id="register_hospital:bad")
-    await site.put("no_such_job", job_id="nobody")
+    await site.put("no_such_job", job_id="unknown")
     waiting = json.loads((await site.run("worker", "queue", "--json")).out)
     assert waiting["queues"]["arq:queue"]["waiting"] == 2
     worker = await site.worker()
@@ -34,30 +34,30 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     assert (await site.command("dead", "export", str(target))).code == 0
     assert [json.loads(line)["job_id"] for line in target.read_text().splitlines()] == ["register_hospital:bad"]
     again = await site.run("worker", "dead", "export", str(target))
-    assert (again.code, again.err) == (2, f"{target}: is there already; choose another name\n")
+    assert (again.code, again.err) == (2, f"{target}: already exists; choose another name\n")
     both = await site.command("dead", "discard", "register_hospital:bad", "--function", "other")
-    assert (both.code, both.err) == (2, "give job ids, or --function, --error or --all, not both\n")
+    assert (both.code, both.err) == (2, "give either job ids, or --function, --error or --all\n")
     none = await site.command("dead", "retry", "--error", "Other")
-    assert (none.code, none.out) == (0, "0 put back\n")
-    assert (await site.command("dead", "retry", "register_hospital:bad")).out == "1 put back\n"
+    assert (none.code, none.out) == (0, "0 retried\n")
+    assert (await site.command("dead", "retry", "register_hospital:bad")).out == "1 retried\n"
     await site.until(lambda: site.redis.hlen(keys.DEAD))
     assert (await site.run("worker", "dead", "discard", "--all")).out == "1 discarded\n"
     assert (await site.command("dead", "list")).out == "no dead letters\n"
     await site.redis.hset(keys.DEAD, "garbage", "{}")
     await site.redis.zadd(keys.DEAD_INDEX, {"garbage": 1})
-    hollow = await site.run("worker", "dead", "retry", "garbage")
-    assert (hollow.code, hollow.out) == (1, "0 put back\n")
-    assert hollow.err == "1 left as they are: nothing is kept of what they were to do\n"
+    without_payload = await site.run("worker", "dead", "retry", "garbage")
+    assert (without_payload.code, without_payload.out) == (1, "0 retried\n")
+    assert without_payload.err == "1 not retried: no payload is stored\n"
     assert (await site.command("dead", "discard", "garbage")).out == "1 discarded\n"
     worker.send(signal.SIGTERM)
     assert await worker.ended() == 0
-    # The key that arq reads counts as long as a heartbeat does, and nobody writes it now.
-    await site.until(lambda: _gone(site), 6)
+    # The health key that arq reads is valid for as long as a heartbeat, and no worker writes it now.
+    await site.until(lambda: _health_key_expired(site), 6)
     assert (await site.run("arq", "--check", "worker.main.WorkerSettings")).code == 1
     assert (await site.command("check")).code == 1
 
 
-async def _gone(site: Site) -> bool:
+async def _health_key_expired(site: Site) -> bool:
     return not await site.redis.exists("arq:queue" + keys.HEALTH_CHECK_SUFFIX)
 
 
@@ -77,7 +77,7 @@ async def test_500_jobs_at_once_share_one_client_and_its_pool(site: Site) -> Non
     assert await site.redis.hlen(keys.DEAD) == 0
 
 
-async def test_nothing_is_lost_of_a_file_when_a_worker_is_killed_half_way(site: Site) -> None:
+async def test_an_import_loses_nothing_when_a_worker_is_killed_half_way(site: Site) -> None:
     file = site.folder / "hospitals.csv"
     made = await site.run("producers", "generate", str(file), "--rows", "6000", "--seed", "7")
     assert made.code == 0, made.err
@@ -87,10 +87,11 @@ async def test_nothing_is_lost_of_a_file_when_a_worker_is_killed_half_way(site: 
     next(worker for worker in workers if worker.pid == held).send(signal.SIGKILL)
     finished = await ingesting
     assert finished.code in {0, 1}, finished.err
-    told = json.loads(finished.out)
-    assert told["created"] > 0
-    assert told["lost"] == told["pending"] == told["unconfirmed"] == 0
-    assert told["created"] + told["merged"] + told["unchanged"] + told["rejected"] == told["rows"]
+    summary = json.loads(finished.out)
+    assert summary["created"] > 0
+    assert summary["lost"] == summary["pending"] == summary["unconfirmed"] == 0
+    counted = summary["created"] + summary["merged"] + summary["unchanged"] + summary["rejected"]
+    assert counted == summary["rows"]
     assert await site.redis.hlen(keys.DEAD) == 0
 
 
@@ -99,7 +100,7 @@ async def _holder(site: Site) -> int | None:
     return int(tokens[0].split(b":")[1]) if tokens else None
 
 
-async def test_the_demo_reports_what_it_did(site: Site) -> None:
+async def test_the_demo_reports_its_results(site: Site) -> None:
     first, second = site.folder / "first.json", site.folder / "second.json"
     data = site.folder / "data"
     file = site.folder / "hospitals.csv"
@@ -120,13 +121,13 @@ async def test_the_demo_reports_what_it_did(site: Site) -> None:
     assert (report["created"], report["lost"], report["audit_ok"]) == (0, 0, True)
 
 
-async def test_private_servers_are_there_until_they_are_stopped(site: Site) -> None:
+async def test_private_servers_run_until_they_are_stopped(site: Site) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", "servers"), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    told = [(await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip() for _ in range(2)]
-    exports = dict(line.removeprefix("export ").split("=", 1) for line in told)
+    lines = [(await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip() for _ in range(2)]
+    exports = dict(line.removeprefix("export ").split("=", 1) for line in lines)
     redis_url = exports["REDIS_URL"]
     environment = {"REDIS_URL": redis_url, "MONGODB_URL": exports["MONGODB_URL"].strip("'")}
     assert (await site.run("worker", "queue", "--json", **environment)).code == 0

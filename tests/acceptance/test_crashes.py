@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped, or kill themselves."""
+"""Workers that are killed or stopped, or that a job kills."""
 
 import signal
 import time
@@ -23,7 +23,7 @@ async def test_jobs_of_killed_workers_run_again_soon(site: Site) -> None:
     await site.redis.set("gate", 1)
     for job_id in jobs:
         message = await site.result(job_id, TAKEN_OVER_WITHIN)
-        # The crash was not the job's fault: with one try allowed, it has it still.
+        # The worker's crash spent no try: the job has only one, and that one succeeded.
         assert (message["s"], message["r"]) == (True, 1)
     assert time.monotonic() - killed < TAKEN_OVER_WITHIN
     assert await site.leases() == 0
@@ -46,7 +46,7 @@ async def test_a_terminated_worker_lets_its_jobs_end(site: Site) -> None:
     assert await site.leases() == 0
 
 
-async def test_what_does_not_end_is_handed_back(site: Site) -> None:
+async def test_jobs_that_do_not_finish_are_handed_back(site: Site) -> None:
     for number in range(20):
         await site.put("gated", job_id=f"job-{number}")
     by_grace = await site.worker(ROUGH, WORKER_GRACE_PERIOD="0.5")
@@ -68,7 +68,7 @@ async def _untouched(site: Site) -> bool:
     return await site.redis.zcard("arq:queue") == 20 and await site.leases() == 0 and not any(left)
 
 
-async def test_a_job_that_kills_its_worker_is_found_and_its_neighbours_are_done(site: Site) -> None:
+async def test_a_job_that_kills_its_worker_is_dead_lettered_and_its_neighbours_complete(site: Site) -> None:
     neighbours = [f"neighbour-{number}" for number in range(9)]
     for number, job_id in enumerate(neighbours):
         if number == 4:
@@ -101,7 +101,7 @@ async def test_an_exit_in_a_task_of_a_job_does_not_end_the_worker(site: Site) ->
     assert await worker.ended() == 0
 
 
-async def test_a_frozen_worker_completes_nothing_that_another_has_taken(site: Site) -> None:
+async def test_a_frozen_worker_cannot_complete_a_job_that_another_took_over(site: Site) -> None:
     await site.put("gated", job_id="job")
     frozen = await site.worker(ROUGH, WORKER_LEASE="4")
     await site.until(lambda: _runs(site, 1))

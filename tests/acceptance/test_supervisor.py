@@ -54,7 +54,7 @@ async def redis(servers: EmbeddedServers) -> AsyncIterator[ArqRedis]:
 
 
 async def two_of(redis: ArqRedis) -> set[int]:
-    """The pids of two ready workers, waited for."""
+    """Wait for two ready workers, and return their pids."""
     found = await until(lambda: asyncio.ensure_future(ready_workers(redis)), lambda found: len(found) == 2)
     return {worker.pid for worker in found}
 
@@ -86,7 +86,7 @@ async def test_processes_are_kept_running_and_stopped_together(servers: Embedded
         assert [worker.pid for worker in await ready_workers(redis) if worker.pid != victim] == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux notifies a process when its parent dies")
 async def test_no_worker_outlives_a_killed_supervisor(servers: EmbeddedServers, redis: ArqRedis) -> None:
     async with supervising(servers) as supervisor:
         both = await two_of(redis)
@@ -95,11 +95,11 @@ async def test_no_worker_outlives_a_killed_supervisor(servers: EmbeddedServers, 
             await supervisor.communicate()
             while any(is_running(pid) for pid in both):
                 await asyncio.sleep(0.05)
-    # They ended in good order: each has signed off.
+    # They stopped cleanly: each has removed its heartbeat.
     assert await redis.hlen(keys.WORKERS) == 0
 
 
-async def test_a_terminal_that_is_closed_stops_all(servers: EmbeddedServers, redis: ArqRedis) -> None:
+async def test_closing_the_terminal_stops_all_processes(servers: EmbeddedServers, redis: ArqRedis) -> None:
     async with supervising(servers) as supervisor:
         both = await two_of(redis)
         supervisor.send_signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""What others wrote into Redis is shown to an operator and does nothing to the operator's terminal."""
+"""An operator sees the text that others wrote to Redis, but its control codes do not reach the terminal."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ HOSTILE = "\x1b[31mred\x1b[0m[bold]x[/bold]\n2026 forged log line\x07\x9b2J"
 SHOWN = r"\x1b[31mred\x1b[0m[bold]x[/bold]\n2026 forged log line\x07\x9b2J"
 
 
-# One process for all: each takes a second to start.
+# One process for all commands, because a process takes a second to start.
 RUN_ALL = """
 import json, sys
 import producers.cli
@@ -40,10 +40,10 @@ COMMANDS = {
 }
 
 
-async def test_no_command_passes_on_what_acts_on_a_terminal(site: Site) -> None:
+async def test_no_command_prints_terminal_control_codes(site: Site) -> None:
     await _write_hostile(site)
     shown = await _on_terminal(site, "-c", RUN_ALL, json.dumps(list(COMMANDS)))
-    missing = {command: each for command, told in COMMANDS.items() for each in told if each not in shown}
+    missing = {command: text for command, texts in COMMANDS.items() for text in texts if text not in shown}
     assert missing == {}, shown
     assert not set("\x1b\x07\x9b") & set(shown)
     assert not any(line.startswith("2026") for line in shown.splitlines())
@@ -73,14 +73,17 @@ async def _write_hostile(site: Site) -> None:
 
 
 async def _on_terminal(site: Site, *command: str) -> str:
-    """Run Python on a terminal without colours, and return what that was sent."""
-    ours, theirs = os.openpty()
+    """Run Python on a terminal without colours, and return the terminal's output."""
+    terminal, program_side = os.openpty()
     plain = {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "1000", "PYTHONPATH": str(Path.cwd())}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *command), env=os.environ | site.environment | plain, stdout=theirs, stderr=theirs
+        *(sys.executable, *command),
+        env=os.environ | site.environment | plain,
+        stdout=program_side,
+        stderr=program_side,
     )
-    os.close(theirs)
-    reading = asyncio.create_task(asyncio.to_thread(_read_all, ours))
+    os.close(program_side)
+    reading = asyncio.create_task(asyncio.to_thread(_read_all, terminal))
     await asyncio.wait_for(process.wait(), 60)
     # Headings are bold.
     return re.sub(r"\x1b\[[01]m", "", (await reading).decode()).replace("\r\n", "\n")
@@ -93,5 +96,5 @@ def _read_all(terminal: int) -> bytes:
             try:
                 sent += file.read(65_536)
             except OSError:
-                # Linux's way to tell that the other side was closed.
+                # Linux raises this when the other side was closed.
                 return bytes(sent)

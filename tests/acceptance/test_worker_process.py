@@ -1,4 +1,4 @@
-"""A worker process runs the jobs, keeps dead letters, and logs no payload and no secret."""
+"""A worker process runs jobs, keeps dead letters, and logs no payload and no secret."""
 
 import json
 import signal
@@ -41,21 +41,21 @@ async def test_jobs_run_and_dead_letters_are_kept(site: Site) -> None:
 
 
 async def test_an_outage_of_mongodb_costs_no_try(site: Site, mongo: EmbeddedMongo) -> None:
-    """The job waits it out, however often it is run meanwhile."""
+    """The job waits until MongoDB is back, however often it runs meanwhile."""
     await site.worker(MONGODB_SELECTION_TIMEOUT="0.3", WORKER_MAX_TRIES="2", LOG_LEVEL="DEBUG")
     await mongo.members[0].kill()
     async with site.producer() as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name=MARK))
         seen: set[float] = set()
-        await site.until(lambda: _again(site, receipt.job_id, seen))
+        await site.until(lambda: _rescheduled_often(site, receipt.job_id, seen))
         await mongo.start()
         assert (await receipt.outcome(timeout=30)).status == "created"
         assert (await producer.status(receipt.job_id)).tries <= 2
     assert await site.redis.hlen(keys.DEAD) == 0
 
 
-async def _again(site: Site, job_id: str, seen: set[float]) -> bool:
-    """Whether the job has been put back more often than it has tries."""
+async def _rescheduled_often(site: Site, job_id: str, seen: set[float]) -> bool:
+    """Whether the job was returned to the queue more often than it has tries."""
     seen.add(await site.redis.zscore("arq:queue", job_id))
     return len(seen) > 6
 
@@ -69,7 +69,7 @@ async def test_the_password_of_redis_is_in_no_log(site: Site) -> None:
     assert PASSWORD not in run.log
 
 
-async def test_every_line_of_a_log_is_json_if_asked_for(site: Site) -> None:
+async def test_every_log_line_is_json_if_configured(site: Site) -> None:
     worker = await site.worker(LOG_FORMAT="json")
     worker.send(signal.SIGTERM)
     assert await worker.ended() == 0

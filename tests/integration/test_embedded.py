@@ -26,7 +26,7 @@ from worker.embedded import (
 )
 from worker.embedded.processes import wait_until
 
-# A parent of servers, for the test to end by SIGKILL.
+# A parent process of servers, which the test kills with SIGKILL.
 PARENT = """
 import asyncio, os, sys
 from worker.embedded import EmbeddedServers
@@ -36,7 +36,7 @@ async def main():
     await servers.start()
     copy = os.fork() if sys.argv[1] == "fork" else 0
     if copy == 0 and sys.argv[1] == "fork":
-        # A copy of this process holds its open files.
+        # A fork of this process holds its open files.
         os.read(0, 1)
         os._exit(0)
     pids = servers.redis.pid, servers.mongo.pid
@@ -101,7 +101,7 @@ async def test_redis_starts_answers_and_leaves_nothing() -> None:
             assert (await client.info("server"))["process_id"] == pid
             config = await client.config_get("*")
         folder = config["dir"]
-        # Ctrl-C in a terminal goes to the group of the foreground: the server is not in it.
+        # Ctrl-C in a terminal goes to the foreground process group, which must not include the server.
         assert os.getsid(pid) != os.getsid(0)
         assert os.getpgid(pid) != os.getpgid(0)
         assert is_folder(folder)
@@ -150,7 +150,7 @@ async def test_redis_comes_back_after_kill_with_data_and_port() -> None:
             assert await client.get("key") == b"value"
 
 
-async def test_redis_with_a_password_refuses_others() -> None:
+async def test_redis_with_a_password_refuses_a_wrong_one() -> None:
     async with EmbeddedRedis(password="correct1") as redis:
         async with redis_client(redis.url) as client:
             assert await client.ping()
@@ -180,7 +180,7 @@ async def test_standalone_has_no_transactions() -> None:
                 await client.test.things.insert_one({}, session=session)
 
 
-async def test_test_commands_are_allowed_only_when_asked_for() -> None:
+async def test_test_commands_are_allowed_only_on_request() -> None:
     async with EmbeddedMongo() as mongo:
         with pytest.raises(OperationFailure, match="no such command"):
             await mongo.members[0].command("configureFailPoint", "failCommand", mode="off")
@@ -215,7 +215,7 @@ async def test_three_members_elect_another_primary_while_the_old_is_frozen() -> 
         assert (await mongo.primary()) is new
 
 
-async def test_two_sets_live_side_by_side_and_know_only_their_own_members() -> None:
+async def test_two_pairs_of_servers_run_side_by_side_without_sharing_data() -> None:
     async with EmbeddedServers() as one, EmbeddedServers() as other:
         assert one.environment() == {"REDIS_URL": one.redis.url, "MONGODB_URL": one.mongo.url}
         async with mongo_client(one.mongo.url) as client, redis_client(one.redis.url) as redis:
@@ -226,7 +226,7 @@ async def test_two_sets_live_side_by_side_and_know_only_their_own_members() -> N
             assert await redis.dbsize() == 0
 
 
-async def test_a_killed_redis_can_be_started_anew_although_a_child_of_it_was_at_work() -> None:
+async def test_a_redis_killed_during_a_rewrite_can_be_restarted() -> None:
     async with EmbeddedRedis() as server:
         async with redis_client(server.url) as redis:
             await redis.execute_command("DEBUG", "POPULATE", 1_000)
@@ -239,7 +239,7 @@ async def test_a_killed_redis_can_be_started_anew_although_a_child_of_it_was_at_
             assert not (await redis.info("persistence"))["aof_rewrite_in_progress"]
 
 
-async def test_temporary_servers_can_be_stopped_and_started_anew() -> None:
+async def test_temporary_servers_start_empty_after_a_stop() -> None:
     servers = EmbeddedServers()
     async with servers, redis_client(servers.redis.url) as redis:
         await redis.set("key", "value")
@@ -274,14 +274,14 @@ async def test_data_folder_survives_although_servers_are_killed_and_ports_taken(
         assert moved["REDIS_URL"] != environment["REDIS_URL"]
         assert moved["MONGODB_URL"] != environment["MONGODB_URL"]
         environment = moved
-    # Stopped cleanly by now, if not before.
+    # The servers have been stopped cleanly by now, if they were not the first time.
     assert await check() == environment
 
 
-async def test_data_folder_of_another_number_of_members_is_refused(tmp_path: Path) -> None:
+async def test_data_folder_with_another_number_of_members_is_refused(tmp_path: Path) -> None:
     async with EmbeddedMongo(data_dir=tmp_path):
         pass
-    with pytest.raises(EmbeddedServerError, match=r"a replica set of 1 member.*, 3 asked for"):
+    with pytest.raises(EmbeddedServerError, match=r"a replica set of 1 member.*, but 3 are requested"):
         async with EmbeddedMongo(data_dir=tmp_path, members=3):
             pass
 
@@ -294,7 +294,7 @@ async def test_data_folder_in_use_is_refused(tmp_path: Path, monkeypatch: pytest
         assert redis.running
 
 
-async def test_a_server_of_others_on_the_port_is_recognised_and_left_alone(
+async def test_another_server_on_the_port_is_recognised_and_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with EmbeddedMongo(standalone=True) as other:
@@ -307,7 +307,7 @@ async def test_a_server_of_others_on_the_port_is_recognised_and_left_alone(
         assert "setName" not in await other.members[0].command("hello")
 
 
-async def test_a_port_lost_between_choice_and_start_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_port_taken_between_choice_and_start_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     async with EmbeddedRedis() as other:
         choices = [other.port, ports.choose_port()]
         monkeypatch.setattr(ports, "choose_port", lambda: choices.pop(0))
@@ -328,17 +328,17 @@ async def test_missing_library_is_one_clear_error(
             pass
 
 
-async def test_a_server_that_ends_at_start_is_reported_at_once_with_its_log(
+async def test_a_server_that_exits_during_start_up_is_reported_at_once_with_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _set_program(monkeypatch, tmp_path, "echo the disk is on fire; exit 14")
 
-    with pytest.raises(EmbeddedServerError, match=r"(?s)ended at start with code 14;.*the disk is on fire"):
+    with pytest.raises(EmbeddedServerError, match=r"(?s)exited during start-up with code 14;.*the disk is on fire"):
         async with asyncio.timeout(5), EmbeddedMongo():
             pass
 
 
-async def test_a_server_that_never_answers_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_never_answers_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _set_program(monkeypatch, tmp_path, "echo thinking; exec sleep 300")
 
     mongo = EmbeddedMongo(start_timeout=0.3)
@@ -364,7 +364,7 @@ async def test_a_cancelled_start_leaves_no_server(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("copies", ["fork", "none"])
-async def test_servers_and_their_data_go_with_a_killed_parent(copies: str) -> None:
+async def test_servers_and_their_data_are_removed_after_the_parent_is_killed(copies: str) -> None:
     with start_parent(copies) as parent:
         assert parent.stdin is not None
         assert parent.stdout is not None
@@ -385,7 +385,7 @@ async def test_servers_and_their_data_go_with_a_killed_parent(copies: str) -> No
         parent.stdin.close()
 
 
-async def test_a_server_not_running_is_an_error_for_whoever_wants_its_pid() -> None:
+async def test_the_pid_of_a_stopped_server_is_an_error() -> None:
     with pytest.raises(EmbeddedServerError, match="not running: start it first"):
         _ = EmbeddedRedis().pid
 

@@ -26,7 +26,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gua
 
 @pytest_asyncio.fixture
 async def mongo(guarded: GuardedMongo) -> AsyncIterator[MongoHandle]:
-    """The worker's client, after all that a worker does at its start, as the user that docs/security.md means."""
+    """The worker's client, after a worker's start-up checks, logged in as the worker's user of docs/security.md."""
     settings = load_settings(mongodb_url=guarded.url, mongodb_database=DATABASE)
     mongo = open_mongo(settings)
     await check_mongo(mongo, settings)
@@ -46,7 +46,7 @@ async def stand(mongo: MongoHandle) -> AsyncIterator[Stand]:
 
 @pytest.fixture
 def run_job(mongo: MongoHandle) -> RunJob:
-    """Runs a job under a new id, as the worker does."""
+    """Run a job under a new id, as the worker does."""
     context = WorkerContext(load_settings(), mongo, Registrations(mongo))
     functions = {function.__name__: function for function in JOB_FUNCTIONS}
     count = iter(range(1_000_000))

@@ -1,4 +1,4 @@
-"""A private MongoDB that asks for a password, with a user who has the role that deploy/mongo-init.js makes."""
+"""A private MongoDB that requires a password, with a user that has the role from deploy/mongo-init.js."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ _ROLE = "worker"
 
 
 def granted_actions() -> Mapping[str, Sequence[str]]:
-    """Return the actions by collection that the script grants; its literal is kept in the form of JSON."""
+    """Return the actions by collection that the script grants; its literal is written as valid JSON."""
     literal = re.search(r"const ACTIONS = (\{.*?\});", _INIT.read_text(), re.DOTALL)
     assert literal, "deploy/mongo-init.js has no ACTIONS"
     actions: Mapping[str, Sequence[str]] = json.loads(literal[1])
@@ -34,16 +34,16 @@ def granted_actions() -> Mapping[str, Sequence[str]]:
 
 
 class GuardedMongo(MongoMember):
-    """The one member of a set that asks for a password; users `root` and `worker`."""
+    """The only member of a replica set that requires a password; users `root` and `worker`."""
 
     @property
     def url(self) -> str:
-        """The address with the worker's login."""
+        """The URL with the worker's login."""
         return f"mongodb://worker:{CANARY}@{self.address}/?replicaSet={REPLICA_SET}&authSource=admin"
 
     @property
     def root_url(self) -> str:
-        """The address with the login of one who may do everything."""
+        """The URL with the login of `root`, who may do everything."""
         return self.url.replace("//worker:", "//root:")
 
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:
@@ -63,21 +63,21 @@ class GuardedMongo(MongoMember):
                 except PyMongoError:
                     return None
 
-        # PyMongo's asynchronous client leaves the sockets of attempts that fail to the collector.
+        # PyMongo's asynchronous client leaves the sockets of failed attempts to the garbage collector.
         return await asyncio.to_thread(ask)
 
 
 @asynccontextmanager
 async def guarded_mongo(folder: Path) -> AsyncIterator[GuardedMongo]:
-    """Start a MongoDB in `folder`, make its users while it asks for no password, and start it again to ask."""
-    async with EmbeddedMongo(data_dir=folder) as open_to_all:
+    """Start a MongoDB in `folder` without passwords, create its users, and restart it so that it requires them."""
+    async with EmbeddedMongo(data_dir=folder) as unguarded:
         privileges = [
             {"resource": {"db": DATABASE, "collection": collection}, "actions": actions}
             for collection, actions in granted_actions().items()
         ]
-        await open_to_all.members[0].command("createRole", _ROLE, privileges=privileges, roles=[])
-        await open_to_all.members[0].command("createUser", "root", pwd=CANARY, roles=["root"])
-        await open_to_all.members[0].command("createUser", "worker", pwd=CANARY, roles=[_ROLE])
+        await unguarded.members[0].command("createRole", _ROLE, privileges=privileges, roles=[])
+        await unguarded.members[0].command("createUser", "root", pwd=CANARY, roles=["root"])
+        await unguarded.members[0].command("createUser", "worker", pwd=CANARY, roles=[_ROLE])
     server = GuardedMongo(0, DataFolder(folder), standalone=False, test_commands=False, start_timeout=30)
     await server.start()
     try:
@@ -95,7 +95,7 @@ async def guarded_mongo(folder: Path) -> AsyncIterator[GuardedMongo]:
 
 @asynccontextmanager
 async def as_root(server: GuardedMongo) -> AsyncIterator[MongoHandle]:
-    """Yield the service's client of one who may do everything."""
+    """Yield the service's client, logged in as `root`, who may do everything."""
     mongo = open_mongo(load_settings(mongodb_url=server.root_url, mongodb_database=DATABASE))
     try:
         yield mongo
@@ -104,6 +104,6 @@ async def as_root(server: GuardedMongo) -> AsyncIterator[MongoHandle]:
 
 
 async def make_schema(server: GuardedMongo) -> None:
-    """Put the schema in place, as it must be before a worker starts."""
+    """Create the schema, which must exist before a worker starts."""
     async with as_root(server) as mongo:
         await ensure_schema(mongo)

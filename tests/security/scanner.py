@@ -1,7 +1,7 @@
-"""Looks through what the tests' processes have logged for secrets and payloads that must not be there.
+"""Scans the logs of the tests' processes for secrets and payloads, which must not be there.
 
-`tests/conftest.py` shows it all that a test wrote. A test takes part by using `CANARY` in its passwords, keys
-and payloads; the other markers are the secrets of tests that had theirs before.
+`tests/conftest.py` passes it everything that a test wrote. A test takes part by using `CANARY` in its passwords,
+keys and payloads; the other markers are the secrets of tests that are older than `CANARY`.
 """
 
 import base64
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CANARY = "canary7Kq2xW9"
-"""Stands in secrets and payloads of tests. Letters and digits alone, so that it is the same within a URL."""
+"""Part of the tests' secrets and payloads. Only letters and digits, so that it is the same within a URL."""
 _MARKERS = (CANARY, "Sesame0pen", "Sesame-0pen", "Xanthippe", "Zebra4711", "w7Yq3secret", "secret-of-the-url")
-# What redis-server and mongod themselves say is no log of this project, and mongod quotes slow commands.
-_LOGS_OF_SERVERS = "server.log"
+# The logs of redis-server and mongod are not this project's, and mongod quotes slow commands.
+_SERVER_LOG = "server.log"
 
 
 @dataclass(frozen=True, order=True)
 class Leak:
-    """A place where a marker was found; what the line says is left out, since it holds a secret."""
+    """A place where a marker was found. The line's text is left out, because it contains a secret."""
 
     origin: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.origin}, line {self.line}: holds a secret or a payload"
+        return f"{self.origin}, line {self.line}: contains a secret or a payload"
 
 
 def find_leaks(text: str, origin: str) -> list[Leak]:
-    """Return the lines of `text` that hold a marker, in any case, as it is or in base64."""
+    """Return the lines of `text` that contain a marker, in upper or lower case, as plain text or in base64."""
     folded = text.casefold()
     if not any(form in folded for form in _FOLDED) and not any(form in text for form in _ENCODED):
         return []
@@ -40,17 +40,18 @@ def find_leaks(text: str, origin: str) -> list[Leak]:
 
 
 def scan(sections: Iterable[tuple[str, str]], folder: Path | None) -> list[Leak]:
-    """Return the leaks in what a test wrote: sections of a name and a text, and the logs in its folder."""
+    """Return the leaks in a test's output: its sections, each a name and a text, and the logs in its folder."""
     leaks = [leak for name, text in sections for leak in find_leaks(text, name)]
     if folder is not None:
         for path in sorted(folder.rglob("*.log")):
-            if path.name != _LOGS_OF_SERVERS:
+            if path.name != _SERVER_LOG:
                 leaks += find_leaks(path.read_text(errors="replace"), str(path.relative_to(folder)))
     return leaks
 
 
 def _encodings(marker: str) -> Iterator[str]:
-    # A text's base64 depends on how many bytes stand before it, modulo 3; the ends mix with their neighbours.
+    # A text's base64 form depends on the number of bytes before it, modulo 3. The characters at both ends also
+    # encode the neighbouring bytes, so they are cut off.
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + marker.encode()).decode()
         yield encoded.rstrip("=")[-(-before * 4 // 3) :][:-1]

@@ -1,4 +1,4 @@
-"""One Redis into which a test writes as somebody who is not trusted, and workers beside it."""
+"""One Redis that a test writes to as an untrusted user, and workers that use it."""
 
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ ACT: Document = {"actor": "dr-ito", "reason": "licence"}
 
 
 class Stand:
-    """One Redis, into which a test writes as an attacker or as a producer, and workers with some keys."""
+    """One Redis that a test writes to as an attacker or as a producer, and workers with given signing keys."""
 
     def __init__(self, url: str, mongo: MongoHandle) -> None:
         self._url = url
@@ -45,11 +45,11 @@ class Stand:
         assert await Scripts(self.redis).enqueue([Enqueue(job_id, QUEUE, envelope)]) == ["new"]
 
     async def due(self) -> int:
-        """How many jobs the queue would give a worker now."""
+        """Return how many jobs a worker could claim now."""
         return (await Scripts(self.redis).counts([QUEUE])).queues[QUEUE].due
 
     async def work(self, signing: dict[str, str]) -> None:
-        """Run a worker with these keys until the queue is empty."""
+        """Run a worker with these signing keys until the queue is empty."""
         settings = self.settings(signing)
         codec = Codec(settings.signing_secrets())
 

@@ -1,4 +1,4 @@
-"""Worker processes log neither secrets nor payloads, at the most talkative level, however their jobs end."""
+"""Worker processes log neither secrets nor payloads, even at level DEBUG, however their jobs end."""
 
 import json
 import signal
@@ -38,7 +38,7 @@ async def site(guarded: GuardedMongo, tmp_path: Path) -> AsyncIterator[Site]:
         await site.close()
 
 
-async def test_no_end_of_a_job_tells_a_payload_or_a_secret(site: Site, tmp_path: Path) -> None:
+async def test_no_outcome_of_a_job_logs_a_payload_or_a_secret(site: Site, tmp_path: Path) -> None:
     run = await site.start(
         LOG_LEVEL="DEBUG",
         WORKER_POLL_DELAY="0.05",
@@ -77,15 +77,15 @@ async def test_no_end_of_a_job_tells_a_payload_or_a_secret(site: Site, tmp_path:
     assert scan([], tmp_path) == []
 
 
-def test_a_log_in_json_holds_no_control_codes() -> None:
-    """An id comes from whoever can write to Redis, and codes in it would act on the terminal of its reader."""
+def test_a_json_log_contains_no_control_codes() -> None:
+    """Any user who can write to Redis can choose a job id, and control codes in it would act on a terminal."""
     job_id = "id\x1b[2J\nforged"
     code = (
         "import structlog\n"
         "from worker.logs import configure_logging\n"
         "from worker.settings import load_settings\n"
         "configure_logging(load_settings(log_format='json'))\n"
-        f"structlog.get_logger('x').info('job is a dead letter now', job_id={job_id!r})\n"
+        f"structlog.get_logger('x').info('dead letter', job_id={job_id!r})\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     (line,) = run.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""The role of deploy/mongo-init.js lets a worker work, and makes the server keep the audit log append-only."""
+"""The role of deploy/mongo-init.js is enough for a worker, and makes the server keep the audit log append-only."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -40,7 +40,7 @@ FORBIDDEN: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
     "stop the server": lambda mongo: mongo.client.admin.command("shutdown"),
 }
 
-GONE: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
+MISSING: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
     "a validator": lambda mongo: mongo.database.command("collMod", "hospitals", validator={}),
     "an index": lambda mongo: mongo.hospitals.drop_index("hospital_name_1"),
     "a collection": lambda mongo: mongo.hospitals.drop(),
@@ -66,7 +66,7 @@ async def test_a_worker_starts_and_does_every_job_under_the_role(mongo: MongoHan
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
-async def test_the_server_refuses_the_worker_what_no_job_does(mongo: MongoHandle, name: str) -> None:
+async def test_the_server_refuses_the_worker_operations_that_no_job_needs(mongo: MongoHandle, name: str) -> None:
     with pytest.raises(OperationFailure) as refused:
         await FORBIDDEN[name](mongo)
     assert refused.value.code == _UNAUTHORIZED
@@ -80,30 +80,30 @@ async def test_the_log_cannot_be_overwritten_by_an_aggregation(mongo: MongoHandl
         assert refused.value.code == _UNAUTHORIZED
 
 
-@pytest.mark.parametrize("gone", [*GONE])
-async def test_a_worker_that_misses_the_schema_says_what_to_run(
-    guarded: GuardedMongo, mongo: MongoHandle, gone: str
+@pytest.mark.parametrize("missing", [*MISSING])
+async def test_an_error_about_a_missing_schema_names_the_command_to_run(
+    guarded: GuardedMongo, mongo: MongoHandle, missing: str
 ) -> None:
     async with as_root(guarded) as root:
         try:
-            await GONE[gone](root)
+            await MISSING[missing](root)
             with pytest.raises(
                 ConfigurationError, match=r"^MONGODB_URL: .* hospitals .*`hospital-worker schema`"
-            ) as told:
+            ) as refused:
                 await ensure_schema(mongo)
         finally:
             await ensure_schema(root)
-    assert "\n" not in str(told.value)
-    assert CANARY not in str(told.value)
+    assert "\n" not in str(refused.value)
+    assert CANARY not in str(refused.value)
     await ensure_schema(mongo)
 
 
-async def test_the_command_puts_the_schema_in_place(
+async def test_the_schema_command_restores_the_schema(
     guarded: GuardedMongo, mongo: MongoHandle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MONGODB_DATABASE", DATABASE)
     async with as_root(guarded) as root:
-        await GONE["a validator"](root)
+        await MISSING["a validator"](root)
     monkeypatch.setenv("MONGODB_URL", guarded.url)
     with pytest.raises(SystemExit) as refused:
         await asyncio.to_thread(schema)

@@ -1,4 +1,4 @@
-"""No payload reaches MongoDB as anything but values, whatever a job is sent."""
+"""Whatever a job is sent, its payload reaches MongoDB only as values, never as operators."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ OPERATORS: list[Any] = [
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "injected"}
 KNOWN = {"hospital_id": "cms:injected"}
 
-# For each job a payload that would change the hospital, and the fields into which operators are put.
+# For each job, a payload that would change the hospital, and the fields that are replaced by operators.
 TARGETS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("ingest_hospital", {"record": RECORD, "on_existing": "merge"}, ["record", "on_existing"]),
     ("correct_hospital", {**KNOWN, "revision": 1, "changes": {"beds": 9}}, ["hospital_id", "revision", "changes"]),

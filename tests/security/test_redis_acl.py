@@ -1,4 +1,4 @@
-"""The rules for Redis's users that docs/security.md gives are enough for what they are meant for, and no more."""
+"""The ACL rules for Redis users in docs/security.md allow what a worker and a producer need, and no more."""
 
 import asyncio
 import re
@@ -36,14 +36,14 @@ RULES = {
         r"^user (hospital_\w+) on >PASSWORD (.+)$", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE
     )
 }
-# Exempt from all rules, or sent by the client of the tests alone.
+# Exempt from all rules, or sent only by the tests' client.
 _ALWAYS_ALLOWED = {"auth", "client", "config", "acl"}
-# Only a crash, a full Redis or an unlucky moment leads to these.
+# Sent only after a crash, with a full Redis, or with rare timing.
 _RARE = {"decr", "hexists", "hincrby", "pexpire", "zcount"}
 
 
 class Fleet:
-    """One Redis, whose users are those of the documentation."""
+    """One Redis with the users of the documentation."""
 
     def __init__(self, server: EmbeddedRedis, admin: ArqRedis) -> None:
         self.admin = admin
@@ -57,12 +57,12 @@ class Fleet:
         return open_arq_redis(self.settings(user), Codec())
 
     async def refusals(self) -> list[str]:
-        """What rules have refused so far, apart from the name that redis-py gives its connections."""
+        """Return the commands that the rules have refused so far, except those that name redis-py's connections."""
         refused = [str(entry["object"]) for entry in await self.admin.acl_log()]
         return [command for command in refused if command not in {"client", "client|setinfo"}]
 
     async def allowed(self, user: str, commands: list[list[str]]) -> list[str]:
-        """Those of some commands that the rules let a user give."""
+        """Return those of the commands that the rules allow a user."""
         redis = self.open(user)
         passed = []
         for command in commands:
@@ -75,7 +75,7 @@ class Fleet:
         return passed
 
     async def used(self) -> set[str]:
-        """The commands that Redis was given since the last call."""
+        """Return the commands that Redis received since the last call."""
         found = {name.removeprefix("cmdstat_") for name in await self.admin.info("commandstats")}
         await self.admin.config_resetstat()
         return {"script|load" if name == "script" else name for name in found} - _ALWAYS_ALLOWED
@@ -101,30 +101,31 @@ def _granted(user: str) -> set[str]:
     return {rule[1:] for rule in RULES[user] if rule.startswith("+")}
 
 
-class Life:
-    """A job that does what its name says: ends well, fails once, fails for good, or runs until it is aborted."""
+class NamedBehaviour:
+    """A job that does what its hospital's name says: succeeds, fails once, always fails, or runs until aborted."""
 
     def __init__(self) -> None:
         self._failed = False
 
     async def __call__(self, ctx: dict[str, Any], payload: dict[str, Any]) -> IngestOutcome:
         name = payload["record"]["hospital_name"]
-        if name == "dies" or (name == "fails once" and not self._failed):
-            self._failed = self._failed or name != "dies"
-            raise ValueError(name) if name == "dies" else ConnectionResetError
+        if name == "always fails" or (name == "fails once" and not self._failed):
+            self._failed = self._failed or name != "always fails"
+            raise ValueError(name) if name == "always fails" else ConnectionResetError
         if name == "runs on":
             await asyncio.Event().wait()
         return IngestOutcome(hospital_id="x", status="created")
 
 
-async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
+async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> None:
     async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=2) as producer:
         receipts = {
             name: await producer.ingest_hospital(HospitalRecord(hospital_name=name))
-            for name in ("ends well", "fails once", "dies", "runs on")
+            for name in ("succeeds", "fails once", "always fails", "runs on")
         }
-        assert (await producer.status(receipts["dies"].job_id)).state == "queued"
-        await producer.discard_hospital("name:nobody knows this job here", revision=1)
+        assert (await producer.status(receipts["always fails"].job_id)).state == "queued"
+        # The worker below does not have this function.
+        await producer.discard_hospital("name:mercy", revision=1)
         sent = await fleet.used()
         pool = fleet.open("hospital_worker")
 
@@ -133,7 +134,7 @@ async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
             return pool
 
         worker = LeaseWorker(
-            [func(Life().__call__, name="ingest_hospital")],
+            [func(NamedBehaviour().__call__, name="ingest_hospital")],
             queues=dict.fromkeys(QUEUES, 10),
             lease=1,
             poll_delay=0.1,
@@ -143,7 +144,7 @@ async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
             open_redis=connect,
         )
         working = asyncio.create_task(worker.async_run())
-        await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, receipts["dies"].job_id))
+        await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, receipts["always fails"].job_id))
         await fleet.until(lambda: fleet.admin.exists(keys.RESULT + receipts["fails once"].job_id))
         await fleet.until(lambda: ready_workers(fleet.admin))
         await fleet.until(lambda: fleet.admin.zcard(keys.UNKNOWN))
@@ -151,7 +152,7 @@ async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
         dead_letters = DeadLetterStore(operator)
         (dead_letter,) = [await dead_letters.get(found.job_id) async for found in dead_letters.all()]
         assert (await read_stats(operator, QUEUES)).dead == 1
-        # A lease is renewed meanwhile, and given up at the end.
+        # The running job's lease is renewed meanwhile, and released at the end.
         await fleet.until(lambda: fleet.admin.zscore(QUEUES[0] + keys.LEASED_SUFFIX, receipts["runs on"].job_id))
         job = Job(receipts["runs on"].job_id, fleet.admin, _deserializer=Codec().decode)
         assert await job.abort(timeout=5, poll_delay=0.05)
@@ -159,7 +160,7 @@ async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
         assert await dead_letters.retry([dead_letter]) == 1
         await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, dead_letter.job_id))
         assert await dead_letters.discard([dead_letter.job_id]) == 1
-        assert await Scripts(operator).recover("nobody", QUEUES) == 0
+        assert await Scripts(operator).recover("unknown", QUEUES) == 0
         await worker.close()
         await working
         await operator.aclose(close_connection_pool=True)
@@ -167,13 +168,13 @@ async def test_a_whole_life_of_the_queue_under_the_rules(fleet: Fleet) -> None:
         assert (await receipts["fails once"].outcome(timeout=5)).status == "created"
         sent |= await fleet.used()
     assert await fleet.refusals() == []
-    # What is granted is used, so that the rules grant nothing for nothing.
+    # Every granted command is used, so the rules grant nothing unnecessary.
     assert _granted("hospital_worker") - worked - _RARE == set()
     assert _granted("hospital_producer") - sent - {"hdel", "hexists", "zrem"} == set()
 
 
 @pytest.mark.parametrize("user", RULES)
-async def test_the_server_and_the_keys_of_others_are_out_of_reach(fleet: Fleet, user: str) -> None:
+async def test_the_rules_deny_server_commands_and_other_keys(fleet: Fleet, user: str) -> None:
     commands = [
         *(["KEYS", "*"], ["SCAN", "0"], ["FLUSHALL"], ["CONFIG", "GET", "requirepass"], ["EVAL", "return 0", "0"]),
         *(["SHUTDOWN"], ["ACL", "LIST"], ["MONITOR"], ["SET", "other:key", "x"], ["GET", "other:key"]),
@@ -192,7 +193,7 @@ async def test_a_producer_cannot_list_what_others_enqueued(fleet: Fleet) -> None
 
 
 async def test_a_producer_can_overwrite_and_delete_a_job_whose_id_it_knows(fleet: Fleet) -> None:
-    """Redis gives a script no rights of its own, so what a script may do, its caller may do by hand."""
+    """A Redis script has only the rights of its caller, so the caller may send the script's commands directly."""
     async with HospitalProducer.connect(fleet.settings("hospital_producer")) as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
     redis = fleet.open("hospital_producer")
@@ -201,7 +202,7 @@ async def test_a_producer_can_overwrite_and_delete_a_job_whose_id_it_knows(fleet
     await redis.aclose(close_connection_pool=True)
 
 
-async def test_a_user_without_the_rights_is_told_so_in_one_line(fleet: Fleet) -> None:
+async def test_missing_rights_are_reported_without_the_password(fleet: Fleet) -> None:
     await fleet.admin.execute_command("ACL", "SETUSER", "hospital_producer", "-evalsha")
     async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=1) as producer:
         with pytest.raises(ConfigurationError, match="what the user may do") as refused:
@@ -209,8 +210,8 @@ async def test_a_user_without_the_rights_is_told_so_in_one_line(fleet: Fleet) ->
     assert CANARY not in str(refused.value)
 
 
-async def test_a_wrong_password_is_told_without_it(fleet: Fleet) -> None:
-    settings = fleet.settings("nobody")
+async def test_an_unknown_user_is_reported_without_the_password(fleet: Fleet) -> None:
+    settings = fleet.settings("unknown")
     redis = open_arq_redis(settings, Codec())
     with pytest.raises((ConfigurationError, RedisError)) as refused:
         await check_redis(redis, settings)

@@ -1,4 +1,4 @@
-"""What a signed message is worth when it is delivered again, or in the place of another."""
+"""The effect of a signed message that is delivered again, or in place of another one."""
 
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
 
 
-async def test_only_what_is_signed_says_which_job_it_is(stand: Stand) -> None:
+async def test_only_a_signed_envelope_contains_its_job_id(stand: Stand) -> None:
     for signing in ({}, NEW):
         async with HospitalProducer.connect(stand.settings(signing)) as producer:
             receipt = await producer.ingest_hospital(HospitalRecord.model_validate(RECORD))
@@ -28,12 +28,12 @@ async def test_a_signed_job_replayed_under_another_id_is_a_dead_letter(stand: St
     async with HospitalProducer.connect(stand.settings(NEW)) as producer:
         await producer.register_hospital(HospitalRecord.model_validate(RECORD), **ACT)
         await stand.work(NEW)
-        taken = []
+        captured = []
         for beds in (2, 3):
             receipt = await producer.amend_hospital("cms:1", HospitalChanges(beds=beds), **ACT)
-            taken.append(await stand.redis.get(keys.JOB + receipt.job_id))
+            captured.append(await stand.redis.get(keys.JOB + receipt.job_id))
             await stand.work(NEW)
-    await stand.put("amend_hospital:replayed", taken[0])
+    await stand.put("amend_hospital:replayed", captured[0])
     await stand.work(NEW)
     assert await stand.refusal("amend_hospital:replayed") == "InvalidEnvelope: written for a job with another id"
     dead_letters = DeadLetterStore(stand.redis)
@@ -50,19 +50,19 @@ async def test_a_replayed_registration_or_withdrawal_is_a_dead_letter(stand: Sta
         "register_hospital": {"record": RECORD, **ACT},
         "withdraw_hospital": {"hospital_id": "cms:1", **ACT},
     }
-    taken: dict[str, bytes] = {}
+    captured: dict[str, bytes] = {}
     for act, function in (
         ("registered", "register_hospital"),
         ("withdrawn", "withdraw_hospital"),
         ("registered again", "register_hospital"),
     ):
-        taken[act] = stand.envelope(function, payloads[function], NEW, job_id=act)
-        await stand.put(act, taken[act])
+        captured[act] = stand.envelope(function, payloads[function], NEW, job_id=act)
+        await stand.put(act, captured[act])
         await stand.work(NEW)
         before = await stand.hospital()
-        # What was done before this act is not done once more.
-        for earlier in taken.keys() - {act}:
-            await stand.put(f"{earlier} after {act}", taken[earlier])
+        # No earlier act is repeated.
+        for earlier in captured.keys() - {act}:
+            await stand.put(f"{earlier} after {act}", captured[earlier])
             await stand.work(NEW)
             assert "written for a job with another id" in await stand.refusal(f"{earlier} after {act}")
         assert await stand.hospital() == before
@@ -74,20 +74,20 @@ async def test_a_signed_job_replayed_under_its_own_id_has_no_second_effect(stand
         await producer.register_hospital(HospitalRecord.model_validate(RECORD), **ACT)
         await stand.work(NEW)
         first = await producer.amend_hospital("cms:1", HospitalChanges(beds=2), **ACT)
-        taken = await stand.redis.get(keys.JOB + first.job_id)
+        captured = await stand.redis.get(keys.JOB + first.job_id)
         await stand.work(NEW)
-        told = await first.outcome(timeout=5)
+        original = await first.outcome(timeout=5)
         await producer.amend_hospital("cms:1", HospitalChanges(beds=3), **ACT)
         await stand.work(NEW)
         await stand.redis.delete(keys.RESULT + first.job_id)
-        await stand.put(first.job_id, taken)
+        await stand.put(first.job_id, captured)
         await stand.work(NEW)
         again = await first.outcome(timeout=5)
-    assert (again.status, again.revision, again.log_id) == (told.status, told.revision, told.log_id)
+    assert (again.status, again.revision, again.log_id) == (original.status, original.revision, original.log_id)
     assert (await stand.hospital() or {})["beds"] == 3
 
 
-async def test_a_dead_letter_that_names_its_job_runs_when_it_is_put_back(stand: Stand) -> None:
+async def test_a_retried_dead_letter_that_names_its_job_runs(stand: Stand) -> None:
     async with HospitalProducer.connect(stand.settings(OLD)) as producer:
         receipt = await producer.ingest_hospital(HospitalRecord.model_validate(RECORD))
         await stand.work(NEW)
@@ -97,7 +97,7 @@ async def test_a_dead_letter_that_names_its_job_runs_when_it_is_put_back(stand: 
         assert (await receipt.outcome(timeout=5)).status == "created"
 
 
-async def test_a_signed_result_is_not_believed_of_another_job(stand: Stand) -> None:
+async def test_a_signed_result_is_refused_for_another_job(stand: Stand) -> None:
     async with HospitalProducer.connect(stand.settings(NEW)) as producer:
         done = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
         await stand.work(NEW)
@@ -111,29 +111,29 @@ async def test_a_signed_result_is_not_believed_of_another_job(stand: Stand) -> N
 
 
 async def test_a_job_signed_without_its_id_can_be_replayed_under_another(stand: Stand) -> None:
-    def order(function: str, **payload: Any) -> bytes:
+    def envelope(function: str, **payload: Any) -> bytes:
         return stand.envelope(function, {**payload, **ACT}, NEW)
 
-    async def run(job_id: str, envelope: bytes) -> str:
-        await stand.put(job_id, envelope)
+    async def run(job_id: str, signed: bytes) -> str:
+        await stand.put(job_id, signed)
         await stand.work(NEW)
         return str((await stand.outcome(job_id))["status"])
 
     registration, withdrawal = (
-        order("register_hospital", record=RECORD),
-        order("withdraw_hospital", hospital_id="cms:1"),
+        envelope("register_hospital", record=RECORD),
+        envelope("withdraw_hospital", hospital_id="cms:1"),
     )
     amendment, guarded = (
-        order("amend_hospital", hospital_id="cms:1", changes={"beds": beds}, **more)
+        envelope("amend_hospital", hospital_id="cms:1", changes={"beds": beds}, **more)
         for beds, more in ((2, {}), (1, {"revision": 1}))
     )
     assert await run("register", registration) == "registered"
     assert await run("guarded", guarded) == "amended"
     assert await run("bare", amendment) == "amended"
-    assert await run("later", order("amend_hospital", hospital_id="cms:1", changes={"beds": 3})) == "amended"
+    assert await run("later", envelope("amend_hospital", hospital_id="cms:1", changes={"beds": 3})) == "amended"
     assert await run("bare replayed", amendment) == "amended"
     assert (await stand.hospital() or {})["beds"] == 2
-    # One that names its revision is refused.
+    # An amendment that names its revision is refused.
     assert await run("guarded replayed", guarded) == "conflict"
     assert await run("withdraw", withdrawal) == "withdrawn"
     assert await run("register replayed", registration) == "registered"
@@ -152,21 +152,21 @@ async def test_a_signed_ingest_replayed_changes_nothing(stand: Stand) -> None:
     assert await stand.hospital() == before
 
 
-async def test_a_signed_ingest_can_bring_back_what_was_removed(stand: Stand) -> None:
-    signed = stand.envelope("ingest_hospital", {"record": RECORD}, NEW, job_id="brought")
+async def test_a_replayed_ingest_can_bring_back_a_removed_hospital(stand: Stand) -> None:
+    signed = stand.envelope("ingest_hospital", {"record": RECORD}, NEW, job_id="ingest")
     discard = stand.envelope("discard_hospital", {"hospital_id": "cms:1", "revision": 1}, NEW, job_id="discard")
-    for job_id, envelope in (("brought", signed), ("discard", discard)):
+    for job_id, envelope in (("ingest", signed), ("discard", discard)):
         await stand.put(job_id, envelope)
         await stand.work(NEW)
     assert await stand.hospital() is None
-    await stand.redis.delete(keys.RESULT + "brought")
-    await stand.put("brought", signed)
+    await stand.redis.delete(keys.RESULT + "ingest")
+    await stand.put("ingest", signed)
     await stand.work(NEW)
     assert (await stand.hospital() or {})["status"] == "partial"
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connections so
-async def test_arqs_own_worker_looks_at_no_id(stand: Stand) -> None:
+@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connections that way
+async def test_arqs_own_worker_does_not_check_the_id(stand: Stand) -> None:
     ran: list[str] = []
 
     async def job(ctx: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The scanner of logs finds what it is there for, and fails the test that wrote it."""
+"""The log scanner finds secrets and payloads, and fails the test that logged them."""
 
 import base64
 import os
@@ -50,26 +50,26 @@ def test_every_form_of_a_marker_is_found(before: str) -> None:
     assert [leak.line for leak in find_leaks(text, "x")] == [2, 4, 5]
 
 
-def test_a_leak_is_told_by_its_place_and_not_by_its_value() -> None:
+def test_a_leak_is_reported_by_its_place_and_not_by_its_value() -> None:
     (leak,) = find_leaks(f"fine\npassword={CANARY}", "worker-0.log")
-    assert str(leak) == "worker-0.log, line 2: holds a secret or a payload"
+    assert str(leak) == "worker-0.log, line 2: contains a secret or a payload"
 
 
-def test_logs_in_folders_are_read_and_those_of_servers_are_not(tmp_path: Path) -> None:
+def test_logs_in_subfolders_are_scanned_and_server_logs_are_not(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("worker.log", "server.log", "dead letters.ndjson"):
         (tmp_path / "data" / name).write_bytes(b"\xff\n" + CANARY.encode())
     leaks = scan([], tmp_path)
     for name in ("worker.log", "server.log"):
         (tmp_path / "data" / name).unlink()
-    assert [str(leak) for leak in leaks] == ["data/worker.log, line 2: holds a secret or a payload"]
+    assert [str(leak) for leak in leaks] == ["data/worker.log, line 2: contains a secret or a payload"]
 
 
 def test_a_test_whose_output_leaks_fails(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
     (tmp_path / "test_inside.py").write_text(INSIDE)
     run = subprocess.run(
-        # No short summary (-rN): where the environment says CI, pytest repeats each message there, uncut.
+        # No short summary (-rN): if the variable CI is set, pytest repeats each message there, untruncated.
         [sys.executable, "-m", "pytest", "-q", "-rN", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
         cwd=ROOT,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
@@ -79,13 +79,13 @@ def test_a_test_whose_output_leaks_fails(tmp_path: Path) -> None:
     )
     assert run.returncode == 1
     assert "7 passed, 6 errors" in run.stdout
-    told = [line for line in run.stdout.splitlines() if line.endswith("holds a secret or a payload")]
-    assert sorted(told) == [
-        "Captured log call, line 1: holds a secret or a payload",
-        "Captured stderr call, line 1: holds a secret or a payload",
-        "Captured stdout call, line 1: holds a secret or a payload",
-        "Captured stdout call, line 1: holds a secret or a payload",
-        "worker-0.log, line 1: holds a secret or a payload",
-        "worker-1.log, line 1: holds a secret or a payload",
+    reported = [line for line in run.stdout.splitlines() if line.endswith("contains a secret or a payload")]
+    assert sorted(reported) == [
+        "Captured log call, line 1: contains a secret or a payload",
+        "Captured stderr call, line 1: contains a secret or a payload",
+        "Captured stdout call, line 1: contains a secret or a payload",
+        "Captured stdout call, line 1: contains a secret or a payload",
+        "worker-0.log, line 1: contains a secret or a payload",
+        "worker-1.log, line 1: contains a secret or a payload",
     ]
     assert "test_nothing" not in run.stdout

@@ -1,4 +1,4 @@
-"""Passwords and keys are in no representation, table, message or traceback."""
+"""No representation, table, message or traceback contains a password or a key."""
 
 import traceback
 from collections.abc import Awaitable, Callable
@@ -37,7 +37,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load_settings()
 
 
-async def test_no_object_that_holds_a_secret_shows_it(settings: Settings) -> None:
+async def test_no_object_that_contains_a_secret_shows_it(settings: Settings) -> None:
     codec = Codec(settings.signing_secrets())
     redis = open_arq_redis(settings, codec)
     twin = sync_twin(redis)
@@ -66,30 +66,30 @@ def test_the_command_lines_print_no_local_variables(app: Any) -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_value_that_is_refused_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_invalid_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, f"!{CANARY}://{CANARY}:{CANARY}")
     with pytest.raises(ConfigurationError) as refused:
         load_settings()
-    assert_silent(refused.value)
+    assert_no_secret(refused.value)
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
-async def test_a_redis_that_is_not_there(scheme: str) -> None:
+async def test_an_unreachable_redis(scheme: str) -> None:
     settings = load_settings(redis_url=f"{scheme}://user:{CANARY}@127.0.0.1:{choose_port()}/0")
-    assert_silent(await _failure(OutageError, lambda: _check_redis(settings)))
+    assert_no_secret(await _failure(OutageError, lambda: _check_redis(settings)))
 
 
 async def test_a_redis_that_refuses_the_password() -> None:
     async with EmbeddedRedis(password="another1") as server:
         url = server.url.replace("another1", CANARY)
-        assert_silent(await _failure(RegistryError, lambda: _check_redis(load_settings(redis_url=url))))
+        assert_no_secret(await _failure(RegistryError, lambda: _check_redis(load_settings(redis_url=url))))
 
 
 async def test_a_mongodb_that_refuses_the_password(guarded: GuardedMongo) -> None:
     url = guarded.url.replace(f":{CANARY}@", f":wrong{CANARY}@")
     error = await _failure(ConfigurationError, lambda: _check_mongo(load_settings(mongodb_url=url)))
     assert "refused the user or password" in str(error)
-    assert_silent(error)
+    assert_no_secret(error)
 
 
 async def _failure(kind: type[RegistryError], call: Callable[[], Awaitable[None]]) -> RegistryError:
@@ -114,7 +114,7 @@ async def _check_mongo(settings: Settings) -> None:
         await mongo.close()
 
 
-def assert_silent(error: BaseException) -> None:
-    """Neither the error nor its traceback, chained errors included, tells a secret."""
+def assert_no_secret(error: BaseException) -> None:
+    """Check that neither the error nor its traceback, including chained errors, contains a secret."""
     assert not find_leaks("".join(traceback.format_exception(error)), "x")
     assert not find_leaks(repr(error), "x")

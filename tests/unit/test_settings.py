@@ -15,7 +15,7 @@ Environment = Callable[..., None]
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """Return a function that sets variables in an environment otherwise free of settings."""
+    """Remove all settings from the environment, and return a function that sets variables in it."""
     for variable in list(os.environ):
         if variable.lower() in Settings.model_fields:
             monkeypatch.delenv(variable)
@@ -37,7 +37,7 @@ def test_an_empty_environment_gives_the_defaults(environment: Environment) -> No
     assert settings.signing_secrets() == {}
 
 
-def test_variables_are_read_and_overrides_come_first(environment: Environment) -> None:
+def test_variables_are_read_and_overrides_take_precedence(environment: Environment) -> None:
     environment(WORKER_MAX_JOBS="7", WORKER_QUEUES="b, a=2", MONGODB_DRIVER="pymongo", REDIS_TIMEOUT="")
     settings = load_settings(worker_max_jobs=9)
     assert (settings.worker_max_jobs, settings.queue_slots()) == (9, {"b": 9, "a": 2})
@@ -118,7 +118,7 @@ def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment)
         ("QUEUE_SIGNING_KEYS", f"a b:{SECRET}"),
     ],
 )
-def test_a_wrong_variable_is_one_line_with_its_name_and_no_value(
+def test_an_invalid_variable_is_reported_in_one_line_without_its_value(
     environment: Environment, variable: str, value: str
 ) -> None:
     environment(**{variable: value})
@@ -132,7 +132,7 @@ def test_a_wrong_variable_is_one_line_with_its_name_and_no_value(
     assert caught.value.__suppress_context__
 
 
-def test_a_url_of_sentinels_is_taken_apart() -> None:
+def test_a_sentinel_url_is_parsed() -> None:
     url = split_sentinel_url(
         "rediss+sentinel://user:p%40ss@one:1,two,[::1]:3/main/4?ssl_ca_certs=/ca.pem"
         "&sentinel_username=eye&sentinel_password=p%25+w"
@@ -148,7 +148,7 @@ def test_a_url_of_sentinels_is_taken_apart() -> None:
     assert split_sentinel_url("redis://host:1/0") is None
 
 
-def test_every_wrong_variable_has_its_line(environment: Environment) -> None:
+def test_every_invalid_variable_has_its_own_line(environment: Environment) -> None:
     environment(REDIS_TIMEOUT="x", WORKER_MAX_JOBS="y", LOG_LEVEL="z")
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
@@ -160,7 +160,7 @@ def test_every_wrong_variable_has_its_line(environment: Environment) -> None:
 
 
 @pytest.mark.parametrize(("timeout", "accepted"), [("5", True), ("5.01", False)])
-def test_two_redis_timeouts_fit_into_a_lease(environment: Environment, timeout: str, accepted: bool) -> None:
+def test_a_redis_timeout_is_at_most_half_a_lease(environment: Environment, timeout: str, accepted: bool) -> None:
     environment(REDIS_TIMEOUT=timeout, WORKER_LEASE="10")
     if accepted:
         assert load_settings().redis_timeout == 5
@@ -202,6 +202,6 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     assert "*" not in settings_table()
 
 
-def test_a_slip_in_a_name_is_found() -> None:
+def test_a_misspelled_variable_is_found() -> None:
     environment = {"WORKER_MAX_JOB": "1", "WORKER_MAX_JOBS": "1", "worker_max": "1", "WORKERS": "1", "REDIS_X": "1"}
     assert unknown_variables(environment) == ["WORKER_MAX_JOB"]

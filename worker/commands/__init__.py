@@ -1,1 +1,1 @@
-"""The subcommands of `hospital-worker`, one subject a module."""
+"""The subcommands of `hospital-worker`, one module per subject."""

@@ -1,4 +1,4 @@
-"""`hospital-worker audit …`: what was done to a hospital, and whether the log of it is whole."""
+"""`hospital-worker audit …`: a hospital's history, and verification of the audit log."""
 
 import json
 import sys
@@ -26,19 +26,20 @@ from worker.settings import load_settings
 
 _PROGRESS_S = 0.2
 
-app = typer.Typer(no_args_is_help=True, help="Show a hospital's history, and verify that the log of it is whole.")
+app = typer.Typer(no_args_is_help=True, help="Show a hospital's history and verify the audit log.")
 
-Given = Annotated[
-    str, typer.Argument(metavar="HOSPITAL", help="source:external_id, or the name of one without these.")
+HospitalArgument = Annotated[
+    str,
+    typer.Argument(metavar="HOSPITAL", help="source:external_id, or the name of a hospital without an identifier."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 @app.command()
-def show(hospital: Given, as_json: AsJson = False) -> None:
-    """Show who did what to a hospital, when and why, and what it changed; refused attempts too."""
+def show(hospital: HospitalArgument, as_json: AsJson = False) -> None:
+    """Show who changed a hospital, when and why, and what changed. Rejected attempts are included."""
 
-    async def tell() -> int:
+    async def print_history() -> int:
         entries = 0
         async with _registry() as mongo:
             hospital_id = await find_hospital_id(mongo, hospital)
@@ -47,15 +48,15 @@ def show(hospital: Given, as_json: AsJson = False) -> None:
             async for entry in read_history(mongo, hospital_id):
                 entries += 1
                 if as_json:
-                    _tell_json(entry)
+                    _print_json(entry)
                 else:
-                    _tell(entry)
+                    _print_entry(entry)
         return entries
 
-    if not run(tell):
+    if not run(print_history):
         fail(
-            f"the log has no entry of {escape(hospital)!r}: give source:external_id, or the name of "
-            "a hospital without these; one that was only ingested has no entry",
+            f"the audit log has no entry for {escape(hospital)!r}: give source:external_id, or the name of "
+            "a hospital without an identifier; a hospital that was only ingested has no entry",
             EXIT_FAILED,
         )
 
@@ -63,29 +64,31 @@ def show(hospital: Given, as_json: AsJson = False) -> None:
 @app.command()
 def verify(
     hospital: Annotated[
-        str | None, typer.Argument(help="source:external_id, or the name of a hospital without these.")
+        str | None, typer.Argument(help="source:external_id, or the name of a hospital without an identifier.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every hospital.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Verify every hospital.")] = False,
     heads: Annotated[
-        Path | None, typer.Option(help="What `audit heads` printed earlier: every chain must still hold its head.")
+        Path | None,
+        typer.Option(help="Earlier output of `audit heads`: every chain must still contain its head."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that no entry of the log was changed, moved, forged or removed, and that hospitals are as logged.
+    """Verify the audit log, and that hospitals match it.
 
-    Each finding names a hospital and its first bad entry. Workers may go on writing.
+    Checks that no entry was changed, moved, forged or removed. Each finding names a hospital and its first bad
+    entry. Workers may keep writing during the check.
 
-    What cannot be found without --heads: entries removed from the end of a chain that changed nothing (refused
-    attempts), or along with a hospital that was put back as it was before them; a hospital whose entries and
-    document are both gone; a chain whose hashes were all computed anew.
+    Without --heads the check cannot detect: entries removed from the end of a chain, if they changed nothing
+    (rejected attempts), or if the hospital was also reset to its state before them; a hospital whose entries and
+    document are both gone; a chain whose hashes were all recomputed.
 
-    Exit code 0: all is well; 1: findings; 2: it could not be checked.
+    Exit code 0: no findings; 1: findings; 2: the check could not be completed.
     """
     if (hospital is None) != everything:
-        fail("say which: one hospital, or --all")
+        fail("give one hospital, or --all")
     progress = _Progress()
 
-    def found(finding: Finding) -> None:
+    def print_finding(finding: Finding) -> None:
         progress.clear()
         if as_json:
             typer.echo(_ascii(json.dumps(asdict(finding))))
@@ -98,10 +101,10 @@ def verify(
             hospital_id = None if hospital is None else await find_hospital_id(mongo, hospital)
             expected = _read_heads(heads) if heads is not None else ()
             report = await verify_chain(
-                mongo, hospital_id or hospital, heads=expected, found=found, progress=progress.tell
+                mongo, hospital_id or hospital, heads=expected, found=print_finding, progress=progress.update
             )
         if hospital is not None and hospital_id is None and report.ok:
-            fail(f"neither the log nor the registry has {escape(hospital)!r}: nothing to verify")
+            fail(f"neither the audit log nor the registry contains {escape(hospital)!r}: nothing to verify")
         return report
 
     try:
@@ -112,7 +115,7 @@ def verify(
         summary = {"entries": report.entries, "chains": report.chains, "findings": report.findings}
         typer.echo(json.dumps(summary))
     else:
-        verdict = "all is well" if report.ok else f"findings: {report.findings:,}"
+        verdict = "no findings" if report.ok else f"findings: {report.findings:,}"
         typer.echo(f"entries: {report.entries:,}, chains: {report.chains:,}, {verdict}")
     if not report.ok:
         raise SystemExit(EXIT_FAILED)
@@ -120,31 +123,32 @@ def verify(
 
 @app.command("heads")
 def print_heads() -> None:
-    """Print the head of every chain, one JSON object a line.
+    """Print the head of every chain, one JSON object per line.
 
-    Keep it out of reach of who can write to the database: `verify --heads` then finds what was cut or rewritten.
+    Store the output where users who can write to the database cannot change it. `verify --heads` then detects
+    entries that were cut off or rewritten.
     """
 
-    async def tell() -> None:
+    async def print_all() -> None:
         async with _registry() as mongo:
             async for head in read_heads(mongo):
                 typer.echo(_ascii(json.dumps(asdict(head))))
 
-    run(tell)
+    run(print_all)
 
 
 class _Progress:
-    """One line on standard error that tells how far a check is, if a person watches."""
+    """The progress of a check, as one line on standard error; shown only on a terminal."""
 
     def __init__(self) -> None:
-        self._watched = sys.stderr.isatty()
-        self._told = time.monotonic()
+        self._on_terminal = sys.stderr.isatty()
+        self._updated = time.monotonic()
         self._shown = False
 
-    def tell(self, entries: int) -> None:
-        if self._watched and time.monotonic() - self._told >= _PROGRESS_S:
+    def update(self, entries: int) -> None:
+        if self._on_terminal and time.monotonic() - self._updated >= _PROGRESS_S:
             typer.echo(f"\r{entries:,} entries checked", nl=False, err=True)
-            self._told = time.monotonic()
+            self._updated = time.monotonic()
             self._shown = True
 
     def clear(self) -> None:
@@ -166,21 +170,21 @@ async def _registry() -> AsyncIterator[MongoHandle]:
 
 def _read_heads(file: Path) -> Iterator[Head]:
     last = ""
-    # What is not ASCII becomes no valid JSON.
+    # A byte that is not ASCII is escaped as \xNN, which is not valid JSON, so its line is refused below.
     with file.open(encoding="ascii", errors="backslashreplace") as lines:
         for number, line in enumerate(lines, start=1):
             head = _head(line)
             if head is None:
-                raise ConfigurationError(f"{file}, line {number}: not a line that `audit heads` prints")
+                raise ConfigurationError(f"{file}, line {number}: not a line printed by `audit heads`")
             if head.hospital_id <= last:
                 raise ConfigurationError(
-                    f"{file}, line {number}: out of order; keep what `audit heads` prints as it is"
+                    f"{file}, line {number}: out of order; use the output of `audit heads` unchanged"
                 )
             last = head.hospital_id
             yield head
     if not last:
-        # What a failed export left: without a word it would vouch for everything.
-        raise ConfigurationError(f"{file}: holds no heads, so nothing can be held against them")
+        # A failed export leaves an empty file, against which every log would pass.
+        raise ConfigurationError(f"{file}: contains no heads, so there is nothing to compare the log with")
 
 
 def _head(line: str) -> Head | None:
@@ -193,14 +197,17 @@ def _head(line: str) -> Head | None:
     return None
 
 
-def _tell_json(entry: Document) -> None:
+def _print_json(entry: Document) -> None:
     try:
         typer.echo(_ascii(canonical(entry)))
     except (TypeError, ValueError):
-        fail(f"entry {escape(str(entry['_id']))} holds what no entry can: run `hospital-worker audit verify`")
+        fail(
+            f"entry {escape(str(entry['_id']))} contains a value that no audit log entry can have: "
+            "run `hospital-worker audit verify`"
+        )
 
 
-def _tell(entry: Document) -> None:
+def _print_entry(entry: Document) -> None:
     out = console()
     event = str(entry.get("event"))
     style = "bold red" if event.endswith("_rejected") else "bold green"
@@ -217,7 +224,7 @@ def _tell(entry: Document) -> None:
     for change in changes:
         out.print(_change(change, width))
     if not changes:
-        out.print(Text(f"   changed nothing: {_met(entry.get('before'))}"))
+        out.print(Text(f"   changed nothing: {_state(entry.get('before'))}"))
 
 
 def _change(change: FieldChange, width: int) -> Text:
@@ -230,9 +237,9 @@ def _change(change: FieldChange, width: int) -> Text:
     return Text(f"   ~ {name}  {_value(change.before[0])} → {_value(change.after[0])}", "yellow")
 
 
-def _met(hospital: object) -> str:
+def _state(hospital: object) -> str:
     if not isinstance(hospital, dict):
-        return "there was no such hospital"
+        return "the hospital did not exist"
     return f"the hospital was {_value(hospital.get('status'))} at revision {_value(hospital.get('revision'))}"
 
 
@@ -243,5 +250,5 @@ def _value(value: Any) -> str:
 
 
 def _ascii(line: str) -> str:
-    # The one control character that JSON leaves as it is.
+    # DEL is the only control character that JSON does not escape.
     return line.replace("\x7f", "\\u007f")

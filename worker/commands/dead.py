@@ -1,4 +1,4 @@
-"""`hospital-worker dead …`: jobs that will not be tried again until a person decides."""
+"""`hospital-worker dead …`: jobs that will not be retried automatically."""
 
 import os
 import sys
@@ -14,14 +14,15 @@ from worker.escaping import escape, escape_json
 from worker.queue.dead_letter import DeadLetter
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 
-# Dead letters hold payloads; and an earlier export is not to be lost to a repeated command.
+# Private, because dead letters contain payloads. New, so that a repeated command does not overwrite an earlier
+# export.
 _NEW_PRIVATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 app = typer.Typer(no_args_is_help=True, help="List, show, retry, discard and export dead letters.")
 
 JobIds = Annotated[list[str] | None, typer.Argument(help="Job ids.")]
 FunctionFilter = Annotated[str | None, typer.Option("--function", help="Only jobs of this function.")]
-ErrorFilter = Annotated[str | None, typer.Option("--error", help="Only jobs that ended with this class of error.")]
+ErrorFilter = Annotated[str | None, typer.Option("--error", help="Only jobs that failed with this error class.")]
 Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 
 
@@ -33,7 +34,7 @@ def list_dead_letters(function: FunctionFilter = None, error: ErrorFilter = None
     for dead_letter in dead_letters:
         failure = dead_letter.failure
         row = dead_letter.job_id, dead_letter.function or "?", str(failure.tries), failure.type, dead_letter.reason
-        # Text, because rich takes `[red]` in a string for markup.
+        # Text, because rich interprets `[red]` in a string as markup.
         table.add_row(*(Text(escape(cell)) for cell in row))
     if dead_letters:
         console().print(table)
@@ -43,7 +44,7 @@ def list_dead_letters(function: FunctionFilter = None, error: ErrorFilter = None
 
 @app.command()
 def show(job_id: str) -> None:
-    """Show one dead letter whole, with its payload, traceback and history."""
+    """Show one dead letter with payload, traceback and history."""
 
     async def get() -> DeadLetter:
         async with queue_connection() as (redis, _):
@@ -61,19 +62,21 @@ def retry(
     function: FunctionFilter = None,
     error: ErrorFilter = None,
     everything: Everything = False,
-    per_second: Annotated[float | None, typer.Option(min=0.01, help="At most so many jobs a second.")] = None,
+    per_second: Annotated[
+        float | None, typer.Option(min=0.01, help="Retry at most this many jobs per second.")
+    ] = None,
 ) -> None:
-    """Put dead letters back on their queues, with all their tries before them."""
-    dead_letters = _find(_chosen(job_ids, function, error, everything), function, error)
+    """Retry dead letters: return them to their queues, each with a full retry budget."""
+    dead_letters = _find(_checked(job_ids, function, error, everything), function, error)
 
-    async def put_back() -> int:
+    async def retry_all() -> int:
         async with queue_connection() as (redis, _):
             return await DeadLetterStore(redis).retry(dead_letters, per_second=per_second)
 
-    hollow = sum(not dead_letter.payload for dead_letter in dead_letters)
-    if hollow:
-        typer.echo(f"{hollow} left as they are: nothing is kept of what they were to do", err=True)
-    _tell("put back", run(put_back), dead_letters)
+    without_payload = sum(not dead_letter.payload for dead_letter in dead_letters)
+    if without_payload:
+        typer.echo(f"{without_payload} not retried: no payload is stored", err=True)
+    _print_count("retried", run(retry_all), dead_letters)
 
 
 @app.command()
@@ -83,8 +86,8 @@ def discard(
     error: ErrorFilter = None,
     everything: Everything = False,
 ) -> None:
-    """Delete dead letters for good. Export them first if anybody may want them."""
-    dead_letters = _find(_chosen(job_ids, function, error, everything), function, error)
+    """Delete dead letters permanently. Export them first if they may be needed later."""
+    dead_letters = _find(_checked(job_ids, function, error, everything), function, error)
 
     async def delete() -> int:
         async with queue_connection() as (redis, _):
@@ -94,16 +97,16 @@ def discard(
                 else 0
             )
 
-    _tell("discarded", run(delete), dead_letters)
+    _print_count("discarded", run(delete), dead_letters)
 
 
 @app.command()
 def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to write; standard output if left out.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Output file; standard output if omitted.")] = None,
     function: FunctionFilter = None,
     error: ErrorFilter = None,
 ) -> None:
-    """Write dead letters, payloads included, as one JSON object a line."""
+    """Export dead letters with payloads, one JSON object per line."""
 
     async def write() -> int:
         count = 0
@@ -113,11 +116,11 @@ def export(
                 store = DeadLetterStore(redis)
                 async for dead_letter in store.all(function=function, error=error):
                     try:
-                        whole = await store.get(dead_letter.job_id)
+                        with_history = await store.get(dead_letter.job_id)
                     except DeadLetterNotFound:
-                        # Put back or discarded since it was listed.
+                        # Retried or discarded since it was listed.
                         continue
-                    target.write(escape_json(whole.model_dump_json()) + "\n")
+                    target.write(escape_json(with_history.model_dump_json()) + "\n")
                     count += 1
         finally:
             if file:
@@ -125,17 +128,17 @@ def export(
         return count
 
     if file is not None and file.exists():
-        fail(f"{file}: is there already; choose another name")
+        fail(f"{file}: already exists; choose another name")
     typer.echo(f"{run(write)} exported", err=True)
 
 
-def _chosen(
+def _checked(
     job_ids: list[str] | None, function: str | None, error: str | None, everything: bool
 ) -> list[str] | None:
     if not (job_ids or function or error or everything):
-        fail("say which: job ids, --function, --error or --all")
+        fail("give job ids, --function, --error or --all")
     if job_ids and (function or error or everything):
-        fail("give job ids, or --function, --error or --all, not both")
+        fail("give either job ids, or --function, --error or --all")
     return job_ids
 
 
@@ -150,7 +153,7 @@ def _find(job_ids: list[str] | None, function: str | None, error: str | None) ->
     return run(find)
 
 
-def _tell(what: str, count: int, dead_letters: list[DeadLetter]) -> None:
-    typer.echo(f"{count} {what}")
+def _print_count(action: str, count: int, dead_letters: list[DeadLetter]) -> None:
+    typer.echo(f"{count} {action}")
     if dead_letters and not count:
         raise SystemExit(EXIT_FAILED)

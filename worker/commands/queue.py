@@ -1,4 +1,4 @@
-"""`hospital-worker queue` and `hospital-worker check`: how long the queue is, and whether anybody works on it."""
+"""`hospital-worker queue` and `hospital-worker check`: the length of the queues, and whether a worker is ready."""
 
 import asyncio
 import json
@@ -15,14 +15,17 @@ from worker.escaping import escape, escape_json
 from worker.queue.heartbeats import STALE_AFTER_S, ready_workers
 from worker.queue.stats import QueueStats, read_stats
 
-# Less than REDIS_TIMEOUT, so that a frozen Redis shows within 5 s, the start of this program included.
+# Less than REDIS_TIMEOUT, so that a frozen Redis is reported within 5 s, including the start-up of this program.
 _ANSWER_WITHIN_S = 2.0
 
 
 def queue(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Show the queue's length: waiting, deferred, in flight and dead, by queue, and the workers."""
+    """Show the length of each queue, dead letters and workers.
+
+    The length is shown as waiting, deferred and in-flight jobs.
+    """
 
     async def read() -> QueueStats:
         async with queue_connection() as (redis, settings):
@@ -37,10 +40,13 @@ def queue(
 
 def check(
     here: Annotated[
-        bool, typer.Option("--here", help="Only workers of this host, as a container's check needs.")
+        bool, typer.Option("--here", help="Count only workers on this host, for a container's health check.")
     ] = False,
 ) -> None:
-    """Exit 0 if a worker has said within the last seconds that it takes jobs, and 1 if none has."""
+    """Exit with 0 if a worker is ready, and with 1 if none is.
+
+    A worker is ready if it has reported within the last seconds that it takes jobs.
+    """
 
     async def ready() -> list[str]:
         try:
@@ -60,7 +66,7 @@ def check(
 def _show(state: QueueStats) -> None:
     out = console()
     queues = Table("queue", box=None, pad_edge=False)
-    for heading in ("waiting", "deferred", "in flight", "oldest waits"):
+    for heading in ("waiting", "deferred", "in flight", "oldest waiting"):
         queues.add_column(heading, justify="right")
     for name, queue in state.queues.items():
         queues.add_row(
@@ -73,13 +79,13 @@ def _show(state: QueueStats) -> None:
     out.print(queues)
     out.print(f"dead letters: {state.dead:,}")
     for heartbeat, age_s in state.workers:
-        silent = f"silent for {age_s:.0f} s" if age_s > STALE_AFTER_S else ""
-        word = silent or ("ready" if heartbeat.ready else f"not ready: {heartbeat.why_not}")
-        told = f"worker {heartbeat.worker}: {word}, {heartbeat.running} of {heartbeat.slots} slots busy"
-        # Text, because rich takes `[red]` in a string for markup.
-        out.print(Text(escape(told)))
+        stale = f"no heartbeat for {age_s:.0f} s" if age_s > STALE_AFTER_S else ""
+        state_text = stale or ("ready" if heartbeat.ready else f"not ready: {heartbeat.why_not}")
+        line = f"worker {heartbeat.worker}: {state_text}, {heartbeat.running} of {heartbeat.slots} slots busy"
+        # Text, because rich interprets `[red]` in a string as markup.
+        out.print(Text(escape(line)))
     if not state.workers:
         out.print("no worker is running")
     for name in state.unknown_functions:
-        told = f"no worker knows the function '{name}'; its jobs are put back every few seconds"
-        out.print(Text(escape(told)))
+        line = f"no worker has the function '{name}'; its jobs return to the queue every few seconds"
+        out.print(Text(escape(line)))

@@ -13,9 +13,12 @@ from worker.supervisor import Supervisor
 
 
 def run(
-    processes: Annotated[int, typer.Option(min=1, max=256, help="How many worker processes to keep running.")] = 2,
+    processes: Annotated[int, typer.Option(min=1, max=256, help="Number of worker processes.")] = 2,
 ) -> None:
-    """Keep several `arq worker.main.WorkerSettings` running; one that ends is started again."""
+    """Run several worker processes, and restart any that exits.
+
+    Each process runs `arq worker.main.WorkerSettings`.
+    """
     try:
         configure_logging(load_settings())
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""`hospital-worker schema`: what a worker needs to find in MongoDB, made by a user who may make it."""
+"""`hospital-worker schema`: creates the MongoDB schema that workers need, as a user with that permission."""
 
 import typer
 
@@ -10,10 +10,10 @@ from worker.settings import load_settings
 
 
 def schema() -> None:
-    """Create the collections, their indexes and validators, or bring them up to date; repeating it is safe.
+    """Create or update collections, indexes and validators in MongoDB. It is safe to run this repeatedly.
 
-    Needed where the workers' user may not: run it before workers of a new version, with a MONGODB_URL whose user
-    has the role dbOwner, or readWrite and dbAdmin, on MONGODB_DATABASE.
+    Needed if the workers' MongoDB user lacks that permission. Run it before you start workers of a new version,
+    with a MONGODB_URL whose user has the role dbOwner, or readWrite and dbAdmin, on MONGODB_DATABASE.
     """
 
     async def ensure() -> str:

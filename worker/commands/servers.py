@@ -1,4 +1,4 @@
-"""`hospital-worker servers`."""
+"""`hospital-worker servers`: a private Redis and MongoDB until Ctrl-C."""
 
 import asyncio
 import shlex
@@ -13,9 +13,9 @@ from worker.embedded import EmbeddedServers
 
 
 def servers(
-    data: Annotated[Path | None, typer.Option(help="Keep the data in this folder for the next time.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the data in this folder for the next run.")] = None,
 ) -> None:
-    """Run a private Redis and MongoDB replica set until Ctrl-C, and print how to reach them."""
+    """Run a private Redis and MongoDB replica set until Ctrl-C. Prints their URLs as `export` lines."""
     run(lambda: _serve(data))
 
 

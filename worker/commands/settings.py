@@ -1,4 +1,4 @@
-"""`hospital-worker settings`: the table of the environment's variables."""
+"""`hospital-worker settings`: the table of environment variables."""
 
 import typer
 
@@ -6,5 +6,8 @@ from worker.settings import settings_table
 
 
 def settings() -> None:
-    """Print the environment variables that configure workers and producers, as a Markdown table."""
+    """Print the settings as a Markdown table.
+
+    They are the environment variables that configure workers and producers.
+    """
     typer.echo(settings_table(), nl=False)

@@ -1,4 +1,4 @@
-"""What all subcommands share: settings, a Redis connection, and one clear line for a known error."""
+"""Shared by all subcommands: settings, a Redis connection, and one-line messages for known errors."""
 
 import asyncio
 import sys
@@ -23,18 +23,18 @@ EXIT_NOTHING_DONE = 2
 
 
 def console() -> Console:
-    """Return a console for results; it writes plain text when the output is not a terminal."""
+    """Return a console for results. It writes plain text if the output is not a terminal."""
     return Console(highlight=False, soft_wrap=True)
 
 
 def fail(message: str, code: int = EXIT_NOTHING_DONE) -> NoReturn:
-    """Write a message, most often of one line, to standard error and end the program."""
-    print(escape_lines(message), file=sys.stderr)  # noqa: T201 (a message for a person, not a log line)
+    """Write a message, usually of one line, to standard error and exit with `code`."""
+    print(escape_lines(message), file=sys.stderr)  # noqa: T201 (a message for the user, not a log line)
     raise SystemExit(code)
 
 
 def run(command: Callable[[], Awaitable[T]]) -> T:
-    """Run an asynchronous subcommand; errors of this service end it with one line instead of a traceback."""
+    """Run an asynchronous subcommand. An error of this service exits with one line instead of a traceback."""
 
     async def main() -> T:
         return await command()

@@ -1,1 +1,1 @@
-"""The demonstration: the whole system on this machine, with a crash half way, and a summary at the end."""
+"""The demonstration: the whole system on this machine, with a worker killed half way and a summary at the end."""

@@ -1,4 +1,4 @@
-"""`hospital-worker demo`."""
+"""`hospital-worker demo`: runs the demonstration and prints its summary."""
 
 import asyncio
 import json
@@ -20,21 +20,21 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 
 def demo(
     file: Annotated[
-        Path | None, typer.Option(help="Hospitals to load (CSV or NDJSON); generated if left out.")
+        Path | None, typer.Option(help="File of hospitals to import (CSV or NDJSON); generated if omitted.")
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(help="Whose list the file is, such as cms; if left out, the first word of its name."),
+        typer.Option(help="Source of the file's records, such as cms; the first word of its name if omitted."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Keep the servers' data in this folder for the next run.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the summary as JSON to this file, too.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write the summary as JSON to this file.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the workers' logs and the rejects file.")] = False,
 ) -> None:
-    """Show the whole system at work on this machine, with servers of its own, and stop by itself."""
+    """Run the whole system on this machine with private servers. It stops automatically."""
     out = console()
-    _check_places(data, report)
+    _check_writable(data, report)
     folder = Path(tempfile.mkdtemp(prefix="hospital-demo-"))
     finished = False
     try:
@@ -44,7 +44,7 @@ def demo(
             report.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
         finished = found.ok
     finally:
-        # What went wrong is best read in the workers' logs.
+        # After a failure the workers' logs show the cause.
         if any(folder.iterdir()) and (keep or not finished):
             out.print(f"Logs and rejects are in {folder}")
         else:
@@ -54,7 +54,7 @@ def demo(
 
 
 async def _until_terminated(demo: Coroutine[Any, Any, DemoReport]) -> DemoReport:
-    """Run the demonstration; SIGTERM or a closed terminal stops it in order, as Ctrl-C does."""
+    """Run the demonstration; SIGTERM or a closed terminal stops it cleanly, as Ctrl-C does."""
     task = asyncio.ensure_future(demo)
     for signum in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(signum, task.cancel)
@@ -64,8 +64,8 @@ async def _until_terminated(demo: Coroutine[Any, Any, DemoReport]) -> DemoReport
         raise SystemExit(EXIT_TERMINATED) from None
 
 
-def _check_places(data: Path | None, report: Path | None) -> None:
-    """End the program if a folder or file that is written to at the end cannot be."""
+def _check_writable(data: Path | None, report: Path | None) -> None:
+    """Exit with a message, before the run instead of after it, if the folder or the file cannot be written."""
     try:
         if data is not None:
             data.mkdir(parents=True, exist_ok=True)

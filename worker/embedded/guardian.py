@@ -1,12 +1,13 @@
-"""Runs one server as its child and ends it once the process that asked for it is gone.
+"""Runs one server as its child process and kills it once the process that requested it is dead.
 
-Started by path as a script of its own, with no import of this package, so that it is up in a
-few milliseconds. It is the server's parent, hence the process id it signals is never another's.
+It is started by path as a standalone script that imports nothing of this package, so that it is
+ready within a few milliseconds. Because it is the server's parent, the process id that it signals
+can never belong to another process.
 
-Arguments: the asking process's id, a folder to remove if that process dies (or ""), a value for
-LD_LIBRARY_PATH (or ""), and the server's command. Standard output carries the server's process
-id; standard error takes the server's output; end of file on standard input means that the asking
-process is dead.
+Arguments: the requesting process's id, a folder to remove if that process dies (or ""), a value
+for LD_LIBRARY_PATH (or ""), and the server's command. Standard output carries the server's process
+id; standard error receives the server's output; end of file on standard input means that the
+requesting process is dead.
 """
 
 import ctypes
@@ -19,15 +20,15 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PARENT_CHECK_SECONDS = 1.0
-_CANNOT_RUN = 127  # what a shell answers for a command that it cannot run
+_CANNOT_RUN = 127  # a shell's exit code for a command that it cannot run
 
 
 def _become_server(command: list[str], library_path: str, guardian: int) -> None:
-    """Replace this forked process by the server. Never returns."""
+    """Replace this forked process with the server. Never returns."""
     try:
         os.setpgid(0, 0)
         if sys.platform == "linux":
-            # The guardian has one thread, so the signal cannot come from a thread's end alone.
+            # The kernel sends the signal when the parent *thread* ends. The guardian has only one thread.
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != guardian:
                 os._exit(_CANNOT_RUN)
@@ -44,21 +45,22 @@ def _become_server(command: list[str], library_path: str, guardian: int) -> None
 
 
 def _end(server: int) -> None:
-    """SIGKILL the server, which has not been waited for yet, and what it has forked.
+    """SIGKILL the server, which must not have been reaped yet, and the processes that it has forked.
 
-    A Redis that is killed while a child of it writes its file anew would leave that child with the folder's lock.
+    A Redis that is killed while its child rewrites the append-only file would leave that child running with the
+    folder's lock.
     """
     try:
         os.killpg(server, signal.SIGKILL)
     except ProcessLookupError:
-        # It has not come to making its group.
+        # The server has not created its process group yet.
         os.kill(server, signal.SIGKILL)
 
 
 def main() -> int:
-    """Guard the server until it or the asking process ends; return the server's exit code.
+    """Guard the server until it or the requesting process ends; return the server's exit code.
 
-    A server ended by signal n is reported as 128 + n.
+    A server that was killed by signal n is reported as 128 + n.
     """
     parent = int(sys.argv[1])
     temporary_folder, library_path, *command = sys.argv[2:]
@@ -71,14 +73,14 @@ def main() -> int:
     server = os.fork()
     if server == 0:
         _become_server(command, library_path, guardian)
-    # A signal sent to everything at once must not end the guardian before its server.
+    # A signal sent to all processes at once must not end the guardian before its server.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.write(1, f"{server}\n".encode())
     os.close(1)
 
     while True:
-        # Left as a zombie at first, so that its process id stays that of its group.
+        # The server stays a zombie at first (WNOWAIT), so that its process id still identifies its process group.
         if os.waitid(os.P_PID, server, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
             _end(server)
             code = os.waitstatus_to_exitcode(os.waitpid(server, 0)[1])
@@ -86,7 +88,7 @@ def main() -> int:
         readable, _, _ = select.select([0, wake_read], [], [], _PARENT_CHECK_SECONDS)
         if wake_read in readable:
             os.read(wake_read, 512)
-        # A fork of the asking process may hold the pipe open, so its end of file is not enough.
+        # A fork of the requesting process may hold the pipe open, so waiting for end of file is not enough.
         if 0 in readable or os.getppid() != parent:
             _end(server)
             os.waitpid(server, 0)

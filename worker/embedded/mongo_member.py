@@ -17,7 +17,7 @@ from worker.embedded.server import PrivateServer
 REPLICA_SET = "registry"
 _PROBE_MS, _COMMAND_MS = 1_000, 10_000
 _CACHE_GB = "0.25"
-_OPLOG_MB = "990"  # the least that mongod takes
+_OPLOG_MB = "990"  # the minimum that mongod accepts
 
 
 class MongoMember(PrivateServer):
@@ -37,11 +37,11 @@ class MongoMember(PrivateServer):
         return f"{LOOPBACK}:{self.port}"
 
     async def command(self, name: str, value: object = 1, **arguments: object) -> Mapping[str, Any]:
-        """Run a command of database `admin` on this member, in 10 s at most. Raises PyMongoError."""
+        """Run a command of database `admin` on this member, for at most 10 s. Raises PyMongoError."""
         return await _run_command(self.port, _COMMAND_MS, name, value, **arguments)
 
     async def hello(self) -> Mapping[str, Any] | None:
-        """What the member says of its state; None if it does not run or does not answer."""
+        """The member's own report of its state; None if it is not running or does not answer."""
         if not self.running:
             return None
         try:
@@ -60,7 +60,7 @@ class MongoMember(PrivateServer):
     async def rewrite_addresses(self, addresses: Sequence[str]) -> None:
         """Change the members' addresses in the stored configuration. Raises PyMongoError.
 
-        MongoDB's manual tells this way for a set whose members are all off.
+        MongoDB's manual describes this procedure for a set whose members are all stopped.
         """
         hosts = {f"members.{index}.host": address for index, address in enumerate(addresses)}
         async with _client(self.port, _COMMAND_MS) as client:
@@ -78,7 +78,7 @@ class MongoMember(PrivateServer):
             *("--dbpath", str(database), "--port", str(port), "--bind_ip", LOOPBACK),
             *("--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", _CACHE_GB),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
-            # By default a primary told to stop lets clients drain for 15 s.
+            # By default a primary that is asked to stop gives its clients 15 s to finish.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
         ]
         if not self._standalone:
@@ -89,7 +89,7 @@ class MongoMember(PrivateServer):
 
     async def _answering_pid(self, port: int) -> int | None:
         try:
-            # A client would look again only after half a second.
+            # A MongoDB client would retry only after half a second, so try to connect first.
             _, writer = await asyncio.open_connection(LOOPBACK, port)
             writer.close()
             return int((await _run_command(port, _PROBE_MS, "serverStatus"))["pid"])

@@ -20,9 +20,9 @@ _HEARTBEAT_MS = 500
 class EmbeddedMongo:
     """A private MongoDB.
 
-    `data_dir` is kept and found again by a later run; without it the data lives in a temporary
-    folder until `stop`. `election_timeout_ms` is how long the members of a set wait for a silent
-    primary. `test_commands` allows `failCommand`. `standalone` starts one mongod without a
+    `data_dir` is kept, so that a later run can use its data; without it the data is in a temporary
+    folder until `stop`. `election_timeout_ms` is how long the members of a set wait for a primary that
+    does not answer. `test_commands` allows `failCommand`. `standalone` starts one mongod without a
     replica set, on which transactions cannot work.
     """
 
@@ -70,14 +70,14 @@ class EmbeddedMongo:
         return f"mongodb://{hosts}/" + ("" if self._standalone else f"?replicaSet={REPLICA_SET}")
 
     async def start(self) -> None:
-        """Start the members that do not run, and wait until the set has a writable primary.
+        """Start the members that are not running, and wait until the set has a writable primary.
 
         Raises EmbeddedServerError, with the end of a server's log, if that fails.
         """
         try:
             kept = [member.keep_port() for member in self.members]
             if not self._standalone and not all(kept):
-                await self._move()
+                await self._change_addresses()
             await together(*(member.start() for member in self.members if not member.running))
             if not self._standalone:
                 await self._configure()
@@ -91,7 +91,7 @@ class EmbeddedMongo:
     async def ready(self) -> None:
         """Wait until one running member is a writable primary and the others are its secondaries."""
 
-        async def settled() -> bool:
+        async def has_primary_and_secondaries() -> bool:
             states = await self._states()
             primaries = sum(bool(state and state["isWritablePrimary"]) for _, state in states)
             return primaries == 1 and all(
@@ -100,13 +100,13 @@ class EmbeddedMongo:
                 if member.running
             )
 
-        await wait_until(settled, seconds=self._start_timeout, failure=self._not_ready)
+        await wait_until(has_primary_and_secondaries, seconds=self._start_timeout, failure=self._not_ready)
 
     async def primary(self, *, timeout: float = 30.0) -> MongoMember:
-        """The member that is the writable primary, once there is one; `timeout` in seconds."""
+        """Wait up to `timeout` seconds for a writable primary, and return that member."""
 
         async def elected() -> MongoMember | None:
-            # A deposed primary that does not know it yet has the smaller election id.
+            # A former primary that has not noticed the election yet has the smaller election id.
             writable = {
                 str(state.get("electionId")): member
                 for member, state in await self._states()
@@ -117,12 +117,12 @@ class EmbeddedMongo:
         return await wait_until(elected, seconds=timeout, failure=self._not_ready)
 
     async def stop(self) -> None:
-        """End all members cleanly and remove their data if it is temporary."""
+        """Stop all members cleanly and remove their data if it is temporary."""
         await together(*(member.stop() for member in self.members))
         self._data.discard()
 
     async def kill(self) -> None:
-        """SIGKILL all members; their data stays for the next start."""
+        """SIGKILL all members; their data is kept for the next start."""
         await together(*(member.kill() for member in self.members))
 
     async def restart(self) -> None:
@@ -136,7 +136,7 @@ class EmbeddedMongo:
             member.freeze()
 
     def thaw(self) -> None:
-        """SIGCONT all members after freeze."""
+        """SIGCONT all members after `freeze`."""
         for member in self.members:
             member.thaw()
 
@@ -154,7 +154,7 @@ class EmbeddedMongo:
         await self.stop()
 
     async def _configure(self) -> None:
-        """Initiate the set, or make sure that the set of an earlier run is the one asked for."""
+        """Initiate the set, or check that the stored set of an earlier run has the requested members."""
         first = self.members[0]
         addresses = [member.address for member in self.members]
 
@@ -172,15 +172,15 @@ class EmbeddedMongo:
         config = await wait_until(stored, seconds=self._start_timeout, failure=self._not_ready)
         if [member["host"] for member in config["members"]] != addresses:
             raise EmbeddedServerError(
-                f"the data folder holds a replica set of {len(config['members'])} member(s) at other "
-                f"addresses, {len(addresses)} asked for: start as many as before, or use another folder"
+                f"the data folder contains a replica set of {len(config['members'])} member(s) at other "
+                f"addresses, but {len(addresses)} are requested: start as many as before, or use another folder"
             )
 
-    async def _move(self) -> None:
-        """Give the stored set new addresses, as another process has a port of the earlier run.
+    async def _change_addresses(self) -> None:
+        """Change the addresses in the stored set, because another process uses a port of the earlier run.
 
-        A mongod that starts as a member asks its old address who it is, and waits for the answer
-        of whatever listens there now: so the members are changed before they meet.
+        A mongod that starts as a member contacts its old address to identify itself, and waits for an answer
+        from the process that listens there now. So the addresses are changed before the members start as a set.
         """
         await together(*(member.start_alone() for member in self.members))
         addresses = [member.address for member in self.members]
@@ -199,7 +199,7 @@ class EmbeddedMongo:
         try:
             await self.members[0].command("replSetInitiate", config)
         except OperationFailure as error:
-            # A member that is still loading its configuration had said that it has none.
+            # While a member is still loading its configuration, it reports that it has none.
             if error.code != _ALREADY_INITIALIZED:
                 raise
 
@@ -208,7 +208,7 @@ class EmbeddedMongo:
         return list(zip(self.members, states, strict=True))
 
     def _not_ready(self) -> str:
-        return f"the private MongoDB has no primary with all its members in step\n{self._log_tails()}"
+        return f"the private MongoDB has no primary, or a member is not in sync with it\n{self._log_tails()}"
 
     def _log_tails(self) -> str:
         return "\n".join(f"member {member.index}: {member.log_tail()}" for member in self.members)

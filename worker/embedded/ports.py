@@ -6,19 +6,19 @@ import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
-# Below the ports that Linux (from 32768) and macOS (from 49152) lend to outgoing connections.
-# A client that keeps calling a server that is down could otherwise be lent the server's own port.
+# Below the ephemeral ports, which Linux (from 32768) and macOS (from 49152) give to outgoing connections. Otherwise
+# a client that keeps connecting to a stopped server could itself be given the server's port.
 _LOWEST = 20_000
-# Processes beside each other take from different slices, and each goes through its own in turn: a server that is
-# killed and started again on its port must not find another there, whose clients would be lent it meanwhile.
+# Concurrent processes use different slices, and each process goes through its slice in turn. Otherwise a server
+# that is killed and restarted on its port could find another server there, which was given the port meanwhile.
 _SLICES, _WIDTH = 40, 300
-_turns = itertools.count(secrets.randbelow(_WIDTH))
+_offsets = itertools.count(secrets.randbelow(_WIDTH))
 
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on the port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the servers do: connections of an earlier run that linger do not count.
+        # The servers set this option too: lingering connections of an earlier run do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -28,8 +28,8 @@ def is_free(port: int) -> bool:
 
 
 def choose_port() -> int:
-    """A port that is free now. Another process may take it first: be ready to choose again."""
+    """A port that is free now. Another process may take it before you use it: be ready to choose again."""
     while True:
-        port = _LOWEST + os.getpid() % _SLICES * _WIDTH + next(_turns) % _WIDTH
+        port = _LOWEST + os.getpid() % _SLICES * _WIDTH + next(_offsets) % _WIDTH
         if is_free(port):
             return port

@@ -1,4 +1,4 @@
-"""One server as a child process: spawned under a guardian, signalled by pid, locked to its folder."""
+"""One server as a child process: started under a guardian, signalled by pid, with a lock on its folder."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ from worker.embedded.errors import EmbeddedServerError, PortTakenError
 
 _Result = TypeVar("_Result")
 
-# Looks come apart: an election takes seconds, and to ask three members costs more than the election itself.
-_FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS, _APART = 0.02, 0.2, 1.3
+# The pause between polls grows: an election takes seconds, and polling three members costs more than the election.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _PAUSE_GROWTH = 0.02, 0.2, 1.3
 _LOCK_SECONDS = 5.0
 _KILL_SECONDS = 10.0
 _TAIL_LINES, _TAIL_WIDTH = 12, 400
@@ -31,33 +31,33 @@ _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):|Li
 async def wait_until(
     condition: Callable[[], Awaitable[_Result | None]], *, seconds: float, failure: Callable[[], str]
 ) -> _Result:
-    """Wait until the condition gives something true, and return that.
+    """Wait until the condition returns a true value, and return that value.
 
-    Raises EmbeddedServerError with what `failure` says after `seconds`.
+    After `seconds`, raises EmbeddedServerError with the message that `failure` returns.
     """
     deadline = time.monotonic() + seconds
-    pause = _FIRST_LOOK_SECONDS
+    pause = _FIRST_PAUSE_SECONDS
     while not (result := await condition()):
         if time.monotonic() > deadline:
             raise EmbeddedServerError(failure())
         await asyncio.sleep(pause)
-        pause = min(pause * _APART, _LAST_LOOK_SECONDS)
+        pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
     return result
 
 
 async def together(*actions: Awaitable[None]) -> None:
-    """Run all to their end, then raise the first error in order: none is left running."""
+    """Run all actions to completion, then raise the first error in order. None is left running."""
     for outcome in await asyncio.gather(*actions, return_exceptions=True):
         if outcome is not None:
             raise outcome
 
 
 class ServerProcess:
-    """A server's process in its folder, which exists.
+    """A server's process in its folder, which must exist.
 
-    The process has a session of its own, so Ctrl-C in a terminal does not reach it, and a
-    guardian, so it does not outlive this process. It holds a lock on the folder as long as it
-    lives. Output goes to `server.log` in the folder. Bound to no event loop.
+    The process has its own session, so Ctrl-C in a terminal does not reach it, and a guardian, so it
+    does not outlive this process. It holds a lock on the folder as long as it lives. Its output goes to
+    `server.log` in the folder. The object is not bound to an event loop.
     """
 
     def __init__(self, name: str, binary: ServerBinary, folder: Path) -> None:
@@ -71,12 +71,12 @@ class ServerProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the server lives now."""
+        """Whether the server is running now."""
         return self._guardian is not None and self._guardian.poll() is None
 
     @property
     def pid(self) -> int:
-        """The server's process id. Raises EmbeddedServerError if it does not run."""
+        """The server's process id. Raises EmbeddedServerError if it is not running."""
         if not self.running:
             raise EmbeddedServerError(f"the private {self.name} is not running: start it first")
         return self._pid
@@ -92,9 +92,9 @@ class ServerProcess:
     ) -> None:
         """Start the server, wait until it answers on its port, and make sure that it is this one.
 
-        `answering_pid` asks whoever listens on the port for its process id; None means that
-        nobody answers yet. `temporary` is a folder to remove if this process dies before the
-        server. A server that is not ready in `seconds` is ended. Raises PortTakenError or
+        `answering_pid` asks the process that listens on the port for its process id; None means that
+        no process answers yet. `temporary` is a folder to remove if this process dies before the
+        server. A server that is not ready within `seconds` is killed. Raises PortTakenError or
         EmbeddedServerError.
         """
         lock = await self._lock_folder()
@@ -104,7 +104,7 @@ class ServerProcess:
             os.close(lock)
 
         async def ready() -> bool:
-            self._raise_if_ended(port)
+            self._raise_if_exited(port)
             answering = await answering_pid(port)
             if answering not in (None, self._pid):
                 raise PortTakenError(
@@ -125,34 +125,34 @@ class ServerProcess:
             raise
 
     async def stop(self, *, seconds: float) -> None:
-        """End the server cleanly if it runs, frozen or not; after `seconds` by SIGKILL."""
+        """Stop the server cleanly if it is running, even if it is frozen; SIGKILL it after `seconds`."""
         if self.running:
             self.signal(signal.SIGTERM)
             self.signal(signal.SIGCONT)
             try:
-                await self._wait_for_end(seconds)
+                await self._wait_for_exit(seconds)
             except EmbeddedServerError:
                 await self.kill()
         self._close_lifeline()
 
     async def kill(self) -> None:
-        """SIGKILL the server and wait until it is gone."""
+        """SIGKILL the server and wait until it has exited."""
         self.signal(signal.SIGKILL)
-        await self._wait_for_end(_KILL_SECONDS)
+        await self._wait_for_exit(_KILL_SECONDS)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the server. Raises EmbeddedServerError if it does not run."""
-        # A server that has just ended counts as running until its guardian has told so.
+        """Send a signal to the server. Raises EmbeddedServerError if it is not running."""
+        # A server that has just exited counts as running until its guardian exits.
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def log_tail(self) -> str:
-        """The end of the server's log of this run, for a message."""
+        """The end of the server's log of this run, for an error message."""
         lines = self._log_of_this_run().splitlines()[-_TAIL_LINES:]
         shown = "\n  ".join(line[:_TAIL_WIDTH] for line in lines) or "(empty)"
         return f"the end of its log:\n  {shown}"
 
-    def _raise_if_ended(self, port: int) -> None:
+    def _raise_if_exited(self, port: int) -> None:
         if self.running:
             return
         log = self._log_of_this_run()
@@ -166,12 +166,12 @@ class ServerProcess:
             )
         code = self._guardian.returncode if self._guardian else None
         raise EmbeddedServerError(
-            f"{self.name} ({self._binary.path}) ended at start with code {code}; {self.log_tail()}"
+            f"{self.name} ({self._binary.path}) exited during start-up with code {code}; {self.log_tail()}"
         )
 
     def _spawn(self, arguments: Sequence[str], lock: int, temporary: Path | None) -> None:
         if self.running:
-            raise EmbeddedServerError(f"the private {self.name} is running already (process {self._pid})")
+            raise EmbeddedServerError(f"the private {self.name} is already running (process {self._pid})")
         self._close_lifeline()
         guarding = [str(os.getpid()), str(temporary or ""), self._link_libraries()]
         report_read, report_write = os.pipe()
@@ -193,14 +193,15 @@ class ServerProcess:
                 )
             finally:
                 os.close(report_write)
-            # Blocks for some 30 ms, on purpose: a cancellation here would lose a running server.
+            # Blocks for some 30 ms, on purpose: with `await`, a cancellation here would leave a running server with
+            # an unknown process id.
             self._pid = int(report.readline() or 0)
         if not self._pid:
             self._guardian.wait()
             raise EmbeddedServerError(f"{self.name} could not be started; {self.log_tail()}")
 
     async def _lock_folder(self) -> int:
-        """An open descriptor that locks the folder. A server that is just ending is waited for."""
+        """An open descriptor that locks the folder. Waits for a server that is just exiting."""
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
 
         async def locked() -> bool:
@@ -222,11 +223,11 @@ class ServerProcess:
         return lock
 
     def _link_libraries(self) -> str:
-        """The value of LD_LIBRARY_PATH for the server alone; empty if it wants none."""
+        """The value of LD_LIBRARY_PATH for the server only; empty if it needs no libraries."""
         if not self._binary.libraries:
             return ""
         folder = self.folder / "lib"
-        # Links of an earlier run may lead to an environment that is gone.
+        # Links of an earlier run may point to an environment that no longer exists.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         for name, file in self._binary.libraries.items():
@@ -238,13 +239,13 @@ class ServerProcess:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
-    async def _wait_for_end(self, seconds: float) -> None:
-        async def ended() -> bool:
+    async def _wait_for_exit(self, seconds: float) -> None:
+        async def exited() -> bool:
             return not self.running
 
-        await wait_until(ended, seconds=seconds, failure=lambda: f"{self.name} did not end within {seconds:g} s")
+        await wait_until(exited, seconds=seconds, failure=lambda: f"{self.name} did not exit within {seconds:g} s")
 
     def _close_lifeline(self) -> None:
-        """Close the pipe that told the guardian that this process lives."""
+        """Close the pipe that shows the guardian that this process is alive."""
         if self._guardian is not None and self._guardian.stdin is not None:
             self._guardian.stdin.close()

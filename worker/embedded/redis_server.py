@@ -1,4 +1,4 @@
-"""A private redis-server that appends every write to a file."""
+"""A private redis-server with an append-only file."""
 
 import os
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ _PROBE_SECONDS = 1.0
 class EmbeddedRedis(PrivateServer):
     """A private redis-server.
 
-    `data_dir` is kept and found again by a later run; without it the data lives in a temporary
-    folder until `stop`. `appendfsync="always"` makes every answered write safe against a crash of
-    the machine; with "everysec" such a crash can lose the last second, and a crash of Redis alone what was
-    answered while an earlier write to a slow disk was under way.
+    `data_dir` is kept, so that a later run can use its data; without it the data is in a temporary
+    folder until `stop`. With `appendfsync="always"` every acknowledged write survives a crash of the
+    machine. With "everysec" such a crash can lose the last second, and a crash of Redis alone can lose writes
+    that were acknowledged while an earlier write to a slow disk was in progress.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class EmbeddedRedis(PrivateServer):
         return self._url(self.port)
 
     async def stop(self) -> None:
-        """End the server cleanly and remove its data if it is temporary."""
+        """Stop the server cleanly and remove its data if it is temporary."""
         await super().stop()
         self._data.discard()
 
@@ -84,7 +84,7 @@ class EmbeddedRedis(PrivateServer):
         ]
         if self._password:
             lines.append(f"requirepass {self._password}")
-        # A file and not arguments, which every user of the machine can read.
+        # In a file, because every user of the machine can read a process's arguments.
         configuration = folder / "redis.conf"
         configuration.touch(mode=0o600)
         configuration.write_text("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""What every private server does: start on a port of its own, stop, die, freeze, come back."""
+"""The common part of the private servers: start on a private port, stop, kill, freeze, restart."""
 
 import signal
 from abc import ABC, abstractmethod
@@ -13,15 +13,15 @@ from worker.embedded.processes import ServerProcess
 
 _PORT_ATTEMPTS = 5
 _PORT_FILE = "port"
-# A mongod that was primary first looks for a successor.
+# A mongod that is primary first looks for a successor.
 _STOP_SECONDS = 20.0
 
 
 class PrivateServer(ABC):
-    """A server on 127.0.0.1 in its own folder, as a child process that does not outlive this one.
+    """A server on 127.0.0.1 in its own folder, as a child process that does not outlive this process.
 
-    Its port is chosen at the first start, kept for as long as this object lives, and written to
-    the folder, so that a later run on the same folder takes it again if it is free.
+    Its port is chosen at the first start and kept for as long as this object lives. It is also written
+    to the folder, so that a later run on the same folder uses it again if it is free.
     """
 
     def __init__(self, name: str, data: DataFolder, subfolder: str, *, start_timeout: float) -> None:
@@ -34,7 +34,7 @@ class PrivateServer(ABC):
 
     @property
     def pid(self) -> int:
-        """The server's process id. Raises EmbeddedServerError if it does not run."""
+        """The server's process id. Raises EmbeddedServerError if it is not running."""
         return self._started().pid
 
     @property
@@ -46,7 +46,7 @@ class PrivateServer(ABC):
 
     @property
     def running(self) -> bool:
-        """Whether the server lives now."""
+        """Whether the server is running now."""
         return self._process is not None and self._process.running
 
     async def start(self) -> None:
@@ -67,7 +67,7 @@ class PrivateServer(ABC):
             try:
                 await self._start_on(self._process, folder, port)
             except PortTakenError:
-                # Between the choice and the start another process took the port.
+                # Another process took the port after it was chosen.
                 if attempt == _PORT_ATTEMPTS:
                     raise
             else:
@@ -76,19 +76,19 @@ class PrivateServer(ABC):
                 return
 
     def keep_port(self) -> bool:
-        """Bind this object to the port of an earlier run; False if another process has it now."""
+        """Bind this object to the port of an earlier run; False if another process uses it now."""
         stored = _stored_port(self._data.open() / self._subfolder)
         if self._port is None and stored is not None and ports.is_free(stored):
             self._port = stored
         return stored is None or self._port is not None
 
     async def stop(self) -> None:
-        """End the server cleanly (SIGTERM, then SIGKILL). Nothing happens if it does not run."""
+        """Stop the server cleanly (SIGTERM, then SIGKILL). Does nothing if it is not running."""
         if self._process is not None:
             await self._process.stop(seconds=_STOP_SECONDS)
 
     async def kill(self) -> None:
-        """SIGKILL the server and wait until it is gone; its data stays for the next start."""
+        """SIGKILL the server and wait until it has exited; its data is kept for the next start."""
         await self._started().kill()
 
     async def restart(self) -> None:
@@ -97,15 +97,15 @@ class PrivateServer(ABC):
         await self.start()
 
     def freeze(self) -> None:
-        """SIGSTOP the server: connections stay open and nothing is answered."""
+        """SIGSTOP the server: connections stay open and get no answer."""
         self._started().signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT the server after freeze."""
+        """SIGCONT the server after `freeze`."""
         self._started().signal(signal.SIGCONT)
 
     def log_tail(self) -> str:
-        """The end of the server's log, for a message."""
+        """The end of the server's log, for an error message."""
         return self._started().log_tail()
 
     async def _start_on(self, process: ServerProcess, folder: Path, port: int) -> None:
@@ -131,7 +131,7 @@ class PrivateServer(ABC):
 
     @abstractmethod
     async def _answering_pid(self, port: int) -> int | None:
-        """The process id of whoever answers on the port; None while nobody does."""
+        """The id of the process that answers on the port; None while no process does."""
 
 
 def _stored_port(folder: Path) -> int | None:

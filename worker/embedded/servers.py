@@ -1,4 +1,4 @@
-"""A private Redis and a private MongoDB together, as the demo, the tests and the benchmarks use them."""
+"""A private Redis and a private MongoDB together, for the demo, the tests and the benchmarks."""
 
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ class EmbeddedServers:
         self.mongo = EmbeddedMongo(data_dir=data_dir, members=members, test_commands=test_commands)
 
     def environment(self) -> dict[str, str]:
-        """The variables that point a worker or a producer at these servers."""
+        """The environment variables that connect a worker or a producer to these servers."""
         return {"REDIS_URL": self.redis.url, "MONGODB_URL": self.mongo.url}
 
     async def start(self) -> None:
@@ -27,7 +27,7 @@ class EmbeddedServers:
         await together(self.redis.start(), self.mongo.start())
 
     async def stop(self) -> None:
-        """End both cleanly and remove their data if it is temporary."""
+        """Stop both cleanly and remove their data if it is temporary."""
         await together(self.redis.stop(), self.mongo.stop())
 
     async def __aenter__(self) -> Self:

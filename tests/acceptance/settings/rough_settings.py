@@ -1,4 +1,4 @@
-"""A worker's settings with jobs that the product does not have: they wait, die, and try to exit."""
+"""Worker settings with jobs that the product does not have: they wait, kill the process, and call `sys.exit`."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _settings = load_settings()
 
 
 async def gated(ctx: dict[str, Any]) -> int:
-    """Run until the key `gate` is there; returns the number of the try."""
+    """Run until the key `gate` exists; return the number of the try."""
     await ctx["redis"].incr("runs")
     while not await ctx["redis"].exists("gate"):
         await asyncio.sleep(0.05)
@@ -25,25 +25,25 @@ async def gated(ctx: dict[str, Any]) -> int:
 
 
 async def neighbour(ctx: dict[str, Any]) -> int:
-    """Take a while, so that it is at hand when the process dies."""
+    """Take a while, so that it is running when the process dies."""
     await asyncio.sleep(0.09)
     await asyncio.sleep(0.09)
     return int(ctx["job_try"])
 
 
 async def killer(ctx: dict[str, Any]) -> None:
-    """End the process as a crash of an extension module would."""
+    """Kill the process, as a crash of an extension module would."""
     await ctx["redis"].incr("kills")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def exiting(ctx: dict[str, Any]) -> None:
-    """Call `sys.exit` in a task of its own, which reaches the event loop."""
+    """Call `sys.exit` in a separate task, from which it reaches the event loop."""
 
-    async def leave() -> None:
+    async def call_exit() -> None:
         sys.exit(3)
 
-    await asyncio.gather(asyncio.create_task(leave()))
+    await asyncio.gather(asyncio.create_task(call_exit()))
 
 
 async def _connect() -> Any:

@@ -20,13 +20,13 @@ async def test_every_system_is_measured_once_before_any_is_measured_again() -> N
 
 
 def test_a_ratio_compares_rounds_with_their_own_neighbours() -> None:
-    # The machine slowed down to a tenth for the last two rounds: the medians of all rounds would tell 10.
+    # The machine slowed down to a tenth for the last two rounds.
     figures = {OURS: [200.0, 20.0, 20.0], "peer": [100.0, 10.0, 10.0]}
 
     assert ratio(figures, OURS, "peer") == 2.0
 
 
-def test_the_best_peer_is_never_ourselves() -> None:
+def test_the_best_peer_is_never_ours() -> None:
     assert best_peer({OURS: [900.0], "slow": [1.0, 500.0, 2.0], "steady": [10.0, 11.0, 12.0]}) == "steady"
 
 
@@ -44,7 +44,7 @@ def test_a_result_is_the_median_of_its_rounds() -> None:
 
 
 class TestStopwatch:
-    def test_leaves_out_the_first_tenth_and_what_came_before(self) -> None:
+    def test_excludes_start_up_and_the_first_tenth_of_the_jobs(self) -> None:
         stopwatch = Stopwatch(1_000)
 
         assert stopwatch.observe(0.0, 0) is None
@@ -53,7 +53,7 @@ class TestStopwatch:
         assert stopwatch.observe(11.0, 999) is None
         assert stopwatch.observe(12.0, 1_000) == 400.0
 
-    def test_counts_what_was_done_beyond_the_asked_for(self) -> None:
+    def test_counts_jobs_beyond_the_requested_number(self) -> None:
         stopwatch = Stopwatch(10)
         stopwatch.observe(0.0, 10)
 

@@ -21,11 +21,11 @@ RESULTS = [Result("noop", "ours", 10_912.4, "jobs/s", (10_000.0, 10_912.4, 12_00
         ("something_else", 1.0, None),
     ],
 )
-def test_a_target_itself_counts_as_reached(name: str, value: float, verdict: bool | None) -> None:
+def test_a_value_equal_to_the_target_reaches_it(name: str, value: float, verdict: bool | None) -> None:
     assert reached(name, value) is verdict
 
 
-def test_the_file_holds_results_and_ratios(tmp_path: Path) -> None:
+def test_the_file_contains_results_and_ratios(tmp_path: Path) -> None:
     store(tmp_path / "results" / "latest.json", RESULTS, {"noop_vs_arq": 11.5})
 
     assert json.loads((tmp_path / "results" / "latest.json").read_text()) == {
