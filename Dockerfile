@@ -1,8 +1,8 @@
 FROM python:3.12-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-# Everything is installed from locks, by hash, from wheels alone: nothing is compiled, so nothing but
-# Python is needed here.
+# Everything is installed from lock files, by hash, and only from wheels. Nothing is compiled, so only Python is needed
+# here.
 COPY requirements-build.lock requirements-runtime.lock ./
 RUN python -m venv /opt/app \
     && /opt/app/bin/pip install --require-hashes --only-binary :all: -r requirements-runtime.lock \
@@ -16,15 +16,15 @@ RUN python -m hatchling build -t wheel -d /dist \
     && /opt/app/bin/pip uninstall --yes pip
 
 FROM python:3.12-slim
-# A fixed number, so that a cluster can demand a user that is not root.
+# A fixed number, so that a cluster can require a user that is not root.
 RUN groupadd --gid 10001 app \
     && useradd --uid 10001 --gid app --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app
 COPY --from=build /opt/app /opt/app
-# Byte code was compiled above: the file system may be read-only.
+# Byte code was compiled above, so the file system may be read-only.
 ENV PATH=/opt/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/app
 USER 10001:10001
-# arq lets running jobs end on SIGTERM. It reaps no orphans: run the container with an init.
+# On SIGTERM the worker lets running jobs finish. It does not reap orphans: run the container with an init process.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["hospital-worker", "check", "--here"]
 CMD ["arq", "worker.main.WorkerSettings"]

@@ -1,10 +1,10 @@
-// Makes the replica set and the worker's user, once; run again, it changes nothing but that user's password
-// and roles. It reads its values from the environment, so that no password stands in a process list.
+// Creates the replica set and the worker's user. If it runs again, it changes only that user's password and roles.
+// It reads its values from the environment, so that no password appears in a process list.
 const env = process.env;
 const seed = env.MONGO_MEMBERS.split(",")[0];
 const url = `mongodb://${seed}/admin?directConnection=true&serverSelectionTimeoutMS=2000`;
 
-// mongod restarts once while its image makes the root user; until then nobody can log in.
+// mongod restarts once while its image creates the root user; until then no login works.
 function until(what, attempt) {
   let last;
   for (let tries = 0; tries < 60; tries += 1) {
@@ -16,7 +16,7 @@ function until(what, attempt) {
     }
     sleep(1000);
   }
-  print(`mongo-init: gave up after 60 tries: ${what}: ${last ? last.message : "not so yet"}`);
+  print(`mongo-init: gave up after 60 tries: ${what}: ${last ? last.message : "condition not met"}`);
   quit(1);
 }
 
@@ -35,8 +35,9 @@ try {
 
 until(`${seed} to be primary`, () => admin.hello().isWritablePrimary);
 
-// All that the worker does, and no more: whoever has its password can add to the audit log, and can neither
-// change nor remove an entry. Its start only looks whether `hospital-worker schema` was run by who may.
+// The worker needs exactly these actions. With its password an attacker can add entries to the audit log, but can
+// neither change nor remove an entry. At its start the worker only checks that a user with the permission has run
+// `hospital-worker schema`.
 const ACTIONS = {
   "": ["listCollections"],
   "hospitals": ["find", "insert", "update", "remove", "listIndexes"],

@@ -1,4 +1,4 @@
-"""What docker-compose.yml must hold: no default secret, no open door, no lost job."""
+"""docker-compose.yml: no default secret, no port open to the network, no lost job."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ ONE_SHOT = {"mongo-keyfile", "mongo-init", "schema"}
 GRACE = re.compile(r"(\d+)s")
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
-every_lasting_service = pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
+every_long_running_service = pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
 
 
 def _environments() -> list[dict[str, str]]:
@@ -32,7 +32,7 @@ def test_passwords_have_no_default() -> None:
     assert all(rest == f":?set {name} in .env" for name, rest in used)
 
 
-def test_every_secret_comes_from_outside() -> None:
+def test_every_secret_comes_from_the_environment() -> None:
     secrets = [
         value
         for environment in _environments()
@@ -44,7 +44,7 @@ def test_every_secret_comes_from_outside() -> None:
     assert all("${" in value for value in secrets)
 
 
-def test_example_names_every_variable_and_fills_in_no_secret() -> None:
+def test_the_example_lists_every_variable_and_contains_no_secret() -> None:
     lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
     matches = [re.fullmatch(r"#?([A-Z_]+)=(.*)", line) for line in lines]
     example = {match[1]: match[2] for match in matches if match}
@@ -67,19 +67,19 @@ def test_service_is_hardened(name: str) -> None:
 
 
 @every_service
-def test_service_publishes_on_loopback_alone(name: str) -> None:
+def test_service_publishes_only_on_loopback(name: str) -> None:
     assert all(str(port).startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
     assert SERVICES[name].get("network_mode") in {None, "none"}
     assert all(COMPOSE["networks"][network]["internal"] for network in SERVICES[name].get("networks", []))
 
 
-@every_lasting_service
-def test_service_reports_health_and_comes_back(name: str) -> None:
+@every_long_running_service
+def test_service_has_a_health_check_and_restarts(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
-def test_redis_keeps_every_job_on_disk() -> None:
+def test_redis_stores_every_job_on_disk() -> None:
     script = SERVICES["redis"]["command"][0]
 
     assert "--appendonly yes" in script
@@ -88,7 +88,7 @@ def test_redis_keeps_every_job_on_disk() -> None:
     assert SERVICES["redis"]["volumes"] == ["redis-data:/data"]
 
 
-def test_mongo_is_a_replica_set_with_a_key_that_no_member_can_change() -> None:
+def test_mongo_is_a_replica_set_with_a_read_only_key() -> None:
     command = SERVICES["mongo"]["command"]
 
     assert command[command.index("--replSet") + 1] == "rs0"
@@ -98,7 +98,7 @@ def test_mongo_is_a_replica_set_with_a_key_that_no_member_can_change() -> None:
     assert "umask 277" in SERVICES["mongo-keyfile"]["command"][0]
 
 
-def test_worker_waits_for_servers_that_are_set_up() -> None:
+def test_worker_waits_until_the_servers_are_set_up() -> None:
     assert {name: wait["condition"] for name, wait in SERVICES["worker"]["depends_on"].items()} == {
         "redis": "service_healthy",
         "mongo": "service_healthy",
@@ -107,7 +107,7 @@ def test_worker_waits_for_servers_that_are_set_up() -> None:
     }
 
 
-def test_what_must_be_done_first_runs_once_and_waits_for_no_worker() -> None:
+def test_the_schema_service_runs_once_and_does_not_wait_for_workers() -> None:
     schema = SERVICES["schema"]
 
     assert schema["restart"] == "no"
@@ -115,20 +115,20 @@ def test_what_must_be_done_first_runs_once_and_waits_for_no_worker() -> None:
     assert schema["environment"]["MONGODB_DATABASE"] == SERVICES["worker"]["environment"]["MONGODB_DATABASE"]
 
 
-def test_only_what_sets_mongodb_up_is_given_its_root_password() -> None:
+def test_only_the_services_that_set_up_mongodb_get_its_root_password() -> None:
     holders = {name for name, service in SERVICES.items() if "MONGO_ROOT_PASSWORD" in str(service)}
 
     assert holders == {"mongo", "mongo-init", "schema"}
 
 
-def test_the_command_that_makes_the_schema_exists() -> None:
+def test_the_command_of_the_schema_service_exists() -> None:
     program, command = SERVICES["schema"]["command"]
 
     assert program == "hospital-worker"
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 
 
-def test_worker_is_given_longer_to_stop_than_it_takes() -> None:
+def test_worker_has_more_time_to_stop_than_its_grace_period() -> None:
     grace = GRACE.fullmatch(SERVICES["worker"]["stop_grace_period"])
 
     assert grace is not None

@@ -1,4 +1,4 @@
-"""What the pages in docs/ say of the tests is true of them."""
+"""The documentation agrees with the tests and the code that it describes."""
 
 import ast
 import re
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from worker.settings import settings_table
+
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 REFERENCE = re.compile(r"([\w./-]+\.py)::(\w+)")
 LEVELS = frozenset({"warning", "error", "exception", "critical"})
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 
 @cache
@@ -32,16 +35,14 @@ def test_every_test_that_a_page_names_exists(page: Path) -> None:
     assert [f"{path}::{name}" for path, name in named if not _exists(path, name)] == []
 
 
-def test_every_row_for_users_of_arq_names_a_test() -> None:
-    rows = re.findall(
-        r"^\| (?!of arq|arq 0\.28|---).*$", (ROOT / "docs" / "arq.md").read_text("utf-8"), re.MULTILINE
-    )
+def test_every_row_for_arq_users_names_a_test() -> None:
+    rows = re.findall(r"^\| (?!part of arq|arq 0\.28|---).*$", (DOCS / "arq.md").read_text("utf-8"), re.MULTILINE)
     assert len(rows) >= 27
     assert [row for row in rows if not REFERENCE.search(row.rsplit("|", 2)[1])] == []
 
 
-def test_the_runbook_has_every_warning_and_error_that_a_worker_logs() -> None:
-    told = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+def test_the_runbook_lists_every_warning_and_error_that_a_worker_logs() -> None:
+    runbook = (DOCS / "operations.md").read_text(encoding="utf-8")
     logged = {
         str(keyword.value.value)
         for path in (ROOT / "worker").rglob("*.py")
@@ -51,4 +52,9 @@ def test_the_runbook_has_every_warning_and_error_that_a_worker_logs() -> None:
         if keyword.arg == "action" and isinstance(keyword.value, ast.Constant)
     }
     assert len(logged) > 10
-    assert sorted(action for action in logged if f"`{action}`" not in told) == []
+    assert sorted(action for action in logged if f"`{action}`" not in runbook) == []
+
+
+def test_the_table_of_settings_is_generated_from_the_code() -> None:
+    page = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    assert settings_table() in page, "replace the table with the output of `hospital-worker settings`"

@@ -1,4 +1,4 @@
-"""What deploy/kubernetes must hold: names that the worker knows, no default secret, no root, time to stop."""
+"""deploy/kubernetes: existing setting names, no default secret, no root user, enough time to stop."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ FROM_SECRET = {
 PROBES = [WORKER[name] for name in ("startupProbe", "readinessProbe")]
 
 
-def test_every_variable_is_a_setting_with_a_value_that_is_accepted() -> None:
+def test_every_variable_is_a_setting_with_an_accepted_value() -> None:
     variables = [variable["name"] for variable in WORKER["env"]]
 
     assert len(variables) == len(set(variables))
@@ -44,7 +44,7 @@ def test_every_variable_is_a_setting_with_a_value_that_is_accepted() -> None:
     load_settings(**{name.lower(): value for name, value in PLAIN.items()})
 
 
-def test_every_secret_comes_from_the_secret_and_the_example_fills_in_none() -> None:
+def test_every_secret_comes_from_the_secret_and_the_example_contains_none() -> None:
     example = MANIFESTS["Secret"]
     named = list(FROM_SECRET.values())
     named += MANIFESTS["TriggerAuthentication"]["spec"]["secretTargetRef"]
@@ -55,7 +55,7 @@ def test_every_secret_comes_from_the_secret_and_the_example_fills_in_none() -> N
     assert not any(example["stringData"].values())
 
 
-def test_the_worker_is_started_as_the_image_starts_it() -> None:
+def test_the_worker_starts_with_the_command_of_the_image() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     command = re.search(r"^CMD \[(.*)\]$", dockerfile, re.MULTILINE)
 
@@ -64,20 +64,20 @@ def test_the_worker_is_started_as_the_image_starts_it() -> None:
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=["startup", "readiness"])
-def test_the_probe_is_a_command_that_there_is(probe: Manifest) -> None:
+def test_the_probe_is_an_existing_command(probe: Manifest) -> None:
     program, *arguments = probe["exec"]["command"]
-    nowhere = {"REDIS_URL": "unix:///nowhere"}
-    found = CliRunner().invoke(app, arguments, env=nowhere)
+    no_redis = {"REDIS_URL": "unix:///nowhere"}
+    result = CliRunner().invoke(app, arguments, env=no_redis)
 
     assert f'{program} = "worker.cli:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
     assert arguments == ["check", "--here"]
-    # Told by the command itself: one that typer does not know, or an option, ends with "Usage".
-    assert found.exit_code != 0
-    assert "Usage" not in found.output
-    assert "REDIS_URL" in found.output
+    # The command itself fails because Redis is unavailable. Typer prints "Usage" for an unknown command or option.
+    assert result.exit_code != 0
+    assert "Usage" not in result.output
+    assert "REDIS_URL" in result.output
 
 
-def test_a_worker_is_given_longer_to_stop_than_it_takes() -> None:
+def test_a_worker_has_more_time_to_stop_than_its_grace_period_and_drain() -> None:
     assert POD["terminationGracePeriodSeconds"] > float(PLAIN["WORKER_GRACE_PERIOD"]) + DRAIN_S
 
 
@@ -101,22 +101,22 @@ def test_the_pod_is_hardened() -> None:
     assert WORKER["resources"]["limits"]["memory"]
 
 
-def test_what_points_at_the_workers_finds_them() -> None:
+def test_selectors_and_scale_target_match_the_deployment() -> None:
     labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
     selectors = [DEPLOYMENT["spec"]["selector"], MANIFESTS["PodDisruptionBudget"]["spec"]["selector"]]
 
     assert all(selector["matchLabels"].items() <= labels.items() for selector in selectors)
     assert SCALED["spec"]["scaleTargetRef"]["name"] == DEPLOYMENT["metadata"]["name"]
-    # A number of its own would undo, with every rollout, what was scaled.
+    # A number of replicas here would reset the scaling with every rollout.
     assert "replicas" not in DEPLOYMENT["spec"]
 
 
-def test_every_queue_is_scaled_on_with_a_login() -> None:
+def test_every_queue_has_a_scaling_trigger_with_a_login() -> None:
     triggers = SCALED["spec"]["triggers"]
     login = MANIFESTS["TriggerAuthentication"]["metadata"]["name"]
 
     assert [trigger["metadata"]["listName"] for trigger in triggers] == list(QUEUES)
     assert {(trigger["type"], trigger["authenticationRef"]["name"]) for trigger in triggers} == {("redis", login)}
-    # Metadata of a trigger are texts, numbers too.
+    # KEDA accepts only strings as a trigger's metadata, also for numbers.
     assert all(isinstance(value, str) for trigger in triggers for value in trigger["metadata"].values())
     assert SCALED["spec"]["minReplicaCount"] >= 1

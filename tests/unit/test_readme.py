@@ -2,15 +2,10 @@ import re
 from pathlib import Path
 
 from worker.contract import JOBS
-from worker.settings import settings_table
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_table_of_settings_is_the_one_made_from_the_code() -> None:
-    assert settings_table() in README
-
-
-def test_the_table_of_sessions_has_every_job() -> None:
+def test_the_table_of_sessions_lists_every_job() -> None:
     table = README.split("## Which operation needs a session")[1].split("##")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(JOBS)
