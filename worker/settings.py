@@ -1,8 +1,9 @@
 """All configuration, read from environment variables, validated once, in one place.
 
-The README's table of settings is generated from the descriptions here (`hospital-worker settings`).
+The table in docs/configuration.md is generated from the descriptions here (`hospital-worker settings`).
 """
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -18,6 +19,11 @@ from worker.redis_url import split_sentinel_url
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 _MONGODB_SCHEMES = ("mongodb://", "mongodb+srv://")
 _LEAST_SECRET_LENGTH = 16
+# Variables of earlier versions. Ignoring one would start a worker that does something else than it was told.
+_REMOVED = {
+    "WORKER_LANES": "is now WORKER_QUEUES: rename the variable",
+    "WORKER_ENGINE": "no longer exists, there is one engine: remove the variable",
+}
 _SLOTS = re.compile(r"[1-9][0-9]{0,4}")
 _JOBS_PER_BULK_SLOT = 50
 _LEAST_BULK_SLOTS = 4
@@ -211,6 +217,9 @@ def load_settings(**overrides: object) -> Settings:
 
     Raises `ConfigurationError` with one line per invalid variable. It names the variable and never its value.
     """
+    for variable, message in _REMOVED.items():
+        if os.environ.get(variable):
+            raise ConfigurationError(f"{variable}: {message}")
     try:
         return Settings.model_validate(overrides)
     except ValidationError as error:

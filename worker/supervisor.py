@@ -10,10 +10,12 @@ import time
 
 import structlog
 
+from worker.backoff import Backoff
+
 _log = structlog.stdlib.get_logger(__name__)
 
-_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
-# A process that lived this long was healthy: its delays start over.
+_BACKOFF = Backoff(first_s=0.5, longest_s=30)
+# A process that lived this long was healthy: its back-off starts over.
 _HEALTHY_S = 30.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Loaded here, because nothing may be imported or loaded between fork and exec.
@@ -38,8 +40,8 @@ def exit_with_parent(parent: int) -> None:
 class Supervisor:
     """Runs `count` processes of `arq worker.main.WorkerSettings`.
 
-    A process that exits is restarted, after half a second at first and after up to 30 s if it keeps exiting. Each
-    SIGTERM, SIGINT and SIGHUP is forwarded to all processes as SIGTERM. After the first of them no process is
+    A process that exits is restarted with exponential back-off, within half a second at first and 30 s at most.
+    Each SIGTERM, SIGINT and SIGHUP is forwarded to all processes as SIGTERM. After the first of them no process is
     restarted. If the supervisor is killed, the kernel sends the workers SIGTERM (on Linux).
     """
 
@@ -63,23 +65,23 @@ class Supervisor:
                 process.terminate()
 
     async def _keep_running(self, slot: int) -> int:
-        delay_s = _FIRST_DELAY_S
-        code = 0
+        failures = code = 0
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
                 process = await self._start()
             except OSError as error:
+                failures += 1
+                delay_s = _BACKOFF.delay_s(failures)
                 # Too many open files or processes, or too little memory, for now. The other workers keep running.
                 _log.error(
                     "cannot start a worker process; will retry",
                     action="worker_not_started",
                     slot=slot,
                     error=os.strerror(error.errno or 0),
-                    again_in_s=delay_s,
+                    again_in_s=round(delay_s, 2),
                 )
                 await self._rest(delay_s)
-                delay_s = min(_LONGEST_DELAY_S, delay_s * 2)
                 continue
             self._processes[slot] = process
             if self._stopping.is_set():
@@ -87,11 +89,16 @@ class Supervisor:
             code = await process.wait()
             if self._stopping.is_set():
                 break
-            if time.monotonic() - started > _HEALTHY_S:
-                delay_s = _FIRST_DELAY_S
-            _log.error("a worker process died", action="worker_ended", slot=slot, code=code, again_in_s=delay_s)
+            failures = 1 if time.monotonic() - started > _HEALTHY_S else failures + 1
+            delay_s = _BACKOFF.delay_s(failures)
+            _log.error(
+                "a worker process died",
+                action="worker_ended",
+                slot=slot,
+                code=code,
+                again_in_s=round(delay_s, 2),
+            )
             await self._rest(delay_s)
-            delay_s = min(_LONGEST_DELAY_S, delay_s * 2)
         return code
 
     async def _start(self) -> asyncio.subprocess.Process:

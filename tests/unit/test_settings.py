@@ -61,6 +61,16 @@ def test_each_queue_gets_its_slots(
     assert load_settings().queue_slots() == slots
 
 
+@pytest.mark.parametrize(("variable", "advice"), [("WORKER_LANES", "WORKER_QUEUES"), ("WORKER_ENGINE", "remove")])
+def test_a_variable_of_an_earlier_version_is_refused_instead_of_ignored(
+    monkeypatch: pytest.MonkeyPatch, variable: str, advice: str
+) -> None:
+    monkeypatch.setenv(variable, SECRET)
+    with pytest.raises(ConfigurationError, match=rf"^{variable}: .*{advice}") as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)
+
+
 def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment) -> None:
     environment(WORKER_QUEUES="arq:queue,arq:queue:bulk,arq:queue:reports")
     with pytest.raises(ConfigurationError, match="needs its number of slots, such as arq:queue:reports=20"):
