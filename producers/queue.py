@@ -1,4 +1,4 @@
-"""A producer's side of the queue: calls that repeat themselves until Redis has answered."""
+"""A producer's side of the queue: calls that are repeated until Redis answers."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ _BACKOFF = Backoff(first_s=0.05, longest_s=1)
 
 
 class QueueClient:
-    """The connection of one producer; `patience` is how many seconds a call goes on while Redis is away."""
+    """The connection of one producer; calls are repeated for `patience` seconds while Redis is unavailable."""
 
     def __init__(self, settings: Settings, patience: float) -> None:
         self._settings = settings
@@ -40,19 +40,20 @@ class QueueClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        # The pool was made apart from the client, which leaves it open unless told.
+        # The client does not close a pool that it did not make, unless asked to.
         await self._redis.aclose(close_connection_pool=True)
 
     def job(self, spec: JobSpec[P, BaseModel], payload: P, job_id: str, delay_s: float) -> Enqueue:
-        """Return the job in the form that Redis takes. Raises `InvalidPayload` if it is too large."""
+        """Return the job as the queue stores it. Raises `InvalidPayload` if it is too large."""
         message: dict[str, Any] = {
             "f": spec.name,
-            # Not `model_dump` of the whole: a chunk's records are plain already, and it would walk them all.
+            # Not `model_dump`: the records of a chunk are plain values already, and it would walk through all of
+            # them.
             "a": [{name: getattr(payload, name) for name in payload.model_fields_set}],
             "et": time.time_ns() // 1_000_000,
         }
         if self._codec.signs:
-            # What nobody can vouch for would only take up Redis's memory.
+            # Without a signature the id proves nothing and only takes memory in Redis.
             message["id"] = job_id
         envelope = self._codec.encode(message)
         if len(envelope) > MAX_JOB_BYTES:
@@ -61,9 +62,10 @@ class QueueClient:
         return Enqueue(job_id, spec.queue, envelope, round(delay_s * 1000))
 
     async def put(self, jobs: Sequence[Enqueue]) -> list[EnqueueState]:
-        """Put jobs on their queues and tell how the queue found each id.
+        """Put jobs on their queues; returns how the queue found each id.
 
-        A job that an attempt of this very call had put there, its answer lost, counts as new, ended or not.
+        A job that an earlier attempt of this call enqueued, whose answer was lost, counts as new even if it has
+        ended.
         """
         attempts = 0
 
@@ -78,7 +80,7 @@ class QueueClient:
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
 
     async def view(self, job_id: str, patience: float) -> JobView:
-        """Return what Redis holds of a job, its envelope aside."""
+        """Return what Redis knows of a job, without its envelope."""
         return await self._persist(lambda: look_up(self._redis, self._codec, job_id), patience)
 
     async def envelope(self, job_id: str) -> dict[str, Any] | None:
@@ -87,14 +89,14 @@ class QueueClient:
 
     async def _first_found(self, job: Enqueue, state: EnqueueState) -> EnqueueState:
         if state not in ("done", "dead"):
-            # While a job's envelope is there, the script itself compares it with the repeated one.
+            # While a job's envelope exists, the script itself compares it with the repeated one.
             return state
         view = await self.view(job.job_id, self.patience)
         if view.dead_letter is not None:
             return "new" if view.dead_letter.envelope == job.payload else state
-        # A result repeats of the envelope when it was made, to the millisecond.
-        ours = view.result is not None and view.result["et"] == self._codec.decode(job.payload)["et"]
-        return "new" if ours else state
+        # A result repeats when its envelope was made, to the millisecond.
+        envelope_ms = self._codec.decode(job.payload)["et"]
+        return "new" if view.result is not None and view.result["et"] == envelope_ms else state
 
     async def _persist(self, call: Callable[[], Awaitable[T]], patience: float) -> T:
         """Repeat `call` until Redis answers, for up to `patience` seconds.

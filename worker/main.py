@@ -1,7 +1,7 @@
-"""The composition root: `arq worker.main.WorkerSettings` runs what is put together here. Nothing imports it.
+"""The composition root: `arq worker.main.WorkerSettings` runs the worker assembled here. Nothing imports it.
 
-Importing this module reads the settings from the environment, because arq takes the attributes of a class; a
-wrong setting ends the program with one line. Connections are made when the worker starts.
+Importing this module reads the settings from the environment, because arq reads the attributes of a class; a wrong
+setting ends the program with one line. Connections are made when the worker starts.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ from worker.mongo.startup import check_mongo
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
 
-# Python's own are 700, 10 and 10, and walk the rows of a file over and over. Much higher ones let what failed
-# commands leave, in cycles of frames, pile up for a million objects: docs/performance.md has both figures.
+# Python's defaults, 700, 10 and 10, scan the rows of a file over and over. With much higher thresholds the frames
+# of failed commands, which form cycles, pile up to a million objects: docs/performance.md has both figures.
 _GC_THRESHOLDS = (20_000, 3, 20)
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -75,7 +75,7 @@ async def _connect() -> ArqRedis:
         await redis.aclose(close_connection_pool=True)
         raise SystemExit(f"The worker cannot start: {error}") from None
     except asyncio.CancelledError:
-        # Told to stop.
+        # A signal arrived during start-up.
         await redis.aclose(close_connection_pool=True)
         raise
     return redis
@@ -94,7 +94,7 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
         await mongo.close()
         raise SystemExit(f"The worker cannot start: {error}") from None
     except asyncio.CancelledError:
-        # Told to stop.
+        # A signal arrived during start-up.
         await mongo.close()
         raise
     ctx[CONTEXT_KEY] = WorkerContext(_settings, mongo, Registrations(mongo))

@@ -19,7 +19,7 @@ from worker.redis_url import split_sentinel_url
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 _MONGODB_SCHEMES = ("mongodb://", "mongodb+srv://")
 _LEAST_SECRET_LENGTH = 16
-# Variables of earlier versions. Ignoring one would start a worker that does something else than it was told.
+# Variables of earlier versions. Ignoring one would start a worker that does not do what it was configured for.
 _REMOVED = {
     "WORKER_LANES": "is now WORKER_QUEUES: rename the variable",
     "WORKER_ENGINE": "no longer exists, there is one engine: remove the variable",

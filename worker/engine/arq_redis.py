@@ -44,7 +44,7 @@ def arq_redis_settings(settings: Settings) -> RedisSettings:
 
 
 def open_arq_redis(settings: Settings, codec: Codec) -> ArqRedis:
-    """Return arq's client on a pool of ours; nothing is connected before its first use.
+    """Return arq's client on a pool from `open_pool`; nothing is connected before its first use.
 
     Raises `ConfigurationError` for a `REDIS_URL` that cannot be used.
     """

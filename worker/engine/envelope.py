@@ -10,13 +10,13 @@ from worker.codec import check_job_id
 from worker.errors import InvalidEnvelope
 from worker.queue.scripts import Claimed
 
-# Year 2286; what lies beyond overflows the calendar.
+# Year 2286; a later instant overflows the calendar.
 _MAX_INSTANT_MS = 10**13
 
 
 @dataclass(slots=True)
 class Call:
-    """A decoded envelope: what to call, and since when it waits."""
+    """A decoded envelope: what to call, and when the job was enqueued."""
 
     function: str
     args: tuple[Any, ...]
@@ -28,8 +28,8 @@ class Call:
 def read_call(claimed: Claimed, deserializer: Deserializer | None) -> Call:
     """Return what a claimed job calls.
 
-    Raises `InvalidEnvelope` for what is no job or was made for another one, arq's `JobExecutionFailed` for one
-    whose payload is gone, and whatever the deserializer raises.
+    Raises `InvalidEnvelope` if the bytes are not a job or belong to another one, arq's `JobExecutionFailed` if the
+    payload is gone, and whatever the deserializer raises.
     """
     try:
         job_id = claimed.job_id.decode()
@@ -50,7 +50,7 @@ def read_call(claimed: Claimed, deserializer: Deserializer | None) -> Call:
 
 def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> tuple[Any, ...]:
     if deserializer is None:
-        # Whoever asked for arq's own way; its messages name no id.
+        # A user who asked for arq's own serializer; its messages contain no id.
         try:
             return deserialize_job_raw(payload)
         except SerializationError as error:
@@ -61,7 +61,7 @@ def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> t
 
 
 def _well_formed(function: object, args: object, kwargs: object, first_try: object, enqueue_ms: object) -> bool:
-    # A deserializer that is not ours may let anything through.
+    # A user's own deserializer may let anything through.
     return (
         isinstance(function, str)
         and isinstance(args, (list, tuple))

@@ -68,7 +68,7 @@ def _function_unknown(event: JobFinished) -> None:
         "this worker has no function of this name; job handed back",
         action="function_unknown",
         job_id=event.job_id,
-        # Whoever can write to Redis chooses the name.
+        # Any program that can write to Redis chooses the name.
         function=event.function[:_LONGEST_NAME],
     )
 

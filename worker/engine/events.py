@@ -221,7 +221,7 @@ class Events:
         return kind in self._listeners
 
     def send(self, event: object) -> None:
-        """Tell the listeners that `event` has happened."""
+        """Call the listeners of this class of events."""
         for listener in self._listeners.get(type(event), ()):
             try:
                 listener(event)

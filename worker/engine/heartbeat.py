@@ -27,7 +27,7 @@ class UnknownFunctions:
     def take(self) -> list[str]:
         """Return at most 100 of the names collected since the last call.
 
-        Whoever can write to Redis makes up names, so neither their number nor their length is trusted.
+        Any program that can write to Redis can make up names, so their number and length are limited.
         """
         names = list(self._names)[:_UNKNOWN_KEPT]
         self._names.clear()

@@ -137,7 +137,7 @@ class Slots:
         self._context.wake.set()
 
     def _note_dependency(self, decision: Decision) -> None:
-        """Tell the circuit breaker what the job found out about MongoDB."""
+        """Report to the circuit breaker whether the job reached MongoDB."""
         breaker, events = self._context.breaker, self._context.events
         if decision.outage:
             if breaker.outage():

@@ -1,4 +1,4 @@
-"""The form of a dead letter, and of one entry of a job's history, as JSON in Redis."""
+"""Dead letters, and the entries of a job's history, as JSON in Redis."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ class Failure(BaseModel):
 
     @classmethod
     def of(cls, error: BaseException, tries: int, at_ms: int) -> "Failure":
-        """Return what is kept of `error`, which ended try number `tries`."""
+        """Return the record of `error`, which ended try number `tries`."""
         return cls(**exception_form(error), tries=tries, at_ms=at_ms)
 
     def short(self) -> "Failure":
@@ -35,10 +35,10 @@ class Failure(BaseModel):
 
 
 class DeadLetter(BaseModel):
-    """A job that will not be tried again by itself.
+    """A job that will not be retried automatically.
 
-    `payload` is the envelope's bytes exactly as they were, in base 64, so that it can be put back whatever it
-    holds. `history` tells of the earlier tries, oldest first.
+    `payload` is the envelope in base64, byte for byte, so that any envelope can be retried. `history` has the
+    earlier tries, oldest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,14 +57,14 @@ class DeadLetter(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _accept_lane(cls, stored: Any) -> Any:
-        # Version 0.1.0 stored the queue's name as `lane`; those dead letters must stay retriable.
+        # Earlier versions stored the queue's name as `lane`; their dead letters must stay retriable.
         if isinstance(stored, dict) and "queue" not in stored and "lane" in stored:
             return {"queue": stored["lane"], **stored}
         return stored
 
     @property
     def envelope(self) -> bytes:
-        """The bytes of the job as they were enqueued."""
+        """The envelope as it was enqueued."""
         return base64.b64decode(self.payload)
 
     def summary(self) -> dict[str, Any]:
@@ -73,30 +73,30 @@ class DeadLetter(BaseModel):
 
 
 def payload_text(envelope: bytes) -> str:
-    """Return an envelope's bytes in the form that a dead letter keeps.
+    """Return an envelope as a dead letter stores it.
 
-    Of one that is far larger than any job may be, only the beginning: it will never run, and in base 64 the whole
-    is more than the 512 MB that Redis takes.
+    Only the beginning of an envelope that is far larger than any job may be: it will never run, and in base64 it
+    would exceed the 512 MB that Redis accepts.
     """
     return base64.b64encode(envelope[:_LONGEST_KEPT]).decode()
 
 
 def read_dead_letter(job_id: str, stored: bytes) -> DeadLetter:
-    """Return a stored dead letter. What somebody else has put in its place is shown as one without a payload."""
+    """Return a stored dead letter. A value that is not one is returned as a dead letter without a payload."""
     try:
         dead_letter = DeadLetter.model_validate_json(stored)
         base64.b64decode(dead_letter.payload)
         if dead_letter.job_id == job_id:
             return dead_letter
     except (ValidationError, binascii.Error):
-        # Told below.
+        # Returned below as an unreadable one.
         pass
     return DeadLetter(
         job_id=job_id,
         function=None,
         queue=DEFAULT_QUEUE,
         payload="",
-        reason="not a dead letter: somebody else has written it",
+        reason="not a dead letter: this worker did not write it",
         failure=Failure(type="UnreadableDeadLetter", message="", tries=0, at_ms=0),
         crashes=0,
         worker="",

@@ -1,4 +1,4 @@
-"""The store of dead letters: what a person can do with jobs that will not be tried again by themselves."""
+"""The store of dead letters: what an operator can do with jobs that will not be retried automatically."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ from worker.queue.dead_letter import DeadLetter, Failure, read_dead_letter
 from worker.queue.scripts import Enqueue, Scripts
 
 _PAGE = 200
-# Bytes below 80 are text, so what looks like one of them escaped is part of the id.
+# Bytes below 0x80 are text, so an escape of one of them is part of the id itself.
 _ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
@@ -22,7 +22,7 @@ class DeadLetterNotFound(RegistryError):
 
 
 class DeadLetterStore:
-    """Lists, shows, puts back and discards dead letters."""
+    """Lists, shows, retries and discards dead letters."""
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         self._redis = redis
@@ -37,16 +37,16 @@ class DeadLetterStore:
                 data, history = await pipe.execute()
             if data is not None:
                 dead_letter = read_dead_letter(_shown(stored_id), data)
-                told = [entry for data in history if (entry := _read_failure(data))]
-                return dead_letter.model_copy(update={"history": told})
-        raise DeadLetterNotFound(f"{job_id}: no dead letter of this id; `hospital-worker dead list` shows all")
+                tries = [entry for data in history if (entry := _read_failure(data))]
+                return dead_letter.model_copy(update={"history": tries})
+        raise DeadLetterNotFound(f"{job_id}: no dead letter has this id; `hospital-worker dead list` shows all")
 
     async def all(self, *, function: str | None = None, error: str | None = None) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters, oldest first, if asked only those of one function or one class of error."""
         # All ids first, then page by page: positions would shift if entries were removed meanwhile.
         ids = await self._redis.zrange(keys.DEAD_INDEX, 0, -1)
         if await self._redis.hlen(keys.DEAD) > len(ids):
-            # Somebody has taken dead letters out of the index; they are dead letters still.
+            # Entries were removed from the index; their dead letters still exist.
             indexed = set(ids)
             ids += [stored_id for stored_id in await self._redis.hkeys(keys.DEAD) if stored_id not in indexed]
         for start in range(0, len(ids), _PAGE):
@@ -59,9 +59,9 @@ class DeadLetterStore:
                     yield dead_letter
 
     async def retry(self, dead_letters: Sequence[DeadLetter], *, per_second: float | None = None) -> int:
-        """Put dead letters back on their queues as new jobs, spread over time if `per_second` caps the rate.
+        """Put dead letters back on their queues as new jobs, spread over time if `per_second` limits the rate.
 
-        Those without a payload stay as they are: a job of nothing would only overwrite its dead letter. Returns how
+        Those without a payload stay as they are: an empty job would only overwrite its dead letter. Returns how
         many still were dead letters.
         """
         count = 0
@@ -77,7 +77,7 @@ class DeadLetterStore:
                 )
                 for position, dead_letter in enumerate(part)
             )
-            # Other commands get their turn between two pages.
+            # Lets other commands run between two pages.
             await asyncio.sleep(0)
         return count
 
@@ -94,7 +94,7 @@ class DeadLetterStore:
         return int(count)
 
     async def _found(self, job_id: str) -> bytes | None:
-        """Return the key that the dead letter of this id lies under; `None` if there is none."""
+        """Return the key under which the dead letter of this id is stored; `None` if there is none."""
         for stored_id in _stored_ids(job_id):
             if await self._redis.hexists(keys.DEAD, stored_id):
                 return stored_id
@@ -113,7 +113,7 @@ def _read_failure(stored: bytes) -> Failure | None:
 
 
 def _stored_ids(job_id: str) -> list[bytes]:
-    """Return the keys that a dead letter may lie under: an id that is not UTF-8 is shown with its bytes escaped."""
+    """Return the keys that may store a dead letter: an id that is not UTF-8 is shown with its bytes escaped."""
     shown = job_id.encode(errors="backslashreplace")
     stored = _ESCAPED_BYTE.sub(lambda escaped: bytes.fromhex(escaped[1].decode()), shown)
     return [shown] if stored == shown else [shown, stored]

@@ -17,10 +17,7 @@ JobState = Literal["queued", "deferred", "running", "done", "failed", "dead", "u
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """One job as Redis holds it; `result` is the decoded result message of a job that has ended.
-
-    `job` is the decoded envelope of one that has not, or None if it cannot be read: it will be a dead letter.
-    """
+    """One job as Redis has it; `result` is the decoded result message of a job that has ended."""
 
     job_id: str
     state: JobState
@@ -32,7 +29,7 @@ class JobView:
 async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
     """Return what is known of the job `job_id`. Its envelope, which can be large, is not fetched.
 
-    Raises `InvalidEnvelope` if what lies in the place of its result is none, or that of another job.
+    Raises `InvalidEnvelope` if the stored result is not a result, or belongs to another job.
     """
     spec = JOBS.get(job_id.partition(":")[0])
     queues = (spec.queue,) if spec else QUEUES
@@ -46,14 +43,14 @@ async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
         for queue in queues:
             pipe.zscore(queue, job_id)
         answers = await pipe.execute(raise_on_error=False)
-    # Whoever writes to Redis can put a key of another type in the place of a payload or a counter.
+    # A payload or a counter may be a key of another type, written by another program.
     result, has_payload, running, tries, dead_letter, (seconds, _), *scores = answers
     for answer in (result, running, dead_letter, *scores):
         if isinstance(answer, Exception):
             raise answer
     if dead_letter:
-        told = read_dead_letter(job_id, dead_letter)
-        return JobView(job_id, "dead", told.failure.tries, dead_letter=told)
+        stored = read_dead_letter(job_id, dead_letter)
+        return JobView(job_id, "dead", stored.failure.tries, dead_letter=stored)
     if result:
         message = _read_result(codec, result, job_id)
         return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)
@@ -74,14 +71,14 @@ def _read_result(codec: Codec, data: bytes, job_id: str) -> dict[str, Any]:
         message = codec.decode(data)
         check_job_id(message, job_id)
     except InvalidEnvelope as error:
-        raise type(error)(f"{job_id} has ended, but its result cannot be taken: {error}") from None
+        raise type(error)(f"{job_id} has ended, but its result is not accepted: {error}") from None
     if "s" not in message:
-        raise InvalidEnvelope(f"{job_id}: a job lies in the place of its result")
+        raise InvalidEnvelope(f"{job_id}: its result key holds a job, not a result")
     return message
 
 
 async def read_envelope(redis: "Redis[bytes]", codec: Codec, job_id: str) -> dict[str, Any] | None:
-    """Return the decoded envelope of a job that has not ended, or `None` if there is none that can be read."""
+    """Return the decoded envelope of a job that has not ended; `None` if there is no readable one."""
     try:
         data = await redis.get(keys.JOB + job_id)
         if data is None:
@@ -89,6 +86,6 @@ async def read_envelope(redis: "Redis[bytes]", codec: Codec, job_id: str) -> dic
         message = codec.decode(data)
         check_job_id(message, job_id)
     except (InvalidEnvelope, ResponseError):
-        # A key of another type, or bytes that are no message of this job: the job is there all the same.
+        # A key of another type, or bytes that are not a message of this job: the job exists all the same.
         return None
     return message

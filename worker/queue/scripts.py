@@ -1,4 +1,4 @@
-"""Typed calls of the Lua scripts. Each is one round trip and one atomic step; the scripts tell what they do."""
+"""Typed calls of the Lua scripts. Each is one round trip and one atomic step; the scripts say what they do."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -44,10 +44,10 @@ class Enqueue(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """One leased job. `job_id` is bytes, because whoever writes to Redis can put anything there.
+    """One leased job. `job_id` is bytes, because any program can write to Redis.
 
     `tries` counts this one and those that were spent, `crashes` how often an owner died with it, `score` is the
-    due time in ms that it had, `abort_ms` when somebody asked to abort it, or -1.
+    due time in ms that it had, `abort_ms` when its abort was requested, or -1.
     """
 
     job_id: bytes
@@ -213,7 +213,7 @@ class Scripts:
         return int(await self._recover(keys=[keys.LEASES, *queues], args=[token]))
 
     async def finish(self, completions: Iterable[Completion]) -> list[bool]:
-        """Store a group of completions; tells for each whether it was applied or came from a late runner."""
+        """Store a group of completions; returns for each whether it was applied, or refused as too late."""
         args: list[Any] = []
         for completion in completions:
             args.extend(completion.argv())
@@ -223,7 +223,7 @@ class Scripts:
         return [answer == 1 for answer in applied]
 
     async def enqueue(self, jobs: Iterable[Enqueue]) -> list[EnqueueState]:
-        """Put jobs on their queues, each id once; tells for each what became of it."""
+        """Put jobs on their queues, each id once; returns for each how the queue found its id."""
         args: list[Any] = []
         for job in jobs:
             args.extend(job)

@@ -1,4 +1,4 @@
-"""How long the queue is, and who works on it."""
+"""How long the queues are, and which workers serve them."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,13 +9,13 @@ from worker.queue import keys
 from worker.queue.heartbeats import Heartbeat, read_heartbeats, redis_time
 from worker.queue.scripts import QueueCounts, Scripts
 
-# Jobs of a function that nobody knows are met anew every few seconds.
+# Jobs of an unknown function return to a worker every few seconds.
 _UNKNOWN_FOR_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """One queue: jobs that wait and are due, that are deferred, that are in flight; the oldest due one's wait."""
+    """One queue: due jobs that wait, deferred jobs, jobs in flight, and how long the oldest due job has waited."""
 
     waiting: int
     deferred: int
@@ -35,7 +35,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """The whole queue: its queues, dead letters, the workers' last words, and functions that nobody knows."""
+    """All queues, the dead letters, the workers' heartbeats, and functions that no worker has."""
 
     queues: dict[str, QueueState]
     dead: int
@@ -60,8 +60,8 @@ async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueSta
     counts = await Scripts(redis).counts(queues)
     now = await redis_time(redis)
     heartbeats = await read_heartbeats(redis)
-    met_since = counts.now_ms - _UNKNOWN_FOR_MS
-    unknown = await redis.zrangebyscore(keys.UNKNOWN, met_since, "+inf")
+    asked_since = counts.now_ms - _UNKNOWN_FOR_MS
+    unknown = await redis.zrangebyscore(keys.UNKNOWN, asked_since, "+inf")
     return QueueStats(
         queues={queue: QueueState.of(found, counts.now_ms) for queue, found in counts.queues.items()},
         dead=counts.dead,

@@ -69,7 +69,7 @@ def refused_certificate(error: Exception) -> str:
 def translate(error: Exception, address: str) -> RegistryError:
     """Return the service's error for one of `REDIS_ERRORS`.
 
-    `ConfigurationError`: repeating the call does not help until somebody changes something. `WritesRefused`: Redis
+    `ConfigurationError`: repeating the call does not help until the configuration changes. `WritesRefused`: Redis
     answers but accepts no writes for now. `OutageError`: Redis cannot be reached. `address` says where Redis is,
     without secrets.
     """

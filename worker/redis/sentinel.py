@@ -1,7 +1,7 @@
 """Connections that ask Redis Sentinel for the master and follow it through a failover.
 
-They keep to Sentinel's guidelines for clients: ask the sentinels in turn with a short time-out, the one that
-answered first from then on; make sure that the server named is a master; ask again for each new connection.
+They follow Sentinel's guidelines for clients: ask the sentinels in turn with a short timeout, and first the one
+that answered last time; make sure that the named server is a master; ask again for each new connection.
 https://redis.io/docs/latest/develop/reference/sentinel-clients/
 """
 
@@ -27,10 +27,10 @@ _TIMEOUT_S = 1.0
 
 
 class Sentinels:
-    """The sentinels that watch over one master; `found` is the master's address as they last told it.
+    """The sentinels that monitor one master; `found` is the master's address from the last answer.
 
-    Each is given `timeout_s` seconds; `options` are further ones of redis-py's synchronous client. May be asked
-    from several threads at once: nothing stays connected between two questions.
+    Each sentinel gets `timeout_s` seconds to answer; `options` are further options of redis-py's synchronous
+    client. Several threads may call at once: no connection stays open between calls.
     """
 
     def __init__(
@@ -43,47 +43,47 @@ class Sentinels:
 
     @classmethod
     def of_arq(cls, pool: SentinelConnectionPool) -> "Sentinels":
-        """Return the sentinels of a pool that arq made, which knows neither TLS nor passwords of sentinels."""
+        """Return the sentinels of a pool that arq made; arq supports neither TLS nor passwords for sentinels."""
         servers = [client.connection_pool.connection_kwargs for client in pool.sentinel_manager.sentinels]
         return cls([(server["host"], server["port"]) for server in servers], pool.service_name)
 
     def find(self) -> tuple[str, int]:
-        """Ask where the master is; blocks. Raises `MasterNotFound` with what each sentinel said."""
-        told, known, answered = [], False, False
+        """Ask where the master is; blocks. Raises `MasterNotFound` with the answer of each sentinel."""
+        answers, known, answered = [], False, False
         for address in self._addresses:
             try:
                 with SyncRedis(host=address[0], port=address[1], **self._options) as sentinel:
                     state = sentinel.sentinel_masters().get(self._master)
             except (RedisError, OSError) as error:
                 why = refused_certificate(error) or type(error).__name__
-                told.append(f"{address[0]}:{address[1]} {why}")
+                answers.append(f"{address[0]}:{address[1]} {why}")
                 continue
             answered = True
             if state is None:
-                told.append(f"{address[0]}:{address[1]} does not know it")
+                answers.append(f"{address[0]}:{address[1]} does not know it")
             elif state["is_sdown"] or state["is_odown"]:
                 known = True
-                told.append(f"{address[0]}:{address[1]} finds it down")
+                answers.append(f"{address[0]}:{address[1]} considers it down")
             else:
-                # A new list, because another thread may be going through the old one.
+                # A new list, because another thread may be iterating over the old one.
                 self._addresses = [address, *(other for other in self._addresses if other != address)]
                 self.found = state["ip"], state["port"]
                 return self.found
         raise MasterNotFound(
-            f"no sentinel names a working master {self._master!r} ({', '.join(told)})",
+            f"no sentinel names a working master {self._master!r} ({', '.join(answers)})",
             unknown=answered and not known,
         )
 
     def refuse_replica(self, role: Any) -> None:
-        """Take a server's answer to ROLE. Raises redis-py's `ConnectionError` for anything but a master."""
+        """Check a server's answer to ROLE. Raises redis-py's `ConnectionError` for anything but a master."""
         if str_if_bytes(role[0]) != "master":
-            # A sentinel that lost touch with the others goes on naming what was the master: ask it last.
+            # A sentinel that is cut off from the others still names the old master: ask it last.
             self._addresses = [*self._addresses[1:], self._addresses[0]]
-            raise RedisConnectionError("the server that the sentinel names is no master")
+            raise RedisConnectionError("the server that the sentinel names is not a master")
 
 
 def _demoted(error: ResponseError) -> RedisConnectionError | None:
-    # Not by class: Redis 6 answers a script with a READONLY that redis-py does not recognise.
+    # Not by class: redis-py does not recognise the READONLY with which Redis 6 answers a script.
     return RedisConnectionError("the master has become a replica") if error_code(error) == "READONLY" else None
 
 
@@ -99,7 +99,7 @@ class _Following(AbstractConnection):  # type: ignore[misc]  # as above
         if self.is_connected:
             if (self.host, self.port) == self._sentinels.found:
                 return
-            # Idle since before a failover: its server may be cut off, and a command would wait for the time-out.
+            # Idle since before a failover: its server may be cut off, and a command would wait until its timeout.
             await self.disconnect(nowait=True)
         self.host, self.port = await asyncio.to_thread(self._sentinels.find)
         await super().connect()
@@ -167,11 +167,11 @@ class SyncSentinelSSLConnection(_SyncFollowing, SyncSSLConnection):  # type: ign
 
 
 def follow_master(pool: BlockingConnectionPool, url: SentinelUrl) -> None:
-    """Make the connections that `pool` will open go to the master that the sentinels of `url` name."""
+    """Make `pool` open its connections to the master that the sentinels of `url` name."""
     kwargs = pool.connection_kwargs
     del kwargs["host"]
     tls = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
-    # So that asking all of them takes no longer than one command may.
+    # Asking all sentinels must take no longer than one command may.
     timeout_s = min(_TIMEOUT_S, kwargs["socket_timeout"] / len(url.sentinels))
     kwargs["sentinels"] = Sentinels(url.sentinels, url.master, timeout_s, ssl=url.tls, **tls, **url.login)
     pool.connection_class = SentinelSSLConnection if url.tls else SentinelConnection
