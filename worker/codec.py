@@ -20,6 +20,7 @@ WIRE_VERSION = 1
 MAX_JOB_BYTES = 16 * 1024 * 1024
 """The largest envelope of a job that is accepted: far above what a full chunk of ordinary records needs."""
 _SCHEME = b"hmac-sha256"
+_SIGNED = _SCHEME + b":"
 _EXCEPTION = "__exception__"
 _MAX_MESSAGE = 2_000
 _MAX_TRACEBACK = 8_000
@@ -104,7 +105,7 @@ class Codec:
         return message
 
     def _verified_body(self, data: bytes) -> bytes:
-        if not data.startswith(_SCHEME + b":"):
+        if not data.startswith(_SIGNED):
             if self._keys:
                 raise UntrustedEnvelope("unsigned; sign it with a key from QUEUE_SIGNING_KEYS")
             return data

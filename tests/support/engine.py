@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from arq.worker import func
+from arq.worker import Worker, func
 
 from worker.codec import Codec
 from worker.engine.clock import RedisClock
@@ -20,28 +20,21 @@ CODEC = Codec()
 JOB_ID, QUEUE, TOKEN, SCORE = "step:1", "queue", "worker:7", 5_000.0
 
 
-def make_options(*functions: Any, **settings: Any) -> JobOptions:
-    """Return options of a worker with arq's defaults, and these functions."""
-    values: dict[str, Any] = {
-        "functions": {function.name: function for function in functions},
-        "context": {"from the worker": True},
-        "serializer": CODEC.encode,
-        "deserializer": CODEC.decode,
-        "max_jobs": 10,
-        "max_tries": 5,
-        "timeout_s": 300.0,
-        "keep_result_s": 3_600,
-        "keep_result_forever": False,
-        "retry_jobs": True,
-        "allow_abort_jobs": True,
-        "poll_delay_s": 0.5,
-        "burst": False,
-        "max_burst_jobs": -1,
-        "on_job_start": None,
-        "on_job_end": None,
-        "after_job_end": None,
-    }
-    return JobOptions(**(values | settings))
+async def _do_nothing(ctx: dict[Any, Any]) -> None:
+    """Be the hook for which the executor returns the job's context."""
+
+
+def make_options(*functions: Any, **changes: Any) -> JobOptions:
+    """Return the options of an arq worker with these functions and settings; arq's defaults otherwise."""
+    settings: dict[str, Any] = {"allow_abort_jobs": True, "ctx": {"from the worker": True}, **changes}
+    worker = Worker(
+        functions or [func(_do_nothing, name="step")],
+        job_serializer=settings.pop("serializer", CODEC.encode),
+        job_deserializer=CODEC.decode,
+        handle_signals=False,
+        **settings,
+    )
+    return JobOptions.of(worker)
 
 
 def envelope(function: str = "step", *args: Any, **fields: Any) -> bytes:
@@ -80,6 +73,7 @@ async def run_job(
 ) -> tuple[Decision, JobContext | None]:
     """Run a job whose function is `step`, named "step", as Slots does: in a task of its own."""
     job = job or make_job()
+    settings.setdefault("after_job_end", _do_nothing)
     executor = make_executor(make_options(func(step, name="step", **(function or {})), **settings), events)
     task = asyncio.create_task(executor.run(job))
     job.launched(task)  # type: ignore[arg-type]  # only cancelled, and its result is read here alone

@@ -2,41 +2,40 @@
 
 import asyncio
 import math
+import time
 from datetime import UTC, datetime
 
-from worker.engine.clock import RedisClock, now_ms
+from worker.engine.clock import RedisClock
 from worker.engine.envelope import Call
-from worker.engine.options import JobContext, JobFunction, JobOptions
+from worker.engine.options import JobContext, JobFunction
 from worker.engine.running_job import RunningJob
 
 
 class Attempt:
     """The facts of one try, filled in as it proceeds; times in milliseconds since 1970, by this machine's clock.
 
-    `call` is `None` until the envelope was read, `function` until it was found, `context` until the job was
-    started.
+    `call` is `None` until the envelope was read, and `context` until the job was started. `function` is the one for
+    unknown functions until the job's own was found.
     """
 
     __slots__ = (
+        "ahead_ms",
         "call",
         "claimed_ms",
-        "clock",
         "context",
         "finished_ms",
         "function",
         "job",
         "started_ms",
-        "timeout_s",
     )
 
-    def __init__(self, job: RunningJob, clock: RedisClock) -> None:
+    def __init__(self, job: RunningJob, clock: RedisClock, unknown: JobFunction) -> None:
         self.job = job
-        self.clock = clock
+        self.ahead_ms = clock.ahead_ms
         self.call: Call | None = None
-        self.function: JobFunction | None = None
+        self.function = unknown
         self.context: JobContext | None = None
-        self.timeout_s: float | None = None
-        self.claimed_ms = self.started_ms = self.finished_ms = now_ms()
+        self.claimed_ms = self.started_ms = self.finished_ms = time.time_ns() // 1_000_000
 
     @property
     def tries(self) -> int:
@@ -46,26 +45,30 @@ class Attempt:
     @property
     def redis_ms(self) -> int:
         """When the try ended, by Redis's clock."""
-        return self.clock.redis_ms(self.finished_ms)
+        return self.finished_ms + self.ahead_ms
 
     @property
     def pickup_s(self) -> float:
         """Seconds from due to started; 0 for a job without a finite due time."""
-        score = self.job.claimed.score
-        return max(0.0, (self.clock.redis_ms(self.started_ms) - score) / 1000) if math.isfinite(score) else 0.0
+        waited_ms = self.started_ms + self.ahead_ms - self.job.claimed.score
+        return waited_ms / 1000 if 0 < waited_ms < math.inf else 0.0
 
     def read(self, call: Call) -> None:
         """Take the decoded envelope."""
         self.call = call
         # The producer's clock may run ahead; the job was enqueued no later than it was due, nor than now.
-        self.job.read(min(call.enqueue_ms, self.job.claimed.score, self.clock.redis_ms(self.claimed_ms)))
+        self.job.read(min(call.enqueue_ms, self.job.claimed.score, self.claimed_ms + self.ahead_ms))
 
-    def start(self, function: JobFunction, call: Call, options: JobOptions) -> JobContext:
+    def find(self, function: JobFunction) -> None:
+        """Take the function that the job calls."""
+        self.function = function
+
+    def start(self, call: Call, worker_context: JobContext) -> JobContext:
         """Return the context that the job's function is called with."""
-        self.timeout_s = timeout_s = options.timeout_of(function)
+        timeout_s = self.function.timeout_s
         score = self.job.claimed.score
         self.context = {
-            **options.context,
+            **worker_context,
             "job_id": self.job.name,
             "job_try": call.tries,
             "enqueue_time": datetime.fromtimestamp(call.enqueue_ms / 1000, UTC),
@@ -77,9 +80,9 @@ class Attempt:
 
     def running(self) -> None:
         """Note that the function is called now."""
-        self.started_ms = now_ms()
+        self.started_ms = time.time_ns() // 1_000_000
 
     def finish(self) -> None:
         """Note that the try has ended."""
-        self.finished_ms = now_ms()
+        self.finished_ms = time.time_ns() // 1_000_000
         self.job.end()

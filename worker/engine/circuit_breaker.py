@@ -63,6 +63,8 @@ class CircuitBreaker:
 
     def success(self) -> bool:
         """Note that a job reached MongoDB; returns whether this closed the breaker."""
+        if not self._outages_in_a_row:
+            return False
         was_open = self.is_open
         self._outages_in_a_row = 0
         self._probes = 0

@@ -9,15 +9,12 @@ def now_ms() -> int:
 
 
 class RedisClock:
-    """This machine's clock, corrected by what Redis answered last."""
+    """The difference between this machine's clock and Redis's, from what Redis answered last."""
 
     def __init__(self) -> None:
-        self._ahead_ms = 0
+        self.ahead_ms = 0
+        """By how many milliseconds Redis's clock is ahead of this machine's."""
 
     def observe(self, redis_ms: int) -> None:
         """Note the time that Redis has just answered, in milliseconds since 1970."""
-        self._ahead_ms = redis_ms - now_ms()
-
-    def redis_ms(self, local_ms: int) -> int:
-        """Return Redis's time at the instant `local_ms` of this machine's clock."""
-        return local_ms + self._ahead_ms
+        self.ahead_ms = redis_ms - now_ms()

@@ -6,12 +6,11 @@ What a failure means to a retry is decided in `retry_policy`.
 import asyncio
 from dataclasses import dataclass
 
-from arq.cron import CronJob
 from arq.worker import JobExecutionFailed, Retry, RetryJob
 
 from worker.engine.attempt import Attempt
 from worker.engine.events import JobFinished, JobOutcome
-from worker.engine.options import JobFunction, JobOptions
+from worker.engine.options import JobOptions
 from worker.engine.results import loggable_message, make_dead_letter, result_data
 from worker.engine.retry_policy import DeadLetterIt, retry_decision
 from worker.errors import OutageError, PermanentError, TransientError
@@ -23,8 +22,6 @@ CRASH_LIMIT = 3
 UNKNOWN_FUNCTION_DELAY_MS = 5_000
 """After so long a newer worker may know the function of a job."""
 _LONGEST_POSTPONEMENT_MS = 1_000
-# How long the id of an ended cron job stays taken; as long as with arq.
-_CRON_ID_HOLD_MS = 60_000
 
 
 class ProcessKilled(PermanentError):
@@ -83,7 +80,7 @@ class DecisionRules:
                 decision = Decision(completion, _event(attempt, "handed_back"))
             case "timeout":
                 # The traceback shows where the job was when its time was over.
-                timeout = TimeoutError(f"not finished within {attempt.timeout_s:g} s")
+                timeout = TimeoutError(f"not finished within {attempt.function.timeout_s:g} s")
                 decision = self._after_error(attempt, timeout.with_traceback(error.__traceback__), jitter)
             case None if isinstance(error, JobAborted):
                 decision = self._aborted(attempt)
@@ -97,7 +94,7 @@ class DecisionRules:
         return decision
 
     def _after_error(self, attempt: Attempt, error: BaseException, jitter: float) -> Decision:
-        tries, limit = attempt.tries, self._options.max_tries_of(attempt.function)
+        tries, limit = attempt.tries, attempt.function.max_tries
         decision = retry_decision(error, tries=tries, max_tries=limit, jitter=jitter)
         if isinstance(decision, DeadLetterIt):
             return self._dead(attempt, error, decision.reason)
@@ -112,7 +109,7 @@ class DecisionRules:
             failure=failure,
             tries=_spent(decision.spends_try, tries, claimed.tries),
         )
-        event = _event(attempt, "retried", error, delay_s=decision.delay_s)
+        event = _failed(attempt, "retried", error, delay_s=decision.delay_s)
         return Decision(completion, event, outage=isinstance(error, OutageError))
 
     def _put_back(self, attempt: Attempt, outcome: JobOutcome, delay_ms: float) -> Decision:
@@ -131,27 +128,29 @@ class DecisionRules:
         result: BaseException = error
         if self._options.retry_jobs and isinstance(error, Retry | RetryJob | JobCancelled):
             # A caller that waits for the result gets arq's error; the dead letter keeps what the job raised.
-            result = retries_exceeded(self._options.max_tries_of(attempt.function))
+            result = retries_exceeded(attempt.function.max_tries)
         completion = self._final(attempt, result, dead_letter=dead_letter.model_dump_json().encode())
-        return Decision(completion, _event(attempt, "dead", error, reason=reason))
+        return Decision(completion, _failed(attempt, "dead", error, reason=reason))
 
     def _final(self, attempt: Attempt, result: object, *, dead_letter: bytes | None = None) -> Completion:
         job, options = attempt.job, self._options
-        life_ms, data = options.result_life_ms(attempt.function), None
+        function, data = attempt.function, None
+        life_ms = function.result_life_ms
         if life_ms:
             data = result_data(attempt, result, serializer=options.serializer)
         if data is None:
             data, life_ms = b"", 0
-        hold_ms = _id_hold_ms(attempt.function)
         if dead_letter is None:
-            return Completion.done(job.claimed, job.token, result=data, result_life_ms=life_ms, id_hold_ms=hold_ms)
+            return Completion.done(
+                job.claimed, job.token, result=data, result_life_ms=life_ms, id_hold_ms=function.id_hold_ms
+            )
         return Completion.dead(
             job.claimed,
             job.token,
             dead_letter=dead_letter,
             result=data,
             result_life_ms=life_ms,
-            id_hold_ms=hold_ms,
+            id_hold_ms=function.id_hold_ms,
         )
 
 
@@ -167,32 +166,22 @@ def _spent(spends_try: bool, tries: int, counted: int) -> SpentTries:
     return tries if tries > counted else "spend"
 
 
-def _id_hold_ms(function: JobFunction | None) -> int:
-    if not isinstance(function, CronJob):
-        return 0
-    # An id that names its planned run is needed once: what is enqueued under it meanwhile is dropped (above 0). An
-    # id of the user's own serves every run: the next one waits (below 0).
-    return _CRON_ID_HOLD_MS if function.unique and not function.job_id else -_CRON_ID_HOLD_MS
-
-
-def _event(
-    attempt: Attempt,
-    outcome: JobOutcome,
-    error: BaseException | None = None,
-    *,
-    reason: str = "",
-    delay_s: float = 0.0,
-) -> JobFinished:
+def _event(attempt: Attempt, outcome: JobOutcome) -> JobFinished:
+    job, call = attempt.job, attempt.call
     return JobFinished(
-        attempt.job.name,
-        attempt.call.function if attempt.call else "",
-        attempt.job.claimed.queue,
+        job.name,
+        call.function if call else "",
+        job.claimed.queue,
         outcome,
         attempt.tries,
         attempt.pickup_s,
         (attempt.finished_ms - attempt.started_ms) / 1000,
-        "" if error is None else type(error).__name__,
-        "" if error is None else loggable_message(error),
-        reason,
-        delay_s,
+    )
+
+
+def _failed(
+    attempt: Attempt, outcome: JobOutcome, error: BaseException, *, reason: str = "", delay_s: float = 0.0
+) -> JobFinished:
+    return _event(attempt, outcome)._replace(
+        error_class=type(error).__name__, message=loggable_message(error), reason=reason, delay_s=delay_s
     )

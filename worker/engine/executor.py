@@ -37,36 +37,38 @@ class Executor:
         self._events = events
 
     async def run(self, job: RunningJob) -> tuple[Decision, JobContext | None]:
-        """Run one try of a job; returns the decision and, if the job was started, its context for the hooks.
+        """Run one try of a job; returns the decision and the context for `run_after_job_end`.
+
+        The context is `None` if the job was not started, or the worker has no such hook.
 
         Nothing that a job raises leaves this method: it ends that job alone.
         """
-        attempt = Attempt(job, self._clock)
+        attempt = Attempt(job, self._clock, self._options.unknown)
         try:
             job.begin()
-            call = self._read(attempt)
+            call = read_call(job.claimed, self._options.deserializer)
+            attempt.read(call)
             function = self._find(attempt, call)
             result = await self._invoke(attempt, function, call)
         except BaseException as error:  # noqa: BLE001 (a job may raise anything, SystemExit too)
             attempt.finish()
-            return self._rules.after_failure(attempt, error, jitter=random.random()), attempt.context
-        attempt.finish()
-        return self._rules.after_success(attempt, result), attempt.context
+            decision = self._rules.after_failure(attempt, error, jitter=random.random())
+        else:
+            attempt.finish()
+            decision = self._rules.after_success(attempt, result)
+        return decision, attempt.context if self._options.after_job_end is not None else None
 
-    async def run_after_job_end(self, context: JobContext | None) -> None:
-        """Run the user's `after_job_end` on a job whose completion is stored; without a context it never ran."""
-        if self._options.after_job_end is not None and context is not None:
+    async def run_after_job_end(self, context: JobContext) -> None:
+        """Run the user's `after_job_end` on a job whose completion is stored."""
+        if self._options.after_job_end is not None:
             await self._run_hook("after_job_end", self._options.after_job_end, context)
-
-    def _read(self, attempt: Attempt) -> Call:
-        call = read_call(attempt.job.claimed, self._options.deserializer)
-        attempt.read(call)
-        return call
 
     def _find(self, attempt: Attempt, call: Call) -> JobFunction:
         """Return the function to call. Raises the reason why the job must not run."""
         job, claimed = attempt.job, attempt.job.claimed
-        function = attempt.function = self._options.functions.get(call.function)
+        function = self._options.functions.get(call.function)
+        if function is not None:
+            attempt.find(function)
         if claimed.crashes >= CRASH_LIMIT:
             raise ProcessKilled(f"the worker process died {claimed.crashes} times while it ran this job")
         if self._options.allow_abort_jobs and job.is_meant_by(claimed.abort_ms):
@@ -76,22 +78,21 @@ class Executor:
             raise JobExecutionFailed(f"function {call.function!r} not found")
         if function is None:
             raise FunctionUnknown
-        limit = self._options.max_tries_of(function)
-        if call.tries > limit:
-            raise retries_exceeded(limit)
+        if call.tries > function.max_tries:
+            raise retries_exceeded(function.max_tries)
         return function
 
     async def _invoke(self, attempt: Attempt, function: JobFunction, call: Call) -> object:
         options = self._options
-        context = attempt.start(function, call, options)
+        context = attempt.start(call, options.context)
         if options.on_job_start is not None:
             await options.on_job_start(context)
         attempt.running()
         if self._events.wants(JobStarted):
             job = attempt.job
             self._events.send(JobStarted(job.name, call.function, job.claimed.queue, call.tries, attempt.pickup_s))
-        if attempt.timeout_s is not None:
-            self._timeouts.begin(attempt.job, attempt.timeout_s)
+        if function.timeout_s is not None:
+            self._timeouts.begin(attempt.job, function.timeout_s)
         try:
             result = await function.coroutine(context, *call.args, **call.kwargs)
         except BaseException:
@@ -105,8 +106,8 @@ class Executor:
         return result
 
     def _returned(self, attempt: Attempt) -> None:
-        if attempt.timeout_s is not None:
-            self._timeouts.end(attempt.job, attempt.timeout_s)
+        if attempt.function.timeout_s is not None:
+            self._timeouts.end(attempt.job, attempt.function.timeout_s)
         attempt.job.returned()
 
     async def _run_hook(self, name: str, hook: Hook, context: JobContext) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime
 from arq.utils import timestamp_ms
 
 from worker.engine.context import EngineContext
-from worker.engine.events import JobFinished
 from worker.queue import keys
 from worker.queue.heartbeats import Heartbeat, redis_time, write_heartbeat
 
@@ -14,15 +13,14 @@ _UNKNOWN_KEPT, _LONGEST_NAME = 100, 200
 
 
 class UnknownFunctions:
-    """A listener that collects the names of functions that this worker was asked for and does not have."""
+    """Collects the names of functions that this worker was asked for and does not have."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
 
-    def note(self, event: JobFinished) -> None:
-        """Take one event."""
-        if event.outcome == "function_unknown":
-            self._names.add(event.function[:_LONGEST_NAME])
+    def add(self, name: str) -> None:
+        """Take the name of one function."""
+        self._names.add(name[:_LONGEST_NAME])
 
     def take(self) -> list[str]:
         """Return at most 100 of the names collected since the last call.

@@ -8,28 +8,54 @@ from arq.cron import CronJob
 from arq.jobs import Deserializer, Serializer
 from arq.worker import Function, Worker
 
-JobFunction = Function | CronJob
 JobContext = dict[Any, Any]
 Hook = Callable[[JobContext], Awaitable[None]]
+
+# How long the id of an ended cron job stays taken; as long as with arq.
+_CRON_ID_HOLD_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFunction:
+    """One function of a worker, with the settings that apply to its jobs.
+
+    A `timeout_s` of `None` is no timeout. `result_life_ms` is -1 for ever, 0 not at all. `id_hold_ms` is how long
+    the id of an ended job stays taken: see `worker.queue.scripts.Completion`.
+    """
+
+    coroutine: Callable[..., Awaitable[Any]]
+    max_tries: int
+    timeout_s: float | None
+    result_life_ms: int
+    id_hold_ms: int = 0
+
+    @classmethod
+    def of(cls, worker: Worker, function: Function | CronJob) -> Self:
+        """Return a function of an arq worker; its own settings come before the worker's."""
+        forever = _first(function.keep_result_forever, worker.keep_result_forever)
+        return cls(
+            coroutine=function.coroutine,
+            max_tries=_first(function.max_tries, worker.max_tries),
+            timeout_s=_first(function.timeout_s, worker.job_timeout_s),
+            result_life_ms=-1 if forever else int(_first(function.keep_result_s, worker.keep_result_s) * 1000),
+            id_hold_ms=_id_hold_ms(function),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
-    """The settings that decide how jobs run; a function's own settings come first.
+    """The settings that decide how jobs run.
 
-    `context` is arq's `ctx` of the worker, from which each job's own context is made. A `max_burst_jobs` below 0 is
-    no limit, and a `timeout_s` of `None` is no timeout.
+    `unknown` has the settings that apply to a job whose function is not known. `context` is arq's `ctx` of the
+    worker, from which each job's own context is made. A `max_burst_jobs` below 0 is no limit.
     """
 
     functions: Mapping[str, JobFunction]
+    unknown: JobFunction
     context: JobContext
     serializer: Serializer | None
     deserializer: Deserializer | None
     max_jobs: int
-    max_tries: int
-    timeout_s: float | None
-    keep_result_s: float
-    keep_result_forever: bool
     retry_jobs: bool
     allow_abort_jobs: bool
     poll_delay_s: float
@@ -42,16 +68,14 @@ class JobOptions:
     @classmethod
     def of(cls, worker: Worker) -> Self:
         """Return the options of an arq worker whose `on_startup` has run."""
+        unknown = Function("", _not_called, None, None, None, None)
         return cls(
-            functions=worker.functions,
+            functions={name: JobFunction.of(worker, function) for name, function in worker.functions.items()},
+            unknown=JobFunction.of(worker, unknown),
             context=worker.ctx,
             serializer=worker.job_serializer,
             deserializer=worker.job_deserializer,
             max_jobs=worker.max_jobs,
-            max_tries=worker.max_tries,
-            timeout_s=worker.job_timeout_s,
-            keep_result_s=worker.keep_result_s,
-            keep_result_forever=worker.keep_result_forever,
             retry_jobs=worker.retry_jobs,
             allow_abort_jobs=worker.allow_abort_jobs,
             poll_delay_s=worker.poll_delay_s,
@@ -62,20 +86,18 @@ class JobOptions:
             after_job_end=worker.after_job_end,
         )
 
-    def max_tries_of(self, function: JobFunction | None) -> int:
-        """Return how many tries a job of `function` has; `None` stands for a function that is not known."""
-        if function is None or function.max_tries is None:
-            return self.max_tries
-        return function.max_tries
 
-    def timeout_of(self, function: JobFunction) -> float | None:
-        """Return the seconds that one try of `function` may take; `None` is no limit."""
-        return self.timeout_s if function.timeout_s is None else function.timeout_s
+async def _not_called(ctx: JobContext, *args: Any, **kwargs: Any) -> None:
+    """Stand in for a function that is not known."""
 
-    def result_life_ms(self, function: JobFunction | None) -> int:
-        """Return for how many milliseconds a result of `function` is kept; -1 is for ever, 0 not at all."""
-        forever, seconds = self.keep_result_forever, self.keep_result_s
-        if function is not None:
-            forever = forever if function.keep_result_forever is None else function.keep_result_forever
-            seconds = seconds if function.keep_result_s is None else function.keep_result_s
-        return -1 if forever else int(seconds * 1000)
+
+def _first(own: Any, default: Any) -> Any:
+    return default if own is None else own
+
+
+def _id_hold_ms(function: Function | CronJob) -> int:
+    if not isinstance(function, CronJob):
+        return 0
+    # An id that names its planned run is needed once: what is enqueued under it meanwhile is dropped (above 0). An
+    # id of the user's own serves every run: the next one waits (below 0).
+    return _CRON_ID_HOLD_MS if function.unique and not function.job_id else -_CRON_ID_HOLD_MS

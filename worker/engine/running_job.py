@@ -31,6 +31,18 @@ class RunningJob:
     envelope has been read: before that, no request to abort is known to be meant for this job.
     """
 
+    __slots__ = (
+        "_begun",
+        "_cancel_again",
+        "_ended",
+        "claimed",
+        "enqueued_ms",
+        "interrupted_by",
+        "name",
+        "task",
+        "token",
+    )
+
     def __init__(self, claimed: Claimed, token: str) -> None:
         self.claimed = claimed
         self.name = claimed.job_id.decode(errors="backslashreplace")

@@ -118,11 +118,12 @@ class Slots:
             event = decision.event
             # Nothing interrupts this wait: the executor has declared the job ended.
             if decision.completion is not None:
-                if await self._context.completer.submit(decision.completion):
+                if not await self._context.completer.submit(decision.completion):
+                    event = event._replace(outcome="lease_lost")
+                elif job_context is not None:
+                    # The job has left this worker's hands: its lease must not be renewed while the hook runs.
                     self._leases.release(job.claimed.job_id, job.token)
                     await self._executor.run_after_job_end(job_context)
-                else:
-                    event = event._replace(outcome="lease_lost")
         finally:
             self._leases.release(job.claimed.job_id, job.token)
             self._free(job, event)

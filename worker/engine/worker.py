@@ -105,7 +105,6 @@ class LeaseWorker(Worker):
         self.events = Events()
         log_events(self.events)
         self._unknown_functions = UnknownFunctions()
-        self.events.subscribe(JobFinished, self._unknown_functions.note)
         self.events.subscribe(JobFinished, self._count)
         self.redis_health = RedisHealth(self.events)
         self.breaker = CircuitBreaker()
@@ -239,6 +238,9 @@ class LeaseWorker(Worker):
                 self.jobs_complete += 1
             case "dead" | "aborted":
                 self.jobs_failed += 1
+            case "function_unknown":
+                self.jobs_retried += 1
+                self._unknown_functions.add(event.function)
             case _:
                 self.jobs_retried += 1
 

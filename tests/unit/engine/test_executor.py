@@ -226,7 +226,7 @@ async def test_a_job_that_runs_too_long_is_interrupted_and_its_place_is_kept() -
     async def step(ctx: dict[Any, Any]) -> None:
         await asyncio.Event().wait()
 
-    decision, _ = await run_job(step, timeout_s=0.01, max_tries=1)
+    decision, _ = await run_job(step, job_timeout=0.01, max_tries=1)
 
     assert decision.completion is not None
     failure = DeadLetter.model_validate_json(decision.completion.record).failure
@@ -238,7 +238,7 @@ async def test_a_job_that_runs_too_long_is_interrupted_and_its_place_is_kept() -
     ("function", "settings", "life_ms"),
     [
         ({}, {}, 3_600_000),
-        ({}, {"keep_result_s": 0}, 0),
+        ({}, {"keep_result": 0}, 0),
         ({}, {"keep_result_forever": True}, -1),
         ({"keep_result": 2}, {}, 2_000),
         ({"keep_result_forever": True}, {}, -1),
@@ -297,7 +297,7 @@ async def test_the_job_gets_the_context_of_its_worker_and_of_its_try() -> None:
 
     job = make_job(envelope("step", 7), tries=2)
     before = asyncio.get_running_loop().time()
-    _, context = await run_job(step, job=job, timeout_s=60)
+    _, context = await run_job(step, job=job, job_timeout=60)
 
     assert context is not None
     assert seen == context | {"first": 7}
@@ -307,7 +307,7 @@ async def test_the_job_gets_the_context_of_its_worker_and_of_its_try() -> None:
 
 
 async def test_a_job_without_a_timeout_or_a_finite_score_has_no_deadline_and_score_0() -> None:
-    _, context = await run_job(_returns, job=make_job(score=-math.inf), timeout_s=None)
+    _, context = await run_job(_returns, job=make_job(score=-math.inf), job_timeout=None)
 
     assert context is not None
     assert (context["job_deadline"], context["score"]) == (math.inf, 0)
@@ -341,12 +341,10 @@ async def test_hooks_run_around_the_job_in_their_order() -> None:
     async def step(ctx: dict[Any, Any]) -> None:
         order.append("job")
 
-    options = make_options(
-        on_job_start=hook("start"), on_job_end=hook("end"), after_job_end=hook("after"), functions={}
-    )
+    options = make_options(on_job_start=hook("start"), on_job_end=hook("end"), after_job_end=hook("after"))
     _, context = await run_job(step, on_job_start=options.on_job_start, on_job_end=options.on_job_end)
+    assert context is not None
     await make_executor(options).run_after_job_end(context)
-    await make_executor(options).run_after_job_end(None)
 
     assert order == ["start", "job", "end", "after"]
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from arq.worker import JobExecutionFailed
 
+from tests.support.engine import make_options
 from worker.codec import Codec
 from worker.engine.attempt import Attempt
 from worker.engine.clock import RedisClock
@@ -18,7 +19,11 @@ MARK = "Xanthippe"
 
 
 def attempt(call: Call | None = None, payload: bytes = b"payload") -> Attempt:
-    tried = Attempt(RunningJob(Claimed(b"id\xff", "queue", 0, 4, 1, -1, "", payload), "token"), RedisClock())
+    tried = Attempt(
+        RunningJob(Claimed(b"id\xff", "queue", 0, 4, 1, -1, "", payload), "token"),
+        RedisClock(),
+        make_options().unknown,
+    )
     tried.call = call
     tried.started_ms, tried.finished_ms = 10, 20
     return tried
