@@ -20,7 +20,7 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-async def test_loss_and_return_are_logged_once_each(delays: list[float]) -> None:
+async def test_loss_and_return_of_redis_are_logged_once_each(delays: list[float]) -> None:
     redis = RedisHealth(logged_events())
     with capture_logs() as logs:
         redis.answered()
