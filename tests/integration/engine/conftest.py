@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 
 
 class Gate:
-    """A job that says that it runs and waits to be let through."""
+    """A job that records its runs and then waits until the gate is open."""
 
     def __init__(self) -> None:
         self.running: list[str] = []
@@ -45,7 +45,7 @@ class Gate:
 
 
 class Bench:
-    """Queues of one test's own on a Redis, with workers in this process."""
+    """Queues that no other test uses, on a real Redis, with workers in this process."""
 
     until = staticmethod(until)
 
@@ -79,13 +79,13 @@ class Bench:
 
     @asynccontextmanager
     async def serving(self, *functions: Any, **options: Any) -> AsyncIterator[LeaseWorker]:
-        """A worker that takes jobs; it must not end by itself."""
+        """Run a worker that takes jobs; fail if it ends before the test stops it."""
         worker = self.worker(*functions, **options)
         task = asyncio.create_task(worker.async_run())
         try:
             await self.until(lambda: self.is_ready(worker))
             yield worker
-            assert not task.done(), "the worker ended by itself"
+            assert not task.done(), "the worker ended before the test stopped it"
         finally:
             await worker.close()
             await asyncio.gather(task, return_exceptions=True)
@@ -119,7 +119,7 @@ class Bench:
         return job_id
 
     async def put_raw(self, job_id: str | bytes, payload: bytes | None) -> None:
-        """Write a job as somebody else might."""
+        """Write a job without the enqueue script, as another program might."""
         if payload is not None:
             stored = job_id.encode() if isinstance(job_id, str) else job_id
             await self.redis.set(b"arq:job:" + stored, payload)
@@ -129,7 +129,7 @@ class Bench:
         return Job(job_id, self.redis, _queue_name=self.queue, _deserializer=Codec().decode)
 
     async def result(self, job_id: str, seconds: float = 10) -> dict[str, Any]:
-        """The result message of a job, waited for."""
+        """Wait for the result message of a job and return it."""
         data = await self.until(lambda: self.redis.get(keys.RESULT + job_id), seconds)
         return Codec().decode(data)
 
@@ -140,7 +140,7 @@ class Bench:
         return message["r"]
 
     async def dead_letter(self, job_id: str, seconds: float = 10) -> DeadLetter:
-        """The dead letter of a job, waited for."""
+        """Wait for the dead letter of a job and return it."""
 
         async def find() -> DeadLetter | None:
             try:
@@ -152,7 +152,7 @@ class Bench:
         return dead_letter
 
     async def is_settled(self, job_id: str) -> bool:
-        """Whether nothing of a job is left but its result or its dead letter."""
+        """Whether Redis holds nothing of a job except its result or its dead letter."""
         left = await self.redis.exists(keys.JOB + job_id, keys.IN_PROGRESS + job_id, keys.TRIES + job_id)
         marks = [await self.redis.hexists(name, job_id) for name in (keys.LEASES, keys.CRASHES)]
         places = [await self.redis.zscore(name, job_id) for name in (self.queue, self.queue + keys.LEASED_SUFFIX)]

@@ -1,4 +1,4 @@
-"""Requests to abort a job, by clocks that differ, and too late."""
+"""Requests to abort a job, also if clocks differ or the job has ended already."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ async def test_a_queued_job_is_aborted_and_never_runs(bench: Bench, delay_ms: in
     assert await bench.is_settled(job_id)
 
 
-async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench: Bench) -> None:
+async def test_an_old_abort_request_does_not_abort_a_later_job_with_the_same_id(bench: Bench) -> None:
     gate = Gate()
     gate.open.set()
     async with bench.serving(gate.function(keep_result=0)):
@@ -45,14 +45,14 @@ async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench: Ben
         # Too late: the job has ended. arq leaves the request behind.
         assert not await bench.job(job_id).abort(timeout=5, poll_delay=0.05)
         gate.open.clear()
-        # The next job of the id is of arq's own `enqueue_job`, which clears no request away, six seconds later.
+        # Six seconds later arq's own `enqueue_job`, which removes no request, enqueues a job with the same id.
         now_ms = await _redis_ms(bench)
         await bench.redis.zadd(keys.ABORT, {job_id: now_ms - 6_000})
         await bench.redis.set(keys.JOB + job_id, bench.envelope("gated", et=now_ms))
         await bench.redis.zadd(bench.queue, {job_id: now_ms})
         await bench.until(lambda: len(gate.running) == 2)
         queue_score = await bench.redis.zscore(bench.queue, job_id)
-        # Two rounds of looking for requests have passed when the lease was renewed.
+        # When the lease has been renewed, the worker has looked for abort requests twice.
         await bench.until(lambda: _renewed(bench, job_id, queue_score))
         gate.open.set()
         await bench.until(lambda: bench.is_settled(job_id))
@@ -60,7 +60,7 @@ async def test_an_old_request_to_abort_touches_no_later_job_of_the_id(bench: Ben
 
 
 @pytest.mark.parametrize("state", ["queued", "deferred", "running"])
-async def test_a_producers_clock_that_runs_ahead_keeps_no_job_from_being_aborted(bench: Bench, state: str) -> None:
+async def test_a_job_is_aborted_even_if_its_producers_clock_is_ahead(bench: Bench, state: str) -> None:
     gate = Gate()
     delay_ms = 60_000 if state == "deferred" else 0
     job_id = await bench.put("gated", delay_ms=delay_ms, et=int(time.time() * 1000) + 600_000)
@@ -80,7 +80,7 @@ async def test_a_producers_clock_that_runs_ahead_keeps_no_job_from_being_aborted
     assert gate.running == ([job_id] if state == "running" else [])
 
 
-async def test_the_clock_of_who_aborts_may_be_late(bench: Bench) -> None:
+async def test_a_job_is_aborted_even_if_the_callers_clock_is_behind(bench: Bench) -> None:
     gate = Gate()
     job_id = await bench.put("gated")
     await bench.redis.zadd(keys.ABORT, {job_id: await _redis_ms(bench) - 4_000})
@@ -89,8 +89,8 @@ async def test_the_clock_of_who_aborts_may_be_late(bench: Bench) -> None:
     assert not (await bench.result(job_id))["s"]
 
 
-async def test_a_request_that_puts_an_ended_job_back_makes_no_dead_letter_of_it(bench: Bench) -> None:
-    """arq's `Job.abort` moves a job that runs to the head of its queue, whether or not it still runs by then."""
+async def test_an_abort_request_that_requeues_an_ended_job_does_not_dead_letter_it(bench: Bench) -> None:
+    """arq's `Job.abort` moves a running job to the head of its queue, even if the job has ended meanwhile."""
     job_id = await bench.put("fine")
     job = bench.job(job_id)
     await bench.burst(fine, keep_result=0)
@@ -103,23 +103,23 @@ async def test_a_request_that_puts_an_ended_job_back_makes_no_dead_letter_of_it(
     assert await job.result_info() is None
 
 
-async def test_requests_to_abort_that_meet_no_job_are_cleared_away(bench: Bench) -> None:
-    """arq's stay for ever."""
+async def test_abort_requests_without_a_job_are_removed(bench: Bench) -> None:
+    """In arq they stay forever."""
     now_ms = time.time() * 1000
-    waiting = await bench.put("nobody's", delay_ms=60_000)
+    waiting = await bench.put("unknown", delay_ms=60_000)
     requests = {f"{bench.queue}-old": now_ms - 61_000, f"{bench.queue}-new": now_ms, waiting: now_ms - 61_000}
     await bench.redis.zadd(keys.ABORT, requests)
 
-    async def left() -> set[str]:
+    async def remaining() -> set[str]:
         return {job_id for job_id in requests if await bench.redis.zscore(keys.ABORT, job_id) is not None}
 
     async with bench.serving(fine):
-        await bench.until(lambda: _has_gone(bench, f"{bench.queue}-old"))
-        # The job of one may still come; the other's is there.
-        assert await left() == {f"{bench.queue}-new", waiting}
+        await bench.until(lambda: _is_removed(bench, f"{bench.queue}-old"))
+        # A job may still be enqueued for the new request; the job of the other request is deferred.
+        assert await remaining() == {f"{bench.queue}-new", waiting}
 
 
-async def _has_gone(bench: Bench, job_id: str) -> bool:
+async def _is_removed(bench: Bench, job_id: str) -> bool:
     return await bench.redis.zscore(keys.ABORT, job_id) is None
 
 

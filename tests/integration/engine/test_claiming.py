@@ -1,4 +1,4 @@
-"""Which jobs are taken, when, and how many."""
+"""Which jobs a worker claims, when, and how many."""
 
 import asyncio
 import time
@@ -11,11 +11,11 @@ from arq.worker import func
 from tests.integration.engine.conftest import Bench
 from worker.queue import keys
 
-PICKED_UP_WITHIN = 0.010  # seconds; half of the jobs of an idle worker
-DUE_WITHIN_MS = 50  # half of deferred jobs; a busy machine may hold up a few
+STARTED_WITHIN = 0.010  # seconds; the median of an idle worker's jobs
+DUE_WITHIN_MS = 50  # the median of deferred jobs; a busy machine may delay a few more than that
 
 
-def _middle(values: list[float]) -> float:
+def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
@@ -32,7 +32,7 @@ async def test_an_idle_worker_is_woken(bench: Bench) -> None:
             job_id = await bench.put("note")
             await bench.until(lambda: job_id in started)  # noqa: B023 (awaited within the round)
             delays.append(started[job_id] - before)
-    assert _middle(delays) < PICKED_UP_WITHIN
+    assert _median(delays) < STARTED_WITHIN
 
 
 async def test_deferred_jobs_start_when_they_are_due_by_the_clock_of_redis(bench: Bench) -> None:
@@ -47,7 +47,7 @@ async def test_deferred_jobs_start_when_they_are_due_by_the_clock_of_redis(bench
             await bench.put("note", delay_ms=600 + 50 * number)
         await bench.until(lambda: len(late) == 20)
     assert min(late) >= 0
-    assert _middle(late) < DUE_WITHIN_MS
+    assert _median(late) < DUE_WITHIN_MS
 
 
 async def test_a_worker_never_runs_more_than_its_slots(bench: Bench) -> None:
@@ -103,7 +103,7 @@ async def test_a_queue_that_is_always_full_does_not_starve_the_other(bench: Benc
     assert order.index(chunk) < 150
 
 
-async def test_a_burst_runs_what_is_there_and_ends(bench: Bench) -> None:
+async def test_a_burst_runs_all_queued_jobs_and_ends(bench: Bench) -> None:
     async def slow(ctx: dict[str, Any]) -> None:
         await asyncio.sleep(0.05)
 
@@ -115,7 +115,7 @@ async def test_a_burst_runs_what_is_there_and_ends(bench: Bench) -> None:
     assert await bench.redis.zcard(bench.queue) == 0
 
 
-async def test_a_limited_burst_runs_just_so_many_to_their_end(bench: Bench) -> None:
+async def test_a_limited_burst_completes_exactly_that_many_jobs(bench: Bench) -> None:
     async def slow(ctx: dict[str, Any]) -> None:
         await asyncio.sleep(0.05)
 
@@ -130,7 +130,7 @@ async def test_a_limited_burst_runs_just_so_many_to_their_end(bench: Bench) -> N
     await worker.close()
 
 
-async def test_cron_jobs_run_once_for_all_workers(bench: Bench) -> None:
+async def test_cron_jobs_run_once_across_all_workers(bench: Bench) -> None:
     runs: Counter[str] = Counter()
 
     async def tick(ctx: dict[str, Any]) -> None:
@@ -146,7 +146,7 @@ async def test_cron_jobs_run_once_for_all_workers(bench: Bench) -> None:
     assert set(runs.values()) == {1}
 
 
-async def test_a_cron_run_that_was_missed_while_no_worker_was_up_is_caught_up_once(bench: Bench) -> None:
+async def test_cron_runs_missed_while_no_worker_was_up_are_caught_up_once(bench: Bench) -> None:
     ran = []
 
     async def yearly(ctx: dict[str, Any]) -> None:
@@ -158,7 +158,7 @@ async def test_a_cron_run_that_was_missed_while_no_worker_was_up_is_caught_up_on
     started_ms = time.time() * 1000
 
     async def remembered() -> bool:
-        # As of now: a memory of the first of the missed runs would have the others caught up one by one.
+        # The present time is stored. With that of the first missed run, the others would be caught up one by one.
         return float(await bench.redis.hget(bench.queue + keys.CRON_SUFFIX, name)) >= started_ms - 1
 
     for _ in range(2):
@@ -178,8 +178,8 @@ async def test_a_cron_job_may_run_at_startup(bench: Bench) -> None:
         assert await bench.until(lambda: len(ran) == 1, 5)
 
 
-async def test_what_runs_elsewhere_does_not_hide_what_waits(bench: Bench) -> None:
-    """With 150 jobs in other hands, the next one is taken at once."""
+async def test_jobs_that_run_elsewhere_do_not_hide_waiting_jobs(bench: Bench) -> None:
+    """While another worker runs 150 jobs, the next job is claimed immediately."""
     gate, running = asyncio.Event(), []
 
     async def gated(ctx: dict[str, Any]) -> None:

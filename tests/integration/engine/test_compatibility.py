@@ -1,4 +1,4 @@
-"""What users of arq rely on, against this engine."""
+"""Features of arq that its users rely on, run by this engine."""
 
 import asyncio
 from collections import Counter
@@ -16,7 +16,7 @@ from worker.errors import RemoteError
 from worker.queue import keys
 
 
-async def test_arqs_own_producer_and_job(bench: Bench) -> None:
+async def test_arqs_own_producer_and_job_class_work_with_this_worker(bench: Bench) -> None:
     gate = asyncio.Event()
 
     async def add(ctx: dict[str, Any], one: int, *, other: int) -> int:
@@ -52,19 +52,19 @@ async def _has_status(job: Any, status: JobStatus) -> bool:
     return await job.status() is status
 
 
-async def test_the_error_of_a_job_reaches_arqs_caller(bench: Bench) -> None:
+async def test_arqs_job_result_raises_the_error_of_the_job(bench: Bench) -> None:
     async def fail(ctx: dict[str, Any]) -> None:
         raise LookupError("nothing there")
 
     job = await bench.redis.enqueue_job("fail", _queue_name=bench.queue)
     async with bench.serving(func(fail, name="fail")):
         assert job is not None
-        with pytest.raises(RemoteError, match="nothing there") as told:
+        with pytest.raises(RemoteError, match="nothing there") as raised:
             await job.result(timeout=5, poll_delay=0.02)
-    assert told.value.kind == "LookupError"
+    assert raised.value.kind == "LookupError"
 
 
-async def test_the_context_of_a_job_is_arqs(bench: Bench) -> None:
+async def test_a_job_gets_arqs_context(bench: Bench) -> None:
     seen: dict[str, Any] = {}
 
     async def look(ctx: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ async def test_every_setting_of_arq_reaches_the_worker(bench: Bench, monkeypatch
     assert (worker.poll_delay_s, worker.keep_result_forever) == (0.25, True)
 
 
-async def test_stock_workers_and_ours_share_a_queue(bench: Bench) -> None:
+async def test_arq_workers_and_lease_workers_share_a_queue(bench: Bench) -> None:
     runs: Counter[str] = Counter()
     by: Counter[str] = Counter()
 
@@ -131,20 +131,21 @@ async def test_stock_workers_and_ours_share_a_queue(bench: Bench) -> None:
         max_jobs=10,
         job_serializer=codec.encode,
         job_deserializer=codec.decode,
-        # Ends by itself: cancelled in the middle of a pipeline, arq's worker leaves a connection to the collector.
+        # A burst ends without being cancelled. If cancelled in the middle of a pipeline, arq's worker leaves a
+        # connection to the garbage collector.
         burst=True,
     )
     stock_main = asyncio.create_task(stock.async_run())
     await bench.until(lambda: by["stock"] > 10)
-    async with bench.serving(function("ours"), max_jobs=10):
+    async with bench.serving(function("lease"), max_jobs=10):
         await bench.until(lambda: _is_empty(bench), 40)
     await asyncio.wait_for(stock_main, 10)
     await stock_pool.aclose(close_connection_pool=True)
     assert sorted(runs) == sorted(jobs)
     assert set(runs.values()) == {1}
-    assert min(by["stock"], by["ours"]) > 0
+    assert min(by["stock"], by["lease"]) > 0
     for job_id in jobs[::100]:
-        assert await bench.outcome(job_id) in {"stock", "ours"}
+        assert await bench.outcome(job_id) in {"stock", "lease"}
 
 
 async def _is_empty(bench: Bench) -> bool:
@@ -153,8 +154,8 @@ async def _is_empty(bench: Bench) -> bool:
     )
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connection so
-async def test_arqs_check_tells_the_truth(bench: Bench) -> None:
+@pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq closes its connection this way
+async def test_arqs_health_check_reports_whether_a_worker_is_running(bench: Bench) -> None:
     async def job(ctx: dict[str, Any]) -> None: ...
 
     async def code() -> int:
@@ -163,5 +164,5 @@ async def test_arqs_check_tells_the_truth(bench: Bench) -> None:
     assert await code() == 1
     async with bench.serving(func(job, name="job")):
         assert await code() == 0
-        lives_ms = await bench.redis.pttl(bench.queue + keys.HEALTH_CHECK_SUFFIX)
-        assert 0 < lives_ms <= 5_000
+        expires_in_ms = await bench.redis.pttl(bench.queue + keys.HEALTH_CHECK_SUFFIX)
+        assert 0 < expires_in_ms <= 5_000

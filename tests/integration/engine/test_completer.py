@@ -12,7 +12,6 @@ from tests.redis_scripts.script_bench import OWNER, ScriptBench
 from tests.support.logged_events import logged_events
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
-from worker.engine import completer
 from worker.engine.arq_redis import open_arq_redis
 from worker.engine.completer import Completer
 from worker.engine.events import Events
@@ -31,12 +30,12 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
 
 
 @asynccontextmanager
-async def writing(scripts: Scripts, health: RedisHealth | None = None) -> AsyncIterator[Completer]:
+async def running_completer(scripts: Scripts, health: RedisHealth | None = None) -> AsyncIterator[Completer]:
     events = logged_events()
-    writer = Completer(scripts, health or RedisHealth(events), events)
-    task = asyncio.create_task(writer.run())
+    completer = Completer(scripts, health or RedisHealth(events), events)
+    task = asyncio.create_task(completer.run())
     try:
-        yield writer
+        yield completer
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -46,8 +45,8 @@ def done(job: Claimed) -> Completion:
     return Completion(job.job_id, job.queue, OWNER, "done")
 
 
-class Recording(Scripts):
-    """Real scripts that note the size of each group and can lose answers."""
+class RecordingScripts(Scripts):
+    """Real scripts that record the size of each group and can lose answers."""
 
     def __init__(self, redis: Any) -> None:
         super().__init__(redis)
@@ -64,17 +63,17 @@ class Recording(Scripts):
         return applied
 
 
-async def down(health: RedisHealth) -> None:
+async def wait_until_down(health: RedisHealth) -> None:
     async with asyncio.timeout(10):
         while health.is_up:
             await asyncio.sleep(0.01)
 
 
-async def test_what_comes_in_together_is_stored_together(script_bench: ScriptBench) -> None:
+async def test_completions_that_arrive_together_are_stored_in_groups(script_bench: ScriptBench) -> None:
     await script_bench.enqueue(*map(str, range(450)))
-    scripts = Recording(script_bench.redis)
-    async with writing(scripts) as writer:
-        stored = [writer.submit(done(job)) for job in (await script_bench.claim()).jobs]
+    scripts = RecordingScripts(script_bench.redis)
+    async with running_completer(scripts) as completer:
+        stored = [completer.submit(done(job)) for job in (await script_bench.claim()).jobs]
 
         assert await asyncio.gather(*stored) == [True] * 450
 
@@ -82,8 +81,8 @@ async def test_what_comes_in_together_is_stored_together(script_bench: ScriptBen
     assert (await script_bench.counts()).total == 0
 
 
-class Poisoned(Recording):
-    """Scripts that meet a key of another type with one of the jobs."""
+class PoisonedScripts(RecordingScripts):
+    """Scripts that raise WRONGTYPE for a group that contains the job `poison`."""
 
     poison = b""
 
@@ -96,15 +95,15 @@ class Poisoned(Recording):
         return await super().finish(group)
 
 
-async def test_one_that_cannot_be_stored_holds_up_no_other(script_bench: ScriptBench) -> None:
+async def test_a_completion_that_cannot_be_stored_does_not_block_the_others(script_bench: ScriptBench) -> None:
     await script_bench.enqueue(*map(str, range(20)))
     jobs = (await script_bench.claim()).jobs
-    scripts = Poisoned(script_bench.redis)
+    scripts = PoisonedScripts(script_bench.redis)
     scripts.poison = jobs[7].job_id
     health = RedisHealth(logged_events())
-    async with writing(scripts, health) as writer:
+    async with running_completer(scripts, health) as completer:
         with capture_logs() as logs:
-            stored = await asyncio.gather(*(writer.submit(done(job)) for job in jobs))
+            stored = await asyncio.gather(*(completer.submit(done(job)) for job in jobs))
 
     assert stored == [number != 7 for number in range(20)]
     assert [(entry["action"], entry["job_id"]) for entry in logs] == [
@@ -113,12 +112,12 @@ async def test_one_that_cannot_be_stored_holds_up_no_other(script_bench: ScriptB
     assert health.is_up
 
 
-async def test_a_group_holds_no_more_bytes_than_redis_takes(script_bench: ScriptBench) -> None:
+async def test_a_group_is_limited_in_bytes(script_bench: ScriptBench) -> None:
     await script_bench.enqueue("a", "b", "c")
-    scripts = Recording(script_bench.redis)
-    async with writing(scripts) as writer:
+    scripts = RecordingScripts(script_bench.redis)
+    async with running_completer(scripts) as completer:
         stored = [
-            writer.submit(done(job)._replace(result=bytes(9_000_000), result_life_ms=1_000))
+            completer.submit(done(job)._replace(result=bytes(9_000_000), result_life_ms=1_000))
             for job in (await script_bench.claim()).jobs
         ]
         assert await asyncio.gather(*stored) == [True] * 3
@@ -126,28 +125,28 @@ async def test_a_group_holds_no_more_bytes_than_redis_takes(script_bench: Script
     assert scripts.groups == [2, 1]
 
 
-async def test_a_late_completion_is_refused_and_told(script_bench: ScriptBench) -> None:
+async def test_a_late_completion_is_refused_and_logged(script_bench: ScriptBench) -> None:
     await script_bench.enqueue("a", "b")
     late, fresh = (await script_bench.claim()).jobs
     await script_bench.let_lease_end("a")
-    await script_bench.claim("heir")
-    async with writing(script_bench.scripts) as writer:
+    await script_bench.claim("successor")
+    async with running_completer(script_bench.scripts) as completer:
         with capture_logs() as logs:
-            stored = [writer.submit(done(job)) for job in (late, fresh)]
+            stored = [completer.submit(done(job)) for job in (late, fresh)]
             assert await asyncio.gather(*stored) == [False, True]
 
     assert [(entry["action"], entry["job_id"]) for entry in logs] == [("completion_refused", script_bench.id("a"))]
 
 
-async def test_a_group_whose_answer_was_lost_counts_as_stored_once(script_bench: ScriptBench) -> None:
+async def test_a_group_is_applied_once_even_if_its_answer_is_lost(script_bench: ScriptBench) -> None:
     await script_bench.enqueue("a")
     job = await script_bench.claim_one()
-    scripts = Recording(script_bench.redis)
+    scripts = RecordingScripts(script_bench.redis)
     scripts.lose_answers = 2
-    async with writing(scripts) as writer:
+    async with running_completer(scripts) as completer:
         with capture_logs() as logs:
-            again = Completion(job.job_id, job.queue, "token", "retry", record=b"entry")
-            assert await writer.submit(again)
+            completion = Completion(job.job_id, job.queue, "token", "retry", record=b"entry")
+            assert await completer.submit(completion)
 
     assert len(scripts.groups) == 3
     assert await script_bench.history("a") == [b"entry"]
@@ -156,18 +155,18 @@ async def test_a_group_whose_answer_was_lost_counts_as_stored_once(script_bench:
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen", "full", "demoted"])
-async def test_completions_outlive_redis_faults(own_redis: EmbeddedRedis, fault: str) -> None:
+async def test_completions_survive_redis_faults(own_redis: EmbeddedRedis, fault: str) -> None:
     async with bench_on(own_redis) as script_bench:
         await script_bench.enqueue("a")
         job = await script_bench.claim_one()
-        mend = await _hurt(own_redis, script_bench, fault)
+        repair = await _inject_fault(own_redis, script_bench, fault)
         health = RedisHealth(logged_events())
-        async with writing(script_bench.scripts, health) as writer:
+        async with running_completer(script_bench.scripts, health) as completer:
             result = Completion(job.job_id, job.queue, "token", "done", b"result", 60_000)
-            stored = writer.submit(result)
-            await down(health)
+            stored = completer.submit(result)
+            await wait_until_down(health)
             assert not stored.done()
-            await mend()
+            await repair()
 
             assert await asyncio.wait_for(stored, 10)
 
@@ -175,7 +174,8 @@ async def test_completions_outlive_redis_faults(own_redis: EmbeddedRedis, fault:
         assert await script_bench.redis.get("arq:result:" + script_bench.id("a")) == b"result"
 
 
-async def _hurt(server: EmbeddedRedis, script_bench: ScriptBench, fault: str) -> Callable[[], Any]:
+async def _inject_fault(server: EmbeddedRedis, script_bench: ScriptBench, fault: str) -> Callable[[], Any]:
+    """Break Redis in one way; returns the function that repairs it."""
     redis = script_bench.redis
 
     async def thaw() -> None:
@@ -195,45 +195,45 @@ async def _hurt(server: EmbeddedRedis, script_bench: ScriptBench, fault: str) ->
     return lambda: redis.execute_command("REPLICAOF", "NO", "ONE")
 
 
-async def test_who_falls_behind_is_congested_until_it_has_caught_up(
+async def test_a_completer_that_falls_behind_is_congested_until_it_has_caught_up(
     script_bench: ScriptBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(completer, "_HIGH_MARK", 5)
-    monkeypatch.setattr(completer, "_LOW_MARK", 2)
-    monkeypatch.setattr(completer, "_GROUP_SIZE", 1)
+    monkeypatch.setattr("worker.engine.completer._HIGH_MARK", 5)
+    monkeypatch.setattr("worker.engine.completer._LOW_MARK", 2)
+    monkeypatch.setattr("worker.engine.completer._GROUP_SIZE", 1)
     await script_bench.enqueue(*map(str, range(6)))
     jobs = (await script_bench.claim()).jobs
-    scripts = Recording(script_bench.redis)
-    writer = Completer(scripts, RedisHealth(Events()), Events())
-    told: list[bool] = []
+    scripts = RecordingScripts(script_bench.redis)
+    completer = Completer(scripts, RedisHealth(Events()), Events())
+    congested: list[bool] = []
     for job in jobs[:5]:
-        writer.submit(done(job))
-    told.append(writer.is_congested)
-    last = writer.submit(done(jobs[5]))
-    told.append(writer.is_congested)
+        completer.submit(done(job))
+    congested.append(completer.is_congested)
+    last = completer.submit(done(jobs[5]))
+    congested.append(completer.is_congested)
 
     finish = scripts.finish
 
     async def watched(group: Any) -> list[bool]:
-        told.append(writer.is_congested)
+        congested.append(completer.is_congested)
         return await finish(group)
 
     monkeypatch.setattr(scripts, "finish", watched)
-    task = asyncio.create_task(writer.run())
+    task = asyncio.create_task(completer.run())
     assert await last
     task.cancel()
 
-    # Behind the one in hand five, four, three are waiting: still above the low mark.
-    assert told == [False, True, True, True, True, False, False, False]
+    # While one is being stored, five, then four, then three are waiting: still above the low mark.
+    assert congested == [False, True, True, True, True, False, False, False]
 
 
-async def test_a_waiter_that_was_cancelled_holds_up_nobody(script_bench: ScriptBench) -> None:
+async def test_a_cancelled_waiter_does_not_block_the_next_one(script_bench: ScriptBench) -> None:
     await script_bench.enqueue("a", "b")
     first, second = (await script_bench.claim()).jobs
-    writer = Completer(script_bench.scripts, RedisHealth(Events()), Events())
-    writer.submit(done(first)).cancel()
-    stored = writer.submit(done(second))
-    task = asyncio.create_task(writer.run())
+    completer = Completer(script_bench.scripts, RedisHealth(Events()), Events())
+    completer.submit(done(first)).cancel()
+    stored = completer.submit(done(second))
+    task = asyncio.create_task(completer.run())
 
     assert await asyncio.wait_for(stored, 10)
     task.cancel()

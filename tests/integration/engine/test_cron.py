@@ -19,7 +19,7 @@ def hourly(**options: Any) -> CronJob:
     return cron(_hourly, name="hourly", minute=0, second=0, **options)
 
 
-async def test_a_run_that_was_missed_is_due_at_once_and_only_once(script_bench: ScriptBench) -> None:
+async def test_a_missed_run_is_due_immediately_and_only_once(script_bench: ScriptBench) -> None:
     memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly()
     job.next_run = NOON + timedelta(hours=1)
     await memory.remember([job], {"hourly": NOON - timedelta(hours=5)})
@@ -36,22 +36,22 @@ async def test_a_run_that_was_missed_is_due_at_once_and_only_once(script_bench: 
     assert again.next_run is None
 
 
-async def test_nothing_is_caught_up_for_a_job_never_seen_or_not_unique(script_bench: ScriptBench) -> None:
+async def test_no_run_is_caught_up_for_a_job_that_is_new_or_not_unique(script_bench: ScriptBench) -> None:
     memory = CronMemory(script_bench.redis, script_bench.queue)
-    fresh = hourly()
-    await memory.catch_up([fresh], NOON)
-    assert fresh.next_run is None
+    never_seen = hourly()
+    await memory.catch_up([never_seen], NOON)
+    assert never_seen.next_run is None
 
     await script_bench.redis.hset(
         script_bench.queue + keys.CRON_SUFFIX, "hourly", to_unix_ms(NOON - timedelta(days=1))
     )
-    everywhere = hourly(unique=False)
-    await memory.catch_up([everywhere], NOON)
-    assert everywhere.next_run is None
+    not_unique = hourly(unique=False)
+    await memory.catch_up([not_unique], NOON)
+    assert not_unique.next_run is None
 
 
 @pytest.mark.parametrize("stored", ["9" * 30, "9" * 5_000, "-1", "noon"])
-async def test_what_is_no_time_of_a_run_tells_of_none(script_bench: ScriptBench, stored: str) -> None:
+async def test_a_stored_value_that_is_not_a_time_is_ignored(script_bench: ScriptBench, stored: str) -> None:
     memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly()
     await script_bench.redis.hset(script_bench.queue + keys.CRON_SUFFIX, "hourly", stored)
     assert await memory.catch_up([job], NOON) == []
@@ -88,7 +88,7 @@ async def test_a_run_that_another_worker_has_enqueued_is_skipped(
     assert late.next_run == planned + timedelta(hours=1)
 
 
-async def test_each_worker_enqueues_for_itself_what_is_not_unique(script_bench: ScriptBench) -> None:
+async def test_each_worker_enqueues_its_own_run_of_a_job_that_is_not_unique(script_bench: ScriptBench) -> None:
     memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly(unique=False)
     job.calculate_next(NOON)
     planned = job.next_run

@@ -1,7 +1,7 @@
-"""What is not a job of this service becomes a dead letter; the worker lives, and other jobs run."""
+"""An invalid job becomes a dead letter; the worker survives, and other jobs run."""
 
 import base64
-import pickle  # noqa: TID251 - to write what must never be read
+import pickle  # noqa: TID251 - writes a pickle that the worker must never load
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,16 @@ def _envelope(**fields: Any) -> bytes:
     return orjson.dumps({"v": 1, "t": None, "f": "fine", "a": [], "k": {}, "et": 1} | fields)
 
 
-BROKEN = {
+MALFORMED = {
     "not JSON": b"\x00\xff",
     "empty": b"",
     "a list": b"[]",
     "no version": orjson.dumps({"f": "fine", "a": [], "k": {}, "t": None, "et": 1}),
-    "version of tomorrow": _envelope(v=2),
+    "later version": _envelope(v=2),
     "function is a list": _envelope(f=[]),
     "try is text": _envelope(t="9"),
     "time is a float": _envelope(et=1e20),
-    "time is far off": _envelope(et=2**62),
+    "time is out of range": _envelope(et=2**62),
     "arguments are a mapping": _envelope(a={}),
     "keywords are a list": _envelope(k=[]),
     "negative try": _envelope(t=-1),
@@ -39,8 +39,8 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("payload", BROKEN.values(), ids=BROKEN.keys())
-async def test_a_broken_envelope_is_a_dead_letter(bench: Bench, payload: bytes) -> None:
+@pytest.mark.parametrize("payload", MALFORMED.values(), ids=MALFORMED.keys())
+async def test_a_malformed_envelope_is_dead_lettered(bench: Bench, payload: bytes) -> None:
     bad = f"{bench.queue}-bad"
     await bench.put_raw(bad, payload)
     async with bench.serving(fine):
@@ -51,7 +51,7 @@ async def test_a_broken_envelope_is_a_dead_letter(bench: Bench, payload: bytes) 
         assert await bench.is_settled(bad)
 
 
-async def test_arguments_that_do_not_fit_the_function_are_a_dead_letter(bench: Bench) -> None:
+async def test_a_job_with_wrong_arguments_is_dead_lettered(bench: Bench) -> None:
     bad = await bench.put("fine", "one", "too", "many")
     await bench.burst(fine)
     assert (await bench.dead_letter(bad)).failure.type == "TypeError"
@@ -72,7 +72,7 @@ async def test_a_pickle_is_never_executed(bench: Bench, tmp_path: Path) -> None:
     assert not proof.exists()
 
 
-async def test_an_unsigned_job_is_a_dead_letter_where_signatures_are_asked_for(bench: Bench) -> None:
+async def test_an_unsigned_job_is_dead_lettered_if_signatures_are_required(bench: Bench) -> None:
     codec = Codec({"k1": "a secret of sixteen"})
     unsigned = await bench.put("fine")
     signed = f"{bench.queue}-signed"
@@ -83,7 +83,7 @@ async def test_an_unsigned_job_is_a_dead_letter_where_signatures_are_asked_for(b
     assert (result["s"], result["r"]) == (True, "fine")
 
 
-async def test_a_job_without_a_payload_is_a_dead_letter(bench: Bench) -> None:
+async def test_a_job_without_a_payload_is_dead_lettered(bench: Bench) -> None:
     bad = f"{bench.queue}-missing"
     await bench.put_raw(bad, None)
     async with bench.serving(fine):
@@ -92,7 +92,7 @@ async def test_a_job_without_a_payload_is_a_dead_letter(bench: Bench) -> None:
         assert await bench.outcome(await bench.put("fine")) == "fine"
 
 
-async def test_a_key_of_another_type_is_a_dead_letter(bench: Bench) -> None:
+async def test_a_job_whose_key_has_another_type_is_dead_lettered(bench: Bench) -> None:
     bad = f"{bench.queue}-list"
     await bench.redis.rpush(keys.JOB + bad, "x")
     await bench.redis.rpush(keys.TRIES + bad, "x")
@@ -102,7 +102,7 @@ async def test_a_key_of_another_type_is_a_dead_letter(bench: Bench) -> None:
         assert await bench.outcome(await bench.put("fine")) == "fine"
 
 
-async def test_an_id_that_is_not_utf8_is_a_dead_letter(bench: Bench) -> None:
+async def test_a_job_whose_id_is_not_utf8_is_dead_lettered(bench: Bench) -> None:
     stored = bench.queue.encode() + b"-\xff\xfe"
     await bench.put_raw(stored, bench.envelope("fine"))
     async with bench.serving(fine):
@@ -113,7 +113,7 @@ async def test_an_id_that_is_not_utf8_is_a_dead_letter(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("score", ["-inf", "-5", "0"])
-async def test_any_score_that_is_due_is_due(bench: Bench, score: str) -> None:
+async def test_a_job_with_a_negative_or_zero_score_is_due(bench: Bench, score: str) -> None:
     job_id = f"{bench.queue}-score"
     await bench.put_raw(job_id, bench.envelope("fine"))
     await bench.redis.zadd(bench.queue, {job_id: score})
@@ -132,7 +132,7 @@ async def test_any_score_that_is_due_is_due(bench: Bench, score: str) -> None:
     ],
     ids=["function", "try", "time", "missing", "nothing"],
 )
-async def test_a_deserializer_of_the_users_may_let_anything_through(bench: Bench, decoded: Any) -> None:
+async def test_an_invalid_message_from_a_custom_deserializer_is_dead_lettered(bench: Bench, decoded: Any) -> None:
     bad, good = b"bad", orjson.dumps({"f": "fine", "a": [], "k": {}, "t": None, "et": 1})
     await bench.put_raw(f"{bench.queue}-bad", bad)
     await bench.put_raw(f"{bench.queue}-good", good)
@@ -146,7 +146,7 @@ async def test_a_deserializer_of_the_users_may_let_anything_through(bench: Bench
         assert await bench.outcome(f"{bench.queue}-good") == "fine"
 
 
-async def test_many_broken_jobs_do_not_hold_up_the_sound_ones(bench: Bench) -> None:
+async def test_many_malformed_jobs_do_not_block_valid_ones(bench: Bench) -> None:
     for number in range(200):
         await bench.put_raw(f"{bench.queue}-bad-{number}", b"\x80\x04broken")
     good = [await bench.put("fine") for _ in range(50)]

@@ -1,4 +1,4 @@
-"""A worker and a producer outlive the death of the master that sentinels watch."""
+"""A worker and a producer survive the failover after the death of a Redis master with Sentinel."""
 
 import asyncio
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.integration.redis.sentinel_servers import Cluster, started_cluster
 from worker.contract import DEFAULT_QUEUE, HospitalRecord
 from worker.queue import keys
 
-FAILED_OVER_WITHIN = 15.0  # seconds; the sentinels themselves take some three
+FAILED_OVER_WITHIN = 15.0  # seconds; the sentinels themselves take about three
 
 
 @pytest_asyncio.fixture
@@ -30,7 +30,9 @@ async def failing_bench(cluster: Cluster) -> AsyncIterator[Bench]:
     await bench.redis.aclose(close_connection_pool=True)
 
 
-async def test_the_master_is_killed_while_a_job_runs(cluster: Cluster, failing_bench: Bench) -> None:
+async def test_worker_and_producer_survive_a_failover_while_a_job_runs(
+    cluster: Cluster, failing_bench: Bench
+) -> None:
     bench, gate = failing_bench, asyncio.Event()
     runs: Counter[str] = Counter()
 
@@ -53,12 +55,12 @@ async def test_the_master_is_killed_while_a_job_runs(cluster: Cluster, failing_b
         await cluster.master.kill()
         await bench.until(lambda: not worker.redis_health.is_up)
 
-        # Waits for the new master by itself.
+        # The producer waits for the new master.
         job = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
         assert await bench.outcome(job.job_id, FAILED_OVER_WITHIN) == "Mercy"
         assert (await bench.redis.info("server"))["process_id"] == cluster.replica.pid
 
-        # The lease-keeper's own connection follows too.
+        # The lease renewer's own connection follows too.
         end = await _lease_end(bench, held)
         await bench.until(lambda: _ends_after(bench, held, end + 2_500))
         gate.set()

@@ -1,4 +1,4 @@
-"""A worker outlives Redis's faults, keeps what it has in hand, and says the truth about itself."""
+"""A worker survives faults of Redis, keeps its running jobs, and reports correctly whether it is ready."""
 
 import asyncio
 import re
@@ -22,8 +22,8 @@ from worker.queue import keys
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Claim, Claimed, Scripts
 
-BACK_WITHIN = 3.0  # seconds from Redis's return until work goes on
-NOT_READY_WITHIN = 5.0  # seconds; a heartbeat counts for 4
+BACK_WITHIN = 3.0  # seconds from Redis's return until work resumes
+NOT_READY_WITHIN = 5.0  # seconds; a heartbeat is valid for 4
 
 
 class Work:
@@ -45,7 +45,7 @@ class Work:
         return func(work, name="work")
 
 
-async def test_redis_dies_and_comes_back_while_jobs_run(own_redis: EmbeddedRedis, own_bench: Bench) -> None:
+async def test_running_jobs_survive_a_crash_of_redis(own_redis: EmbeddedRedis, own_bench: Bench) -> None:
     bench, work = own_bench, Work()
     jobs = [await bench.put("work") for _ in range(50)]
     async with bench.serving(work.function, max_jobs=60) as worker:
@@ -64,7 +64,9 @@ async def test_redis_dies_and_comes_back_while_jobs_run(own_redis: EmbeddedRedis
     assert set(work.tries) == {1}
 
 
-async def test_redis_is_frozen_for_longer_than_a_lease(own_redis: EmbeddedRedis, own_bench: Bench) -> None:
+async def test_running_jobs_survive_a_redis_frozen_for_longer_than_a_lease(
+    own_redis: EmbeddedRedis, own_bench: Bench
+) -> None:
     bench, work = own_bench, Work()
     jobs = [await bench.put("work") for _ in range(20)]
     async with bench.serving(work.function, lease=2) as worker:
@@ -97,8 +99,8 @@ async def _empty(redis: ArqRedis) -> None:
     await redis.config_set("maxmemory", "0")
 
 
-async def _spoil_disk(redis: ArqRedis) -> None:
-    """Make the next snapshot fail, after which Redis takes no writes (MISCONF)."""
+async def _break_disk(redis: ArqRedis) -> None:
+    """Make the next snapshot fail, after which Redis refuses writes (MISCONF)."""
     folder = (await redis.config_get("dir"))["dir"]
     Path(folder, "taken").mkdir()
     await redis.config_set("dbfilename", "taken")
@@ -108,26 +110,26 @@ async def _spoil_disk(redis: ArqRedis) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _mend_disk(redis: ArqRedis) -> None:
+async def _repair_disk(redis: ArqRedis) -> None:
     await redis.config_set("dbfilename", "dump.rdb")
     await redis.bgsave()
-    # A Redis that saves takes its time to end.
+    # A Redis that saves snapshots is slow to shut down.
     await redis.config_set("save", "")
 
 
 @pytest.mark.parametrize(
-    ("break_it", "mend_it", "code"),
+    ("break_redis", "repair_redis", "code"),
     [
         (_demote, _promote, "READONLY"),
         (_fill, _empty, "OOM"),
-        (_spoil_disk, _mend_disk, "MISCONF"),
+        (_break_disk, _repair_disk, "MISCONF"),
     ],
     ids=["read-only", "memory full", "disk error"],
 )
-async def test_a_redis_that_refuses_writes(
+async def test_a_worker_survives_a_redis_that_refuses_writes(
     own_bench: Bench,
-    break_it: Callable[[ArqRedis], Awaitable[None]],
-    mend_it: Callable[[ArqRedis], Awaitable[None]],
+    break_redis: Callable[[ArqRedis], Awaitable[None]],
+    repair_redis: Callable[[ArqRedis], Awaitable[None]],
     code: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -135,30 +137,30 @@ async def test_a_redis_that_refuses_writes(
     job_id = await bench.put("work")
     async with bench.serving(work.function) as worker:
         await bench.until(lambda: work.runs)
-        await break_it(bench.redis)
-        await bench.until(lambda: _nobody_is_ready(bench), NOT_READY_WITHIN)
+        await break_redis(bench.redis)
+        await bench.until(lambda: _no_worker_is_ready(bench), NOT_READY_WITHIN)
         work.gate.set()
         assert not worker.redis_health.is_up
-        told = capsys.readouterr()
-        # Told once, by its name, and not at every attempt. Who waits for a job meanwhile is told UNBLOCKED.
-        lines = [line for line in (told.out + told.err).splitlines() if "action=redis_lost" in line]
+        output = capsys.readouterr()
+        # Each code is logged once, not at every attempt. A blocked call may be answered with UNBLOCKED first.
+        lines = [line for line in (output.out + output.err).splitlines() if "action=redis_lost" in line]
         codes = [re.findall(r"code=(\w+)", line)[0] for line in lines]
         assert sorted(set(codes) - {"UNBLOCKED"}) == [code]
         assert len(codes) == len(set(codes))
-        await mend_it(bench.redis)
+        await repair_redis(bench.redis)
         assert await bench.outcome(job_id, BACK_WITHIN) == "worked"
         await bench.until(lambda: bench.is_ready(worker), BACK_WITHIN)
     assert set(work.runs.values()) == {1}
 
 
-async def _nobody_is_ready(bench: Bench) -> bool:
-    """As our own check sees it, and as `arq --check` does by its key."""
+async def _no_worker_is_ready(bench: Bench) -> bool:
+    """By the heartbeats of this project, and by the key that `arq --check` reads."""
     return not await ready_workers(bench.redis) and not await bench.redis.exists(
         bench.queue + keys.HEALTH_CHECK_SUFFIX
     )
 
 
-async def test_connections_are_cut_again_and_again(own_bench: Bench) -> None:
+async def test_each_job_runs_once_while_connections_are_cut_repeatedly(own_bench: Bench) -> None:
     bench, work = own_bench, Work()
     work.gate.set()
     jobs = [await bench.put("work") for _ in range(300)]
@@ -180,7 +182,7 @@ async def test_connections_are_cut_again_and_again(own_bench: Bench) -> None:
     assert await bench.redis.hlen(keys.DEAD) == 0
 
 
-async def test_a_claim_whose_answer_was_lost_is_recovered_at_once(
+async def test_a_claim_whose_answer_was_lost_is_recovered_immediately(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = Work()
@@ -229,7 +231,7 @@ async def test_a_claim_whose_answer_is_lost_at_shutdown_counts_no_crash(
 
 
 @pytest.mark.parametrize("grace_s", [0, 5])
-async def test_a_claim_under_way_at_shutdown_is_let_come_back(
+async def test_shutdown_waits_for_the_answer_of_a_running_claim(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, grace_s: float
 ) -> None:
     work = Work()
@@ -240,7 +242,7 @@ async def test_a_claim_under_way_at_shutdown_is_let_come_back(
         answer = await claim(self, *args)
         if answer.jobs:
             claimed.set()
-            # The answer is on its way when the worker is told to stop.
+            # The answer is on its way when the signal to stop arrives.
             await asyncio.sleep(0.09)
         return answer
 
@@ -256,7 +258,7 @@ async def test_a_claim_under_way_at_shutdown_is_let_come_back(
     assert not await bench.redis.exists(keys.IN_PROGRESS + job_id)
 
 
-async def test_jobs_that_fill_the_default_executor_do_not_hold_up_the_end(bench: Bench) -> None:
+async def test_jobs_that_fill_the_default_executor_do_not_block_shutdown(bench: Bench) -> None:
     gate = threading.Event()
     started: list[str] = []
 
@@ -284,12 +286,12 @@ async def test_a_completion_whose_answer_was_lost_is_not_stored_twice(
 ) -> None:
     work = Work()
     work.gate.set()
-    finish, told = Scripts.finish, []
+    finish, answers = Scripts.finish, []
 
     async def losing(self: Scripts, completions: Any) -> list[bool]:
         answer = await finish(self, completions)
-        told.append(answer)
-        if len(told) == 1:
+        answers.append(answer)
+        if len(answers) == 1:
             raise RedisConnectionError("cut")
         return answer
 
@@ -303,12 +305,14 @@ async def test_a_completion_whose_answer_was_lost_is_not_stored_twice(
     async with bench.serving(work.function, after_job_end=hook):
         assert await bench.outcome(job_id) == "worked"
         await bench.until(lambda: after)
-    assert told[0] == [True]
+    assert answers[0] == [True]
     assert after == [job_id]
     assert set(work.runs.values()) == {1}
 
 
-async def test_a_worker_stops_within_bounds_while_redis_is_away(own_redis: EmbeddedRedis, own_bench: Bench) -> None:
+async def test_a_worker_stops_in_bounded_time_if_redis_is_unavailable(
+    own_redis: EmbeddedRedis, own_bench: Bench
+) -> None:
     bench, work = own_bench, Work()
     await bench.put("work")
     worker = bench.worker(work.function)

@@ -1,4 +1,4 @@
-"""What the engine asks of Redis, by Redis's own count of commands."""
+"""How many commands the engine makes Redis run, by Redis's own count."""
 
 import asyncio
 from typing import Any
@@ -20,9 +20,9 @@ async def fine(ctx: dict[str, Any]) -> str:
 
 
 async def _calls(bench: Bench) -> dict[str, int]:
-    """How often each command was run so far, those within scripts included."""
+    """How often each command has run so far, including those inside scripts."""
     stats = await bench.redis.info("commandstats")
-    return {name.removeprefix("cmdstat_"): told["calls"] for name, told in stats.items()}
+    return {name.removeprefix("cmdstat_"): command["calls"] for name, command in stats.items()}
 
 
 async def _fill(bench: Bench, jobs: int, prefix: str) -> None:
@@ -32,8 +32,8 @@ async def _fill(bench: Bench, jobs: int, prefix: str) -> None:
     )
 
 
-async def test_jobs_are_claimed_and_ended_in_groups(own_bench: Bench) -> None:
-    """arq's worker makes four round trips to claim one job, and more to end it."""
+async def test_jobs_are_claimed_and_completed_in_groups(own_bench: Bench) -> None:
+    """arq's worker makes four round trips to claim one job, and more to complete it."""
     await _fill(own_bench, 1_000, "job")
     before = await _calls(own_bench)
     worker = await own_bench.burst(fine, max_jobs=100)
@@ -47,7 +47,7 @@ async def _claim(bench: Bench, jobs: int) -> None:
     assert len(claim.jobs) == jobs
 
 
-async def test_the_cost_of_a_claim_does_not_grow_with_what_is_in_flight(own_bench: Bench) -> None:
+async def test_the_cost_of_a_claim_does_not_grow_with_the_jobs_in_flight(own_bench: Bench) -> None:
     bench = own_bench
 
     async def cost(name: str) -> int:
@@ -64,7 +64,7 @@ async def test_the_cost_of_a_claim_does_not_grow_with_what_is_in_flight(own_benc
     assert await cost("among many") == alone
 
 
-async def test_nothing_looks_through_the_key_space(own_bench: Bench) -> None:
+async def test_nothing_scans_the_key_space(own_bench: Bench) -> None:
     bench, open_gate = own_bench, asyncio.Event()
 
     async def wrong(ctx: dict[str, Any]) -> None:
@@ -86,5 +86,5 @@ async def test_nothing_looks_through_the_key_space(own_bench: Bench) -> None:
     after = await _calls(bench)
     assert after["evalsha"] > before.get("evalsha", 0)
     scans = {name: after.get(name, 0) - before.get(name, 0) for name in SCANNING}
-    # arq asks for the number of keys once, when a worker starts; Redis knows it.
+    # arq calls DBSIZE once, when a worker starts; Redis answers that without a scan.
     assert scans == {"keys": 0, "scan": 0, "randomkey": 0, "dbsize": 1}

@@ -1,4 +1,4 @@
-"""Jobs that are handed back, suspected, or belong to somebody else by now."""
+"""Jobs that are handed back, suspected of killing their worker, or owned by another worker by now."""
 
 import asyncio
 from signal import Signals
@@ -16,7 +16,7 @@ async def fine(ctx: dict[str, Any]) -> str:
     return "fine"
 
 
-async def test_stopping_lets_jobs_end_within_the_grace_period(bench: Bench) -> None:
+async def test_jobs_may_finish_within_the_grace_period(bench: Bench) -> None:
     gate = Gate()
     jobs = [await bench.put("gated") for _ in range(20)]
     worker = bench.worker(gate.function(), job_completion_wait=20)
@@ -32,8 +32,8 @@ async def test_stopping_lets_jobs_end_within_the_grace_period(bench: Bench) -> N
     assert await bench.job(late).status() is JobStatus.queued
 
 
-@pytest.mark.parametrize("wait_s", [0.1, 60], ids=["grace over", "second signal"])
-async def test_what_has_not_ended_is_handed_back_untouched(bench: Bench, wait_s: float) -> None:
+@pytest.mark.parametrize("wait_s", [0.1, 60], ids=["grace period over", "second signal"])
+async def test_unfinished_jobs_are_handed_back_unchanged(bench: Bench, wait_s: float) -> None:
     gate = Gate()
     jobs = [await bench.put("gated", delay_ms=-number) for number in range(20)]
     scores = await bench.redis.zrange(bench.queue, 0, -1, withscores=True)
@@ -58,7 +58,7 @@ async def test_what_has_not_ended_is_handed_back_untouched(bench: Bench, wait_s:
 
 @pytest.mark.parametrize("why", ["shutdown", "timeout", "abort"])
 async def test_an_interruption_that_a_library_swallows_is_repeated(bench: Bench, why: str) -> None:
-    """As `asyncio.wait_for` of Python 3.11 does, if it is cancelled in the step in which its task ends."""
+    """`asyncio.wait_for` of Python 3.11 swallows a cancellation in the step in which its task ends."""
     swallowed = asyncio.Event()
     started = asyncio.Event()
     ended = []
@@ -72,7 +72,7 @@ async def test_an_interruption_that_a_library_swallows_is_repeated(bench: Bench,
         await asyncio.Event().wait()
 
     async def on_job_end(ctx: dict[str, Any]) -> None:
-        # The hook has all the time it wants: the repetition is meant for the job alone.
+        # The hook is not interrupted, however long it takes: only the job is interrupted again.
         await asyncio.sleep(0)
         ended.append(ctx["job_id"])
 
@@ -96,7 +96,7 @@ async def test_an_interruption_that_a_library_swallows_is_repeated(bench: Bench,
     await main
 
 
-async def test_a_job_may_answer_a_shutdown_with_a_retry_of_its_own(bench: Bench) -> None:
+async def test_a_job_may_raise_retry_when_a_shutdown_interrupts_it(bench: Bench) -> None:
     started = asyncio.Event()
 
     async def job(ctx: dict[str, Any]) -> None:
@@ -132,8 +132,8 @@ async def test_twenty_restarts_spend_no_try_and_count_no_crash(bench: Bench) -> 
     assert await bench.outcome(job_id) == "through"
 
 
-async def test_jobs_are_handed_back_even_if_they_have_not_begun(bench: Bench) -> None:
-    """A worker that is stopped with suspects in hand leaves no lease behind."""
+async def test_jobs_that_have_not_started_are_handed_back_too(bench: Bench) -> None:
+    """A worker that is stopped while it holds suspects leaves no lease behind."""
     gate = Gate()
     jobs = [await bench.put("gated") for _ in range(5)]
     neighbour = await bench.put("gated")
@@ -150,7 +150,9 @@ async def test_jobs_are_handed_back_even_if_they_have_not_begun(bench: Bench) ->
         assert int(await bench.redis.hget(keys.CRASHES, job_id)) == 2
 
 
-async def test_jobs_at_hand_in_two_crashes_run_one_at_a_time_and_hold_no_other_lease(bench: Bench) -> None:
+async def test_jobs_that_ran_in_two_crashes_run_one_at_a_time_and_only_one_is_leased(
+    bench: Bench,
+) -> None:
     together, leases = [], []
     at_once = 0
 
@@ -172,11 +174,11 @@ async def test_jobs_at_hand_in_two_crashes_run_one_at_a_time_and_hold_no_other_l
     assert leases == [1] * 8
 
 
-async def test_after_one_crash_jobs_run_side_by_side_and_have_all_their_tries(bench: Bench) -> None:
+async def test_after_one_crash_jobs_run_concurrently_with_a_full_retry_budget(bench: Bench) -> None:
     gate = Gate()
     jobs = [await bench.put("gated") for _ in range(10)]
     for job_id in jobs:
-        # As a dead owner leaves it: claimed once, and not finished.
+        # A dead owner leaves this: the job was claimed once, and not completed.
         await bench.redis.hset(keys.LEASES, job_id, "dead-owner")
     async with bench.serving(gate.function(max_tries=1)):
         await bench.until(lambda: len(gate.running) == 10)
@@ -185,7 +187,7 @@ async def test_after_one_crash_jobs_run_side_by_side_and_have_all_their_tries(be
     assert set(gate.tries) == {1}
 
 
-async def test_a_job_whose_owners_died_three_times_is_a_dead_letter(bench: Bench) -> None:
+async def test_a_job_whose_owner_died_three_times_is_dead_lettered(bench: Bench) -> None:
     job_id = await bench.put("fine")
     await bench.redis.hset(keys.CRASHES, job_id, 2)
     await bench.redis.hset(keys.LEASES, job_id, "dead-owner")
@@ -206,7 +208,7 @@ async def test_a_late_completion_is_refused(bench: Bench) -> None:
                 try:
                     await gate.wait()
                 except asyncio.CancelledError:
-                    continue  # as a thread that cannot be stopped
+                    continue  # like a thread that cannot be stopped
             return owner
 
         return func(job, name="job")
@@ -214,15 +216,15 @@ async def test_a_late_completion_is_refused(bench: Bench) -> None:
     job_id = await bench.put("job")
     async with bench.serving(function("frozen", late)) as frozen:
         await bench.until(lambda: running == ["frozen"])
-        # What a worker finds that was frozen for longer than its lease: its mark is gone, the job is due.
+        # The state after a worker was frozen for longer than its lease: its mark is gone, and the job is due.
         frozen.allow_pick_jobs = False
         await bench.redis.delete(keys.IN_PROGRESS + job_id)
         await bench.redis.zadd(bench.queue, {job_id: 1})
-        async with bench.serving(function("taker", early)):
-            await bench.until(lambda: running == ["frozen", "taker"])
+        async with bench.serving(function("successor", early)):
+            await bench.until(lambda: running == ["frozen", "successor"])
             late.set()
             await bench.until(lambda: not frozen.tasks)
             assert await bench.redis.get(keys.RESULT + job_id) is None
             assert frozen.jobs_complete <= 1
             early.set()
-            assert await bench.outcome(job_id) == "taker"
+            assert await bench.outcome(job_id) == "successor"

@@ -27,7 +27,7 @@ LEASE_S = 1.0
 
 @pytest.fixture
 def logs() -> Any:
-    # The keeper logs in a thread of its own.
+    # The renewer logs from its own thread.
     capture = LogCapture()
     before = structlog.get_config()
     structlog.configure(processors=[capture])
@@ -45,15 +45,15 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
 
 
 @asynccontextmanager
-async def keeping(script_bench: ScriptBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseRenewer, list[Lease]]]:
-    told: list[Lease] = []
-    keeper = LeaseRenewer(lambda: sync_twin(script_bench.redis), LEASE_S, told.extend, logged_events())
+async def renewing(script_bench: ScriptBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseRenewer, list[Lease]]]:
+    lost: list[Lease] = []
+    renewer = LeaseRenewer(lambda: sync_twin(script_bench.redis), LEASE_S, lost.extend, logged_events())
     for job in jobs:
-        keeper.hold(Lease(job.job_id, job.queue, "token"))
+        renewer.hold(Lease(job.job_id, job.queue, "token"))
     try:
-        yield keeper, told
+        yield renewer, lost
     finally:
-        await keeper.close()
+        await renewer.close()
 
 
 async def claim(script_bench: ScriptBench, *names: str) -> list[Claimed]:
@@ -66,131 +66,134 @@ async def eventually(condition: Callable[[], Any], seconds: float = 10) -> None:
         answer = condition()
         return bool(await answer if asyncio.iscoroutine(answer) else answer)
 
-    await wait_until(met, seconds=seconds, failure=lambda: "it did not come to that")
+    await wait_until(met, seconds=seconds, failure=lambda: "the condition did not become true")
 
 
 def lease_end(script_bench: ScriptBench, name: str) -> Any:
     return script_bench.redis.zscore(script_bench.queue + keys.LEASED_SUFFIX, script_bench.id(name))
 
 
-async def outlived(script_bench: ScriptBench, name: str, lengths: float = 1.5) -> None:
-    """Wait until a lease has been renewed for so many of its lengths beyond its first end."""
-    first_end = await lease_end(script_bench, name)
+async def wait_until_extended(script_bench: ScriptBench, name: str, lengths: float = 1.5) -> None:
+    """Wait until a lease ends later than it does now by at least `lengths` times its length."""
+    end = await lease_end(script_bench, name)
 
     async def renewed() -> bool:
-        return bool(await lease_end(script_bench, name) > first_end + lengths * LEASE_S * 1000)
+        return bool(await lease_end(script_bench, name) > end + lengths * LEASE_S * 1000)
 
     await eventually(renewed)
 
 
-async def test_held_leases_outlive_their_length(script_bench: ScriptBench) -> None:
+async def test_held_leases_are_renewed_beyond_their_length(script_bench: ScriptBench) -> None:
     jobs = await claim(script_bench, "a", "b")
-    async with keeping(script_bench, *jobs) as (_, told):
-        await outlived(script_bench, "a")
+    async with renewing(script_bench, *jobs) as (_, lost):
+        await wait_until_extended(script_bench, "a")
 
         assert (await script_bench.claim("other")).jobs == []
-        assert told == []
+        assert lost == []
     assert await script_bench.finish(jobs[0])
 
 
-async def test_a_lease_that_is_held_no_more_ends(script_bench: ScriptBench) -> None:
+async def test_a_released_lease_expires(script_bench: ScriptBench) -> None:
     jobs = await claim(script_bench, "a")
-    async with keeping(script_bench, *jobs) as (keeper, _):
-        await outlived(script_bench, "a", 0.3)
-        keeper.release(jobs[0].job_id, "token")
+    async with renewing(script_bench, *jobs) as (renewer, _):
+        await wait_until_extended(script_bench, "a", 0.3)
+        renewer.release(jobs[0].job_id, "token")
 
-        async def taken() -> bool:
+        async def claimed_by_other() -> bool:
             return len((await script_bench.claim("other")).jobs) == 1
 
-        await eventually(taken)
+        await eventually(claimed_by_other)
         assert (await script_bench.counts()).in_flight == 1
 
 
-async def test_more_leases_than_one_call_takes_are_all_renewed(
+async def test_all_leases_are_renewed_even_if_they_take_several_calls(
     script_bench: ScriptBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease_renewer, "_PER_CALL", 2)
     jobs = await claim(script_bench, "a", "b", "c", "d", "e")
-    async with keeping(script_bench, *jobs):
+    async with renewing(script_bench, *jobs):
         for name in "abcde":
-            await outlived(script_bench, name, 0.3)
+            await wait_until_extended(script_bench, name, 0.3)
 
         assert (await script_bench.counts()).in_flight == 5
 
 
-async def test_a_lost_lease_is_told_in_the_event_loop(script_bench: ScriptBench) -> None:
-    jobs = await claim(script_bench, "kept", "lost")
-    async with keeping(script_bench, *jobs) as (_, told):
-        await script_bench.redis.hset(keys.LEASES, script_bench.id("lost"), "somebody else")
+async def test_a_lost_lease_is_reported_in_the_event_loop(script_bench: ScriptBench) -> None:
+    jobs = await claim(script_bench, "held", "lost")
+    async with renewing(script_bench, *jobs) as (_, lost):
+        await script_bench.redis.hset(keys.LEASES, script_bench.id("lost"), "another worker")
 
-        await eventually(lambda: told)
+        await eventually(lambda: lost)
 
-        assert {lease.job_id for lease in told} == {script_bench.id("lost").encode()}
+        assert {lease.job_id for lease in lost} == {script_bench.id("lost").encode()}
 
 
 def block_the_loop(url: str, until: Callable[[SyncRedis], bool]) -> None:
-    """Hold the event loop's thread as a computing job does, until something has come about elsewhere."""
+    """Block the event loop's thread, as a computing job does, until `until` returns true."""
     deadline = time.monotonic() + 10
     with SyncRedis.from_url(url) as redis:
-        while not _asked_deep_within(20, lambda: until(redis)):
+        while not _ask_at_depth(20, lambda: until(redis)):
             assert time.monotonic() < deadline
 
 
-def _asked_deep_within(calls: int, ask: Callable[[], bool]) -> bool:
-    """Ask from as many calls below a job as a client library may make, where the watcher mostly finds the loop."""
+def _ask_at_depth(calls: int, ask: Callable[[], bool]) -> bool:
+    """Call `ask` as deep in the stack as a client library may be below a job.
+
+    The watcher usually finds a blocked loop at such a depth.
+    """
     if calls:
-        return _asked_deep_within(calls - 1, ask)
+        return _ask_at_depth(calls - 1, ask)
     time.sleep(0.01)
     return ask()
 
 
-async def test_a_blocked_event_loop_keeps_its_leases_and_is_told(
+async def test_a_blocked_event_loop_keeps_its_leases_and_is_logged(
     redis_server: EmbeddedRedis, script_bench: ScriptBench, logs: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease_renewer, "_BLOCKED_AFTER_S", 0.6)
     jobs = await claim(script_bench, "a")
     first_end = await lease_end(script_bench, "a")
 
-    def renewed_and_told(redis: SyncRedis) -> bool:
+    def renewed_and_logged(redis: SyncRedis) -> bool:
         end = redis.zscore(script_bench.queue + keys.LEASED_SUFFIX, script_bench.id("a"))
         return bool(logs and end > first_end + 2 * LEASE_S * 1000)
 
-    async with keeping(script_bench, *jobs):
-        block_the_loop(redis_server.url, renewed_and_told)
+    async with renewing(script_bench, *jobs):
+        block_the_loop(redis_server.url, renewed_and_logged)
 
     assert (await script_bench.claim("other")).jobs == []
-    # Once for one blockade, however long.
+    # One entry for each time that the loop is blocked, however long that lasts.
     (entry,) = logs
     assert (entry["action"], entry["log_level"]) == ("event_loop_blocked", "error")
     assert "block_the_loop" in entry["stack"]
     assert entry["seconds"] >= 0.6
 
 
-async def test_a_loop_that_was_freed_and_is_blocked_again_is_told_again(
+async def test_a_loop_that_is_blocked_a_second_time_is_logged_again(
     redis_server: EmbeddedRedis, script_bench: ScriptBench, logs: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease_renewer, "_BLOCKED_AFTER_S", 0.6)
-    async with keeping(script_bench, *await claim(script_bench, "a")):
+    async with renewing(script_bench, *await claim(script_bench, "a")):
         block_the_loop(redis_server.url, lambda _: len(logs) == 1)
-        await outlived(script_bench, "a", 0.6)
+        await wait_until_extended(script_bench, "a", 0.6)
         block_the_loop(redis_server.url, lambda _: len(logs) == 2)
 
     assert [entry["action"] for entry in logs] == ["event_loop_blocked"] * 2
 
 
-async def test_a_free_loop_is_not_called_blocked(script_bench: ScriptBench, logs: list[Any]) -> None:
-    async with keeping(script_bench, *await claim(script_bench, "a")):
-        await outlived(script_bench, "a")
+async def test_a_responsive_loop_is_not_logged(script_bench: ScriptBench, logs: list[Any]) -> None:
+    async with renewing(script_bench, *await claim(script_bench, "a")):
+        await wait_until_extended(script_bench, "a")
 
     assert logs == []
 
 
 @pytest.mark.parametrize("fault", ["restarted", "killed", "frozen"])
-async def test_leases_are_renewed_after_redis_was_away(own_redis: EmbeddedRedis, fault: str) -> None:
+async def test_leases_are_renewed_again_after_a_redis_fault(own_redis: EmbeddedRedis, fault: str) -> None:
     async with bench_on(own_redis) as script_bench:
         jobs = await claim(script_bench, "a")
-        async with keeping(script_bench, *jobs) as (_, told):
-            await outlived(script_bench, "a", 0.3)
+        async with renewing(script_bench, *jobs) as (_, lost):
+            await wait_until_extended(script_bench, "a", 0.3)
             match fault:
                 case "restarted":
                     await own_redis.restart()
@@ -199,36 +202,36 @@ async def test_leases_are_renewed_after_redis_was_away(own_redis: EmbeddedRedis,
                     await own_redis.start()
                 case _:
                     own_redis.freeze()
-                    await _let_a_lease_pass()
+                    await _wait_longer_than_a_lease()
                     own_redis.thaw()
 
-            await outlived(script_bench, "a")
+            await wait_until_extended(script_bench, "a")
 
-            assert told == []
+            assert lost == []
             assert (await script_bench.claim("other", lease_ms=1_000)).jobs == []
         assert await script_bench.finish(jobs[0])
 
 
-async def _let_a_lease_pass() -> None:
+async def _wait_longer_than_a_lease() -> None:
     until = time.monotonic() + 1.5 * LEASE_S
     await eventually(lambda: time.monotonic() > until)
 
 
 async def test_closing_ends_the_thread(script_bench: ScriptBench) -> None:
-    async with keeping(script_bench) as (keeper, _):
-        thread = keeper._thread
+    async with renewing(script_bench) as (renewer, _):
+        thread = renewer._thread
         assert thread.is_alive()
 
     assert not thread.is_alive()
 
 
-async def test_an_error_that_ends_the_thread_is_told() -> None:
+async def test_an_error_that_ends_the_thread_is_reported() -> None:
     def broken() -> SyncRedis:
         raise ValueError("no such server")
 
-    keeper = LeaseRenewer(broken, LEASE_S, lambda leases: None, logged_events())
+    renewer = LeaseRenewer(broken, LEASE_S, lambda leases: None, logged_events())
     try:
         with pytest.raises(ValueError, match="no such server"):
-            await asyncio.wait_for(keeper.failed, 5)
+            await asyncio.wait_for(renewer.failed, 5)
     finally:
-        await keeper.close()
+        await renewer.close()

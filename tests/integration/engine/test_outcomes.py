@@ -1,4 +1,4 @@
-"""How jobs end: results, dead letters, hooks, and what each function may set for itself."""
+"""How jobs end: results, dead letters, hooks, and the options of each function."""
 
 import asyncio
 import sys
@@ -31,7 +31,7 @@ async def test_a_result_is_stored_and_nothing_else_is_left(bench: Bench) -> None
     assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == (1, 0, 0)
 
 
-async def test_a_slot_is_free_only_when_the_result_is_stored(bench: Bench) -> None:
+async def test_a_slot_is_freed_only_after_the_result_is_stored(bench: Bench) -> None:
     seen: list[int] = []
 
     async def look(ctx: dict[str, Any], before: str) -> None:
@@ -43,12 +43,12 @@ async def test_a_slot_is_free_only_when_the_result_is_stored(bench: Bench) -> No
     assert seen == [1]
 
 
-async def test_hooks_run_in_order_and_the_last_after_storing(bench: Bench) -> None:
-    told: list[tuple[str, int]] = []
+async def test_hooks_run_in_order_and_the_last_one_after_the_result_is_stored(bench: Bench) -> None:
+    calls: list[tuple[str, int]] = []
 
     def hook(name: str) -> Any:
         async def run(ctx: dict[str, Any]) -> None:
-            told.append((name, await ctx["redis"].exists(keys.RESULT + ctx["job_id"])))
+            calls.append((name, await ctx["redis"].exists(keys.RESULT + ctx["job_id"])))
 
         return run
 
@@ -57,7 +57,7 @@ async def test_hooks_run_in_order_and_the_last_after_storing(bench: Bench) -> No
     await bench.burst(
         double, boom, on_job_start=hook("start"), on_job_end=hook("end"), after_job_end=hook("after"), max_jobs=1
     )
-    assert told == [("start", 0), ("end", 0), ("after", 1)] * 2
+    assert calls == [("start", 0), ("end", 0), ("after", 1)] * 2
 
 
 async def test_a_burst_ends_only_after_the_last_hook(bench: Bench) -> None:
@@ -73,7 +73,7 @@ async def test_a_burst_ends_only_after_the_last_hook(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("hook", ["on_job_start", "on_job_end", "after_job_end"])
-async def test_an_exception_in_a_hook_concerns_its_own_job_alone(bench: Bench, hook: str) -> None:
+async def test_an_exception_in_a_hook_affects_only_its_own_job(bench: Bench, hook: str) -> None:
     async def fail(ctx: dict[str, Any]) -> None:
         if ctx["job_id"] == bad:
             raise RuntimeError("hook")
@@ -88,7 +88,7 @@ async def test_an_exception_in_a_hook_concerns_its_own_job_alone(bench: Bench, h
         assert await bench.outcome(await bench.put("double", 3)) == 6
 
 
-async def test_an_ordinary_exception_makes_a_dead_letter(bench: Bench) -> None:
+async def test_an_unexpected_exception_dead_letters_the_job(bench: Bench) -> None:
     job_id = await bench.put("boom", "this")
     worker = await bench.burst(boom)
     dead_letter = await bench.dead_letter(job_id)
@@ -108,7 +108,7 @@ async def test_an_ordinary_exception_makes_a_dead_letter(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("how", ["exit", "interrupt", "base"])
-async def test_what_ends_a_program_ends_its_job_alone(bench: Bench, how: str) -> None:
+async def test_an_exit_or_interrupt_in_a_job_ends_only_that_job(bench: Bench, how: str) -> None:
     class Base(BaseException):
         pass
 
@@ -131,7 +131,7 @@ async def test_what_ends_a_program_ends_its_job_alone(bench: Bench, how: str) ->
         assert await bench.outcome(await bench.put("double", 4)) == 8
 
 
-async def test_a_result_that_cannot_be_written_is_a_failure_and_not_the_end(bench: Bench) -> None:
+async def test_a_result_that_cannot_be_serialized_fails_only_its_job(bench: Bench) -> None:
     async def strange(ctx: dict[str, Any]) -> object:
         return object()
 
@@ -142,7 +142,7 @@ async def test_a_result_that_cannot_be_written_is_a_failure_and_not_the_end(benc
         assert await bench.outcome(await bench.put("double", 5)) == 10
 
 
-async def test_results_live_as_long_as_their_function_says(bench: Bench) -> None:
+async def test_each_function_sets_how_long_its_results_are_kept(bench: Bench) -> None:
     async def fail(ctx: dict[str, Any]) -> None:
         raise PermanentError("no")
 
@@ -165,7 +165,7 @@ async def test_results_live_as_long_as_their_function_says(bench: Bench) -> None
     assert 490 <= life["ordinary"] <= 500
 
 
-async def test_a_job_outlives_its_timeout_only_if_its_function_may(bench: Bench) -> None:
+async def test_a_functions_own_timeout_overrides_the_workers(bench: Bench) -> None:
     async def wait(ctx: dict[str, Any]) -> str:
         await asyncio.sleep(0.09)
         await asyncio.sleep(0.09)

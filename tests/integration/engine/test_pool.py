@@ -1,4 +1,4 @@
-"""A pool of few connections makes work slower, and loses none of it."""
+"""A pool of few connections makes jobs slower, but no job is lost."""
 
 from collections import Counter
 from typing import Any
@@ -11,7 +11,9 @@ from tests.integration.engine.conftest import Bench
 from worker.codec import Codec
 
 
-async def test_a_full_pool_is_waited_for(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_callers_wait_for_a_connection_if_the_pool_is_full(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
     bench.settings = bench.settings.model_copy(update={"redis_pool_size": 2})
     runs: Counter[str] = Counter()
 
@@ -30,8 +32,8 @@ async def test_a_full_pool_is_waited_for(bench: Bench, capsys: pytest.CaptureFix
     assert "redis_lost" not in capsys.readouterr().err
 
 
-async def test_a_worker_outlives_a_pool_of_arqs_that_is_too_small(bench: Bench) -> None:
-    """arq's pool fails when it is full, and its worker ends after the effect was made."""
+async def test_a_worker_survives_an_arq_pool_that_is_too_small(bench: Bench) -> None:
+    """arq's pool raises an error when it is full, and arq's worker ends although the job took effect."""
     runs: Counter[str] = Counter()
 
     async def note(ctx: dict[str, Any]) -> str:

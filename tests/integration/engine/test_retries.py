@@ -1,4 +1,4 @@
-"""What becomes of jobs that may be run again."""
+"""Which failed jobs are retried, when, and how often."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from worker.queue.stats import read_stats
     [(TransientError("busy"), 0.25, 0.5), (ConflictError("lost a race"), 0.025, 0.05), (OSError(), 0.25, 0.5)],
     ids=["transient", "conflict", "os"],
 )
-async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(
+async def test_conflicts_and_transient_errors_are_retried_with_back_off_and_then_dead_lettered(
     bench: Bench, error: Exception, least: float, most: float
 ) -> None:
     failing = Failing(lambda _: error)
@@ -35,7 +35,7 @@ async def test_passing_errors_are_retried_with_growing_pauses_and_then_given_up(
     assert await bench.is_settled(job_id)
 
 
-async def test_a_job_that_succeeds_at_last_leaves_no_history(bench: Bench) -> None:
+async def test_a_job_that_succeeds_after_retries_leaves_no_history(bench: Bench) -> None:
     failing = Failing(lambda _: ConflictError("x"), times=2)
     job_id = await bench.put("job")
     worker = await bench.burst(failing.function())
@@ -45,7 +45,7 @@ async def test_a_job_that_succeeds_at_last_leaves_no_history(bench: Bench) -> No
     assert (worker.jobs_complete, worker.jobs_retried) == (1, 2)
 
 
-async def test_a_permanent_error_is_final_at_once(bench: Bench) -> None:
+async def test_a_permanent_error_is_dead_lettered_immediately(bench: Bench) -> None:
     failing = Failing(lambda _: PermanentError("never"))
     job_id = await bench.put("job")
     await bench.burst(failing.function())
@@ -54,7 +54,7 @@ async def test_a_permanent_error_is_final_at_once(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("error", "pause"), [(Retry(defer=0.3), 0.3), (Retry(), 0), (RetryJob(), 0)])
-async def test_arqs_own_ways_to_retry(bench: Bench, error: Exception, pause: float) -> None:
+async def test_arqs_own_retry_exceptions_set_the_delay(bench: Bench, error: Exception, pause: float) -> None:
     failing = Failing(lambda _: error, times=1)
     job_id = await bench.put("job")
     await bench.burst(failing.function())
@@ -78,7 +78,7 @@ async def test_nothing_is_retried_when_retries_are_switched_off(bench: Bench) ->
     assert (await bench.dead_letter(job_id)).reason == "retries are switched off"
 
 
-async def test_a_job_that_is_cancelled_from_within_spends_its_tries(bench: Bench) -> None:
+async def test_a_job_that_raises_cancelled_error_spends_its_tries(bench: Bench) -> None:
     failing = Failing(lambda _: asyncio.CancelledError())
     job_id = await bench.put("job")
     await bench.burst(failing.function(), max_tries=2)
@@ -102,13 +102,13 @@ async def test_a_timeout_is_retried(bench: Bench) -> None:
 
 
 async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench: Bench) -> None:
-    out = True
+    unavailable = True
     tries: dict[str, list[int]] = {}
 
     async def job(ctx: dict[str, Any]) -> str:
         tries.setdefault(ctx["job_id"], []).append(ctx["job_try"])
-        if out:
-            raise OutageError("the store is away")
+        if unavailable:
+            raise OutageError("unavailable")
         return "done"
 
     first = [await bench.put("job") for _ in range(5)]
@@ -117,26 +117,26 @@ async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench
         more = [await bench.put("job") for _ in range(30)]
         before = sum(map(len, tries.values()))
         opened = time.monotonic()
-        # Only probes run while the store is out: after 1/8, 1/4, 1/2 and 1 s.
+        # Only probes run during the outage: after 1/8, 1/4, 1/2 and 1 s.
         await bench.until(lambda: sum(map(len, tries.values())) >= before + 4)
         assert time.monotonic() - opened > 1
         assert len(set(tries) & set(more)) <= 5
         await bench.until(lambda: bench.is_ready(worker), 1) if not worker.breaker.is_open else None
-        state = await bench.until(lambda: _not_ready(bench, worker))
-        assert state == "MongoDB is unavailable"
-        out = False
+        reason = await bench.until(lambda: _why_not_ready(bench, worker))
+        assert reason == "MongoDB is unavailable"
+        unavailable = False
         for job_id in first + more:
             assert await bench.outcome(job_id, 15) == "done"
         assert not worker.breaker.is_open
     assert all(set(numbers) == {1} for numbers in tries.values())
 
 
-async def _not_ready(bench: Bench, worker: Any) -> str:
+async def _why_not_ready(bench: Bench, worker: Any) -> str:
     state = await read_stats(bench.redis, (bench.queue,))
     return next(beat.why_not for beat, _ in state.workers if beat.worker == worker.worker_id)
 
 
-async def test_a_function_that_this_worker_lacks_is_put_back_without_a_try(bench: Bench) -> None:
+async def test_a_job_whose_function_this_worker_lacks_is_retried_without_spending_a_try(bench: Bench) -> None:
     async def other(ctx: dict[str, Any]) -> str:
         return "other"
 
@@ -153,19 +153,19 @@ async def test_a_function_that_this_worker_lacks_is_put_back_without_a_try(bench
         assert await bench.outcome(job_id, 15) == 1
 
 
-async def test_made_up_functions_do_not_pile_up(bench: Bench) -> None:
+async def test_the_list_of_unknown_functions_is_bounded(bench: Bench) -> None:
     async def other(ctx: dict[str, Any]) -> None: ...
 
     for number in range(130):
         await bench.put(f"made-up-{number}-" + "x" * 1_000)
     async with bench.serving(func(other, name="other"), max_jobs=200):
-        await bench.until(lambda: _made_up(bench))
-        names = await _made_up(bench)
+        await bench.until(lambda: _listed_unknown(bench))
+        names = await _listed_unknown(bench)
     assert len(names) <= 100
     assert {len(name) for name in names} == {200}
 
 
-async def _made_up(bench: Bench) -> list[bytes]:
+async def _listed_unknown(bench: Bench) -> list[bytes]:
     return [name for name in await bench.redis.zrange(keys.UNKNOWN, 0, -1) if name.startswith(b"made-up-")]
 
 

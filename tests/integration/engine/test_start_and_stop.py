@@ -1,4 +1,4 @@
-"""Workers that are told to stop before they serve, while they claim, and with time-outs that are not set."""
+"""Workers that are stopped while they start or claim, and workers whose timeouts are not set."""
 
 import asyncio
 from signal import Signals
@@ -22,7 +22,7 @@ async def fine(ctx: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("how", ["signal", "close"])
-async def test_a_worker_is_stopped_while_it_starts(bench: Bench, how: str) -> None:
+async def test_a_worker_can_be_stopped_while_it_starts(bench: Bench, how: str) -> None:
     starting = asyncio.Event()
     shut_down = []
 
@@ -46,7 +46,7 @@ async def test_a_worker_is_stopped_while_it_starts(bench: Bench, how: str) -> No
     assert len(shut_down) == 1
 
 
-async def test_a_redis_that_goes_away_while_a_worker_starts_is_waited_for(
+async def test_a_starting_worker_waits_for_a_redis_that_became_unavailable(
     own_bench: Bench, own_redis: EmbeddedRedis
 ) -> None:
     async def opened() -> ArqRedis:
@@ -97,7 +97,7 @@ async def test_a_worker_that_is_cancelled_while_it_claims_leaves_no_lease(
     assert not await bench.redis.hexists(keys.CRASHES, job_id)
 
 
-async def test_a_job_may_have_no_time_limit(bench: Bench) -> None:
+async def test_a_job_may_have_no_timeout(bench: Bench) -> None:
     deadlines = []
 
     async def job(ctx: dict[str, Any]) -> str:
@@ -119,7 +119,7 @@ async def test_an_interrupted_job_has_time_to_clean_up(bench: Bench) -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(2)  # lint: allow sleep: as long as cleaning up takes, which is what is tested
+            await asyncio.sleep(2)  # lint: allow sleep: stands for a slow clean-up, which is under test
             cleaned.append(ctx["job_id"])
 
     job_id = await bench.put("job")

@@ -15,7 +15,7 @@ async def test_a_transaction_of_a_dead_worker_is_aborted_soon(
     mongo: MongoHandle, replica_set: EmbeddedMongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stale_transactions, "_IDLE_LIMIT_US", 100_000)
-    await mongo.database["held"].insert_one({"_id": 1, "by": "nobody"})
+    await mongo.database["held"].insert_one({"_id": 1, "by": "none"})
     dead = open_mongo(
         load_settings(mongodb_url=replica_set.url, mongodb_database=mongo.database.name, mongodb_driver="pymongo")
     )
@@ -35,7 +35,7 @@ async def test_a_transaction_of_a_dead_worker_is_aborted_soon(
 
 
 async def test_an_active_transaction_is_not_aborted(mongo: MongoHandle) -> None:
-    await mongo.database["held"].insert_one({"_id": 1, "by": "nobody"})
+    await mongo.database["held"].insert_one({"_id": 1, "by": "none"})
 
     async def body(session: Session) -> None:
         await mongo.database["held"].update_one({"_id": 1}, {"$set": {"by": "living"}}, session=session)

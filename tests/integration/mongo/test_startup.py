@@ -63,7 +63,7 @@ async def test_the_error_names_host_and_port_of_an_unreachable_server(open_handl
 
 
 async def test_a_refused_password_is_reported(open_handle: Any, replica_set: EmbeddedMongo) -> None:
-    url = replica_set.url.replace("mongodb://", f"mongodb://nobody:{SECRET}@")
+    url = replica_set.url.replace("mongodb://", f"mongodb://unknown:{SECRET}@")
     async with open_handle(url) as (mongo, settings):
         with pytest.raises(ConfigurationError, match="refused the user or password") as refused:
             await check_mongo(mongo, settings)

@@ -27,12 +27,12 @@ def opened(breaker: CircuitBreaker) -> CircuitBreaker:
     return breaker
 
 
-def test_closed_it_allows_every_slot(breaker: CircuitBreaker) -> None:
+def test_a_closed_breaker_allows_every_free_slot(breaker: CircuitBreaker) -> None:
     assert not breaker.is_open
     assert (breaker.allowance(300), breaker.allowance(0), breaker.wait_s) == (300, 0, 0)
 
 
-def test_the_third_outage_in_a_row_opens_it_and_is_told_once(breaker: CircuitBreaker) -> None:
+def test_the_third_outage_in_a_row_opens_it_and_is_reported_once(breaker: CircuitBreaker) -> None:
     assert [breaker.outage() for _ in range(5)] == [False, False, True, False, False]
     assert breaker.is_open
 
@@ -45,7 +45,7 @@ def test_a_success_between_outages_keeps_it_closed(breaker: CircuitBreaker) -> N
     assert [breaker.outage() for _ in range(3)] == [False, False, True]
 
 
-def test_open_it_allows_one_job_at_a_time_ever_more_seldom(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_an_open_breaker_allows_one_job_at_a_time_with_back_off(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     for wait_s in (0.125, 0.25, 0.5, 1.0, 1.0):
         assert (breaker.allowance(300), breaker.wait_s) == (0, wait_s)
@@ -56,7 +56,7 @@ def test_open_it_allows_one_job_at_a_time_ever_more_seldom(breaker: CircuitBreak
         breaker.probed()
 
 
-def test_the_next_outage_is_probed_soon_again(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_the_back_off_of_probes_restarts_with_the_next_outage(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     for _ in range(5):
         breaker.probed()
@@ -64,7 +64,7 @@ def test_the_next_outage_is_probed_soon_again(breaker: CircuitBreaker, clock: Cl
     assert opened(breaker).wait_s == 0.125
 
 
-def test_a_failed_probe_puts_the_next_one_off(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_a_failed_probe_postpones_the_next_one(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += 1
     breaker.probed()
@@ -74,7 +74,7 @@ def test_a_failed_probe_puts_the_next_one_off(breaker: CircuitBreaker, clock: Cl
     assert (breaker.allowance(300), breaker.wait_s) == (0, 0.25)
 
 
-def test_a_successful_probe_closes_it_and_is_told_once(breaker: CircuitBreaker) -> None:
+def test_a_successful_probe_closes_it_and_is_reported_once(breaker: CircuitBreaker) -> None:
     opened(breaker)
 
     assert breaker.success()
@@ -83,7 +83,7 @@ def test_a_successful_probe_closes_it_and_is_told_once(breaker: CircuitBreaker) 
     assert not breaker.success()
 
 
-def test_claims_while_closed_cost_nothing_later(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_claims_while_closed_do_not_delay_later_probes(breaker: CircuitBreaker, clock: Clock) -> None:
     breaker.probed()
     opened(breaker)
     clock.now += 1
@@ -91,7 +91,7 @@ def test_claims_while_closed_cost_nothing_later(breaker: CircuitBreaker, clock: 
     assert breaker.allowance(5) == 1
 
 
-def test_a_probe_that_never_reached_the_store_makes_way_for_another(breaker: CircuitBreaker) -> None:
+def test_a_probe_that_did_not_reach_mongodb_allows_another_immediately(breaker: CircuitBreaker) -> None:
     opened(breaker)
     assert breaker.allowance(300) == 0
     breaker.inconclusive()

@@ -16,27 +16,27 @@ def claimed(tries: int = 1, **changes: Any) -> Claimed:
     return Claimed(b"id", "queue", 0, tries, 0, -1, "", CODEC.encode(MESSAGE | changes))
 
 
-def test_an_envelope_tells_what_to_call() -> None:
+def test_the_call_is_read_from_the_envelope() -> None:
     assert read_call(claimed(), CODEC.decode) == Call("job", (1,), {"two": 2}, 7, 1)
 
 
 @pytest.mark.parametrize(
-    ("tries", "first_try", "told"), [(1, None, 1), (3, None, 3), (1, 4, 4), (5, 2, 5), (1, 0, 1)]
+    ("tries", "first_try", "expected"), [(1, None, 1), (3, None, 3), (1, 4, 4), (5, 2, 5), (1, 0, 1)]
 )
-def test_the_producers_count_of_tries_is_the_least(tries: int, first_try: int | None, told: int) -> None:
-    assert read_call(claimed(tries, t=first_try), CODEC.decode).tries == told
+def test_the_producers_try_number_is_a_lower_bound(tries: int, first_try: int | None, expected: int) -> None:
+    assert read_call(claimed(tries, t=first_try), CODEC.decode).tries == expected
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"job_id": b"\xff"}, "the job id is not UTF-8"),
         ({"problem": "wrong-type"}, "the job's key does not hold a string"),
         ({"payload": b"{"}, "not a JSON envelope"),
     ],
 )
-def test_what_is_no_job_is_an_invalid_envelope(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(InvalidEnvelope, match=told):
+def test_an_unreadable_job_is_an_invalid_envelope(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidEnvelope, match=message):
         read_call(claimed()._replace(**changes), CODEC.decode)
 
 
@@ -48,13 +48,13 @@ def test_a_job_without_its_payload_has_expired() -> None:
 @pytest.mark.parametrize(
     "change", [{"f": []}, {"a": "x"}, {"k": []}, {"t": "1"}, {"et": 1.5}, {"et": -1}, {"et": 1e14}]
 )
-def test_what_a_foreign_deserializer_lets_through_is_looked_at(change: dict[str, Any]) -> None:
+def test_the_output_of_a_custom_deserializer_is_validated(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidEnvelope):
         read_call(claimed(), lambda data: MESSAGE | change)
 
 
 @pytest.mark.parametrize("other", ["another", "id ", "", None, 1, ["id"]])
-def test_an_envelope_that_was_made_for_another_job_is_refused(other: object) -> None:
+def test_an_envelope_written_for_another_job_is_refused(other: object) -> None:
     assert read_call(claimed(id="id"), CODEC.decode).function == "job"
     with pytest.raises(InvalidEnvelope, match="written for a job with another id"):
         read_call(claimed(id=other), CODEC.decode)

@@ -22,7 +22,7 @@ def test_running_jobs_count_against_their_queue_alone() -> None:
     assert dict(shares.limits(1, 290, ["bulk"] * 9))["bulk"] == 0
 
 
-def test_every_eighth_claim_asks_the_others_first_for_one_job_each() -> None:
+def test_every_eighth_claim_asks_the_other_queues_first_for_one_job_each() -> None:
     shares = QueueShares(SLOTS)
 
     assert shares.limits(8, 50, []) == [("bulk", 1), ("slow", 1), ("single", 50)]
@@ -40,7 +40,7 @@ def test_a_single_queue_gets_all_free_slots() -> None:
     wanted=st.integers(0, 50_000),
     running=st.lists(st.sampled_from(["a", "b", "c"]), max_size=50),
 )
-def test_no_queue_is_asked_twice_or_beyond_its_free_slots(
+def test_each_queue_is_asked_once_for_at_most_its_free_slots(
     slots: dict[str, int], turn: int, wanted: int, running: list[str]
 ) -> None:
     limits = QueueShares(slots).limits(turn, wanted, running)

@@ -11,33 +11,33 @@ from worker.engine.redis_health import RedisHealth
 
 @pytest.fixture
 def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    told: list[float] = []
+    slept: list[float] = []
 
-    async def note(seconds: float) -> None:
-        told.append(seconds)
+    async def record(seconds: float) -> None:
+        slept.append(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", note)
-    return told
+    monkeypatch.setattr(asyncio, "sleep", record)
+    return slept
 
 
-async def test_a_loss_and_a_return_are_told_once(delays: list[float]) -> None:
+async def test_loss_and_return_of_redis_are_logged_once_each(delays: list[float]) -> None:
     redis = RedisHealth(logged_events())
     with capture_logs() as logs:
         redis.answered()
         await redis.failed(RedisConnectionError("x"))
         await redis.failed(RedisConnectionError("x"))
-        told = [redis.is_up]
+        seen = [redis.is_up]
         redis.answered()
         redis.answered()
-        told.append(redis.is_up)
+        seen.append(redis.is_up)
         await redis.failed(RedisConnectionError("x"))
 
-    assert told == [False, True]
+    assert seen == [False, True]
     assert [entry["action"] for entry in logs] == ["redis_lost", "redis_back", "redis_lost"]
     assert logs[1]["failed_calls"] == 2
 
 
-async def test_each_reason_is_told_once(delays: list[float]) -> None:
+async def test_each_error_code_is_logged_once(delays: list[float]) -> None:
     redis = RedisHealth(logged_events())
     with capture_logs() as logs:
         for _ in range(2):
@@ -48,7 +48,7 @@ async def test_each_reason_is_told_once(delays: list[float]) -> None:
     assert [entry["code"] for entry in logs] == ["UNBLOCKED", "READONLY"]
 
 
-async def test_waits_grow_to_a_second_with_jitter_and_begin_anew(
+async def test_delays_grow_to_a_second_with_jitter_and_reset_after_an_answer(
     delays: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.backoff.random.random", lambda: 1.0)
@@ -63,7 +63,7 @@ async def test_waits_grow_to_a_second_with_jitter_and_begin_anew(
     assert delays[40] == 0.05
 
 
-async def test_waits_are_spread(delays: list[float]) -> None:
+async def test_delays_are_jittered(delays: list[float]) -> None:
     for _ in range(50):
         await RedisHealth(logged_events()).failed(OSError())
 
@@ -71,7 +71,7 @@ async def test_waits_are_spread(delays: list[float]) -> None:
     assert all(0.025 <= delay <= 0.05 for delay in delays)
 
 
-async def test_the_log_tells_no_arguments(delays: list[float]) -> None:
+async def test_the_log_shows_no_arguments(delays: list[float]) -> None:
     with capture_logs() as logs:
         await RedisHealth(logged_events()).failed(ResponseError("MISCONF secret argument"))
         await RedisHealth(logged_events()).failed(

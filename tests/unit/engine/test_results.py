@@ -38,7 +38,7 @@ def test_long_arguments_are_left_out_of_the_result(size: int, repeated: list[int
     assert (message["st"], message["ft"], message["id"], message["q"]) == (10, 20, "id\\xff", "queue")
 
 
-def test_what_could_not_be_read_has_a_result_and_a_dead_letter_too() -> None:
+def test_an_unreadable_job_has_a_result_and_a_dead_letter_too() -> None:
     error = ValueError("no envelope")
     data = result_data(attempt(), error, serializer=CODEC.encode)
     message = CODEC.decode(data or b"")
@@ -54,7 +54,7 @@ def test_what_could_not_be_read_has_a_result_and_a_dead_letter_too() -> None:
     assert dead_letter.envelope == b"payload"
 
 
-def test_nothing_is_kept_of_a_result_that_no_serializer_takes() -> None:
+def test_there_is_no_result_data_if_the_serializer_fails() -> None:
     def broken(message: dict[str, Any]) -> bytes:
         raise TypeError
 

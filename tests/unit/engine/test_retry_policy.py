@@ -19,7 +19,7 @@ from worker.errors import (
 )
 
 PERMANENT = [PermanentError("x"), InvalidEnvelope("x"), InvalidPayload("x", [])]
-DEFECTS: list[BaseException] = [
+UNEXPECTED: list[BaseException] = [
     ValueError("x"),
     KeyError("x"),
     AssertionError(),
@@ -56,22 +56,22 @@ def test_delays_double_up_to_their_cap(error: Exception, number: int, delay_s: f
 
 
 @pytest.mark.parametrize("error", PERMANENT, ids=type)
-def test_what_cannot_be_helped_is_given_up_at_once(error: Exception) -> None:
+def test_a_permanent_error_is_dead_lettered_immediately(error: Exception) -> None:
     assert retry_decision(error, tries=1, max_tries=99, jitter=0.5) == DeadLetterIt("permanent error")
 
 
-@pytest.mark.parametrize("error", DEFECTS, ids=type)
-def test_a_defect_is_given_up_at_once(error: BaseException) -> None:
+@pytest.mark.parametrize("error", UNEXPECTED, ids=type)
+def test_an_unexpected_error_is_dead_lettered_immediately(error: BaseException) -> None:
     assert retry_decision(error, tries=1, max_tries=99, jitter=0.5) == DeadLetterIt("unexpected error")
 
 
 @pytest.mark.parametrize(("error", "delay_s"), [(ARQ[0], 3.0), (ARQ[1], 0.0), (ARQ[2], 0.0)])
-def test_arqs_own_retry_says_when(error: Exception, delay_s: float) -> None:
+def test_arqs_own_retry_sets_the_delay(error: Exception, delay_s: float) -> None:
     assert retry_decision(error, tries=1, max_tries=2, jitter=0.3) == RetryLater(delay_s)
 
 
 @given(number=tries, max_tries=tries, jitter=jitters)
-def test_an_outage_never_ends_a_job_and_costs_no_try(number: int, max_tries: int, jitter: float) -> None:
+def test_an_outage_never_dead_letters_a_job_and_spends_no_try(number: int, max_tries: int, jitter: float) -> None:
     decision = retry_decision(OutageError("x"), tries=number, max_tries=max_tries, jitter=jitter)
 
     assert isinstance(decision, RetryLater)
@@ -94,7 +94,7 @@ def test_tries_are_spent_up_to_the_limit_and_not_beyond(
 
 
 @given(error=st.sampled_from(RETRIED), number=st.integers(1, 60), jitter=jitters)
-def test_no_delay_shrinks_or_is_nothing(error: Exception, number: int, jitter: float) -> None:
+def test_delays_never_shrink_and_are_never_zero(error: Exception, number: int, jitter: float) -> None:
     first = retry_decision(error, tries=number, max_tries=1_000, jitter=jitter)
     second = retry_decision(error, tries=number + 1, max_tries=1_000, jitter=jitter)
 
@@ -103,12 +103,12 @@ def test_no_delay_shrinks_or_is_nothing(error: Exception, number: int, jitter: f
     assert 0.025 <= first.delay_s <= second.delay_s
 
 
-def test_a_group_is_decided_by_the_gravest_of_its_errors() -> None:
-    outage, passing, defect = OutageError("x"), TransientError("x"), ValueError("x")
+def test_the_worst_error_of_a_group_decides() -> None:
+    outage, transient, unexpected = OutageError("x"), TransientError("x"), ValueError("x")
 
-    def of(*errors: Exception) -> RetryLater | DeadLetterIt:
+    def decide(*errors: Exception) -> RetryLater | DeadLetterIt:
         return retry_decision(ExceptionGroup("x", errors), tries=1, max_tries=3, jitter=1)
 
-    assert of(outage, outage) == RetryLater(1.0, spends_try=False)
-    assert of(outage, passing) == RetryLater(0.5, spends_try=True)
-    assert isinstance(of(outage, ExceptionGroup("y", [passing, defect])), DeadLetterIt)
+    assert decide(outage, outage) == RetryLater(1.0, spends_try=False)
+    assert decide(outage, transient) == RetryLater(0.5, spends_try=True)
+    assert isinstance(decide(outage, ExceptionGroup("y", [transient, unexpected])), DeadLetterIt)

@@ -8,7 +8,7 @@ from worker.queue.scripts import Claimed
 
 
 class Clock:
-    """An event loop of which only the clock and the timers count; time goes on when told."""
+    """An event loop with a clock and timers only; time passes when the test calls `advance_to`."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -20,7 +20,7 @@ class Clock:
     def call_at(self, when: float, callback: object, *arguments: float) -> None:
         self.timers.append((when, callback, arguments))
 
-    def go_on_to(self, now: float) -> None:
+    def advance_to(self, now: float) -> None:
         while due := [timer for timer in self.timers if timer[0] <= now]:
             timer = min(due, key=lambda timer: timer[0])
             self.timers.remove(timer)
@@ -48,41 +48,41 @@ def late(jobs: list[RunningJob]) -> list[int]:
     return [number for number, running in enumerate(jobs) if running.interrupted_by == "timeout"]
 
 
-def test_each_job_is_interrupted_at_its_own_time(clock: Clock, limits: Timeouts) -> None:
+def test_each_job_is_interrupted_at_its_own_deadline(clock: Clock, limits: Timeouts) -> None:
     jobs = [job() for _ in range(4)]
     for number, running in enumerate(jobs):
-        clock.go_on_to(number)
+        clock.advance_to(number)
         limits.begin(running, 10 if number else 3.5)
     seen = []
     for now in (3.4, 3.5, 10.9, 11, 12.5, 13):
-        clock.go_on_to(now)
+        clock.advance_to(now)
         seen.append(late(jobs))
     assert seen == [[], [0], [0], [0, 1], [0, 1, 2], [0, 1, 2, 3]]
 
 
-def test_a_job_that_has_ended_is_left_alone_and_those_after_it_are_not(clock: Clock, limits: Timeouts) -> None:
+def test_only_jobs_that_have_not_ended_are_interrupted(clock: Clock, limits: Timeouts) -> None:
     jobs = [job() for _ in range(3)]
     for number, running in enumerate(jobs):
-        clock.go_on_to(number)
+        clock.advance_to(number)
         limits.begin(running, 10)
     limits.end(jobs[0], 10)
     limits.end(jobs[2], 10)
-    clock.go_on_to(11)
+    clock.advance_to(11)
     assert late(jobs) == [1]
-    clock.go_on_to(60)
+    clock.advance_to(60)
     assert late(jobs) == [1]
 
 
-def test_however_many_jobs_there_are_one_timer_waits(clock: Clock, limits: Timeouts) -> None:
+def test_any_number_of_jobs_needs_one_timer(clock: Clock, limits: Timeouts) -> None:
     for number in range(1_000):
-        clock.go_on_to(number / 100)
+        clock.advance_to(number / 100)
         running = job()
         limits.begin(running, 20)
         limits.end(running, 20)
     assert len(clock.timers) == 1
     last = job()
     limits.begin(last, 20)
-    clock.go_on_to(29.9)
+    clock.advance_to(29.9)
     assert (late([last]), len(clock.timers)) == ([], 1)
-    clock.go_on_to(30)
+    clock.advance_to(30)
     assert (late([last]), len(clock.timers)) == ([0], 0)

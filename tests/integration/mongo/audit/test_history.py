@@ -30,7 +30,7 @@ async def test_a_hospital_is_found_by_id_or_by_name(mongo: MongoHandle, run_job:
     for given in ("name:strasse: nord", "name:Straße:  Nord", "STRASSE: NORD"):
         assert await find_hospital_id(mongo, given) == "name:strasse: nord"
     assert await find_hospital_id(mongo, " MERCY ") == "name:mercy"
-    assert await find_hospital_id(mongo, "nobody") is None
+    assert await find_hospital_id(mongo, "unknown") is None
 
 
 @pytest.mark.parametrize(
