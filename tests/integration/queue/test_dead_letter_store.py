@@ -205,7 +205,7 @@ async def test_discarded_dead_letters_leave_nothing(
 
     assert await store.discard([bench.id("a"), "never"]) == 1
 
-    assert await bench.left_of("a") == set()
+    assert await bench.places_of("a") == set()
     assert await listed(store, function=function) == kept
 
 
