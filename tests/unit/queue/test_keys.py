@@ -20,7 +20,9 @@ def test_key_names_shared_with_arq_equal_its_constants() -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_gets_its_key_names_only_from_python(name: str) -> None:
-    names, _, body = script_source(name).partition("-- What all scripts share.")
+    # The first comment is the prelude's; everything before it comes from Python.
+    names, comment, body = script_source(name).partition("\n--")
+    assert comment
     assert f"local JOB = '{keys.JOB}'" in names
     assert f"local HISTORY = '{keys.HISTORY}'" in names
     assert re.findall(r"'arq:[^']*'|':leased'|':wakeup'", body) == []
