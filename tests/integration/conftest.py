@@ -15,15 +15,15 @@ from worker.settings import load_settings
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def redis_server() -> AsyncIterator[EmbeddedRedis]:
-    """One Redis for all tests that do not hurt it; each has queues of its own."""
+    """One Redis for all tests that do not damage it. Each test has its own queues."""
     async with EmbeddedRedis() as server:
         yield server
 
 
 @pytest_asyncio.fixture
 async def own_redis() -> AsyncIterator[EmbeddedRedis]:
-    """A Redis for one test alone, to be killed, frozen, filled or demoted."""
-    # With "everysec" a kill can lose a second of what was answered, and that is not what is tested.
+    """A Redis for one test, which may kill, freeze, fill or demote it."""
+    # With "everysec" a kill can lose the last second of acknowledged writes; these tests do not check that.
     async with EmbeddedRedis(appendfsync="always") as server:
         yield server
 
@@ -31,7 +31,7 @@ async def own_redis() -> AsyncIterator[EmbeddedRedis]:
 @pytest_asyncio.fixture
 async def redis(redis_server: EmbeddedRedis) -> AsyncIterator[ArqRedis]:
     client = open_arq_redis(load_settings(redis_url=redis_server.url), Codec())
-    # One test's silence must not give the next one's leases a respite.
+    # An outage that an earlier test caused must not delay this test's claims of expired leases.
     await client.delete(keys.CLOCK)
     yield client
     await client.aclose(close_connection_pool=True)

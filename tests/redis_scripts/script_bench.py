@@ -1,4 +1,4 @@
-"""What every test of the queue's scripts works on: queues, ids and tokens of its own on a shared Redis."""
+"""The test bench of the Lua scripts: queues and job ids that belong to one test, on a shared Redis."""
 
 import asyncio
 import uuid
@@ -20,11 +20,11 @@ from worker.queue.scripts import (
 
 LEASE_MS = 60_000
 OWNER = "token"
-_DUE_OF = {"retry": "delay_ms", "return": "score"}
+_DUE_FIELD = {"retry": "delay_ms", "return": "score"}
 
 
 class ScriptBench:
-    """Two queues that nobody else uses, and steps on them that Redis and time would take."""
+    """Two queues of one test, and methods that act on them like producers, workers and the passing of time."""
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         tag = uuid.uuid4().hex
@@ -59,8 +59,8 @@ class ScriptBench:
     async def finish(
         self, job: Claimed, action: Any = "done", token: str = OWNER, *, due: float = 0, **values: Any
     ) -> bool:
-        """Store one completion; `due` is the delay, the score or the hold time, whichever the action has."""
-        values[_DUE_OF.get(action, "id_hold_ms")] = due
+        """Store one completion. `due` is the delay (retry), the score (return) or the hold time of the id."""
+        values[_DUE_FIELD.get(action, "id_hold_ms")] = due
         completion = Completion(job.job_id, job.queue, token, action, **values)
         (applied,) = await self.scripts.finish([completion])
         return applied
@@ -71,22 +71,22 @@ class ScriptBench:
         return lost
 
     async def let_lease_end(self, name: str, queue: str | None = None) -> None:
-        """What a lease's length of silence from its owner does."""
-        ago = await self.now_ms() - 1
+        """Expire a lease, as if its owner had not renewed it in time."""
+        expired_ms = await self.now_ms() - 1
         await self.redis.delete(keys.IN_PROGRESS + self.id(name))
-        for place in (queue or self.queue, (queue or self.queue) + keys.LEASED_SUFFIX):
-            await self.redis.zadd(place, {self.id(name): ago}, xx=True)
+        for key in (queue or self.queue, (queue or self.queue) + keys.LEASED_SUFFIX):
+            await self.redis.zadd(key, {self.id(name): expired_ms}, xx=True)
 
     async def make_due(self, name: str) -> None:
-        """What the passing of a deferred job's delay does."""
+        """Make a deferred job due, as if its delay had passed."""
         await self.redis.zadd(self.queue, {self.id(name): await self.now_ms() - 1}, xx=True)
 
-    async def stock_worker_takes(self, name: str) -> None:
-        """What arq's own worker leaves while it runs a job."""
+    async def stock_worker_claims(self, name: str) -> None:
+        """Write what arq's own worker writes when it starts a job."""
         await self.redis.set(keys.IN_PROGRESS + self.id(name), b"1", px=LEASE_MS)
 
-    async def stock_worker_ends(self, name: str) -> None:
-        """What arq's own worker leaves of a job that has ended without a kept result."""
+    async def stock_worker_completes(self, name: str) -> None:
+        """Delete what arq's own worker deletes when a job completes and its result is not kept."""
         job_id = self.id(name)
         await self.redis.delete(keys.IN_PROGRESS + job_id, keys.JOB + job_id, keys.TRIES + job_id)
         await self.redis.zrem(self.queue, job_id)
@@ -103,20 +103,21 @@ class ScriptBench:
         return entries
 
     async def due_in_ms(self, name: str) -> float:
-        """When a job of the first queue is due, from now."""
+        """Return in how many milliseconds a job on `self.queue` is due."""
         return float(await self.redis.zscore(self.queue, self.id(name))) - await self.now_ms()
 
     async def counts(self) -> QueueCounts:
         return (await self.scripts.counts([self.queue])).queues[self.queue]
 
-    async def dead(self) -> int:
+    async def dead_count(self) -> int:
         return (await self.scripts.counts([])).dead
 
-    async def bells(self) -> int:
+    async def wakeups(self) -> int:
+        """Return how many wake-ups of `self.queue` no worker has consumed yet."""
         return int(await self.redis.llen(self.queue + keys.WAKEUP_SUFFIX))
 
-    async def left_of(self, name: str) -> set[str]:
-        """Names of the places in Redis that still know a job."""
+    async def places_of(self, name: str) -> set[str]:
+        """Return the places in Redis that hold something of a job."""
         job_id = self.id(name)
         prefixes = [keys.JOB, keys.IN_PROGRESS, keys.RESULT, keys.TRIES, keys.HISTORY]
         found = {prefix for prefix in prefixes if await self.redis.exists(prefix + job_id)}

@@ -1,4 +1,4 @@
-"""What a claim promises on any Redis."""
+"""The contract of claim.lua, for a simulated and for a real Redis."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from worker.queue.scripts import Claimed
 
 
 class ClaimContract:
-    async def test_jobs_come_in_the_order_of_their_due_times(self, bench: ScriptBench) -> None:
+    async def test_jobs_are_claimed_in_the_order_of_their_due_times(self, bench: ScriptBench) -> None:
         await bench.enqueue("c", "a", "b")
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1, bench.id("b"): 2.5, bench.id("c"): 3})
 
@@ -34,16 +34,16 @@ class ClaimContract:
             bench.queue, job_id
         )
         assert (job.tries, job.crashes, job.problem, job.queue) == (1, 0, "", bench.queue)
-        # A try is counted when it is spent: one that ends with its owner is a crash instead.
+        # A completion counts the try. A try whose owner dies counts as a crash instead.
         assert await bench.tries("a") == 0
 
-    async def test_a_counter_of_tries_does_not_stay_for_ever(self, bench: ScriptBench) -> None:
+    async def test_a_counter_of_tries_expires(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.finish(await bench.claim_one(), "retry", record=b"x")
 
         assert 0 < await bench.redis.ttl(keys.TRIES + bench.id("a")) <= 30 * 86_400
 
-    async def test_a_second_claim_gets_nothing(self, bench: ScriptBench) -> None:
+    async def test_a_leased_job_is_not_claimed_again(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b")
 
         assert len((await bench.claim("one")).jobs) == 2
@@ -51,7 +51,7 @@ class ClaimContract:
         assert claim.jobs == []
         assert LEASE_MS - 5_000 < claim.next_due_ms - claim.now_ms <= LEASE_MS
 
-    async def test_each_queue_gives_its_share_and_all_queues_what_is_wanted(self, bench: ScriptBench) -> None:
+    async def test_a_claim_is_limited_per_queue_and_in_total(self, bench: ScriptBench) -> None:
         await bench.enqueue("a1", "a2", "a3")
         await bench.enqueue("b1", "b2", "b3", queue=bench.bulk)
 
@@ -62,7 +62,7 @@ class ClaimContract:
         claim = await bench.scripts.claim("t", LEASE_MS, 5, [(bench.queue, 5), (bench.bulk, 0)])
         assert claim.jobs == []
 
-    async def test_next_due_is_the_earliest_over_all_queues(self, bench: ScriptBench) -> None:
+    async def test_the_next_due_time_is_the_earliest_of_all_queues(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", delay_ms=50_000)
         await bench.enqueue("b", queue=bench.bulk, delay_ms=20_000)
 
@@ -71,21 +71,21 @@ class ClaimContract:
             assert 19_000 < claim.next_due_ms - claim.now_ms <= 20_000
         assert (await ScriptBench(bench.redis).claim()).next_due_ms == -1
 
-    async def test_a_dead_owners_job_is_taken_over_and_its_crash_counted(self, bench: ScriptBench) -> None:
+    async def test_a_job_of_a_dead_owner_is_taken_over_and_its_crash_is_counted(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.claim("dies")
+        await bench.claim("dead owner")
         await bench.let_lease_end("a")
 
-        job = await bench.claim_one("heir")
+        job = await bench.claim_one("new owner")
 
         assert (job.tries, job.crashes) == (1, 1)
-        assert await bench.redis.hget(keys.LEASES, bench.id("a")) == b"heir"
+        assert await bench.redis.hget(keys.LEASES, bench.id("a")) == b"new owner"
         await bench.let_lease_end("a")
-        assert (await bench.claim_one("third")).crashes == 2
+        assert (await bench.claim_one("third owner")).crashes == 2
 
     @pytest.mark.parametrize("counter", ["abc", "", "nan", "-7", "1.5", "9" * 30, "9223372036854775807"])
     @pytest.mark.parametrize("owner", [None, "dead:1"])
-    async def test_a_crash_counter_that_somebody_else_has_written_stops_no_claim(
+    async def test_an_overwritten_crash_counter_does_not_block_claims(
         self, bench: ScriptBench, counter: str, owner: str | None
     ) -> None:
         await bench.enqueue("a", "b")
@@ -100,11 +100,11 @@ class ClaimContract:
         assert claimed[bench.id("b")] == 0
 
     @pytest.mark.parametrize("held", [1, 200])
-    async def test_jobs_of_stock_workers_are_stepped_over(self, bench: ScriptBench, held: int) -> None:
+    async def test_jobs_that_stock_workers_run_are_skipped(self, bench: ScriptBench, held: int) -> None:
         names = [f"held{number:03}" for number in range(held)]
         await bench.enqueue(*names)
         for name in names:
-            await bench.stock_worker_takes(name)
+            await bench.stock_worker_claims(name)
         for number, name in enumerate(names):
             await bench.redis.zadd(bench.queue, {bench.id(name): number})
         await bench.enqueue("behind1", "behind2")
@@ -113,48 +113,48 @@ class ClaimContract:
         assert await bench.claimed_names() == ["behind2"]
         assert (await bench.counts()).total == held + 2
 
-    async def test_free_jobs_between_held_ones_are_all_found(self, bench: ScriptBench) -> None:
+    async def test_all_free_jobs_between_running_ones_are_claimed(self, bench: ScriptBench) -> None:
         names = [f"{number:03}" for number in range(100)]
         await bench.enqueue(*names)
         await bench.redis.zadd(bench.queue, {bench.id(name): int(name) for name in names})
         for name in names[::3]:
-            await bench.stock_worker_takes(name)
+            await bench.stock_worker_claims(name)
 
         found = [name for _ in range(10) for name in await bench.claimed_names(wanted=7)]
 
         assert found == [name for name in names if name not in names[::3]]
 
-    async def test_a_missing_payload_is_told(self, bench: ScriptBench) -> None:
+    async def test_a_missing_payload_is_reported(self, bench: ScriptBench) -> None:
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         job = await bench.claim_one()
 
         assert (job.problem, job.payload, job.tries) == ("missing", b"", 1)
 
-    async def test_a_payload_of_another_type_is_told(self, bench: ScriptBench) -> None:
+    async def test_a_payload_key_of_another_type_is_reported(self, bench: ScriptBench) -> None:
         await bench.redis.rpush(keys.JOB + bench.id("a"), "x")
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         job = await bench.claim_one()
         assert (job.problem, job.payload) == ("wrong-type", b"")
         assert await bench.finish(job, "dead", record=b"dead letter")
-        assert await bench.left_of("a") == {keys.DEAD, "dead index"}
+        assert await bench.places_of("a") == {keys.DEAD, "dead index"}
 
     @pytest.mark.parametrize("kind", ["list", "text", "nan", "-3", "1e3"])
-    async def test_a_broken_counter_of_tries_is_begun_anew(self, bench: ScriptBench, kind: str) -> None:
+    async def test_an_invalid_counter_of_tries_counts_as_zero(self, bench: ScriptBench, kind: str) -> None:
         await bench.enqueue("a")
         key = keys.TRIES + bench.id("a")
         await (bench.redis.rpush(key, "x") if kind == "list" else bench.redis.set(key, kind))
 
         assert (await bench.claim_one()).tries == 1
 
-    async def test_a_counter_of_tries_is_believed_up_to_a_million(self, bench: ScriptBench) -> None:
+    async def test_a_counter_of_tries_is_capped_at_a_million(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.redis.set(keys.TRIES + bench.id("a"), "9" * 30)
 
         assert (await bench.claim_one()).tries == 1_000_001
 
-    async def test_an_id_that_is_not_utf_8_passes_through(self, bench: ScriptBench) -> None:
+    async def test_a_job_id_that_is_not_utf_8_is_claimed_and_dead_lettered(self, bench: ScriptBench) -> None:
         job_id = b"\xff\xfe" + bench.id("a").encode()
         await bench.redis.set(keys.JOB.encode() + job_id, b"payload")
         await bench.redis.zadd(bench.queue, {job_id: 1})
@@ -166,15 +166,17 @@ class ClaimContract:
         await bench.redis.hdel(keys.DEAD, job_id)
 
     @pytest.mark.parametrize("action", ["done", "dead"])
-    async def test_what_is_delivered_again_after_its_end_is_removed(self, bench: ScriptBench, action: str) -> None:
+    async def test_a_completed_job_that_is_delivered_again_is_removed(
+        self, bench: ScriptBench, action: str
+    ) -> None:
         await bench.enqueue("a", "b")
         await bench.finish((await bench.claim()).jobs[0], action, result=b"r", result_life_ms=-1, record=b"")
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         assert (await bench.claim()).jobs == []
-        assert "queue" not in await bench.left_of("a")
+        assert "queue" not in await bench.places_of("a")
 
-    async def test_a_dead_letter_outlives_a_delivery_after_its_result_is_gone(self, bench: ScriptBench) -> None:
+    async def test_a_dead_letter_without_a_result_survives_a_second_delivery(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.finish(await bench.claim_one(), "dead", record=b"dead letter")
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
@@ -182,25 +184,25 @@ class ClaimContract:
         assert (await bench.claim()).jobs == []
         assert await bench.redis.hget(keys.DEAD, bench.id("a")) == b"dead letter"
 
-    async def test_a_request_to_abort_is_told(self, bench: ScriptBench) -> None:
+    async def test_a_claim_returns_when_an_abort_was_requested(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.redis.zadd(keys.ABORT, {bench.id("a"): 1_234_567_890_123})
 
         assert (await bench.claim_one()).abort_ms == 1_234_567_890_123
 
-    async def test_the_bell_is_rung_again_by_who_leaves_work_behind(self, bench: ScriptBench) -> None:
+    async def test_a_claim_that_leaves_due_jobs_wakes_another_worker(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b", "c")
         await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
 
         for _ in range(2):
             await bench.claim(wanted=1)
-            assert await bench.bells() == 1
+            assert await bench.wakeups() == 1
         await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
         await bench.claim(wanted=1)
-        assert await bench.bells() == 0
+        assert await bench.wakeups() == 0
 
-    async def test_one_answer_holds_no_more_bytes_than_a_socket_passes_in_time(self, bench: ScriptBench) -> None:
-        """300 payloads of 16 MB would time out, be handed back, and be claimed again for ever."""
+    async def test_the_payload_bytes_of_one_claim_are_limited(self, bench: ScriptBench) -> None:
+        """A claim of 300 payloads of 16 MB would time out, be handed back, and be repeated forever."""
         for name in ("a", "b", "c"):
             await bench.enqueue(name, payload=bytes(9_000_000))
         await bench.enqueue("bulk", queue=bench.bulk)
@@ -209,45 +211,45 @@ class ClaimContract:
         claim = await bench.claim()
 
         assert [job.job_id.decode() for job in claim.jobs] == [bench.id("a"), bench.id("b")]
-        # Whoever claims is to come back at once, and another worker may have the rest.
+        # This worker must claim again at once, and another worker may claim the rest.
         assert claim.next_due_ms <= claim.now_ms
-        assert await bench.bells() == 1
+        assert await bench.wakeups() == 1
         assert await bench.claimed_names("another") == ["c", "bulk"]
 
-    async def test_a_bell_of_another_type_is_replaced(self, bench: ScriptBench) -> None:
+    async def test_a_wakeup_key_of_another_type_is_replaced(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b")
-        await bench.redis.set(bench.queue + keys.WAKEUP_SUFFIX, "no list")
+        await bench.redis.set(bench.queue + keys.WAKEUP_SUFFIX, "not a list")
 
         assert len((await bench.claim(wanted=1)).jobs) == 1
-        assert await bench.bells() == 1
+        assert await bench.wakeups() == 1
 
-    async def test_leases_that_stock_workers_have_ended_are_cleared_away(self, bench: ScriptBench) -> None:
+    async def test_leases_of_jobs_that_stock_workers_completed_are_removed(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.claim("dies")
+        await bench.claim("dead owner")
         await bench.let_lease_end("a")
-        await bench.stock_worker_takes("a")
+        await bench.stock_worker_claims("a")
         await bench.claim()
-        assert "leased" in await bench.left_of("a")
+        assert "leased" in await bench.places_of("a")
 
-        await bench.stock_worker_ends("a")
+        await bench.stock_worker_completes("a")
         await bench.claim()
 
-        assert await bench.left_of("a") == set()
+        assert await bench.places_of("a") == set()
         assert await bench.counts() == (0, 0, 0, -1)
 
 
-class SilenceContract:
-    """After a silence of Redis, owners that live are given half a lease to come back."""
+class OutageContract:
+    """After Redis was down or frozen for longer than a lease, live owners get half a lease to renew."""
 
-    async def _fall_silent(self, bench: ScriptBench) -> Claimed:
+    async def _expire_lease_in_an_outage(self, bench: ScriptBench) -> Claimed:
         await bench.enqueue("a")
         job = await bench.claim_one("owner")
         await bench.let_lease_end("a")
         await bench.redis.hset(keys.CLOCK, "seen", await bench.now_ms() - LEASE_MS - 1)
         return job
 
-    async def test_nothing_is_taken_over_at_once(self, bench: ScriptBench) -> None:
-        await self._fall_silent(bench)
+    async def test_no_job_is_taken_over_immediately(self, bench: ScriptBench) -> None:
+        await self._expire_lease_in_an_outage(bench)
 
         claim = await bench.claim("other")
 
@@ -255,50 +257,50 @@ class SilenceContract:
         assert LEASE_MS / 2 - 5_000 < claim.next_due_ms - claim.now_ms <= LEASE_MS / 2
         assert (await bench.claim("other")).jobs == []
 
-    async def test_an_owner_that_comes_back_keeps_its_job(self, bench: ScriptBench) -> None:
-        job = await self._fall_silent(bench)
+    async def test_an_owner_that_renews_in_time_keeps_its_job(self, bench: ScriptBench) -> None:
+        job = await self._expire_lease_in_an_outage(bench)
         await bench.claim("other")
 
         assert await bench.renew(job, token="owner") == []
-        await self._let_grace_pass(bench)
+        await self._let_half_a_lease_pass(bench)
 
         assert (await bench.claim("other")).jobs == []
         assert await bench.finish(job, token="owner")
 
-    async def test_an_owner_that_stays_away_loses_it_after_half_a_lease(self, bench: ScriptBench) -> None:
-        await self._fall_silent(bench)
+    async def test_an_owner_that_does_not_renew_loses_its_job_after_half_a_lease(self, bench: ScriptBench) -> None:
+        await self._expire_lease_in_an_outage(bench)
         await bench.claim("other")
-        await self._let_grace_pass(bench)
+        await self._let_half_a_lease_pass(bench)
 
         assert (await bench.claim_one("other")).crashes == 1
 
-    async def test_new_jobs_are_not_held_back(self, bench: ScriptBench) -> None:
-        await self._fall_silent(bench)
+    async def test_new_jobs_are_claimed_immediately(self, bench: ScriptBench) -> None:
+        await self._expire_lease_in_an_outage(bench)
         await bench.enqueue("b")
 
         assert await bench.claimed_names("other") == ["b"]
 
-    async def test_the_first_renewal_after_a_silence_tells_of_it_too(self, bench: ScriptBench) -> None:
-        await self._fall_silent(bench)
-        await bench.renew(token="somebody else")
+    async def test_a_renewal_also_detects_the_end_of_an_outage(self, bench: ScriptBench) -> None:
+        await self._expire_lease_in_an_outage(bench)
+        await bench.renew(token="another owner")
 
         assert (await bench.claim("other")).jobs == []
 
     @pytest.mark.parametrize("field", ["seen", "resumed"])
-    async def test_a_clock_that_was_set_back_holds_nothing_up(self, bench: ScriptBench, field: str) -> None:
+    async def test_a_clock_that_was_set_back_does_not_block_claims(self, bench: ScriptBench, field: str) -> None:
         await bench.enqueue("a")
-        await bench.claim_one("dies")
+        await bench.claim_one("dead owner")
         await bench.let_lease_end("a")
         await bench.redis.hset(keys.CLOCK, field, await bench.now_ms() + 3_600_000)
 
         assert (await bench.claim_one("other")).crashes == 1
 
-    async def test_a_short_pause_is_no_silence(self, bench: ScriptBench) -> None:
-        await self._fall_silent(bench)
+    async def test_a_pause_shorter_than_a_lease_is_not_an_outage(self, bench: ScriptBench) -> None:
+        await self._expire_lease_in_an_outage(bench)
         await bench.redis.hset(keys.CLOCK, "seen", await bench.now_ms() - LEASE_MS + 10_000)
 
         assert (await bench.claim_one("other")).crashes == 1
 
-    async def _let_grace_pass(self, bench: ScriptBench) -> None:
+    async def _let_half_a_lease_pass(self, bench: ScriptBench) -> None:
         resumed = int(await bench.redis.hget(keys.CLOCK, "resumed"))
         await bench.redis.hset(keys.CLOCK, "resumed", resumed - LEASE_MS // 2 - 1)

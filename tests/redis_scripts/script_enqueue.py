@@ -1,4 +1,4 @@
-"""What enqueue and redrive promise on any Redis."""
+"""The contracts of enqueue.lua and redrive.lua, for a simulated and for a real Redis."""
 
 import pytest
 from redis.exceptions import ResponseError
@@ -9,7 +9,7 @@ from worker.queue.scripts import Enqueue
 
 
 class EnqueueContract:
-    async def test_a_new_id_is_put_on_its_queue_with_its_payload(self, bench: ScriptBench) -> None:
+    async def test_a_new_job_is_enqueued_with_its_payload(self, bench: ScriptBench) -> None:
         assert await bench.enqueue("a", payload=b"\x00\xffbytes") == ["new"]
 
         job = await bench.claim_one()
@@ -19,7 +19,7 @@ class EnqueueContract:
             b"\x00\xffbytes",
         )
 
-    async def test_the_same_bytes_again_are_the_same_call_repeated(self, bench: ScriptBench) -> None:
+    async def test_repeating_a_call_with_the_same_payload_adds_no_job(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
 
         assert await bench.enqueue("a") == ["new"]
@@ -27,7 +27,9 @@ class EnqueueContract:
         assert await bench.enqueue("a") == ["new"]
         assert await bench.redis.zcard(bench.queue) == 1
 
-    async def test_other_bytes_change_nothing_and_are_told(self, bench: ScriptBench) -> None:
+    async def test_another_payload_for_the_same_id_changes_nothing_and_returns_the_jobs_state(
+        self, bench: ScriptBench
+    ) -> None:
         await bench.enqueue("a")
 
         assert await bench.enqueue("a", payload=b"other") == ["queued"]
@@ -36,15 +38,15 @@ class EnqueueContract:
         assert job.payload == b"payload"
         assert (await bench.claim("another")).jobs == []
 
-    async def test_an_id_whose_result_is_kept_is_done(self, bench: ScriptBench) -> None:
+    async def test_enqueue_returns_done_while_the_result_is_kept(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.finish(await bench.claim_one(), result=b"result", result_life_ms=LEASE_MS)
 
         assert await bench.enqueue("a") == ["done"]
-        assert await bench.left_of("a") == {keys.RESULT}
+        assert await bench.places_of("a") == {keys.RESULT}
 
     @pytest.mark.parametrize("life_ms", [0, LEASE_MS])
-    async def test_a_dead_letter_keeps_its_id(self, bench: ScriptBench, life_ms: int) -> None:
+    async def test_enqueue_returns_dead_for_the_id_of_a_dead_letter(self, bench: ScriptBench, life_ms: int) -> None:
         await bench.enqueue("a")
         job = await bench.claim_one()
         await bench.finish(job, "dead", record=b"dead letter", result=b"error", result_life_ms=life_ms)
@@ -52,12 +54,12 @@ class EnqueueContract:
         assert await bench.enqueue("a") == ["dead"]
         assert (await bench.claim()).jobs == []
 
-    async def test_jobs_of_one_call_are_told_apart(self, bench: ScriptBench) -> None:
+    async def test_one_call_returns_the_state_of_each_job(self, bench: ScriptBench) -> None:
         await bench.enqueue("b", payload=b"other")
 
         assert await bench.enqueue("a", "b", "a") == ["new", "queued", "new"]
 
-    async def test_a_delay_is_counted_from_redis_own_now(self, bench: ScriptBench) -> None:
+    async def test_a_delay_is_counted_by_the_clock_of_redis(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", delay_ms=30_000)
 
         assert 29_000 < await bench.due_in_ms("a") <= 30_000
@@ -65,7 +67,7 @@ class EnqueueContract:
         assert claim.jobs == []
         assert 29_000 < claim.next_due_ms - claim.now_ms <= 30_000
 
-    async def test_what_is_left_of_an_earlier_job_of_the_id_touches_no_new_one(self, bench: ScriptBench) -> None:
+    async def test_remains_of_an_earlier_job_do_not_affect_a_new_job_with_its_id(self, bench: ScriptBench) -> None:
         redis, job_id = bench.redis, bench.id("a")
         await redis.set(keys.TRIES + job_id, 7)
         await redis.rpush(keys.HISTORY + job_id, "old")
@@ -76,32 +78,30 @@ class EnqueueContract:
 
         await bench.enqueue("a")
 
-        assert await bench.left_of("a") == {keys.JOB, "queue"}
+        assert await bench.places_of("a") == {keys.JOB, "queue"}
         job = await bench.claim_one()
         assert (job.tries, job.crashes, job.abort_ms) == (1, 0, -1)
 
-    async def test_the_bell_is_rung_once_for_many_jobs(self, bench: ScriptBench) -> None:
+    async def test_many_jobs_cause_one_wakeup(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b")
         await bench.enqueue("c")
 
-        assert await bench.bells() == 1
+        assert await bench.wakeups() == 1
 
-    async def test_a_deferred_job_rings_too_so_that_somebody_learns_when_it_is_due(
-        self, bench: ScriptBench
-    ) -> None:
+    async def test_a_deferred_job_wakes_a_worker_which_learns_when_it_is_due(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", delay_ms=1_000)
 
-        assert await bench.bells() == 1
+        assert await bench.wakeups() == 1
 
-    async def test_a_job_that_its_queue_cannot_take_leaves_nothing(self, bench: ScriptBench) -> None:
+    async def test_enqueueing_on_a_key_of_another_type_fails_and_leaves_nothing(self, bench: ScriptBench) -> None:
         await bench.redis.set(bench.queue, "x")
 
         with pytest.raises(ResponseError):
             await bench.enqueue("a")
         await bench.redis.delete(bench.queue)
-        assert await bench.left_of("a") == set()
+        assert await bench.places_of("a") == set()
 
-    async def test_payloads_have_no_end_of_life(self, bench: ScriptBench) -> None:
+    async def test_payloads_never_expire(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", delay_ms=100 * 86_400_000)
         assert await bench.redis.pttl(keys.JOB + bench.id("a")) == -1
 
@@ -111,7 +111,7 @@ class EnqueueContract:
 
 
 class RedriveContract:
-    async def _kill(self, bench: ScriptBench, name: str) -> None:
+    async def _dead_letter(self, bench: ScriptBench, name: str) -> None:
         await bench.enqueue(name)
         job = await bench.claim_one()
         await bench.finish(job, "dead", record=b"dead letter", result=b"error", result_life_ms=LEASE_MS)
@@ -122,41 +122,41 @@ class RedriveContract:
         )
 
     async def test_a_redriven_dead_letter_is_a_new_job(self, bench: ScriptBench) -> None:
-        dead = await bench.dead()
-        await self._kill(bench, "a")
-        assert await bench.dead() == dead + 1
+        dead = await bench.dead_count()
+        await self._dead_letter(bench, "a")
+        assert await bench.dead_count() == dead + 1
         await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
-        # Asked while it was dead, and meant for the job that died.
+        # Requested before the redrive, and meant for the job that failed.
         await bench.redis.zadd(keys.ABORT, {bench.id("a"): 1})
 
         assert await self._redrive(bench, "a") == 1
 
-        assert await bench.left_of("a") == {keys.JOB, "queue"}
-        assert (await bench.dead(), await bench.bells()) == (dead, 1)
+        assert await bench.places_of("a") == {keys.JOB, "queue"}
+        assert (await bench.dead_count(), await bench.wakeups()) == (dead, 1)
         job = await bench.claim_one()
         assert (job.tries, job.crashes, job.payload) == (1, 0, b"payload")
 
-    async def test_only_what_is_a_dead_letter_still_is_redriven(self, bench: ScriptBench) -> None:
-        await self._kill(bench, "a")
+    async def test_only_current_dead_letters_are_redriven(self, bench: ScriptBench) -> None:
+        await self._dead_letter(bench, "a")
 
         assert await self._redrive(bench, "a", "never") == 1
         assert await self._redrive(bench, "a") == 0
         assert await bench.claimed_names() == ["a"]
 
     async def test_a_redrive_can_be_deferred(self, bench: ScriptBench) -> None:
-        await self._kill(bench, "a")
+        await self._dead_letter(bench, "a")
 
         await self._redrive(bench, "a", delay_ms=30_000)
 
         assert 29_000 < await bench.due_in_ms("a") <= 30_000
 
-    async def test_a_waiting_job_of_the_dead_letters_id_is_not_overwritten(self, bench: ScriptBench) -> None:
-        await self._kill(bench, "a")
-        # arq's own enqueue knows nothing of dead letters.
+    async def test_a_waiting_job_with_the_id_of_a_dead_letter_is_not_overwritten(self, bench: ScriptBench) -> None:
+        await self._dead_letter(bench, "a")
+        # arq's own `enqueue_job` does not check for dead letters.
         await bench.redis.set(keys.JOB + bench.id("a"), b"newer")
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
 
         assert await self._redrive(bench, "a") == 0
 
         assert (await bench.claim_one()).payload == b"newer"
-        assert keys.DEAD in await bench.left_of("a")
+        assert keys.DEAD in await bench.places_of("a")

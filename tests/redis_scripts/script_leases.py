@@ -1,11 +1,11 @@
-"""What renew, recover and the counts promise on any Redis."""
+"""The contracts of renew.lua, recover.lua and stats.lua, for a simulated and for a real Redis."""
 
 from tests.redis_scripts.script_bench import LEASE_MS, ScriptBench
 from worker.queue import keys
 
 
 class RenewContract:
-    async def test_a_renewal_moves_the_end_of_the_lease(self, bench: ScriptBench) -> None:
+    async def test_a_renewal_extends_the_lease(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         job = (await bench.claim(lease_ms=5_000)).jobs[0]
 
@@ -16,7 +16,9 @@ class RenewContract:
         leased = await bench.redis.zscore(bench.queue + keys.LEASED_SUFFIX, bench.id("a"))
         assert leased == await bench.redis.zscore(bench.queue, bench.id("a"))
 
-    async def test_an_ended_lease_is_renewed_if_nobody_has_taken_over(self, bench: ScriptBench) -> None:
+    async def test_an_expired_lease_can_be_renewed_if_no_other_worker_claimed_the_job(
+        self, bench: ScriptBench
+    ) -> None:
         await bench.enqueue("a")
         job = await bench.claim_one()
         await bench.let_lease_end("a")
@@ -24,33 +26,35 @@ class RenewContract:
         assert await bench.renew(job) == []
         assert (await bench.claim("other")).jobs == []
 
-    async def test_lost_leases_are_told_and_left_alone(self, bench: ScriptBench) -> None:
+    async def test_lost_leases_are_returned_and_not_changed(self, bench: ScriptBench) -> None:
         await bench.enqueue("kept", "taken", "stock", "ended", "gone")
         jobs = {job.job_id.decode().partition(":")[0]: job for job in (await bench.claim("owner")).jobs}
         await bench.let_lease_end("taken")
-        await bench.claim("heir")
-        await bench.stock_worker_takes("stock")
+        await bench.claim("new owner")
+        await bench.stock_worker_claims("stock")
         await bench.finish(jobs["ended"], token="owner")
         await bench.let_lease_end("gone")
-        await bench.stock_worker_ends("gone")
+        await bench.stock_worker_completes("gone")
 
         lost = await bench.renew(*jobs.values(), token="owner")
 
         assert {job_id.decode().partition(":")[0] for job_id in lost} == {"taken", "stock", "ended", "gone"}
-        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("taken")) == b"heir"
-        assert await bench.left_of("ended") == set()
-        assert "queue" not in await bench.left_of("gone")
+        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("taken")) == b"new owner"
+        assert await bench.places_of("ended") == set()
+        assert "queue" not in await bench.places_of("gone")
 
 
 class RecoverContract:
-    async def test_a_lost_claims_jobs_come_back_without_a_try_or_a_crash(self, bench: ScriptBench) -> None:
+    async def test_jobs_of_a_lost_claim_return_to_their_queues_without_a_try_or_a_crash(
+        self, bench: ScriptBench
+    ) -> None:
         await bench.enqueue("a")
         await bench.enqueue("b", queue=bench.bulk)
         await bench.claim("lost")
 
         assert await bench.scripts.recover("lost", bench.queues) == 2
 
-        assert await bench.left_of("a") == {keys.JOB, "queue"}
+        assert await bench.places_of("a") == {keys.JOB, "queue"}
         jobs = (await bench.claim()).jobs
         assert [(job.queue, job.tries, job.crashes) for job in jobs] == [
             (bench.queue, 1, 0),
@@ -75,13 +79,13 @@ class RecoverContract:
         job = await bench.claim_one()
         assert (job.tries, job.crashes) == (1, 0)
 
-    async def test_other_claims_are_not_touched(self, bench: ScriptBench) -> None:
+    async def test_recovery_does_not_affect_other_claims(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b", "c")
         await bench.claim("lost", 1)
         await bench.claim("other", 1)
         await bench.claim("lost", 1)
         await bench.let_lease_end("a")
-        await bench.stock_worker_takes("a")
+        await bench.stock_worker_claims("a")
 
         assert await bench.scripts.recover("lost", bench.queues) == 1
 
@@ -92,7 +96,7 @@ class RecoverContract:
 
 class CountsContract:
     async def test_every_state_is_counted(self, bench: ScriptBench) -> None:
-        dead = await bench.dead()
+        dead = await bench.dead_count()
         await bench.enqueue("dead", "done", "running", "orphan")
         jobs = {job.job_id.decode().partition(":")[0]: job for job in (await bench.claim()).jobs}
         await bench.finish(jobs["dead"], "dead", record=b"dead letter")
@@ -103,9 +107,9 @@ class CountsContract:
         await bench.redis.zadd(bench.queue, {bench.id("due1"): 1_000, bench.id("due2"): 2_000})
 
         assert await bench.counts() == (5, 2, 2, 1_000)
-        assert await bench.dead() == dead + 1
+        assert await bench.dead_count() == dead + 1
 
-    async def test_the_oldest_is_a_job_that_waits_not_one_in_flight(self, bench: ScriptBench) -> None:
+    async def test_the_oldest_due_time_ignores_jobs_in_flight(self, bench: ScriptBench) -> None:
         await bench.enqueue("orphan")
         await bench.claim()
         for key in (bench.queue, bench.queue + keys.LEASED_SUFFIX):
@@ -116,10 +120,10 @@ class CountsContract:
         await bench.redis.zadd(bench.queue, {bench.id("due"): 1_000})
         assert await bench.counts() == (2, 1, 1, 1_000)
 
-    async def test_nothing_is_counted_on_a_queue_that_is_not_there(self, bench: ScriptBench) -> None:
+    async def test_a_queue_that_does_not_exist_is_counted_as_empty(self, bench: ScriptBench) -> None:
         assert await bench.counts() == (0, 0, 0, -1)
 
-    async def test_queues_are_counted_apart(self, bench: ScriptBench) -> None:
+    async def test_queues_are_counted_separately(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.enqueue("b", "c", queue=bench.bulk)
 

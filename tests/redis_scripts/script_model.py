@@ -1,4 +1,4 @@
-"""A model of the queue: whatever happens in whatever order, each accepted job is in exactly one place."""
+"""A model of the queue: after any sequence of operations, each accepted job is in exactly one place."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -20,7 +20,7 @@ Place = Literal["waiting", "deferred", "leased", "orphaned", "done", "dead"]
 
 @dataclass
 class Job:
-    """What must be true of one accepted job."""
+    """The expected state of one accepted job."""
 
     place: Place
     tries: int = 0
@@ -28,37 +28,40 @@ class Job:
     owner: Claimed | None = None
     token: str = ""
     due_ms: float = 0
-    abort_asked: bool = False
+    abort_requested: bool = False
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Subclasses say which Redis; time passes by writing scores back, never by waiting."""
+    """Runs random operations on the queue and on the model, and compares the two.
+
+    Subclasses choose the Redis. Time passes by setting scores back, never by waiting.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.new_event_loop()
-        self._opened = self.open_bench()
-        self.bench = self._do(self._opened.__aenter__())
+        self._bench_context = self.open_bench()
+        self.bench = self._run(self._bench_context.__aenter__())
         self.jobs: dict[str, Job] = {}
-        self.late: list[tuple[str, Claimed, str]] = []
+        self.former_owners: list[tuple[str, Claimed, str]] = []
         self.claims = 0
-        self.dead_before = self._do(self.bench.dead())
+        self.dead_before = self._run(self.bench.dead_count())
 
     def open_bench(self) -> AbstractAsyncContextManager[ScriptBench]:
         raise NotImplementedError
 
-    def _do(self, call: Coroutine[Any, Any, T]) -> T:
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(call)
 
     def _in(self, *places: Place) -> list[str]:
         return sorted(name for name, job in self.jobs.items() if job.place in places)
 
-    # ---- what producers do ----------------------------------------------------------------------------
+    # ---- producers ------------------------------------------------------------------------------------
 
     @rule(name=NAMES, deferred=st.booleans(), payload=st.sampled_from([b"payload", b"other"]))
     def enqueue(self, name: str, deferred: bool, payload: bytes) -> None:
         delay_ms = 3_600_000 if deferred else 0
-        (state,) = self._do(self.bench.enqueue(name, payload=payload, delay_ms=delay_ms))
+        (state,) = self._run(self.bench.enqueue(name, payload=payload, delay_ms=delay_ms))
         job = self.jobs.get(name)
         if job is None:
             assert state == "new"
@@ -70,28 +73,28 @@ class QueueMachine(RuleBasedStateMachine):
             assert state in ("new", "running" if held else "queued")
 
     @rule(name=NAMES)
-    def ask_to_abort(self, name: str) -> None:
-        # As with arq's `Job.abort`, which asks whether or not there is such a job.
-        self._do(self.bench.redis.zadd(keys.ABORT, {self.bench.id(name): 1}))
+    def request_abort(self, name: str) -> None:
+        # Like arq's `Job.abort`, which requests an abort whether or not the job exists.
+        self._run(self.bench.redis.zadd(keys.ABORT, {self.bench.id(name): 1}))
         if name in self.jobs:
-            self.jobs[name].abort_asked = True
+            self.jobs[name].abort_requested = True
 
     @precondition(lambda self: self._in("dead"))
     @rule(data=st.data())
     def redrive(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self._in("dead")))
-        again = Enqueue(self.bench.id(name), self.bench.queue, b"payload")
-        assert self._do(self.bench.scripts.redrive([again, again])) == 1
+        job = Enqueue(self.bench.id(name), self.bench.queue, b"payload")
+        assert self._run(self.bench.scripts.redrive([job, job])) == 1
         self.jobs[name] = Job("waiting")
 
-    # ---- what workers do ------------------------------------------------------------------------------
+    # ---- workers --------------------------------------------------------------------------------------
 
     @rule(wanted=st.integers(1, 4))
     def claim(self, wanted: int) -> None:
         self.claims += 1
         token = f"token{self.claims}"
         expected = self._in("waiting", "orphaned")
-        claimed = self._do(self.bench.claim(token, wanted)).jobs
+        claimed = self._run(self.bench.claim(token, wanted)).jobs
         names = [self._name(found) for found in claimed]
         assert len(set(names)) == len(names) == min(wanted, len(expected))
         assert set(names) <= set(expected)
@@ -99,29 +102,29 @@ class QueueMachine(RuleBasedStateMachine):
             job = self.jobs[name]
             job.crashes += job.place == "orphaned"
             if job.owner is not None:
-                self.late.append((name, job.owner, job.token))
+                self.former_owners.append((name, job.owner, job.token))
             job.place, job.owner, job.token = "leased", found, token
             assert (found.tries, found.crashes) == (job.tries + 1, job.crashes)
-            assert (found.abort_ms >= 0) == job.abort_asked
+            assert (found.abort_ms >= 0) == job.abort_requested
 
     @precondition(lambda self: self._in("leased"))
     @rule(data=st.data(), action=st.sampled_from(["done", "dead", "retry", "return"]), keep=st.booleans())
-    def end_a_try(self, data: st.DataObject, action: Any, keep: bool) -> None:
-        self._end(data.draw(st.sampled_from(self._in("leased"))), action, keep)
+    def complete_a_try(self, data: st.DataObject, action: Any, keep: bool) -> None:
+        self._complete(data.draw(st.sampled_from(self._in("leased"))), action, keep)
 
     @precondition(lambda self: self._in("orphaned"))
     @rule(data=st.data(), action=st.sampled_from(["done", "dead", "retry", "return"]))
-    def end_a_try_after_the_lease(self, data: st.DataObject, action: Any) -> None:
-        self._end(data.draw(st.sampled_from(self._in("orphaned"))), action, keep=False)
+    def complete_a_try_after_its_lease(self, data: st.DataObject, action: Any) -> None:
+        self._complete(data.draw(st.sampled_from(self._in("orphaned"))), action, keep=False)
 
-    def _end(self, name: str, action: Any, keep: bool) -> None:
+    def _complete(self, name: str, action: Any, keep: bool) -> None:
         job = self.jobs[name]
         assert job.owner is not None
         spend: Any = "keep" if keep else "spend"
         values = {"result": b"result", "result_life_ms": -1, "record": b"", "tries": spend}
         due = {"retry": 3_600_000, "return": job.owner.score}.get(action, 0)
-        assert self._do(self.bench.finish(job.owner, action, job.token, due=due, **values))
-        self.late.append((name, job.owner, job.token))
+        assert self._run(self.bench.finish(job.owner, action, job.token, due=due, **values))
+        self.former_owners.append((name, job.owner, job.token))
         job.owner = None
         match action:
             case "done" | "dead":
@@ -138,7 +141,7 @@ class QueueMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(self._in("leased", "orphaned")))
         job = self.jobs[name]
         assert job.owner is not None
-        assert self._do(self.bench.renew(job.owner, token=job.token)) == []
+        assert self._run(self.bench.renew(job.owner, token=job.token)) == []
         job.place = "leased"
 
     @precondition(lambda self: self._in("leased", "orphaned"))
@@ -146,83 +149,83 @@ class QueueMachine(RuleBasedStateMachine):
     def recover_a_lost_claim(self, data: st.DataObject) -> None:
         token = self.jobs[data.draw(st.sampled_from(self._in("leased", "orphaned")))].token
         names = [name for name in self._in("leased", "orphaned") if self.jobs[name].token == token]
-        assert self._do(self.bench.scripts.recover(token, self.bench.queues)) == len(names)
+        assert self._run(self.bench.scripts.recover(token, self.bench.queues)) == len(names)
         for name in names:
             job = self.jobs[name]
             assert job.owner is not None
-            self.late.append((name, job.owner, token))
+            self.former_owners.append((name, job.owner, token))
             job.place, job.owner = "waiting", None
 
-    @precondition(lambda self: self.late)
+    @precondition(lambda self: self.former_owners)
     @rule(data=st.data(), action=st.sampled_from(["done", "dead", "retry", "return"]))
-    def a_late_owner_reports(self, data: st.DataObject, action: Any) -> None:
-        _, claimed, token = data.draw(st.sampled_from(self.late))
-        assert self._do(self.bench.renew(claimed, token=token)) == [claimed.job_id]
-        assert not self._do(
+    def a_former_owner_completes(self, data: st.DataObject, action: Any) -> None:
+        _, claimed, token = data.draw(st.sampled_from(self.former_owners))
+        assert self._run(self.bench.renew(claimed, token=token)) == [claimed.job_id]
+        assert not self._run(
             self.bench.finish(claimed, action, token, due=1, result=b"late", result_life_ms=-1, record=b"late")
         )
 
-    # ---- what time does -------------------------------------------------------------------------------
+    # ---- the passing of time --------------------------------------------------------------------------
 
     @precondition(lambda self: self._in("leased"))
     @rule(data=st.data())
     def an_owner_dies(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self._in("leased")))
-        self._do(self.bench.let_lease_end(name))
+        self._run(self.bench.let_lease_end(name))
         self.jobs[name].place = "orphaned"
 
     @precondition(lambda self: self._in("deferred"))
     @rule(data=st.data())
     def a_delay_passes(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self._in("deferred")))
-        self._do(self.bench.make_due(name))
+        self._run(self.bench.make_due(name))
         self.jobs[name].place = "waiting"
 
     @precondition(lambda self: self._in("done"))
     @rule(data=st.data())
     def a_result_expires(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self._in("done")))
-        self._do(self.bench.redis.delete(keys.RESULT + self.bench.id(name)))
+        self._run(self.bench.redis.delete(keys.RESULT + self.bench.id(name)))
         del self.jobs[name]
 
     @precondition(lambda self: self._in("done", "dead"))
     @rule(data=st.data())
-    def an_ended_job_is_delivered_again(self, data: st.DataObject) -> None:
+    def a_completed_job_is_delivered_again(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self._in("done", "dead")))
-        self._do(self.bench.redis.zadd(self.bench.queue, {self.bench.id(name): 1}))
+        self._run(self.bench.redis.zadd(self.bench.queue, {self.bench.id(name): 1}))
         self.claim(4)
 
-    # ---- what always holds ----------------------------------------------------------------------------
+    # ---- invariants -----------------------------------------------------------------------------------
 
     @invariant()
-    def every_job_is_in_its_one_place(self) -> None:
+    def every_job_is_in_exactly_one_place(self) -> None:
         for name, job in self.jobs.items():
-            assert self._do(self._found(name)) == [job.place], name
+            assert self._run(self._places(name)) == [job.place], name
 
     @invariant()
     def the_counts_agree(self) -> None:
-        counts = self._do(self.bench.counts())
+        counts = self._run(self.bench.counts())
         in_flight = len(self._in("leased", "orphaned"))
         waiting = len(self._in("waiting"))
         assert counts[:3] == (in_flight + waiting + len(self._in("deferred")), waiting, in_flight)
-        assert self._do(self.bench.dead()) - self.dead_before == len(self._in("dead"))
+        assert self._run(self.bench.dead_count()) - self.dead_before == len(self._in("dead"))
         for name, job in self.jobs.items():
-            assert self._do(self.bench.tries(name)) == job.tries, name
+            assert self._run(self.bench.tries(name)) == job.tries, name
 
-    async def _found(self, name: str) -> list[Place]:
-        left = await self.bench.left_of(name)
+    async def _places(self, name: str) -> list[Place]:
+        stored = await self.bench.places_of(name)
         places: list[Place] = []
-        if "queue" in left:
-            assert keys.JOB in left
-            if "leased" in left:
-                assert keys.LEASES in left
-                places.append("leased" if keys.IN_PROGRESS in left else "orphaned")
+        if "queue" in stored:
+            assert keys.JOB in stored
+            if "leased" in stored:
+                assert keys.LEASES in stored
+                places.append("leased" if keys.IN_PROGRESS in stored else "orphaned")
             else:
-                assert not left & {keys.LEASES, keys.IN_PROGRESS}
+                assert not stored & {keys.LEASES, keys.IN_PROGRESS}
                 places.append("deferred" if await self.bench.due_in_ms(name) > 0 else "waiting")
-        if keys.DEAD in left:
+        if keys.DEAD in stored:
             places.append("dead")
-        elif keys.RESULT in left:
+        elif keys.RESULT in stored:
             places.append("done")
         return places
 
@@ -233,6 +236,6 @@ class QueueMachine(RuleBasedStateMachine):
         async def clear() -> None:
             await self.bench.redis.hdel(keys.DEAD, *(self.bench.id(name) for name in "abcde"))
 
-        self._do(clear())
-        self._do(self._opened.__aexit__(None, None, None))
+        self._run(clear())
+        self._run(self._bench_context.__aexit__(None, None, None))
         self._loop.close()

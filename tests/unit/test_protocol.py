@@ -1,4 +1,4 @@
-"""What docs/protocol.md shows is run here as it stands."""
+"""Runs the examples of docs/protocol.md exactly as they are printed there."""
 
 import re
 import subprocess
@@ -37,15 +37,15 @@ def shell_id() -> str:
 
 
 def signed_message() -> dict[str, Any]:
-    """Return what a signed envelope of the example must say."""
+    """Return the message that a signed envelope of the example must contain."""
     return {**Codec().decode(shell_body().encode()), "id": shell_id()}
 
 
 def test_the_signature_made_with_openssl_is_verified() -> None:
     script = f"ID='{shell_id()}'\nBODY='{shell_body()}'\n{blocks('sh')[1]}printf %s \"$ENVELOPE\""
-    done = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, check=True, timeout=20)
-    assert CODEC.decode(done.stdout) == signed_message()
-    assert done.stdout == CODEC.encode(signed_message())
+    shell = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, check=True, timeout=20)
+    assert CODEC.decode(shell.stdout) == signed_message()
+    assert shell.stdout == CODEC.encode(signed_message())
 
 
 def test_the_signed_example_is_verified() -> None:
@@ -56,7 +56,7 @@ def test_the_signed_example_is_verified() -> None:
     assert parse(JOBS[message["f"]].payload, message["a"][0])
 
 
-async def test_the_script_enqueues_what_arq_reads() -> None:
+async def test_arq_reads_the_job_that_the_script_enqueues() -> None:
     redis = FakeAsyncRedis()
     job_id, (script,) = "ingest_hospital:1", blocks("lua")
     keys = (f"arq:job:{job_id}", f"arq:result:{job_id}", DEFAULT_QUEUE, DEAD)
@@ -89,5 +89,5 @@ def test_the_examples_of_each_job_are_valid(name: str) -> None:
     section = DOCUMENT.split(f"### `{name}`\n")[1].split("\n#")[0]
     payload, outcome = (orjson.loads(block) for block in blocks("json", section))
     assert parse(JOBS[name].payload, payload)
-    told = JOBS[name].outcome.model_validate(outcome, extra="forbid")
-    assert told.model_dump(mode="json") == outcome
+    parsed = JOBS[name].outcome.model_validate(outcome, extra="forbid")
+    assert parsed.model_dump(mode="json") == outcome

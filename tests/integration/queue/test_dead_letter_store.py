@@ -11,7 +11,7 @@ from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 
-# Dead letters lie in one hash of the server; a test's own are told apart by their function's name.
+# All dead letters of a server are in one hash. A test finds its own by a function name that only it uses.
 
 
 @pytest.fixture
@@ -24,8 +24,10 @@ def store(redis: Any) -> DeadLetterStore:
     return DeadLetterStore(redis)
 
 
-async def kill(bench: ScriptBench, *names: str, function: str, error: str = "ValueError") -> list[DeadLetter]:
-    """Make jobs of these names and let each end as a dead letter."""
+async def make_dead_letters(
+    bench: ScriptBench, *names: str, function: str, error: str = "ValueError"
+) -> list[DeadLetter]:
+    """Enqueue jobs with these names and dead-letter each of them."""
     dead_letters = []
     for name in names:
         await bench.enqueue(name, payload=b"\xffpayload")
@@ -35,7 +37,7 @@ async def kill(bench: ScriptBench, *names: str, function: str, error: str = "Val
     return dead_letters
 
 
-async def test_what_is_no_dead_letter_is_shown_as_such_and_can_be_discarded(
+async def test_an_unreadable_dead_letter_is_listed_as_such_and_can_be_discarded(
     bench: ScriptBench, store: DeadLetterStore
 ) -> None:
     job_id = bench.id("garbage")
@@ -54,11 +56,11 @@ async def test_what_is_no_dead_letter_is_shown_as_such_and_can_be_discarded(
 
 
 @pytest.mark.parametrize("change", [{"payload": "a"}, {"job_id": "another"}])
-async def test_a_forged_dead_letter_is_shown_as_what_it_is_and_spoils_no_other(
+async def test_a_forged_dead_letter_is_shown_as_unreadable_and_does_not_affect_others(
     bench: ScriptBench, store: DeadLetterStore, function: str, change: dict[str, str]
 ) -> None:
     job_id = bench.id("forged")
-    (whole,) = await kill(bench, "whole", function=function)
+    (valid,) = await make_dead_letters(bench, "valid", function=function)
     forged = dead_letter_of(job_id, bench.queue, function).model_copy(update=change)
     await store_dead_letter(bench.redis, forged.model_copy(update={"job_id": job_id}), 1)
     await bench.redis.hset(keys.DEAD, job_id, forged.model_dump_json())
@@ -69,25 +71,25 @@ async def test_a_forged_dead_letter_is_shown_as_what_it_is_and_spoils_no_other(
         "UnreadableDeadLetter",
         "",
     )
-    assert await store.retry([dead_letter, whole]) == 1
+    assert await store.retry([dead_letter, valid]) == 1
     assert await store.discard([job_id]) == 1
 
 
-async def test_a_dead_letter_that_is_not_in_the_index_is_listed_all_the_same(
+async def test_a_dead_letter_that_is_missing_from_the_index_is_still_listed(
     bench: ScriptBench, store: DeadLetterStore, function: str
 ) -> None:
-    dead_letters = await kill(bench, "a", "b", function=function)
+    dead_letters = await make_dead_letters(bench, "a", "b", function=function)
     await bench.redis.zrem(keys.DEAD_INDEX, bench.id("a"))
 
     assert await listed(store, function=function) == [dead_letters[1], dead_letters[0]]
 
 
-async def test_dead_letters_stay_if_their_queue_cannot_take_them(
+async def test_a_dead_letter_is_kept_if_its_queue_is_a_key_of_another_type(
     bench: ScriptBench, store: DeadLetterStore
 ) -> None:
-    (dead_letter,) = await kill(bench, "a", function="stays")
+    (dead_letter,) = await make_dead_letters(bench, "a", function="kept")
     await bench.redis.delete(bench.queue)
-    await bench.redis.set(bench.queue, "no queue")
+    await bench.redis.set(bench.queue, "not a queue")
 
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         await store.retry([dead_letter])
@@ -127,16 +129,16 @@ async def test_a_dead_letter_is_shown_with_its_history(
     assert await store.get(bench.id("a")) == dead_letter.model_copy(update={"history": tries})
 
 
-async def test_an_unknown_id_is_told(store: DeadLetterStore) -> None:
+async def test_an_unknown_id_raises_an_error(store: DeadLetterStore) -> None:
     with pytest.raises(DeadLetterNotFound, match=r"^never: no dead letter"):
         await store.get("never")
 
 
-async def test_dead_letters_are_listed_oldest_first_and_by_choice(
+async def test_dead_letters_are_listed_oldest_first_and_can_be_filtered(
     bench: ScriptBench, store: DeadLetterStore, function: str
 ) -> None:
-    first = await kill(bench, "b", "a", function=function)
-    second = await kill(bench, "c", function=function, error="KeyError")
+    first = await make_dead_letters(bench, "b", "a", function=function)
+    second = await make_dead_letters(bench, "c", function=function, error="KeyError")
     for position, dead_letter in enumerate([*first, *second]):
         await bench.redis.zadd(keys.DEAD_INDEX, {dead_letter.job_id: position})
 
@@ -149,7 +151,7 @@ async def test_dead_letters_are_listed_oldest_first_and_by_choice(
     ]
 
 
-async def test_removing_dead_letters_while_they_are_listed_passes_none_over(
+async def test_discarding_dead_letters_during_a_listing_skips_none(
     bench: ScriptBench, store: DeadLetterStore, function: str
 ) -> None:
     ids = [f"{function}:{number:04}" for number in range(450)]
@@ -165,10 +167,10 @@ async def test_removing_dead_letters_while_they_are_listed_passes_none_over(
     assert await listed(store, function=function) == []
 
 
-async def test_a_dead_letter_is_put_back_as_it_was(
+async def test_a_retried_dead_letter_has_its_payload_and_a_full_retry_budget(
     bench: ScriptBench, store: DeadLetterStore, function: str
 ) -> None:
-    dead_letters = await kill(bench, "a", "b", function=function)
+    dead_letters = await make_dead_letters(bench, "a", "b", function=function)
 
     assert await store.retry(dead_letters) == 2
 
@@ -179,7 +181,7 @@ async def test_a_dead_letter_is_put_back_as_it_was(
     assert await listed(store, function=function) == []
 
 
-async def test_a_rate_spreads_dead_letters_over_time(
+async def test_a_rate_limit_spreads_retried_dead_letters_over_time(
     bench: ScriptBench, store: DeadLetterStore, function: str
 ) -> None:
     ids = [bench.id(f"{number:03}") for number in range(401)]
@@ -195,26 +197,26 @@ async def test_a_rate_spreads_dead_letters_over_time(
     assert all(before + 100 * position <= score <= after + 100 * position for position, score in enumerate(scores))
 
 
-async def test_discarded_dead_letters_leave_nothing(
+async def test_a_discarded_dead_letter_leaves_nothing_behind(
     bench: ScriptBench, store: DeadLetterStore, function: str
 ) -> None:
     await bench.enqueue("a")
     await bench.finish(await bench.claim_one(), "retry", record=b"{}")
     await bench.finish(await bench.claim_one(), "dead", record=b"{}")
-    kept = await kill(bench, "b", function=function)
+    kept = await make_dead_letters(bench, "b", function=function)
 
     assert await store.discard([bench.id("a"), "never"]) == 1
 
-    assert await bench.left_of("a") == set()
+    assert await bench.places_of("a") == set()
     assert await listed(store, function=function) == kept
 
 
 @pytest.mark.parametrize("none", [[], ()])
-async def test_discarding_nothing_is_no_error(store: DeadLetterStore, none: Sequence[str]) -> None:
+async def test_discarding_no_dead_letters_returns_zero(store: DeadLetterStore, none: Sequence[str]) -> None:
     assert await store.discard(none) == 0
 
 
-async def test_a_dead_letter_whose_id_is_not_utf_8_is_found_and_discarded_as_it_is_shown(
+async def test_a_dead_letter_whose_id_is_not_utf_8_is_found_and_discarded_by_its_escaped_id(
     bench: ScriptBench, store: DeadLetterStore, function: str
 ) -> None:
     raw = b"\xff\xfe" + bench.id("a").encode()
@@ -230,7 +232,7 @@ async def test_a_dead_letter_whose_id_is_not_utf_8_is_found_and_discarded_as_it_
 
 
 @pytest.mark.parametrize("escaped", [r"k\x41", r"k\xc3\xa9"])
-async def test_an_id_that_looks_like_escaped_bytes_is_that_of_its_own_dead_letter_alone(
+async def test_an_id_that_looks_like_escaped_bytes_matches_only_its_own_dead_letter(
     bench: ScriptBench, store: DeadLetterStore, function: str, escaped: str
 ) -> None:
     plain = bench.id(escaped.encode().decode("unicode_escape").encode("latin-1").decode())

@@ -13,7 +13,7 @@ from worker.queue import keys
 from worker.settings import load_settings
 
 
-def test_the_queue_keeps_to_its_model(redis_server: EmbeddedRedis) -> None:
+def test_the_queue_behaves_like_its_model(redis_server: EmbeddedRedis) -> None:
     @asynccontextmanager
     async def bench() -> AsyncIterator[ScriptBench]:
         redis = open_arq_redis(load_settings(redis_url=redis_server.url), Codec())
@@ -24,16 +24,16 @@ def test_the_queue_keeps_to_its_model(redis_server: EmbeddedRedis) -> None:
             await redis.aclose(close_connection_pool=True)
 
     class RealRedisMachine(QueueMachine):
-        steps = 0
+        runs = 0
 
         def open_bench(self) -> AbstractAsyncContextManager[ScriptBench]:
             return bench()
 
         def teardown(self) -> None:
-            RealRedisMachine.steps += 1
+            RealRedisMachine.runs += 1
             super().teardown()
 
     run_state_machine_as_test(
         RealRedisMachine, settings=settings(max_examples=20, stateful_step_count=25, deadline=None)
     )
-    assert RealRedisMachine.steps >= 20
+    assert RealRedisMachine.runs >= 20

@@ -1,4 +1,4 @@
-"""Real replicas and sentinels on free ports, each a process of the test's own."""
+"""Real replicas and sentinels on free ports, each in a process that the test starts."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ MASTER = "registry"
 
 
 class Replica(EmbeddedRedis):
-    """A copy of another server, from its start."""
+    """A Redis that replicates another one from its start."""
 
     def __init__(self, master: EmbeddedRedis) -> None:
         super().__init__()
@@ -32,13 +32,13 @@ class Replica(EmbeddedRedis):
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:
         (configuration,) = super()._arguments(folder, port)
         with (folder / configuration).open("a") as file:
-            # While a replica writes its first append-only file it does not obey SIGTERM.
+            # A replica ignores SIGTERM while it writes its first append-only file.
             file.write(f"replicaof {LOOPBACK} {self._master_port}\nappendonly no\n")
         return [configuration]
 
 
 class Sentinel(PrivateServer):
-    """A sentinel; `monitor` tells it whom to watch."""
+    """A sentinel. `monitor` sets the master that it watches."""
 
     def __init__(self, *, password: str | None = None) -> None:
         super().__init__("redis-server", DataFolder(None), "sentinel", start_timeout=10)
@@ -55,7 +55,7 @@ class Sentinel(PrivateServer):
         self._data.discard()
 
     async def monitor(self, port: int, *, quorum: int, down_after_ms: int = 60_000, host: str = LOOPBACK) -> None:
-        """Watch the server on `port` as the master, and no other."""
+        """Watch the server on `port` as the only master."""
         async with self.client() as client:
             if await client.execute_command("SENTINEL", "MASTERS"):
                 await client.execute_command("SENTINEL", "REMOVE", MASTER)
@@ -64,8 +64,8 @@ class Sentinel(PrivateServer):
             for name, value in options.items():
                 await client.execute_command("SENTINEL", "SET", MASTER, name, value)
 
-    async def sees(self, *, sentinels: int, replicas: int) -> bool:
-        """Whether it knows that many others of the master's."""
+    async def knows(self, *, sentinels: int, replicas: int) -> bool:
+        """Return whether it knows at least so many other sentinels and replicas of the master."""
         async with self.client() as client:
             state = await client.sentinel_master(MASTER)
         return bool(state["num-other-sentinels"] >= sentinels and state["num-slaves"] >= replicas)
@@ -78,7 +78,7 @@ class Sentinel(PrivateServer):
 
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:
         lines = [f"bind {LOOPBACK}", f"port {port}", "dir .", "daemonize no"]
-        # Names are told as they were given, so that a certificate can be for a name.
+        # Sentinels announce host names as given, so that a certificate can be issued for a name.
         lines += ["sentinel resolve-hostnames yes", "sentinel announce-hostnames yes"]
         if self._password:
             lines.append(f"requirepass {self._password}")
@@ -108,8 +108,8 @@ class Cluster:
 
 
 def sentinel_url(*sentinels: Sentinel, master: str = MASTER, options: str = "") -> str:
-    """The REDIS_URL of a master that the sentinels watch."""
-    return f"redis+sentinel://{','.join(f'{LOOPBACK}:{one.port}' for one in sentinels)}/{master}{options}"
+    """Return the REDIS_URL of a master that the sentinels watch."""
+    return f"redis+sentinel://{','.join(f'{LOOPBACK}:{sentinel.port}' for sentinel in sentinels)}/{master}{options}"
 
 
 @asynccontextmanager
@@ -123,10 +123,10 @@ async def started_cluster() -> AsyncIterator[Cluster]:
         Sentinel() as c,
     ):
         sentinels = [a, b, c]
-        await together(*(one.monitor(master.port, quorum=2, down_after_ms=500) for one in sentinels))
+        await together(*(sentinel.monitor(master.port, quorum=2, down_after_ms=500) for sentinel in sentinels))
 
         async def ready() -> bool:
-            return all(await asyncio.gather(*(one.sees(sentinels=2, replicas=1) for one in sentinels)))
+            return all(await asyncio.gather(*(sentinel.knows(sentinels=2, replicas=1) for sentinel in sentinels)))
 
         await wait_until(ready, seconds=20, failure=lambda: "the sentinels did not find each other")
         yield Cluster(master, replica, sentinels)

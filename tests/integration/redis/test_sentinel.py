@@ -1,4 +1,4 @@
-"""Both clients follow the master that the sentinels name, without a failover of the sentinels' own."""
+"""Both clients follow the master that the sentinels name. No sentinel starts a failover here."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ async def sentinel() -> AsyncIterator[Sentinel]:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[ArqRedis]:
+async def open_redis(url: str) -> AsyncIterator[ArqRedis]:
     redis = open_arq_redis(load_settings(redis_url=url, redis_timeout=1), Codec())
     try:
         yield redis
@@ -40,9 +40,11 @@ async def opened(url: str) -> AsyncIterator[ArqRedis]:
         await redis.aclose(close_connection_pool=True)
 
 
-async def test_the_pool_goes_to_the_master_and_stays_bounded(sentinel: Sentinel, own_redis: EmbeddedRedis) -> None:
+async def test_both_clients_connect_to_the_master_and_the_pool_stays_bounded(
+    sentinel: Sentinel, own_redis: EmbeddedRedis
+) -> None:
     await sentinel.monitor(own_redis.port, quorum=2)
-    async with opened(sentinel_url(sentinel, options="/3")) as redis:
+    async with open_redis(sentinel_url(sentinel, options="/3")) as redis:
         assert isinstance(redis.connection_pool, BlockingConnectionPool)
         await redis.set("n", 1)
         assert await process_id(redis) == own_redis.pid
@@ -55,46 +57,50 @@ async def test_the_pool_goes_to_the_master_and_stays_bounded(sentinel: Sentinel,
         assert "db3" in info
 
 
-async def test_both_clients_leave_a_master_that_was_demoted(sentinel: Sentinel, own_redis: EmbeddedRedis) -> None:
+async def test_both_clients_switch_from_a_demoted_master_to_its_successor(
+    sentinel: Sentinel, own_redis: EmbeddedRedis
+) -> None:
     async with Replica(own_redis) as successor:
         await sentinel.monitor(own_redis.port, quorum=2)
-        async with opened(sentinel_url(sentinel)) as redis:
+        async with open_redis(sentinel_url(sentinel)) as redis:
             write, twin = redis.register_script(WRITE), sync_twin(redis)
-            write_too = twin.register_script(WRITE)
+            twin_write = twin.register_script(WRITE)
             try:
                 assert await write(keys=["n"]) == 1
-                assert await asyncio.to_thread(write_too, keys=["n"]) == 2
-                async with opened(successor.url) as direct:
-                    await wait_until(_holds(direct, b"2"), seconds=5, failure=lambda: "nothing was copied")
+                assert await asyncio.to_thread(twin_write, keys=["n"]) == 2
+                async with open_redis(successor.url) as direct:
+                    await wait_until(
+                        _has_value(direct, b"2"), seconds=5, failure=lambda: "the replica did not receive the key"
+                    )
                     await direct.execute_command("REPLICAOF", "NO", "ONE")
-                async with opened(own_redis.url) as direct:
-                    # While a new replica writes its append-only file it does not obey SIGTERM.
+                async with open_redis(own_redis.url) as direct:
+                    # A replica ignores SIGTERM while it writes its first append-only file.
                     await direct.config_set("appendonly", "no")
                     await direct.execute_command("REPLICAOF", "127.0.0.1", successor.port)
                 await sentinel.monitor(successor.port, quorum=2)
 
                 with pytest.raises(RedisConnectionError, match="has become a replica"):
-                    await asyncio.to_thread(write_too, keys=["n"])
+                    await asyncio.to_thread(twin_write, keys=["n"])
                 with pytest.raises(RedisConnectionError, match="has become a replica"):
                     await write(keys=["n"])
-                assert await asyncio.to_thread(write_too, keys=["n"]) == 3
+                assert await asyncio.to_thread(twin_write, keys=["n"]) == 3
                 assert await write(keys=["n"]) == 4
             finally:
                 twin.close()
 
 
-def _holds(redis: ArqRedis, value: bytes) -> Any:
-    async def holds() -> bool:
+def _has_value(redis: ArqRedis, value: bytes) -> Any:
+    async def has_value() -> bool:
         return bool(await redis.get("n") == value)
 
-    return holds
+    return has_value
 
 
-async def test_idle_connections_to_a_frozen_master_are_left_without_a_wait(
+async def test_idle_connections_to_a_frozen_master_are_dropped_without_waiting(
     sentinel: Sentinel, own_redis: EmbeddedRedis, redis_server: EmbeddedRedis
 ) -> None:
     await sentinel.monitor(own_redis.port, quorum=2)
-    async with opened(sentinel_url(sentinel)) as redis:
+    async with open_redis(sentinel_url(sentinel)) as redis:
         await asyncio.gather(*(redis.ping() for _ in range(10)))
         own_redis.freeze()
         await sentinel.monitor(redis_server.port, quorum=2)
@@ -109,17 +115,19 @@ async def test_a_sentinel_that_names_a_replica_is_asked_last(sentinel: Sentinel,
     async with Replica(own_redis) as replica, Sentinel() as stale:
         await sentinel.monitor(own_redis.port, quorum=2)
         await stale.monitor(replica.port, quorum=2)
-        async with opened(sentinel_url(stale, sentinel)) as redis:
-            with pytest.raises(RedisConnectionError, match="is no master"):
+        async with open_redis(sentinel_url(stale, sentinel)) as redis:
+            with pytest.raises(RedisConnectionError, match="is not a master"):
                 await redis.ping()
             assert await process_id(redis) == own_redis.pid
 
 
-async def test_a_frozen_sentinel_costs_one_short_wait(sentinel: Sentinel, redis_server: EmbeddedRedis) -> None:
+async def test_a_frozen_sentinel_delays_only_the_first_connection(
+    sentinel: Sentinel, redis_server: EmbeddedRedis
+) -> None:
     await sentinel.monitor(redis_server.port, quorum=2)
-    async with Sentinel() as frozen, opened(sentinel_url(frozen, sentinel)) as redis:
+    async with Sentinel() as frozen, open_redis(sentinel_url(frozen, sentinel)) as redis:
         frozen.freeze()
-        # Half of REDIS_TIMEOUT for each of two sentinels, and then it is asked last.
+        # Each of the two sentinels gets half of REDIS_TIMEOUT. The frozen one is asked last after that.
         async with asyncio.timeout(0.9):
             assert await process_id(redis) == redis_server.pid
         async with asyncio.timeout(0.4):
@@ -127,54 +135,58 @@ async def test_a_frozen_sentinel_costs_one_short_wait(sentinel: Sentinel, redis_
         frozen.thaw()
 
 
-async def test_arqs_own_pool_and_its_twin_go_to_the_master(sentinel: Sentinel, redis_server: EmbeddedRedis) -> None:
+async def test_arqs_own_pool_and_its_twin_connect_to_the_master(
+    sentinel: Sentinel, redis_server: EmbeddedRedis
+) -> None:
     await sentinel.monitor(redis_server.port, quorum=2)
     pool = await create_pool(arq_redis_settings(load_settings(redis_url=sentinel_url(sentinel, options="/2"))))
     twin = sync_twin(pool)
     try:
         assert await process_id(pool) == redis_server.pid
-        told: Any = await asyncio.to_thread(twin.client_info)
-        assert (told["laddr"], told["db"]) == (f"127.0.0.1:{redis_server.port}", 2)
+        info: Any = await asyncio.to_thread(twin.client_info)
+        assert (info["laddr"], info["db"]) == (f"127.0.0.1:{redis_server.port}", 2)
     finally:
         twin.close()
         await pool.aclose(close_connection_pool=True)
-        await asyncio.gather(*(one.aclose() for one in pool.connection_pool.sentinel_manager.sentinels))
+        await asyncio.gather(*(client.aclose() for client in pool.connection_pool.sentinel_manager.sentinels))
 
 
-async def test_the_sentinels_have_a_password_of_their_own() -> None:
+async def test_sentinels_can_have_their_own_password() -> None:
     async with EmbeddedRedis(password="right1234") as master, Sentinel(password=PASSWORD) as sentinel:
         await sentinel.monitor(master.port, quorum=2)
         url = sentinel_url(sentinel).replace("//", "//:right1234@")
-        async with opened(f"{url}?sentinel_password={PASSWORD}") as redis:
+        async with open_redis(f"{url}?sentinel_password={PASSWORD}") as redis:
             assert await process_id(redis) == master.pid
-        told = await refusal(url, OutageError)
-    assert "AuthenticationError" in told
+        message = await startup_error(url, OutageError)
+    assert "AuthenticationError" in message
 
 
-async def test_a_wrong_master_name_is_one_clear_error(sentinel: Sentinel, redis_server: EmbeddedRedis) -> None:
+async def test_a_wrong_master_name_is_a_configuration_error(
+    sentinel: Sentinel, redis_server: EmbeddedRedis
+) -> None:
     await sentinel.monitor(redis_server.port, quorum=2)
     url = sentinel_url(sentinel, master="elsewhere").replace("//", f"//:{PASSWORD}@")
 
-    told = await refusal(url, ConfigurationError)
-    assert told == (
+    message = await startup_error(url, ConfigurationError)
+    assert message == (
         f"REDIS_URL: no sentinel names a working master 'elsewhere' (127.0.0.1:{sentinel.port} does not know it)"
     )
 
 
-async def test_sentinels_that_do_not_answer_are_one_clear_error() -> None:
+async def test_unavailable_sentinels_are_an_outage() -> None:
     port = ports.choose_port()
 
-    told = await refusal(f"redis+sentinel://:{PASSWORD}@127.0.0.1:{port}/{MASTER}", OutageError)
-    assert f"127.0.0.1:{port} ConnectionError" in told
+    message = await startup_error(f"redis+sentinel://:{PASSWORD}@127.0.0.1:{port}/{MASTER}", OutageError)
+    assert f"127.0.0.1:{port} ConnectionError" in message
 
 
 async def process_id(redis: ArqRedis) -> int:
     return int((await redis.info("server"))["process_id"])
 
 
-async def refusal(url: str, kind: type[Exception]) -> str:
-    """What `check_redis` says of the URL: one line without secrets."""
-    async with opened(url) as redis:
+async def startup_error(url: str, kind: type[Exception]) -> str:
+    """Return the message of the error that `check_redis` raises: one line without secrets."""
+    async with open_redis(url) as redis:
         with pytest.raises(kind, match=r"\AREDIS_URL: [^\n]+\Z") as caught:
             await check_redis(redis, load_settings(redis_url=url))
     assert PASSWORD not in str(caught.value)

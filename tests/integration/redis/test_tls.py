@@ -1,4 +1,4 @@
-"""TLS is spoken for real: by the pool, by its twin, by arq's own client and to sentinels."""
+"""Real TLS connections: from the pool, from its blocking twin, from arq's own client, and to sentinels."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ async def tls_port(redis_server: EmbeddedRedis, authority: Authority) -> AsyncIt
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[ArqRedis]:
+async def open_redis(url: str) -> AsyncIterator[ArqRedis]:
     redis = open_arq_redis(load_settings(redis_url=url, redis_timeout=2), Codec())
     try:
         yield redis
@@ -48,10 +48,10 @@ async def test_all_three_clients_speak_tls(
     tls_port: int, redis_server: EmbeddedRedis, authority: Authority
 ) -> None:
     url = f"rediss://localhost:{tls_port}/0?ssl_ca_certs={authority.certificate}"
-    async with opened(url) as redis:
+    async with open_redis(url) as redis:
         assert await check_redis(redis, load_settings(redis_url=url)) == []
         assert (await redis.info("server"))["process_id"] == redis_server.pid
-        assert await twin_sees(redis) == redis_server.pid
+        assert await twin_process_id(redis) == redis_server.pid
     arqs = await create_pool(arq_redis_settings(load_settings(redis_url=url)))
     try:
         assert (await arqs.info("server"))["process_id"] == redis_server.pid
@@ -65,28 +65,28 @@ async def test_sentinels_and_their_master_are_reached_over_tls(
     async with Sentinel() as sentinel, tls_proxy(authority, sentinel.port) as sentinel_port:
         await sentinel.monitor(tls_port, quorum=2, host="localhost")
         options = f"ssl_ca_certs={authority.certificate}"
-        async with opened(f"rediss+sentinel://localhost:{sentinel_port}/{MASTER}?{options}") as redis:
+        async with open_redis(f"rediss+sentinel://localhost:{sentinel_port}/{MASTER}?{options}") as redis:
             assert (await redis.info("server"))["process_id"] == redis_server.pid
-            assert await twin_sees(redis) == redis_server.pid
+            assert await twin_process_id(redis) == redis_server.pid
         url = f"rediss+sentinel://:{PASSWORD}@127.0.0.1:{sentinel_port}/{MASTER}?{options}"
-        assert "IP address mismatch" in await refusal(url)
+        assert "IP address mismatch" in await startup_error(url)
 
 
 @pytest.mark.parametrize(
-    ("host", "known", "why"),
+    ("host", "trusted", "reason"),
     [("localhost", False, "unable to get local issuer certificate"), ("127.0.0.1", True, "IP address mismatch")],
     ids=["unknown authority", "another host's name"],
 )
-async def test_a_certificate_that_proves_nothing_is_refused(
-    tls_port: int, authority: Authority, host: str, known: bool, why: str
+async def test_a_certificate_that_cannot_be_verified_is_refused(
+    tls_port: int, authority: Authority, host: str, trusted: bool, reason: str
 ) -> None:
-    options = f"?ssl_ca_certs={authority.certificate}" if known else ""
+    options = f"?ssl_ca_certs={authority.certificate}" if trusted else ""
 
-    told = await refusal(f"rediss://:{PASSWORD}@{host}:{tls_port}/0{options}")
-    assert f"the certificate of Redis at {host}:{tls_port} is not accepted: {why}" in told
+    message = await startup_error(f"rediss://:{PASSWORD}@{host}:{tls_port}/0{options}")
+    assert f"the certificate of Redis at {host}:{tls_port} is not accepted: {reason}" in message
 
 
-async def test_a_missing_authority_is_one_clear_error(tmp_path: Path) -> None:
+async def test_a_missing_ca_file_is_a_configuration_error(tmp_path: Path) -> None:
     url = f"rediss://:{PASSWORD}@localhost:1/0?ssl_ca_certs={tmp_path}/none.pem"
 
     with pytest.raises(ConfigurationError, match=r"\AREDIS_URL: the TLS options .*No such file") as caught:
@@ -94,22 +94,22 @@ async def test_a_missing_authority_is_one_clear_error(tmp_path: Path) -> None:
     assert PASSWORD not in str(caught.value)
 
 
-async def twin_sees(redis: ArqRedis) -> int:
-    """The process id of the server that the blocking client reaches."""
+async def twin_process_id(redis: ArqRedis) -> int:
+    """Return the process id of the server that the blocking client connects to."""
     twin = sync_twin(redis)
     try:
-        told: Any = await asyncio.to_thread(twin.info, "server")
+        info: Any = await asyncio.to_thread(twin.info, "server")
     finally:
         twin.close()
-    return int(told["process_id"])
+    return int(info["process_id"])
 
 
-async def refusal(url: str) -> str:
-    """What `check_redis` says of the URL: one line without secrets. The twin is refused as well."""
-    async with opened(url) as redis:
+async def startup_error(url: str) -> str:
+    """Return the message of `check_redis`'s error: one line without secrets. The blocking client must fail too."""
+    async with open_redis(url) as redis:
         with pytest.raises(RegistryError, match=r"\AREDIS_URL: [^\n]+\Z") as caught:
             await check_redis(redis, load_settings(redis_url=url))
         with pytest.raises(RedisConnectionError):
-            await twin_sees(redis)
+            await twin_process_id(redis)
     assert PASSWORD not in str(caught.value)
     return str(caught.value)

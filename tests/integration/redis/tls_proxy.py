@@ -1,4 +1,4 @@
-"""TLS in front of a real server that knows none, with an authority made for the test."""
+"""A TLS proxy for a real server that has no TLS, with a certificate authority made for the test."""
 
 import asyncio
 import ssl
@@ -11,7 +11,7 @@ from worker.embedded.ports import LOOPBACK
 
 
 class Authority:
-    """A certificate authority in a folder, and a certificate that it gave to `localhost` and nobody else."""
+    """A certificate authority in a folder, and a certificate that it issued only for `localhost`."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate = folder / "ca.pem"
@@ -30,7 +30,7 @@ class Authority:
 
     def _openssl(self, *arguments: str) -> None:
         subprocess.run(
-            ("openssl", *arguments),  # noqa: S607 (the system's own)
+            ("openssl", *arguments),  # noqa: S607 (the system's openssl)
             cwd=self._folder,
             check=True,
             capture_output=True,
@@ -39,12 +39,12 @@ class Authority:
 
 @asynccontextmanager
 async def tls_proxy(authority: Authority, port: int) -> AsyncIterator[int]:
-    """Speak TLS on a free port and pass everything on to `port` in clear; yields the free port."""
+    """Accept TLS on a free port and forward the decrypted bytes to `port`; yields the free port."""
     pumps: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection(LOOPBACK, port)
-        for source, sink in ((reader, behind_writer), (behind_reader, writer)):
+        backend_reader, backend_writer = await asyncio.open_connection(LOOPBACK, port)
+        for source, sink in ((reader, backend_writer), (backend_reader, writer)):
             pump = asyncio.create_task(_pump(source, sink))
             pumps.add(pump)
             pump.add_done_callback(pumps.discard)
@@ -65,7 +65,7 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
             sink.write(data)
             await sink.drain()
     except OSError:
-        # Either side may hang up.
+        # Either side may close its connection.
         pass
     finally:
         sink.close()

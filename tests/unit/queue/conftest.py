@@ -10,7 +10,7 @@ from tests.redis_scripts.script_bench import ScriptBench
 
 @pytest_asyncio.fixture
 async def redis() -> AsyncIterator[Any]:
-    """A Redis inside this process, empty for each test."""
+    """A simulated Redis in this process, empty for each test."""
     client = FakeAsyncRedis(server=FakeServer())
     yield client
     await client.aclose()

@@ -19,41 +19,41 @@ def dead_letter(payload: bytes = b"payload") -> DeadLetter:
         failure=Failure(type="ValueError", message="wrong", traceback="Traceback ...", tries=3, at_ms=5),
         crashes=1,
         worker="host:1",
-        history=[Failure(type="OSError", message="away", tries=1, at_ms=4)],
+        history=[Failure(type="OSError", message="connection refused", tries=1, at_ms=4)],
     )
 
 
 @given(st.binary())
-def test_a_payload_of_any_bytes_survives(envelope: bytes) -> None:
-    again = DeadLetter.model_validate_json(dead_letter(envelope).model_dump_json())
+def test_a_payload_of_any_bytes_is_stored_unchanged(envelope: bytes) -> None:
+    read = DeadLetter.model_validate_json(dead_letter(envelope).model_dump_json())
 
-    assert again.envelope == envelope
-    assert again == dead_letter(envelope)
+    assert read.envelope == envelope
+    assert read == dead_letter(envelope)
 
 
-def test_a_dead_letter_that_names_its_lane_is_read() -> None:
+def test_a_dead_letter_of_an_earlier_version_is_read() -> None:
     stored = dead_letter().model_dump(mode="json")
     stored["lane"] = stored.pop("queue")
 
     assert read_dead_letter("ingest_hospital:1", json.dumps(stored).encode()) == dead_letter()
 
 
-def test_a_failure_tells_class_message_and_traceback() -> None:
+def test_a_failure_has_the_class_message_and_traceback_of_its_error() -> None:
     try:
         raise ValueError("no beds")
     except ValueError as error:
         failure = Failure.of(error, tries=2, at_ms=7)
 
     assert (failure.type, failure.message, failure.tries, failure.at_ms) == ("ValueError", "no beds", 2, 7)
-    assert "test_a_failure_tells_class_message_and_traceback" in failure.traceback
+    assert "test_a_failure_has_the_class_message_and_traceback_of_its_error" in failure.traceback
     assert failure.short() == failure.model_copy(update={"traceback": ""})
 
 
-def test_a_failure_that_was_told_by_another_process_keeps_its_class() -> None:
-    assert Failure.of(RemoteError("KeyError", "x", "far away"), 1, 1).type == "KeyError"
+def test_an_error_from_another_process_keeps_its_class_name() -> None:
+    assert Failure.of(RemoteError("KeyError", "x", "Traceback ..."), 1, 1).type == "KeyError"
 
 
-def test_a_summary_leaves_out_what_is_long_or_private() -> None:
+def test_a_summary_omits_payload_traceback_and_history() -> None:
     summary = dead_letter().summary()
 
     assert set(summary) == {
@@ -62,6 +62,6 @@ def test_a_summary_leaves_out_what_is_long_or_private() -> None:
     assert summary["failure"] == {"type": "ValueError", "message": "wrong", "tries": 3, "at_ms": 5}
 
 
-def test_a_dead_letter_does_not_change() -> None:
+def test_a_dead_letter_is_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         dead_letter().reason = "other"  # type: ignore[misc]

@@ -32,51 +32,51 @@ def heartbeat(worker: str, **fields: Any) -> Heartbeat:
     return Heartbeat.model_validate(values | fields)
 
 
-async def test_what_is_said_is_read_back(redis: Any) -> None:
-    said = heartbeat("one", ready=False, why_not="stopping", running=7, complete=3)
+async def test_a_heartbeat_is_read_back_as_written(redis: Any) -> None:
+    written = heartbeat("one", ready=False, why_not="stopping", running=7, complete=3)
 
-    await write_heartbeat(redis, said)
+    await write_heartbeat(redis, written)
 
-    assert await read_heartbeats(redis) == [said]
+    assert await read_heartbeats(redis) == [written]
 
 
-async def test_each_worker_has_one_word_of_its_own_the_oldest_first(redis: Any) -> None:
+async def test_each_worker_has_one_heartbeat_listed_oldest_first(redis: Any) -> None:
     await write_heartbeat(redis, heartbeat("young", started_at=NOW + timedelta(hours=1)))
     await write_heartbeat(redis, heartbeat("old", complete=1))
     await write_heartbeat(redis, heartbeat("old", complete=2))
 
-    assert [(said.worker, said.complete) for said in await read_heartbeats(redis)] == [("old", 2), ("young", 0)]
+    assert [(found.worker, found.complete) for found in await read_heartbeats(redis)] == [("old", 2), ("young", 0)]
 
 
-async def test_who_has_been_silent_for_an_hour_is_forgotten(redis: Any) -> None:
-    await write_heartbeat(redis, heartbeat("gone", at=NOW - timedelta(seconds=3_601)))
-    await write_heartbeat(redis, heartbeat("silent", at=NOW - timedelta(seconds=3_599)))
+async def test_heartbeats_older_than_an_hour_are_removed(redis: Any) -> None:
+    await write_heartbeat(redis, heartbeat("removed", at=NOW - timedelta(seconds=3_601)))
+    await write_heartbeat(redis, heartbeat("stale", at=NOW - timedelta(seconds=3_599)))
     await write_heartbeat(redis, heartbeat("alive"))
 
-    assert {said.worker for said in await read_heartbeats(redis)} == {"silent", "alive"}
+    assert {found.worker for found in await read_heartbeats(redis)} == {"stale", "alive"}
 
 
-async def test_words_of_another_version_are_passed_over_and_left(redis: Any) -> None:
+async def test_heartbeats_of_another_version_are_skipped_and_kept(redis: Any) -> None:
     naive = NOW.replace(tzinfo=None)
-    strange: dict[str, str | bytes] = {"other": b'{"v": 2}', "broken": b"\xff"}
+    unreadable: dict[str, str | bytes] = {"other": b'{"v": 2}', "broken": b"\xff"}
     for field in ("at", "started_at"):
-        strange[field] = heartbeat(field).model_copy(update={field: naive}).model_dump_json()
-    await redis.hset(keys.WORKERS, mapping=strange)
+        unreadable[field] = heartbeat(field).model_copy(update={field: naive}).model_dump_json()
+    await redis.hset(keys.WORKERS, mapping=unreadable)
 
     await write_heartbeat(redis, heartbeat("one"))
 
-    assert [said.worker for said in await read_heartbeats(redis)] == ["one"]
+    assert [found.worker for found in await read_heartbeats(redis)] == ["one"]
     assert await redis.hlen(keys.WORKERS) == 5
 
 
-async def test_only_fresh_workers_that_take_work_are_ready(redis: Any) -> None:
+async def test_only_workers_that_take_jobs_and_have_a_fresh_heartbeat_are_ready(redis: Any) -> None:
     now = await redis_time(redis)
     await write_heartbeat(redis, heartbeat("ready", at=now))
     await write_heartbeat(redis, heartbeat("stopping", at=now, ready=False))
     await write_heartbeat(redis, heartbeat("stale", at=now - timedelta(seconds=STALE_AFTER_S + 1)))
 
-    assert [said.worker for said in await ready_workers(redis)] == ["ready"]
+    assert [found.worker for found in await ready_workers(redis)] == ["ready"]
 
 
-async def test_age_is_told_in_seconds() -> None:
+async def test_the_age_of_a_heartbeat_is_in_seconds() -> None:
     assert heartbeat("one").age_s(NOW + timedelta(milliseconds=1_500)) == 1.5

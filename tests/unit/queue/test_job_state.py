@@ -43,7 +43,7 @@ class Queue:
         return view
 
 
-async def test_nothing_is_known_of_an_id_that_never_was(queue: Queue) -> None:
+async def test_an_id_that_was_never_enqueued_is_unknown(queue: Queue) -> None:
     assert await queue.view() == JobView(JOB_ID, "unknown", 0)
 
 
@@ -54,13 +54,13 @@ async def test_a_queued_job_shows_its_envelope(queue: Queue) -> None:
     assert await read_envelope(queue.redis, Codec(), JOB_ID) == JOB
 
 
-async def test_a_job_of_later_is_deferred(queue: Queue) -> None:
+async def test_a_job_with_a_delay_is_deferred(queue: Queue) -> None:
     await queue.enqueue(delay_ms=30_000)
 
     assert (await queue.view()).state == "deferred"
 
 
-async def test_a_claimed_job_is_running_and_its_try_counted(queue: Queue) -> None:
+async def test_a_claimed_job_is_running_and_its_try_is_counted(queue: Queue) -> None:
     await queue.enqueue()
     await queue.claim()
 
@@ -96,23 +96,23 @@ async def test_a_dead_job_shows_its_dead_letter_whether_or_not_a_result_is_kept(
     assert await queue.view() == JobView(JOB_ID, "dead", 4, dead_letter=dead_letter)
 
 
-async def test_the_queue_follows_from_the_name_or_is_searched(queue: Queue) -> None:
-    later = {"unknown:1": 10**13}
-    await queue.redis.zadd(BULK_QUEUE, {"ingest_hospitals:1": 1, **later})
+async def test_the_queue_is_known_from_the_job_name_or_searched(queue: Queue) -> None:
+    deferred = {"unknown:1": 10**13}
+    await queue.redis.zadd(BULK_QUEUE, {"ingest_hospitals:1": 1, **deferred})
 
     assert (await queue.view("ingest_hospitals:1")).state == "queued"
     assert (await queue.view("unknown:1")).state == "deferred"
 
 
 @pytest.mark.parametrize("payload", [b"\x80pickle", b"{}", b""])
-async def test_an_envelope_that_cannot_be_read_hides_no_job(queue: Queue, payload: bytes) -> None:
+async def test_a_job_with_an_unreadable_envelope_is_still_queued(queue: Queue, payload: bytes) -> None:
     await queue.enqueue(payload)
 
     assert await queue.view() == JobView(JOB_ID, "queued", 0)
     assert await read_envelope(queue.redis, Codec(), JOB_ID) is None
 
 
-async def test_keys_of_another_type_hide_no_job(queue: Queue) -> None:
+async def test_a_job_with_keys_of_another_type_is_still_queued(queue: Queue) -> None:
     await queue.redis.rpush(keys.JOB + JOB_ID, "x")
     await queue.redis.rpush(keys.TRIES + JOB_ID, "x")
     await queue.redis.zadd(DEFAULT_QUEUE, {JOB_ID: 1})
@@ -132,13 +132,13 @@ async def test_the_result_of_another_job_is_refused(queue: Queue) -> None:
     done = {**RESULT, "s": True, "r": None}
     await queue.redis.set(keys.RESULT + JOB_ID, CODEC.encode({**done, "id": JOB_ID}))
     assert (await queue.view()).state == "done"
-    for taken in ({**done, "id": "ingest_hospital:2"}, JOB, {**JOB, "id": JOB_ID}):
-        await queue.redis.set(keys.RESULT + JOB_ID, CODEC.encode(taken))
+    for wrong in ({**done, "id": "ingest_hospital:2"}, JOB, {**JOB, "id": JOB_ID}):
+        await queue.redis.set(keys.RESULT + JOB_ID, CODEC.encode(wrong))
         with pytest.raises(InvalidEnvelope, match=JOB_ID):
             await queue.view()
 
 
-async def test_the_envelope_of_another_job_tells_nothing_of_this_one(queue: Queue) -> None:
+async def test_the_envelope_of_another_job_is_ignored(queue: Queue) -> None:
     await queue.enqueue(CODEC.encode({**JOB, "id": "ingest_hospital:2"}))
 
     assert await queue.view() == JobView(JOB_ID, "queued", 0)

@@ -9,7 +9,7 @@ from worker.queue.scripts import script_source
 SCRIPTS = ("claim", "enqueue", "finish", "recover", "redrive", "renew", "stats")
 
 
-def test_the_names_of_arqs_keys_are_arqs() -> None:
+def test_key_names_shared_with_arq_equal_its_constants() -> None:
     assert constants.job_key_prefix == keys.JOB
     assert constants.in_progress_key_prefix == keys.IN_PROGRESS
     assert constants.result_key_prefix == keys.RESULT
@@ -19,8 +19,10 @@ def test_the_names_of_arqs_keys_are_arqs() -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_gets_its_key_names_from_python_alone(name: str) -> None:
-    names, _, body = script_source(name).partition("-- What all scripts share.")
+def test_a_script_gets_its_key_names_only_from_python(name: str) -> None:
+    # The first comment is the prelude's; everything before it comes from Python.
+    names, comment, body = script_source(name).partition("\n--")
+    assert comment
     assert f"local JOB = '{keys.JOB}'" in names
     assert f"local HISTORY = '{keys.HISTORY}'" in names
     assert re.findall(r"'arq:[^']*'|':leased'|':wakeup'", body) == []

@@ -1,4 +1,4 @@
-from tests.redis_scripts.script_claim import ClaimContract, SilenceContract
+from tests.redis_scripts.script_claim import ClaimContract, OutageContract
 from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
 from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
@@ -16,7 +16,7 @@ class TestClaim(ClaimContract):
     pass
 
 
-class TestSilence(SilenceContract):
+class TestOutage(OutageContract):
     pass
 
 

@@ -16,16 +16,18 @@ from worker.queue.stats import QueueState, read_stats
     [
         (QueueCounts(total=10, due=4, in_flight=3, oldest_ms=7_500), QueueState(4, 3, 3, 2.5)),
         (QueueCounts(total=0, due=0, in_flight=0, oldest_ms=-1), QueueState(0, 0, 0, 0.0)),
-        # Read at two instants, figures may not add up; none is told as less than nothing.
+        # The counts are read at two instants and may not add up, but no figure is negative.
         (QueueCounts(total=2, due=2, in_flight=1, oldest_ms=11_000), QueueState(2, 0, 1, 0.0)),
     ],
 )
-def test_a_queues_state_follows_from_its_counts(counts: QueueCounts, state: QueueState) -> None:
+def test_the_state_of_a_queue_is_computed_from_its_counts(counts: QueueCounts, state: QueueState) -> None:
     assert QueueState.of(counts, now_ms=10_000) == state
 
 
-async def test_the_whole_queue_is_told(redis: Any, bench: ScriptBench) -> None:
-    await bench.enqueue("flying")
+async def test_stats_cover_queues_workers_dead_letters_and_unknown_functions(
+    redis: Any, bench: ScriptBench
+) -> None:
+    await bench.enqueue("running")
     await bench.claim()
     await bench.enqueue("waiting", "dead")
     await bench.redis.zadd(bench.queue, {bench.id("waiting"): await bench.now_ms() - 60_000})
@@ -33,9 +35,9 @@ async def test_the_whole_queue_is_told(redis: Any, bench: ScriptBench) -> None:
     await bench.let_lease_end("waiting")
     await bench.enqueue("deferred", queue=bench.bulk, delay_ms=60_000)
     now = await redis_time(redis)
-    met = int(now.timestamp() * 1000)
-    await redis.zadd(keys.UNKNOWN, {"zeta": met, b"\xff": met, "alpha": met, "known by now": met - 61_000})
-    said = Heartbeat(
+    now_ms = int(now.timestamp() * 1000)
+    await redis.zadd(keys.UNKNOWN, {"zeta": now_ms, b"\xff": now_ms, "alpha": now_ms, "now known": now_ms - 61_000})
+    written = Heartbeat(
         worker="one",
         host="h",
         pid=1,
@@ -49,7 +51,7 @@ async def test_the_whole_queue_is_told(redis: Any, bench: ScriptBench) -> None:
         started_at=now,
         at=now - timedelta(seconds=10),
     )
-    await write_heartbeat(redis, said)
+    await write_heartbeat(redis, written)
 
     state = await read_stats(redis, bench.queues)
 
@@ -60,14 +62,14 @@ async def test_the_whole_queue_is_told(redis: Any, bench: ScriptBench) -> None:
     assert state.dead == 1
     assert state.unknown_functions == ["\\xff", "alpha", "zeta"]
     ((heartbeat, age),) = state.workers
-    assert heartbeat == said
+    assert heartbeat == written
     assert 10 <= age < 15
-    told = json.loads(json.dumps(state.as_json()))
-    assert told["queues"][bench.bulk]["deferred"] == 1
-    assert (told["workers"][0]["worker"], told["workers"][0]["ready"]) == ("one", True)
+    printed = json.loads(json.dumps(state.as_json()))
+    assert printed["queues"][bench.bulk]["deferred"] == 1
+    assert (printed["workers"][0]["worker"], printed["workers"][0]["ready"]) == ("one", True)
 
 
-async def test_the_oldest_wait_is_counted_from_when_the_job_was_due(redis: Any, bench: ScriptBench) -> None:
+async def test_the_oldest_wait_is_counted_from_the_due_time(redis: Any, bench: ScriptBench) -> None:
     await bench.enqueue("a", "b")
     await bench.redis.zadd(bench.queue, {bench.id("a"): await bench.now_ms() - 60_000})
 

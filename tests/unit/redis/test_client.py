@@ -53,7 +53,7 @@ class FakeRedis:
         (SENTINEL, {"db": 3, "username": "user", "password": "p@ss/w"}),
     ],
 )
-def test_every_form_of_url_reaches_both_clients(url: str, options: dict[str, Any]) -> None:
+def test_both_clients_get_address_and_credentials_from_every_form_of_url(url: str, options: dict[str, Any]) -> None:
     pool = open_for(url).connection_pool
     assert options.items() <= pool.connection_kwargs.items()
 
@@ -62,7 +62,7 @@ def test_every_form_of_url_reaches_both_clients(url: str, options: dict[str, Any
 
 
 @pytest.mark.parametrize("url", ["redis://h", SENTINEL])
-def test_connections_are_bounded_in_number_and_time(url: str) -> None:
+def test_connections_are_limited_in_number_and_have_timeouts(url: str) -> None:
     redis = open_for(url, redis_pool_size=7, redis_timeout=2)
     pool = redis.connection_pool
 
@@ -73,7 +73,7 @@ def test_connections_are_bounded_in_number_and_time(url: str) -> None:
     assert pool.connection_kwargs["retry"]._retries == 0
 
 
-async def test_jobs_go_out_and_come_in_through_the_codec() -> None:
+async def test_jobs_are_serialized_and_deserialized_by_the_codec() -> None:
     codec = Codec({"k": "0123456789abcdef"})
     redis = open_arq_redis(settings_for("redis://h"), codec)
 
@@ -83,7 +83,7 @@ async def test_jobs_go_out_and_come_in_through_the_codec() -> None:
 
 
 @pytest.mark.parametrize("url", [TLS, "rediss+sentinel://one.example/main"])
-def test_tls_is_verified_by_both_clients_and_by_arqs(url: str) -> None:
+def test_both_clients_and_arqs_own_verify_tls_certificates(url: str) -> None:
     redis = open_for(url)
     pool, twin = redis.connection_pool, sync_twin(redis).connection_pool
 
@@ -97,7 +97,7 @@ def test_tls_is_verified_by_both_clients_and_by_arqs(url: str) -> None:
     assert (arq.ssl, arq.ssl_cert_reqs, arq.ssl_check_hostname) == (True, "required", True)
 
 
-def test_a_private_authority_is_taken_from_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ca_file_is_taken_from_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
     url = "rediss://h?ssl_ca_certs=/etc/ca.pem"
 
@@ -106,7 +106,7 @@ def test_a_private_authority_is_taken_from_the_url(monkeypatch: pytest.MonkeyPat
     assert arq_redis_settings(settings_for(url)).ssl_ca_certs == "/etc/ca.pem"
 
 
-def test_a_unix_socket_stays_one() -> None:
+def test_both_clients_connect_to_a_unix_socket() -> None:
     redis = open_for(UNIX)
 
     assert issubclass(redis.connection_pool.connection_class, UnixDomainSocketConnection)
@@ -122,7 +122,7 @@ def test_a_unix_socket_stays_one() -> None:
         ("redis://h:1/", ("h", 1, None, 0, None, None, False)),
     ],
 )
-def test_arq_gets_the_same_server(url: str, expected: tuple[Any, ...]) -> None:
+def test_arqs_settings_name_the_same_server(url: str, expected: tuple[Any, ...]) -> None:
     arq = arq_redis_settings(settings_for(url, redis_timeout=3))
 
     found = (arq.host, arq.port, arq.unix_socket_path, arq.database, arq.username, arq.password, arq.ssl)
@@ -130,7 +130,7 @@ def test_arq_gets_the_same_server(url: str, expected: tuple[Any, ...]) -> None:
     assert arq.conn_timeout == 3
 
 
-def test_arq_gets_the_same_sentinels() -> None:
+def test_arqs_settings_name_the_same_sentinels() -> None:
     arq = arq_redis_settings(settings_for(SENTINEL))
 
     assert (arq.sentinel, arq.sentinel_master) == (True, "main")
@@ -142,7 +142,7 @@ def test_arq_gets_the_same_sentinels() -> None:
 @pytest.mark.parametrize(
     ("url", "where"), [(PLAIN, "redis.example:6400"), (UNIX, "/run/redis.sock"), (SENTINEL, "two.example")]
 )
-def test_nothing_shows_the_password(url: str, where: str) -> None:
+def test_neither_the_address_nor_arqs_settings_show_the_password(url: str, where: str) -> None:
     settings = settings_for(url)
 
     for shown in (repr(arq_redis_settings(settings)), str(arq_redis_settings(settings)), address(settings)):
@@ -151,24 +151,24 @@ def test_nothing_shows_the_password(url: str, where: str) -> None:
         assert "p%40" not in shown
 
 
-async def test_a_sound_redis_gives_no_warning() -> None:
-    sound: Any = FakeRedis(memory={"maxmemory_policy": "noeviction"})
+async def test_a_redis_that_keeps_its_data_gives_no_warning() -> None:
+    redis: Any = FakeRedis(memory={"maxmemory_policy": "noeviction"})
 
-    assert await check_redis(sound, settings_for(PLAIN)) == []
+    assert await check_redis(redis, settings_for(PLAIN)) == []
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
-async def test_a_policy_that_deletes_jobs_is_refused(policy: str) -> None:
-    evicting: Any = FakeRedis(memory={"maxmemory_policy": policy})
+async def test_an_eviction_policy_that_deletes_jobs_is_refused(policy: str) -> None:
+    redis: Any = FakeRedis(memory={"maxmemory_policy": policy})
 
     with pytest.raises(ConfigurationError, match=rf"{policy}.*CONFIG SET maxmemory-policy noeviction"):
-        await check_redis(evicting, settings_for(PLAIN))
+        await check_redis(redis, settings_for(PLAIN))
 
 
-async def test_a_redis_without_an_append_only_file_is_warned_of() -> None:
-    forgetful: Any = FakeRedis(persistence={"aof_enabled": 0})
+async def test_a_redis_without_an_append_only_file_gives_a_warning() -> None:
+    redis: Any = FakeRedis(persistence={"aof_enabled": 0})
 
-    (warning,) = await check_redis(forgetful, settings_for(PLAIN))
+    (warning,) = await check_redis(redis, settings_for(PLAIN))
     assert "appendonly yes" in warning
 
 
@@ -177,25 +177,27 @@ async def test_a_redis_without_an_append_only_file_is_warned_of() -> None:
     [
         (AuthenticationError("invalid username-password pair"), ConfigurationError),
         (ResponseError("NOPERM this user has no permissions"), ConfigurationError),
-        # So a server answers that knows no AUTH: it repeats what it was given.
+        # A server without AUTH repeats the arguments of the refused command.
         (ResponseError("unknown command `AUTH`, with args beginning with: `p@ss/w`, "), ConfigurationError),
         (ResponseError("MISCONF Redis is configured to save RDB snapshots"), OutageError),
         (RedisConnectionError("Connection refused"), OutageError),
         (TimeoutError(), OutageError),
     ],
 )
-async def test_what_redis_answers_is_told_in_one_line(error: Exception, raised: type[Exception]) -> None:
-    broken: Any = FakeRedis(memory=error)
+async def test_an_error_of_redis_is_reported_in_one_line_without_the_password(
+    error: Exception, raised: type[Exception]
+) -> None:
+    redis: Any = FakeRedis(memory=error)
 
     with pytest.raises(raised, match=r"^REDIS_URL: .*redis\.example:6400") as caught:
-        await check_redis(broken, settings_for(PLAIN))
+        await check_redis(redis, settings_for(PLAIN))
     assert "\n" not in str(caught.value)
     assert "ss/w" not in str(caught.value)
     assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize("url", ["redis://:secret@host/0", "redis+sentinel://:secret@host/main"])
-def test_an_option_that_no_connection_knows_is_one_clear_error(url: str) -> None:
+def test_an_unknown_url_option_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="unknown option after the question mark") as refused:
         open_arq_redis(load_settings(redis_url=f"{url}?colour=blue"), Codec())
     assert "secret" not in str(refused.value)

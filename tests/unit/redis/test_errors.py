@@ -38,7 +38,7 @@ SCRIPT_OOM = (
         (OSError(), ""),
     ],
 )
-def test_the_code_of_an_answer_is_found(error: Exception, code: str) -> None:
+def test_the_code_of_a_redis_error_is_found(error: Exception, code: str) -> None:
     assert error_code(error) == code
 
 
@@ -62,7 +62,7 @@ def test_the_code_of_an_answer_is_found(error: Exception, code: str) -> None:
             ConfigurationError,
             "refused the connection (NOPERM)",
         ),
-        # A server that knows no AUTH repeats what it was given.
+        # A server without AUTH repeats the arguments of the refused command.
         (
             ResponseError(f"unknown command `AUTH`, with args beginning with: `{SECRET}`, "),
             ConfigurationError,
@@ -72,7 +72,9 @@ def test_the_code_of_an_answer_is_found(error: Exception, code: str) -> None:
         (InvalidResponse(f"Protocol Error: {SECRET}"), ConfigurationError, "commands (InvalidResponse)"),
     ],
 )
-def test_each_error_has_one_meaning(error: Exception, kind: type[RegistryError], part: str) -> None:
+def test_each_error_of_redis_is_translated_to_one_class(
+    error: Exception, kind: type[RegistryError], part: str
+) -> None:
     translated = translate(error, ADDRESS)
 
     assert type(translated) is kind
@@ -82,7 +84,7 @@ def test_each_error_has_one_meaning(error: Exception, kind: type[RegistryError],
     assert "\n" not in str(translated)
 
 
-def test_an_unknown_master_is_a_matter_of_configuration_and_a_missing_one_is_not() -> None:
+def test_an_unknown_master_is_a_configuration_error_and_a_missing_one_an_outage() -> None:
     assert type(translate(MasterNotFound("x", unknown=True), ADDRESS)) is ConfigurationError
     assert type(translate(MasterNotFound("x", unknown=False), ADDRESS)) is OutageError
 

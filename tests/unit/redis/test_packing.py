@@ -1,4 +1,4 @@
-"""Connections under uvloop, on which the worker runs."""
+"""Redis connections under uvloop, the event loop of the worker."""
 
 import asyncio
 from functools import partial
@@ -10,19 +10,19 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from worker.redis.packing import PackingConnection
 
 
-async def _answer(
-    served: "asyncio.Future[None]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+async def _serve(
+    closed: "asyncio.Future[None]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     while await reader.read(1_000):
         writer.write(b"+OK\r\n" * 2)
     writer.close()
     await writer.wait_closed()
-    served.set_result(None)
+    closed.set_result(None)
 
 
 async def _send_on_a_closed_transport() -> None:
-    served = asyncio.get_running_loop().create_future()
-    server = await asyncio.start_server(partial(_answer, served), "127.0.0.1", 0)
+    closed = asyncio.get_running_loop().create_future()
+    server = await asyncio.start_server(partial(_serve, closed), "127.0.0.1", 0)
     async with server:
         connection = PackingConnection(
             host="127.0.0.1", port=server.sockets[0].getsockname()[1], socket_timeout=5, protocol=2
@@ -34,10 +34,10 @@ async def _send_on_a_closed_transport() -> None:
             await connection.send_command("PING")
         finally:
             await connection.disconnect()
-            await served
+            await closed
 
 
-def test_a_transport_that_is_closed_is_a_lost_connection() -> None:
-    """uvloop raises a RuntimeError, which would end the worker."""
+def test_sending_on_a_closed_transport_raises_a_connection_error() -> None:
+    """uvloop raises a RuntimeError here, which would stop the worker."""
     with pytest.raises(RedisConnectionError, match="connection was closed"):
         uvloop.run(_send_on_a_closed_transport())
