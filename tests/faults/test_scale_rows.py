@@ -284,7 +284,7 @@ async def test_row_36_each_fault_shows_within_15_s(stand: Stand) -> None:
             await shows("a dead letter", lambda: stand.redis.hlen(keys.DEAD), lambda: logged("job_dead"))
 
         await primary.kill()
-        why = "the jobs' store is out"
+        why = "MongoDB is unavailable"
         await shows("MongoDB killed", lambda: not_ready_because(why), lambda: logged("breaker_open"), check_fails)
         await primary.start()
         await stand.until(lambda: stand.is_ready(worker))

@@ -42,7 +42,7 @@ class Claimer:
         self._claims = 0
 
     async def run(self) -> None:
-        """Claim and start jobs until told to stop, or in burst mode until there are none."""
+        """Claim and start jobs until the worker stops, or in burst mode until there are none."""
         context = self._context
         while not context.stopping.is_set() and not self._burst_used_up():
             wanted = self._wanted()

@@ -76,7 +76,7 @@ class CronClock:
     async def first_tick(self, context: EngineContext) -> None:
         """Tick once, however long Redis takes to answer: a burst ends when the queues are empty.
 
-        Returns without a tick if the worker is told to stop.
+        Returns without a tick if the worker stops.
         """
         while not context.stopping.is_set():
             try:

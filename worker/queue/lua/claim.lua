@@ -1,7 +1,7 @@
 -- Takes due jobs from the queues, in the order given, and leases them to one owner.
 --
 -- A claimed job's score moves to the end of its lease: it leaves the window of due jobs, so the cost of a
--- claim does not grow with what is in flight, and it comes back by itself if its owner dies.
+-- claim does not grow with what is in flight, and it becomes due again if its owner dies.
 --
 -- KEYS  leases, crashes, abort, clock, dead letters, then the queues
 -- ARGV  token, lease in ms, jobs wanted in all, then the jobs wanted of each queue
@@ -18,7 +18,7 @@ local LARGEST_COUNT = 1000000
 -- How many leases of dead owners to remove whose jobs stock arq workers have ended since; a few per claim suffice.
 local SWEEP_LIMIT = 16
 
--- After a silence longer than a lease (Redis down or frozen) every lease looks lost although its owner lives. Owners
+-- After Redis was down or frozen for longer than a lease, every lease looks lost although its owner lives. Owners
 -- get half a lease to renew before any of their jobs is taken.
 note_alive(clock, lease, now)
 local resumed = tonumber(redis.call('HGET', clock, 'resumed')) or 0
@@ -132,7 +132,7 @@ local function take_from(queue, position, ids, scores, want)
             drop(queue, id)
         elseif owners_returning and owners[i] then
             held = held + 1
-            -- A claimer that polls less often than leases end must come back before the next silence.
+            -- A claimer that polls less often than leases end must claim again before Redis would count as silent.
             note_due(resumed + lease / 2)
         elseif holders[i] or not redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease, 'NX') then
             held = held + 1
@@ -195,6 +195,6 @@ for index = 6, #KEYS do
         if #more > 0 then announce(queue) end
     end
 end
--- A worker that got less than it asked for must come back for the rest at once.
+-- A worker that got less than it asked for must claim the rest at once.
 if bytes >= BYTES_LIMIT then next_due = now end
 return {now, next_due, jobs}

@@ -19,7 +19,7 @@ local function announce(queue)
     if waiting == 0 then redis.call('LPUSH', wakeup, 1) end
 end
 
--- Notes a sign of life of a worker, and when Redis was last back after a silence longer than a lease (down or frozen).
+-- Notes that a worker called, and when Redis was last back after it had been down or frozen for longer than a lease.
 local function note_alive(clock, lease, now)
     local seen = math.min(tonumber(redis.call('HGET', clock, 'seen')) or now, now)
     if now - seen > lease then redis.call('HSET', clock, 'resumed', now) end

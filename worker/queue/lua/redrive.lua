@@ -2,8 +2,8 @@
 --
 -- KEYS  dead letters, their index, abort
 -- ARGV  for each dead letter four values: id, queue, payload, delay in ms
--- Returns for each: 1 (put back) or 0 (not a dead letter any more, or a job of this id waits or runs, whose
--- payload must not be overwritten).
+-- Returns for each: 1 (retried) or 0 (no longer a dead letter, or a job of this id waits or runs, whose payload must
+-- not be overwritten).
 local dead, dead_index, abort = KEYS[1], KEYS[2], KEYS[3]
 local now = clock_ms()
 local answers, queues = {}, {}
@@ -15,7 +15,7 @@ for i = 1, #ARGV, 4 do
         redis.call('ZREM', dead_index, id)
         -- A request to abort was meant for the job that died.
         redis.call('ZREM', abort, id)
-        -- The id of a cron job that died stays taken for a while, but not for who wants it to run again.
+        -- The id of a dead cron job stays taken for a while, but an operator may retry it at once.
         redis.call('DEL', RESULT .. id, IN_PROGRESS .. id)
         redis.call('SET', JOB .. id, payload)
         redis.call('ZADD', queue, now + delay, id)
