@@ -117,9 +117,9 @@ async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench
         more = [await bench.put("job") for _ in range(30)]
         before = sum(map(len, tries.values()))
         opened = time.monotonic()
-        # Only probes run during the outage: after 1/8, 1/4, 1/2 and 1 s.
+        # Only probes run during the outage: after 1/8, 1/4, 1/2 and 1 s, or half of that with the most jitter.
         await bench.until(lambda: sum(map(len, tries.values())) >= before + 4)
-        assert time.monotonic() - opened > 1
+        assert time.monotonic() - opened > 0.9
         assert len(set(tries) & set(more)) <= 5
         reason = await bench.until(lambda: _why_not_ready(bench, worker))
         assert reason == "MongoDB is unavailable"
