@@ -28,7 +28,7 @@ async def test_wrong_settings(site: Site, environment: dict[str, str], expected:
 
 async def test_an_unreachable_redis(site: Site) -> None:
     url = f"redis://:{SECRET}@127.0.0.1:{choose_port()}/0"
-    assert_one_line(await _start(site, REDIS_URL=url), "REDIS_URL: no Redis answers")
+    assert_one_line(await _start(site, REDIS_URL=url), "REDIS_URL: Redis at 127.0.0.1")
 
 
 async def test_an_unreachable_mongodb(site: Site) -> None:

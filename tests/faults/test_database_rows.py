@@ -52,7 +52,7 @@ async def _run_commands_slower_than_timeouts(
     async with fail_command(member, COMMANDS, blockConnection=True, blockTimeMS=block_ms) as injected:
         started = time.monotonic()
         await asyncio.gather(load.put_many("ingest", jobs), load.put_many("register", jobs))
-        await stand.until(lambda: logged_jobs(worker.log, "job_retry") >= set(stand.ledger.accepted), bound_s)
+        await stand.until(lambda: logged_jobs(worker.log, "job_retried") >= set(stand.ledger.accepted), bound_s)
         stand.row.notes["run ended after s"] = round(time.monotonic() - started, 1)
         assert await _sends_heartbeats(stand, worker)
     stand.row.faults = injected.times
@@ -183,7 +183,7 @@ async def _fill_and_empty_the_disk(stand: Stand, disk: SmallDisk) -> Account:
             # mongod writes this automatically once a minute. It hits the full disk, which ends the server.
             await member.command("fsync")
         await stand.until(lambda: not member.running, 30)
-        await stand.until(lambda: "action=breaker_open" in worker.log)
+        await stand.until(lambda: "action=circuit_breaker_opened" in worker.log)
         disk.make_room()
         await stand.mongo_server.start()
         await stand.effects_grow_by(50)

@@ -29,7 +29,7 @@ async def _check_survival(stand: Stand, worker: WorkerRun) -> Account:
 
 
 async def _wait_until_outage_is_reported(stand: Stand, worker: WorkerRun) -> None:
-    await stand.until(lambda: "action=breaker_open" in worker.log)
+    await stand.until(lambda: "action=circuit_breaker_opened" in worker.log)
     await stand.until(lambda: _is_unready(stand, worker))
 
 
@@ -180,7 +180,7 @@ async def _lose_majority(stand: Stand, down_s: float) -> float:
         returned = datetime.now(UTC)
         await stand.effects_grow_by(20)
     account = await _check_survival(stand, worker)
-    assert "action=breaker_closed" in worker.log
+    assert "action=circuit_breaker_closed" in worker.log
     resumed_after_s = account.resumed_after_s(returned)
     stand.row.notes["resumed after s"] = round(resumed_after_s, 2)
     # A shorter pause would mean that there was a majority throughout.

@@ -281,11 +281,13 @@ async def test_row_36_each_fault_shows_within_15_s(stand: Stand) -> None:
         # This comes first: a job that an outage left applied but unacknowledged would be both applied and refused.
         async with fail_command(primary, ["findAndModify"], errorCode=14):
             await load.put("ingest")
-            await shows("a dead letter", lambda: stand.redis.hlen(keys.DEAD), lambda: logged("job_dead"))
+            await shows("a dead letter", lambda: stand.redis.hlen(keys.DEAD), lambda: logged("job_dead_lettered"))
 
         await primary.kill()
         why = "MongoDB is unavailable"
-        await shows("MongoDB killed", lambda: not_ready_because(why), lambda: logged("breaker_open"), check_fails)
+        await shows(
+            "MongoDB killed", lambda: not_ready_because(why), lambda: logged("circuit_breaker_opened"), check_fails
+        )
         await primary.start()
         await stand.until(lambda: stand.is_ready(worker))
 

@@ -94,7 +94,7 @@ async def test_row_21_commit_never_confirmed_within_a_run(open_stand: OpenStand)
         async with fail_command(member, COMMIT, writeConcernError=unconfirmed) as injected:
             await load.put_many("register", 5)
             # Each run hit its deadline, although its transaction had been applied long before.
-            await stand.until(lambda: logged_jobs(worker.log, "job_retry") >= set(stand.ledger.accepted))
+            await stand.until(lambda: logged_jobs(worker.log, "job_retried") >= set(stand.ledger.accepted))
             assert await stand.ledger.effects() == 2 * 5
         stand.row.faults += injected.times
         await _assert_all_registered_on_first_try(stand)
