@@ -74,7 +74,9 @@ def _function_unknown(event: JobFinished) -> None:
 
 
 def _lease_lost(event: JobFinished) -> None:
-    _log.warning("lease lost; another worker owns the job now", action="lease_lost", job_id=event.job_id)
+    _log.warning(
+        "lease lost; the job belongs to another worker or runs again", action="lease_lost", job_id=event.job_id
+    )
 
 
 _JOB_LINES: dict[str, Callable[[JobFinished], None]] = {
