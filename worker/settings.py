@@ -73,8 +73,8 @@ class Settings(BaseSettings):
     )
     worker_queues: Annotated[dict[str, int | None], NoDecode] = Field(
         dict.fromkeys(QUEUES),
-        description="queues to serve, in order of precedence, separated by commas; `NAME=N` runs at most N jobs of "
-        "a queue at once; every queue but the first and `arq:queue:bulk` needs it",
+        description="queues to serve, in order of precedence, separated by commas; `NAME=N` lets one worker "
+        "run at most N jobs of a queue at once; each queue but the first and `arq:queue:bulk` needs it",
     )
     worker_max_jobs: int = Field(300, ge=1, le=50_000, description="jobs that one worker runs at the same time")
     worker_job_timeout: Seconds = Field(60, description="seconds that one try of a job may take")
@@ -246,6 +246,6 @@ def settings_table() -> str:
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
         elif isinstance(default, dict):
-            default = ",".join(default)
+            default = ",".join(f"{name}={slots}" if slots else name for name, slots in default.items())
         rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else 'none'} | {field.description} |")
     return "\n".join(rows) + "\n"

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from worker.queue import keys
 from worker.queue.scripts import (
     Claim,
-    Claimed,
+    ClaimedJob,
     Completion,
     Enqueue,
     EnqueueState,
@@ -48,7 +48,7 @@ class ScriptBench:
     async def claim(self, token: str = OWNER, wanted: int = 1_000, lease_ms: int = LEASE_MS) -> Claim:
         return await self.scripts.claim(token, lease_ms, wanted, [(queue, wanted) for queue in self.queues])
 
-    async def claim_one(self, token: str = OWNER) -> Claimed:
+    async def claim_one(self, token: str = OWNER) -> ClaimedJob:
         (job,) = (await self.claim(token)).jobs
         return job
 
@@ -57,7 +57,7 @@ class ScriptBench:
         return [job.job_id.decode().removesuffix(f":{self._tag}") for job in jobs]
 
     async def finish(
-        self, job: Claimed, action: Any = "done", token: str = OWNER, *, due: float = 0, **values: Any
+        self, job: ClaimedJob, action: Any = "done", token: str = OWNER, *, due: float = 0, **values: Any
     ) -> bool:
         """Store one completion. `due` is the delay (retry), the score (return) or the hold time of the id."""
         values[_DUE_FIELD.get(action, "id_hold_ms")] = due
@@ -65,7 +65,7 @@ class ScriptBench:
         (applied,) = await self.scripts.finish([completion])
         return applied
 
-    async def renew(self, *jobs: Claimed, token: str = OWNER, lease_ms: int = LEASE_MS) -> list[bytes]:
+    async def renew(self, *jobs: ClaimedJob, token: str = OWNER, lease_ms: int = LEASE_MS) -> list[bytes]:
         values = [value for job in jobs for value in (job.job_id, job.queue, token)]
         lost: list[bytes] = await self._renew(keys=[keys.LEASES, keys.CLOCK], args=[lease_ms, *values])
         return lost

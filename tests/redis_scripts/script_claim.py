@@ -4,7 +4,7 @@ import pytest
 
 from tests.redis_scripts.script_bench import LEASE_MS, ScriptBench
 from worker.queue import keys
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 
 
 class ClaimContract:
@@ -241,7 +241,7 @@ class ClaimContract:
 class OutageContract:
     """After Redis was down or frozen for longer than a lease, live owners get half a lease to renew."""
 
-    async def _expire_lease_in_an_outage(self, bench: ScriptBench) -> Claimed:
+    async def _expire_lease_in_an_outage(self, bench: ScriptBench) -> ClaimedJob:
         await bench.enqueue("a")
         job = await bench.claim_one("owner")
         await bench.let_lease_end("a")

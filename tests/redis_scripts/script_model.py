@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.queue import keys
-from worker.queue.scripts import Claimed, Enqueue
+from worker.queue.scripts import ClaimedJob, Enqueue
 
 T = TypeVar("T")
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
@@ -25,7 +25,7 @@ class Job:
     place: Place
     tries: int = 0
     crashes: int = 0
-    owner: Claimed | None = None
+    owner: ClaimedJob | None = None
     token: str = ""
     due_ms: float = 0
     abort_requested: bool = False
@@ -43,7 +43,7 @@ class QueueMachine(RuleBasedStateMachine):
         self._bench_context = self.open_bench()
         self.bench = self._run(self._bench_context.__aenter__())
         self.jobs: dict[str, Job] = {}
-        self.former_owners: list[tuple[str, Claimed, str]] = []
+        self.former_owners: list[tuple[str, ClaimedJob, str]] = []
         self.claims = 0
         self.dead_before = self._run(self.bench.dead_count())
 
@@ -229,7 +229,7 @@ class QueueMachine(RuleBasedStateMachine):
             places.append("done")
         return places
 
-    def _name(self, claimed: Claimed) -> str:
+    def _name(self, claimed: ClaimedJob) -> str:
         return claimed.job_id.decode().partition(":")[0]
 
     def teardown(self) -> None:

@@ -14,7 +14,7 @@ from worker.engine.executor import Executor
 from worker.engine.options import JobContext, JobOptions
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 
 CODEC = Codec()
 JOB_ID, QUEUE, TOKEN, SCORE = "step:1", "queue", "worker:7", 5_000.0
@@ -54,7 +54,7 @@ def make_job(payload: bytes | None = None, **claim: Any) -> RunningJob:
         "problem": "",
         "payload": envelope() if payload is None else payload,
     }
-    return RunningJob(Claimed(**(values | claim)), TOKEN)
+    return RunningJob(ClaimedJob(**(values | claim)), TOKEN)
 
 
 def make_executor(options: JobOptions, events: Events | None = None) -> Executor:

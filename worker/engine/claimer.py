@@ -37,7 +37,7 @@ class Claimer:
         self._slots = slots
         self._may_claim = may_claim
         self._started = started
-        self._shares = QueueShares(context.queues)
+        self._shares = QueueShares(context.queues, options.max_jobs)
         self._hungry = asyncio.Event()
         self._claims = 0
 
@@ -101,7 +101,7 @@ class Claimer:
     async def _claim(self, wanted: int) -> Claim | None:
         context = self._context
         self._claims += 1
-        running = self._slots.queues() if len(context.queues) > 1 else []
+        running = self._slots.queues() if self._shares.counts_running else []
         limits = self._shares.limits(self._claims, wanted, running)
         began = time.monotonic()
         try:

@@ -8,7 +8,7 @@ from arq.worker import JobExecutionFailed
 
 from worker.codec import check_job_id
 from worker.errors import InvalidEnvelope
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 
 # Year 2286; a later instant overflows the calendar.
 _MAX_INSTANT_MS = 10**13
@@ -25,7 +25,7 @@ class Call:
     tries: int
 
 
-def read_call(claimed: Claimed, deserializer: Deserializer | None) -> Call:
+def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
     """Return what a claimed job calls.
 
     Raises `InvalidEnvelope` if the bytes are not a job or belong to another one, arq's `JobExecutionFailed` if the

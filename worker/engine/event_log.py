@@ -123,7 +123,10 @@ def _completion_dropped(event: events.CompletionDropped) -> None:
 
 def _breaker_changed(event: events.BreakerChanged) -> None:
     if event.is_open:
-        _log.error("MongoDB is unavailable; not taking new jobs", action="circuit_breaker_opened")
+        _log.error(
+            "MongoDB is unavailable; not taking new jobs",
+            action="circuit_breaker_opened",
+        )
     else:
         _log.info("MongoDB is available again", action="circuit_breaker_closed")
 

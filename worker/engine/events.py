@@ -117,7 +117,7 @@ class CompletionDropped:
 
 @dataclass(frozen=True, slots=True)
 class BreakerChanged:
-    """The circuit breaker opened (no new jobs are claimed) or closed."""
+    """The circuit breaker opened (jobs are claimed one at a time, as probes) or closed."""
 
     is_open: bool
 

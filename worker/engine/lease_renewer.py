@@ -1,4 +1,4 @@
-"""Renews the leases of all running jobs in one call, from a thread that a busy event loop cannot starve."""
+"""Renews the leases of running jobs, up to 1,000 per call, from a thread that a busy event loop cannot starve."""
 
 import asyncio
 import sys

@@ -11,11 +11,14 @@ _TURN = 8
 class QueueShares:
     """Says how many jobs each queue may give to a claim.
 
-    `slots` holds the most jobs of each queue that may run at once, in the order of precedence.
+    `slots` holds the most jobs of each queue that this worker runs at once, in the order of precedence; `max_jobs`
+    is the number of all slots.
     """
 
-    def __init__(self, slots: Mapping[str, int]) -> None:
+    def __init__(self, slots: Mapping[str, int], max_jobs: int) -> None:
         self._slots = dict(slots)
+        self.counts_running = len(self._slots) > 1 or min(self._slots.values()) < max_jobs
+        """Whether `limits` needs `running`: it does not if a single queue may fill all slots."""
 
     def limits(self, turn: int, wanted: int, running: Sequence[str]) -> list[tuple[str, int]]:
         """Return the queues in the order to ask them, each with the most jobs that it may give.

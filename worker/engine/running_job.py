@@ -4,7 +4,7 @@ import asyncio
 import math
 from typing import Literal
 
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 
 Interruption = Literal["timeout", "abort", "lost", "shutdown", "postponed"]
 
@@ -43,7 +43,7 @@ class RunningJob:
         "token",
     )
 
-    def __init__(self, claimed: Claimed, token: str) -> None:
+    def __init__(self, claimed: ClaimedJob, token: str) -> None:
         self.claimed = claimed
         self.name = claimed.job_id.decode(errors="backslashreplace")
         self.token = token

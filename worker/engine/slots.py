@@ -11,7 +11,7 @@ from worker.engine.events import BreakerChanged, JobFinished
 from worker.engine.executor import Executor
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.engine.running_job import Interruption, RunningJob
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 
 # A job whose worker died twice while running it runs alone, if the other jobs end within:
 _SOLO_WAIT_S = 5.0
@@ -47,7 +47,7 @@ class Slots:
         """Return the job of that id, if it is running here."""
         return self._jobs.get(job_id)
 
-    async def start(self, claimed: Iterable[Claimed], token: str) -> None:
+    async def start(self, claimed: Iterable[ClaimedJob], token: str) -> None:
         """Start claimed jobs; those suspected of killing their worker run alone, before this returns."""
         suspects = []
         for claim in claimed:

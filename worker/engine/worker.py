@@ -18,7 +18,6 @@ from arq.worker import Worker, logger
 
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_redis import create_bounded_pool
-from worker.engine.arq_settings import both_serializers, checked_queues, with_settings_of
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.claimer import Claimer
 from worker.engine.clock import RedisClock
@@ -42,6 +41,7 @@ from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
 from worker.engine.options import JobOptions
 from worker.engine.periodic import every
 from worker.engine.redis_health import RedisHealth
+from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
 from worker.queue import keys

@@ -43,7 +43,7 @@ class Enqueue(NamedTuple):
     delay_ms: int = 0
 
 
-class Claimed(NamedTuple):
+class ClaimedJob(NamedTuple):
     """One leased job. `job_id` is bytes, because any program can write to Redis.
 
     `tries` counts this one and those that were spent, `crashes` how often an owner died with it, `score` is the
@@ -66,7 +66,7 @@ class Claim:
 
     now_ms: int
     next_due_ms: int
-    jobs: list[Claimed]
+    jobs: list[ClaimedJob]
 
 
 class Completion(NamedTuple):
@@ -93,7 +93,7 @@ class Completion(NamedTuple):
 
     @classmethod
     def done(
-        cls, job: Claimed, token: str, *, result: bytes = b"", result_life_ms: int = 0, id_hold_ms: int = 0
+        cls, job: ClaimedJob, token: str, *, result: bytes = b"", result_life_ms: int = 0, id_hold_ms: int = 0
     ) -> Self:
         """Return the completion of a job that ended, well or aborted."""
         return cls(job.job_id, job.queue, token, "done", result, result_life_ms, id_hold_ms=id_hold_ms)
@@ -101,7 +101,7 @@ class Completion(NamedTuple):
     @classmethod
     def dead(
         cls,
-        job: Claimed,
+        job: ClaimedJob,
         token: str,
         *,
         dead_letter: bytes,
@@ -123,13 +123,13 @@ class Completion(NamedTuple):
 
     @classmethod
     def retry(
-        cls, job: Claimed, token: str, *, delay_ms: float, tries: SpentTries = "spend", failure: bytes = b""
+        cls, job: ClaimedJob, token: str, *, delay_ms: float, tries: SpentTries = "spend", failure: bytes = b""
     ) -> Self:
         """Return the completion of a try after which the job runs again in `delay_ms`."""
         return cls(job.job_id, job.queue, token, "retry", delay_ms=delay_ms, tries=tries, record=failure)
 
     @classmethod
-    def hand_back(cls, job: Claimed, token: str) -> Self:
+    def hand_back(cls, job: ClaimedJob, token: str) -> Self:
         """Return the completion that puts a job back where it was, without spending a try."""
         return cls(job.job_id, job.queue, token, "return", score=job.score, tries="keep")
 
@@ -194,7 +194,7 @@ class Scripts:
             now_ms,
             next_due_ms,
             [
-                Claimed(
+                ClaimedJob(
                     job_id,
                     names[position],
                     float(score),

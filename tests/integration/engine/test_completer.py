@@ -16,7 +16,7 @@ from worker.engine.arq_redis import open_arq_redis
 from worker.engine.completer import Completer
 from worker.engine.events import Events
 from worker.engine.redis_health import RedisHealth
-from worker.queue.scripts import Claimed, Completion, Scripts
+from worker.queue.scripts import ClaimedJob, Completion, Scripts
 from worker.settings import load_settings
 
 
@@ -41,7 +41,7 @@ async def running_completer(scripts: Scripts, health: RedisHealth | None = None)
         await asyncio.gather(task, return_exceptions=True)
 
 
-def done(job: Claimed) -> Completion:
+def done(job: ClaimedJob) -> Completion:
     return Completion(job.job_id, job.queue, OWNER, "done")
 
 

@@ -20,7 +20,7 @@ from tests.integration.engine.conftest import Bench
 from worker.embedded import EmbeddedRedis
 from worker.queue import keys
 from worker.queue.heartbeats import ready_workers
-from worker.queue.scripts import Claim, Claimed, Scripts
+from worker.queue.scripts import Claim, ClaimedJob, Scripts
 
 BACK_WITHIN = 3.0  # seconds from Redis's return until work resumes
 NOT_READY_WITHIN = 5.0  # seconds; a heartbeat is valid for 4
@@ -188,7 +188,7 @@ async def test_a_claim_whose_answer_was_lost_is_recovered_immediately(
     work = Work()
     work.gate.set()
     claim = Scripts.claim
-    lost: list[Claimed] = []
+    lost: list[ClaimedJob] = []
 
     async def losing(self: Scripts, *args: Any) -> Claim:
         answer = await claim(self, *args)

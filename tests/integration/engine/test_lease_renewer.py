@@ -18,7 +18,7 @@ from worker.engine import lease_renewer
 from worker.engine.arq_redis import open_arq_redis
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.queue import keys
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 from worker.redis.client import sync_twin
 from worker.settings import load_settings
 
@@ -45,7 +45,7 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
 
 
 @asynccontextmanager
-async def renewing(script_bench: ScriptBench, *jobs: Claimed) -> AsyncIterator[tuple[LeaseRenewer, list[Lease]]]:
+async def renewing(script_bench: ScriptBench, *jobs: ClaimedJob) -> AsyncIterator[tuple[LeaseRenewer, list[Lease]]]:
     lost: list[Lease] = []
     renewer = LeaseRenewer(lambda: sync_twin(script_bench.redis), LEASE_S, lost.extend, logged_events())
     for job in jobs:
@@ -56,7 +56,7 @@ async def renewing(script_bench: ScriptBench, *jobs: Claimed) -> AsyncIterator[t
         await renewer.close()
 
 
-async def claim(script_bench: ScriptBench, *names: str) -> list[Claimed]:
+async def claim(script_bench: ScriptBench, *names: str) -> list[ClaimedJob]:
     await script_bench.enqueue(*names)
     return (await script_bench.claim(lease_ms=int(LEASE_S * 1000))).jobs
 

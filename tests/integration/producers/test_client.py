@@ -24,7 +24,7 @@ from worker.engine.arq_redis import open_arq_redis
 from worker.errors import InvalidEnvelope, InvalidPayload, JobNotFound, RemoteError
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
-from worker.queue.scripts import Claimed, Completion, Scripts
+from worker.queue.scripts import ClaimedJob, Completion, Scripts
 from worker.settings import load_settings
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
@@ -39,7 +39,7 @@ class Worker:
         self._scripts = Scripts(redis)
         self.codec = Codec()
 
-    async def claim(self) -> Claimed:
+    async def claim(self) -> ClaimedJob:
         queues = [(DEFAULT_QUEUE, 1), (BULK_QUEUE, 1)]
         (job,) = (await self._scripts.claim("token", 60_000, 1, queues)).jobs
         return job

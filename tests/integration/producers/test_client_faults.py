@@ -12,7 +12,7 @@ from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, HospitalRecord, Inge
 from worker.embedded import EmbeddedRedis, ports
 from worker.errors import ConfigurationError, OutageError, RegistryError
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
-from worker.queue.scripts import Claimed, Completion, Scripts
+from worker.queue.scripts import ClaimedJob, Completion, Scripts
 from worker.settings import Settings, load_settings
 
 MERCY = HospitalRecord(hospital_name="Mercy")
@@ -90,7 +90,7 @@ class EndingScripts(LosingScripts):
                 await self._worker.finish([self._completion(job)])
             raise
 
-    def _completion(self, job: Claimed) -> Completion:
+    def _completion(self, job: ClaimedJob) -> Completion:
         envelope = Codec().decode(job.payload)
         result = {**envelope, "t": 1, "s": True, "r": {}, "st": 0, "ft": 0, "q": job.queue}
         failure = Failure(type="PermanentError", message="refused", tries=1, at_ms=0)

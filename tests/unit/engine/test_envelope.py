@@ -6,14 +6,14 @@ from arq.worker import JobExecutionFailed
 from worker.codec import Codec
 from worker.engine.envelope import Call, read_call
 from worker.errors import InvalidEnvelope
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 
 CODEC = Codec()
 MESSAGE: dict[str, Any] = {"t": None, "f": "job", "a": [1], "k": {"two": 2}, "et": 7}
 
 
-def claimed(tries: int = 1, **changes: Any) -> Claimed:
-    return Claimed(b"id", "queue", 0, tries, 0, -1, "", CODEC.encode(MESSAGE | changes))
+def claimed(tries: int = 1, **changes: Any) -> ClaimedJob:
+    return ClaimedJob(b"id", "queue", 0, tries, 0, -1, "", CODEC.encode(MESSAGE | changes))
 
 
 def test_the_call_is_read_from_the_envelope() -> None:

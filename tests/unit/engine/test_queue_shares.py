@@ -7,31 +7,38 @@ SLOTS = {"single": 300, "bulk": 6, "slow": 20}
 
 
 def test_the_first_queue_may_fill_every_slot() -> None:
-    assert QueueShares(SLOTS).limits(1, 120, [])[0] == ("single", 120)
+    assert QueueShares(SLOTS, 300).limits(1, 120, [])[0] == ("single", 120)
 
 
 def test_no_queue_gets_more_than_its_slots() -> None:
-    assert dict(QueueShares(SLOTS).limits(1, 300, [])) == {"single": 300, "bulk": 6, "slow": 20}
-    assert dict(QueueShares(SLOTS).limits(1, 3, [])) == {"single": 3, "bulk": 3, "slow": 3}
+    assert dict(QueueShares(SLOTS, 300).limits(1, 300, [])) == {"single": 300, "bulk": 6, "slow": 20}
+    assert dict(QueueShares(SLOTS, 300).limits(1, 3, [])) == {"single": 3, "bulk": 3, "slow": 3}
 
 
 def test_running_jobs_count_against_their_queue_alone() -> None:
-    shares = QueueShares(SLOTS)
+    shares = QueueShares(SLOTS, 300)
 
     assert dict(shares.limits(1, 290, ["bulk"] * 4 + ["single"] * 6)) == {"single": 290, "bulk": 2, "slow": 20}
     assert dict(shares.limits(1, 290, ["bulk"] * 9))["bulk"] == 0
 
 
 def test_every_eighth_claim_asks_the_other_queues_first_for_one_job_each() -> None:
-    shares = QueueShares(SLOTS)
+    shares = QueueShares(SLOTS, 300)
 
     assert shares.limits(8, 50, []) == [("bulk", 1), ("slow", 1), ("single", 50)]
     assert shares.limits(8, 50, ["bulk"] * 6) == [("bulk", 0), ("slow", 1), ("single", 50)]
     assert [queue for queue, _ in shares.limits(9, 50, [])] == ["single", "bulk", "slow"]
 
 
+def test_a_single_queue_with_fewer_slots_than_the_worker_counts_its_running_jobs() -> None:
+    assert QueueShares({"only": 20}, 300).counts_running
+    assert QueueShares({"only": 20}, 300).limits(1, 280, ["only"] * 15) == [("only", 5)]
+    assert not QueueShares({"only": 300}, 300).counts_running
+    assert QueueShares(SLOTS, 300).counts_running
+
+
 def test_a_single_queue_gets_all_free_slots() -> None:
-    assert QueueShares({"only": 300}).limits(8, 7, []) == [("only", 7)]
+    assert QueueShares({"only": 300}, 300).limits(8, 7, []) == [("only", 7)]
 
 
 @given(
@@ -43,7 +50,7 @@ def test_a_single_queue_gets_all_free_slots() -> None:
 def test_each_queue_is_asked_once_for_at_most_its_free_slots(
     slots: dict[str, int], turn: int, wanted: int, running: list[str]
 ) -> None:
-    limits = QueueShares(slots).limits(turn, wanted, running)
+    limits = QueueShares(slots, 300).limits(turn, wanted, running)
 
     assert sorted(queue for queue, _ in limits) == sorted(slots)
     for queue, limit in limits:

@@ -12,7 +12,7 @@ from worker.engine.results import loggable_message, make_dead_letter, result_dat
 from worker.engine.running_job import RunningJob
 from worker.errors import InvalidPayload, PayloadProblem, TransientError
 from worker.queue.dead_letter import Failure
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 
 CODEC = Codec()
 MARK = "Xanthippe"
@@ -20,7 +20,7 @@ MARK = "Xanthippe"
 
 def attempt(call: Call | None = None, payload: bytes = b"payload") -> Attempt:
     tried = Attempt(
-        RunningJob(Claimed(b"id\xff", "queue", 0, 4, 1, -1, "", payload), "token"),
+        RunningJob(ClaimedJob(b"id\xff", "queue", 0, 4, 1, -1, "", payload), "token"),
         RedisClock(),
         make_options().unknown,
     )

@@ -4,7 +4,7 @@ import pytest
 
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
-from worker.queue.scripts import Claimed
+from worker.queue.scripts import ClaimedJob
 
 
 class Clock:
@@ -41,7 +41,7 @@ def limits(clock: Clock) -> Timeouts:
 
 
 def job() -> RunningJob:
-    return RunningJob(Claimed(b"id", "queue", 0, 1, 0, -1, "", b""), "token")
+    return RunningJob(ClaimedJob(b"id", "queue", 0, 1, 0, -1, "", b""), "token")
 
 
 def late(jobs: list[RunningJob]) -> list[int]:

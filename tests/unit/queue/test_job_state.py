@@ -9,7 +9,7 @@ from worker.errors import InvalidEnvelope, RemoteError
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.job_state import JobView, look_up, read_envelope
-from worker.queue.scripts import Claimed, Completion, Enqueue
+from worker.queue.scripts import ClaimedJob, Completion, Enqueue
 
 CODEC = Codec()
 JOB: dict[str, Any] = {"t": None, "f": "ingest_hospital", "a": [], "k": {}, "et": 1_000}
@@ -29,7 +29,7 @@ class Queue:
     async def enqueue(self, payload: bytes = CODEC.encode(JOB), delay_ms: int = 0) -> None:
         await self.scripts.enqueue([Enqueue(JOB_ID, DEFAULT_QUEUE, payload, delay_ms)])
 
-    async def claim(self) -> Claimed:
+    async def claim(self) -> ClaimedJob:
         (job,) = (await self.scripts.claim("t", 10_000, 1, [(DEFAULT_QUEUE, 1)])).jobs
         return job
 

@@ -1,4 +1,4 @@
-"""What is added to arq's own settings of a worker, and what is checked of them."""
+"""What `LeaseWorker` adds to the settings class that arq reads, and what it checks of that class."""
 
 import inspect
 import pickle  # noqa: TID251 (recognised when a user asks for it; never called here)
