@@ -1,5 +1,6 @@
 import asyncio
 import dataclasses
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
@@ -197,11 +198,11 @@ async def test_a_claim_is_noted_by_all_that_want_to_know(
     stage: Stage, health: NotedHealth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.engine.clock.time.time_ns", lambda: (NOW_MS - 5_000) * 1_000_000)
+    monkeypatch.setattr(claimer_module, "time", with_replaced(time, monotonic=iter([100.0, 102.5]).__next__))
     stage.scripts.claims.append(found("a", "b"))
     await stage.run()
 
-    (event,) = stage.events.of(ClaimedEvent)
-    assert (event.jobs, event.wanted, event.seconds >= 0) == (2, 10, True)
+    assert stage.events.of(ClaimedEvent) == [ClaimedEvent(2, 10, 2.5)]
     assert health.answers == 1
     assert stage.context.clock.redis_ms(0) == 5_000
 
@@ -441,7 +442,7 @@ async def test_a_burst_whose_limit_is_reached_claims_nothing(stage: Stage, start
     stage.started_before = started
     await stage.run()
 
-    assert stage.scripts.calls == []
+    assert (stage.scripts.calls, stage.pauses) == ([], [])
 
 
 async def test_a_limit_of_bursts_does_not_concern_a_worker_that_serves(stage: Stage) -> None:

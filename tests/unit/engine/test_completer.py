@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, ResponseError
 
 from tests.support.waiting import until
-from tests.unit.engine.conftest import KeptEvents, NotedHealth
+from tests.unit.engine.conftest import KeptEvents, NotedHealth, with_replaced
 from worker.engine import completer
 from worker.engine.completer import Completer
 from worker.engine.events import CompletionDropped, CompletionRefused, CompletionsStored
@@ -60,14 +61,13 @@ async def store(scripts: ScriptedScripts, health: NotedHealth, events: KeptEvent
 
 @asynccontextmanager
 async def storing(store: Completer, tasks: int = 1) -> AsyncIterator[None]:
-    running = [asyncio.create_task(store.run()) for _ in range(tasks)]
-    try:
+    """Store what is submitted; a loop that ends by an error ends the test instead of letting it wait."""
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(store.run()) for _ in range(tasks)]
         yield
-    finally:
         for task in running:
             assert not task.done(), "storing ended by itself"
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 def done(number: int, **values: bytes) -> Completion:
@@ -138,15 +138,31 @@ async def test_a_group_holds_a_hundred_completions(
 
 
 @pytest.mark.parametrize("field", ["result", "record"])
+@pytest.mark.parametrize(
+    ("lengths", "sizes"), [([9] * 7, [3, 3, 1]), ([10] * 3, [2, 1]), ([19, 1, 1], [2, 1]), ([20, 1], [1, 1])]
+)
 async def test_a_group_ends_with_the_completion_that_makes_it_too_large(
-    store: Completer, scripts: ScriptedScripts, monkeypatch: pytest.MonkeyPatch, field: str
+    store: Completer,
+    scripts: ScriptedScripts,
+    monkeypatch: pytest.MonkeyPatch,
+    field: str,
+    lengths: list[int],
+    sizes: list[int],
 ) -> None:
     monkeypatch.setattr(completer, "_GROUP_BYTES", 20)
-    completions = [done(number, **{field: bytes(9)}) for number in range(7)]
+    completions = [done(number, **{field: bytes(length)}) for number, length in enumerate(lengths)]
     async with storing(store):
-        assert await asyncio.gather(*map(store.submit, completions)) == [True] * 7
+        assert all(await asyncio.gather(*map(store.submit, completions)))
 
-    assert scripts.sizes == [3, 3, 1]
+    assert scripts.sizes == sizes
+
+
+async def test_a_group_stays_far_below_what_redis_takes(store: Completer, scripts: ScriptedScripts) -> None:
+    half = bytes(8 * 1024 * 1024)
+    async with storing(store):
+        assert all(await asyncio.gather(*(store.submit(done(number, result=half)) for number in range(5))))
+
+    assert scripts.sizes == [2, 2, 1]
 
 
 async def test_a_completion_larger_than_a_group_is_stored_alone(
@@ -211,11 +227,14 @@ async def test_no_completion_is_dropped_however_long_redis_is_away(
     assert len(health.failures) == 50
 
 
-async def test_a_defect_is_not_taken_for_an_outage(store: Completer, scripts: ScriptedScripts) -> None:
-    scripts.answers.append(ValueError("a defect"))
-    store.submit(done(0))
+@pytest.mark.parametrize("answer", [ValueError("a defect"), [True]], ids=["raised", "too short"])
+async def test_a_defect_is_not_taken_for_an_outage(
+    store: Completer, scripts: ScriptedScripts, answer: list[bool] | Exception
+) -> None:
+    scripts.answers.append(answer)
+    submit(store, 2)
 
-    with pytest.raises(ValueError, match="a defect"):
+    with pytest.raises(ValueError, match=r"a defect|shorter"):
         await asyncio.wait_for(store.run(), 10)
 
 
@@ -270,6 +289,29 @@ async def test_nobody_may_wait_for_an_answer_any_more(store: Completer, scripts:
 
     # The job has ended all the same.
     assert done(0) in scripts.groups[1]
+
+
+async def test_the_event_says_how_long_storing_took(
+    store: Completer, scripts: ScriptedScripts, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completer, "time", with_replaced(time, monotonic=iter([100.0, 102.5]).__next__))
+    async with storing(store):
+        assert await store.submit(done(1))
+
+    assert events.of(CompletionsStored) == [CompletionsStored(1, 0, 2.5)]
+
+
+async def test_two_thousand_waiting_completions_are_too_many_until_five_hundred_are_left(store: Completer) -> None:
+    submit(store, 2_000)
+    seen = [store.is_congested]
+    store.submit(done(2_000))
+    seen.append(store.is_congested)
+    for left in (501, 500):
+        while len(store._waiting) > left:
+            store._waiting.popleft()
+        seen.append(store.is_congested)
+
+    assert seen == [False, True, True, False]
 
 
 async def test_storing_that_falls_behind_is_congested_until_it_has_caught_up(

@@ -1,9 +1,35 @@
+import inspect
 import logging
 
 import pytest
 
 from tests.unit.engine.conftest import finished
+from worker.engine import events as events_module
 from worker.engine.events import BreakerChanged, ClaimRecovered, Events, JobFinished, JobStarted
+
+KINDS = [
+    kind
+    for _, kind in inspect.getmembers(events_module, inspect.isclass)
+    if kind.__module__ == events_module.__name__ and kind is not Events
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_no_listener_can_change_an_event_for_the_next_one(kind: type) -> None:
+    facts = list(kind.__annotations__)
+    event = kind(*facts)
+
+    assert [getattr(event, name) for name in facts] == facts
+    for name in facts:
+        # A frozen dataclass raises a subclass of it.
+        with pytest.raises(AttributeError):
+            setattr(event, name, "changed")
+    assert not hasattr(event, "__dict__")
+
+
+def test_the_event_of_a_success_has_neither_error_nor_delay() -> None:
+    event = finished()
+    assert (event.error_class, event.message, event.reason, event.delay_s) == ("", "", "", 0)
 
 
 def test_an_event_reaches_the_listeners_of_its_class_in_their_order() -> None:

@@ -211,18 +211,69 @@ async def test_a_connection_that_cannot_be_made_fails_the_future(events: KeptEve
             await asyncio.wait_for(renewer.failed, 10)
 
 
-async def test_closing_ends_the_thread_and_its_connection(connection: Connection, events: KeptEvents) -> None:
-    def threads() -> list[str]:
-        return [thread.name for thread in threading.enumerate()]
+def renewers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "lease-renewer"]
 
+
+async def test_closing_ends_the_thread_and_its_connection(connection: Connection, events: KeptEvents) -> None:
     async with renewing(connection.connect, events, A) as (renewer, _):
         await connection.rounds()
-        assert "lease-renewer" in threads()
+        (thread,) = renewers()
+        # A process that ends without closing does not wait for it.
+        assert thread.daemon
 
-    assert "lease-renewer" not in threads()
+    assert renewers() == []
     assert connection.closed == 1
     # What waits for a failure waits no longer.
     assert renewer.failed.cancelled()
+
+
+async def test_the_event_loop_runs_while_closing_waits_for_the_thread(
+    connection: Connection, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    def slow(keys: list[str], args: list[Any]) -> list[bytes]:
+        connection.calls.append([])
+        assert answered.wait(10)
+        return []
+
+    monkeypatch.setattr(connection, "_renew", slow)
+    renewer = LeaseRenewer(connection.connect, LEASE_S, lambda leases: None, events)
+    renewer.hold(A)
+    await until(lambda: connection.calls)
+    closing = asyncio.create_task(renewer.close())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not closing.done()
+    answered.set()
+    await asyncio.wait_for(closing, 10)
+    assert renewers() == []
+
+
+class NotedEvent(threading.Event):
+    """An event that notes for how long it was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return super().wait(timeout)
+
+
+async def test_leases_are_renewed_four_times_within_their_length(
+    connection: Connection, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Rounds of their real length.
+    monkeypatch.undo()
+    stop = NotedEvent()
+    monkeypatch.setattr(lease_renewer, "threading", with_replaced(threading, Event=lambda: stop))
+    async with renewing(connection.connect, events, A):
+        await until(lambda: stop.waits)
+
+    assert stop.waits == [LEASE_S / 4]
 
 
 async def test_a_worker_that_ends_does_not_wait_for_the_next_round(

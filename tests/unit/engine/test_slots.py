@@ -353,9 +353,12 @@ async def test_a_suspect_waits_for_the_other_jobs_no_longer_than_so(
 
 
 async def test_a_suspect_without_company_runs_at_once(stage: Stage) -> None:
+    before = asyncio.all_tasks()
     stage.executor.let_through("a")
-    await asyncio.wait_for(stage.start(*suspects(b"a")), 10)
+    await stage.start(*suspects(b"a"))
+
     assert stage.executor.running == ["a"]
+    await until(lambda: asyncio.all_tasks() == before)
 
 
 async def test_other_suspects_are_handed_back_before_the_first_one_runs(stage: Stage) -> None:
@@ -395,6 +398,7 @@ async def test_postponed_suspects_are_waited_for_without_a_limit(
 
 @pytest.mark.parametrize("company", ["other job", "postponed suspect"])
 async def test_a_worker_that_stops_waits_for_no_company_of_a_suspect(stage: Stage, company: str) -> None:
+    before = asyncio.all_tasks()
     if company == "other job":
         await stage.runs("other")
         starting = asyncio.create_task(stage.start(*suspects(b"a")))
@@ -406,6 +410,8 @@ async def test_a_worker_that_stops_waits_for_no_company_of_a_suspect(stage: Stag
     await asyncio.wait_for(starting, 10)
 
     assert "a" not in stage.executor.running
+    # Nothing goes on waiting.
+    await until(lambda: asyncio.all_tasks() == {*before, *stage.slots.tasks.values()})
     waiting = stage.slots.get(b"a")
     assert waiting is not None
     assert (waiting.task, list(stage.slots.tasks)) == (None, ["other"])

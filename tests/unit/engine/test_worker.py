@@ -85,9 +85,19 @@ class Bench:
         self.scripts = Scripts(redis)
         self.events = KeptEvents()
         self._server = server
+        self._workers: list[LeaseWorker] = []
 
     async def open(self) -> ArqRedis:
         return open_client(self._server)
+
+    async def stop(self) -> None:
+        """End the workers that a test which has failed left behind."""
+        for worker in self._workers:
+            if worker.main_task is not None and not worker.main_task.done():
+                # The second signal ends a grace period.
+                for _ in range(2):
+                    worker.handle_sig(Signals.SIGTERM)
+            await worker.close()
 
     def worker(self, *functions: Any, **options: Any) -> LeaseWorker:
         defaults: dict[str, Any] = {
@@ -100,6 +110,7 @@ class Bench:
         worker = LeaseWorker(functions or [double], **(defaults | options))
         for kind in LISTENED_TO:
             worker.events.subscribe(kind, self.events.send)
+        self._workers.append(worker)
         return worker
 
     @asynccontextmanager
@@ -112,10 +123,7 @@ class Bench:
             yield worker
             assert not main.done(), "the worker ended by itself"
         finally:
-            # The second one ends a grace period, so that a test that has failed does not wait for it.
-            for _ in range(2):
-                worker.handle_sig(Signals.SIGTERM)
-            await worker.close()
+            await self.stop()
             await asyncio.gather(main, return_exceptions=True)
 
     async def burst(self, *functions: Any, **options: Any) -> LeaseWorker:
@@ -150,10 +158,12 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(server: FakeServer, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch) -> Bench:
+async def bench(server: FakeServer, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     # The thread that renews leases makes its own connection from the address of the pool, which has none here.
     monkeypatch.setattr(worker_module, "sync_twin", lambda pool: FakeRedis(server=server))
-    return Bench(server, redis)
+    bench = Bench(server, redis)
+    yield bench
+    await bench.stop()
 
 
 async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) -> None:
