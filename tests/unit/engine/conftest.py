@@ -1,0 +1,152 @@
+"""What the tests of the engine's parts share: a Redis inside this process, makers of facts, and small doubles."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any, TypeVar
+
+import pytest
+import pytest_asyncio
+from arq.connections import ArqRedis
+from fakeredis import FakeAsyncRedis, FakeServer
+
+from worker.codec import Codec
+from worker.engine.circuit_breaker import CircuitBreaker
+from worker.engine.clock import RedisClock
+from worker.engine.completer import Completer
+from worker.engine.context import EngineContext
+from worker.engine.events import Events, JobFinished, JobOutcome
+from worker.engine.options import JobOptions
+from worker.engine.redis_health import RedisHealth
+from worker.queue.scripts import Claimed, Scripts
+
+Kind = TypeVar("Kind")
+
+QUEUE = "queue"
+WORKER_ID = "worker-1"
+
+
+class KeptEvents(Events):
+    """Events that are kept in the order in which they were sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[object] = []
+
+    def send(self, event: object) -> None:
+        self.sent.append(event)
+        super().send(event)
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        return [event for event in self.sent if isinstance(event, kind)]
+
+
+class NotedHealth(RedisHealth):
+    """Notes which calls failed and how many succeeded, and does not wait after a failure."""
+
+    def __init__(self) -> None:
+        super().__init__(Events())
+        self.failures: list[Exception] = []
+        self.answers = 0
+
+    async def failed(self, error: Exception) -> None:
+        self.failures.append(error)
+        await asyncio.sleep(0)
+
+    def answered(self) -> None:
+        self.answers += 1
+
+
+def open_client(server: FakeServer) -> ArqRedis:
+    """Return arq's client on a Redis inside this process."""
+    codec = Codec()
+    pool = FakeAsyncRedis(server=server).connection_pool
+    return ArqRedis(pool, job_serializer=codec.encode, job_deserializer=codec.decode)
+
+
+def claimed(
+    job_id: bytes = b"job", queue: str = QUEUE, *, score: float = 1.0, crashes: int = 0, payload: bytes = b"payload"
+) -> Claimed:
+    return Claimed(job_id, queue, score, tries=1, crashes=crashes, abort_ms=-1, problem="", payload=payload)
+
+
+def envelope(function: str, *args: Any) -> bytes:
+    """Return the message of a job that calls `function`."""
+    now_ms = time.time_ns() // 1_000_000
+    return Codec().encode({"t": None, "f": function, "a": list(args), "k": {}, "et": now_ms})
+
+
+def finished(outcome: JobOutcome = "complete", job_id: str = "job", function: str = "function") -> JobFinished:
+    return JobFinished(job_id, function, QUEUE, outcome, tries=1, pickup_s=0.0, run_s=0.0)
+
+
+def job_options(**changes: Any) -> JobOptions:
+    """Return options of a worker that serves until it is stopped."""
+    values: dict[str, Any] = {
+        "functions": {},
+        "context": {},
+        "serializer": None,
+        "deserializer": None,
+        "max_jobs": 10,
+        "max_tries": 5,
+        "timeout_s": 300,
+        "keep_result_s": 3600,
+        "keep_result_forever": False,
+        "retry_jobs": True,
+        "allow_abort_jobs": False,
+        "poll_delay_s": 0.5,
+        "burst": False,
+        "max_burst_jobs": -1,
+        "on_job_start": None,
+        "on_job_end": None,
+        "after_job_end": None,
+    }
+    return JobOptions(**(values | changes))
+
+
+def with_replaced(module: ModuleType, **names: Callable[..., Any]) -> SimpleNamespace:
+    """Return the names of a module, some of them replaced, for one module under test to use in its place."""
+    return SimpleNamespace(**(vars(module) | names))
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return FakeServer()
+
+
+@pytest_asyncio.fixture
+async def redis(server: FakeServer) -> AsyncIterator[ArqRedis]:
+    client = open_client(server)
+    yield client
+    await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+def events() -> KeptEvents:
+    return KeptEvents()
+
+
+@pytest.fixture
+def health() -> NotedHealth:
+    return NotedHealth()
+
+
+@pytest_asyncio.fixture
+async def context(redis: ArqRedis, events: KeptEvents, health: NotedHealth) -> EngineContext:
+    """What the loops of a worker with one queue share; use `dataclasses.replace` for another part."""
+    scripts = Scripts(redis)
+    return EngineContext(
+        worker_id=WORKER_ID,
+        queues={QUEUE: 10},
+        lease_s=10,
+        redis=redis,
+        scripts=scripts,
+        completer=Completer(scripts, health, events),
+        redis_health=health,
+        breaker=CircuitBreaker(),
+        clock=RedisClock(),
+        events=events,
+        wake=asyncio.Event(),
+        stopping=asyncio.Event(),
+    )
