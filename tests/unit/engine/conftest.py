@@ -17,9 +17,9 @@ from worker.engine.clock import RedisClock
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
 from worker.engine.events import Events, JobFinished, JobOutcome
-from worker.engine.options import JobOptions
+from worker.engine.options import JobFunction, JobOptions
 from worker.engine.redis_health import RedisHealth
-from worker.queue.scripts import Claimed, Scripts
+from worker.queue.scripts import ClaimedJob, Scripts
 
 Kind = TypeVar("Kind")
 
@@ -67,8 +67,8 @@ def open_client(server: FakeServer) -> ArqRedis:
 
 def claimed(
     job_id: bytes = b"job", queue: str = QUEUE, *, score: float = 1.0, crashes: int = 0, payload: bytes = b"payload"
-) -> Claimed:
-    return Claimed(job_id, queue, score, tries=1, crashes=crashes, abort_ms=-1, problem="", payload=payload)
+) -> ClaimedJob:
+    return ClaimedJob(job_id, queue, score, tries=1, crashes=crashes, abort_ms=-1, problem="", payload=payload)
 
 
 def envelope(function: str, *args: Any) -> bytes:
@@ -81,18 +81,18 @@ def finished(outcome: JobOutcome = "complete", job_id: str = "job", function: st
     return JobFinished(job_id, function, QUEUE, outcome, tries=1, pickup_s=0.0, run_s=0.0)
 
 
+async def _not_called(ctx: Any) -> None: ...
+
+
 def job_options(**changes: Any) -> JobOptions:
     """Return options of a worker that serves until it is stopped."""
     values: dict[str, Any] = {
         "functions": {},
+        "unknown": JobFunction(coroutine=_not_called, max_tries=5, timeout_s=300, result_life_ms=3_600_000),
         "context": {},
         "serializer": None,
         "deserializer": None,
         "max_jobs": 10,
-        "max_tries": 5,
-        "timeout_s": 300,
-        "keep_result_s": 3600,
-        "keep_result_forever": False,
         "retry_jobs": True,
         "allow_abort_jobs": False,
         "poll_delay_s": 0.5,

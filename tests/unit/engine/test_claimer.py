@@ -29,7 +29,7 @@ from worker.engine.context import EngineContext
 from worker.engine.events import Claimed as ClaimedEvent
 from worker.engine.events import ClaimRecovered
 from worker.engine.slots import Slots
-from worker.queue.scripts import Claim, Claimed, Completion, Scripts
+from worker.queue.scripts import Claim, ClaimedJob, Completion, Scripts
 
 NOW_MS = 1_700_000_000_000
 POLL_DELAY_S = 60.0
@@ -88,7 +88,7 @@ class HeldSlots(Slots):
     def queues(self) -> list[str]:
         return list(self.running)
 
-    async def start(self, claimed: Iterable[Claimed], token: str) -> None:
+    async def start(self, claimed: Iterable[ClaimedJob], token: str) -> None:
         jobs = list(claimed)
         self.running += [job.queue for job in jobs]
         self.started.append(([job.job_id for job in jobs], token))
@@ -204,7 +204,7 @@ async def test_a_claim_is_noted_by_all_that_want_to_know(
 
     assert stage.events.of(ClaimedEvent) == [ClaimedEvent(2, 10, 2.5)]
     assert health.answers == 1
-    assert stage.context.clock.redis_ms(0) == 5_000
+    assert stage.context.clock.ahead_ms == 5_000
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ import pytest
 from arq.connections import ArqRedis
 from arq.utils import timestamp_ms
 
-from tests.unit.engine.conftest import WORKER_ID, finished
+from tests.unit.engine.conftest import WORKER_ID
 from worker.engine.context import EngineContext
-from worker.engine.events import JobOutcome
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
 from worker.queue import keys
 from worker.queue.heartbeats import Heartbeat, read_heartbeats
@@ -46,7 +45,7 @@ class Stage:
 
     def meet(self, *functions: str) -> None:
         for function in functions:
-            self.unknown.note(finished("function_unknown", function=function))
+            self.unknown.add(function)
 
 
 @pytest.fixture
@@ -117,16 +116,9 @@ async def test_the_latest_hundred_names_are_kept(stage: Stage, redis: ArqRedis) 
     assert found["latest"] >= before
 
 
-@pytest.mark.parametrize("outcome", ["complete", "dead", "retried", "lease_lost", "handed_back"])
-def test_the_functions_of_other_outcomes_are_known(outcome: JobOutcome) -> None:
-    unknown = UnknownFunctions()
-    unknown.note(finished(outcome))
-    assert unknown.take() == []
-
-
 def test_names_are_taken_once() -> None:
     unknown = UnknownFunctions()
-    unknown.note(finished("function_unknown", function="new_job"))
+    unknown.add("new_job")
 
     assert unknown.take() == ["new_job"]
     assert unknown.take() == []
@@ -135,7 +127,7 @@ def test_names_are_taken_once() -> None:
 def test_neither_number_nor_length_of_invented_names_is_trusted() -> None:
     unknown = UnknownFunctions()
     for number in range(150):
-        unknown.note(finished("function_unknown", function=f"{number:03}" + "x" * 10_000))
+        unknown.add(f"{number:03}" + "x" * 10_000)
 
     names = unknown.take()
     assert len(names) == len(set(names)) == 100

@@ -5,7 +5,6 @@ from arq.connections import ArqRedis
 from arq.cron import cron
 from arq.worker import Worker, func
 
-from tests.unit.engine.conftest import job_options
 from worker.engine.options import JobFunction, JobOptions
 
 
@@ -27,17 +26,21 @@ def hook_called(name: str) -> Any:
     return hook
 
 
-def with_settings(**options: Any) -> JobFunction:
-    return func(job, **options)
+def options_of(*functions: Any, **settings: Any) -> JobOptions:
+    return JobOptions.of(Worker(functions or [job], handle_signals=False, **settings))
+
+
+def function_with(own: dict[str, Any], **settings: Any) -> JobFunction:
+    """Return the one function of a worker with `settings`, whose own settings are `own`."""
+    (function,) = options_of(func(job, **own), **settings).functions.values()
+    return function
 
 
 async def test_every_option_is_taken_from_the_worker(redis: ArqRedis) -> None:
     context = {"shared": object()}
     hooks: dict[str, Any] = {name: hook_called(name) for name in ("on_job_start", "on_job_end", "after_job_end")}
-    worker = Worker(
-        [job],
+    options = options_of(
         redis_pool=redis,
-        handle_signals=False,
         ctx=context,
         job_serializer=encode,
         job_deserializer=decode,
@@ -45,7 +48,6 @@ async def test_every_option_is_taken_from_the_worker(redis: ArqRedis) -> None:
         max_tries=3,
         job_timeout=11,
         keep_result=13,
-        keep_result_forever=True,
         retry_jobs=False,
         allow_abort_jobs=True,
         poll_delay=0.25,
@@ -54,16 +56,14 @@ async def test_every_option_is_taken_from_the_worker(redis: ArqRedis) -> None:
         **hooks,
     )
 
-    assert JobOptions.of(worker) == JobOptions(
-        functions=worker.functions,
+    found = JobFunction(coroutine=job, max_tries=3, timeout_s=11, result_life_ms=13_000)
+    assert options == JobOptions(
+        functions={"job": found},
+        unknown=options.unknown,
         context=context,
         serializer=encode,
         deserializer=decode,
         max_jobs=7,
-        max_tries=3,
-        timeout_s=11,
-        keep_result_s=13,
-        keep_result_forever=True,
         retry_jobs=False,
         allow_abort_jobs=True,
         poll_delay_s=0.25,
@@ -71,49 +71,47 @@ async def test_every_option_is_taken_from_the_worker(redis: ArqRedis) -> None:
         max_burst_jobs=17,
         **hooks,
     )
-    assert set(worker.functions) == {"job"}
+    assert options.context is context
+    assert (options.unknown.max_tries, options.unknown.result_life_ms, options.unknown.id_hold_ms) == (3, 13_000, 0)
+
+
+@pytest.mark.parametrize(("own", "tries"), [({}, 5), ({"max_tries": 2}, 2)])
+async def test_a_functions_own_tries_come_first(own: dict[str, Any], tries: int) -> None:
+    assert function_with(own, max_tries=5).max_tries == tries
 
 
 @pytest.mark.parametrize(
-    ("function", "tries"),
-    [(None, 5), (with_settings(), 5), (with_settings(max_tries=2), 2), (cron(job), 1)],
-    ids=["unknown", "worker's", "own", "cron"],
+    ("own", "timeout_s", "expected"),
+    [({}, 300, 300), ({}, None, None), ({"timeout": 2}, 300, 2), ({"timeout": 0}, 300, 0)],
 )
-def test_a_functions_own_tries_come_first(function: JobFunction | None, tries: int) -> None:
-    assert job_options(max_tries=5).max_tries_of(function) == tries
-
-
-@pytest.mark.parametrize("timeout_s", [300, None])
-def test_a_function_without_a_timeout_has_the_workers(timeout_s: float | None) -> None:
-    assert job_options(timeout_s=timeout_s).timeout_of(with_settings()) == timeout_s
-
-
-@pytest.mark.parametrize("timeout_s", [2, 0])
-def test_a_functions_own_timeout_comes_first(timeout_s: float) -> None:
-    assert job_options(timeout_s=300).timeout_of(with_settings(timeout=timeout_s)) == timeout_s
+async def test_a_functions_own_timeout_comes_first(
+    own: dict[str, Any], timeout_s: float | None, expected: float | None
+) -> None:
+    assert function_with(own, job_timeout=timeout_s).timeout_s == expected
 
 
 @pytest.mark.parametrize(
-    ("own", "life_ms"),
+    ("own", "forever", "life_ms"),
     [
-        ({}, 1_500),
-        ({"keep_result": 0}, 0),
-        ({"keep_result": 2}, 2_000),
-        ({"keep_result_forever": True}, -1),
-        ({"keep_result": 2, "keep_result_forever": True}, -1),
+        ({}, False, 1_500),
+        ({"keep_result": 0}, False, 0),
+        ({"keep_result": 2}, False, 2_000),
+        ({"keep_result_forever": True}, False, -1),
+        ({"keep_result": 2, "keep_result_forever": True}, False, -1),
+        ({}, True, -1),
+        ({"keep_result_forever": False}, True, 1_500),
     ],
 )
-def test_a_functions_own_result_life_comes_first(own: dict[str, Any], life_ms: int) -> None:
-    assert job_options(keep_result_s=1.5).result_life_ms(with_settings(**own)) == life_ms
+async def test_a_functions_own_result_life_comes_first(own: dict[str, Any], forever: bool, life_ms: int) -> None:
+    assert function_with(own, keep_result=1.5, keep_result_forever=forever).result_life_ms == life_ms
 
 
-def test_a_function_may_bound_what_the_worker_keeps_for_ever() -> None:
-    options = job_options(keep_result_s=3, keep_result_forever=True)
+@pytest.mark.parametrize(
+    ("own", "hold_ms"), [({}, 60_000), ({"unique": False}, -60_000), ({"job_id": "mine"}, -60_000)]
+)
+async def test_the_id_of_a_cron_job_stays_taken(own: dict[str, Any], hold_ms: int) -> None:
+    (function,) = JobOptions.of(
+        Worker(cron_jobs=[cron(job, hour=3, **own)], handle_signals=False)
+    ).functions.values()
 
-    assert options.result_life_ms(with_settings()) == -1
-    assert options.result_life_ms(with_settings(keep_result_forever=False)) == 3_000
-
-
-def test_the_result_of_an_unknown_function_is_kept_as_the_worker_says() -> None:
-    assert job_options(keep_result_s=3).result_life_ms(None) == 3_000
-    assert job_options(keep_result_s=3, keep_result_forever=True).result_life_ms(None) == -1
+    assert (function.id_hold_ms, function.max_tries) == (hold_ms, 1)

@@ -3,11 +3,11 @@ from typing import Any
 import pytest
 from arq.worker import JobExecutionFailed
 
-from tests.support.engine import make_options
 from worker.codec import Codec
 from worker.engine.attempt import Attempt
 from worker.engine.clock import RedisClock
 from worker.engine.envelope import Call
+from worker.engine.options import JobFunction
 from worker.engine.results import loggable_message, make_dead_letter, result_data
 from worker.engine.running_job import RunningJob
 from worker.errors import InvalidPayload, PayloadProblem, TransientError
@@ -18,11 +18,17 @@ CODEC = Codec()
 MARK = "Xanthippe"
 
 
+async def _not_called(ctx: Any) -> None: ...
+
+
+UNKNOWN = JobFunction(coroutine=_not_called, max_tries=5, timeout_s=300, result_life_ms=3_600_000)
+
+
 def attempt(call: Call | None = None, payload: bytes = b"payload") -> Attempt:
     tried = Attempt(
         RunningJob(ClaimedJob(b"id\xff", "queue", 0, 4, 1, -1, "", payload), "token"),
         RedisClock(),
-        make_options().unknown,
+        UNKNOWN,
     )
     tried.call = call
     tried.started_ms, tried.finished_ms = 10, 20

@@ -19,7 +19,7 @@ from worker.engine.lease_renewer import Lease
 from worker.engine.options import JobContext
 from worker.engine.running_job import RunningJob
 from worker.engine.slots import Slots
-from worker.queue.scripts import Claimed, Completion
+from worker.queue.scripts import ClaimedJob, Completion
 
 SUSPECT = CRASH_LIMIT - 1
 TOKEN = "token"
@@ -120,7 +120,7 @@ class Stage:
         leases: Any = self.slots._leases
         self.leases: NotedLeases = leases
 
-    async def start(self, *jobs: Claimed, token: str = TOKEN) -> None:
+    async def start(self, *jobs: ClaimedJob, token: str = TOKEN) -> None:
         await self.slots.start(jobs, token)
 
     async def runs(self, *names: str) -> None:
@@ -146,7 +146,7 @@ async def stage(context: EngineContext, events: KeptEvents, monkeypatch: pytest.
     return Stage(context, events)
 
 
-def suspects(*names: bytes) -> list[Claimed]:
+def suspects(*names: bytes) -> list[ClaimedJob]:
     return [claimed(name, crashes=SUSPECT) for name in names]
 
 

@@ -7,7 +7,7 @@ import pytest
 from arq.worker import Worker, get_kwargs
 
 from worker.codec import Codec
-from worker.engine.arq_settings import both_serializers, checked_queues, with_settings_of
+from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
 
