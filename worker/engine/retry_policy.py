@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from arq.worker import Retry as ArqRetry
 from arq.worker import RetryJob as ArqRetryJob
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.backoff import Backoff
 from worker.errors import ConflictError, OutageError, PermanentError, TransientError
@@ -51,8 +53,9 @@ def retry_decision(error: BaseException, *, tries: int, max_tries: int, jitter: 
             delay_s = 0
         case ConflictError():
             delay_s = _CONFLICT.delay_s(tries, jitter=jitter)
-        case TransientError() | OSError():
-            # OSError includes TimeoutError and the connection errors.
+        case TransientError() | OSError() | RedisConnectionError() | RedisTimeoutError():
+            # OSError includes TimeoutError and the connection errors, but not those of redis-py: a job that uses
+            # the worker's own Redis meets them when the event loop was blocked, or Redis was unavailable.
             delay_s = _TRANSIENT.delay_s(tries, jitter=jitter)
         case PermanentError():
             return DeadLetterIt("permanent error")

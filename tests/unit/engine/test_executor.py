@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from arq.worker import JobExecutionFailed, Retry, RetryJob
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.testing import capture_logs
 
 from tests.support.engine import (
@@ -64,6 +67,10 @@ TABLE = [
     Row(ends=ConflictError("x"), action="retry", outcome="retried", delay_ms=(25, 50), error="ConflictError"),
     Row(ends=TransientError("x"), action="retry", outcome="retried", delay_ms=(250, 500), error="TransientError"),
     Row(ends=OSError("x"), action="retry", outcome="retried", delay_ms=(250, 500), error="OSError"),
+    Row(ends=RedisTimeoutError("x"), action="retry", outcome="retried", delay_ms=(250, 500), error="TimeoutError"),
+    Row(ends=RedisConnectionError("x"), action="retry", outcome="retried", delay_ms=(250, 500),
+        error="ConnectionError"),
+    Row(ends=ResponseError("x"), action="dead", outcome="dead", error="ResponseError", reason="unexpected error"),
     Row(ends=Retry(defer=3), action="retry", outcome="retried", delay_ms=(3_000, 3_000), error="Retry"),
     Row(ends=RetryJob(), action="retry", outcome="retried", error="RetryJob"),
     Row(ends=PermanentError("x"), action="dead", outcome="dead", error="PermanentError", reason="permanent error"),
