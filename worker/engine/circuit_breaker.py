@@ -15,6 +15,10 @@ _PROBES = Backoff(first_s=0.125, longest_s=1)
 class CircuitBreaker:
     """Opens after three outages in a row. While open, it lets one job at a time probe, and closes if that succeeds.
 
+    Only jobs that were claimed since the last change count. A job from before an outage may end well long after it
+    began, because its last steps waited for a free thread; one from before the return of MongoDB may still report
+    the outage.
+
     The first probe comes within an eighth of a second; the delay doubles up to a second. `clock` returns
     monotonic seconds, `jitter` numbers from 0 to 1.
     """
@@ -27,6 +31,8 @@ class CircuitBreaker:
         self._outages_in_a_row = 0
         self._probes = 0
         self._next_probe = 0.0
+        self.era = 0
+        """Counts the changes. A job reports with the era in which it was claimed."""
 
     @property
     def is_open(self) -> bool:
@@ -50,22 +56,28 @@ class CircuitBreaker:
             self._probes += 1
             self._postpone_probe()
 
-    def outage(self) -> bool:
+    def outage(self, era: int) -> bool:
         """Note that a job met an outage; returns whether this opened the breaker."""
+        if era != self.era:
+            return False
         self._outages_in_a_row += 1
         if self.is_open:
             self._postpone_probe()
-        return self._outages_in_a_row == _OPENS_AT
+        opened = self._outages_in_a_row == _OPENS_AT
+        self.era += opened
+        return opened
 
-    def inconclusive(self) -> None:
+    def inconclusive(self, era: int) -> None:
         """Note that a job ended without reaching MongoDB: while open, another may try at once."""
-        self._next_probe = 0.0
+        if era == self.era:
+            self._next_probe = 0.0
 
-    def success(self) -> bool:
+    def success(self, era: int) -> bool:
         """Note that a job reached MongoDB; returns whether this closed the breaker."""
-        if not self._outages_in_a_row:
+        if not self._outages_in_a_row or era != self.era:
             return False
         was_open = self.is_open
+        self.era += was_open
         self._outages_in_a_row = 0
         self._probes = 0
         return was_open

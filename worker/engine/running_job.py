@@ -35,6 +35,7 @@ class RunningJob:
         "_begun",
         "_cancel_again",
         "_ended",
+        "breaker_era",
         "claimed",
         "enqueued_ms",
         "interrupted_by",
@@ -43,10 +44,11 @@ class RunningJob:
         "token",
     )
 
-    def __init__(self, claimed: ClaimedJob, token: str) -> None:
+    def __init__(self, claimed: ClaimedJob, token: str, breaker_era: int = 0) -> None:
         self.claimed = claimed
         self.name = claimed.job_id.decode(errors="backslashreplace")
         self.token = token
+        self.breaker_era = breaker_era
         self.task: asyncio.Task[None] | None = None
         self.interrupted_by: Interruption | None = None
         self.enqueued_ms: float = math.inf

@@ -51,7 +51,7 @@ class Slots:
         """Start claimed jobs; those suspected of killing their worker run alone, before this returns."""
         suspects = []
         for claim in claimed:
-            job = RunningJob(claim, token)
+            job = RunningJob(claim, token, self._context.breaker.era)
             earlier = self._jobs.get(claim.job_id)
             if earlier is not None:
                 earlier.interrupt("lost")
@@ -114,7 +114,7 @@ class Slots:
         event: JobFinished | None = None
         try:
             decision, job_context = await self._executor.run(job)
-            self._note_dependency(decision)
+            self._note_dependency(decision, job.breaker_era)
             event = decision.event
             # Nothing interrupts this wait: the executor has declared the job ended.
             if decision.completion is not None:
@@ -137,14 +137,14 @@ class Slots:
             self._context.events.send(event)
         self._context.wake.set()
 
-    def _note_dependency(self, decision: Decision) -> None:
+    def _note_dependency(self, decision: Decision, era: int) -> None:
         """Report to the circuit breaker whether the job reached MongoDB."""
         breaker, events = self._context.breaker, self._context.events
         if decision.outage:
-            if breaker.outage():
+            if breaker.outage(era):
                 events.send(BreakerChanged(is_open=True))
         elif decision.event.outcome == "complete":
-            if breaker.success():
+            if breaker.success(era):
                 events.send(BreakerChanged(is_open=False))
         else:
-            breaker.inconclusive()
+            breaker.inconclusive(era)

@@ -263,7 +263,7 @@ async def test_nothing_is_claimed_while_storing_has_fallen_behind(
 async def test_an_open_breaker_lets_one_job_probe_at_its_time(stage: Stage) -> None:
     breaker = stage.context.breaker
     for _ in range(3):
-        breaker.outage()
+        breaker.outage(breaker.era)
 
     def pass_time() -> None:
         stage.now += breaker.wait_s

@@ -11,7 +11,7 @@ STOPPING, OPEN, CONGESTED = "stopping", "MongoDB is unavailable", "storing of co
 
 def open_breaker(context: EngineContext) -> None:
     for _ in range(3):
-        context.breaker.outage()
+        context.breaker.outage(context.breaker.era)
 
 
 def fall_behind(context: EngineContext) -> None:

@@ -478,7 +478,7 @@ async def test_a_success_between_outages_keeps_the_breaker_closed(stage: Stage) 
 async def test_a_job_that_ends_otherwise_lets_another_probe_at_once(stage: Stage, outcome: JobOutcome) -> None:
     breaker = stage.context.breaker
     for _ in range(3):
-        breaker.outage()
+        breaker.outage(breaker.era)
     assert breaker.allowance(5) == 0
     stage.executor.outcomes["a"] = outcome
     stage.executor.let_through("a")

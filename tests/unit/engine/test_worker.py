@@ -334,9 +334,9 @@ async def test_heartbeats_follow_the_jobs_and_say_why_none_are_taken(
     main = asyncio.create_task(worker.async_run())
     await until(is_counted)
     for _ in range(3):
-        worker.breaker.outage()
+        worker.breaker.outage(worker.breaker.era)
     assert await until(reason) == "MongoDB is unavailable"
-    worker.breaker.success()
+    worker.breaker.success(worker.breaker.era)
     await until(is_counted)
     worker.handle_sig(Signals.SIGTERM)
     assert await until(reason) == "stopping"
