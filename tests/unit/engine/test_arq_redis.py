@@ -91,10 +91,12 @@ class Opened:
     def __init__(self, client: ArqRedis) -> None:
         self.client = client
         self.arguments: list[Any] = []
+        self.connections: list[Any] = []
 
     async def create_pool(self, settings: RedisSettings | None, **options: Any) -> ArqRedis:
         self.arguments = [settings, options]
         await self.client.ping()
+        self.connections = list(self.client.connection_pool._available_connections)
         return self.client
 
 
@@ -114,6 +116,7 @@ async def test_arqs_own_pool_gets_a_timeout_for_answers(opened: Opened) -> None:
     assert opened.arguments == [settings, {"default_queue_name": "queue"}]
     assert pool.connection_kwargs["socket_timeout"] == DEFAULT_TIMEOUT_S
     # The connection that arq made knows no timeout; the next one does.
+    assert [connection.is_connected for connection in opened.connections] == [False]
     assert await found.ping()
     assert [connection.socket_timeout for connection in pool._available_connections] == [DEFAULT_TIMEOUT_S]
     await found.aclose(close_connection_pool=True)

@@ -119,6 +119,15 @@ async def test_several_enqueued_runs_are_skipped_together(memory: CronMemory, re
     assert job.next_run == planned + timedelta(hours=4)
 
 
+async def test_a_run_that_nobody_is_known_to_have_enqueued_stays_due(memory: CronMemory, redis: ArqRedis) -> None:
+    job = hourly()
+    planned = planned_for(job, NOON)
+    await redis.hset(MEMORY, "hourly", to_unix_ms(planned - timedelta(hours=3)))
+    await memory.skip_enqueued([job], planned + timedelta(seconds=1))
+
+    assert job.next_run == planned
+
+
 async def test_a_run_that_is_not_due_is_not_asked_about(memory: CronMemory, redis: ArqRedis) -> None:
     job = hourly()
     planned = planned_for(job, NOON)
@@ -176,7 +185,9 @@ def stage(redis: ArqRedis, events: KeptEvents, monkeypatch: pytest.MonkeyPatch) 
     return Stage(redis, events, monkeypatch)
 
 
-async def test_a_run_is_enqueued_and_remembered_when_it_is_due(stage: Stage, redis: ArqRedis) -> None:
+async def test_runs_are_enqueued_and_remembered_when_they_are_due(
+    stage: Stage, redis: ArqRedis, events: KeptEvents
+) -> None:
     job = hourly()
     clock = stage.clock(job)
     await clock.tick()
@@ -192,7 +203,14 @@ async def test_a_run_is_enqueued_and_remembered_when_it_is_due(stage: Stage, red
     await clock.tick()
     assert await stage.queued() == [f"hourly:{to_unix_ms(planned)}"]
     assert await remembered(redis) == {b"hourly": b"%d" % to_unix_ms(planned)}
-    assert job.next_run == planned + timedelta(hours=1)
+    following = planned + timedelta(hours=1)
+    assert job.next_run == following
+    for seconds in (-1.01, -0.99):
+        stage.now = following + timedelta(seconds=seconds)
+        await clock.tick()
+    assert await stage.queued() == [f"hourly:{to_unix_ms(run)}" for run in (planned, following)]
+    # Neither of them was missed.
+    assert events.of(CronCaughtUp) == []
 
 
 async def test_a_run_that_another_worker_enqueued_is_not_enqueued_again(stage: Stage, redis: ArqRedis) -> None:
@@ -201,7 +219,8 @@ async def test_a_run_that_another_worker_enqueued_is_not_enqueued_again(stage: S
     for clock in clocks:
         await clock.tick()
     assert early.next_run is not None
-    stage.now = early.next_run
+    # As early as arq enqueues it.
+    stage.now = early.next_run - timedelta(seconds=0.99)
     await clocks[0].tick()
     # It has run already and left nothing behind.
     (job_id,) = await stage.queued()
