@@ -302,6 +302,14 @@ async def test_queues_are_asked_in_their_order_for_what_each_may_still_run(stage
     assert stage.scripts.limits == [[("urgent", 3), ("bulk", 1)]]
 
 
+async def test_a_single_queue_gives_no_more_than_it_may_still_run(stage: Stage) -> None:
+    stage.context = dataclasses.replace(stage.context, queues={QUEUE: 4})
+    stage.slots.running = [QUEUE] * 3
+    await stage.run()
+
+    assert stage.scripts.limits == [[(QUEUE, 1)]]
+
+
 async def test_at_every_eighth_claim_the_other_queues_come_first(stage: Stage) -> None:
     stage.context = dataclasses.replace(stage.context, queues={"urgent": 4, "bulk": 2})
     stage.steps.extend([go_on] * 8)

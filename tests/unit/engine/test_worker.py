@@ -1,5 +1,6 @@
 import asyncio
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from signal import Signals
@@ -11,6 +12,7 @@ from arq.cron import cron
 from arq.worker import Retry, func
 from fakeredis import FakeRedis, FakeServer
 from redis.exceptions import ConnectionError as RedisConnectionError
+from structlog.testing import capture_logs
 
 from tests.support.waiting import until
 from tests.unit.engine.conftest import KeptEvents, envelope, finished, open_client
@@ -171,7 +173,8 @@ async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) 
     await bench.put("b", "refuse")
     await bench.put("c", "retry_once")
     functions = [func(double), func(refuse), func(retry_once)]
-    worker = await bench.burst(*functions, poll_delay=0.01)
+    with capture_logs() as logs:
+        worker = await bench.burst(*functions, poll_delay=0.01)
 
     assert await bench.result("a") == 42
     assert await bench.result("c") == "done"
@@ -179,6 +182,8 @@ async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) 
     assert await bench.redis.hexists(keys.DEAD, "b")
     assert await bench.scores() == {}
     assert [await bench.marks(job_id) for job_id in "abc"] == [[], [], []]
+    lines = [(line["action"], line["job_id"]) for line in logs if "job_id" in line]
+    assert sorted(lines) == [("job_dead_lettered", "b"), ("job_retried", "c")]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +251,13 @@ async def test_a_burst_lets_its_last_jobs_end(bench: Bench) -> None:
     assert worker.jobs_complete == 1
 
 
-async def test_a_burst_enqueues_and_runs_its_due_cron_jobs(bench: Bench) -> None:
+async def test_a_burst_enqueues_its_due_cron_jobs_before_it_looks_for_jobs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*arguments: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(worker_module, "every", never)
     ran: list[str] = []
 
     async def tick(ctx: dict[str, Any]) -> None:
@@ -544,6 +555,7 @@ async def test_a_claim_that_never_comes_back_does_not_keep_the_worker_from_endin
     main.cancel()
     await asyncio.wait([main], timeout=10)
     assert main.done()
+    assert "claimer" not in {task.get_name() for task in asyncio.all_tasks()}
     await worker.close()
 
 
@@ -609,6 +621,7 @@ async def test_closing_ends_a_worker_that_starts(bench: Bench) -> None:
 
 
 async def test_closing_stops_a_worker_that_serves_and_closes_what_it_opened(bench: Bench) -> None:
+    before = asyncio.all_tasks()
     worker = bench.worker()
     main = asyncio.create_task(worker.async_run())
     await until(lambda: bench.heartbeat_of(worker))
@@ -617,6 +630,10 @@ async def test_closing_stops_a_worker_that_serves_and_closes_what_it_opened(benc
     await asyncio.wait_for(worker.close(), 10)
 
     assert main.done()
+    # fakeredis lets a blocking call that was cancelled run into its own timeout.
+    left = {repr(task.get_coro()) for task in asyncio.all_tasks() - before}
+    assert [coroutine for coroutine in left if "AsyncFakeSocket" not in coroutine] == []
+    assert "lease-renewer" not in {thread.name for thread in threading.enumerate()}
     assert not any(connection.is_connected for connection in pool._available_connections)
     assert worker._pool is None
     # A second time there is nothing to close.
@@ -659,6 +676,26 @@ async def test_a_closed_worker_can_run_again(bench: Bench) -> None:
     assert await bench.result("a") == "through"
 
 
+async def test_a_signal_ends_a_worker_that_starts_again(bench: Bench) -> None:
+    starting = asyncio.Event()
+
+    async def on_startup(ctx: dict[str, Any]) -> None:
+        if worker.jobs_complete:
+            starting.set()
+            await asyncio.Event().wait()
+
+    await bench.put("a", "double", 1)
+    worker = bench.worker(double, burst=True, on_startup=on_startup)
+    await asyncio.wait_for(worker.async_run(), 10)
+    await worker.close()
+    again = asyncio.create_task(worker.async_run())
+    await asyncio.wait_for(starting.wait(), 10)
+    worker.handle_sig(Signals.SIGTERM)
+    await asyncio.wait([again], timeout=10)
+
+    assert again.cancelled()
+
+
 async def test_a_renewer_that_dies_fails_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(pool: ArqRedis) -> Any:
         raise ValueError("no such server")
@@ -677,6 +714,9 @@ async def test_a_renewer_that_dies_fails_the_worker(bench: Bench, monkeypatch: p
 
 
 async def test_a_defect_in_a_loop_fails_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The claim loop is idle, and need not be waited for.
+    monkeypatch.setattr(worker_module, "_LAST_CLAIM_S", 1_000)
+
     async def broken(self: LeaseWorker) -> None:
         raise ValueError("a defect")
 
