@@ -99,6 +99,8 @@ class Bench:
                 # The second signal ends a grace period.
                 for _ in range(2):
                     worker.handle_sig(Signals.SIGTERM)
+                await asyncio.wait([worker.main_task], timeout=1)
+                worker.main_task.cancel()
             await worker.close()
 
     def worker(self, *functions: Any, **options: Any) -> LeaseWorker:
