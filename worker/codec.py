@@ -139,11 +139,16 @@ def exception_form(error: BaseException) -> dict[str, str]:
             "message": error.message,
             "traceback": error.traceback,
         }
-    captured = _capture(error)
+    try:
+        captured = _capture(error)
+        message, lines = str(captured), "".join(_lines(captured))
+    except RecursionError:
+        # Groups nested thousands deep. The place where the outermost was raised can be described.
+        message, lines = "nested too deeply to be described", "".join(traceback.format_tb(error.__traceback__))
     return {
         "type": type(error).__name__,
-        "message": _without_surrogates(str(captured))[:_MAX_MESSAGE],
-        "traceback": _without_surrogates("".join(_lines(captured)))[-_MAX_TRACEBACK:],
+        "message": _without_surrogates(message)[:_MAX_MESSAGE],
+        "traceback": _without_surrogates(lines)[-_MAX_TRACEBACK:],
     }
 
 

@@ -118,6 +118,36 @@ async def test_run_check_can_limit_the_jobs(isolated_bench: Bench) -> None:
         assert await worker.run_check(max_burst_jobs=2) == 2
 
 
+async def test_a_worker_can_run_again_without_being_closed(isolated_bench: Bench) -> None:
+    """The usual pattern of tests: one worker, run after each step."""
+    async with bursting(isolated_bench, fine) as worker:
+        for run in (1, 2, 3):
+            await isolated_bench.enqueue("fine")
+            assert await worker.run_check() == run
+            assert await isolated_bench.redis.queued_jobs() == []
+        await isolated_bench.enqueue("fine")
+        await worker.main()
+        assert worker.jobs_complete == 4
+
+
+async def test_a_job_that_returns_an_exception_has_not_failed(isolated_bench: Bench) -> None:
+    async def careful(ctx: dict[str, Any]) -> Exception:
+        return ValueError("found, not raised")
+
+    job = await isolated_bench.enqueue("careful")
+    async with bursting(isolated_bench, func(careful, name="careful")) as worker:
+        assert await worker.run_check() == 1
+    assert str(await job.result(timeout=2)).endswith("found, not raised")
+
+
+async def test_a_job_that_asks_for_too_many_tries_counts_each_of_them_as_retried(isolated_bench: Bench) -> None:
+    await isolated_bench.enqueue("always_retry")
+    async with bursting(isolated_bench, always_retry, max_tries=3) as worker:
+        with pytest.raises(FailedJobs, match="max 3 retries exceeded"):
+            await worker.run_check()
+        assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == (0, 1, 3)
+
+
 async def test_all_job_results_are_in_enqueue_order(isolated_bench: Bench) -> None:
     jobs = []
     for number in range(3):

@@ -36,6 +36,10 @@ class JobCancelled(TransientError):
     """Something within the job was cancelled, and not by this worker."""
 
 
+class UndescribableError(PermanentError):
+    """The job raised an error that cannot be turned into text; the message is the name of its class."""
+
+
 class FunctionUnknown(Exception):
     """This worker has no function of the job's name; a newer one may have it."""
 
@@ -64,10 +68,20 @@ class DecisionRules:
 
     def after_success(self, attempt: Attempt, result: object) -> Decision:
         """Return the decision on a job that returned `result`."""
-        return Decision(self._final(attempt, result), _event(attempt, "complete"))
+        return Decision(self._final(attempt, result, success=True), _event(attempt, "complete"))
 
     def after_failure(self, attempt: Attempt, error: BaseException, *, jitter: float) -> Decision:
-        """Return the decision on a try that `error` ended, or that was interrupted."""
+        """Return the decision on a try that `error` ended, or that was interrupted.
+
+        An error that cannot be described, such as one whose `__str__` fails, ends its own job all the same: what is
+        stored then is an `UndescribableError` with the name of its class.
+        """
+        try:
+            return self._after_failure(attempt, error, jitter)
+        except Exception:  # noqa: BLE001 (whatever a job's error raises when it is looked at must not leave the job leased)
+            return self._after_failure(attempt, UndescribableError(type(error).__name__), jitter)
+
+    def _after_failure(self, attempt: Attempt, error: BaseException, jitter: float) -> Decision:
         match attempt.job.interrupted_by:
             case "lost":
                 decision = Decision(None, _event(attempt, "lease_lost"))
@@ -132,12 +146,14 @@ class DecisionRules:
         completion = self._final(attempt, result, dead_letter=dead_letter.model_dump_json().encode())
         return Decision(completion, _failed(attempt, "dead", error, reason=reason))
 
-    def _final(self, attempt: Attempt, result: object, *, dead_letter: bytes | None = None) -> Completion:
+    def _final(
+        self, attempt: Attempt, result: object, *, success: bool = False, dead_letter: bytes | None = None
+    ) -> Completion:
         job, options = attempt.job, self._options
         function, data = attempt.function, None
         life_ms = function.result_life_ms
         if life_ms:
-            data = result_data(attempt, result, serializer=options.serializer)
+            data = result_data(attempt, result, success=success, serializer=options.serializer)
         if data is None:
             data, life_ms = b"", 0
         if dead_letter is None:

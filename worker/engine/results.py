@@ -13,8 +13,10 @@ from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 _LARGEST_REPEATED_PAYLOAD = 16_384
 
 
-def result_data(attempt: Attempt, result: object, *, serializer: Serializer | None) -> bytes | None:
-    """Return arq's message about the result of a try; `result` is what the job returned, or an exception.
+def result_data(attempt: Attempt, result: object, *, success: bool, serializer: Serializer | None) -> bytes | None:
+    """Return arq's message about a try: what the job returned (`success`), or the error that ended it.
+
+    A job may return an exception, which is a success as with arq.
 
     Returns `None` if the serializer fails even on arq's note that it failed; arq has logged it then.
     """
@@ -28,7 +30,7 @@ def result_data(attempt: Attempt, result: object, *, serializer: Serializer | No
         call.kwargs if repeated else {},
         call.tries,
         call.enqueue_ms,
-        not isinstance(result, BaseException),
+        success,
         result,
         attempt.started_ms,
         attempt.finished_ms,

@@ -1,5 +1,6 @@
 """Decides whether a failed job is retried: a pure function over the error classes of `worker.errors`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arq.worker import Retry as ArqRetry
@@ -38,13 +39,24 @@ def retry_decision(error: BaseException, *, tries: int, max_tries: int, jitter: 
     `jitter` is a random number from 0 to 1. An exception that is neither one of this service's nor the operating
     system's is a defect, and repeating a defect does not fix it: it is dead-lettered at once, as arq does.
     """
+    # One error that rules out a retry rules it out for the group.
+    decisions = (_decision(part, tries=tries, max_tries=max_tries, jitter=jitter) for part in _parts(error))
+    return max(decisions, key=_gravity)
+
+
+def _parts(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors of a group and of the groups within it. Without recursion: a job may nest them at any depth."""
+    pending = [error]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, BaseExceptionGroup):
+            pending.extend(part.exceptions)
+        else:
+            yield part
+
+
+def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float) -> RetryLater | DeadLetterIt:
     match error:
-        case BaseExceptionGroup():
-            # One error that rules out a retry rules it out for the group.
-            decisions = [
-                retry_decision(part, tries=tries, max_tries=max_tries, jitter=jitter) for part in error.exceptions
-            ]
-            return max(decisions, key=_gravity)
         case OutageError():
             return RetryLater(_OUTAGE.delay_s(1, jitter=jitter), spends_try=False)
         case ArqRetry():

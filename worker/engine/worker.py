@@ -55,6 +55,8 @@ _PERIODIC_S = 0.5
 _DRAIN_S = 5.0
 _LAST_CLAIM_S = 2.0
 _CANCEL_AGAIN_S = 0.2
+# With these a job asks to be run again.
+_ASKED_AGAIN = frozenset({"Retry", "RetryJob"})
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:
@@ -113,10 +115,15 @@ class LeaseWorker(Worker):
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._serving = False
+        self._serving = self._served = False
 
     async def main(self) -> None:
-        """Serve the queues until a signal, or in burst mode until they are empty."""
+        """Serve the queues until a signal, or in burst mode until they are empty.
+
+        May be called again afterwards, without `close` in between: arq users' tests run a worker several times.
+        """
+        if self._served:
+            self._reset()
         if self._pool is None:
             self._pool = await self._connect()
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
@@ -175,6 +182,7 @@ class LeaseWorker(Worker):
             await self._hand_back(slots)
             await _cancel(*side_tasks)
             await slots.close()
+            self._served = True
 
     def _make_context(self) -> EngineContext:
         scripts = Scripts(self.pool)
@@ -236,6 +244,10 @@ class LeaseWorker(Worker):
         match event.outcome:
             case "complete":
                 self.jobs_complete += 1
+            case "dead" if self.retry_jobs and event.error_class in _ASKED_AGAIN:
+                # arq runs such a job once more only to find that its tries are spent, and counts both.
+                self.jobs_failed += 1
+                self.jobs_retried += 1
             case "dead" | "aborted":
                 self.jobs_failed += 1
             case "function_unknown":
@@ -333,9 +345,13 @@ class LeaseWorker(Worker):
         await self.pool.aclose(close_connection_pool=True)
         self._pool = None
         # `arq --watch` runs the same worker again.
+        self._reset()
+
+    def _reset(self) -> None:
+        """Make the worker as it was before it served."""
         self._stopping.clear()
         self._hurry.clear()
-        self._serving = False
+        self._serving = self._served = False
         self.allow_pick_jobs = True
 
     async def record_health(self) -> None:

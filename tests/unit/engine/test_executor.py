@@ -53,6 +53,27 @@ class Row:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Returned:
+    """Something that a job returns although it could be raised."""
+
+    value: Any
+
+
+class Undescribable(TransientError):
+    """An error of this service's tree whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def nested(depth: int, error: Exception) -> Exception:
+    """Return groups of one error each, so many of them within each other."""
+    for _ in range(depth):
+        error = ExceptionGroup("group", [error])
+    return error
+
+
 NO_RETRY = {"retry_jobs": False}
 LAST = {"max_tries": 1}
 GROUP = BaseExceptionGroup("several", [OutageError("away"), ConflictError("race")])
@@ -80,6 +101,14 @@ TABLE = [
         reason="unexpected error"),
     Row(ends=GROUP, action="retry", outcome="retried", delay_ms=(25, 50), error="ExceptionGroup"),
     Row(ends=HOPELESS_GROUP, action="dead", outcome="dead", error="ExceptionGroup", reason="unexpected error"),
+    # Groups nested deeper than the interpreter's stack, and an error that fails when it is looked at.
+    Row(ends=nested(5_000, ConflictError("x")), action="retry", outcome="retried", delay_ms=(25, 50),
+        error="ExceptionGroup"),
+    Row(ends=nested(5_000, ValueError("x")), action="dead", outcome="dead", error="ExceptionGroup",
+        reason="unexpected error"),
+    Row(ends=Undescribable(), action="dead", outcome="dead", error="UndescribableError", reason="permanent error"),
+    # A job that returns an exception has not failed.
+    Row(ends=Returned(ValueError("x")), action="done", outcome="complete"),
     # A cancellation that this worker did not ask for.
     Row(ends=asyncio.CancelledError(), action="retry", outcome="retried", delay_ms=(250, 500),
         error="JobCancelled"),
@@ -143,7 +172,7 @@ async def test_how_a_try_ends_decides_its_completion(row: Row) -> None:
             await asyncio.Event().wait()
         if isinstance(row.ends, BaseException):
             raise row.ends
-        return row.ends
+        return row.ends.value if isinstance(row.ends, Returned) else row.ends
 
     decision, _ = await run_job(step, job=job, **row.settings)
 

@@ -38,7 +38,7 @@ def attempt(call: Call | None = None, payload: bytes = b"payload") -> Attempt:
 @pytest.mark.parametrize(("size", "repeated"), [(16_384, [1]), (16_385, [])])
 def test_long_arguments_are_left_out_of_the_result(size: int, repeated: list[int]) -> None:
     call = Call("job", (1,), {}, 7, 2)
-    data = result_data(attempt(call, b"x" * size), "done", serializer=CODEC.encode)
+    data = result_data(attempt(call, b"x" * size), "done", success=True, serializer=CODEC.encode)
     message = CODEC.decode(data or b"")
     assert (message["a"], message["r"], message["s"], message["t"]) == (repeated, "done", True, 2)
     assert (message["st"], message["ft"], message["id"], message["q"]) == (10, 20, "id\\xff", "queue")
@@ -46,7 +46,7 @@ def test_long_arguments_are_left_out_of_the_result(size: int, repeated: list[int
 
 def test_an_unreadable_job_has_a_result_and_a_dead_letter_too() -> None:
     error = ValueError("no envelope")
-    data = result_data(attempt(), error, serializer=CODEC.encode)
+    data = result_data(attempt(), error, success=False, serializer=CODEC.encode)
     message = CODEC.decode(data or b"")
     assert (message["f"], message["s"], message["t"]) == ("<unknown>", False, 4)
     failure = Failure.of(error, 4, 20)
@@ -64,7 +64,7 @@ def test_there_is_no_result_data_if_the_serializer_fails() -> None:
     def broken(message: dict[str, Any]) -> bytes:
         raise TypeError
 
-    assert result_data(attempt(), "done", serializer=broken) is None
+    assert result_data(attempt(), "done", success=True, serializer=broken) is None
 
 
 @pytest.mark.parametrize(
