@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
-from worker.errors import InvalidPayload, OutageError, PayloadProblem, WritesRefused
+from worker.errors import ConfigurationError, InvalidPayload, OutageError, PayloadProblem, WritesRefused
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.redis.client import address, open_redis
@@ -74,7 +74,13 @@ class QueueClient:
             attempts += 1
             return await self._scripts.enqueue(jobs)
 
-        states = await self._persist(attempt, self.patience)
+        try:
+            states = await self._persist(attempt, self.patience)
+        except (ConfigurationError, WritesRefused) as error:
+            if attempts == 1:
+                raise
+            # A refusal says nothing about the attempt before it, whose answer was lost.
+            raise OutageError(f"{error}; an earlier attempt may have enqueued the job") from None
         if attempts == 1:
             return states
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]

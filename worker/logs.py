@@ -5,6 +5,8 @@ import sys
 import textwrap
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
 from worker.escaping import escape, escape_lines
 from worker.settings import Settings
@@ -35,7 +37,8 @@ def configure_logging(settings: Settings) -> None:
     ]
     rendering: list[structlog.typing.Processor]
     if settings.log_format == "json":
-        shared.append(structlog.processors.dict_tracebacks)
+        # Without the local variables of each frame, which hold payloads.
+        shared.append(ExceptionRenderer(ExceptionDictTransformer(show_locals=False)))
         rendering = [structlog.processors.JSONRenderer()]
     else:
         shared.append(structlog.processors.format_exc_info)

@@ -29,6 +29,7 @@ _JOBS_PER_BULK_SLOT = 50
 _LEAST_BULK_SLOTS = 4
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Slots = Annotated[int, Field(ge=1, le=50_000)]
 
 
 class Settings(BaseSettings):
@@ -71,7 +72,7 @@ class Settings(BaseSettings):
         10,
         description="seconds to wait for a usable MongoDB server, or for a free connection",
     )
-    worker_queues: Annotated[dict[str, int | None], NoDecode] = Field(
+    worker_queues: Annotated[dict[str, Slots | None], NoDecode] = Field(
         dict.fromkeys(QUEUES),
         description="queues to serve, in order of precedence, separated by commas; `NAME=N` lets one worker "
         "run at most N jobs of a queue at once; each queue but the first and `arq:queue:bulk` needs it",
@@ -217,9 +218,10 @@ def load_settings(**overrides: object) -> Settings:
 
     Raises `ConfigurationError` with one line per invalid variable. It names the variable and never its value.
     """
-    for variable, message in _REMOVED.items():
-        if os.environ.get(variable):
-            raise ConfigurationError(f"{variable}: {message}")
+    for variable, value in os.environ.items():
+        # Settings are read whatever their case.
+        if value and variable.upper() in _REMOVED:
+            raise ConfigurationError(f"{variable}: {_REMOVED[variable.upper()]}")
     try:
         return Settings.model_validate(overrides)
     except ValidationError as error:

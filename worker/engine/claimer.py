@@ -64,7 +64,6 @@ class Claimer:
     async def listen(self) -> None:
         """Wait for announced jobs, but only while there are free slots: each announcement wakes one worker."""
         redis = self._context.redis
-        wakeups = [queue + keys.WAKEUP_SUFFIX for queue in self._context.queues]
         socket_timeout_s = (
             redis.connection_pool.connection_kwargs.get("socket_timeout") or _DEFAULT_SOCKET_TIMEOUT_S
         )
@@ -72,8 +71,13 @@ class Claimer:
         wait_s = min(max(self._options.poll_delay_s, 0.05), socket_timeout_s / 2, 1.0)
         while True:
             await self._hungry.wait()
+            # An announcement of a queue that is at its limit is left for a worker that has room for it.
+            queues = self._shares.with_room(self._running_queues())
+            if not queues:
+                await asyncio.sleep(wait_s)
+                continue
             try:
-                if await redis.blpop(wakeups, timeout=wait_s):
+                if await redis.blpop([queue + keys.WAKEUP_SUFFIX for queue in queues], timeout=wait_s):
                     self._context.wake.set()
                     # Yields, so that the claim loop runs and says whether it still has free slots.
                     await asyncio.sleep(0)
@@ -89,6 +93,9 @@ class Claimer:
             free = min(free, options.max_burst_jobs - self._started())
         return self._context.breaker.allowance(max(free, 0))
 
+    def _running_queues(self) -> list[str]:
+        return self._slots.queues() if self._shares.counts_running else []
+
     def _token(self) -> str:
         return f"{self._context.worker_id}:{self._claims}"
 
@@ -101,8 +108,7 @@ class Claimer:
     async def _claim(self, wanted: int) -> Claim | None:
         context = self._context
         self._claims += 1
-        running = self._slots.queues() if self._shares.counts_running else []
-        limits = self._shares.limits(self._claims, wanted, running)
+        limits = self._shares.limits(self._claims, wanted, self._running_queues())
         began = time.monotonic()
         try:
             claim = await context.scripts.claim(self._token(), int(context.lease_s * 1000), wanted, limits)

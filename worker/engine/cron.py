@@ -72,6 +72,7 @@ class CronClock:
         self._events = events
         self._memory = CronMemory(worker.pool, worker.queue_name)
         self._caught_up = False
+        self._late: list[CronJob] = []
 
     async def first_tick(self, context: EngineContext) -> None:
         """Tick once, however long Redis takes to answer: a burst ends when the queues are empty.
@@ -90,10 +91,9 @@ class CronClock:
         """Enqueue the runs that are due."""
         worker = self._worker
         now = datetime.now(tz=worker.timezone)
-        late: list[CronJob] = []
         if not self._caught_up:
-            late = await self._memory.catch_up(worker.cron_jobs, now)
-            for job in late:
+            self._late = await self._memory.catch_up(worker.cron_jobs, now)
+            for job in self._late:
                 self._events.send(CronCaughtUp(job.name))
             self._caught_up = True
         delay_s = max(worker.poll_delay_s, 0.5)
@@ -107,10 +107,12 @@ class CronClock:
             for job in worker.cron_jobs:
                 job.next_run = planned[job.name]
             raise
-        for job in late:
+        for job in self._late:
             # One run makes up for all that were missed.
             planned[job.name] = now
             job.calculate_next(now)
+        # Not before: if Redis failed in between, the next tick is still the one that catches up.
+        self._late = []
         await self._memory.remember(worker.cron_jobs, planned)
 
 

@@ -170,6 +170,10 @@ def _shutdown_started(event: events.ShutdownStarted) -> None:
     _log.info("stopping", action="shutdown", signal=event.signal, running=event.running, grace_s=event.grace_s)
 
 
+def _start_cancelled(_: events.StartCancelled) -> None:
+    _log.info("stopped before it served", action="cancelled")
+
+
 def _grace_period_expired(event: events.GracePeriodExpired) -> None:
     _log.info(
         "grace period expired; handing back running jobs", action="grace_period_expired", running=event.running
@@ -202,6 +206,7 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.EventLoopBlocked: _event_loop_blocked,
     events.CronCaughtUp: _cron_caught_up,
     events.ShutdownStarted: _shutdown_started,
+    events.StartCancelled: _start_cancelled,
     events.GracePeriodExpired: _grace_period_expired,
     events.JobsLeftBehind: _jobs_left_behind,
     events.ExitRefused: _exit_refused,

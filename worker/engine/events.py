@@ -176,6 +176,11 @@ class ShutdownStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StartCancelled:
+    """The worker was stopped before it served."""
+
+
+@dataclass(frozen=True, slots=True)
 class GracePeriodExpired:
     """The grace period is over; the jobs that still run are interrupted and handed back."""
 

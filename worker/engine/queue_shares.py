@@ -20,6 +20,11 @@ class QueueShares:
         self.counts_running = len(self._slots) > 1 or min(self._slots.values()) < max_jobs
         """Whether `limits` needs `running`: it does not if a single queue may fill all slots."""
 
+    def with_room(self, running: Sequence[str]) -> list[str]:
+        """Return the queues of which another job may run, `running` being the queue of each running job."""
+        counts = Counter(running)
+        return [queue for queue, slots in self._slots.items() if counts[queue] < slots]
+
     def limits(self, turn: int, wanted: int, running: Sequence[str]) -> list[tuple[str, int]]:
         """Return the queues in the order to ask them, each with the most jobs that it may give.
 

@@ -11,6 +11,7 @@ from worker.errors import InvalidPayload, RegistryError
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 
 _LARGEST_REPEATED_PAYLOAD = 16_384
+_LONGEST_MESSAGE = 2_000
 
 
 def result_data(attempt: Attempt, result: object, *, success: bool, serializer: Serializer | None) -> bytes | None:
@@ -65,5 +66,5 @@ def loggable_message(error: BaseException) -> str:
     if isinstance(error, RegistryError | TimeoutError | JobExecutionFailed) and not isinstance(
         error, InvalidPayload
     ):
-        return str(error)
+        return str(error)[:_LONGEST_MESSAGE]
     return ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from arq.worker import Retry as ArqRetry
 from arq.worker import RetryJob as ArqRetryJob
+from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -45,7 +46,7 @@ def retry_decision(error: BaseException, *, tries: int, max_tries: int, jitter: 
 
 
 def _parts(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors of a group and of the groups within it. Without recursion: a job may nest them at any depth."""
+    """Yield the errors of a group and of the groups within it. Not recursively: they may be nested at any depth."""
     pending = [error]
     while pending:
         part = pending.pop()
@@ -65,6 +66,9 @@ def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float
             delay_s = 0
         case ConflictError():
             delay_s = _CONFLICT.delay_s(tries, jitter=jitter)
+        # To redis-py a refused login is a lost connection; repeating it does not help.
+        case AuthenticationError():
+            return DeadLetterIt("unexpected error")
         case TransientError() | OSError() | RedisConnectionError() | RedisTimeoutError():
             # OSError includes TimeoutError and the connection errors, but not those of redis-py: a job that uses
             # the worker's own Redis meets them when the event loop was blocked, or Redis was unavailable.

@@ -39,10 +39,9 @@ def checked_queues(queues: Any) -> Mapping[str, int]:
 
     Raises `ConfigurationError` for anything else; arq passes on whatever the class has.
     """
-    if (
-        not isinstance(queues, Mapping)
-        or not queues
-        or not all(isinstance(slots, int) for slots in queues.values())
+    items = list(queues.items()) if isinstance(queues, Mapping) else []
+    if not items or not all(
+        isinstance(name, str) and name and type(slots) is int and slots > 0 for name, slots in items
     ):
         raise ConfigurationError(
             'queues must map each queue to the most jobs of it that may run at once, such as {"arq:queue": 300}'

@@ -115,13 +115,15 @@ class Slots:
         try:
             decision, job_context = await self._executor.run(job)
             self._note_dependency(decision, job.breaker_era)
-            event = decision.event
-            # Nothing interrupts this wait: the executor has declared the job ended.
-            if decision.completion is not None:
-                if not await self._context.completer.submit(decision.completion):
-                    event = event._replace(outcome="lease_lost")
-                elif job_context is not None:
-                    # The job has left this worker's hands: its lease must not be renewed while the hook runs.
+            # Nothing interrupts this wait: the executor has declared the job ended. Only an exiting worker does.
+            if decision.completion is None:
+                event = decision.event
+            elif not await self._context.completer.submit(decision.completion):
+                event = decision.event._replace(outcome="lease_lost")
+            else:
+                event = decision.event
+                if job_context is not None:
+                    # The job is stored as ended: its lease must not be renewed while the hook runs.
                     self._leases.release(job.claimed.job_id, job.token)
                     await self._executor.run_after_job_end(job_context)
         finally:
@@ -133,9 +135,9 @@ class Slots:
         if self._jobs.get(job.claimed.job_id) is job:
             del self._jobs[job.claimed.job_id]
             self.tasks.pop(job.name, None)
+        self._context.wake.set()
         if event is not None:
             self._context.events.send(event)
-        self._context.wake.set()
 
     def _note_dependency(self, decision: Decision, era: int) -> None:
         """Report to the circuit breaker whether the job reached MongoDB."""

@@ -35,6 +35,7 @@ from worker.engine.events import (
     RedisInfoFailed,
     ShutdownStarted,
     SignOffFailed,
+    StartCancelled,
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
@@ -44,6 +45,7 @@ from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
+from worker.errors import ConfigurationError
 from worker.queue import keys
 from worker.queue.heartbeats import HEARTBEAT_INTERVAL_S, STALE_AFTER_S, Heartbeat
 from worker.queue.scripts import Scripts
@@ -81,7 +83,7 @@ class LeaseWorker(Worker):
     """
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
-    __signature__ = with_settings_of(Worker, "queues", "lease", "open_redis")
+    __signature__ = with_settings_of(Worker, "queues", "lease", "open_redis", "lanes")
 
     def __init__(
         self,
@@ -93,6 +95,8 @@ class LeaseWorker(Worker):
         **arq_settings: Any,
     ) -> None:
         arq_settings |= both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
+        if arq_settings.pop("lanes", None) is not None:
+            raise ConfigurationError('lanes is now queues, which maps each queue to its slots: {"arq:queue": 300}')
         if queues is not None:
             arq_settings.setdefault("queue_name", next(iter(checked_queues(queues))))
         super().__init__(functions, **arq_settings)
@@ -169,9 +173,10 @@ class LeaseWorker(Worker):
             for task in done:
                 task.result()
             # In burst mode the last jobs may run as long as they need; a signal begins the grace period.
-            await self._wait_for_running(self._stopping)
+            beside: list[asyncio.Future[None]] = [slots.failed, *side_tasks]
+            await self._wait_for_running(self._stopping, beside)
             if self._stopping.is_set():
-                await self._wait_for_running(self._hurry, self._job_completion_wait)
+                await self._wait_for_running(self._hurry, beside, self._job_completion_wait)
         finally:
             self.allow_pick_jobs = False
             # A claim that is on its way may come back: cancelled, it would leave leases that no worker renews.
@@ -230,7 +235,7 @@ class LeaseWorker(Worker):
             ready=not why_not,
             why_not=why_not,
             queues=list(self.queues),
-            slots=self.max_jobs,
+            slots=min(self.max_jobs, sum(self.queues.values())),
             running=running,
             complete=self.jobs_complete,
             retried=self.jobs_retried,
@@ -272,7 +277,7 @@ class LeaseWorker(Worker):
                         raise
                     self.events.send(ExitRefused(type(error).__name__))
         except asyncio.CancelledError:
-            logger.info("cancelled before it served")
+            self.events.send(StartCancelled())
         finally:
             if main_task.done() and not main_task.cancelled():
                 # Retrieved, so that asyncio does not report it once more.
@@ -290,12 +295,19 @@ class LeaseWorker(Worker):
             expires_extra_ms=self.expires_extra_ms,
         )
 
-    async def _wait_for_running(self, cut_short: asyncio.Event, seconds: float | None = None) -> None:
+    async def _wait_for_running(
+        self, cut_short: asyncio.Event, beside: list["asyncio.Future[None]"], seconds: float | None = None
+    ) -> None:
+        """Wait until no job runs, `cut_short` is set or the time is over; raises what ended one of `beside`."""
         cut = asyncio.create_task(cut_short.wait())
         try:
             async with asyncio.timeout(seconds):
                 while self.tasks and not cut_short.is_set():
-                    await asyncio.wait([cut, *self.tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+                    waited_for: list[asyncio.Future[Any]] = [cut, *beside, *self.tasks.values()]
+                    await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+                    for future in beside:
+                        if future.done():
+                            future.result()
         except TimeoutError:
             self.events.send(GracePeriodExpired(len(self.tasks)))
         finally:

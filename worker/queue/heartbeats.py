@@ -2,9 +2,9 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from worker.queue import keys
 
@@ -36,6 +36,14 @@ class Heartbeat(BaseModel):
     started_at: AwareDatetime
     at: AwareDatetime
     """When this was written, by Redis's clock."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_lanes(cls, stored: Any) -> Any:
+        # Earlier versions named their queues `lanes`; during a rolling upgrade their workers must be seen.
+        if isinstance(stored, dict) and "queues" not in stored and "lanes" in stored:
+            return {"queues": stored["lanes"], **stored}
+        return stored
 
     def age_s(self, now: datetime) -> float:
         """Seconds since this was written, `now` being Redis's time."""

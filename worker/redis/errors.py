@@ -10,6 +10,7 @@ from ssl import SSLCertVerificationError
 
 from redis.exceptions import (
     AuthenticationError,
+    InvalidResponse,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -88,7 +89,8 @@ def translate(error: Exception, address: str) -> RegistryError:
         )
     elif isinstance(error, ResponseError) and code in _TEMPORARY_REFUSALS:
         translated = WritesRefused(f"REDIS_URL: Redis at {address} refuses writes for now ({code})")
-    elif isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):
+    # An answer that cannot be read says as little about the call as none.
+    elif isinstance(error, RedisConnectionError | RedisTimeoutError | InvalidResponse | OSError):
         translated = OutageError(
             f"REDIS_URL: Redis at {address} does not answer ({reason}): check host and port, and that it runs"
         )

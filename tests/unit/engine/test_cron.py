@@ -349,3 +349,21 @@ async def test_a_burst_that_was_told_to_stop_before_ticks_not_at_all(
     await clock.first_tick(context)
 
     assert clock.ticks == 0
+
+
+async def test_missed_runs_are_caught_up_once_although_redis_failed_meanwhile(
+    stage: Stage, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await redis.hset(MEMORY, "hourly", to_unix_ms(NOON - timedelta(hours=5, seconds=30)))
+    clock = stage.clock(hourly())
+
+    async def lost(*arguments: Any, **options: Any) -> None:
+        raise RedisConnectionError("gone")
+
+    with monkeypatch.context() as away:
+        away.setattr(redis, "enqueue_job", lost)
+        with pytest.raises(RedisConnectionError):
+            await clock.tick()
+    for _ in range(6):
+        await clock.tick()
+    assert len(await stage.queued()) == 1

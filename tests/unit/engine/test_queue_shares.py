@@ -55,3 +55,10 @@ def test_each_queue_is_asked_once_for_at_most_its_free_slots(
     assert sorted(queue for queue, _ in limits) == sorted(slots)
     for queue, limit in limits:
         assert 0 <= limit <= max(0, min(slots[queue] - running.count(queue), wanted))
+
+
+def test_a_queue_at_its_limit_has_no_room() -> None:
+    shares = QueueShares(SLOTS, 300)
+
+    assert shares.with_room(["bulk"] * 6 + ["slow"] * 19) == ["single", "slow"]
+    assert QueueShares({"only": 2}, 10).with_room(["only", "only"]) == []

@@ -79,3 +79,7 @@ def test_there_is_no_result_data_if_the_serializer_fails() -> None:
 )
 def test_a_log_line_shows_only_messages_of_this_service(error: Exception, message: str) -> None:
     assert loggable_message(error) == message
+
+
+def test_a_message_in_a_log_line_is_bounded() -> None:
+    assert len(loggable_message(JobExecutionFailed("x" * 1_000_000))) == 2_000

@@ -985,3 +985,52 @@ def test_a_signal_before_the_worker_serves_ends_run_without_an_error(runner: Run
     assert worker.main_task is not None
     assert worker.main_task.cancelled()
     assert worker._pool is None
+
+
+async def test_a_job_whose_completion_was_never_stored_is_not_reported_as_finished(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "_DRAIN_S", 0.01)
+
+    async def unavailable(self: Scripts, completions: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Scripts, "finish", unavailable)
+    await bench.put("a", "double", 1)
+    worker = bench.worker()
+    main = asyncio.create_task(worker.async_run())
+    await until(lambda: worker.tasks)
+    worker.handle_sig(Signals.SIGTERM)
+    await main
+    await worker.close()
+    await asyncio.sleep(0.01)
+    # It runs again elsewhere when its lease ends.
+    assert (worker.jobs_complete, bench.events.of(JobFinished)) == (0, [])
+
+
+@pytest.mark.parametrize("when", ["last job of a burst", "grace period"])
+async def test_a_renewer_that_dies_once_claiming_is_over_fails_the_worker(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    die = threading.Event()
+
+    class Dying:
+        def register_script(self, source: str) -> None:
+            die.wait(10)
+            raise ValueError("a defect")
+
+    monkeypatch.setattr(worker_module, "sync_twin", lambda pool: Dying())
+    gate = Gate()
+    await bench.put("a", "gated")
+    burst = when == "last job of a burst"
+    worker = bench.worker(gate.function(), burst=burst, max_burst_jobs=1, job_completion_wait=60)
+    main = asyncio.create_task(worker.async_run())
+    await until(lambda: gate.running)
+    if not burst:
+        worker.handle_sig(Signals.SIGTERM)
+    await asyncio.sleep(0.05)
+    die.set()
+    await asyncio.wait([main], timeout=1)
+    assert main.done()
+    with pytest.raises(ValueError, match="a defect"):
+        await main

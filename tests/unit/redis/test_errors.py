@@ -69,7 +69,7 @@ def test_the_code_of_a_redis_error_is_found(error: Exception, code: str) -> None
             "cannot run the queue's commands",
         ),
         (ResponseError("WRONGTYPE Operation against a key"), ConfigurationError, "commands (WRONGTYPE)"),
-        (InvalidResponse(f"Protocol Error: {SECRET}"), ConfigurationError, "commands (InvalidResponse)"),
+        (InvalidResponse(f"Protocol Error: {SECRET}"), OutageError, "does not answer (InvalidResponse)"),
     ],
 )
 def test_each_error_of_redis_is_translated_to_one_class(
