@@ -38,3 +38,26 @@ def test_no_text_controls_the_terminal_or_forges_a_line() -> None:
     # A traceback keeps its lines, indented, so that none can pass for a log line.
     assert lines.count("  Traceback (most recent call last):") == 2
     assert lines.count("  2026-01-01 [info     ] forged log line") == 3
+
+
+def test_a_traceback_in_json_holds_no_local_variables() -> None:
+    code = """
+import structlog
+from worker.logs import configure_logging
+from worker.settings import load_settings
+
+configure_logging(load_settings(log_format="json"))
+
+
+def job(payload):
+    raise ValueError("failed")
+
+
+try:
+    job("Xanthippe")
+except ValueError:
+    structlog.stdlib.get_logger("ours").exception("job failed")
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert "ValueError" in run.stderr
+    assert "Xanthippe" not in run.stderr

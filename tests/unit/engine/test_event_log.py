@@ -52,6 +52,7 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         {"action": "shutdown", "signal": "SIGTERM", "running": 2, "grace_s": 30},
     ),
     (events.GracePeriodExpired(2), "info", {"action": "grace_period_expired", "running": 2}),
+    (events.StartCancelled(), "info", {"action": "cancelled"}),
     (events.JobsLeftBehind(2), "error", {"action": "jobs_left_behind", "jobs": 2}),
     (events.ExitRefused("SystemExit"), "error", {"action": "exit_refused", "error": "SystemExit"}),
     (events.SignOffFailed("TimeoutError"), "warning", {"action": "sign_off_failed", "error": "TimeoutError"}),
