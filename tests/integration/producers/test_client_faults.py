@@ -10,7 +10,7 @@ from producers.client import HospitalProducer
 from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
 from worker.embedded import EmbeddedRedis, ports
-from worker.errors import ConfigurationError, OutageError, RegistryError
+from worker.errors import ConfigurationError, OutageError, RegistryError, WritesRefused
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.scripts import ClaimedJob, Completion, Scripts
 from worker.settings import Settings, load_settings
@@ -245,3 +245,24 @@ async def test_exiting_closes_every_connection(settings: Settings, redis: ArqRed
         while len(await redis.client_list()) > 1:
             await asyncio.sleep(0.01)
     assert len(await redis.client_list()) == 1
+
+
+async def test_a_refusal_after_a_lost_answer_says_that_the_job_may_be_enqueued(
+    own_redis: EmbeddedRedis, producer: HospitalProducer, redis: ArqRedis
+) -> None:
+    """The first attempt has reached Redis; the second is refused, which says nothing about the first."""
+    scripts = lose_answers(producer, 1)
+    enqueue = scripts.enqueue
+
+    async def then_demoted(jobs: Any) -> Any:
+        try:
+            return await enqueue(jobs)
+        except RedisConnectionError:
+            await _demote(redis)
+            raise
+
+    scripts.enqueue = then_demoted  # type: ignore[method-assign]
+    async with asyncio.timeout(10):
+        with pytest.raises(OutageError, match=r"READONLY.*an earlier attempt may have enqueued the job") as refused:
+            await producer.ingest_hospital(MERCY)
+    assert not isinstance(refused.value, WritesRefused)

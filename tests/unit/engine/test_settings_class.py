@@ -87,7 +87,20 @@ def test_queues_are_taken_in_their_order_and_copied() -> None:
 
 @pytest.mark.parametrize(
     "queues",
-    [{}, None, "arq:queue", ["arq:queue"], [("arq:queue", 1)], {"arq:queue": "many"}, {"a": 1, "b": None}],
+    [
+        {},
+        None,
+        "arq:queue",
+        ["arq:queue"],
+        [("arq:queue", 1)],
+        {"arq:queue": "many"},
+        {"a": 1, "b": None},
+        {"a": 0},
+        {"a": -1},
+        {"a": True},
+        {"": 3},
+        {1: 2},
+    ],  # fmt: skip
     ids=repr,
 )
 def test_queues_of_another_form_are_refused_with_an_example(queues: object) -> None:

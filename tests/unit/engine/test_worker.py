@@ -1034,3 +1034,15 @@ async def test_a_renewer_that_dies_once_claiming_is_over_fails_the_worker(
     assert main.done()
     with pytest.raises(ValueError, match="a defect"):
         await main
+
+
+async def test_the_earlier_name_of_queues_is_refused_instead_of_ignored(redis: ArqRedis) -> None:
+    with pytest.raises(ConfigurationError, match="lanes is now queues"):
+        LeaseWorker([], redis_pool=redis, handle_signals=False, lanes=["arq:queue", "arq:queue:bulk"])
+
+
+async def test_a_heartbeat_counts_no_more_slots_than_its_queues_have(bench: Bench) -> None:
+    async with bench.serving(queues={"queue": 2}, max_jobs=10) as worker:
+        heartbeat = await bench.heartbeat_of(worker)
+        assert heartbeat is not None
+        assert heartbeat.slots == 2

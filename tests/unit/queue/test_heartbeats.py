@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -80,3 +81,11 @@ async def test_only_workers_that_take_jobs_and_have_a_fresh_heartbeat_are_ready(
 
 async def test_the_age_of_a_heartbeat_is_in_seconds() -> None:
     assert heartbeat("one").age_s(NOW + timedelta(milliseconds=1_500)) == 1.5
+
+
+async def test_a_heartbeat_of_an_earlier_version_is_read(redis: Any) -> None:
+    stored = heartbeat("old").model_dump(mode="json")
+    stored["lanes"] = stored.pop("queues")
+    await redis.hset(keys.WORKERS, "old", json.dumps(stored))
+
+    assert await read_heartbeats(redis) == [heartbeat("old")]
