@@ -100,7 +100,7 @@ def test_queues_are_taken_in_their_order_and_copied() -> None:
         {"a": True},
         {"": 3},
         {1: 2},
-    ],  # fmt: skip
+    ],
     ids=repr,
 )
 def test_queues_of_another_form_are_refused_with_an_example(queues: object) -> None:
