@@ -32,7 +32,9 @@ async def run(bench: Bench) -> Outcome:
             await enqueue_named(redis, "hang", [job_id], queue)
         for job_id in job_ids:
             await nth_start(redis, job_id, 1)
-        await stack.enter_async_context(bench.process(*arguments, WORKER_QUEUES=",".join(queues)))
+        await stack.enter_async_context(
+            bench.process(*arguments, WORKER_QUEUES=",".join(f"{queue}=1" for queue in queues))
+        )
         recovered_s = await asyncio.gather(
             *(_recover(redis, victim, job_id) for victim, job_id in zip(victims, job_ids, strict=True))
         )
