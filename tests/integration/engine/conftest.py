@@ -66,7 +66,7 @@ class Bench:
             return self.open()
 
         defaults: dict[str, Any] = {
-            "queues": {self.queue: options.get("max_jobs", 10)},
+            "queues": {self.queue: options.get("max_jobs", 20)},
             "lease": 2,
             "poll_delay": 0.1,
             "max_jobs": 20,
