@@ -84,5 +84,22 @@ async def test_watch_restarts_the_worker_when_a_file_changes(site: Site, watched
     assert "Traceback" not in run.log
 
 
+async def test_watch_stops_on_a_signal_that_comes_while_it_restarts(
+    site: Site, watched: tuple[WorkerRun, Path]
+) -> None:
+    run, folder = watched
+    # The interrupted job keeps the worker in its grace period for 0.2 s.
+    await site.put("gated", job_id="interrupted")
+    await site.until(lambda: _ran(site, 1))
+    (folder / "code.py").write_text("# changed")
+
+    async def reloading() -> bool:
+        return "signal=SIGUSR1" in run.log
+
+    await site.until(reloading)
+    run.send(signal.SIGTERM)
+    assert await run.ended() == 0
+
+
 async def _ran(site: Site, times: int) -> bool:
     return int(await site.redis.get("runs") or 0) == times

@@ -325,6 +325,9 @@ class LeaseWorker(Worker):
 
     def handle_sig(self, signum: Signals) -> None:
         """Stop claiming and let running jobs end within `job_completion_wait`; a second signal ends the wait."""
+        if self.on_stop:
+            # Also for a second signal: `arq --watch` stops on SIGTERM, which may come while it reloads.
+            self.on_stop(signum)
         if self._stopping.is_set():
             self._hurry.set()
             return
@@ -335,8 +338,6 @@ class LeaseWorker(Worker):
         if not self._serving and self.main_task is not None:
             # It connects, or is in `on_startup`; neither looks at the events.
             self.main_task.cancel()
-        if self.on_stop:
-            self.on_stop(signum)
 
     handle_sig_wait_for_completion = handle_sig
 
