@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from worker.errors import InvalidEnvelope, RemoteError, UntrustedEnvelope
+from worker.errors import InvalidEnvelope, RemoteError, UntrustedEnvelope, class_name
 
 WIRE_VERSION = 1
 MAX_JOB_BYTES = 16 * 1024 * 1024
@@ -146,7 +146,7 @@ def exception_form(error: BaseException) -> dict[str, str]:
         # Groups nested thousands deep. The place where the outermost was raised can be described.
         message, lines = "nested too deeply to be described", "".join(traceback.format_tb(error.__traceback__))
     return {
-        "type": type(error).__name__,
+        "type": class_name(error),
         "message": _without_surrogates(message)[:_MAX_MESSAGE],
         "traceback": _without_surrogates(lines)[-_MAX_TRACEBACK:],
     }

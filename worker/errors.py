@@ -8,6 +8,13 @@ or secrets, because they are logged, stored and shown.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_LONGEST_NAME = 200
+
+
+def class_name(error: BaseException) -> str:
+    """Return the name of an error's class, at most 200 characters of it: a job can make classes of any name."""
+    return type(error).__name__[:_LONGEST_NAME]
+
 
 class RegistryError(Exception):
     """The base of every error that this service raises on purpose. Catch it to handle all of them in one place."""

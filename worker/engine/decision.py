@@ -13,7 +13,7 @@ from worker.engine.events import JobFinished, JobOutcome
 from worker.engine.options import JobOptions
 from worker.engine.results import loggable_message, make_dead_letter, result_data
 from worker.engine.retry_policy import DeadLetterIt, retry_decision
-from worker.errors import OutageError, PermanentError, TransientError
+from worker.errors import OutageError, PermanentError, TransientError, class_name
 from worker.queue.dead_letter import Failure
 from worker.queue.scripts import Completion, SpentTries
 
@@ -79,7 +79,7 @@ class DecisionRules:
         try:
             return self._after_failure(attempt, error, jitter)
         except Exception:  # noqa: BLE001 (whatever a job's error raises when it is looked at must not leave the job leased)
-            return self._after_failure(attempt, UndescribableError(type(error).__name__), jitter)
+            return self._after_failure(attempt, UndescribableError(class_name(error)), jitter)
 
     def _after_failure(self, attempt: Attempt, error: BaseException, jitter: float) -> Decision:
         match attempt.job.interrupted_by:
@@ -199,5 +199,5 @@ def _failed(
     attempt: Attempt, outcome: JobOutcome, error: BaseException, *, reason: str = "", delay_s: float = 0.0
 ) -> JobFinished:
     return _event(attempt, outcome)._replace(
-        error_class=type(error).__name__, message=loggable_message(error), reason=reason, delay_s=delay_s
+        error_class=class_name(error), message=loggable_message(error), reason=reason, delay_s=delay_s
     )

@@ -22,6 +22,7 @@ from worker.engine.options import Hook, JobContext, JobFunction, JobOptions
 from worker.engine.results import loggable_message
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
+from worker.errors import class_name
 
 
 class Executor:
@@ -118,5 +119,5 @@ class Executor:
             # Places only: the message of another library's error can repeat a payload.
             stack = "".join(traceback.format_tb(error.__traceback__))
             self._events.send(
-                HookFailed(name, context["job_id"], type(error).__name__, loggable_message(error), stack)
+                HookFailed(name, context["job_id"], class_name(error), loggable_message(error), stack)
             )

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.backoff import Backoff
-from worker.errors import ConflictError, OutageError, PermanentError, TransientError
+from worker.errors import ConflictError, OutageError, PermanentError, TransientError, class_name
 
 # A conflict is over within the time of a transaction, a transient error within that of a failover.
 _CONFLICT = Backoff(first_s=0.05, longest_s=2)
@@ -78,7 +78,7 @@ def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float
         case _:
             return DeadLetterIt("unexpected error")
     if tries >= max_tries:
-        return DeadLetterIt(f"{tries} of {max_tries} tries ended with {type(error).__name__}")
+        return DeadLetterIt(f"{tries} of {max_tries} tries ended with {class_name(error)}")
     return RetryLater(delay_s)
 
 
