@@ -17,9 +17,14 @@ class Authority:
         self.certificate = folder / "ca.pem"
         self._folder = folder
         key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-        self._openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority")
+        # Python 3.13 and later verify strictly (VERIFY_X509_STRICT): an authority must say that it may sign
+        # certificates, and a certificate must name its authority's key.
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        self._openssl(
+            *("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", *usage)
+        )
         self._openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-        (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+        (folder / "names").write_text("subjectAltName=DNS:localhost\nauthorityKeyIdentifier=keyid\nbasicConstraints=CA:FALSE\n")
         signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "1", "-extfile", "names")
         self._openssl("x509", "-req", "-in", "server.csr", "-out", "server.pem", *signing)
 
