@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -18,10 +19,11 @@ from tests.faults.load import Load, record
 from tests.faults.rows import Row
 from tests.faults.stand import Stand, logged_jobs
 from tests.security.guarded_mongo import GuardedMongo, granted_actions, guarded_mongo
-from worker.contract import INGEST_HOSPITAL, REGISTER_HOSPITAL, IngestHospital, RegisterHospital
+from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, REGISTER_HOSPITAL, IngestHospital, RegisterHospital
 from worker.embedded import EmbeddedRedis
 from worker.mongo.client import open_mongo
 from worker.mongo.schema import ensure_schema
+from worker.queue import keys
 from worker.settings import load_settings
 
 UNAUTHORIZED, OUT_OF_DISK_SPACE = 13, 14031
@@ -30,7 +32,7 @@ HOPELESS, HEALTHY = 60, 500
 MANY_HOPELESS = 10_000
 # Five hundred ingests take half a second alone, and took a minute beside sixty hopeless registrations.
 INGESTED_WITHIN_S = 8.0
-ROUNDS, MOST_ROUNDS, RATIO = 4, 12, 0.9
+ROUNDS, MOST_ROUNDS, RATIO = 5, 20, 0.9
 
 
 def _log_refuses(stand: Stand, code: int) -> AbstractAsyncContextManager[Injected]:
@@ -69,15 +71,16 @@ async def test_row_39_hopeless_registrations_ahead_of_ingests(stand: Stand, code
     worker = await stand.worker()
     async with _log_refuses(stand, code) as injected:
         await _register(stand, range(HOPELESS))
+        await stand.until(lambda: "action=circuit_breaker_opened" in worker.log)
         ingested_s = await _ingest_s(stand, range(HOPELESS, HOPELESS + HEALTHY))
-        await stand.until(lambda: OPENED in worker.log)
+        assert ingested_s < INGESTED_WITHIN_S
+        assert OPENED in worker.log
         # The first ingest that succeeds shows that MongoDB works.
         await stand.until(lambda: stand.is_ready(worker))
     stand.row.faults = injected.times
     stand.row.notes["ingested after s"] = round(ingested_s, 2)
     account = await stand.balance(90)
     assert account.dead == 0
-    assert ingested_s < INGESTED_WITHIN_S
     await stand.until(lambda: "action=circuit_breaker_closed function=register_hospital" in worker.log)
 
 
@@ -98,30 +101,61 @@ async def test_row_39_refused_registrations_end_as_dead_letters(stand: Stand) ->
         assert "Unauthorized (13); check the user and password in MONGODB_URL, and the roles" in dead_letter.reason
 
 
+# Atomic, because a job that a worker has claimed meanwhile must stay.
+_TAKE_WAITING = """
+local taken = {}
+local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+for i = 1, #found, 2 do
+    if not redis.call('ZSCORE', KEYS[2], found[i]) then
+        redis.call('ZREM', KEYS[1], found[i])
+        table.insert(taken, found[i])
+        table.insert(taken, found[i + 1])
+    end
+end
+return taken
+"""
+
+
+@asynccontextmanager
+async def _without_waiting_jobs(stand: Stand) -> AsyncIterator[None]:
+    """Take the waiting jobs out of the queue for the duration of the block."""
+    taken = await stand.redis.eval(_TAKE_WAITING, 2, DEFAULT_QUEUE, DEFAULT_QUEUE + keys.LEASED_SUFFIX)
+    try:
+        yield
+    finally:
+        await stand.redis.zadd(DEFAULT_QUEUE, dict(zip(taken[::2], map(float, taken[1::2]), strict=True)))
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_row_39_ingests_beside_ten_thousand_refused_registrations(stand: Stand) -> None:
     worker = await stand.worker()
     numbers = iter(range(10**9))
+    alone: list[float] = []
+    beside: list[float] = []
 
     async def round_s() -> float:
         return await _ingest_s(stand, [next(numbers) for _ in range(HEALTHY)])
 
-    alone = [await round_s() for _ in range(ROUNDS)]
+    def ratio() -> float:
+        return median(alone) / median(beside)
+
+    # Pools and caches fill.
+    await round_s()
     async with _log_refuses(stand, UNAUTHORIZED) as injected:
         await _register(stand, [next(numbers) for _ in range(MANY_HOPELESS)])
         ahead_s = await round_s()
-        beside = [await round_s()]
-        # The machine's speed changes meanwhile, so the best of several rounds counts.
-        while len(beside) < ROUNDS or (min(alone) / min(beside) < RATIO and len(beside) < MOST_ROUNDS):
+        # Rounds alternate, because the machine's speed changes.
+        while len(alone) < ROUNDS or (ratio() < RATIO and len(alone) < MOST_ROUNDS):
+            async with _without_waiting_jobs(stand):
+                alone.append(await round_s())
             beside.append(await round_s())
         assert await stand.is_ready(worker)
-    ratio = min(alone) / min(beside)
     stand.row.faults = injected.times
-    stand.row.notes |= {"ratio": round(ratio, 2), "behind all of them s": round(ahead_s, 2)}
+    stand.row.notes |= {"ratio": round(ratio(), 2), "behind all of them s": round(ahead_s, 2)}
     account = await stand.balance(300)
     assert account.dead == 0
-    assert ratio >= RATIO
+    assert ratio() >= RATIO
     assert ahead_s < INGESTED_WITHIN_S
 
 
