@@ -142,7 +142,8 @@ async def test_a_redis_that_stays_unavailable_is_an_outage(
         scripts = lose_answers(producer, 0)
         await own_redis.kill()
 
-        with pytest.raises(OutageError, match=r"Redis at 127\.0\.0\.1:\d+ does not answer .*; tried for 0 s$") as lost:
+        message = r"Redis at 127\.0\.0\.1:\d+ does not answer .*; tried for 0 s$"
+        with pytest.raises(OutageError, match=message) as lost:
             await producer.ingest_hospital(MERCY)
         assert lost.value.dependency == "Redis"
         assert scripts.calls >= 1
