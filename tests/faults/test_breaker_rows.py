@@ -65,6 +65,37 @@ async def _register(stand: Stand, numbers: Sequence[int]) -> None:
         stand.ledger.accept("register", receipt.job_id, f"faults:{number}")
 
 
+# Atomic, because a job that a worker has claimed meanwhile must stay.
+_TAKE_WAITING = """
+local taken = {}
+local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+for i = 1, #found, 2 do
+    if not redis.call('ZSCORE', KEYS[2], found[i]) then
+        redis.call('ZREM', KEYS[1], found[i])
+        table.insert(taken, found[i])
+        table.insert(taken, found[i + 1])
+    end
+end
+return taken
+"""
+
+
+async def _put_first(stand: Stand) -> None:
+    """Make the waiting jobs due before all others, as if they had waited longest."""
+    taken = await stand.redis.eval(_TAKE_WAITING, 2, DEFAULT_QUEUE, DEFAULT_QUEUE + keys.LEASED_SUFFIX)
+    await stand.redis.zadd(DEFAULT_QUEUE, dict.fromkeys(taken[::2], 1))
+
+
+@asynccontextmanager
+async def _without_waiting_jobs(stand: Stand) -> AsyncIterator[None]:
+    """Take the waiting jobs out of the queue for the duration of the block."""
+    taken = await stand.redis.eval(_TAKE_WAITING, 2, DEFAULT_QUEUE, DEFAULT_QUEUE + keys.LEASED_SUFFIX)
+    try:
+        yield
+    finally:
+        await stand.redis.zadd(DEFAULT_QUEUE, dict(zip(taken[::2], map(float, taken[1::2]), strict=True)))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("code", [UNAUTHORIZED, OUT_OF_DISK_SPACE], ids=["refused", "outage"])
 async def test_row_39_hopeless_registrations_ahead_of_ingests(stand: Stand, code: int) -> None:
@@ -72,6 +103,8 @@ async def test_row_39_hopeless_registrations_ahead_of_ingests(stand: Stand, code
     async with _log_refuses(stand, code) as injected:
         await _register(stand, range(HOPELESS))
         await stand.until(lambda: "action=circuit_breaker_opened" in worker.log)
+        await stand.until(lambda: len(logged_jobs(worker.log, "job_retried")) == HOPELESS)
+        await _put_first(stand)
         ingested_s = await _ingest_s(stand, range(HOPELESS, HOPELESS + HEALTHY))
         assert ingested_s < INGESTED_WITHIN_S
         assert OPENED in worker.log
@@ -99,31 +132,6 @@ async def test_row_39_refused_registrations_end_as_dead_letters(stand: Stand) ->
         dead_letter = await stand.dead_letters.get(job_id)
         assert dead_letter.failure.type == "OperationRefused"
         assert "Unauthorized (13); check the user and password in MONGODB_URL, and the roles" in dead_letter.reason
-
-
-# Atomic, because a job that a worker has claimed meanwhile must stay.
-_TAKE_WAITING = """
-local taken = {}
-local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
-for i = 1, #found, 2 do
-    if not redis.call('ZSCORE', KEYS[2], found[i]) then
-        redis.call('ZREM', KEYS[1], found[i])
-        table.insert(taken, found[i])
-        table.insert(taken, found[i + 1])
-    end
-end
-return taken
-"""
-
-
-@asynccontextmanager
-async def _without_waiting_jobs(stand: Stand) -> AsyncIterator[None]:
-    """Take the waiting jobs out of the queue for the duration of the block."""
-    taken = await stand.redis.eval(_TAKE_WAITING, 2, DEFAULT_QUEUE, DEFAULT_QUEUE + keys.LEASED_SUFFIX)
-    try:
-        yield
-    finally:
-        await stand.redis.zadd(DEFAULT_QUEUE, dict(zip(taken[::2], map(float, taken[1::2]), strict=True)))
 
 
 @pytest.mark.long
