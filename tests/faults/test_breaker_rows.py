@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,6 +33,7 @@ HOPELESS, HEALTHY = 60, 500
 MANY_HOPELESS = 10_000
 # Five hundred ingests take half a second alone, and took a minute beside sixty hopeless registrations.
 INGESTED_WITHIN_S = 8.0
+RESUMED_WITHIN_S = 5.0
 ROUNDS, MOST_ROUNDS, RATIO = 5, 20, 0.9
 
 
@@ -44,18 +46,22 @@ def _log_refuses(stand: Stand, code: int) -> AbstractAsyncContextManager[Injecte
 
 async def _ingest_s(stand: Stand, numbers: Sequence[int]) -> float:
     """Ingest one hospital for each number; return the seconds from the first call until all are stored."""
-    payloads = [IngestHospital(record=record(number)) for number in numbers]
-    wanted = await stand.ledger.effects() + len(payloads)
+    wanted = await stand.ledger.effects() + len(numbers)
     began = time.monotonic()
-    receipts = await stand.producer_client.enqueue_many(INGEST_HOSPITAL, payloads)
-    for number, receipt in zip(numbers, receipts, strict=True):
-        stand.ledger.accept("ingest", receipt.job_id, f"faults:{number}")
+    await _enqueue_ingests(stand, numbers)
 
     async def stored() -> bool:
         return await stand.ledger.effects() >= wanted
 
     await stand.until(stored, 120)
     return time.monotonic() - began
+
+
+async def _enqueue_ingests(stand: Stand, numbers: Sequence[int]) -> None:
+    payloads = [IngestHospital(record=record(number)) for number in numbers]
+    receipts = await stand.producer_client.enqueue_many(INGEST_HOSPITAL, payloads)
+    for number, receipt in zip(numbers, receipts, strict=True):
+        stand.ledger.accept("ingest", receipt.job_id, f"faults:{number}")
 
 
 async def _register(stand: Stand, numbers: Sequence[int]) -> None:
@@ -165,6 +171,34 @@ async def test_row_39_ingests_beside_ten_thousand_refused_registrations(stand: S
     assert account.dead == 0
     assert ratio() >= RATIO
     assert ahead_s < INGESTED_WITHIN_S
+
+
+@pytest.mark.long
+async def test_row_39_an_outage_met_by_the_only_function_in_use(stand: Stand) -> None:
+    """Nobody can know whether other functions would meet it; to look for their jobs must cost nothing."""
+    worker = await stand.worker(MONGODB_SELECTION_TIMEOUT="1")
+    (member,) = stand.mongo_server.members
+    await _ingest_s(stand, range(HEALTHY))
+    await member.kill()
+    stand.row.faults += 1
+    await _enqueue_ingests(stand, range(HEALTHY, 7 * HEALTHY))
+    await stand.until(lambda: "action=circuit_breaker_opened function=ingest_hospital" in worker.log)
+    await stand.until(lambda: _is_unready(stand, worker))
+    await member.start()
+    returned = datetime.now(UTC)
+    account = await stand.balance()
+    stand.row.notes |= {
+        "resumed after s": round(account.resumed_after_s(returned), 2),
+        "all done after s": round((max(account.written_at) - returned).total_seconds(), 2),
+    }
+    assert account.dead == 0
+    assert await stand.ledger.tries() == {1: account.accepted}
+    assert account.resumed_after_s(returned) < RESUMED_WITHIN_S
+    await stand.until(lambda: stand.is_ready(worker))
+
+
+async def _is_unready(stand: Stand, worker: WorkerRun) -> bool:
+    return not await stand.is_ready(worker)
 
 
 class GuardedSite(Site):
