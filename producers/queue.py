@@ -80,7 +80,8 @@ class QueueClient:
             if attempts == 1:
                 raise
             # A refusal says nothing about the attempt before it, whose answer was lost.
-            raise OutageError(f"{error}; an earlier attempt may have enqueued the job") from None
+            message = f"{error}; an earlier attempt may have enqueued the job"
+            raise OutageError(message, dependency="Redis") from None
         if attempts == 1:
             return states
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
@@ -121,5 +122,6 @@ class QueueClient:
             failures += 1
             delay_s = _BACKOFF.delay_s(failures)
             if time.monotonic() + delay_s > deadline:
-                raise OutageError(f"{failure}; tried for {max(patience, 0):.0f} s") from None
+                message = f"{failure}; tried for {max(patience, 0):.0f} s"
+                raise OutageError(message, dependency="Redis") from None
             await asyncio.sleep(delay_s)

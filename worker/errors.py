@@ -1,13 +1,15 @@
 """The errors of the service: what each means for a retry, and what a caller or an operator does about it.
 
 `worker.engine.retry_policy` decides by the class of an error alone: permanent errors are never retried, conflicts
-are retried soon, transient errors with a longer back-off, and an outage costs no try. Messages never carry payloads
-or secrets, because they are logged, stored and shown.
+are retried soon, transient errors with a longer back-off, refused operations with the longest, and an outage costs
+no try. Messages never carry payloads or secrets, because they are logged, stored and shown.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SHARED_DEPENDENCY = "MongoDB"
+"""What every job of this service needs."""
 _LONGEST_NAME = 200
 
 
@@ -56,6 +58,25 @@ class OutageError(RegistryError):
 
     An operator restores the server; the worker then continues automatically. A caller that gets this error from
     `enqueue` does not know whether Redis took the job: it calls again with the same idempotency key, which is safe.
+
+    `dependency` names what is unavailable. The default is the one that all jobs share, and its outage may stop a
+    worker's claims. A job that needs a service of its own names that (`OutageError("...", dependency="geocoder")`):
+    its outage stops only the jobs of the same function.
+    """
+
+    dependency: str = SHARED_DEPENDENCY
+
+    def __init__(self, *args: object, dependency: str | None = None) -> None:
+        if dependency is not None:
+            self.dependency = dependency
+        super().__init__(*args)
+
+
+class OperationRefused(RegistryError):
+    """MongoDB answers, but refuses an operation until an operator changes something, such as a role or a password.
+
+    The worker retries the job with the longest back-off, so that it survives a change that is being rolled out. The
+    message and the reason of the dead letter say what to change; afterwards an operator retries the dead letter.
     """
 
 

@@ -12,9 +12,10 @@ from tests.security.guarded_mongo import DATABASE, GuardedMongo, as_root
 from tests.security.scanner import CANARY
 from worker.commands.schema import schema
 from worker.commands.support import EXIT_NOTHING_DONE
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, OperationRefused
 from worker.mongo.audit.verification import verify_chain
 from worker.mongo.client import MongoHandle
+from worker.mongo.errors import translated
 from worker.mongo.reader import HospitalReader
 from worker.mongo.schema import ensure_schema
 
@@ -96,6 +97,39 @@ async def test_an_error_about_a_missing_schema_names_the_command_to_run(
     assert "\n" not in str(refused.value)
     assert CANARY not in str(refused.value)
     await ensure_schema(mongo)
+
+
+async def test_a_password_that_was_changed_is_refused_and_no_outage(
+    guarded: GuardedMongo, mongo: MongoHandle
+) -> None:
+    async with as_root(guarded) as root:
+        await root.client.admin.command("updateUser", "worker", pwd="another")
+        try:
+            with (
+                pytest.raises(OperationRefused, match=r"AuthenticationFailed \(18\); check the user"),
+                translated(),
+            ):
+                # More at once than there are connections from before.
+                await asyncio.gather(*(mongo.hospitals.find_one({"_id": ""}) for _ in range(50)))
+        finally:
+            await root.client.admin.command("updateUser", "worker", pwd=CANARY)
+
+
+async def test_a_right_that_was_taken_away_is_refused_and_no_outage(
+    guarded: GuardedMongo, mongo: MongoHandle, run_job: RunJob
+) -> None:
+    reading = [{"resource": {"db": DATABASE, "collection": "hospitals"}, "actions": ["find"]}]
+    async with as_root(guarded) as root:
+        found = await root.client.admin.command("rolesInfo", "worker", showPrivileges=True)
+        await root.client.admin.command("updateRole", "worker", privileges=reading)
+        try:
+            for job in ("ingest_hospital", "register_hospital"):
+                payload = {"record": RECORD} | (ACT if job == "register_hospital" else {})
+                with pytest.raises(OperationRefused, match=r"Unauthorized \(13\); check the user"):
+                    await run_job(job, payload)
+        finally:
+            privileges = found["roles"][0]["privileges"]
+            await root.client.admin.command("updateRole", "worker", privileges=privileges)
 
 
 async def test_the_schema_command_restores_the_schema(

@@ -7,6 +7,7 @@ from typing import Any
 from arq.worker import Worker, func
 
 from worker.codec import Codec
+from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.clock import RedisClock
 from worker.engine.decision import Decision, DecisionRules
 from worker.engine.events import Events
@@ -60,7 +61,9 @@ def make_job(payload: bytes | None = None, **claim: Any) -> RunningJob:
 def make_executor(options: JobOptions, events: Events | None = None) -> Executor:
     """Return an executor of these options in the running event loop."""
     timeouts = Timeouts(asyncio.get_running_loop())
-    return Executor(options, DecisionRules(options, "worker"), timeouts, RedisClock(), events or Events())
+    events = events or Events()
+    rules = DecisionRules(options, "worker")
+    return Executor(options, rules, timeouts, RedisClock(), events, CircuitBreaker(events))
 
 
 async def run_job(

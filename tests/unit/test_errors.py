@@ -14,6 +14,7 @@ from worker.errors import InvalidPayload, PayloadProblem, RemoteError
         (errors.ConflictError, errors.RegistryError),
         (errors.TransientError, errors.RegistryError),
         (errors.OutageError, errors.RegistryError),
+        (errors.OperationRefused, errors.RegistryError),
         (errors.ConfigurationError, errors.RegistryError),
         (errors.RemoteError, errors.RegistryError),
     ],

@@ -1,86 +1,213 @@
-"""Stops claiming while MongoDB is unavailable, and finds out without help when it is back."""
+"""Stops the jobs that a dependency fails, of one function or of all, and finds out without help when it is back."""
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from worker.backoff import Backoff
+from worker.engine.events import BreakerChanged, Events
+from worker.engine.function_breaker import OPENS_AT, PROBES, FunctionBreaker
+from worker.engine.retry_policy import Trouble
 
-_OPENS_AT = 3
-# A failover is soon over, and a whole second of waiting would double its pause; a long outage needs no more probes
-# than one a second.
-_PROBES = Backoff(first_s=0.125, longest_s=1)
+# While only one function has met a shared trouble, nobody knows whether the others would. Its jobs are put aside to
+# find some: this many, which takes about a second.
+_PUT_ASIDE = 20_000
+# As short as the wait of a job that met an outage.
+_ASIDE = Backoff(first_s=1, longest_s=1)
+# In a long outage more than one job is claimed with each probe, and put aside if its function has been tried: so a
+# function that works is found behind those that do not, however many jobs they have.
+_NARROW_PROBES, _WIDE = 8, 100
 
 
 class CircuitBreaker:
-    """Opens after three outages in a row. While open, it lets one job at a time probe, and closes if that succeeds.
+    """The circuit breakers of a worker: one for each function whose jobs met trouble, and one for all jobs.
+
+    Three jobs in a row of one function open that function's (`FunctionBreaker`). Its jobs are put aside, that is
+    returned to their queue without being run and without spending a try, while those of other functions run.
+
+    The breaker for all jobs opens after three jobs in a row that met a shared trouble, if they are of two functions
+    or more, or if no job of another function was found. A function counts no longer once others have succeeded
+    beside it. While it is open, one job at a time probes, and it closes if that succeeds. The first probe comes
+    within an eighth of a second; the delay doubles up to a second.
 
     Only jobs that were claimed since the last change count. A job from before an outage may end well long after it
     began, because its last steps waited for a free thread; one from before the return of MongoDB may still report
     the outage.
 
-    The first probe comes within an eighth of a second; the delay doubles up to a second. `clock` returns
-    monotonic seconds, `jitter` numbers from 0 to 1.
+    `clock` returns monotonic seconds, `jitter` numbers from 0 to 1.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, jitter: Callable[[], float] = random.random
+        self,
+        events: Events,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
+        self._events = events
         self._clock = clock
         self._jitter = jitter
-        self._outages_in_a_row = 0
+        self._functions: dict[str, FunctionBreaker] = {}
+        self._changed: dict[str, int] = {}
+        # The functions of the jobs in a row that met a shared trouble.
+        self._in_a_row: Counter[str] = Counter()
+        self._put_aside = 0
+        self._stopped_for = ""
+        self._stop_changed = 0
         self._probes = 0
         self._next_probe = 0.0
+        self._has_probe = False
+        self._tried: set[str] = set()
         self.era = 0
-        """Counts the changes. A job reports with the era in which it was claimed."""
+        """Counts the changes. A job reports with the era in which it was claimed, or let through as a probe."""
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether any job has met trouble since the last success of its function."""
+        return bool(self._functions)
 
     @property
     def is_open(self) -> bool:
-        """Whether MongoDB counts as unavailable."""
-        return self._outages_in_a_row >= _OPENS_AT
+        """Whether no function is known to work: the worker counts as unready."""
+        return bool(self.why_not)
+
+    @property
+    def why_not(self) -> str:
+        """Why jobs do not run, unless those of some function do; empty otherwise."""
+        if self._stopped_for:
+            return self._stopped_for
+        reasons = [
+            breaker.trouble.reason if breaker.trouble.is_shared else f"{function}: {breaker.trouble.reason}"
+            for function, breaker in self._functions.items()
+            if breaker.is_open and not breaker.others_succeed
+        ]
+        return "; ".join(dict.fromkeys(reasons))
 
     def allowance(self, free_slots: int) -> int:
         """Return how many jobs may be claimed now, `free_slots` being free."""
-        if not self.is_open:
+        if not self._stopped_for:
             return free_slots
-        return min(free_slots, 1) if self._clock() >= self._next_probe else 0
+        if self._clock() < self._next_probe:
+            return 0
+        return min(free_slots, 1 if self._probes < _NARROW_PROBES else _WIDE)
 
     @property
     def wait_s(self) -> float:
-        """Seconds until the next probe is allowed."""
-        return max(0.0, self._next_probe - self._clock()) if self.is_open else 0.0
+        """Seconds until the next probe is allowed, if all claims are stopped."""
+        return max(0.0, self._next_probe - self._clock()) if self._stopped_for else 0.0
 
     def probed(self) -> None:
-        """Note that jobs were claimed: while open, the next probe is further away."""
-        if self.is_open:
+        """Note that jobs were claimed: while all claims are stopped, the next probe is further away."""
+        if self._stopped_for:
             self._probes += 1
+            self._has_probe = False
             self._postpone_probe()
 
-    def outage(self, era: int) -> bool:
-        """Note that a job met an outage; returns whether this opened the breaker."""
-        if era != self.era:
-            return False
-        self._outages_in_a_row += 1
-        if self.is_open:
-            self._postpone_probe()
-        opened = self._outages_in_a_row == _OPENS_AT
-        self.era += opened
-        return opened
+    def put_aside_s(self, function: str, era: int) -> float | None:
+        """Return in how many seconds a claimed job of that function shall return; `None` if it may run.
 
-    def inconclusive(self, era: int) -> None:
-        """Note that a job ended without reaching MongoDB: while open, another may try at once."""
-        if era == self.era:
+        Call it only while `is_troubled`.
+        """
+        breaker = self._functions.get(function)
+        if breaker is not None and breaker.is_open and breaker.is_the_only_one:
+            if breaker.may_probe():
+                return None
+            # It says nothing about the dependency that all jobs wait for, so another job may probe at once.
             self._next_probe = 0.0
+            return breaker.wait_s()
+        if self._stopped_for and era >= self._stop_changed:
+            return None if self._may_probe(function) else self._aside_s()
+        if breaker is None or not breaker.is_open or breaker.may_probe():
+            return None
+        self._put_aside += 1
+        if self._put_aside == _PUT_ASIDE and not self._stopped_for:
+            self._stop(breaker.trouble)
+        return self._aside_s()
 
-    def success(self, era: int) -> bool:
-        """Note that a job reached MongoDB; returns whether this closed the breaker."""
-        if not self._outages_in_a_row or era != self.era:
+    def failed(self, function: str, trouble: Trouble, era: int) -> None:
+        """Note that a job of that function met trouble."""
+        if era < max(self._stop_changed, self._changed.get(function, 0)):
+            return
+        breaker = self._functions.get(function)
+        if breaker is None:
+            breaker = self._functions[function] = FunctionBreaker(trouble, self._clock, self._jitter)
+        if self._stopped_for and trouble.is_shared:
+            self._postpone_probe()
+            return
+        self._next_probe = 0.0
+        if breaker.failed(trouble):
+            self._changed[function] = self._next_era()
+            self._events.send(BreakerChanged(True, trouble.reason, function))
+        if not breaker.is_the_only_one:
+            self._in_a_row[function] += 1
+            if len(self._in_a_row) > 1 and self._in_a_row.total() >= OPENS_AT:
+                self._stop(trouble)
+
+    def inconclusive(self, function: str, era: int) -> None:
+        """Note that a job ended without an answer of its dependency: another may probe at once."""
+        if era < self._stop_changed:
+            return
+        if self._stopped_for:
+            self._next_probe = 0.0
+        breaker = self._functions.get(function)
+        if breaker is not None and era >= self._changed.get(function, 0):
+            breaker.inconclusive()
+
+    def succeeded(self, function: str, era: int) -> None:
+        """Note that a job of that function succeeded."""
+        if not self._functions or era < self._stop_changed:
+            return
+        recovered = function in self._functions
+        if recovered:
+            if era < self._changed.get(function, 0):
+                return
+            self._close(function)
+        self._in_a_row.clear()
+        self._put_aside = 0
+        for other, breaker in self._functions.items():
+            if breaker.is_open and era >= self._changed[other]:
+                breaker.others_succeed = True
+        if self._stopped_for:
+            self._resume(recovered)
+
+    def _may_probe(self, function: str) -> bool:
+        """Return whether a job runs that was claimed while all claims are stopped."""
+        if self._has_probe and function in self._tried:
             return False
-        was_open = self.is_open
-        self.era += was_open
-        self._outages_in_a_row = 0
+        self._has_probe = True
+        self._tried.add(function)
+        return True
+
+    def _aside_s(self) -> float:
+        return _ASIDE.delay_s(1, jitter=self._jitter())
+
+    def _stop(self, trouble: Trouble) -> None:
+        self._stopped_for = trouble.reason
+        self._stop_changed = self._next_era()
+        self._in_a_row.clear()
         self._probes = 0
-        return was_open
+        self._tried = set(self._functions)
+        self._postpone_probe()
+        self._events.send(BreakerChanged(True, trouble.reason))
+
+    def _resume(self, recovered: bool) -> None:
+        """Let all jobs be claimed. If a function works again that had failed, the others are taken to work too."""
+        reason, self._stopped_for = self._stopped_for, ""
+        self._stop_changed = self._next_era()
+        if recovered:
+            for function in [name for name, breaker in self._functions.items() if breaker.trouble.is_shared]:
+                self._close(function)
+        self._events.send(BreakerChanged(False, reason))
+
+    def _close(self, function: str) -> None:
+        breaker = self._functions.pop(function)
+        if breaker.is_open:
+            self._changed[function] = self._next_era()
+            self._events.send(BreakerChanged(False, breaker.trouble.reason, function))
+
+    def _next_era(self) -> int:
+        self.era += 1
+        return self.era
 
     def _postpone_probe(self) -> None:
-        self._next_probe = self._clock() + _PROBES.delay_s(self._probes + 1, jitter=self._jitter())
+        self._next_probe = self._clock() + PROBES.delay_s(self._probes + 1, jitter=self._jitter())

@@ -40,7 +40,7 @@ class EngineContext:
         if self.stopping.is_set():
             return "stopping"
         if self.breaker.is_open:
-            return "MongoDB is unavailable"
+            return self.breaker.why_not
         if self.completer.is_congested:
             return "storing of completions has fallen behind"
         return ""

@@ -12,8 +12,8 @@ from worker.engine.attempt import Attempt
 from worker.engine.events import JobFinished, JobOutcome
 from worker.engine.options import JobOptions
 from worker.engine.results import loggable_message, make_dead_letter, result_data
-from worker.engine.retry_policy import DeadLetterIt, retry_decision
-from worker.errors import OutageError, PermanentError, TransientError, class_name
+from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
+from worker.errors import PermanentError, TransientError, class_name
 from worker.queue.dead_letter import Failure
 from worker.queue.scripts import Completion, SpentTries
 
@@ -44,16 +44,24 @@ class FunctionUnknown(Exception):
     """This worker has no function of the job's name; a newer one may have it."""
 
 
+class PutAside(Exception):
+    """The circuit breaker of the job's function is open; the job returns in `delay_s` seconds."""
+
+    def __init__(self, delay_s: float) -> None:
+        self.delay_s = delay_s
+        super().__init__()
+
+
 @dataclass(slots=True)
 class Decision:
     """What becomes of a job: the completion to store, and the event to send once it is stored.
 
-    There is no completion if another worker owns the job by now. `outage` says that MongoDB was unavailable.
+    There is no completion if another worker owns the job by now. `trouble` is what its dependency had.
     """
 
     completion: Completion | None
     event: JobFinished
-    outage: bool = False
+    trouble: Trouble | None = None
 
 
 class DecisionRules:
@@ -100,6 +108,8 @@ class DecisionRules:
                 decision = self._aborted(attempt)
             case None if isinstance(error, FunctionUnknown):
                 decision = self._put_back(attempt, "function_unknown", UNKNOWN_FUNCTION_DELAY_MS)
+            case None if isinstance(error, PutAside):
+                decision = self._put_back(attempt, "put_aside", error.delay_s * 1000)
             case None if isinstance(error, asyncio.CancelledError):
                 cancelled = JobCancelled("cancelled from within").with_traceback(error.__traceback__)
                 decision = self._after_error(attempt, cancelled, jitter)
@@ -110,10 +120,11 @@ class DecisionRules:
     def _after_error(self, attempt: Attempt, error: BaseException, jitter: float) -> Decision:
         tries, limit = attempt.tries, attempt.function.max_tries
         decision = retry_decision(error, tries=tries, max_tries=limit, jitter=jitter)
+        trouble = trouble_of(error)
         if isinstance(decision, DeadLetterIt):
-            return self._dead(attempt, error, decision.reason)
+            return self._dead(attempt, error, decision.reason, trouble)
         if not self._options.retry_jobs:
-            return self._dead(attempt, error, "retries are switched off")
+            return self._dead(attempt, error, "retries are switched off", trouble)
         claimed = attempt.job.claimed
         failure = Failure.of(error, tries, attempt.redis_ms).short().model_dump_json().encode()
         completion = Completion.retry(
@@ -124,7 +135,7 @@ class DecisionRules:
             tries=_spent(decision.spends_try, tries, claimed.tries),
         )
         event = _failed(attempt, "retried", error, delay_s=decision.delay_s)
-        return Decision(completion, event, outage=isinstance(error, OutageError))
+        return Decision(completion, event, trouble)
 
     def _put_back(self, attempt: Attempt, outcome: JobOutcome, delay_ms: float) -> Decision:
         """Return the decision that lets another worker, or this one, take the job later; no try is spent."""
@@ -136,7 +147,7 @@ class DecisionRules:
         # arq's `Job.abort` waits for an error of this very class.
         return Decision(self._final(attempt, asyncio.CancelledError()), _event(attempt, "aborted"))
 
-    def _dead(self, attempt: Attempt, error: BaseException, reason: str) -> Decision:
+    def _dead(self, attempt: Attempt, error: BaseException, reason: str, trouble: Trouble | None) -> Decision:
         failure = Failure.of(error, attempt.tries, attempt.redis_ms)
         dead_letter = make_dead_letter(attempt, failure, reason=reason, worker_id=self._worker_id)
         result: BaseException = error
@@ -144,7 +155,7 @@ class DecisionRules:
             # A caller that waits for the result gets arq's error; the dead letter keeps what the job raised.
             result = retries_exceeded(attempt.function.max_tries)
         completion = self._final(attempt, result, dead_letter=dead_letter.model_dump_json().encode())
-        return Decision(completion, _failed(attempt, "dead", error, reason=reason))
+        return Decision(completion, _failed(attempt, "dead", error, reason=reason), trouble)
 
     def _final(
         self, attempt: Attempt, result: object, *, success: bool = False, dead_letter: bytes | None = None

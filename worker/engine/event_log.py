@@ -23,7 +23,7 @@ def log_events(to: Events) -> None:
 
 
 def _job_finished(event: JobFinished) -> None:
-    if event.outcome != "complete":
+    if event.outcome not in _WITHOUT_LINE:
         _JOB_LINES[event.outcome](event)
 
 
@@ -79,6 +79,8 @@ def _lease_lost(event: JobFinished) -> None:
     )
 
 
+# What ends well, and what waits for a circuit breaker, which has its own lines.
+_WITHOUT_LINE = frozenset({"complete", "put_aside"})
 _JOB_LINES: dict[str, Callable[[JobFinished], None]] = {
     "retried": _retried,
     "dead": _dead,
@@ -122,13 +124,13 @@ def _completion_dropped(event: events.CompletionDropped) -> None:
 
 
 def _breaker_changed(event: events.BreakerChanged) -> None:
-    if event.is_open:
-        _log.error(
-            "MongoDB is unavailable; not taking new jobs",
-            action="circuit_breaker_opened",
-        )
+    facts = {"reason": event.reason} | ({"function": event.function} if event.function else {})
+    if not event.is_open:
+        _log.info("jobs succeed again", action="circuit_breaker_closed", **facts)
+    elif event.function:
+        _log.error("jobs of one function fail; putting them aside", action="circuit_breaker_opened", **facts)
     else:
-        _log.info("MongoDB is available again", action="circuit_breaker_closed")
+        _log.error(f"{event.reason}; not taking new jobs", action="circuit_breaker_opened", **facts)
 
 
 def _redis_lost(event: events.RedisLost) -> None:

@@ -20,13 +20,15 @@ JobOutcome = Literal[
     "retried",
     "handed_back",
     "postponed",
+    "put_aside",
     "function_unknown",
     "lease_lost",
 ]
 """How a try ended.
 
 `complete`, `dead` (dead-lettered) and `aborted` end the job. `retried` spends a try unless MongoDB was unavailable;
-`handed_back` (shutdown), `postponed` (suspected of killing its worker) and `function_unknown` spend none.
+`handed_back` (shutdown), `postponed` (suspected of killing its worker), `put_aside` (the circuit breaker of its
+function is open; the function was not called) and `function_unknown` spend none.
 `lease_lost`: another worker owns the job by now, and this try changed nothing in the queue.
 """
 
@@ -117,9 +119,14 @@ class CompletionDropped:
 
 @dataclass(frozen=True, slots=True)
 class BreakerChanged:
-    """The circuit breaker opened (jobs are claimed one at a time, as probes) or closed."""
+    """A circuit breaker opened or closed. `reason` says what it opened for.
+
+    If it is that of a `function`, only jobs of that function wait. If that is empty, all jobs run one at a time.
+    """
 
     is_open: bool
+    reason: str
+    function: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import traceback
 from arq.worker import JobExecutionFailed
 
 from worker.engine.attempt import Attempt
+from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.clock import RedisClock
 from worker.engine.decision import (
     CRASH_LIMIT,
@@ -14,6 +15,7 @@ from worker.engine.decision import (
     FunctionUnknown,
     JobAborted,
     ProcessKilled,
+    PutAside,
     retries_exceeded,
 )
 from worker.engine.envelope import Call, read_call
@@ -29,13 +31,20 @@ class Executor:
     """Runs the jobs of one worker. It needs no server: claims come in, decisions go out."""
 
     def __init__(
-        self, options: JobOptions, rules: DecisionRules, timeouts: Timeouts, clock: RedisClock, events: Events
+        self,
+        options: JobOptions,
+        rules: DecisionRules,
+        timeouts: Timeouts,
+        clock: RedisClock,
+        events: Events,
+        breaker: CircuitBreaker,
     ) -> None:
         self._options = options
         self._rules = rules
         self._timeouts = timeouts
         self._clock = clock
         self._events = events
+        self._breaker = breaker
 
     async def run(self, job: RunningJob) -> tuple[Decision, JobContext | None]:
         """Run one try of a job; returns the decision and the context for `run_after_job_end`.
@@ -50,6 +59,8 @@ class Executor:
             call = read_call(job.claimed, self._options.deserializer)
             attempt.read(call)
             function = self._find(attempt, call)
+            if self._breaker.is_troubled:
+                self._let_through(job, call)
             result = await self._invoke(attempt, function, call)
         except BaseException as error:  # noqa: BLE001 (a job may raise anything, SystemExit too)
             attempt.finish()
@@ -82,6 +93,13 @@ class Executor:
         if call.tries > function.max_tries:
             raise retries_exceeded(function.max_tries)
         return function
+
+    def _let_through(self, job: RunningJob, call: Call) -> None:
+        """Raise `PutAside` if the circuit breaker keeps the job waiting; otherwise note that it starts now."""
+        delay_s = self._breaker.put_aside_s(call.function, job.breaker_era)
+        if delay_s is not None:
+            raise PutAside(delay_s)
+        job.breaker_era = self._breaker.era
 
     async def _invoke(self, attempt: Attempt, function: JobFunction, call: Call) -> object:
         options = self._options

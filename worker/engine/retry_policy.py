@@ -10,11 +10,21 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.backoff import Backoff
-from worker.errors import ConflictError, OutageError, PermanentError, TransientError, class_name
+from worker.errors import (
+    SHARED_DEPENDENCY,
+    ConflictError,
+    OperationRefused,
+    OutageError,
+    PermanentError,
+    TransientError,
+    class_name,
+)
 
 # A conflict is over within the time of a transaction, a transient error within that of a failover.
 _CONFLICT = Backoff(first_s=0.05, longest_s=2)
 _TRANSIENT = Backoff(first_s=0.5, longest_s=60)
+# A change of roles or of a schema that is being rolled out takes minutes: eight tries last five to ten of them.
+_REFUSED = Backoff(first_s=5, longest_s=300)
 # An outage is waited out in short steps, so that work resumes within seconds of MongoDB's return.
 _OUTAGE = Backoff(first_s=1, longest_s=1)
 
@@ -25,6 +35,18 @@ class RetryLater:
 
     delay_s: float
     spends_try: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What kept a dependency from doing its part for a job; `is_shared`: every job needs that part.
+
+    A dependency that refuses one job's operation may accept those of others, and not all jobs use a dependency that
+    a user's own function names.
+    """
+
+    reason: str
+    is_shared: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +67,17 @@ def retry_decision(error: BaseException, *, tries: int, max_tries: int, jitter: 
     return max(decisions, key=_gravity)
 
 
+def trouble_of(error: BaseException) -> Trouble | None:
+    """Return the trouble of a dependency that an error, or one within a group, reports; `None` if none does."""
+    for part in _parts(error):
+        match part:
+            case OutageError():
+                return Trouble(f"{part.dependency} is unavailable", part.dependency == SHARED_DEPENDENCY)
+            case OperationRefused():
+                return Trouble(f"{SHARED_DEPENDENCY} refuses an operation", is_shared=False)
+    return None
+
+
 def _parts(error: BaseException) -> Iterator[BaseException]:
     """Yield the errors of a group and of the groups within it. Not recursively: they may be nested at any depth."""
     pending = [error]
@@ -57,6 +90,7 @@ def _parts(error: BaseException) -> Iterator[BaseException]:
 
 
 def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float) -> RetryLater | DeadLetterIt:
+    advice = ""
     match error:
         case OutageError():
             return RetryLater(_OUTAGE.delay_s(1, jitter=jitter), spends_try=False)
@@ -64,6 +98,9 @@ def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float
             delay_s = (error.defer_score or 0) / 1000
         case ArqRetryJob():
             delay_s = 0
+        case OperationRefused():
+            delay_s = _REFUSED.delay_s(tries, jitter=jitter)
+            advice = f": {error}"
         case ConflictError():
             delay_s = _CONFLICT.delay_s(tries, jitter=jitter)
         # To redis-py a refused login is a lost connection; repeating it does not help.
@@ -78,7 +115,7 @@ def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float
         case _:
             return DeadLetterIt("unexpected error")
     if tries >= max_tries:
-        return DeadLetterIt(f"{tries} of {max_tries} tries ended with {class_name(error)}")
+        return DeadLetterIt(f"{tries} of {max_tries} tries ended with {class_name(error)}{advice}")
     return RetryLater(delay_s)
 
 

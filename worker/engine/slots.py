@@ -7,7 +7,7 @@ from redis import Redis
 
 from worker.engine.context import EngineContext
 from worker.engine.decision import CRASH_LIMIT, Decision
-from worker.engine.events import BreakerChanged, JobFinished
+from worker.engine.events import JobFinished
 from worker.engine.executor import Executor
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.engine.running_job import Interruption, RunningJob
@@ -140,13 +140,11 @@ class Slots:
             self._context.events.send(event)
 
     def _note_dependency(self, decision: Decision, era: int) -> None:
-        """Report to the circuit breaker whether the job reached MongoDB."""
-        breaker, events = self._context.breaker, self._context.events
-        if decision.outage:
-            if breaker.outage(era):
-                events.send(BreakerChanged(is_open=True))
-        elif decision.event.outcome == "complete":
-            if breaker.success(era):
-                events.send(BreakerChanged(is_open=False))
-        else:
-            breaker.inconclusive(era)
+        """Report to the circuit breaker what the job met."""
+        breaker, event = self._context.breaker, decision.event
+        if decision.trouble is not None:
+            breaker.failed(event.function, decision.trouble, era)
+        elif event.outcome == "complete":
+            breaker.succeeded(event.function, era)
+        elif event.outcome != "put_aside":
+            breaker.inconclusive(event.function, era)

@@ -113,7 +113,7 @@ class LeaseWorker(Worker):
         self._unknown_functions = UnknownFunctions()
         self.events.subscribe(JobFinished, self._count)
         self.redis_health = RedisHealth(self.events)
-        self.breaker = CircuitBreaker()
+        self.breaker = CircuitBreaker(self.events)
         self._open_redis = open_redis
         self._started_at = datetime.now(UTC)
         self._wake = asyncio.Event()
@@ -150,6 +150,7 @@ class LeaseWorker(Worker):
             Timeouts(asyncio.get_running_loop()),
             context.clock,
             self.events,
+            self.breaker,
         )
         cron = CronClock(self, self.events)
         if self.burst:
@@ -258,6 +259,9 @@ class LeaseWorker(Worker):
             case "function_unknown":
                 self.jobs_retried += 1
                 self._unknown_functions.add(event.function)
+            case "put_aside":
+                # Its function was not called; thousands may wait.
+                pass
             case _:
                 self.jobs_retried += 1
 

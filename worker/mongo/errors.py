@@ -18,7 +18,14 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
 )
 
-from worker.errors import ConflictError, OutageError, PermanentError, RegistryError, TransientError
+from worker.errors import (
+    ConflictError,
+    OperationRefused,
+    OutageError,
+    PermanentError,
+    RegistryError,
+    TransientError,
+)
 
 TRANSIENT_TRANSACTION = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
@@ -29,9 +36,6 @@ DUPLICATE_KEY = 11000
 _OUTAGE = {
     6: "HostUnreachable",
     7: "HostNotFound",
-    # The credentials worked at start and were changed since; the job is not the cause.
-    13: "Unauthorized",
-    18: "AuthenticationFailed",
     64: "WriteConcernTimeout",
     79: "UnknownReplWriteConcern",
     89: "NetworkTimeout",
@@ -74,12 +78,34 @@ _PERMANENT = {
     56: "EmptyFieldName",
     57: "DottedFieldName",
     72: "InvalidOptions",
+    # The schema and this version of the worker agree at the start, so it is the document that is refused.
     121: "DocumentValidationFailure",
     10334: "BSONObjectTooLarge",
     17280: "KeyTooLong",
     17419: "document too large after an update",
     17420: "document too large after an insert",
 }
+# What worked at the start and is refused since. An operator must change something; other operations may still work.
+_REFUSED = {
+    11: "UserNotFound",
+    13: "Unauthorized",
+    18: "AuthenticationFailed",
+    20: "IllegalOperation",
+    26: "NamespaceNotFound",
+    31: "RoleNotFound",
+    59: "CommandNotFound",
+    73: "InvalidNamespace",
+    115: "CommandNotSupported",
+    166: "CommandNotSupportedOnView",
+    263: "OperationNotSupportedInTransaction",
+    322: "APIVersionError",
+    323: "APIStrictError",
+    8000: "AtlasError",
+}
+_CHECK_LOGIN = "check the user and password in MONGODB_URL, and the roles of that user (docs/security.md)"
+_CHECK_SCHEMA = "run `hospital-worker schema` of this version"
+_CHECK_SERVER = "check that MONGODB_URL names a replica set of a supported version, and what its provider allows"
+_ADVICE = dict.fromkeys((11, 13, 18, 31), _CHECK_LOGIN) | dict.fromkeys((26, 73, 166), _CHECK_SCHEMA)
 _CLASSES: dict[int, tuple[type[RegistryError], str]] = {
     code: (kind, name)
     for kind, names in (
@@ -87,6 +113,7 @@ _CLASSES: dict[int, tuple[type[RegistryError], str]] = {
         (TransientError, _TRANSIENT),
         (ConflictError, _CONFLICT),
         (PermanentError, _PERMANENT),
+        (OperationRefused, _REFUSED),
     )
     for code, name in names.items()
 }
@@ -140,7 +167,8 @@ def translate(error: Exception) -> RegistryError:
             kind = _CLASSES[code][0] if code in _CLASSES else TransientError
             if error.has_error_label(TRANSIENT_TRANSACTION) and kind is TransientError:
                 kind = ConflictError
-            return kind(f"MongoDB refused a command: {describe_code(code)}")
+            advice = f"; {_ADVICE.get(code, _CHECK_SERVER)}" if code in _REFUSED else ""
+            return kind(f"MongoDB refused a command: {describe_code(code)}{advice}")
         case BSONError() | OverflowError() | UnicodeError():
             return PermanentError(f"a value cannot be stored in MongoDB ({type(error).__name__})")
     return TransientError(f"MongoDB's driver failed ({type(error).__name__})")

@@ -25,6 +25,7 @@ from worker.errors import ConfigurationError, OutageError, RegistryError, Writes
 REDIS_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
 """How a Redis that is down, frozen, full or read-only shows itself to a caller of redis-py."""
 
+_REDIS = "Redis"
 # Refusals that end on their own or after an operator acted: a replica, full memory, a failing disk.
 _TEMPORARY_REFUSALS = frozenset(
     {"READONLY", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "MASTERDOWN"}
@@ -78,7 +79,8 @@ def translate(error: Exception, address: str) -> RegistryError:
     reason = code or type(error).__name__
     translated: RegistryError
     if isinstance(error, MasterNotFound):
-        translated = (ConfigurationError if error.unknown else OutageError)(f"REDIS_URL: {error}")
+        message = f"REDIS_URL: {error}"
+        translated = ConfigurationError(message) if error.unknown else OutageError(message, dependency=_REDIS)
     elif why := refused_certificate(error):
         translated = ConfigurationError(f"REDIS_URL: the certificate of Redis at {address} is not accepted: {why}")
     # Before the connection errors: redis-py's class for a refused login is one of them.
@@ -88,11 +90,14 @@ def translate(error: Exception, address: str) -> RegistryError:
             "number, and what the user may do"
         )
     elif isinstance(error, ResponseError) and code in _TEMPORARY_REFUSALS:
-        translated = WritesRefused(f"REDIS_URL: Redis at {address} refuses writes for now ({code})")
+        translated = WritesRefused(
+            f"REDIS_URL: Redis at {address} refuses writes for now ({code})", dependency=_REDIS
+        )
     # An answer that cannot be read says as little about the call as none.
     elif isinstance(error, RedisConnectionError | RedisTimeoutError | InvalidResponse | OSError):
         translated = OutageError(
-            f"REDIS_URL: Redis at {address} does not answer ({reason}): check host and port, and that it runs"
+            f"REDIS_URL: Redis at {address} does not answer ({reason}): check host and port, and that it runs",
+            dependency=_REDIS,
         )
     else:
         translated = ConfigurationError(f"REDIS_URL: Redis at {address} cannot run the queue's commands ({reason})")

@@ -130,6 +130,34 @@ async def test_an_outage_spends_no_try_and_stops_claiming_until_it_is_over(bench
     assert all(set(numbers) == {1} for numbers in tries.values())
 
 
+@pytest.mark.parametrize("dependency", [None, "geocoder"])
+async def test_an_outage_that_one_function_meets_holds_up_no_other(bench: Bench, dependency: str | None) -> None:
+    unavailable = True
+    tries: list[int] = []
+
+    async def broken(ctx: dict[str, Any]) -> str:
+        tries.append(ctx["job_try"])
+        if unavailable:
+            raise OutageError("unavailable", dependency=dependency)
+        return "done"
+
+    async def healthy(ctx: dict[str, Any]) -> str:
+        return "done"
+
+    hopeless = [await bench.put("broken") for _ in range(500)]
+    good = [await bench.put("healthy") for _ in range(50)]
+    async with bench.serving(func(broken, name="broken"), func(healthy, name="healthy")) as worker:
+        for job_id in good:
+            assert await bench.outcome(job_id, 10) == "done"
+        assert not worker.breaker.is_open
+        # As many as were claimed together, and then one probe at a time.
+        assert len(tries) < 30
+        unavailable = False
+        for job_id in hopeless:
+            assert await bench.outcome(job_id, 20) == "done"
+    assert set(tries) == {1}
+
+
 async def _why_not_ready(bench: Bench, worker: Any) -> str:
     state = await read_stats(bench.redis, (bench.queue,))
     return next(beat.why_not for beat, _ in state.workers if beat.worker == worker.worker_id)

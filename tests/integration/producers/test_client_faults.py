@@ -142,8 +142,10 @@ async def test_a_redis_that_stays_unavailable_is_an_outage(
         scripts = lose_answers(producer, 0)
         await own_redis.kill()
 
-        with pytest.raises(OutageError, match=r"Redis at 127\.0\.0\.1:\d+ does not answer .*; tried for 0 s$"):
+        message = r"Redis at 127\.0\.0\.1:\d+ does not answer .*; tried for 0 s$"
+        with pytest.raises(OutageError, match=message) as lost:
             await producer.ingest_hospital(MERCY)
+        assert lost.value.dependency == "Redis"
         assert scripts.calls >= 1
         with pytest.raises(OutageError):
             await producer.receipt(INGEST_HOSPITAL, "ingest_hospital:1").outcome(timeout=0)
@@ -266,3 +268,4 @@ async def test_a_refusal_after_a_lost_answer_says_that_the_job_may_be_enqueued(
         with pytest.raises(OutageError, match=r"READONLY.*an earlier attempt may have enqueued the job") as refused:
             await producer.ingest_hospital(MERCY)
     assert not isinstance(refused.value, WritesRefused)
+    assert refused.value.dependency == "Redis"

@@ -19,11 +19,13 @@ from worker.engine.context import EngineContext
 from worker.engine.events import Events, JobFinished, JobOutcome
 from worker.engine.options import JobFunction, JobOptions
 from worker.engine.redis_health import RedisHealth
+from worker.engine.retry_policy import Trouble
 from worker.queue.scripts import ClaimedJob, Scripts
 
 Kind = TypeVar("Kind")
 
 QUEUE = "queue"
+OUTAGE = Trouble("MongoDB is unavailable", is_shared=True)
 WORKER_ID = "worker-1"
 
 
@@ -79,6 +81,12 @@ def envelope(function: str, *args: Any) -> bytes:
 
 def finished(outcome: JobOutcome = "complete", job_id: str = "job", function: str = "function") -> JobFinished:
     return JobFinished(job_id, function, QUEUE, outcome, tries=1, pickup_s=0.0, run_s=0.0)
+
+
+def stop_all(breaker: CircuitBreaker) -> None:
+    """Report outages to a breaker until all claims are stopped."""
+    for function in ("amend", "ingest", "ingest"):
+        breaker.failed(function, OUTAGE, breaker.era)
 
 
 async def _not_called(ctx: Any) -> None: ...
@@ -144,7 +152,7 @@ async def context(redis: ArqRedis, events: KeptEvents, health: NotedHealth) -> E
         scripts=scripts,
         completer=Completer(scripts, health, events),
         redis_health=health,
-        breaker=CircuitBreaker(),
+        breaker=CircuitBreaker(events),
         clock=RedisClock(),
         events=events,
         wake=asyncio.Event(),

@@ -19,6 +19,7 @@ from tests.unit.engine.conftest import (
     NotedHealth,
     claimed,
     job_options,
+    stop_all,
     with_replaced,
 )
 from worker.engine import claimer as claimer_module
@@ -100,7 +101,7 @@ class Stage:
     def __init__(self, context: EngineContext, events: KeptEvents) -> None:
         self.scripts = ScriptedScripts(context.redis)
         self.context = dataclasses.replace(
-            context, scripts=self.scripts, breaker=CircuitBreaker(lambda: self.now, lambda: 1.0)
+            context, scripts=self.scripts, breaker=CircuitBreaker(events, lambda: self.now, lambda: 1.0)
         )
         self.events = events
         self.slots = HeldSlots()
@@ -262,8 +263,7 @@ async def test_nothing_is_claimed_while_storing_has_fallen_behind(
 
 async def test_an_open_breaker_lets_one_job_probe_at_its_time(stage: Stage) -> None:
     breaker = stage.context.breaker
-    for _ in range(3):
-        breaker.outage(breaker.era)
+    stop_all(breaker)
 
     def pass_time() -> None:
         stage.now += breaker.wait_s

@@ -2,16 +2,12 @@ import dataclasses
 
 import pytest
 
+from tests.unit.engine.conftest import stop_all
 from worker.engine import completer
 from worker.engine.context import EngineContext
 from worker.queue.scripts import Completion
 
 STOPPING, OPEN, CONGESTED = "stopping", "MongoDB is unavailable", "storing of completions has fallen behind"
-
-
-def open_breaker(context: EngineContext) -> None:
-    for _ in range(3):
-        context.breaker.outage(context.breaker.era)
 
 
 def fall_behind(context: EngineContext) -> None:
@@ -34,7 +30,7 @@ async def test_a_worker_that_stops_is_not_ready(context: EngineContext) -> None:
 
 
 async def test_a_worker_without_mongodb_is_not_ready(context: EngineContext) -> None:
-    open_breaker(context)
+    stop_all(context.breaker)
     assert context.why_not_ready() == OPEN
 
 
@@ -45,7 +41,7 @@ async def test_a_worker_whose_completions_pile_up_is_not_ready(context: EngineCo
 
 async def test_the_gravest_reason_comes_first(context: EngineContext) -> None:
     fall_behind(context)
-    open_breaker(context)
+    stop_all(context.breaker)
     assert context.why_not_ready() == OPEN
     context.stopping.set()
     assert context.why_not_ready() == STOPPING

@@ -30,8 +30,16 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         "error",
         {"action": "completion_dropped", "job_id": "job", "error": "ResponseError", "code": "WRONGTYPE"},
     ),
-    (events.BreakerChanged(is_open=True), "error", {"action": "circuit_breaker_opened"}),
-    (events.BreakerChanged(is_open=False), "info", {"action": "circuit_breaker_closed"}),
+    (
+        events.BreakerChanged(True, "MongoDB is unavailable"),
+        "error",
+        {"action": "circuit_breaker_opened", "reason": "MongoDB is unavailable"},
+    ),
+    (
+        events.BreakerChanged(False, "MongoDB is unavailable"),
+        "info",
+        {"action": "circuit_breaker_closed", "reason": "MongoDB is unavailable"},
+    ),
     (
         events.RedisLost("ReadOnlyError", "READONLY"),
         "error",
@@ -71,6 +79,7 @@ OUTCOMES: dict[JobOutcome, tuple[str, dict[str, Any]] | None] = {
     "retried": ("info", {"action": "job_retried", "delay_s": 1.23, "tries": 2, **_FAILED}),
     "handed_back": ("info", {"action": "job_handed_back"}),
     "postponed": ("info", {"action": "job_postponed"}),
+    "put_aside": None,
     "function_unknown": ("warning", {"action": "function_unknown", "function": "function"}),
     "lease_lost": ("warning", {"action": "lease_lost"}),
 }
@@ -119,7 +128,7 @@ def test_no_two_kinds_of_lines_share_an_action() -> None:
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_every_outcome_but_a_success_has_its_line(outcome: JobOutcome) -> None:
+def test_every_outcome_but_those_without_has_its_line(outcome: JobOutcome) -> None:
     expected = OUTCOMES[outcome]
     if expected is None:
         assert logged(failed(outcome)) == []
@@ -141,6 +150,14 @@ def test_a_message_that_may_not_be_shown_leaves_no_field(outcome: JobOutcome) ->
 def test_the_message_of_a_failed_hook_may_be_missing_too() -> None:
     (line,) = logged(events.HookFailed("after_job_end", "job", "ValueError", "", "place"))
     assert (line["error"], "message" in line) == ("ValueError", False)
+
+
+@pytest.mark.parametrize(("is_open", "level"), [(True, "error"), (False, "info")])
+def test_the_line_of_one_functions_breaker_names_it(is_open: bool, level: str) -> None:
+    (line,) = logged(events.BreakerChanged(is_open, "MongoDB refuses an operation", "amend"))
+    action = "circuit_breaker_opened" if is_open else "circuit_breaker_closed"
+    reason = "MongoDB refuses an operation"
+    assert line == {"log_level": level, "action": action, "reason": reason, "function": "amend"}
 
 
 def test_the_name_of_an_unknown_function_is_bounded() -> None:

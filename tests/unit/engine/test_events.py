@@ -38,7 +38,7 @@ def test_an_event_reaches_the_listeners_of_its_class_in_their_order() -> None:
     events.subscribe(BreakerChanged, lambda event: heard.append(("first", event)))
     events.subscribe(ClaimRecovered, lambda event: heard.append(("other", event)))
     events.subscribe(BreakerChanged, lambda event: heard.append(("second", event)))
-    sent = BreakerChanged(is_open=True)
+    sent = BreakerChanged(True, "x")
     events.send(sent)
 
     assert heard == [("first", sent), ("second", sent)]
@@ -49,7 +49,7 @@ def test_an_event_without_a_listener_is_no_error() -> None:
     events = Events()
     heard: list[object] = []
     events.subscribe(ClaimRecovered, heard.append)
-    events.send(BreakerChanged(is_open=False))
+    events.send(BreakerChanged(False, "x"))
 
     assert heard == []
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from arq.worker import JobExecutionFailed, Retry, RetryJob
+from arq.worker import JobExecutionFailed, Retry, RetryJob, func
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -25,8 +25,9 @@ from tests.support.engine import (
 )
 from worker.codec import Codec
 from worker.engine.events import Events, HookFailed, JobStarted
+from worker.engine.retry_policy import Trouble
 from worker.engine.running_job import Interruption
-from worker.errors import ConflictError, OutageError, PermanentError, TransientError
+from worker.errors import ConflictError, OperationRefused, OutageError, PermanentError, TransientError
 from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.scripts import Completion
 
@@ -51,6 +52,7 @@ class Row:
     delay_ms: tuple[float, float] = (0, 0)
     error: str = ""
     reason: str = ""
+    trouble: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ TABLE = [
     Row(ends="result", action="done", outcome="complete"),
     Row(ends=None, action="done", outcome="complete"),
     Row(ends=OutageError("x"), action="retry", outcome="retried", tries="keep", delay_ms=(500, 1_000),
-        error="OutageError"),
+        error="OutageError", trouble=True),
+    Row(ends=OperationRefused("give it the role"), action="retry", outcome="retried", delay_ms=(2_500, 5_000),
+        error="OperationRefused", trouble=True),
     Row(ends=ConflictError("x"), action="retry", outcome="retried", delay_ms=(25, 50), error="ConflictError"),
     Row(ends=TransientError("x"), action="retry", outcome="retried", delay_ms=(250, 500), error="TransientError"),
     Row(ends=OSError("x"), action="retry", outcome="retried", delay_ms=(250, 500), error="OSError"),
@@ -99,8 +103,10 @@ TABLE = [
     Row(ends=SystemExit(1), action="dead", outcome="dead", error="SystemExit", reason="unexpected error"),
     Row(ends=KeyboardInterrupt(), action="dead", outcome="dead", error="KeyboardInterrupt",
         reason="unexpected error"),
-    Row(ends=GROUP, action="retry", outcome="retried", delay_ms=(25, 50), error="ExceptionGroup"),
-    Row(ends=HOPELESS_GROUP, action="dead", outcome="dead", error="ExceptionGroup", reason="unexpected error"),
+    Row(ends=GROUP, action="retry", outcome="retried", delay_ms=(25, 50), error="ExceptionGroup",
+        trouble=True),
+    Row(ends=HOPELESS_GROUP, action="dead", outcome="dead", error="ExceptionGroup", reason="unexpected error",
+        trouble=True),
     # Groups nested deeper than the interpreter's stack, and an error that fails when it is looked at.
     Row(ends=nested(5_000, ConflictError("x")), action="retry", outcome="retried", delay_ms=(25, 50),
         error="ExceptionGroup"),
@@ -118,7 +124,10 @@ TABLE = [
     Row(ends=ConflictError("x"), claim={"tries": 5}, action="dead", outcome="dead", error="ConflictError",
         reason="5 of 5 tries ended with ConflictError"),
     Row(ends=OutageError("x"), claim={"tries": 5}, action="retry", outcome="retried", tries="keep",
-        delay_ms=(500, 1_000), error="OutageError"),
+        delay_ms=(500, 1_000), error="OutageError", trouble=True),
+    Row(ends=OperationRefused("give it the role"), claim={"tries": 5}, action="dead", outcome="dead",
+        error="OperationRefused", trouble=True,
+        reason="5 of 5 tries ended with OperationRefused: give it the role"),
     Row(ends="result", claim={"tries": 6}, action="dead", outcome="dead", error="JobExecutionFailed",
         reason="unexpected error"),
     Row(ends=ConflictError("x"), fields={"t": 3}, action="retry", outcome="retried", tries=3, delay_ms=(100, 200),
@@ -129,7 +138,7 @@ TABLE = [
     Row(ends=ConflictError("x"), settings=NO_RETRY, action="dead", outcome="dead", error="ConflictError",
         reason="retries are switched off"),
     Row(ends=OutageError("x"), settings=NO_RETRY, action="dead", outcome="dead", error="OutageError",
-        reason="retries are switched off"),
+        reason="retries are switched off", trouble=True),
     # Interruptions while the job runs.
     Row(by="shutdown", action="return", outcome="handed_back", tries="keep"),
     Row(by="shutdown", claim={"tries": 5}, action="return", outcome="handed_back", tries="keep"),
@@ -179,7 +188,7 @@ async def test_how_a_try_ends_decides_its_completion(row: Row) -> None:
     event, completion = decision.event, decision.completion
     assert (event.outcome, event.error_class, event.reason) == (row.outcome, row.error, row.reason)
     assert (event.job_id, event.queue) == (JOB_ID, QUEUE)
-    assert decision.outage == (row.outcome == "retried" and row.error == "OutageError")
+    assert (decision.trouble is not None) == row.trouble
     if row.action is None:
         assert completion is None
         return
@@ -210,6 +219,42 @@ def _assert_records(row: Row, completion: Completion) -> None:
         assert Failure.model_validate_json(completion.record).type == row.error
     else:
         assert completion.record == b""
+
+
+@pytest.mark.parametrize("by", [None, "shutdown"])
+async def test_a_job_whose_function_is_in_trouble_is_put_aside_without_being_run(by: Interruption | None) -> None:
+    async def step(ctx: dict[Any, Any]) -> None:
+        raise AssertionError("it was run")
+
+    executor = make_executor(make_options(func(step, name="step")))
+    for _ in range(3):
+        executor._breaker.failed("step", Trouble("geocoder is unavailable", is_shared=False), 0)
+    job = make_job(payload=envelope(), tries=3)
+    if by is not None:
+        job.interrupt(by)
+    decision, context = await executor.run(job)
+
+    assert context is None
+    assert decision.trouble is None
+    assert decision.completion is not None
+    if by is None:
+        assert (decision.event.outcome, decision.completion.action) == ("put_aside", "retry")
+        assert decision.completion.delay_ms == pytest.approx(500, abs=50)
+    else:
+        assert (decision.event.outcome, decision.completion.action) == ("handed_back", "return")
+    assert (decision.completion.tries, decision.completion.record) == ("keep", b"")
+
+
+async def test_a_job_counts_as_started_when_the_breaker_lets_it_through() -> None:
+    async def step(ctx: dict[Any, Any]) -> None: ...
+
+    executor = make_executor(make_options(func(step, name="step")))
+    job = make_job()
+    for _ in range(3):
+        executor._breaker.failed("other", Trouble("geocoder is unavailable", is_shared=False), 0)
+    await executor.run(job)
+
+    assert job.breaker_era == executor._breaker.era == 1
 
 
 async def test_a_job_that_was_interrupted_before_its_first_step_is_not_run() -> None:

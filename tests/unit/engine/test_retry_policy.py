@@ -6,12 +6,13 @@ from arq.worker import Retry, RetryJob
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engine.retry_policy import DeadLetterIt, RetryLater, retry_decision
+from worker.engine.retry_policy import DeadLetterIt, RetryLater, Trouble, retry_decision, trouble_of
 from worker.errors import (
     ConfigurationError,
     ConflictError,
     InvalidEnvelope,
     InvalidPayload,
+    OperationRefused,
     OutageError,
     PermanentError,
     RemoteError,
@@ -48,6 +49,9 @@ jitters = st.floats(0, 1)
         (TransientError("x"), 8, 60.0),
         (TimeoutError("x"), 2, 1.0),
         (ConnectionResetError("x"), 1, 0.5),
+        (OperationRefused("x"), 1, 5.0),
+        (OperationRefused("x"), 7, 300.0),
+        (OperationRefused("x"), 20, 300.0),
     ],
 )
 def test_delays_double_up_to_their_cap(error: Exception, number: int, delay_s: float) -> None:
@@ -101,6 +105,49 @@ def test_delays_never_shrink_and_are_never_zero(error: Exception, number: int, j
     assert isinstance(first, RetryLater)
     assert isinstance(second, RetryLater)
     assert 0.025 <= first.delay_s <= second.delay_s
+
+
+@pytest.mark.parametrize(("jitter", "minutes"), [(0, 5), (1, 10)])
+def test_the_default_tries_of_a_refused_operation_last_five_to_ten_minutes(jitter: float, minutes: int) -> None:
+    decisions = [
+        retry_decision(OperationRefused("ask the operator"), tries=number, max_tries=8, jitter=jitter)
+        for number in range(1, 9)
+    ]
+
+    waits = [decision.delay_s for decision in decisions if isinstance(decision, RetryLater)]
+    assert len(waits) == 7
+    assert minutes * 60 < sum(waits) < minutes * 60 + 30
+    reason = "8 of 8 tries ended with OperationRefused: ask the operator"
+    assert decisions[-1] == DeadLetterIt(reason)
+
+
+class Unlabelled(OutageError):
+    """A user's error whose constructor does not call the one it overrides."""
+
+    def __init__(self) -> None:
+        pass
+
+
+SHARED = Trouble("MongoDB is unavailable", is_shared=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (OutageError("x"), SHARED),
+        (Unlabelled(), SHARED),
+        (OutageError("x", dependency="geocoder"), Trouble("geocoder is unavailable", is_shared=False)),
+        (OperationRefused("x"), Trouble("MongoDB refuses an operation", is_shared=False)),
+        (ExceptionGroup("x", [ConflictError("x"), ExceptionGroup("y", [OutageError("x")])]), SHARED),
+        (TransientError("x"), None),
+        (TimeoutError(), None),
+        (ValueError("x"), None),
+        (ExceptionGroup("x", [ValueError("x")]), None),
+    ],
+    ids=repr,
+)
+def test_an_error_says_which_dependency_was_in_trouble(error: Exception, trouble: Trouble | None) -> None:
+    assert trouble_of(error) == trouble
 
 
 def test_the_worst_error_of_a_group_decides() -> None:

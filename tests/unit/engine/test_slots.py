@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import until
-from tests.unit.engine.conftest import QUEUE, KeptEvents, claimed, finished
+from tests.unit.engine.conftest import OUTAGE, QUEUE, KeptEvents, claimed, finished, stop_all
 from worker.engine import slots as slots_module
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.completer import Completer
@@ -75,7 +75,9 @@ class GatedExecutor(Executor):
             outcome = "lease_lost" if job.interrupted_by == "lost" else "handed_back"
         job.end()
         completion = None if outcome == "lease_lost" else Completion.hand_back(job.claimed, job.token)
-        decision = Decision(completion, finished(outcome, job.name), outage=job.name in self.outages)
+        # "ingest-2" is a job of the function "ingest".
+        event = finished(outcome, job.name, function=job.name.partition("-")[0])
+        decision = Decision(completion, event, OUTAGE if job.name in self.outages else None)
         return decision, {"job_id": job.name}
 
     async def run_after_job_end(self, context: JobContext | None) -> None:
@@ -113,7 +115,7 @@ class Stage:
         self.executor = GatedExecutor()
         self.completions = HeldCompletions()
         self.context = dataclasses.replace(
-            context, completer=self.completions, breaker=CircuitBreaker(lambda: 0.0, lambda: 1.0)
+            context, completer=self.completions, breaker=CircuitBreaker(events, lambda: 0.0, lambda: 1.0)
         )
         self.events = events
         self.slots = Slots(self.context, self.executor, _no_connection)
@@ -444,7 +446,7 @@ async def test_a_suspect_that_waits_for_its_turn_is_handed_back_with_the_others(
 
 
 async def test_outages_open_the_breaker_and_a_success_closes_it(stage: Stage) -> None:
-    names = [f"outage-{number}" for number in range(4)]
+    names = ["amend-1", "ingest-1", "amend-2", "ingest-2"]
     for number, name in enumerate(names, start=1):
         stage.executor.outages.add(name)
         stage.executor.outcomes[name] = "retried"
@@ -452,18 +454,21 @@ async def test_outages_open_the_breaker_and_a_success_closes_it(stage: Stage) ->
         await stage.start(claimed(name.encode()))
         await stage.empty()
         assert stage.context.breaker.is_open == (number >= 3)
-    assert stage.events.of(BreakerChanged) == [BreakerChanged(is_open=True)]
+    assert stage.events.of(BreakerChanged) == [BreakerChanged(True, OUTAGE.reason)]
 
-    stage.executor.let_through("good", "better")
-    await stage.runs("good", "better")
+    stage.executor.let_through("ingest-3", "ingest-4")
+    await stage.runs("ingest-3", "ingest-4")
     await stage.empty()
     assert not stage.context.breaker.is_open
-    assert stage.events.of(BreakerChanged) == [BreakerChanged(is_open=True), BreakerChanged(is_open=False)]
+    assert stage.events.of(BreakerChanged) == [
+        BreakerChanged(True, OUTAGE.reason),
+        BreakerChanged(False, OUTAGE.reason),
+    ]
 
 
 async def test_a_success_between_outages_keeps_the_breaker_closed(stage: Stage) -> None:
-    for name in ("outage-1", "outage-2", "good", "outage-3", "outage-4"):
-        if name != "good":
+    for name in ("amend-1", "ingest-1", "amend-2", "amend-3", "ingest-2"):
+        if name != "amend-2":
             stage.executor.outages.add(name)
             stage.executor.outcomes[name] = "retried"
         stage.executor.let_through(name)
@@ -474,11 +479,24 @@ async def test_a_success_between_outages_keeps_the_breaker_closed(stage: Stage) 
     assert stage.events.of(BreakerChanged) == []
 
 
-@pytest.mark.parametrize("outcome", ["dead", "aborted", "retried", "handed_back", "function_unknown", "lease_lost"])
-async def test_a_job_that_ends_otherwise_lets_another_probe_at_once(stage: Stage, outcome: JobOutcome) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "allowed"),
+    [
+        ("dead", 1),
+        ("aborted", 1),
+        ("retried", 1),
+        ("handed_back", 1),
+        ("function_unknown", 1),
+        ("lease_lost", 1),
+        ("put_aside", 0),
+    ],
+)
+async def test_a_job_that_ends_otherwise_lets_another_probe_at_once(
+    stage: Stage, outcome: JobOutcome, allowed: int
+) -> None:
     breaker = stage.context.breaker
-    for _ in range(3):
-        breaker.outage(breaker.era)
+    stop_all(breaker)
+    stage.events.sent.clear()
     assert breaker.allowance(5) == 0
     stage.executor.outcomes["a"] = outcome
     stage.executor.let_through("a")
@@ -486,7 +504,7 @@ async def test_a_job_that_ends_otherwise_lets_another_probe_at_once(stage: Stage
     await stage.empty()
 
     assert breaker.is_open
-    assert breaker.allowance(5) == 1
+    assert breaker.allowance(5) == allowed
     assert stage.events.of(BreakerChanged) == []
 
 

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
 from tests.support.waiting import until
-from tests.unit.engine.conftest import KeptEvents, envelope, finished, open_client
+from tests.unit.engine.conftest import KeptEvents, envelope, finished, open_client, stop_all
 from worker.codec import Codec
 from worker.engine import worker as worker_module
 from worker.engine.claimer import Claimer
@@ -197,6 +197,7 @@ async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) 
         ("retried", (0, 0, 1)),
         ("handed_back", (0, 0, 1)),
         ("postponed", (0, 0, 1)),
+        ("put_aside", (0, 0, 0)),
         ("function_unknown", (0, 0, 1)),
         ("lease_lost", (0, 0, 1)),
     ],
@@ -346,10 +347,9 @@ async def test_heartbeats_follow_the_jobs_and_say_why_none_are_taken(
 
     main = asyncio.create_task(worker.async_run())
     await until(is_counted)
-    for _ in range(3):
-        worker.breaker.outage(worker.breaker.era)
+    stop_all(worker.breaker)
     assert await until(reason) == "MongoDB is unavailable"
-    worker.breaker.success(worker.breaker.era)
+    worker.breaker.succeeded("ingest", worker.breaker.era)
     await until(is_counted)
     worker.handle_sig(Signals.SIGTERM)
     assert await until(reason) == "stopping"

@@ -14,7 +14,14 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from worker.errors import ConflictError, OutageError, PermanentError, RegistryError, TransientError
+from worker.errors import (
+    ConflictError,
+    OperationRefused,
+    OutageError,
+    PermanentError,
+    RegistryError,
+    TransientError,
+)
 from worker.mongo.errors import describe_code, translate, translated
 
 TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
@@ -33,7 +40,11 @@ TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
         (OperationFailure("secret", 262), TransientError),
         (OperationFailure("secret", 999_999), TransientError),
         (OperationFailure("secret"), TransientError),
-        (OperationFailure("secret", 13), OutageError),
+        (OperationFailure("secret", 13), OperationRefused),
+        (OperationFailure("secret", 18), OperationRefused),
+        (OperationFailure("secret", 13, TRANSIENT), OperationRefused),
+        (OperationFailure("secret", 26), OperationRefused),
+        (OperationFailure("secret", 8000), OperationRefused),
         (OperationFailure("secret", 14031), OutageError),
         (OperationFailure("secret", 189), OutageError),
         (WriteConcernError("secret", 64), OutageError),
@@ -70,6 +81,19 @@ def test_the_message_names_an_unreachable_server() -> None:
     assert "127.0.0.1:1: refused" in str(
         translate(ServerSelectionTimeoutError("127.0.0.1:1: refused, Timeout: 10s"))
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (13, "roles of that user"),
+        (18, "user and password"),
+        (26, "hospital-worker schema"),
+        (59, "supported version"),
+    ],
+)
+def test_the_message_of_a_refusal_says_what_to_change(code: int, advice: str) -> None:
+    assert advice in str(translate(OperationFailure("secret", code)))
 
 
 def test_a_reply_of_a_server_that_is_not_primary_is_not_quoted() -> None:

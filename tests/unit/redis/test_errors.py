@@ -90,6 +90,22 @@ def test_an_unknown_master_is_a_configuration_error_and_a_missing_one_an_outage(
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        RedisConnectionError("Connection refused"),
+        ReadOnlyError("You can't write against a read only replica."),
+        MasterNotFound("x", unknown=False),
+    ],
+)
+def test_an_outage_of_redis_is_not_taken_for_one_of_mongodb(error: Exception) -> None:
+    """A job that enqueues others may meet it."""
+    translated = translate(error, ADDRESS)
+
+    assert isinstance(translated, OutageError)
+    assert translated.dependency == "Redis"
+
+
+@pytest.mark.parametrize(
     ("error", "wrong"),
     [
         (ResponseError("WRONGTYPE Operation against a key"), True),
