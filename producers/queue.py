@@ -14,7 +14,7 @@ from worker.errors import ConfigurationError, InvalidPayload, OutageError, Paylo
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.redis.client import address, open_redis
-from worker.redis.errors import REDIS_ERRORS, translate
+from worker.redis.errors import REDIS_ERRORS, is_not_primary, translate
 from worker.redis.startup import check_redis
 from worker.settings import Settings
 
@@ -67,21 +67,25 @@ class QueueClient:
         A job that an earlier attempt of this call enqueued, whose answer was lost, counts as new even if it has
         ended.
         """
-        attempts = 0
+        failed = uncertain = False
 
         async def attempt() -> list[EnqueueState]:
-            nonlocal attempts
-            attempts += 1
-            return await self._scripts.enqueue(jobs)
+            nonlocal failed, uncertain
+            uncertain = uncertain or failed
+            try:
+                return await self._scripts.enqueue(jobs)
+            except REDIS_ERRORS as error:
+                failed = not is_not_primary(error)
+                raise
 
         try:
             states = await self._persist(attempt, self.patience)
         except (ConfigurationError, WritesRefused) as error:
-            if attempts == 1:
+            if not uncertain:
                 raise
             # A refusal says nothing about the attempt before it, whose answer was lost.
             raise OutageError(f"{error}; an earlier attempt may have enqueued the job") from None
-        if attempts == 1:
+        if not uncertain:
             return states
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
 
@@ -107,15 +111,20 @@ class QueueClient:
     async def _persist(self, call: Callable[[], Awaitable[T]], patience: float) -> T:
         """Repeat `call` until Redis answers, for up to `patience` seconds.
 
-        A refusal is raised at once: Redis is there, and whether to wait is the caller's choice.
+        A refusal is raised at once: Redis is there, and whether to wait is the caller's choice. Only if a
+        connection leads to a replica, the call is repeated once on a new one: the name may have moved.
         """
         deadline = time.monotonic() + patience
         failures = 0
+        connected_anew = False
         while True:
             try:
                 return await call()
             except REDIS_ERRORS as error:
                 failure = translate(error, address(self._settings))
+                if isinstance(failure, WritesRefused) and is_not_primary(error) and not connected_anew:
+                    connected_anew = True
+                    continue
             if not isinstance(failure, OutageError) or isinstance(failure, WritesRefused):
                 raise failure from None
             failures += 1
