@@ -31,7 +31,7 @@ from worker.redis.sentinel import (
     SyncSentinelSSLConnection,
     follow_master,
 )
-from worker.redis_url import SentinelUrl, split_sentinel_url
+from worker.redis_url import SentinelUrl, refuse_options, split_sentinel_url
 from worker.settings import Settings
 
 DEFAULT_TIMEOUT_S = 5.0
@@ -161,19 +161,21 @@ def address(settings: Settings) -> str:
 def read_url(settings: Settings) -> tuple[str, SentinelUrl | None]:
     """Return the URL in a form that redis-py knows, and the sentinels that it names.
 
-    Raises `ConfigurationError` for an option that redis-py cannot read.
+    Raises `ConfigurationError` for an option that redis-py cannot read, or that would break the queue.
     """
     url = settings.redis_url.get_secret_value()
     sentinel = split_sentinel_url(url)
     if sentinel:
         url = sentinel.plain
     try:
-        parse_url(url)
+        parts: dict[str, Any] = dict(parse_url(url))
+        int(parts.get("port") or 0)
     except ValueError:
         # Its message repeats the value.
         raise ConfigurationError(
             "REDIS_URL: an option after the question mark has a value of a wrong type"
         ) from None
+    refuse_options(parts)
     return url, sentinel
 
 
