@@ -1,6 +1,7 @@
 """A producer's side of the queue: calls that are repeated until Redis answers."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -25,21 +26,29 @@ _BACKOFF = Backoff(first_s=0.05, longest_s=1)
 
 
 class QueueClient:
-    """The connection of one producer; calls are repeated for `patience` seconds while Redis is unavailable."""
+    """The connection of one producer; calls are repeated for `patience` seconds while Redis is unavailable.
+
+    Connections belong to the event loop and the process that made them. A call in another one makes new ones; while
+    the earlier event loop runs, in another thread, it raises `ConfigurationError`.
+    """
 
     def __init__(self, settings: Settings, patience: float) -> None:
         self._settings = settings
         self._codec = Codec(settings.signing_secrets())
         self._redis = open_redis(settings)
         self._scripts = Scripts(self._redis)
+        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._inherited: list[object] = []
         self.patience = patience
 
     async def open(self) -> None:
         """Make sure that Redis can be used. Raises `ConfigurationError` or `OutageError`."""
+        self._settle_here()
         await check_redis(self._redis, self._settings)
 
     async def close(self) -> None:
         """Close the connections."""
+        self._settle_here()
         # The client does not close a pool that it did not make, unless asked to.
         await self._redis.aclose(close_connection_pool=True)
 
@@ -114,6 +123,7 @@ class QueueClient:
         A refusal is raised at once: Redis is there, and whether to wait is the caller's choice. Only if a
         connection leads to a replica, the call is repeated once on a new one: the name may have moved.
         """
+        self._settle_here()
         deadline = time.monotonic() + patience
         failures = 0
         connected_anew = False
@@ -132,3 +142,21 @@ class QueueClient:
             if time.monotonic() + delay_s > deadline:
                 raise OutageError(f"{failure}; tried for {max(patience, 0):.0f} s") from None
             await asyncio.sleep(delay_s)
+
+    def _settle_here(self) -> None:
+        """Make sure that the connections are of the running event loop and of this process."""
+        here = os.getpid(), asyncio.get_running_loop()
+        if self._home == here:
+            return
+        if self._home is not None:
+            pid, loop = self._home
+            if pid != here[0]:
+                # Never closed: the sockets are shared with the parent, whose connections that would disturb.
+                self._inherited.append(self._redis)
+            elif loop.is_running():
+                raise ConfigurationError(
+                    "this producer is in use by an event loop in another thread; create one producer for each loop"
+                )
+            self._redis = open_redis(self._settings)
+            self._scripts = Scripts(self._redis)
+        self._home = here
