@@ -24,7 +24,8 @@ COPY --from=build /opt/app /opt/app
 ENV PATH=/opt/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/app
 USER 10001:10001
-# On SIGTERM the worker lets running jobs finish. It does not reap orphans: run the container with an init process.
+# On SIGTERM the worker lets running jobs finish. A SIGTERM that comes before it has a handler waits for it: the kernel
+# would discard it, because the worker is process 1. It does not reap orphans: run the container with an init process.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["hospital-worker", "check", "--here"]
-CMD ["arq", "worker.main.WorkerSettings"]
+CMD ["env", "--block-signal=TERM", "arq", "worker.main.WorkerSettings"]

@@ -32,6 +32,8 @@ _GROUP_JOBS, _GROUP_BYTES, _GROUPS_IN_FLIGHT = 250, 1024 * 1024, 2
 class HospitalProducer:
     """Enqueues jobs. Safe to share between tasks; create one per process with `connect`.
 
+    It may be used in several event loops one after the other, as `asyncio.run` makes them, and after a fork.
+
     A call returns once Redis has taken the job. If Redis is unavailable, the call retries for `patience` seconds
     with the same job id, so the job is never enqueued twice.
     """

@@ -1,6 +1,7 @@
 """A producer's side of the queue: calls that are repeated until Redis answers."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from worker.errors import ConfigurationError, InvalidPayload, OutageError, Paylo
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.redis.client import address, open_redis
-from worker.redis.errors import REDIS_ERRORS, translate
+from worker.redis.errors import REDIS_ERRORS, is_not_primary, translate
 from worker.redis.startup import check_redis
 from worker.settings import Settings
 
@@ -25,21 +26,29 @@ _BACKOFF = Backoff(first_s=0.05, longest_s=1)
 
 
 class QueueClient:
-    """The connection of one producer; calls are repeated for `patience` seconds while Redis is unavailable."""
+    """The connection of one producer; calls are repeated for `patience` seconds while Redis is unavailable.
+
+    Connections belong to the event loop and the process that made them. A call in another one makes new ones; while
+    the earlier event loop runs, in another thread, it raises `ConfigurationError`.
+    """
 
     def __init__(self, settings: Settings, patience: float) -> None:
         self._settings = settings
         self._codec = Codec(settings.signing_secrets())
         self._redis = open_redis(settings)
         self._scripts = Scripts(self._redis)
+        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._inherited: list[object] = []
         self.patience = patience
 
     async def open(self) -> None:
         """Make sure that Redis can be used. Raises `ConfigurationError` or `OutageError`."""
+        self._settle_here()
         await check_redis(self._redis, self._settings)
 
     async def close(self) -> None:
         """Close the connections."""
+        self._settle_here()
         # The client does not close a pool that it did not make, unless asked to.
         await self._redis.aclose(close_connection_pool=True)
 
@@ -67,22 +76,26 @@ class QueueClient:
         A job that an earlier attempt of this call enqueued, whose answer was lost, counts as new even if it has
         ended.
         """
-        attempts = 0
+        failed = uncertain = False
 
         async def attempt() -> list[EnqueueState]:
-            nonlocal attempts
-            attempts += 1
-            return await self._scripts.enqueue(jobs)
+            nonlocal failed, uncertain
+            uncertain = uncertain or failed
+            try:
+                return await self._scripts.enqueue(jobs)
+            except REDIS_ERRORS as error:
+                failed = not is_not_primary(error)
+                raise
 
         try:
             states = await self._persist(attempt, self.patience)
         except (ConfigurationError, WritesRefused) as error:
-            if attempts == 1:
+            if not uncertain:
                 raise
             # A refusal says nothing about the attempt before it, whose answer was lost.
             message = f"{error}; an earlier attempt may have enqueued the job"
             raise OutageError(message, dependency="Redis") from None
-        if attempts == 1:
+        if not uncertain:
             return states
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
 
@@ -108,15 +121,21 @@ class QueueClient:
     async def _persist(self, call: Callable[[], Awaitable[T]], patience: float) -> T:
         """Repeat `call` until Redis answers, for up to `patience` seconds.
 
-        A refusal is raised at once: Redis is there, and whether to wait is the caller's choice.
+        A refusal is raised at once: Redis is there, and whether to wait is the caller's choice. Only if a
+        connection leads to a replica, the call is repeated once on a new one: the name may have moved.
         """
+        self._settle_here()
         deadline = time.monotonic() + patience
         failures = 0
+        connected_anew = False
         while True:
             try:
                 return await call()
             except REDIS_ERRORS as error:
                 failure = translate(error, address(self._settings))
+                if isinstance(failure, WritesRefused) and is_not_primary(error) and not connected_anew:
+                    connected_anew = True
+                    continue
             if not isinstance(failure, OutageError) or isinstance(failure, WritesRefused):
                 raise failure from None
             failures += 1
@@ -125,3 +144,21 @@ class QueueClient:
                 message = f"{failure}; tried for {max(patience, 0):.0f} s"
                 raise OutageError(message, dependency="Redis") from None
             await asyncio.sleep(delay_s)
+
+    def _settle_here(self) -> None:
+        """Make sure that the connections are of the running event loop and of this process."""
+        here = os.getpid(), asyncio.get_running_loop()
+        if self._home == here:
+            return
+        if self._home is not None:
+            pid, loop = self._home
+            if pid != here[0]:
+                # Never closed: the sockets are shared with the parent, whose connections that would disturb.
+                self._inherited.append(self._redis)
+            elif loop.is_running():
+                raise ConfigurationError(
+                    "this producer is in use by an event loop in another thread; create one producer for each loop"
+                )
+            self._redis = open_redis(self._settings)
+            self._scripts = Scripts(self._redis)
+        self._home = here

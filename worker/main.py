@@ -4,9 +4,16 @@ Importing this module reads the settings from the environment, because arq reads
 setting ends the program with one line. Connections are made when the worker starts.
 """
 
+import os
+
+from worker.first_process import heed_sigterm
+
+if os.name == "posix":
+    # Before the imports below, which take a second.
+    heed_sigterm()
+
 import asyncio
 import gc
-import os
 from typing import Any, cast
 
 import arq.worker

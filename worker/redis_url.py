@@ -1,8 +1,13 @@
-"""Parses the form of `REDIS_URL` that names sentinels; redis-py does not support it."""
+"""What redis-py's own parser of `REDIS_URL` lacks: the form that names sentinels, and a check of the options."""
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
+
+from worker.errors import ConfigurationError
 
 _SENTINEL_URL = re.compile(
     r"(?P<scheme>rediss?)\+sentinel://(?:(?P<login>[^@/?#]*)@)?(?P<hosts>[^@/?#]+)"
@@ -11,6 +16,28 @@ _SENTINEL_URL = re.compile(
 )
 _SENTINEL = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:,\s]+)(?::(?P<port>[0-9]{1,5}))?")
 _SENTINEL_PORT = 26_379
+# The parts of a URL, and the options that concern only how to connect.
+_HARMLESS = frozenset(
+    {
+        *("username", "password", "host", "port", "path", "db", "connection_class"),
+        *("client_name", "lib_name", "lib_version", "socket_keepalive", "health_check_interval"),
+        *("ssl_keyfile", "ssl_certfile", "ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_data", "ssl_check_hostname"),
+        *("ssl_ciphers", "retry_on_timeout"),
+    }
+)
+_TIMEOUTS = ("socket_timeout", "socket_connect_timeout", "timeout")
+# With one connection, whoever waits for a job would keep all others waiting.
+_LEAST_CONNECTIONS, _MOST_CONNECTIONS = 2, 10_000
+# What the queue depends on: all keys are bytes, all names UTF-8, all answers those of the second protocol.
+_FIXED = {"protocol": ("2",), "encoding": ("utf-8", "utf8")}
+# redis-py would take these from a URL, as text, and fail with it at the first command.
+_FOR_CODE_ONLY = frozenset(
+    {
+        *("decode_responses", "encoding_errors", "encoder_class", "parser_class", "socket_read_size"),
+        *("socket_keepalive_options", "retry", "retry_on_error", "redis_connect_func", "credential_provider"),
+        *("socket_type", "event_dispatcher", "queue_class", "ssl_min_version", "single_connection_client"),
+    }
+)
 _SENTINEL_LOGIN = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
@@ -55,3 +82,32 @@ def split_sentinel_url(url: str) -> SentinelUrl | None:
     user = f"{parts['login']}@" if parts["login"] else ""
     plain = f"{parts['scheme']}://{user}master/{parts['database'] or 0}?{'&'.join(options)}"
     return SentinelUrl(tuple(sentinels), parts["master"], login, plain)
+
+
+def refuse_options(parts: Mapping[str, Any]) -> None:
+    """Check the options of a URL, as redis-py has parsed them.
+
+    Raises `ConfigurationError` for one that the queue cannot work with. The message has no value, nor a name that
+    is unknown: either may be part of a password with a question mark.
+    """
+    for name, value in parts.items():
+        if name in _HARMLESS:
+            continue
+        if name in _TIMEOUTS:
+            if not (value > 0 and math.isfinite(value)):
+                raise ConfigurationError(f"REDIS_URL: {name} must be a number of seconds above 0")
+        elif name == "max_connections":
+            if not _LEAST_CONNECTIONS <= value <= _MOST_CONNECTIONS:
+                raise ConfigurationError(
+                    f"REDIS_URL: max_connections must be {_LEAST_CONNECTIONS} to {_MOST_CONNECTIONS}; or remove it "
+                    "and set REDIS_POOL_SIZE"
+                )
+        elif name in _FIXED:
+            if value.lower() not in _FIXED[name]:
+                raise ConfigurationError(
+                    f"REDIS_URL: {name} must be {_FIXED[name][0]}, which the queue depends on; remove the option"
+                )
+        elif name in _FOR_CODE_ONLY:
+            raise ConfigurationError(f"REDIS_URL: {name} cannot be set in the URL; remove the option")
+        else:
+            raise ConfigurationError("REDIS_URL: unknown option after the question mark")

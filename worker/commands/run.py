@@ -7,6 +7,7 @@ import typer
 
 from worker.commands.support import fail
 from worker.errors import ConfigurationError
+from worker.first_process import heed_sigterm
 from worker.logs import configure_logging
 from worker.settings import load_settings
 from worker.supervisor import Supervisor
@@ -19,6 +20,7 @@ def run(
 
     Each process runs `arq worker.main.WorkerSettings`.
     """
+    heed_sigterm()
     try:
         configure_logging(load_settings())
     except ConfigurationError as error:

@@ -7,7 +7,7 @@ from redis.connection import parse_url
 
 from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
-from worker.redis.client import DEFAULT_TIMEOUT_S, TLS_OPTIONS, open_pool, read_url
+from worker.redis.client import DEFAULT_TIMEOUT_S, TLS_OPTIONS, follow_primary, open_pool, read_url
 from worker.settings import Settings
 
 
@@ -57,9 +57,10 @@ def open_arq_redis(settings: Settings, codec: Codec) -> ArqRedis:
 
 
 async def create_bounded_pool(settings: RedisSettings | None, **options: Any) -> ArqRedis:
-    """Return arq's own pool with a timeout for answers, which arq's settings do not have.
+    """Return arq's own pool, except that it follows the primary and has a timeout for answers.
 
-    Without it, a frozen Redis would block even the end of the worker. `options` are those of arq's `create_pool`.
+    arq's settings have no such timeout, and a frozen Redis would block even the end of the worker. `options` are
+    those of arq's `create_pool`.
     """
     redis = await create_pool(settings, **options)
     pool = redis.connection_pool
@@ -68,4 +69,5 @@ async def create_bounded_pool(settings: RedisSettings | None, **options: Any) ->
         await pool.disconnect()
         # Open connections keep the options that they were made with.
         pool.reset()
+    redis.connection_pool = await follow_primary(pool)
     return redis

@@ -16,6 +16,8 @@ from worker.queue.scripts import script_source
 from worker.redis.errors import REDIS_ERRORS
 
 _RENEWALS_PER_LEASE = 4
+# After a renewal that failed. The rest of the lease may be little more than what one more time-out takes.
+_AGAIN_S = 0.5
 _PER_CALL = 1_000
 _BLOCKED_AFTER_S = 5.0
 # Deep enough to reach from inside a client library out to the job that called it.
@@ -93,8 +95,10 @@ class LeaseRenewer:
         redis = self._connect()
         renew = redis.register_script(script_source("renew"))
         interval_s = self._lease_s / _RENEWALS_PER_LEASE
+        wait_s = interval_s
         reported_blocked = False
-        while not self._stop.wait(interval_s):
+        while not self._stop.wait(wait_s):
+            wait_s = interval_s
             reported_blocked = self._watch_loop(reported_blocked)
             leases = list(self._held.copy().values())
             try:
@@ -109,6 +113,7 @@ class LeaseRenewer:
                         self._loop.call_soon_threadsafe(self._on_lost, taken)
             except REDIS_ERRORS as error:
                 # The next round tries again.
+                wait_s = min(interval_s, _AGAIN_S)
                 self._events.send(RenewalFailed(type(error).__name__))
         redis.close()
 

@@ -4,18 +4,34 @@ from typing import Any
 
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import (
+    BlockingConnectionPool,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.connection import Connection as SyncConnection
 from redis.connection import ConnectionPool as SyncConnectionPool
+from redis.connection import SSLConnection as SyncSSLConnection
+from redis.connection import UnixDomainSocketConnection as SyncUnixConnection
 from redis.connection import parse_url
 from redis.exceptions import RedisError
 
 from worker.errors import ConfigurationError
-from worker.redis.packing import pack_in_c
-from worker.redis.sentinel import Sentinels, SyncSentinelConnection, SyncSentinelSSLConnection, follow_master
-from worker.redis_url import SentinelUrl, split_sentinel_url
+from worker.redis.packing import PACKING, pack_in_c
+from worker.redis.primary import PrimaryBlockingPool, PrimaryPool, SyncPrimaryConnection
+from worker.redis.sentinel import (
+    SentinelConnection,
+    Sentinels,
+    SentinelSSLConnection,
+    SyncSentinelConnection,
+    SyncSentinelSSLConnection,
+    follow_master,
+)
+from worker.redis_url import SentinelUrl, refuse_options, split_sentinel_url
 from worker.settings import Settings
 
 DEFAULT_TIMEOUT_S = 5.0
@@ -52,7 +68,7 @@ def open_pool(settings: Settings) -> BlockingConnectionPool:
     """
     url, sentinel = read_url(settings)
     pool = pack_in_c(
-        BlockingConnectionPool.from_url(
+        PrimaryBlockingPool.from_url(
             url,
             max_connections=settings.redis_pool_size,
             timeout=settings.redis_timeout,
@@ -83,6 +99,18 @@ def open_redis(settings: Settings) -> "Redis[bytes]":
     return Redis(connection_pool=open_pool(settings))
 
 
+class _SyncTcp(SyncPrimaryConnection, SyncConnection):  # type: ignore[misc]  # mypy does not follow redis
+    """Over TCP, for a thread."""
+
+
+class _SyncTls(SyncPrimaryConnection, SyncSSLConnection):  # type: ignore[misc]  # as above
+    """Over TLS, for a thread."""
+
+
+class _SyncUnix(SyncPrimaryConnection, SyncUnixConnection):  # type: ignore[misc]  # as above
+    """Over a Unix socket, for a thread."""
+
+
 def sync_twin(redis: "Redis[bytes]") -> "SyncRedis[bytes]":
     """Return a blocking client of one connection to the same server, for a thread of its own."""
     pool = redis.connection_pool
@@ -92,13 +120,33 @@ def sync_twin(redis: "Redis[bytes]") -> "SyncRedis[bytes]":
     if isinstance(pool, SentinelConnectionPool):
         kwargs["sentinels"] = Sentinels.of_arq(pool)
     if "sentinels" in kwargs:
-        follower = SyncSentinelSSLConnection if tls else SyncSentinelConnection
-        return SyncRedis.from_pool(SyncConnectionPool(follower, max_connections=1, **kwargs))
-    if issubclass(pool.connection_class, UnixDomainSocketConnection):
-        kwargs["unix_socket_path"] = kwargs.pop("path")
-    elif tls:
-        kwargs["ssl"] = True
-    return SyncRedis(**kwargs)
+        kind = SyncSentinelSSLConnection if tls else SyncSentinelConnection
+    elif issubclass(pool.connection_class, UnixDomainSocketConnection):
+        kind = _SyncUnix
+    else:
+        kind = _SyncTls if tls else _SyncTcp
+    return SyncRedis.from_pool(SyncConnectionPool(kind, max_connections=1, **kwargs))
+
+
+async def follow_primary(pool: ConnectionPool) -> ConnectionPool:
+    """Return a pool of the same connections that follows the primary; `pool` itself is closed.
+
+    A pool with connections of another kind than redis-py's is returned as it is.
+    """
+    kwargs = dict(pool.connection_kwargs)
+    if isinstance(pool, SentinelConnectionPool):
+        del kwargs["connection_pool"]
+        kwargs["sentinels"] = Sentinels.of_arq(pool)
+        tls = issubclass(pool.connection_class, SSLConnection)
+        kind: type | None = SentinelSSLConnection if tls else SentinelConnection
+        for client in pool.sentinel_manager.sentinels:
+            await client.aclose()
+    else:
+        kind = PACKING.get(pool.connection_class)
+    if kind is None:
+        return pool
+    await pool.disconnect()
+    return PrimaryPool(connection_class=kind, max_connections=pool.max_connections, **kwargs)
 
 
 def address(settings: Settings) -> str:
@@ -113,19 +161,21 @@ def address(settings: Settings) -> str:
 def read_url(settings: Settings) -> tuple[str, SentinelUrl | None]:
     """Return the URL in a form that redis-py knows, and the sentinels that it names.
 
-    Raises `ConfigurationError` for an option that redis-py cannot read.
+    Raises `ConfigurationError` for an option that redis-py cannot read, or that would break the queue.
     """
     url = settings.redis_url.get_secret_value()
     sentinel = split_sentinel_url(url)
     if sentinel:
         url = sentinel.plain
     try:
-        parse_url(url)
+        parts: dict[str, Any] = dict(parse_url(url))
+        int(parts.get("port") or 0)
     except ValueError:
         # Its message repeats the value.
         raise ConfigurationError(
             "REDIS_URL: an option after the question mark has a value of a wrong type"
         ) from None
+    refuse_options(parts)
     return url, sentinel
 
 

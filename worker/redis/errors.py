@@ -10,6 +10,7 @@ from ssl import SSLCertVerificationError
 
 from redis.exceptions import (
     AuthenticationError,
+    BusyLoadingError,
     InvalidResponse,
     NoPermissionError,
     OutOfMemoryError,
@@ -30,6 +31,9 @@ _REDIS = "Redis"
 _TEMPORARY_REFUSALS = frozenset(
     {"READONLY", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "MASTERDOWN"}
 )
+# What only a server answers that is not the primary, or not yet: a replica, one whose primary is down, one that
+# became a replica while a call was blocked, one that loads what it copied from its primary.
+_NOT_PRIMARY = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED", "LOADING"})
 # Refused logins and missing permissions. Redis 6 answers a script with a NOPERM that redis-py does not recognise.
 _REFUSED_LOGINS = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
 # A script's answer when it meets a key of another type. Repeating the call changes nothing.
@@ -60,6 +64,11 @@ def error_code(error: Exception) -> str:
 def is_wrong_type(error: Exception) -> bool:
     """Whether a script failed because a key holds another type than the queue's."""
     return error_code(error) in _WRONG_TYPE
+
+
+def is_not_primary(error: Exception) -> bool:
+    """Whether a server answered that it is no primary, and so did nothing: another server may be one by now."""
+    return isinstance(error, BusyLoadingError) or error_code(error) in _NOT_PRIMARY
 
 
 def refused_certificate(error: Exception) -> str:

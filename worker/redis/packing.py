@@ -4,17 +4,23 @@ redis-py uses hiredis for packing only in its synchronous connections. A call th
 arguments: packing them took 0.9 ms in Python and 0.14 ms in C.
 """
 
+import asyncio
 import errno
+import socket
+from collections.abc import Mapping
 from typing import Any
 
 import hiredis
 from redis.asyncio.connection import (
     AbstractConnection,
-    BlockingConnectionPool,
     Connection,
+    ConnectionPool,
     SSLConnection,
     UnixDomainSocketConnection,
 )
+
+from worker.own_thread import look_up
+from worker.redis.primary import PrimaryConnection
 
 
 class _Packing(AbstractConnection):  # type: ignore[misc]  # mypy does not follow redis: see pyproject.toml
@@ -32,26 +38,55 @@ class _Packing(AbstractConnection):  # type: ignore[misc]  # mypy does not follo
             raise ConnectionResetError(errno.ECONNRESET, "the connection was closed") from error
 
 
-class PackingConnection(_Packing, Connection):  # type: ignore[misc]  # as above
+class _Named(Connection):  # type: ignore[misc]  # as above
+    """Looks its host up in a thread of its own: the event loop would use the jobs' threads."""
+
+    host: str
+
+    async def _connect(self) -> None:
+        self._name = self.host
+        try:
+            async with asyncio.timeout(self.socket_connect_timeout):
+                failure: OSError | None = None
+                for *_, address in await look_up(self._name, self.port, type=socket.SOCK_STREAM):
+                    self.host = address[0]
+                    try:
+                        await super()._connect()
+                    except OSError as error:
+                        failure = error
+                    else:
+                        return
+                raise failure or OSError(f"{self._name} has no address")
+        finally:
+            # Messages, and the look-up of the next connection, need the name.
+            self.host = self._name
+
+
+class PackingConnection(_Packing, PrimaryConnection, _Named):
     """Over TCP."""
 
 
-class PackingSSLConnection(_Packing, SSLConnection):  # type: ignore[misc]  # as above
+class PackingSSLConnection(_Packing, PrimaryConnection, _Named, SSLConnection):  # type: ignore[misc]  # as above
     """Over TLS."""
 
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        # The certificate is issued for the name.
+        return {**super()._connection_arguments(), "server_hostname": self._name}
 
-class PackingUnixConnection(_Packing, UnixDomainSocketConnection):  # type: ignore[misc]  # as above
+
+class PackingUnixConnection(_Packing, PrimaryConnection, UnixDomainSocketConnection):  # type: ignore[misc]  # as above
     """Over a Unix socket."""
 
 
-_PACKING = {
+PACKING = {
     Connection: PackingConnection,
     SSLConnection: PackingSSLConnection,
     UnixDomainSocketConnection: PackingUnixConnection,
 }
+"""The class that takes the place of each of redis-py's."""
 
 
-def pack_in_c(pool: BlockingConnectionPool) -> BlockingConnectionPool:
+def pack_in_c(pool: ConnectionPool) -> ConnectionPool:
     """Make `pool` open connections that pack their commands in C; returns the pool."""
-    pool.connection_class = _PACKING[pool.connection_class]
+    pool.connection_class = PACKING[pool.connection_class]
     return pool

@@ -5,22 +5,22 @@ that answered last time; make sure that the named server is a master; ask again 
 https://redis.io/docs/latest/develop/reference/sentinel-clients/
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis as SyncRedis
-from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
+from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.sentinel import SentinelConnectionPool
-from redis.connection import AbstractConnection as SyncAbstractConnection
 from redis.connection import Connection as SyncConnection
 from redis.connection import SSLConnection as SyncSSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.utils import str_if_bytes
 
-from worker.redis.errors import MasterNotFound, error_code, refused_certificate
+from worker.own_thread import in_own_thread
+from worker.redis.errors import MasterNotFound, refused_certificate
 from worker.redis.packing import PackingConnection, PackingSSLConnection
+from worker.redis.primary import PrimaryConnection, SyncPrimaryConnection
 from worker.redis_url import SentinelUrl
 
 _TIMEOUT_S = 1.0
@@ -82,12 +82,7 @@ class Sentinels:
             raise RedisConnectionError("the server that the sentinel names is not a master")
 
 
-def _demoted(error: ResponseError) -> RedisConnectionError | None:
-    # Not by class: redis-py does not recognise the READONLY with which Redis 6 answers a script.
-    return RedisConnectionError("the master has become a replica") if error_code(error) == "READONLY" else None
-
-
-class _Following(AbstractConnection):  # type: ignore[misc]  # as above
+class _Following(PrimaryConnection):
     host: str
     port: int
 
@@ -95,28 +90,18 @@ class _Following(AbstractConnection):  # type: ignore[misc]  # as above
         super().__init__(**options)
         self._sentinels = sentinels
 
-    async def connect(self) -> None:
-        if self.is_connected:
-            if (self.host, self.port) == self._sentinels.found:
-                return
-            # Idle since before a failover: its server may be cut off, and a command would wait until its timeout.
-            await self.disconnect(nowait=True)
-        self.host, self.port = await asyncio.to_thread(self._sentinels.find)
-        await super().connect()
+    @property
+    def is_astray(self) -> bool:
+        # Idle since before a failover: its server may be cut off, and a command would wait until its timeout.
+        return super().is_astray or (self.host, self.port) != self._sentinels.found
+
+    async def _locate(self) -> None:
+        self.host, self.port = await in_own_thread(self._sentinels.find)
 
     async def on_connect(self) -> None:
         await super().on_connect()
         await self.send_command("ROLE", check_health=False)
         self._sentinels.refuse_replica(await self.read_response())
-
-    async def read_response(self, *args: Any, **options: Any) -> Any:
-        try:
-            return await super().read_response(*args, **options)
-        except ResponseError as error:
-            if demoted := _demoted(error):
-                await self.disconnect(nowait=True)
-                raise demoted from None
-            raise
 
 
 class SentinelConnection(_Following, PackingConnection):
@@ -127,7 +112,7 @@ class SentinelSSLConnection(_Following, PackingSSLConnection):
     """To the master, over TLS."""
 
 
-class _SyncFollowing(SyncAbstractConnection):  # type: ignore[misc]  # as above
+class _SyncFollowing(SyncPrimaryConnection):
     host: str
     port: int
 
@@ -148,17 +133,8 @@ class _SyncFollowing(SyncAbstractConnection):  # type: ignore[misc]  # as above
         self.send_command("ROLE", check_health=False)
         self._sentinels.refuse_replica(self.read_response())
 
-    def read_response(self, *args: Any, **options: Any) -> Any:
-        try:
-            return super().read_response(*args, **options)
-        except ResponseError as error:
-            if demoted := _demoted(error):
-                self.disconnect()
-                raise demoted from None
-            raise
 
-
-class SyncSentinelConnection(_SyncFollowing, SyncConnection):  # type: ignore[misc]  # as above
+class SyncSentinelConnection(_SyncFollowing, SyncConnection):  # type: ignore[misc]  # mypy does not follow redis
     """To the master, over TCP, for a thread."""
 
 

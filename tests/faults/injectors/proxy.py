@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks connections on purpose: on a pattern of bytes, at random, or all at once."""
+"""A TCP proxy that breaks connections on purpose (on a pattern of bytes, at random, or all at once), or moves."""
 
 import asyncio
 import random
@@ -71,6 +71,10 @@ class Proxy:
             await asyncio.sleep(rng.expovariate(1 / mean_s))
             if self._links:
                 self._cut(rng.choice(sorted(self._links, key=id)))
+
+    def move(self, host: str, port: int) -> None:
+        """Forward new connections to another server, like a name that moves; open ones stay where they are."""
+        self._target = (host, port)
 
     def freeze(self) -> None:
         """Forward nothing until `thaw`; connections stay open."""

@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from worker.engine.arq_redis import (
 )
 from worker.errors import ConfigurationError
 from worker.redis.client import DEFAULT_TIMEOUT_S
+from worker.redis.packing import PackingConnection, PackingSSLConnection, PackingUnixConnection
+from worker.redis.primary import PrimaryPool
+from worker.redis.sentinel import SentinelConnection
 from worker.settings import Settings, load_settings
 
 
@@ -130,3 +134,33 @@ async def test_a_timeout_that_is_set_is_kept(opened: Opened) -> None:
     assert pool.connection_kwargs["socket_timeout"] == 0.5
     assert len(pool._available_connections) == 1
     await found.aclose(close_connection_pool=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        (RedisSettings(host="h", port=1, max_connections=7), PackingConnection),
+        (RedisSettings(host="h", port=1, max_connections=7, ssl=True), PackingSSLConnection),
+        (RedisSettings(unix_socket_path="/s", max_connections=7), PackingUnixConnection),
+    ],
+    ids=["tcp", "tls", "unix"],
+)
+async def test_arqs_own_pool_follows_the_primary(
+    settings: RedisSettings, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ArqRedis, "ping", lambda redis: asyncio.sleep(0))
+    pool = (await create_bounded_pool(settings)).connection_pool
+
+    assert isinstance(pool, PrimaryPool)
+    assert (pool.connection_class, pool.max_connections) == (kind, 7)
+    assert (pool.connection_kwargs["socket_timeout"], pool.connection_kwargs["db"]) == (DEFAULT_TIMEOUT_S, 0)
+
+
+async def test_arqs_sentinel_pool_becomes_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ArqRedis, "ping", lambda redis: asyncio.sleep(0))
+    settings = RedisSettings(host=[("one", 1)], sentinel=True, sentinel_master="main", database=2)
+    pool = (await create_bounded_pool(settings)).connection_pool
+
+    assert (type(pool), pool.connection_class) == (PrimaryPool, SentinelConnection)
+    assert pool.connection_kwargs["db"] == 2
+    assert "connection_pool" not in pool.connection_kwargs

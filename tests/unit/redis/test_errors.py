@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.errors import ConfigurationError, OutageError, RegistryError, WritesRefused
-from worker.redis.errors import MasterNotFound, error_code, is_wrong_type, translate
+from worker.redis.errors import MasterNotFound, error_code, is_not_primary, is_wrong_type, translate
 
 SECRET = "p@ss/w"
 ADDRESS = "redis.example:6400"
@@ -116,3 +116,22 @@ def test_an_outage_of_redis_is_not_taken_for_one_of_mongodb(error: Exception) ->
 )
 def test_a_key_of_another_type_is_recognised(error: Exception, wrong: bool) -> None:
     assert is_wrong_type(error) is wrong
+
+
+@pytest.mark.parametrize(
+    ("error", "not_primary"),
+    [
+        (ReadOnlyError("You can't write against a read only replica."), True),
+        (ResponseError(SCRIPT_OOM.replace("OOM", "READONLY")), True),
+        (ResponseError("MASTERDOWN Link with MASTER is down"), True),
+        (ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed"), True),
+        (BusyLoadingError("Redis is loading the dataset in memory"), True),
+        (ResponseError(SCRIPT_OOM), False),
+        (ResponseError("WRONGTYPE Operation against a key"), False),
+        # It says nothing about the server, and the call may have had its effect.
+        (RedisTimeoutError("Timeout reading"), False),
+        (RedisConnectionError("Connection refused"), False),
+    ],
+)
+def test_what_only_a_replica_answers_is_recognised(error: Exception, not_primary: bool) -> None:
+    assert is_not_primary(error) is not_primary
