@@ -17,8 +17,8 @@ async def tick(ctx: dict[str, Any]) -> None:
     await ctx["redis"].rpush("ticks", ctx["job_id"].rpartition(":")[2])
 
 
-WorkerSettings.cron_jobs = [cron(tick, name="tick", second=None, microsecond=0)]
-WorkerSettings.timezone = ZoneInfo("Europe/Berlin")
+WorkerSettings.cron_jobs = [cron(tick, name="tick", second=None, microsecond=0)]  # type: ignore[attr-defined]
+WorkerSettings.timezone = ZoneInfo("Europe/Berlin")  # type: ignore[attr-defined]
 
 # All modules that read the clock have been imported by now, including arq's command line.
 shift_clocks(float(os.environ["CLOCK_SHIFT"]), ("arq", "worker"))
