@@ -26,6 +26,8 @@ LISTED_CHANGES = 20
 # Moving many at once makes moving rare; the latest stay, for jobs that have asked here but not yet written.
 _CHANGES_THAT_STAY = 10
 _JOBS_PER_READ = 500
+# More than one, so that a read whose connection hangs holds only the jobs that share it.
+_READS_AT_ONCE = 3
 # Longer ids than producers may choose; together they could exceed what one command may hold.
 _LONGEST_SHARED_ID = 1_000
 
@@ -62,7 +64,7 @@ class JobMemory:
         self._hospitals = hospitals
         self._kept = timedelta(days=kept_days)
         self._asking: list[tuple[str, asyncio.Future[Mapping[str, Remembered] | Exception]]] = []
-        self._reader: asyncio.Task[None] | None = None
+        self._readers: set[asyncio.Task[None]] = set()
 
     async def recall(self, job_id: str) -> Mapping[str, Remembered]:
         """Return what the job did, by hospital; nothing of what a hospital's document still lists."""
@@ -73,8 +75,10 @@ class JobMemory:
                 return (await self._find([job_id])).get(job_id, {})
         answer: asyncio.Future[Mapping[str, Remembered] | Exception] = asyncio.get_running_loop().create_future()
         self._asking.append((job_id, answer))
-        if self._reader is None:
-            self._reader = asyncio.create_task(self._read(), name="job-memory-reader")
+        if len(self._readers) < _READS_AT_ONCE:
+            reader = asyncio.create_task(self._read(), name="job-memory-reader")
+            self._readers.add(reader)
+            reader.add_done_callback(self._readers.discard)
         found = await answer
         if isinstance(found, Exception):
             raise translate(found) from None
@@ -86,20 +90,17 @@ class JobMemory:
 
     async def _read(self) -> None:
         """Answer all jobs that ask, including those that begin to ask while a read is on its way."""
-        try:
-            while self._asking:
-                asking = self._asking[:_JOBS_PER_READ]
-                del self._asking[:_JOBS_PER_READ]
-                found: Mapping[str, Mapping[str, Remembered]] | Exception
-                try:
-                    found = await self._find({job_id for job_id, _ in asking})
-                except Exception as error:  # noqa: BLE001 - each job that asks raises it, translated
-                    found = error
-                for job_id, answer in asking:
-                    if not answer.done():
-                        answer.set_result(found if isinstance(found, Exception) else found.get(job_id, {}))
-        finally:
-            self._reader = None
+        while self._asking:
+            asking = self._asking[:_JOBS_PER_READ]
+            del self._asking[:_JOBS_PER_READ]
+            found: Mapping[str, Mapping[str, Remembered]] | Exception
+            try:
+                found = await self._find({job_id for job_id, _ in asking})
+            except Exception as error:  # noqa: BLE001 - each job that asks raises it, translated
+                found = error
+            for job_id, answer in asking:
+                if not answer.done():
+                    answer.set_result(found if isinstance(found, Exception) else found.get(job_id, {}))
 
     async def _find(self, job_ids: Iterable[str]) -> Mapping[str, Mapping[str, Remembered]]:
         by_job: dict[str, dict[str, Remembered]] = {}

@@ -287,6 +287,19 @@ async def test_every_job_that_asks_raises_the_error_of_a_failed_read(
     assert await mongo.memory.recall("job-1") == {}
 
 
+async def test_a_read_that_hangs_holds_only_its_own_jobs(mongo: MongoHandle, fail_command: FailCommand) -> None:
+    await mongo.memory.recall("opens a connection")
+    async with fail_command(["find"], mode={"times": 1}, blockConnection=True, blockTimeMS=1_500):
+        hanging = asyncio.create_task(mongo.memory.recall("hangs"))
+        # Two turns of the loop: the job asks, and the read that it does not share with later ones begins.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for number in range(5):
+            assert await mongo.memory.recall(f"job-{number}") == {}
+        assert not hanging.done()
+        assert await hanging == {}
+
+
 async def test_a_cancelled_job_leaves_the_shared_read_to_the_others(mongo: MongoHandle) -> None:
     asking = [asyncio.create_task(mongo.memory.recall(f"job-{number}")) for number in range(3)]
     await asyncio.sleep(0)
