@@ -41,7 +41,8 @@ until(`${seed} to be primary`, () => admin.hello().isWritablePrimary);
 const ACTIONS = {
   "": ["listCollections"],
   "hospitals": ["find", "insert", "update", "remove", "listIndexes"],
-  "logs": ["find", "insert", "listIndexes"]
+  "logs": ["find", "insert", "listIndexes"],
+  "applied_jobs": ["find", "insert", "update", "listIndexes"]
 };
 const ROLE = `hospital_worker_of_${env.MONGODB_DATABASE}`;
 const role = {

@@ -72,6 +72,12 @@ class Settings(BaseSettings):
         10,
         description="seconds to wait for a usable MongoDB server, or for a free connection",
     )
+    idempotency_days: int = Field(
+        30,
+        ge=1,
+        le=3_650,
+        description="days for which MongoDB keeps at least what a job did; later its key makes a new job",
+    )
     worker_queues: Annotated[dict[str, Slots | None], NoDecode] = Field(
         dict.fromkeys(QUEUES),
         description="queues to serve, in order of precedence, separated by commas; `NAME=N` lets one worker "

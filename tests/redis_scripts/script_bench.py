@@ -6,7 +6,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from tests.support.redis_clock import set_clock_back
 from worker.queue import keys
+from worker.queue.clock import queue_time_ms
 from worker.queue.scripts import (
     Claim,
     ClaimedJob,
@@ -91,9 +93,21 @@ class ScriptBench:
         await self.redis.delete(keys.IN_PROGRESS + job_id, keys.JOB + job_id, keys.TRIES + job_id)
         await self.redis.zrem(self.queue, job_id)
 
-    async def now_ms(self) -> int:
+    async def set_clock_back(self, milliseconds: int) -> None:
+        """Let Redis's clock be set back, just after a script has noted the queues' time."""
+        now_ms, redis_ms = await self.now_ms(), await self.redis_ms()
+        await self.redis.hset(keys.CLOCK, mapping={"noted": redis_ms, "ahead": max(now_ms - redis_ms, 0)})
+        await set_clock_back(self.redis, milliseconds, self.queues)
+
+    async def redis_ms(self) -> int:
+        """Return what Redis's clock shows."""
         seconds, microseconds = await self.redis.time()
         return int(seconds * 1000 + microseconds // 1000)
+
+    async def now_ms(self) -> int:
+        """Return the queues' time."""
+        noted, ahead = await self.redis.hmget(keys.CLOCK, ["noted", "ahead"])
+        return queue_time_ms(await self.redis_ms(), noted, ahead)
 
     async def tries(self, name: str) -> int:
         return int(await self.redis.get(keys.TRIES + self.id(name)) or 0)

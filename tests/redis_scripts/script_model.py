@@ -181,6 +181,11 @@ class QueueMachine(RuleBasedStateMachine):
         self._run(self.bench.make_due(name))
         self.jobs[name].place = "waiting"
 
+    @rule(minutes=st.integers(1, 90))
+    def redis_clock_is_set_back(self, minutes: int) -> None:
+        # Nothing that was due or leased is less so.
+        self._run(self.bench.set_clock_back(minutes * 60_000))
+
     @precondition(lambda self: self._in("done"))
     @rule(data=st.data())
     def a_result_expires(self, data: st.DataObject) -> None:

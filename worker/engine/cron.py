@@ -1,7 +1,11 @@
-"""Enqueues arq's cron jobs when they are due, and catches up once on runs missed while no worker was up."""
+"""Enqueues arq's cron jobs when they are due, and catches up once on runs missed while no worker was up.
 
+Instants of one zone are compared in UTC: Python compares their wall clocks, which show an hour twice in autumn.
+"""
+
+import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from arq.cron import CronJob
@@ -9,12 +13,17 @@ from arq.utils import to_unix_ms
 from arq.worker import Worker
 
 from worker.engine.context import EngineContext
+from worker.engine.cron_times import next_run
 from worker.engine.events import CronCaughtUp, Events
 from worker.queue import keys
 from worker.redis.errors import REDIS_ERRORS
 
 if TYPE_CHECKING:
     from arq.connections import ArqRedis
+
+
+# Runs of one job are at least a second apart, so a remembered run stands for all of its second.
+_SAME_RUN = timedelta(milliseconds=999)
 
 
 class CronMemory:
@@ -32,11 +41,10 @@ class CronMemory:
         """
         late = []
         for job in cron_jobs:
-            last = _instant(await self._redis.hget(self._key, job.name), now.tzinfo)
+            last = _instant(await self._redis.hget(self._key, job.name))
             if last is None or not job.unique:
                 continue
-            job.calculate_next(last)
-            if job.next_run is not None and job.next_run < now:
+            if _plan(job, last + _SAME_RUN, now.tzinfo) < now.astimezone(UTC):
                 late.append(job)
             else:
                 job.next_run = None
@@ -47,25 +55,25 @@ class CronMemory:
 
         A worker whose clock is late reaches a run that may have ended and left no trace but this one.
         """
-        due = [job for job in cron_jobs if job.unique and job.next_run is not None and job.next_run < until]
+        due = [job for job in cron_jobs if job.unique and _is_due(job, until)]
         if not due:
             return
         for job, last_ms in zip(due, await self._redis.hmget(self._key, [job.name for job in due]), strict=True):
-            last = _instant(last_ms, until.tzinfo)
+            last = _instant(last_ms)
             # The stored instants are whole milliseconds.
             if last is not None and job.next_run is not None and to_unix_ms(job.next_run) <= to_unix_ms(last):
-                job.calculate_next(last)
+                _plan(job, last + _SAME_RUN, until.tzinfo)
 
     async def remember(self, cron_jobs: Sequence[CronJob], planned: dict[str, datetime | None]) -> None:
         """Store the runs that were enqueued; `planned` holds each job's next run from before the enqueuing."""
         for job in cron_jobs:
             run = planned.get(job.name)
-            if run is not None and job.next_run is not None and job.next_run > run:
+            if run is not None and job.next_run is not None and to_unix_ms(job.next_run) > to_unix_ms(run):
                 await self._redis.hset(self._key, job.name, to_unix_ms(run))
 
 
 class CronClock:
-    """Drives arq's cron of one worker."""
+    """Drives the cron jobs of one worker; `next_run` of each is in the worker's time zone, as arq users read it."""
 
     def __init__(self, worker: Worker, events: Events) -> None:
         self._worker = worker
@@ -97,31 +105,59 @@ class CronClock:
                 self._events.send(CronCaughtUp(job.name))
             self._caught_up = True
         delay_s = max(worker.poll_delay_s, 0.5)
-        # arq enqueues what is due within two such delays.
-        await self._memory.skip_enqueued(worker.cron_jobs, now + timedelta(seconds=2 * delay_s))
+        # As arq does, enqueue what is due within two such delays.
+        until = (now.astimezone(UTC) + timedelta(seconds=2 * delay_s)).astimezone(worker.timezone)
+        await self._memory.skip_enqueued(worker.cron_jobs, until)
         planned = {job.name: job.next_run for job in worker.cron_jobs}
+        starting = [job for job in worker.cron_jobs if job.next_run is None and job.run_at_startup]
+        for job in starting:
+            job.next_run = now
+        due = [job for job in worker.cron_jobs if _is_due(job, until)]
         try:
-            await worker.run_cron(now, delay_s)
+            await asyncio.gather(*(self._enqueue(job, job.next_run or now, now) for job in due))
         except REDIS_ERRORS:
-            # arq has moved on to the next run already; this one is still to be enqueued.
-            for job in worker.cron_jobs:
-                job.next_run = planned[job.name]
+            for job in starting:
+                job.next_run = None
             raise
+        for job in worker.cron_jobs:
+            if job.next_run is None or _is_due(job, until):
+                _plan(job, job.next_run or now, worker.timezone)
         for job in self._late:
             # One run makes up for all that were missed.
             planned[job.name] = now
-            job.calculate_next(now)
+            _plan(job, now, worker.timezone)
         # Not before: if Redis failed in between, the next tick is still the one that catches up.
         self._late = []
         await self._memory.remember(worker.cron_jobs, planned)
 
+    async def _enqueue(self, job: CronJob, run: datetime, now: datetime) -> None:
+        # Workers name a run by its planned instant, so that it is enqueued once.
+        job_id = job.job_id or (f"{job.name}:{to_unix_ms(run)}" if job.unique else None)
+        await self._worker.pool.enqueue_job(
+            job.name,
+            _job_id=job_id,
+            _queue_name=self._worker.queue_name,
+            _defer_until=run if to_unix_ms(run) > to_unix_ms(now) else None,
+        )
 
-def _instant(stored: bytes | None, zone: tzinfo | None) -> datetime | None:
+
+def _plan(job: CronJob, after: datetime, zone: tzinfo | None) -> datetime:
+    """Set the job's next run, in `zone`, to the first one later than `after`; return it in UTC."""
+    run = next_run(job, after, zone or UTC)
+    job.next_run = run.astimezone(zone)
+    return run
+
+
+def _is_due(job: CronJob, until: datetime) -> bool:
+    return job.next_run is not None and job.next_run.astimezone(UTC) < until.astimezone(UTC)
+
+
+def _instant(stored: bytes | None) -> datetime | None:
     # A value that is not a number was not written by this worker; ignore it.
     if stored is None or not stored.isdigit():
         return None
     try:
-        return datetime.fromtimestamp(int(stored) / 1000, zone)
+        return datetime.fromtimestamp(int(stored) / 1000, UTC)
     except (OverflowError, ValueError, OSError):
         # Beyond what a `datetime` can hold.
         return None

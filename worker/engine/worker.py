@@ -39,6 +39,7 @@ from worker.engine.events import (
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
+from worker.engine.local_zone import LocalZone
 from worker.engine.options import JobOptions
 from worker.engine.periodic import every
 from worker.engine.redis_health import RedisHealth
@@ -100,6 +101,9 @@ class LeaseWorker(Worker):
         if queues is not None:
             arq_settings.setdefault("queue_name", next(iter(checked_queues(queues))))
         super().__init__(functions, **arq_settings)
+        if arq_settings.get("timezone") is None:
+            # arq takes the offset that the machine's zone has now, and keeps it when the clocks change.
+            self.timezone = LocalZone()
         if self._pool is not None:
             # arq would pickle what is enqueued through such a pool, cron jobs too, and this worker could not read
             # it.

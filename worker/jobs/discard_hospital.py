@@ -12,4 +12,4 @@ async def discard_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> Disc
     """Remove a partial hospital; see `worker.contract.DiscardHospital`."""
     request = parse(DiscardHospital, payload)
     run = current_run(ctx)
-    return await hospitals.discard(run.context.mongo, request)
+    return await hospitals.discard(run.context.mongo, request, run.job_id)

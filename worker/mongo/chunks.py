@@ -19,6 +19,7 @@ from worker.mongo.client import Document, MongoHandle
 from worker.mongo.documents import known_fields, merge_changes_nothing, merge_pipeline, new_hospital, now
 from worker.mongo.errors import DUPLICATE_KEY, describe_code, translated
 from worker.mongo.hospitals import CLASSIFYING_FIELDS, UPSERT_TRIES, classify
+from worker.mongo.memory import NOTHING, Remembered
 
 # Preparing this many records takes a few milliseconds; then other jobs get a turn on the event loop.
 _RECORDS_PER_TURN = 200
@@ -28,13 +29,18 @@ _MERGES_PER_COMMAND = 200
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One valid record; `repeats` means that an earlier record of the chunk is of the same hospital."""
+    """One valid record; `repeats` means that an earlier record of the chunk is of the same hospital.
+
+    `same_as` is the index of that record if it has all values of this one, which then changes nothing. It is not
+    sent: unlike a change it would leave no trace, and a redelivered chunk could not know that it was applied.
+    """
 
     index: int
     record: HospitalRecord
     hospital_id: str
     known: Document
     repeats: bool
+    same_as: int | None
 
 
 async def ingest_many(
@@ -48,22 +54,34 @@ async def ingest_many(
     rejections = [record for record in records if isinstance(record, Rejection)]
     entries = await _entries(records)
     statuses: dict[int, RecordStatus] = {rejection.index: "rejected" for rejection in rejections}
+    remembered = await mongo.memory.recall(job_id)
     with translated():
         # A merge needs whole documents, to find out whether it would change anything.
         fields = None if on_existing == "merge" else CLASSIFYING_FIELDS
         existing = await _find(mongo, {entry.hospital_id for entry in entries}, fields)
-        rejected = await _insert_absent(mongo, entries, existing, job_id)
+        applied = {entry.index for entry in entries if _was_applied(entry, remembered, existing)}
+        left = [entry for entry in entries if entry.index not in applied and entry.same_as is None]
+        rejected = await _insert_absent(mongo, left, existing, job_id)
         if on_existing == "merge":
-            to_merge = [entry for entry in entries if _needs_merge(entry, existing, rejected, job_id)]
+            to_merge = [entry for entry in left if _needs_merge(entry, existing, rejected, job_id)]
             rejected |= await _merge(mongo, to_merge, job_id)
-            existing |= await _find(mongo, {entry.hospital_id for entry in to_merge})
+            if to_merge:
+                merged = await _find(mongo, {entry.hospital_id for entry in to_merge})
+                # Other jobs may have moved entries of this chunk's first records while its last were merged.
+                remembered = await mongo.memory.recall(job_id)
+                await mongo.memory.shorten(merged.values())
+                existing |= merged
         for entry in entries:
-            if entry.index in rejected:
+            problem = rejected.get(entry.index if entry.same_as is None else entry.same_as)
+            if problem is not None:
                 statuses[entry.index] = "rejected"
-                rejections.append(Rejection(index=entry.index, problems=[rejected[entry.index]]))
+                rejections.append(Rejection(index=entry.index, problems=[problem]))
+            elif (status := _remembered_status(entry, remembered)) is not None:
+                statuses[entry.index] = status
             elif (stored := existing.get(entry.hospital_id)) is None:
                 # The hospital was absent, so the insert created it; later records of this chunk found it stored.
-                statuses[entry.index] = "unchanged" if entry.repeats else "created"
+                created = not entry.repeats and entry.index not in applied
+                statuses[entry.index] = "created" if created else "unchanged"
             else:
                 outcome = classify(
                     stored, entry.record, on_existing, job_id, position=entry.index, repeats=entry.repeats
@@ -76,17 +94,39 @@ async def ingest_many(
     )
 
 
+def _was_applied(entry: _Entry, remembered: Mapping[str, Remembered], existing: Mapping[str, Document]) -> bool:
+    """Return whether the memory shows that an earlier delivery of this chunk has handled the record."""
+    known = remembered.get(entry.hospital_id, NOTHING)
+    if not known.changes:
+        return False
+    # Records are applied in order. A hospital that is gone, or was removed and is a later one's, is left alone.
+    return known.created or entry.hospital_id not in existing or entry.index <= max(known.changes)
+
+
+def _remembered_status(entry: _Entry, remembered: Mapping[str, Remembered]) -> RecordStatus | None:
+    known = remembered.get(entry.hospital_id, NOTHING)
+    if known.created and not entry.repeats:
+        return "created"
+    return "merged" if known.changes.get(entry.index, 1) > 1 else None
+
+
 async def _entries(records: Sequence[HospitalRecord | Rejection]) -> list[_Entry]:
     entries: list[_Entry] = []
-    seen: set[str] = set()
+    latest: dict[str, _Entry] = {}
     for index, record in enumerate(records):
         if index % _RECORDS_PER_TURN == 0:
             await asyncio.sleep(0)
         if isinstance(record, Rejection):
             continue
-        hospital_id = record.hospital_id
-        entries.append(_Entry(index, record, hospital_id, known_fields(record), hospital_id in seen))
-        seen.add(hospital_id)
+        hospital_id, known = record.hospital_id, known_fields(record)
+        earlier = latest.get(hospital_id)
+        same = earlier is not None and merge_changes_nothing(earlier.known, known)
+        entry = _Entry(
+            index, record, hospital_id, known, earlier is not None, earlier.index if same and earlier else None
+        )
+        entries.append(entry)
+        if not same:
+            latest[hospital_id] = entry
     return entries
 
 

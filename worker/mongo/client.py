@@ -21,6 +21,7 @@ from pymongo.errors import InvalidURI
 
 from worker.errors import ConfigurationError
 from worker.mongo.driver_patches import look_up_names_apart, trust_session_timeouts
+from worker.mongo.memory import JobMemory
 from worker.mongo.pool import PoolCounter, PoolStatistics
 from worker.mongo.tokens import CausalPoint, encode_token
 from worker.settings import Settings
@@ -52,6 +53,8 @@ class MongoHandle:
     """Reads go to the primary, whatever the URL says, because they decide what is written."""
     logs: Collection
     """The audit log."""
+    memory: JobMemory
+    """What jobs did, beyond the lists in the hospitals' documents."""
     pool_counter: PoolCounter
 
     def latest_token(self) -> str | None:
@@ -133,7 +136,9 @@ def open_mongo(settings: Settings) -> MongoHandle:
         ) from None
     database = client[settings.mongodb_database]
     # The collections are created once: for each access Motor would build a collection out of several objects.
-    return MongoHandle(client, database, database["hospitals"], database["logs"], counter)
+    hospitals, logs, applied_jobs = database["hospitals"], database["logs"], database["applied_jobs"]
+    memory = JobMemory(applied_jobs, hospitals, settings.idempotency_days)
+    return MongoHandle(client, database, hospitals, logs, memory, counter)
 
 
 def _open_motor(url: str, options: dict[str, Any]) -> Client:

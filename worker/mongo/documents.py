@@ -2,7 +2,7 @@
 
 A value that is not known has no field in the document. `applied_jobs` lists the jobs that changed a hospital last,
 and the revision that each produced. With it a redelivered job does not overwrite a later change, and returns the
-same outcome as before.
+same outcome as before. `worker.mongo.memory` keeps what leaves this list.
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,6 @@ from typing import Any
 
 from worker.contract import HospitalChanges, HospitalRecord
 from worker.mongo.client import Document
-
-# Deliveries of one job are minutes apart; twenty other changes of one hospital in between are very unlikely.
-REMEMBERED_CHANGES = 20
 
 
 def now() -> datetime:
@@ -136,7 +133,12 @@ def merge_pipeline(
             {
                 "revision": revision,
                 "updated_at": at,
-                "applied_jobs": _remembered(job_id, record, revision),
+                "applied_jobs": {
+                    "$concatArrays": [
+                        {"$ifNull": ["$applied_jobs", []]},
+                        [applied_entry({"$literal": job_id}, record, revision)],
+                    ]
+                },
             },
         ]
     }
@@ -169,20 +171,6 @@ def _was_applied(job_id: str, record: int) -> Document:
     matching = {"$and": [own, {"$gte": ["$$this.record", record]}]}
     entries = {"$ifNull": ["$applied_jobs", []]}
     return {"$anyElementTrue": [{"$map": {"input": entries, "in": matching}}]}
-
-
-def _remembered(job_id: str, record: int, revision: Document) -> Document:
-    entries = {"$ifNull": ["$applied_jobs", []]}
-    own = {"$eq": ["$$this.job", {"$literal": job_id}]}
-    # A chunk may hold any number of records of one hospital, so the limit applies to entries of other jobs only.
-    others = {"$filter": {"input": entries, "cond": {"$not": [own]}}}
-    return {
-        "$concatArrays": [
-            {"$slice": [others, -(REMEMBERED_CHANGES - 1)]},
-            {"$filter": {"input": entries, "cond": own}},
-            [applied_entry({"$literal": job_id}, record, revision)],
-        ]
-    }
 
 
 def _stored_location(coordinates: tuple[float, float]) -> Document:

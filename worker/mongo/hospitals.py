@@ -1,7 +1,7 @@
 """The sessionless operations on one hospital: each write is one atomic command and needs no replica set."""
 
 import asyncio
-from typing import cast
+from typing import Literal, cast
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -16,10 +16,9 @@ from worker.contract import (
     IngestOutcome,
     OnExisting,
 )
-from worker.errors import KeyUsedTwice
+from worker.errors import ConflictError, KeyUsedTwice
 from worker.mongo.client import Collection, Document, MongoHandle
 from worker.mongo.documents import (
-    REMEMBERED_CHANGES,
     applied_entry,
     applied_revision,
     contains_known,
@@ -30,6 +29,7 @@ from worker.mongo.documents import (
     split_changes,
 )
 from worker.mongo.errors import translated
+from worker.mongo.memory import incarnation
 
 # The server itself repeats an upsert that lost a race; these tries are for the few that it does not repeat.
 UPSERT_TRIES = 5
@@ -44,6 +44,10 @@ async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExis
     not changed since. Also raises the other errors of `worker.mongo.errors`.
     """
     hospital_id = record.hospital_id
+    first = await mongo.memory.recall_one(job_id, hospital_id)
+    if (revision := first.changes.get(0)) is not None:
+        status: Literal["created", "merged"] = "created" if first.created else "merged"
+        return IngestOutcome(status=status, hospital_id=hospital_id, revision=revision, token=mongo.latest_token())
     known = known_fields(record)
     at = now()
     update: Document | list[Document]
@@ -59,7 +63,8 @@ async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExis
         if outcome.status != "unchanged" and outcome.revision == stored["revision"] and stored["updated_at"] != at:
             # An earlier delivery of this job wrote it, and the hospital has not changed since.
             await _check_same_record(mongo.hospitals, stored, known, job_id)
-        return outcome
+    await mongo.memory.shorten([stored])
+    return outcome
 
 
 async def _check_same_record(hospitals: Collection, stored: Document, known: Document, job_id: str) -> None:
@@ -120,34 +125,37 @@ def classify(
 
 async def correct(mongo: MongoHandle, request: CorrectHospital, job_id: str) -> CorrectionOutcome:
     """Change a partial hospital if it still has the revision that the caller saw."""
+    hospital_id = request.hospital_id
+    first = await mongo.memory.recall_one(job_id, hospital_id)
+    if (revision := first.changes.get(0)) is not None:
+        return _first_correction(mongo, request, job_id, revision)
     values, cleared = split_changes(request.changes)
     entry = applied_entry(job_id, 0, request.revision + 1)
     update: Document = {
         "$set": {**values, "updated_at": now()},
         "$inc": {"revision": 1},
-        "$push": {"applied_jobs": {"$each": [entry], "$slice": -REMEMBERED_CHANGES}},
+        "$push": {"applied_jobs": entry},
     }
     if cleared:
         update["$unset"] = dict.fromkeys(cleared, "")
-    hospital_id = request.hospital_id
     with translated():
-        result = await mongo.hospitals.update_one(_partial(hospital_id, request.revision), update)
-        if result.matched_count:
+        corrected = await mongo.hospitals.find_one_and_update(
+            _partial(hospital_id, request.revision),
+            update,
+            return_document=ReturnDocument.AFTER,
+            projection=["applied_jobs"],
+        )
+        if corrected is not None:
+            token = mongo.latest_token()
+            await mongo.memory.shorten([corrected])
             return CorrectionOutcome(
-                status="corrected",
-                hospital_id=hospital_id,
-                revision=request.revision + 1,
-                token=mongo.latest_token(),
+                status="corrected", hospital_id=hospital_id, revision=request.revision + 1, token=token
             )
         stored = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
         if stored is None:
             return CorrectionOutcome(status="not_found", hospital_id=hospital_id, token=mongo.latest_token())
         if (revision := applied_revision(stored, job_id)) is not None:
-            if revision != request.revision + 1:
-                raise KeyUsedTwice(f"job {job_id} has already corrected another revision of this hospital")
-            return CorrectionOutcome(
-                status="corrected", hospital_id=hospital_id, revision=revision, token=mongo.latest_token()
-            )
+            return _first_correction(mongo, request, job_id, revision)
         return CorrectionOutcome(
             status="conflict",
             reason=_conflict_reason(stored),
@@ -157,28 +165,59 @@ async def correct(mongo: MongoHandle, request: CorrectHospital, job_id: str) -> 
         )
 
 
-async def discard(mongo: MongoHandle, request: DiscardHospital) -> DiscardOutcome:
+def _first_correction(
+    mongo: MongoHandle, request: CorrectHospital, job_id: str, revision: int
+) -> CorrectionOutcome:
+    """Return the outcome of an earlier delivery of this job, which produced `revision`."""
+    if revision != request.revision + 1:
+        raise KeyUsedTwice(f"job {job_id} has already corrected another revision of this hospital")
+    return CorrectionOutcome(
+        status="corrected", hospital_id=request.hospital_id, revision=revision, token=mongo.latest_token()
+    )
+
+
+async def discard(mongo: MongoHandle, request: DiscardHospital, job_id: str) -> DiscardOutcome:
     """Remove a partial hospital if it still has the revision that the caller saw.
 
-    An absent hospital counts as discarded: the caller named a revision, so the hospital existed before.
+    An absent hospital counts as discarded: the caller named a revision, so the hospital existed before. What jobs
+    did to the hospital, and this discard, are kept before it is removed. Raises `ConflictError` if other jobs kept
+    removing and inserting the hospital, and the other errors of `worker.mongo.errors`.
     """
     hospital_id = request.hospital_id
+    first = (await mongo.memory.recall_one(job_id, hospital_id)).discarded
+    fields = [*CLASSIFYING_FIELDS, "created_at"]
     with translated():
-        result = await mongo.hospitals.delete_one(_partial(hospital_id, request.revision))
-        stored = None
-        if not result.deleted_count:
-            stored = await mongo.hospitals.find_one({"_id": hospital_id}, projection=CLASSIFYING_FIELDS)
-        if stored is None:
-            return DiscardOutcome(
-                status="discarded", hospital_id=hospital_id, revision=request.revision, token=mongo.latest_token()
-            )
-        return DiscardOutcome(
-            status="conflict",
-            reason=_conflict_reason(stored),
-            hospital_id=hospital_id,
-            revision=stored["revision"],
-            token=mongo.latest_token(),
-        )
+        for _ in range(UPSERT_TRIES):
+            stored = await mongo.hospitals.find_one({"_id": hospital_id}, projection=fields)
+            if first is not None and (stored is None or incarnation(stored) != first):
+                # An earlier delivery removed what it had set out to remove; what is stored now was created later.
+                return _discarded(mongo, request)
+            if stored is None:
+                await mongo.memory.remember_discard(job_id, hospital_id, None)
+                return _discarded(mongo, request)
+            if stored["status"] != "partial" or stored["revision"] != request.revision:
+                return DiscardOutcome(
+                    status="conflict",
+                    reason=_conflict_reason(stored),
+                    hospital_id=hospital_id,
+                    revision=stored["revision"],
+                    token=mongo.latest_token(),
+                )
+            await mongo.memory.remember_removal(stored)
+            await mongo.memory.remember_discard(job_id, hospital_id, stored)
+            seen = {**_partial(hospital_id, request.revision), **incarnation(stored)}
+            if (await mongo.hospitals.delete_one(seen)).deleted_count:
+                return _discarded(mongo, request)
+    raise ConflictError("other jobs kept removing and inserting the hospital to discard")
+
+
+def _discarded(mongo: MongoHandle, request: DiscardHospital) -> DiscardOutcome:
+    return DiscardOutcome(
+        status="discarded",
+        hospital_id=request.hospital_id,
+        revision=request.revision,
+        token=mongo.latest_token(),
+    )
 
 
 def _partial(hospital_id: str, revision: int) -> Document:

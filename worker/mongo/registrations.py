@@ -158,6 +158,8 @@ class Registrations:
         self, hospital_id: str, before: Document | None, after: Document | None, session: Session
     ) -> None:
         if after is None:
+            if before is not None:
+                await self._mongo.memory.remember_removal(before, session)
             await self._mongo.hospitals.delete_one({"_id": hospital_id}, session=session)
         elif before is None:
             await self._mongo.hospitals.insert_one(after, session=session)

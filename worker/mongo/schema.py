@@ -4,6 +4,7 @@ The validators apply to every client that writes, not only to this service. They
 the contract, and accept everything that the contract accepts.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
@@ -82,6 +83,29 @@ _APPLIED_JOBS = {
         "properties": {"job": _TEXT, "record": _INTEGER, "revision": _REVISION},
     },
 }
+_APPLIED_JOB: dict[str, Any] = {
+    "_id": {
+        "bsonType": "object",
+        "required": ["job", "hospital"],
+        "additionalProperties": False,
+        "properties": {"job": _TEXT, "hospital": _TEXT},
+    },
+    "changes": {
+        "bsonType": "array",
+        "items": {
+            "bsonType": "object",
+            "required": ["record", "revision"],
+            "additionalProperties": False,
+            "properties": {"record": _INTEGER, "revision": _REVISION},
+        },
+    },
+    "discarded": {
+        "bsonType": "object",
+        "additionalProperties": False,
+        "properties": {"created_by_job": _TEXT, "created_at": _INSTANT},
+    },
+    "expires_at": _INSTANT,
+}
 _HOSPITAL_IN_LOG = {
     "bsonType": ["object", "null"],
     "required": _REQUIRED_OF_HOSPITAL,
@@ -128,9 +152,22 @@ LOGS_VALIDATOR: dict[str, Any] = {
         "properties": _LOG_ENTRY,
     }
 }
-_COLLECTIONS: tuple[tuple[str, dict[str, Any], IndexModel], ...] = (
-    ("hospitals", HOSPITALS_VALIDATOR, IndexModel([("hospital_name", ASCENDING)])),
-    ("logs", LOGS_VALIDATOR, IndexModel([("hospital_id", ASCENDING), ("seq", ASCENDING)], unique=True)),
+APPLIED_JOBS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "expires_at"],
+        "additionalProperties": False,
+        "properties": _APPLIED_JOB,
+    }
+}
+_COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
+    ("hospitals", HOSPITALS_VALIDATOR, [IndexModel([("hospital_name", ASCENDING)])]),
+    ("logs", LOGS_VALIDATOR, [IndexModel([("hospital_id", ASCENDING), ("seq", ASCENDING)], unique=True)]),
+    (
+        "applied_jobs",
+        APPLIED_JOBS_VALIDATOR,
+        [IndexModel([("_id.job", ASCENDING)]), IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
+    ),
 )
 
 
@@ -141,14 +178,14 @@ async def ensure_schema(mongo: MongoHandle) -> None:
     not, and `OutageError` or another error of the service if MongoDB fails to make the change.
     """
     with translated():
-        for name, validator, index in _COLLECTIONS:
+        for name, validator, indexes in _COLLECTIONS:
             # The check comes first: otherwise a user without the right to change the schema would be refused at
             # every start, and MongoDB logs each refusal.
-            if await _is_in_place(mongo, name, validator, index):
+            if await _is_in_place(mongo, name, validator, indexes):
                 continue
             try:
                 await _ensure_collection(mongo, name, validator)
-                await mongo.database[name].create_indexes([index])
+                await mongo.database[name].create_indexes(indexes)
             except OperationFailure as error:
                 if error.code != _UNAUTHORIZED:
                     raise
@@ -159,17 +196,24 @@ async def ensure_schema(mongo: MongoHandle) -> None:
                 ) from None
 
 
-async def _is_in_place(mongo: MongoHandle, name: str, validator: dict[str, Any], index: IndexModel) -> bool:
+async def _is_in_place(mongo: MongoHandle, name: str, validator: dict[str, Any], indexes: list[IndexModel]) -> bool:
     try:
         if await _validator_of(mongo, name) != validator:
             return False
-        found = (await mongo.database[name].index_information()).get(index.document["name"], {})
+        found = await mongo.database[name].index_information()
     except OperationFailure as error:
         if error.code != _UNAUTHORIZED:
             raise
         return False
-    wanted = index.document
-    return bool(found.get("key") == list(wanted["key"].items()) and found.get("unique") == wanted.get("unique"))
+    return all(_has_index(found, index.document) for index in indexes)
+
+
+def _has_index(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    index = found.get(wanted["name"], {})
+    return bool(
+        index.get("key") == list(wanted["key"].items())
+        and all(index.get(option) == wanted.get(option) for option in ("unique", "expireAfterSeconds"))
+    )
 
 
 async def _validator_of(mongo: MongoHandle, name: str) -> Any:

@@ -46,8 +46,11 @@ class Heartbeat(BaseModel):
         return stored
 
     def age_s(self, now: datetime) -> float:
-        """Seconds since this was written, `now` being Redis's time."""
-        return (now - self.at).total_seconds()
+        """Seconds between `now`, Redis's time, and when this was written.
+
+        If that is in the future, Redis's clock was set back since, and a living worker has not written yet.
+        """
+        return abs((now - self.at).total_seconds())
 
 
 async def redis_time(redis: "Redis[bytes]") -> datetime:

@@ -10,6 +10,7 @@ from worker.codec import Codec, check_job_id
 from worker.contract import JOBS, QUEUES
 from worker.errors import InvalidEnvelope
 from worker.queue import keys
+from worker.queue.clock import queue_time_ms
 from worker.queue.dead_letter import DeadLetter, read_dead_letter
 
 JobState = Literal["queued", "deferred", "running", "done", "failed", "dead", "unknown"]
@@ -60,10 +61,22 @@ async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
     state: JobState = "queued"
     if running:
         state = "running"
-    elif score is not None and score > seconds * 1000 + 1000:
+    elif score is not None and score > await _queue_time(redis, seconds * 1000, score) + 1000:
         state = "deferred"
     spent = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
     return JobView(job_id, state, spent + (state == "running"))
+
+
+async def _queue_time(redis: "Redis[bytes]", redis_ms: int, score: float) -> int:
+    if score <= redis_ms + 1000:
+        # The queues' time is never earlier, so the job is due.
+        return redis_ms
+    try:
+        noted, ahead = await redis.hmget(keys.CLOCK, ["noted", "ahead"])
+    except ResponseError:
+        # A key of another type, or rules for producers from before they could read this key.
+        return redis_ms
+    return queue_time_ms(redis_ms, noted, ahead)
 
 
 def _read_result(codec: Codec, data: bytes, job_id: str) -> dict[str, Any]:

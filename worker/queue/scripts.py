@@ -21,6 +21,7 @@ _LUA_NAMES = {
     "RESULT": keys.RESULT,
     "TRIES": keys.TRIES,
     "HISTORY": keys.HISTORY,
+    "CLOCK": keys.CLOCK,
     "LEASED_SUFFIX": keys.LEASED_SUFFIX,
     "WAKEUP_SUFFIX": keys.WAKEUP_SUFFIX,
 }

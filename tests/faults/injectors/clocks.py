@@ -30,7 +30,9 @@ def shift_clocks(seconds: float, packages: tuple[str, ...]) -> Callable[[], None
 
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-            return _REAL_DATETIME.now(tz) + datetime.timedelta(seconds=seconds)
+            # Added in UTC: in a zone it would be added to the wall clock.
+            shifted = _REAL_DATETIME.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+            return shifted.astimezone().replace(tzinfo=None) if tz is None else shifted.astimezone(tz)
 
     replacements: dict[int, Any] = {
         id(real_time): lambda: real_time() + seconds,

@@ -11,6 +11,7 @@ from worker.embedded import EmbeddedMongo
 from worker.errors import InvalidPayload, OutageError, TransientError
 from worker.mongo.client import MongoHandle
 from worker.mongo.hospitals import ingest
+from worker.mongo.memory import LISTED_CHANGES
 from worker.mongo.reader import HospitalFilter, HospitalReader
 
 Make = Callable[..., dict[str, Any]]
@@ -152,7 +153,11 @@ async def test_applied_jobs_is_bounded(mongo: MongoHandle, run_job: Any, record:
         payload = {"record": record(beds=n), "on_existing": "merge"}
         await run_job("ingest_hospital", payload, f"job-{n}")
     jobs = [entry["job"] for entry in (await stored(mongo))["applied_jobs"]]
-    assert jobs == [f"job-{n}" for n in range(5, 25)]
+    assert len(jobs) <= LISTED_CHANGES
+    # The latest stay; the older ones were moved to the memory.
+    assert jobs == [f"job-{n}" for n in range(25 - len(jobs), 25)]
+    remembered = {memory["_id"]["job"] for memory in await mongo.database["applied_jobs"].find({}).to_list(None)}
+    assert remembered == {f"job-{n}" for n in range(1, 25 - len(jobs))}
 
 
 @pytest.mark.parametrize("mode", ["keep", "merge"])

@@ -8,7 +8,13 @@ from worker.contract.fields import MAX_ATTRIBUTE_TEXT
 from worker.embedded import EmbeddedMongo
 from worker.errors import PermanentError
 from worker.mongo.client import MongoHandle
-from worker.mongo.schema import HOSPITALS_VALIDATOR, LOGS_VALIDATOR, MAX_STORED_ATTRIBUTES, ensure_schema
+from worker.mongo.schema import (
+    APPLIED_JOBS_VALIDATOR,
+    HOSPITALS_VALIDATOR,
+    LOGS_VALIDATOR,
+    MAX_STORED_ATTRIBUTES,
+    ensure_schema,
+)
 
 
 async def validator(mongo: MongoHandle, name: str) -> Any:
@@ -25,6 +31,10 @@ async def test_five_concurrent_starts_create_one_schema(open_handle: Any, replic
         assert set(await mongo.hospitals.index_information()) == {"_id_", "hospital_name_1"}
         logs = await mongo.logs.index_information()
         assert logs["hospital_id_1_seq_1"]["unique"] is True
+        assert await validator(mongo, "applied_jobs") == APPLIED_JOBS_VALIDATOR
+        memory = await mongo.database["applied_jobs"].index_information()
+        assert set(memory) == {"_id_", "_id.job_1", "expires_at_1"}
+        assert memory["expires_at_1"]["expireAfterSeconds"] == 0
 
 
 async def test_an_older_validator_is_updated(mongo: MongoHandle) -> None:

@@ -1,4 +1,5 @@
 from tests.redis_scripts.script_claim import ClaimContract, OutageContract
+from tests.redis_scripts.script_clock import ClockContract
 from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
 from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
@@ -33,4 +34,8 @@ class TestRecover(RecoverContract):
 
 
 class TestCounts(CountsContract):
+    pass
+
+
+class TestClock(ClockContract):
     pass

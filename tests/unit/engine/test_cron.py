@@ -1,5 +1,6 @@
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from arq.connections import ArqRedis
@@ -160,11 +161,10 @@ class Stage:
             def now(cls, tz: Any = None) -> Any:
                 return stage.now.astimezone(tz)
 
-        for place in ("worker.engine.cron.datetime", "arq.worker.datetime"):
-            monkeypatch.setattr(place, Clock)
+        monkeypatch.setattr("worker.engine.cron.datetime", Clock)
         monkeypatch.setattr("arq.connections.timestamp_ms", lambda: to_unix_ms(stage.now))
 
-    def clock(self, *jobs: CronJob) -> CronClock:
+    def clock(self, *jobs: CronJob, zone: Any = UTC) -> CronClock:
         """Return the clock of a worker that has just started."""
         worker = Worker(
             cron_jobs=jobs,
@@ -172,7 +172,7 @@ class Stage:
             redis_pool=self._redis,
             handle_signals=False,
             poll_delay=0.1,
-            timezone=timezone.utc,  # noqa: UP017 (arq annotates the class, which `UTC` is not)
+            timezone=zone,
         )
         return CronClock(worker, self._events)
 
@@ -211,6 +211,28 @@ async def test_runs_are_enqueued_and_remembered_when_they_are_due(
     assert await stage.queued() == [f"hourly:{to_unix_ms(run)}" for run in (planned, following)]
     # Neither of them was missed.
     assert events.of(CronCaughtUp) == []
+
+
+@pytest.mark.parametrize("month", [3, 10])
+async def test_each_run_is_enqueued_once_and_in_time_while_the_clocks_change(
+    stage: Stage, redis: ArqRedis, month: int
+) -> None:
+    change = datetime(2026, month, 29 if month == 3 else 25, 1, tzinfo=UTC)
+    zone = ZoneInfo("Europe/Berlin")
+    clocks = [stage.clock(cron(_job, name="quarter", minute={0, 15, 30, 45}), zone=zone) for _ in range(2)]
+    expected = []
+    for run in (change + number * timedelta(minutes=15) for number in range(-8, 9)):
+        for seconds in (-300, -1.5, -0.5, 0, 0.5, 60):
+            stage.now = run + timedelta(seconds=seconds)
+            for clock in clocks:
+                await clock.tick()
+            planned = to_unix_ms(run + timedelta(microseconds=123_456))
+            if seconds == -0.5:
+                expected.append(f"quarter:{planned}")
+            assert await stage.queued() == expected
+            assert await remembered(redis) == (
+                {b"quarter": expected[-1].partition(":")[2].encode()} if expected else {}
+            )
 
 
 async def test_a_run_that_another_worker_enqueued_is_not_enqueued_again(stage: Stage, redis: ArqRedis) -> None:

@@ -3,6 +3,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC
 from signal import Signals
 from typing import Any
 
@@ -29,6 +30,7 @@ from worker.engine.events import (
     ShutdownStarted,
     SignOffFailed,
 )
+from worker.engine.local_zone import LocalZone
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError, PermanentError
 from worker.queue import keys
@@ -168,6 +170,11 @@ async def bench(server: FakeServer, redis: ArqRedis, monkeypatch: pytest.MonkeyP
     bench = Bench(server, redis)
     yield bench
     await bench.stop()
+
+
+async def test_without_a_timezone_cron_follows_the_rules_of_the_machines_zone(bench: Bench) -> None:
+    assert isinstance(bench.worker().timezone, LocalZone)
+    assert bench.worker(timezone=UTC).timezone is UTC
 
 
 async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) -> None:

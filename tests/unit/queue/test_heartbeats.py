@@ -79,6 +79,14 @@ async def test_only_workers_that_take_jobs_and_have_a_fresh_heartbeat_are_ready(
     assert [found.worker for found in await ready_workers(redis)] == ["ready"]
 
 
+async def test_a_heartbeat_from_before_redis_clock_was_set_back_is_not_fresh(redis: Any) -> None:
+    now = await redis_time(redis)
+    await write_heartbeat(redis, heartbeat("dead", at=now + timedelta(seconds=120)))
+    await write_heartbeat(redis, heartbeat("alive", at=now))
+
+    assert [found.worker for found in await ready_workers(redis)] == ["alive"]
+
+
 async def test_the_age_of_a_heartbeat_is_in_seconds() -> None:
     assert heartbeat("one").age_s(NOW + timedelta(milliseconds=1_500)) == 1.5
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from tests.redis_scripts.script_bench import ScriptBench
+from tests.support.redis_clock import set_clock_back
 from worker.codec import Codec
 from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
 from worker.errors import InvalidEnvelope, RemoteError
@@ -55,6 +56,21 @@ async def test_a_queued_job_shows_its_envelope(queue: Queue) -> None:
 
 
 async def test_a_job_with_a_delay_is_deferred(queue: Queue) -> None:
+    await queue.enqueue(delay_ms=30_000)
+
+    assert (await queue.view()).state == "deferred"
+
+
+@pytest.mark.parametrize(("delay_ms", "state"), [(0, "queued"), (30_000, "deferred")])
+async def test_a_job_is_due_by_the_queues_time(queue: Queue, delay_ms: int, state: str) -> None:
+    await queue.enqueue(delay_ms=delay_ms)
+    await set_clock_back(queue.redis, 120_000, (DEFAULT_QUEUE,))
+
+    assert (await queue.view()).state == state
+
+
+async def test_a_clock_of_another_type_is_ignored(queue: Queue) -> None:
+    await queue.redis.set(keys.CLOCK, "noon")
     await queue.enqueue(delay_ms=30_000)
 
     assert (await queue.view()).state == "deferred"

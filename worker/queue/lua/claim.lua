@@ -22,7 +22,7 @@ local SWEEP_LIMIT = 16
 -- get half a lease to renew before any of their jobs is taken.
 note_alive(clock, lease, now)
 local resumed = tonumber(redis.call('HGET', clock, 'resumed')) or 0
--- An instant in the future was written before the clock was set back; it would hold for as long as that step.
+-- An instant in the future was not written by these scripts, and would hold until then.
 local owners_returning = resumed <= now and now - resumed < lease / 2
 
 -- Usually these are empty, and looking up every id in them would cost as much as the rest.
@@ -111,6 +111,13 @@ local function take(queue, position, id, score, payload, spent, owner)
     return true
 end
 
+-- Whether a job's lease has ended by the queues' time. Its in-progress key expires by Redis's clock, and so outlives the
+-- lease by as much as that clock was set back.
+local function lease_ended(queue, id)
+    local ends = redis.call('ZSCORE', queue .. LEASED_SUFFIX, id)
+    return ends and tonumber(ends) <= now
+end
+
 -- Takes the free jobs of one page of a queue's due entries; returns the ids taken and how many other workers hold.
 local function take_from(queue, position, ids, scores, want)
     local holders = values(IN_PROGRESS, ids)
@@ -128,13 +135,18 @@ local function take_from(queue, position, ids, scores, want)
             largest = 1024
             for _, payload in ipairs(payloads) do largest = math.max(largest, payload and #payload or 0) end
         end
-        if holders[i] == 'ended' then
+        local holder = holders[i]
+        if holder and holder == owners[i] and not owners_returning and lease_ended(queue, id) then
+            redis.call('DEL', IN_PROGRESS .. id)
+            holder = false
+        end
+        if holder == 'ended' then
             drop(queue, id)
         elseif owners_returning and owners[i] then
             held = held + 1
             -- A claimer that polls less often than leases end must claim again before Redis would count as silent.
             note_due(resumed + lease / 2)
-        elseif holders[i] or not redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease, 'NX') then
+        elseif holder or not redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease, 'NX') then
             held = held + 1
         elseif take(queue, position, id, scores[i], payloads[i - first + 1], spent[i], owners[i]) then
             taken[#taken + 1] = id

@@ -1,10 +1,29 @@
 -- What all scripts share. It stands in front of each of them, because a script cannot call another.
 -- The names of keys (JOB, IN_PROGRESS, ...) stand before it: see worker/queue/scripts.py.
 
--- Redis's time in milliseconds since 1970. It alone decides what is due.
+-- The most that the queues' time may be ahead of Redis's clock, ten years; more was not written by this function.
+local LONGEST_AHEAD = 10 * 365 * 86400000
+-- While the queues' time is ahead, it passes at this pace, until Redis's clock has caught up with it.
+local PACE = 0.9
+-- How often the time is noted: what was due stays due but for this long.
+local NOTE_EVERY = 1000
+
+-- The queues' time in milliseconds since 1970. It alone decides what is due and when a lease ends. It is the time of
+-- Redis's clock, but does not run backwards: if that clock is set back, it goes on from where it was last noted.
+-- worker/queue/clock.py has the same rule.
 local function clock_ms()
     local time = redis.call('TIME')
-    return time[1] * 1000 + math.floor(time[2] / 1000)
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    -- Not every producer may read or write this key, and it may be of another type.
+    local stored = redis.pcall('HMGET', CLOCK, 'noted', 'ahead')
+    local noted, ahead = stored[1] and tonumber(stored[1]), stored[2] and tonumber(stored[2])
+    -- Written like this, a value that is not a number is not believed either.
+    if not (noted and ahead and ahead >= 0 and noted + ahead - now <= LONGEST_AHEAD) then noted, ahead = 0, 0 end
+    local queue_time = math.max(now, math.floor(noted + ahead + PACE * math.max(now - noted, 0)))
+    if now < noted or now - noted >= NOTE_EVERY then
+        redis.pcall('HSET', CLOCK, 'noted', now, 'ahead', queue_time - now)
+    end
+    return queue_time
 end
 
 -- Announces work on a queue: wakes one worker that waits for it, and no more than one.
