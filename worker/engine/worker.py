@@ -17,6 +17,7 @@ from arq.connections import ArqRedis, log_redis_info
 from arq.worker import Worker, logger
 
 from worker.engine.aborts import AbortWatch
+from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import create_bounded_pool
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.claimer import Claimer
@@ -77,7 +78,8 @@ class LeaseWorker(Worker):
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds) and
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`). Jobs are JSON unless serializers
-    are given. Raises `ConfigurationError` for a `job_serializer` without a `job_deserializer`.
+    are given. arq's log lines about each job are written only with `log_results=True`. Raises `ConfigurationError`
+    for a `job_serializer` without a `job_deserializer`.
 
     `events` takes listeners, such as `worker.events.subscribe(JobFinished, listener)`.
     """
@@ -99,6 +101,7 @@ class LeaseWorker(Worker):
             raise ConfigurationError('lanes is now queues, which maps each queue to its slots: {"arq:queue": 300}')
         if queues is not None:
             arq_settings.setdefault("queue_name", next(iter(checked_queues(queues))))
+        arq_settings.setdefault("log_results", False)
         super().__init__(functions, **arq_settings)
         if self._pool is not None:
             # arq would pickle what is enqueued through such a pool, cron jobs too, and this worker could not read
@@ -110,6 +113,8 @@ class LeaseWorker(Worker):
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.events = Events()
         log_events(self.events)
+        if self.log_results:
+            log_like_arq(self.events)
         self._unknown_functions = UnknownFunctions()
         self.events.subscribe(JobFinished, self._count)
         self.redis_health = RedisHealth(self.events)
