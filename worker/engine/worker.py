@@ -41,6 +41,7 @@ from worker.engine.events import (
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
 from worker.engine.options import JobOptions
+from worker.engine.patched_run_job import patched_run_job
 from worker.engine.periodic import every
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
@@ -159,7 +160,7 @@ class LeaseWorker(Worker):
         cron = CronClock(self, self.events)
         if self.burst:
             await cron.first_tick(context)
-        slots = Slots(context, executor, lambda: sync_twin(self.pool))
+        slots = Slots(context, executor, lambda: sync_twin(self.pool), patched_run_job(self, self.events))
         # arq's own names for the same tasks, which its tools look at.
         self.tasks = self.job_tasks = slots.tasks
         claimer = Claimer(
