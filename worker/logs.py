@@ -9,20 +9,34 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from worker.escaping import escape, escape_lines
+from worker.log_lines import MULTILINE_FACTS, LogLine
 from worker.settings import Settings
 
-_MULTILINE_KEYS = ("exception", "stack")
+# What alarms know the engine by. Its lines have other names in `logging`, for users of arq.
+_ENGINE = "worker.engine"
 
 
 def _escape_values(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     # The JSON renderer escapes control characters; the console renderer does not. Without this a job's id could
     # control the terminal or forge a log line. Values other than strings are shown as their repr, which is escaped.
     for name, value in event.items():
-        if name in _MULTILINE_KEYS and isinstance(value, str):
+        if name in MULTILINE_FACTS and isinstance(value, str):
             # Indented, so that no line of an error's message can pass for a log line.
             event[name] = textwrap.indent(escape_lines(value), "  ")
         elif isinstance(value, str):
             event[name] = escape(value)
+    return event
+
+
+def _take_apart(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Make the facts of a line of the engine keys of the event, as those of structlog's own lines are."""
+    line = event["_record"].msg
+    return {**line.facts, **event, "event": line.text} if isinstance(line, LogLine) else event
+
+
+def _name_engine(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if isinstance(event["_record"].msg, LogLine):
+        event["logger"] = _ENGINE
     return event
 
 
@@ -61,7 +75,7 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_take_apart, *shared, _name_engine],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
@@ -72,5 +86,7 @@ def configure_logging(settings: Settings) -> None:
     arq_logger = logging.getLogger("arq")
     arq_logger.handlers.clear()
     arq_logger.propagate = True
+    # Nor has the command's own level a say: LOG_LEVEL has.
+    arq_logger.setLevel(logging.NOTSET)
     # The driver's debug log can contain whole commands, with their documents.
     logging.getLogger("pymongo").setLevel(logging.WARNING)

@@ -1,6 +1,7 @@
 """Deliberate differences from arq, each with its reason."""
 
 import asyncio
+import logging
 import os
 import pickle  # noqa: TID251 (made here to test that it is refused)
 import signal
@@ -158,3 +159,23 @@ async def test_keep_result_forever_covers_jobs_that_fail_before_they_start(bench
     await bench.burst(fine, keep_result_forever=True)
     assert await bench.wait_for_failure(job) == "JobExecutionFailed: max 5 retries exceeded"
     assert await bench.redis.pttl(keys.RESULT + job.job_id) == -1
+
+
+async def test_arqs_lines_about_jobs_are_written_only_if_asked_for(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """arq writes two lines for each job; at thousands of jobs a second they would be most of the work."""
+    caplog.set_level(logging.INFO, logger="arq")
+    await bench.enqueue("fine")
+    failing = await bench.enqueue("wrong", "its argument")
+
+    async def wrong(ctx: dict[str, Any], value: str) -> None:
+        error = ValueError(value)
+        error.extra = {"order": 7}  # type: ignore[attr-defined]
+        raise error
+
+    await bench.burst(fine, func(wrong, name="wrong"))
+    jobs = [record for record in caplog.records if record.name == "arq.worker" and hasattr(record, "job_id")]
+    assert [(vars(record)["job_id"], vars(record)["extra"]) for record in jobs] == [(failing.job_id, {"order": 7})]
+    assert "→" not in caplog.text
+    assert "its argument" not in caplog.text

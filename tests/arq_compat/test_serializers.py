@@ -9,7 +9,7 @@ import pytest
 from arq.connections import create_pool
 from arq.cron import cron
 from arq.jobs import DeserializationError, Job, SerializationError
-from arq.worker import func
+from arq.worker import FailedJobs, func
 
 from tests.arq_compat.conftest import Bench
 
@@ -107,3 +107,14 @@ async def test_a_worker_and_its_pool_agree_on_the_default_serializers(bench: Ben
     assert await job.result(timeout=5) == ["forwarded"]
     assert len(ticks) == 1
     await bench.close(worker)
+
+
+async def test_a_job_that_cannot_be_read_fails_with_arqs_error(isolated_bench: Bench) -> None:
+    await isolated_bench.use_serializers(**_PICKLE)
+    job = await isolated_bench.enqueue("echo")
+    await isolated_bench.redis.set("arq:job:" + job.job_id, b"\x80broken")
+    worker = isolated_bench.worker(echo, burst=True, **_PICKLE)
+    with pytest.raises(FailedJobs) as raised:
+        await worker.run_check()
+    await isolated_bench.close(worker)
+    assert str(raised.value) == "1 job failed DeserializationError('unable to deserialize job')"

@@ -1,5 +1,6 @@
 """The log in the console format. The tests of the JSON format are in tests/security."""
 
+import json
 import re
 import subprocess
 import sys
@@ -61,3 +62,47 @@ except ValueError:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert "ValueError" in run.stderr
     assert "Xanthippe" not in run.stderr
+
+
+ENGINE = """
+from worker.engine.event_log import log_events
+from worker.engine.events import Events, HookFailed, RedisLost
+from worker.logs import configure_logging
+from worker.settings import load_settings
+
+# The engine may log before, as any library may.
+events = Events()
+log_events(events)
+configure_logging(load_settings(log_format="FORMAT"))
+events.send(RedisLost("TimeoutError", ""))
+events.send(HookFailed("after_job_end", "a job", "ValueError", "", "one\\n  two"))
+"""
+
+
+def _engine_lines(log_format: str) -> list[str]:
+    code = ENGINE.replace("FORMAT", log_format)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert run.stdout == ""
+    return run.stderr.splitlines()
+
+
+def test_a_line_of_the_engine_is_one_json_object_as_any_other() -> None:
+    lost, hook = map(json.loads, _engine_lines("json"))
+    assert re.fullmatch(r"\d{4}-.*Z", lost.pop("timestamp"))
+    assert list(lost.items()) == [
+        ("action", "redis_lost"),
+        ("error", "TimeoutError"),
+        ("code", ""),
+        ("event", "Redis is unavailable or refuses writes; keeping running jobs, not taking new ones"),
+        ("level", "error"),
+        ("logger", "worker.engine"),
+    ]
+    assert (hook["job_id"], hook["stack"]) == ("a job", "one\n  two")
+
+
+def test_a_line_of_the_engine_on_the_console_shows_its_facts_and_its_stack() -> None:
+    lost, hook, *stack = _engine_lines("console")
+    assert re.match(r"\S+ \[error    \] Redis is unavailable", lost)
+    assert "[worker.engine] action=redis_lost code= error=TimeoutError" in lost
+    assert "job_id='a job'" in hook
+    assert stack == ["  one", "    two"]

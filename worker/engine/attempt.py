@@ -53,6 +53,18 @@ class Attempt:
         waited_ms = self.started_ms + self.ahead_ms - self.job.claimed.score
         return waited_ms / 1000 if 0 < waited_ms < math.inf else 0.0
 
+    @property
+    def since_enqueued_s(self) -> float:
+        """Seconds from enqueued, by the producer's clock, to started; 0 if the envelope was not read."""
+        return (self.started_ms - self.call.enqueue_ms) / 1000 if self.call else 0.0
+
+    @property
+    def label(self) -> str:
+        """How arq names the job in its results and in its log."""
+        function = self.call.function if self.call else "<unknown>"
+        # Only cron jobs hold their ids.
+        return function if self.function.id_hold_ms else f"{self.job.name}:{function}"
+
     def read(self, call: Call) -> None:
         """Take the decoded envelope."""
         self.call = call
@@ -66,14 +78,12 @@ class Attempt:
     def start(self, call: Call, worker_context: JobContext) -> JobContext:
         """Return the context that the job's function is called with."""
         timeout_s = self.function.timeout_s
-        score = self.job.claimed.score
         self.context = {
             **worker_context,
             "job_id": self.job.name,
             "job_try": call.tries,
             "enqueue_time": datetime.fromtimestamp(call.enqueue_ms / 1000, UTC),
-            # A sorted set accepts infinities; arq's context has an integer.
-            "score": int(score) if math.isfinite(score) else 0,
+            "score": self.job.score,
             "job_deadline": math.inf if timeout_s is None else asyncio.get_running_loop().time() + timeout_s,
         }
         return self.context

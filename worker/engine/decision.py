@@ -11,7 +11,7 @@ from arq.worker import JobExecutionFailed, Retry, RetryJob
 from worker.engine.attempt import Attempt
 from worker.engine.events import JobFinished, JobOutcome
 from worker.engine.options import JobOptions
-from worker.engine.results import loggable_message, make_dead_letter, result_data
+from worker.engine.results import log_extra, loggable_message, make_dead_letter, result_data
 from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
 from worker.errors import PermanentError, TransientError, class_name
 from worker.queue.dead_letter import Failure
@@ -155,7 +155,8 @@ class DecisionRules:
             # A caller that waits for the result gets arq's error; the dead letter keeps what the job raised.
             result = retries_exceeded(attempt.function.max_tries)
         completion = self._final(attempt, result, dead_letter=dead_letter.model_dump_json().encode())
-        return Decision(completion, _failed(attempt, "dead", error, reason=reason), trouble)
+        event = _failed(attempt, "dead", error, reason=reason)._replace(extra=log_extra(error))
+        return Decision(completion, event, trouble)
 
     def _final(
         self, attempt: Attempt, result: object, *, success: bool = False, dead_letter: bytes | None = None

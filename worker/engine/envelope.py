@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from arq.jobs import Deserializer, SerializationError, deserialize_job_raw
+from arq.jobs import DeserializationError, Deserializer, deserialize_job_raw
 from arq.worker import JobExecutionFailed
 
 from worker.codec import check_job_id
-from worker.errors import InvalidEnvelope
+from worker.errors import InvalidEnvelope, RegistryError
 from worker.queue.scripts import ClaimedJob
 
 # Year 2286; a later instant overflows the calendar.
@@ -28,8 +28,10 @@ class Call:
 def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
     """Return what a claimed job calls.
 
-    Raises `InvalidEnvelope` if the bytes are not a job or belong to another one, arq's `JobExecutionFailed` if the
-    payload is gone, and whatever the deserializer raises.
+    Raises `InvalidEnvelope` if the bytes are not a job or belong to another one, and arq's `JobExecutionFailed` if
+    the payload is gone. If a user's deserializer fails, raises arq's `DeserializationError` with the cause; an
+    error of the operating system or of this service passes as it is, because it may be over when the job is
+    retried.
     """
     try:
         job_id = claimed.job_id.decode()
@@ -51,13 +53,16 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
 def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> tuple[Any, ...]:
     if deserializer is None:
         # A user who asked for arq's own serializer; its messages contain no id.
-        try:
-            return deserialize_job_raw(payload)
-        except SerializationError as error:
-            raise error.__cause__ or error from None
-    message = deserializer(payload)
-    check_job_id(message, job_id)
-    return message["f"], message["a"], message["k"], message["t"], message["et"]
+        return deserialize_job_raw(payload)
+    try:
+        message = deserializer(payload)
+        check_job_id(message, job_id)
+        return message["f"], message["a"], message["k"], message["t"], message["et"]
+    except (RegistryError, OSError):
+        raise
+    except Exception as error:
+        # arq's text, and the error that the callers of arq know: `run_check` raises it within its `FailedJobs`.
+        raise DeserializationError("unable to deserialize job") from error
 
 
 def _well_formed(function: object, args: object, kwargs: object, first_try: object, enqueue_ms: object) -> bool:

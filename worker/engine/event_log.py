@@ -1,17 +1,22 @@
 """The engine's log lines: one listener for each kind of event.
 
 Each line has a stable `action` key; docs/operations.md lists them with what to do. No line holds a payload.
+
+The names of both loggers begin with `arq`, because that is the one name that arq's command line configures, and all
+others may be switched off by a `--custom-log-dict`. What concerns one job goes to the logger of arq's own lines
+about jobs, so that who filters those has these too; Sentry, for one, leaves them out, because it reports the errors
+itself.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from worker.engine import events
 from worker.engine.events import Events, JobFinished
+from worker.log_lines import LineLogger
 
-_log = structlog.stdlib.get_logger("worker.engine")
+_log = LineLogger("arq.engine")
+_jobs = LineLogger("arq.worker")
 
 _LONGEST_NAME = 200
 
@@ -28,7 +33,7 @@ def _job_finished(event: JobFinished) -> None:
 
 
 def _retried(event: JobFinished) -> None:
-    _log.info(
+    _jobs.info(
         "job failed and will be retried",
         action="job_retried",
         job_id=event.job_id,
@@ -39,8 +44,9 @@ def _retried(event: JobFinished) -> None:
 
 
 def _dead(event: JobFinished) -> None:
-    _log.error(
+    _jobs.error(
         "job is a dead letter now",
+        extra=event.extra,
         action="job_dead_lettered",
         job_id=event.job_id,
         reason=event.reason,
@@ -50,21 +56,21 @@ def _dead(event: JobFinished) -> None:
 
 
 def _aborted(event: JobFinished) -> None:
-    _log.info("job aborted", action="job_aborted", job_id=event.job_id)
+    _jobs.info("job aborted", action="job_aborted", job_id=event.job_id)
 
 
 def _handed_back(event: JobFinished) -> None:
-    _log.info("job handed back, no try spent", action="job_handed_back", job_id=event.job_id)
+    _jobs.info("job handed back, no try spent", action="job_handed_back", job_id=event.job_id)
 
 
 def _postponed(event: JobFinished) -> None:
-    _log.info(
+    _jobs.info(
         "job may have killed its worker; handed back to run alone", action="job_postponed", job_id=event.job_id
     )
 
 
 def _function_unknown(event: JobFinished) -> None:
-    _log.warning(
+    _jobs.warning(
         "this worker has no function of this name; job handed back",
         action="function_unknown",
         job_id=event.job_id,
@@ -74,7 +80,7 @@ def _function_unknown(event: JobFinished) -> None:
 
 
 def _lease_lost(event: JobFinished) -> None:
-    _log.warning(
+    _jobs.warning(
         "lease lost; the job belongs to another worker or runs again", action="lease_lost", job_id=event.job_id
     )
 
@@ -93,7 +99,7 @@ _JOB_LINES: dict[str, Callable[[JobFinished], None]] = {
 
 
 def _hook_failed(event: events.HookFailed) -> None:
-    _log.error(
+    _jobs.error(
         "a hook failed",
         action="hook_failed",
         hook=event.hook,
@@ -103,18 +109,34 @@ def _hook_failed(event: events.HookFailed) -> None:
     )
 
 
+def _run_job_patch_failed(event: events.RunJobPatchFailed) -> None:
+    if event.error_class:
+        _log.warning(
+            "a patch of arq's run_job failed on a job; the job ran without it",
+            action="run_job_patch_failed",
+            patch=event.patch,
+            error=event.error_class,
+        )
+    else:
+        _log.warning(
+            "a patch of arq's run_job does not show what it calls, so jobs run without it",
+            action="run_job_patch_failed",
+            patch=event.patch,
+        )
+
+
 def _claim_recovered(event: events.ClaimRecovered) -> None:
     _log.info("handed back the jobs of a claim whose answer was lost", action="claim_recovered", jobs=event.jobs)
 
 
 def _completion_refused(event: events.CompletionRefused) -> None:
-    _log.warning(
+    _jobs.warning(
         "late completion refused: the job has another owner", action="completion_refused", job_id=event.job_id
     )
 
 
 def _completion_dropped(event: events.CompletionDropped) -> None:
-    _log.error(
+    _jobs.error(
         "completion dropped, the job will run again: a key of another type is in its way",
         action="completion_dropped",
         job_id=event.job_id,
@@ -197,6 +219,7 @@ def _sign_off_failed(event: events.SignOffFailed) -> None:
 _LISTENERS: dict[type, Callable[[Any], None]] = {
     JobFinished: _job_finished,
     events.HookFailed: _hook_failed,
+    events.RunJobPatchFailed: _run_job_patch_failed,
     events.ClaimRecovered: _claim_recovered,
     events.CompletionRefused: _completion_refused,
     events.CompletionDropped: _completion_dropped,

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 Event = TypeVar("Event")
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("arq.engine")
 
 JobOutcome = Literal[
     "complete",
@@ -48,8 +48,9 @@ class JobFinished(NamedTuple):
 
     `function` is empty if the envelope could not be read. `pickup_s` is the time from due to started, `run_s` from
     started to ended. `error_class` and `message` are empty for a success; a message that could repeat a payload is
-    left out. `reason` says why a job is dead, `delay_s` when a retried one runs again. A tuple, because one is made
-    per job, and a frozen dataclass takes three times as long to make (1.0 and 0.3 µs).
+    left out. `reason` says why a job is dead, `delay_s` when a retried one runs again. `extra` is what the error of
+    a dead job has under this name, for the filters of a log. A tuple, because one is made per job, and a frozen
+    dataclass takes three times as long to make (1.0 and 0.3 µs).
     """
 
     job_id: str
@@ -63,6 +64,49 @@ class JobFinished(NamedTuple):
     message: str = ""
     reason: str = ""
     delay_s: float = 0.0
+    extra: object = None
+
+
+class CallStarted(NamedTuple):
+    """A job's function is called with these arguments.
+
+    They are payload: this is for listeners that a user has asked for, and made only if there is one. `label` is how
+    arq names the job in its log.
+    """
+
+    label: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    tries: int
+    since_enqueued_s: float
+    pickup_s: float
+
+
+class TryDecided(NamedTuple):
+    """What becomes of a job after a try was decided; it is not stored yet.
+
+    With payload, as `CallStarted`: `result` is what the job returned, `error` what ended the try otherwise.
+    `was_called` says whether the job's function was called.
+    """
+
+    label: str
+    finished: JobFinished
+    was_called: bool
+    max_tries: int
+    since_enqueued_s: float
+    result: object
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunJobPatchFailed:
+    """What somebody has put around arq's `Worker.run_job` failed on a job, or cannot be used.
+
+    The jobs run all the same. `patch` is its name, `error_class` is empty if it cannot be used.
+    """
+
+    patch: str
+    error_class: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from worker.engine.decision import (
     retries_exceeded,
 )
 from worker.engine.envelope import Call, read_call
-from worker.engine.events import Events, HookFailed, JobStarted
+from worker.engine.events import CallStarted, Events, HookFailed, JobStarted, TryDecided
 from worker.engine.options import Hook, JobContext, JobFunction, JobOptions
 from worker.engine.results import loggable_message
 from worker.engine.running_job import RunningJob
@@ -45,6 +45,8 @@ class Executor:
         self._clock = clock
         self._events = events
         self._breaker = breaker
+        # What these contain costs too much, and is too secret, to be sent to nobody for every job.
+        self._shows_calls = events.wants(CallStarted) or events.wants(TryDecided)
 
     async def run(self, job: RunningJob) -> tuple[Decision, JobContext | None]:
         """Run one try of a job; returns the decision and the context for `run_after_job_end`.
@@ -65,9 +67,13 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 (a job may raise anything, SystemExit too)
             attempt.finish()
             decision = self._rules.after_failure(attempt, error, jitter=random.random())
+            if self._shows_calls:
+                self._show_end(attempt, decision, None, error)
         else:
             attempt.finish()
             decision = self._rules.after_success(attempt, result)
+            if self._shows_calls:
+                self._show_end(attempt, decision, result, None)
         return decision, attempt.context if self._options.after_job_end is not None else None
 
     async def run_after_job_end(self, context: JobContext) -> None:
@@ -110,6 +116,8 @@ class Executor:
         if self._events.wants(JobStarted):
             job = attempt.job
             self._events.send(JobStarted(job.name, call.function, job.claimed.queue, call.tries, attempt.pickup_s))
+        if self._shows_calls:
+            self._show_call(attempt, call)
         if function.timeout_s is not None:
             self._timeouts.begin(attempt.job, function.timeout_s)
         try:
@@ -123,6 +131,16 @@ class Executor:
         if options.on_job_end is not None:
             await options.on_job_end(context)
         return result
+
+    def _show_call(self, attempt: Attempt, call: Call) -> None:
+        since_s, pickup_s = attempt.since_enqueued_s, attempt.pickup_s
+        self._events.send(CallStarted(attempt.label, call.args, call.kwargs, call.tries, since_s, pickup_s))
+
+    def _show_end(self, attempt: Attempt, decision: Decision, result: object, error: BaseException | None) -> None:
+        was_called, max_tries = attempt.context is not None, attempt.function.max_tries
+        since_s = attempt.since_enqueued_s
+        event = TryDecided(attempt.label, decision.event, was_called, max_tries, since_s, result, error)
+        self._events.send(event)
 
     def _returned(self, attempt: Attempt) -> None:
         if attempt.function.timeout_s is not None:

@@ -68,3 +68,15 @@ def loggable_message(error: BaseException) -> str:
     ):
         return str(error)[:_LONGEST_MESSAGE]
     return ""
+
+
+def log_extra(error: BaseException) -> object:
+    """Return the `extra` of an error, which arq's users filter their logs by: a value, or a function that makes it.
+
+    Returns `None` if the error has none, or if it cannot be read.
+    """
+    try:
+        extra = getattr(error, "extra", None)
+        return extra() if callable(extra) else extra
+    except Exception:  # noqa: BLE001 (whatever a user's error raises here must not change what becomes of its job)
+        return None

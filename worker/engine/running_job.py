@@ -56,6 +56,11 @@ class RunningJob:
         self._ended = False
         self._cancel_again: asyncio.TimerHandle | None = None
 
+    @property
+    def score(self) -> int:
+        """When the job is due, as arq gives it to hooks: an integer. A sorted set accepts infinities; 0 then."""
+        return int(self.claimed.score) if math.isfinite(self.claimed.score) else 0
+
     def launched(self, task: "asyncio.Task[None]") -> None:
         """Note the task in which the job runs."""
         self.task = task

@@ -1,6 +1,7 @@
 """The jobs that a worker runs: started, kept leased, interrupted, and released once their completion is stored."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterable
 
 from redis import Redis
@@ -10,6 +11,7 @@ from worker.engine.decision import CRASH_LIMIT, Decision
 from worker.engine.events import JobFinished
 from worker.engine.executor import Executor
 from worker.engine.lease_renewer import Lease, LeaseRenewer
+from worker.engine.patched_run_job import PatchedRunJob
 from worker.engine.running_job import Interruption, RunningJob
 from worker.queue.scripts import ClaimedJob
 
@@ -20,12 +22,20 @@ _SOLO_WAIT_S = 5.0
 class Slots:
     """Everything between a claim and the stored completion, for all jobs of one worker.
 
-    `tasks` holds the task of each running job by the job's id, which arq's tools look at.
+    `tasks` holds the task of each running job by the job's id, which arq's tools look at. `patched_run_job` is what
+    each job passes through, if there is one.
     """
 
-    def __init__(self, context: EngineContext, executor: Executor, connect: "Callable[[], Redis[bytes]]") -> None:
+    def __init__(
+        self,
+        context: EngineContext,
+        executor: Executor,
+        connect: "Callable[[], Redis[bytes]]",
+        patched_run_job: PatchedRunJob | None = None,
+    ) -> None:
         self._context = context
         self._executor = executor
+        self._patched_run_job = patched_run_job
         self._loop = asyncio.get_running_loop()
         self._jobs: dict[bytes, RunningJob] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -83,7 +93,11 @@ class Slots:
                 job.interrupt("lost")
 
     def _launch(self, job: RunningJob) -> "asyncio.Task[None]":
-        task = self._loop.create_task(self._run(job))
+        if self._patched_run_job is None:
+            task = self._loop.create_task(self._run(job))
+        else:
+            run = functools.partial(self._run, job)
+            task = self._loop.create_task(self._patched_run_job.call(job.name, job.score, run))
         job.launched(task)
         self.tasks[job.name] = task
         return task

@@ -17,6 +17,7 @@ from arq.connections import ArqRedis, log_redis_info
 from arq.worker import Worker, logger
 
 from worker.engine.aborts import AbortWatch
+from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import create_bounded_pool
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.claimer import Claimer
@@ -41,6 +42,7 @@ from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
 from worker.engine.local_zone import LocalZone
 from worker.engine.options import JobOptions
+from worker.engine.patched_run_job import patched_run_job
 from worker.engine.periodic import every
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
@@ -78,7 +80,8 @@ class LeaseWorker(Worker):
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds) and
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`). Jobs are JSON unless serializers
-    are given. Raises `ConfigurationError` for a `job_serializer` without a `job_deserializer`.
+    are given. arq's log lines about each job are written only with `log_results=True`. Raises `ConfigurationError`
+    for a `job_serializer` without a `job_deserializer`.
 
     `events` takes listeners, such as `worker.events.subscribe(JobFinished, listener)`.
     """
@@ -100,6 +103,7 @@ class LeaseWorker(Worker):
             raise ConfigurationError('lanes is now queues, which maps each queue to its slots: {"arq:queue": 300}')
         if queues is not None:
             arq_settings.setdefault("queue_name", next(iter(checked_queues(queues))))
+        arq_settings.setdefault("log_results", False)
         super().__init__(functions, **arq_settings)
         if arq_settings.get("timezone") is None:
             # arq takes the offset that the machine's zone has now, and keeps it when the clocks change.
@@ -114,6 +118,8 @@ class LeaseWorker(Worker):
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.events = Events()
         log_events(self.events)
+        if self.log_results:
+            log_like_arq(self.events)
         self._unknown_functions = UnknownFunctions()
         self.events.subscribe(JobFinished, self._count)
         self.redis_health = RedisHealth(self.events)
@@ -159,7 +165,7 @@ class LeaseWorker(Worker):
         cron = CronClock(self, self.events)
         if self.burst:
             await cron.first_tick(context)
-        slots = Slots(context, executor, lambda: sync_twin(self.pool))
+        slots = Slots(context, executor, lambda: sync_twin(self.pool), patched_run_job(self, self.events))
         # arq's own names for the same tasks, which its tools look at.
         self.tasks = self.job_tasks = slots.tasks
         claimer = Claimer(

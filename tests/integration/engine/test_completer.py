@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
-from structlog.testing import capture_logs
 
 from tests.redis_scripts.script_bench import OWNER, ScriptBench
+from tests.support.captured_lines import capture_logs
 from tests.support.logged_events import logged_events
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis

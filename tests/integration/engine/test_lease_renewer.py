@@ -5,11 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import structlog
 from redis import Redis as SyncRedis
-from structlog.testing import LogCapture
 
 from tests.redis_scripts.script_bench import ScriptBench
+from tests.support.captured_lines import capture_logs
 from tests.support.logged_events import logged_events
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
@@ -27,12 +26,8 @@ LEASE_S = 1.0
 
 @pytest.fixture
 def logs() -> Any:
-    # The renewer logs from its own thread.
-    capture = LogCapture()
-    before = structlog.get_config()
-    structlog.configure(processors=[capture])
-    yield capture.entries
-    structlog.configure(**before)
+    with capture_logs() as lines:
+        yield lines
 
 
 @asynccontextmanager

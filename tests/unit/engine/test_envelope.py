@@ -1,11 +1,12 @@
 from typing import Any
 
 import pytest
+from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed
 
 from worker.codec import Codec
 from worker.engine.envelope import Call, read_call
-from worker.errors import InvalidEnvelope
+from worker.errors import InvalidEnvelope, TransientError
 from worker.queue.scripts import ClaimedJob
 
 CODEC = Codec()
@@ -51,6 +52,24 @@ def test_a_job_without_its_payload_has_expired() -> None:
 def test_the_output_of_a_custom_deserializer_is_validated(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidEnvelope):
         read_call(claimed(), lambda data: MESSAGE | change)
+
+
+@pytest.mark.parametrize(
+    "deserializer", [None, lambda data: data.decode("utf-16")["f"], lambda data: {}, lambda data: None]
+)
+def test_a_message_that_a_users_deserializer_cannot_read_is_arqs_error(deserializer: Any) -> None:
+    with pytest.raises(DeserializationError, match=r"^unable to deserialize job$") as raised:
+        read_call(claimed(), deserializer)
+    assert raised.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), TimeoutError(), TransientError("busy")])
+def test_a_deserializer_whose_store_is_unavailable_may_be_tried_again(error: Exception) -> None:
+    def read(data: bytes) -> dict[str, Any]:
+        raise error
+
+    with pytest.raises(type(error)):
+        read_call(claimed(), read)
 
 
 @pytest.mark.parametrize("other", ["another", "id ", "", None, 1, ["id"]])

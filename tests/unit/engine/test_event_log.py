@@ -2,8 +2,8 @@ import inspect
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
+from tests.support.captured_lines import capture_logs
 from tests.support.logged_events import logged_events
 from tests.unit.engine.conftest import finished
 from worker.engine import events
@@ -22,6 +22,11 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
             "message": "busy",
             "stack": "place",
         },
+    ),
+    (
+        events.RunJobPatchFailed("tracing.run_job", "ValueError"),
+        "warning",
+        {"action": "run_job_patch_failed", "patch": "tracing.run_job", "error": "ValueError"},
     ),
     (events.ClaimRecovered(3), "info", {"action": "claim_recovered", "jobs": 3}),
     (events.CompletionRefused("job"), "warning", {"action": "completion_refused", "job_id": "job"}),
@@ -68,6 +73,8 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
 # What happens many times a second is counted by whoever counts, and never logged.
 WITHOUT_LINE: list[object] = [
     events.JobStarted("job", "function", "queue", 1, 0.0),
+    events.CallStarted("job:function", (), {}, 1, 0.0, 0.0),
+    events.TryDecided("job:function", finished("complete"), True, 1, 0.0, None, None),
     events.Claimed(1, 2, 0.1),
     events.CompletionsStored(1, 0, 0.1),
 ]
@@ -118,6 +125,11 @@ def test_every_kind_of_event_is_in_one_of_these_tables() -> None:
     with_line = {type(event) for event, _, _ in LINES} | {JobFinished}
 
     assert with_line | {type(event) for event in WITHOUT_LINE} == kinds
+
+
+def test_a_patch_that_cannot_be_used_names_no_error() -> None:
+    (line,) = logged(events.RunJobPatchFailed("tracing.run_job", ""))
+    assert "error" not in line
 
 
 def test_no_two_kinds_of_lines_share_an_action() -> None:

@@ -10,8 +10,8 @@ from arq.worker import JobExecutionFailed, Retry, RetryJob, func
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from structlog.testing import capture_logs
 
+from tests.support.captured_lines import capture_logs
 from tests.support.engine import (
     JOB_ID,
     QUEUE,

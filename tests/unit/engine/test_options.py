@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
-from arq.cron import cron
-from arq.worker import Worker, func
+from arq.cron import CronJob, cron
+from arq.worker import Function, Worker, func
 
 from worker.engine.options import JobFunction, JobOptions
 
@@ -115,3 +115,20 @@ async def test_the_id_of_a_cron_job_stays_taken(own: dict[str, Any], hold_ms: in
     ).functions.values()
 
     assert (function.id_hold_ms, function.max_tries) == (hold_ms, 1)
+
+
+@pytest.mark.parametrize("kind", [Function, CronJob])
+async def test_a_function_is_what_arqs_attribute_returns(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenTelemetry's instrumentation for arq wraps the coroutines of both classes where they are read."""
+
+    class Wrapped:
+        def __get__(self, function: Any, owner: type) -> Any:
+            return "traced", vars(function)["coroutine"]
+
+        def __set__(self, function: Any, coroutine: Any) -> None:
+            vars(function)["coroutine"] = coroutine
+
+    monkeypatch.setattr(kind, "coroutine", Wrapped(), raising=False)
+    options = options_of(func(job, name="function"), cron_jobs=[cron(job, name="cron")])
+    expected = {"function": job, "cron": job} | {"function" if kind is Function else "cron": ("traced", job)}
+    assert {name: function.coroutine for name, function in options.functions.items()} == expected

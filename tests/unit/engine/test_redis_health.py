@@ -3,8 +3,8 @@ import asyncio
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, ResponseError
-from structlog.testing import capture_logs
 
+from tests.support.captured_lines import capture_logs
 from tests.support.logged_events import logged_events
 from worker.engine.redis_health import RedisHealth
 

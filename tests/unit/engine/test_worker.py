@@ -13,8 +13,8 @@ from arq.cron import cron
 from arq.worker import Retry, func
 from fakeredis import FakeRedis, FakeServer
 from redis.exceptions import ConnectionError as RedisConnectionError
-from structlog.testing import capture_logs
 
+from tests.support.captured_lines import capture_logs
 from tests.support.waiting import until
 from tests.unit.engine.conftest import KeptEvents, envelope, finished, open_client, stop_all
 from worker.codec import Codec
