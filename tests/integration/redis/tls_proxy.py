@@ -24,7 +24,8 @@ class Authority:
             *("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", *usage)
         )
         self._openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-        (folder / "names").write_text("subjectAltName=DNS:localhost\nauthorityKeyIdentifier=keyid\nbasicConstraints=CA:FALSE\n")
+        extensions = "subjectAltName=DNS:localhost\nauthorityKeyIdentifier=keyid\nbasicConstraints=CA:FALSE\n"
+        (folder / "names").write_text(extensions)
         signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "1", "-extfile", "names")
         self._openssl("x509", "-req", "-in", "server.csr", "-out", "server.pem", *signing)
 
