@@ -4,7 +4,7 @@ What a failure means to a retry is decided in `retry_policy`.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from arq.worker import JobExecutionFailed, Retry, RetryJob
 
@@ -49,11 +49,13 @@ class Decision:
     """What becomes of a job: the completion to store, and the event to send once it is stored.
 
     There is no completion if another worker owns the job by now. `outage` says that MongoDB was unavailable.
+    `attempt` is that of a job that succeeded: its result may turn out to be too large.
     """
 
     completion: Completion | None
     event: JobFinished
     outage: bool = False
+    attempt: Attempt | None = field(default=None, compare=False)
 
 
 class DecisionRules:
@@ -68,7 +70,18 @@ class DecisionRules:
 
     def after_success(self, attempt: Attempt, result: object) -> Decision:
         """Return the decision on a job that returned `result`."""
-        return Decision(self._final(attempt, result, success=True), _event(attempt, "complete"))
+        return Decision(self._final(attempt, result, success=True), _event(attempt, "complete"), attempt=attempt)
+
+    def without_result(self, decision: Decision, error: Exception) -> Decision:
+        """Return the decision to store instead of one whose result cannot be stored, because of `error`.
+
+        A job that succeeded is dead-lettered: its effect is made, so it must not run again, and a caller must not
+        wait for its result. Of another job only the result is left out; its dead letter says why it ended.
+        """
+        if decision.attempt is not None:
+            return self._dead(decision.attempt, error, "the result cannot be stored")
+        completion = decision.completion and decision.completion._replace(result=b"", result_life_ms=0)
+        return replace(decision, completion=completion)
 
     def after_failure(self, attempt: Attempt, error: BaseException, *, jitter: float) -> Decision:
         """Return the decision on a try that `error` ended, or that was interrupted.
@@ -143,7 +156,7 @@ class DecisionRules:
         if self._options.retry_jobs and isinstance(error, Retry | RetryJob | JobCancelled):
             # A caller that waits for the result gets arq's error; the dead letter keeps what the job raised.
             result = retries_exceeded(attempt.function.max_tries)
-        completion = self._final(attempt, result, dead_letter=dead_letter.model_dump_json().encode())
+        completion = self._final(attempt, result, dead_letter=dead_letter.stored())
         return Decision(completion, _failed(attempt, "dead", error, reason=reason))
 
     def _final(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from redis import Redis
 
+from worker.engine.completer import ResultTooLarge
 from worker.engine.context import EngineContext
 from worker.engine.decision import CRASH_LIMIT, Decision
 from worker.engine.events import BreakerChanged, JobFinished
@@ -116,19 +117,24 @@ class Slots:
             decision, job_context = await self._executor.run(job)
             self._note_dependency(decision, job.breaker_era)
             # Nothing interrupts this wait: the executor has declared the job ended. Only an exiting worker does.
-            if decision.completion is None:
-                event = decision.event
-            elif not await self._context.completer.submit(decision.completion):
-                event = decision.event._replace(outcome="lease_lost")
-            else:
-                event = decision.event
-                if job_context is not None:
-                    # The job is stored as ended: its lease must not be renewed while the hook runs.
-                    self._leases.release(job.claimed.job_id, job.token)
-                    await self._executor.run_after_job_end(job_context)
+            event = await self._store(decision)
+            if job_context is not None and event.outcome != "lease_lost":
+                # The job is stored as ended: its lease must not be renewed while the hook runs.
+                self._leases.release(job.claimed.job_id, job.token)
+                await self._executor.run_after_job_end(job_context)
         finally:
             self._leases.release(job.claimed.job_id, job.token)
             self._free(job, event)
+
+    async def _store(self, decision: Decision) -> JobFinished:
+        """Store how a try ended; returns the event of what was stored."""
+        if decision.completion is None:
+            return decision.event
+        try:
+            was_applied = await self._context.completer.submit(decision.completion)
+        except ResultTooLarge as error:
+            return await self._store(self._executor.without_result(decision, error))
+        return decision.event if was_applied else decision.event._replace(outcome="lease_lost")
 
     def _free(self, job: RunningJob, event: JobFinished | None) -> None:
         # Counted in the same step, so that a job never counts both as running and as ended.

@@ -101,6 +101,11 @@ def sync_twin(redis: "Redis[bytes]") -> "SyncRedis[bytes]":
     return SyncRedis(**kwargs)
 
 
+def call_timeout_s(redis: "Redis[bytes]") -> float:
+    """Return the seconds after which a call of this client fails."""
+    return redis.connection_pool.connection_kwargs.get("socket_timeout") or DEFAULT_TIMEOUT_S
+
+
 def address(settings: Settings) -> str:
     """Return where Redis is, without user and password."""
     url, sentinel = read_url(settings)

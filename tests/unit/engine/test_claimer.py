@@ -29,7 +29,7 @@ from worker.engine.context import EngineContext
 from worker.engine.events import Claimed as ClaimedEvent
 from worker.engine.events import ClaimRecovered
 from worker.engine.slots import Slots
-from worker.queue.scripts import Claim, ClaimedJob, Completion, Scripts
+from worker.queue.scripts import LARGEST_ANSWER, Claim, ClaimedJob, Completion, Scripts
 
 NOW_MS = 1_700_000_000_000
 POLL_DELAY_S = 60.0
@@ -52,10 +52,19 @@ class ScriptedScripts(Scripts):
         self.wanted: list[int] = []
         self.limits: list[list[tuple[str, int]]] = []
         self.leases_ms: list[int] = []
+        self.answers: list[int] = []
         self.recovered_queues: list[list[str]] = []
         self.before_answer: Callable[[], None] = lambda: None
 
-    async def claim(self, token: str, lease_ms: int, wanted: int, queues: Sequence[tuple[str, int]]) -> Claim:
+    async def claim(
+        self,
+        token: str,
+        lease_ms: int,
+        wanted: int,
+        queues: Sequence[tuple[str, int]],
+        largest_answer: int = LARGEST_ANSWER,
+    ) -> Claim:
+        self.answers.append(largest_answer)
         self.calls.append(("claim", token))
         self.wanted.append(wanted)
         self.limits.append(list(queues))
