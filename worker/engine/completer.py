@@ -107,7 +107,8 @@ class Completer:
         size, largest = 0, min(_GROUP_BYTES, self._budget.size, self._limit.bytes)
         while self._waiting and len(members) < _GROUP_SIZE and size < largest:
             members.append(self._waiting.popleft())
-            size += members[-1][0].size
+            completion, _ = members[-1]
+            size += len(completion.result) + len(completion.record)
         return _Group(members, size) if members else None
 
     async def _store(self, group: _Group) -> None:

@@ -160,15 +160,10 @@ class Completion(NamedTuple):
         return cls(job.job_id, job.queue, token, "return", score=job.score, tries="keep")
 
     @property
-    def size(self) -> int:
-        """How many bytes are sent to Redis, about."""
-        return len(self.result) + len(self.record)
-
-    @property
     def needs_memory(self) -> bool:
         """Whether Redis needs noticeably more memory afterwards. Only a done job frees its payload."""
         freed = len(self.payload) if self.action == "done" else 0
-        return self.size > freed + _SMALL
+        return len(self.result) + len(self.record) > freed + _SMALL
 
     def argv(self) -> tuple[Any, ...]:
         """Return the nine values that finish.lua takes; two of them mean something else for each action."""
@@ -278,7 +273,7 @@ class Scripts:
         args: list[Any] = [1]
         for completion in group:
             args.extend(completion.argv())
-            if completion.size > _SMALL and completion.needs_memory:
+            if len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory:
                 args[0] = 0
         answers = await self._finish(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX, keys.CLOCK], args=args
