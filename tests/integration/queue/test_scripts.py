@@ -1,4 +1,5 @@
 from tests.redis_scripts.script_claim import ClaimContract, OutageContract
+from tests.redis_scripts.script_dead import DeadPayloadContract
 from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
 from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
@@ -21,6 +22,10 @@ class TestOutage(OutageContract):
 
 
 class TestFinish(FinishContract):
+    pass
+
+
+class TestDeadPayload(DeadPayloadContract):
     pass
 
 

@@ -328,6 +328,28 @@ async def test_at_every_eighth_claim_the_other_queues_come_first(stage: Stage) -
     assert stage.scripts.limits == [*[usual] * 7, [("bulk", 1), ("urgent", 4)], usual]
 
 
+async def test_a_claim_asks_for_as_much_as_the_link_carries(stage: Stage) -> None:
+    megabyte = 1024 * 1024
+    full = Claim(NOW_MS, -1, [claimed(b"a", payload=bytes(megabyte))])
+    # The third answer is lost; the fifth is small and says nothing about the link.
+    stage.scripts.claims.extend([full, full, TimeoutError(), full, found("b")])
+    stage.scripts.recoveries.append(1)
+    stage.slots = HeldSlots()
+    stage.options["max_jobs"] = 100
+    stage.steps.extend([go_on] * 4)
+    await stage.run()
+
+    assert stage.scripts.answers[:6] == [megabyte * size for size in (1, 2, 4, 2, 4, 4)]
+
+
+async def test_a_claim_that_never_reached_redis_says_nothing_about_the_link(stage: Stage) -> None:
+    stage.scripts.claims.append(RedisConnectionError("gone"))
+    stage.steps.append(go_on)
+    await stage.run()
+
+    assert len(set(stage.scripts.answers)) == 1
+
+
 async def test_a_claim_whose_answer_was_lost_is_recovered_before_the_next_claim(
     stage: Stage, health: NotedHealth
 ) -> None:
