@@ -16,6 +16,7 @@ from worker.engine.retry_policy import DeadLetterIt, retry_decision
 from worker.errors import OutageError, PermanentError, TransientError
 from worker.queue.dead_letter import Failure
 from worker.queue.scripts import Completion, SpentTries
+from worker.redis.limits import ALWAYS_ACCEPTED
 
 CRASH_LIMIT = 3
 """A job whose owner died this often while running it counts as the killer."""
@@ -49,7 +50,7 @@ class Decision:
     """What becomes of a job: the completion to store, and the event to send once it is stored.
 
     There is no completion if another worker owns the job by now. `outage` says that MongoDB was unavailable.
-    `attempt` is that of a job that succeeded: its result may turn out to be too large.
+    `attempt` is that of a job that succeeded with a result that may turn out to be too large.
     """
 
     completion: Completion | None
@@ -70,7 +71,10 @@ class DecisionRules:
 
     def after_success(self, attempt: Attempt, result: object) -> Decision:
         """Return the decision on a job that returned `result`."""
-        return Decision(self._final(attempt, result, success=True), _event(attempt, "complete"), attempt=attempt)
+        completion = self._final(attempt, result, success=True)
+        # Most attempts are let go here: kept until they are stored, they would keep the garbage collector busy.
+        kept = attempt if len(completion.result) > ALWAYS_ACCEPTED else None
+        return Decision(completion, _event(attempt, "complete"), attempt=kept)
 
     def without_result(self, decision: Decision, error: Exception) -> Decision:
         """Return the decision to store instead of one whose result cannot be stored, because of `error`.

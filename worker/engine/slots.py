@@ -116,9 +116,18 @@ class Slots:
         try:
             decision, job_context = await self._executor.run(job)
             self._note_dependency(decision, job.breaker_era)
-            # Nothing interrupts this wait: the executor has declared the job ended. Only an exiting worker does.
-            event = await self._store(decision)
-            if job_context is not None and event.outcome != "lease_lost":
+            if decision.completion is None:
+                event = decision.event
+                return
+            try:
+                # Only an exiting worker interrupts this wait: the executor has declared the job ended.
+                was_applied = await self._context.completer.submit(decision.completion)
+            except ResultTooLarge as error:
+                decision, was_applied = await self._store_without_result(decision, error)
+            event = decision.event
+            if not was_applied:
+                event = event._replace(outcome="lease_lost")
+            elif job_context is not None:
                 # The job is stored as ended: its lease must not be renewed while the hook runs.
                 self._leases.release(job.claimed.job_id, job.token)
                 await self._executor.run_after_job_end(job_context)
@@ -126,15 +135,12 @@ class Slots:
             self._leases.release(job.claimed.job_id, job.token)
             self._free(job, event)
 
-    async def _store(self, decision: Decision) -> JobFinished:
-        """Store how a try ended; returns the event of what was stored."""
-        if decision.completion is None:
-            return decision.event
-        try:
-            was_applied = await self._context.completer.submit(decision.completion)
-        except ResultTooLarge as error:
-            return await self._store(self._executor.without_result(decision, error))
-        return decision.event if was_applied else decision.event._replace(outcome="lease_lost")
+    async def _store_without_result(self, decision: Decision, error: ResultTooLarge) -> tuple[Decision, bool]:
+        """Store that a job's result cannot be stored; returns that decision, and whether it was applied."""
+        refused = self._executor.without_result(decision, error)
+        if refused.completion is None:
+            return refused, False
+        return refused, await self._context.completer.submit(refused.completion)
 
     def _free(self, job: RunningJob, event: JobFinished | None) -> None:
         # Counted in the same step, so that a job never counts both as running and as ended.

@@ -24,7 +24,7 @@ ERROR = ResultTooLarge("result too large: 11 bytes, limit 10")
 
 async def test_a_job_that_succeeded_becomes_a_dead_letter_and_does_not_run_again() -> None:
     async def step(ctx: dict[str, Any]) -> str:
-        return "x" * 11
+        return "x" * 600_000
 
     decision, _ = await run_job(step)
     refused = make_executor(make_options()).without_result(decision, ERROR)
