@@ -16,6 +16,7 @@ from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.redis.client import address, open_redis
 from worker.redis.errors import REDIS_ERRORS, is_not_primary, translate
+from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
 from worker.redis.startup import check_redis
 from worker.settings import Settings
 
@@ -39,6 +40,7 @@ class QueueClient:
         self._scripts = Scripts(self._redis)
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._inherited: list[object] = []
+        self._limit = ValueLimit(self._redis)
         self.patience = patience
 
     async def open(self) -> None:
@@ -74,7 +76,7 @@ class QueueClient:
         """Put jobs on their queues; returns how the queue found each id.
 
         A job that an earlier attempt of this call enqueued, whose answer was lost, counts as new even if it has
-        ended.
+        ended. Raises `InvalidPayload` for a job that this Redis does not take.
         """
         failed = uncertain = False
 
@@ -85,6 +87,7 @@ class QueueClient:
                 return await self._scripts.enqueue(jobs)
             except REDIS_ERRORS as error:
                 failed = not is_not_primary(error)
+                await self._refuse_too_large(jobs)
                 raise
 
         try:
@@ -98,6 +101,14 @@ class QueueClient:
         if not uncertain:
             return states
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
+
+    async def _refuse_too_large(self, jobs: Sequence[Enqueue]) -> None:
+        """Raise `InvalidPayload` if one of these jobs is larger than Redis takes; it took none of them then."""
+        largest = max(len(job.payload) for job in jobs)
+        # Redis closes the connection, which looks like an outage.
+        if largest > ALWAYS_ACCEPTED and await self._limit.read() and largest > self._limit.bytes:
+            reason = f"{largest:,} bytes; this Redis accepts at most {self._limit.bytes:,} (proto-max-bulk-len)"
+            raise InvalidPayload("job", [PayloadProblem("payload", reason)])
 
     async def view(self, job_id: str, patience: float) -> JobView:
         """Return what Redis knows of a job, without its envelope."""
@@ -113,7 +124,7 @@ class QueueClient:
             return state
         view = await self.view(job.job_id, self.patience)
         if view.dead_letter is not None:
-            return "new" if view.dead_letter.envelope == job.payload else state
+            return "new" if view.dead_letter.is_of(job.payload) else state
         # A result repeats when its envelope was made, to the millisecond.
         envelope_ms = self._codec.decode(job.payload)["et"]
         return "new" if view.result is not None and view.result["et"] == envelope_ms else state
@@ -161,4 +172,5 @@ class QueueClient:
                 )
             self._redis = open_redis(self._settings)
             self._scripts = Scripts(self._redis)
+            self._limit = ValueLimit(self._redis)
         self._home = here

@@ -194,7 +194,8 @@ def _json_form(value: object) -> object:
         # Unset fields are left out: readers of outcomes and payloads fill in the defaults.
         return value.model_dump(mode="json", exclude_unset=True)
     if isinstance(value, BaseException):
-        return {_EXCEPTION: exception_form(value)}
+        # The dead letter of the job has the traceback; a second copy would stay in Redis beside it.
+        return {_EXCEPTION: exception_form(value) | {"traceback": ""}}
     if isinstance(value, set | frozenset):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -14,6 +14,7 @@ if os.name == "posix":
 
 import asyncio
 import gc
+from pathlib import Path
 from typing import Any, cast
 
 import arq.worker
@@ -24,6 +25,7 @@ from arq.worker import func
 
 from worker.codec import Codec
 from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
+from worker.engine.dead_letter_archive import DeadLetterLimits
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError
 from worker.jobs import JOB_FUNCTIONS
@@ -53,6 +55,17 @@ def _settings_or_exit() -> tuple[Settings, RedisSettings]:
 
 _settings, _redis_settings = _settings_or_exit()
 _codec = Codec(_settings.signing_secrets())
+
+
+def _dead_letter_limits() -> DeadLetterLimits | None:
+    if not _settings.worker_dead_letter_folder:
+        return None
+    return DeadLetterLimits(
+        folder=Path(_settings.worker_dead_letter_folder),
+        days=_settings.worker_dead_letter_days,
+        count=_settings.worker_dead_letter_count,
+        bytes=_settings.worker_dead_letter_bytes,
+    )
 
 
 def use_lease_engine() -> None:
@@ -135,6 +148,7 @@ class WorkerSettings:
     queue_name = next(iter(_queues))
     queues = _queues
     lease = _settings.worker_lease
+    dead_letter_limits = _dead_letter_limits()
     on_startup = on_startup
     on_shutdown = on_shutdown
     job_serializer = _codec.encode

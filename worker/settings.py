@@ -102,6 +102,18 @@ class Settings(BaseSettings):
         0.5,
         description="seconds between polls of the queue when no wake-up arrives",
     )
+    worker_dead_letter_folder: str = Field(
+        "",
+        description="folder to which the oldest dead letters are moved, as lines of JSON, beyond the three bounds "
+        "that follow; empty: all stay in Redis",
+    )
+    worker_dead_letter_days: float | None = Field(
+        None, gt=0, le=36_500, description="days that a dead letter stays in Redis"
+    )
+    worker_dead_letter_count: int | None = Field(None, ge=0, description="dead letters that stay in Redis")
+    worker_dead_letter_bytes: int | None = Field(
+        None, ge=0, description="bytes that dead letters and their payloads may take in Redis"
+    )
     queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",
@@ -197,6 +209,16 @@ class Settings(BaseSettings):
         if self.redis_timeout * 2 > self.worker_lease:
             raise ValueError(
                 "REDIS_TIMEOUT must be at most half of WORKER_LEASE, or one slow command loses the lease"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_bounded_goes_somewhere(self) -> Self:
+        bounds = self.worker_dead_letter_days, self.worker_dead_letter_count, self.worker_dead_letter_bytes
+        if bool(self.worker_dead_letter_folder) != any(bound is not None for bound in bounds):
+            raise ValueError(
+                "WORKER_DEAD_LETTER_FOLDER needs a bound (WORKER_DEAD_LETTER_DAYS, WORKER_DEAD_LETTER_COUNT or "
+                "WORKER_DEAD_LETTER_BYTES), and a bound needs the folder: no dead letter is dropped"
             )
         return self
 

@@ -289,9 +289,13 @@ async def test_row_14_redis_refuses_writes(stand: Stand, code: str) -> None:
             stand.row.notes["not ready after s"] = round(time.monotonic() - began, 2)
             assert (await stand.run(*CHECK)).code != 0
             assert f"code={code}" in worker.log
-            # The running jobs took effect, but their completions cannot be stored yet.
+            # The running jobs took effect. A full Redis takes their completions all the same, because each frees
+            # more than it needs; otherwise they cannot be stored yet.
             assert await stand.ledger.effects() == running
-            assert await stand.leases() == running
+            if code == "OOM":
+                await stand.until(lambda: _has_leases(stand, 0))
+            else:
+                assert await stand.leases() == running
     await stand.until(lambda: stand.is_ready(worker), NOT_READY_WITHIN_S)
     await _check_survival(stand, worker, load)
     results = [await stand.result(job_id) for job_id in stand.ledger.accepted]

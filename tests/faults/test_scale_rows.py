@@ -118,7 +118,9 @@ class Backlog:
         assert await self.redis.hlen(keys.LEASES) == 0
         # Redis holds one key per job plus these shared keys: nothing is lost, and nothing is left behind.
         queue_keys = [DEFAULT_QUEUE + suffix for suffix in ("", keys.WAKEUP_SUFFIX, keys.HEALTH_CHECK_SUFFIX)]
-        shared = await self.redis.exists(keys.CLOCK, keys.WORKERS, keys.CRASHES, *queue_keys)
+        shared = await self.redis.exists(
+            *(keys.CLOCK, keys.WORKERS, keys.WORKERS_SEEN, keys.CLAIMS, keys.CRASHES), *queue_keys
+        )
         kept = await self.redis.dbsize() - shared
         row.lost += self.enqueued - kept
         row.accepted += self.enqueued

@@ -223,6 +223,21 @@ class ClaimContract:
         assert len((await bench.claim(wanted=1)).jobs) == 1
         assert await bench.wakeups() == 1
 
+    @pytest.mark.parametrize(
+        ("largest_answer", "claimed"), [(1, 1), (2_200, 2), (2_201, 3), (5_500, 5), (10**6, 5)]
+    )
+    async def test_a_claim_ends_with_the_job_that_fills_its_answer(
+        self, bench: ScriptBench, largest_answer: int, claimed: int
+    ) -> None:
+        await bench.enqueue(*"abcde", payload=bytes(1_000))
+
+        claim = await bench.scripts.claim("token", LEASE_MS, 5, [(bench.queue, 5)], largest_answer)
+
+        assert len(claim.jobs) == claimed
+        assert claim.size == claimed * 1_100
+        # Whoever got less than it asked for claims the rest at once.
+        assert (claim.next_due_ms == claim.now_ms) == (claim.size >= largest_answer)
+
     async def test_leases_of_jobs_that_stock_workers_completed_are_removed(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.claim("dead owner")

@@ -212,7 +212,8 @@ def test_every_exception_can_be_written_and_read(error: Exception) -> None:
     read = Codec().decode(data)["r"]
     assert isinstance(read, RemoteError)
     assert read.kind == type(error).__name__
-    assert "_raised" in read.traceback or len(str(error)) > 8_000
+    # The dead letter has it.
+    assert read.traceback == ""
     again = Codec().decode(Codec().encode({**RESULT, "r": read}))["r"]
     assert exception_form(again) == exception_form(read)
 

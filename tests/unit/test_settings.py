@@ -71,6 +71,32 @@ def test_a_variable_of_an_earlier_version_is_refused_instead_of_ignored(
     assert SECRET not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"WORKER_DEAD_LETTER_FOLDER": "/dead"},
+        {"WORKER_DEAD_LETTER_COUNT": "0"},
+        {"WORKER_DEAD_LETTER_DAYS": "30"},
+        {"WORKER_DEAD_LETTER_BYTES": "1000000"},
+    ],
+    ids=str,
+)
+def test_bounds_of_dead_letters_and_their_folder_need_each_other(
+    environment: Environment, variables: dict[str, str]
+) -> None:
+    environment(**variables)
+    with pytest.raises(ConfigurationError, match="no dead letter is dropped"):
+        load_settings()
+
+
+def test_dead_letters_have_no_bound_by_default(environment: Environment) -> None:
+    environment()
+    settings = load_settings()
+    assert settings.worker_dead_letter_folder == ""
+    environment(WORKER_DEAD_LETTER_FOLDER="/dead", WORKER_DEAD_LETTER_COUNT="0")
+    assert load_settings().worker_dead_letter_count == 0
+
+
 def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment) -> None:
     environment(WORKER_QUEUES="arq:queue,arq:queue:bulk,arq:queue:reports")
     with pytest.raises(ConfigurationError, match="needs its number of slots, such as arq:queue:reports=20"):

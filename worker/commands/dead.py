@@ -51,7 +51,7 @@ def show(job_id: str) -> None:
             return await DeadLetterStore(redis).get(job_id)
 
     dead_letter = run(get)
-    typer.echo(escape_json(dead_letter.model_dump_json(indent=2, exclude={"payload"})))
+    typer.echo(escape_json(dead_letter.model_dump_json(indent=2, exclude={"payload", "payload_digest"})))
     typer.echo("payload:")
     typer.echo(escape(dead_letter.envelope.decode(errors="backslashreplace")))
 
@@ -73,7 +73,7 @@ def retry(
         async with queue_connection() as (redis, _):
             return await DeadLetterStore(redis).retry(dead_letters, per_second=per_second)
 
-    without_payload = sum(not dead_letter.payload for dead_letter in dead_letters)
+    without_payload = sum(not dead_letter.has_payload for dead_letter in dead_letters)
     if without_payload:
         typer.echo(f"{without_payload} not retried: no payload is stored", err=True)
     _print_count("retried", run(retry_all), dead_letters)

@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 from worker.engine.context import EngineContext
 from worker.engine.events import Claimed, ClaimRecovered
+from worker.engine.link_budget import LinkBudget
 from worker.engine.options import JobOptions
 from worker.engine.queue_shares import QueueShares
 from worker.engine.slots import Slots
 from worker.queue import keys
-from worker.queue.scripts import Claim
+from worker.queue.scripts import LARGEST_ANSWER, Claim
+from worker.redis.client import call_timeout_s
 from worker.redis.errors import REDIS_ERRORS
 
-_DEFAULT_SOCKET_TIMEOUT_S = 2.0
+# Doubled with each claim that fills it and arrives soon, so that a slow link does not begin with a timeout.
+_FIRST_ANSWER = 1024 * 1024
+_LEAST_ANSWER = 16 * 1024
 
 
 class Claimer:
@@ -40,6 +44,9 @@ class Claimer:
         self._shares = QueueShares(context.queues, options.max_jobs)
         self._hungry = asyncio.Event()
         self._claims = 0
+        self._answer = LinkBudget(
+            first=_FIRST_ANSWER, least=_LEAST_ANSWER, most=LARGEST_ANSWER, timeout_s=call_timeout_s(context.redis)
+        )
 
     async def run(self) -> None:
         """Claim and start jobs until the worker stops, or in burst mode until there are none."""
@@ -64,11 +71,8 @@ class Claimer:
     async def listen(self) -> None:
         """Wait for announced jobs, but only while there are free slots: each announcement wakes one worker."""
         redis = self._context.redis
-        socket_timeout_s = (
-            redis.connection_pool.connection_kwargs.get("socket_timeout") or _DEFAULT_SOCKET_TIMEOUT_S
-        )
         # The longest wait stays well below the socket's timeout.
-        wait_s = min(max(self._options.poll_delay_s, 0.05), socket_timeout_s / 2, 1.0)
+        wait_s = min(max(self._options.poll_delay_s, 0.05), call_timeout_s(redis) / 2, 1.0)
         while True:
             await self._hungry.wait()
             # An announcement of a queue that is at its limit is left for a worker that has room for it.
@@ -111,13 +115,17 @@ class Claimer:
         limits = self._shares.limits(self._claims, wanted, self._running_queues())
         began = time.monotonic()
         try:
-            claim = await context.scripts.claim(self._token(), int(context.lease_s * 1000), wanted, limits)
+            claim = await context.scripts.claim(
+                self._token(), int(context.lease_s * 1000), wanted, limits, self._answer.size
+            )
         except REDIS_ERRORS as error:
             await self._recover(error)
             return None
         context.redis_health.answered()
         context.clock.observe(claim.now_ms)
-        context.events.send(Claimed(len(claim.jobs), wanted, time.monotonic() - began))
+        seconds = time.monotonic() - began
+        self._answer.carried(claim.size, seconds)
+        context.events.send(Claimed(len(claim.jobs), wanted, seconds))
         return claim
 
     async def _recover(self, error: Exception) -> None:
@@ -136,6 +144,8 @@ class Claimer:
             else:
                 # A Redis that refuses writes answers this too; only a claim shows that it is well again.
                 if recovered:
+                    # The script ran, so it was the answer that did not come through.
+                    self._answer.halve()
                     context.events.send(ClaimRecovered(recovered))
                 return
 

@@ -10,6 +10,7 @@ from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.clock import RedisClock
 from worker.engine.completer import Completer
 from worker.engine.events import Events
+from worker.engine.memory_watch import MemoryWatch
 from worker.engine.redis_health import RedisHealth
 from worker.queue.scripts import Scripts
 
@@ -29,6 +30,7 @@ class EngineContext:
     scripts: Scripts
     completer: Completer
     redis_health: RedisHealth
+    memory: MemoryWatch
     breaker: CircuitBreaker
     clock: RedisClock
     events: Events
@@ -43,4 +45,4 @@ class EngineContext:
             return self.breaker.why_not
         if self.completer.is_congested:
             return "storing of completions has fallen behind"
-        return ""
+        return self.memory.problem

@@ -4,7 +4,7 @@ What a failure means to a retry is decided in `retry_policy`.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from arq.worker import JobExecutionFailed, Retry, RetryJob
 
@@ -16,6 +16,7 @@ from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, tr
 from worker.errors import PermanentError, TransientError, class_name
 from worker.queue.dead_letter import Failure
 from worker.queue.scripts import Completion, SpentTries
+from worker.redis.limits import ALWAYS_ACCEPTED
 
 CRASH_LIMIT = 3
 """A job whose owner died this often while running it counts as the killer."""
@@ -56,12 +57,14 @@ class PutAside(Exception):
 class Decision:
     """What becomes of a job: the completion to store, and the event to send once it is stored.
 
-    There is no completion if another worker owns the job by now. `trouble` is what its dependency had.
+    There is no completion if another worker owns the job by now. `trouble` is what its dependency had. `attempt` is
+    that of a job that succeeded with a result that may turn out to be too large.
     """
 
     completion: Completion | None
     event: JobFinished
     trouble: Trouble | None = None
+    attempt: Attempt | None = field(default=None, compare=False)
 
 
 class DecisionRules:
@@ -76,7 +79,21 @@ class DecisionRules:
 
     def after_success(self, attempt: Attempt, result: object) -> Decision:
         """Return the decision on a job that returned `result`."""
-        return Decision(self._final(attempt, result, success=True), _event(attempt, "complete"))
+        completion = self._final(attempt, result, success=True)
+        # Most attempts are let go here: kept until they are stored, they would keep the garbage collector busy.
+        kept = attempt if len(completion.result) > ALWAYS_ACCEPTED else None
+        return Decision(completion, _event(attempt, "complete"), attempt=kept)
+
+    def without_result(self, decision: Decision, error: Exception) -> Decision:
+        """Return the decision to store instead of one whose result cannot be stored, because of `error`.
+
+        A job that succeeded is dead-lettered: its effect is made, so it must not run again, and a caller must not
+        wait for its result. Of another job only the result is left out; its dead letter says why it ended.
+        """
+        if decision.attempt is not None:
+            return self._dead(decision.attempt, error, "the result cannot be stored")
+        completion = decision.completion and decision.completion._replace(result=b"", result_life_ms=0)
+        return replace(decision, completion=completion)
 
     def after_failure(self, attempt: Attempt, error: BaseException, *, jitter: float) -> Decision:
         """Return the decision on a try that `error` ended, or that was interrupted.
@@ -154,7 +171,7 @@ class DecisionRules:
         if self._options.retry_jobs and isinstance(error, Retry | RetryJob | JobCancelled):
             # A caller that waits for the result gets arq's error; the dead letter keeps what the job raised.
             result = retries_exceeded(attempt.function.max_tries)
-        completion = self._final(attempt, result, dead_letter=dead_letter.model_dump_json().encode())
+        completion = self._final(attempt, result, dead_letter=dead_letter.stored())
         event = _failed(attempt, "dead", error, reason=reason)._replace(extra=log_extra(error))
         return Decision(completion, event, trouble)
 

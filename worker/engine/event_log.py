@@ -145,6 +145,41 @@ def _completion_dropped(event: events.CompletionDropped) -> None:
     )
 
 
+def _memory_low(event: events.MemoryLow) -> None:
+    _log.warning(
+        "Redis's memory is short; at its limit it refuses new jobs: add memory, or retry or discard dead letters",
+        action="redis_memory_low",
+        used=event.used,
+        limit=event.limit,
+    )
+
+
+def _eviction_policy_seen(event: events.EvictionPolicySeen) -> None:
+    _log.error(
+        "Redis deletes keys when its memory is short, jobs among them; run: CONFIG SET maxmemory-policy noeviction",
+        action="redis_eviction_policy",
+        policy=event.policy,
+    )
+
+
+def _dead_letters_moved(event: events.DeadLettersMoved) -> None:
+    _log.warning(
+        "moved the oldest dead letters from Redis to a file",
+        action="dead_letters_moved",
+        count=event.count,
+        file=event.file,
+    )
+
+
+def _dead_letters_not_moved(event: events.DeadLettersNotMoved) -> None:
+    _log.error(
+        "dead letters beyond the bounds stay in Redis: the file cannot be written",
+        action="dead_letters_not_moved",
+        file=event.file,
+        reason=event.reason,
+    )
+
+
 def _breaker_changed(event: events.BreakerChanged) -> None:
     facts = {"reason": event.reason} | ({"function": event.function} if event.function else {})
     if not event.is_open:
@@ -223,6 +258,10 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.ClaimRecovered: _claim_recovered,
     events.CompletionRefused: _completion_refused,
     events.CompletionDropped: _completion_dropped,
+    events.MemoryLow: _memory_low,
+    events.EvictionPolicySeen: _eviction_policy_seen,
+    events.DeadLettersMoved: _dead_letters_moved,
+    events.DeadLettersNotMoved: _dead_letters_not_moved,
     events.BreakerChanged: _breaker_changed,
     events.RedisLost: _redis_lost,
     events.RedisBack: _redis_back,

@@ -162,6 +162,37 @@ class CompletionDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryLow:
+    """Redis uses most of its `maxmemory`, both in bytes; at the limit it refuses writes."""
+
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvictionPolicySeen:
+    """Redis has a `maxmemory-policy` that deletes keys when memory is short, jobs among them."""
+
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettersMoved:
+    """Dead letters beyond the configured bounds are in a file now, and no longer in Redis."""
+
+    count: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettersNotMoved:
+    """The file for dead letters beyond the bounds cannot be written; they stay in Redis."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerChanged:
     """A circuit breaker opened or closed. `reason` says what it opened for.
 

@@ -76,6 +76,10 @@ class Executor:
                 self._show_end(attempt, decision, result, None)
         return decision, attempt.context if self._options.after_job_end is not None else None
 
+    def without_result(self, decision: Decision, error: Exception) -> Decision:
+        """Return the decision to store instead of one whose result cannot be stored, because of `error`."""
+        return self._rules.without_result(decision, error)
+
     async def run_after_job_end(self, context: JobContext) -> None:
         """Run the user's `after_job_end` on a job whose completion is stored."""
         if self._options.after_job_end is not None:

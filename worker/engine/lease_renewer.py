@@ -11,6 +11,7 @@ from typing import NamedTuple
 from redis import Redis
 
 from worker.engine.events import EventLoopBlocked, Events, RenewalFailed
+from worker.engine.link_budget import LinkBudget
 from worker.queue import keys
 from worker.queue.scripts import script_source
 from worker.redis.errors import REDIS_ERRORS
@@ -18,7 +19,7 @@ from worker.redis.errors import REDIS_ERRORS
 _RENEWALS_PER_LEASE = 4
 # After a renewal that failed. The rest of the lease may be little more than what one more time-out takes.
 _AGAIN_S = 0.5
-_PER_CALL = 1_000
+_PER_CALL, _LEAST_PER_CALL = 1_000, 50
 _BLOCKED_AFTER_S = 5.0
 # Deep enough to reach from inside a client library out to the job that called it.
 _STACK_DEPTH = 40
@@ -96,24 +97,30 @@ class LeaseRenewer:
         renew = redis.register_script(script_source("renew"))
         interval_s = self._lease_s / _RENEWALS_PER_LEASE
         wait_s = interval_s
+        per_call = LinkBudget(
+            first=_PER_CALL, least=min(_LEAST_PER_CALL, _PER_CALL), most=_PER_CALL, timeout_s=interval_s
+        )
         reported_blocked = False
         while not self._stop.wait(wait_s):
             wait_s = interval_s
             reported_blocked = self._watch_loop(reported_blocked)
             leases = list(self._held.copy().values())
             try:
-                for start in range(0, len(leases), _PER_CALL):
-                    part = leases[start : start + _PER_CALL]
+                while leases:
+                    part, leases = leases[: per_call.size], leases[per_call.size :]
+                    began = time.monotonic()
                     lost = renew(
                         keys=[keys.LEASES, keys.CLOCK],
                         args=[int(self._lease_s * 1000), *(value for lease in part for value in lease)],
                     )
+                    per_call.carried(len(part), time.monotonic() - began)
                     if lost:
                         taken = [lease for lease in part if lease.job_id in lost]
                         self._loop.call_soon_threadsafe(self._on_lost, taken)
             except REDIS_ERRORS as error:
-                # The next round tries again.
+                # The next round tries again, in smaller calls: it may be the link that is slow.
                 wait_s = min(interval_s, _AGAIN_S)
+                per_call.halve()
                 self._events.send(RenewalFailed(type(error).__name__))
         redis.close()
 

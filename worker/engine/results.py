@@ -8,9 +8,11 @@ from arq.worker import JobExecutionFailed
 from worker.engine.attempt import Attempt
 from worker.engine.envelope import Call
 from worker.errors import InvalidPayload, RegistryError
-from worker.queue.dead_letter import DeadLetter, Failure, payload_text
+from worker.queue.dead_letter import DeadLetter, Failure, payload_digest
 
 _LARGEST_REPEATED_PAYLOAD = 16_384
+# The dead letter has the payload already, and a backlog of refused jobs must not fill Redis.
+_LARGEST_REPEATED_BESIDE_DEAD_LETTER = 512
 _LONGEST_MESSAGE = 2_000
 
 
@@ -24,7 +26,8 @@ def result_data(attempt: Attempt, result: object, *, success: bool, serializer: 
     job, claimed = attempt.job, attempt.job.claimed
     call = attempt.call or Call("<unknown>", (), {}, 0, claimed.tries)
     # arq repeats the arguments in the result. A chunk of a file would fill Redis with what is stored already.
-    repeated = len(claimed.payload or b"") <= _LARGEST_REPEATED_PAYLOAD
+    largest = _LARGEST_REPEATED_PAYLOAD if success else _LARGEST_REPEATED_BESIDE_DEAD_LETTER
+    repeated = len(claimed.payload or b"") <= largest
     return serialize_result(
         call.function,
         call.args if repeated else (),
@@ -43,13 +46,15 @@ def result_data(attempt: Attempt, result: object, *, success: bool, serializer: 
 
 
 def make_dead_letter(attempt: Attempt, failure: Failure, *, reason: str, worker_id: str) -> DeadLetter:
-    """Return the dead letter of a job that `failure` ended."""
+    """Return the dead letter of a job that `failure` ended; the payload moves to it in Redis."""
     call, claimed = attempt.call, attempt.job.claimed
+    payload = claimed.payload or b""
     return DeadLetter(
         job_id=attempt.job.name,
         function=call.function if call else None,
         queue=claimed.queue,
-        payload=payload_text(claimed.payload or b""),
+        payload_bytes=len(payload),
+        payload_digest=payload_digest(payload),
         reason=reason,
         failure=failure,
         crashes=claimed.crashes,

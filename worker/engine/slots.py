@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from redis import Redis
 
+from worker.engine.completer import ResultTooLarge
 from worker.engine.context import EngineContext
 from worker.engine.decision import CRASH_LIMIT, Decision
 from worker.engine.events import JobFinished
@@ -129,20 +130,31 @@ class Slots:
         try:
             decision, job_context = await self._executor.run(job)
             self._note_dependency(decision, job.breaker_era)
-            # Nothing interrupts this wait: the executor has declared the job ended. Only an exiting worker does.
             if decision.completion is None:
                 event = decision.event
-            elif not await self._context.completer.submit(decision.completion):
-                event = decision.event._replace(outcome="lease_lost")
-            else:
-                event = decision.event
-                if job_context is not None:
-                    # The job is stored as ended: its lease must not be renewed while the hook runs.
-                    self._leases.release(job.claimed.job_id, job.token)
-                    await self._executor.run_after_job_end(job_context)
+                return
+            try:
+                # Only an exiting worker interrupts this wait: the executor has declared the job ended.
+                was_applied = await self._context.completer.submit(decision.completion)
+            except ResultTooLarge as error:
+                decision, was_applied = await self._store_without_result(decision, error)
+            event = decision.event
+            if not was_applied:
+                event = event._replace(outcome="lease_lost")
+            elif job_context is not None:
+                # The job is stored as ended: its lease must not be renewed while the hook runs.
+                self._leases.release(job.claimed.job_id, job.token)
+                await self._executor.run_after_job_end(job_context)
         finally:
             self._leases.release(job.claimed.job_id, job.token)
             self._free(job, event)
+
+    async def _store_without_result(self, decision: Decision, error: ResultTooLarge) -> tuple[Decision, bool]:
+        """Store that a job's result cannot be stored; returns that decision, and whether it was applied."""
+        refused = self._executor.without_result(decision, error)
+        if refused.completion is None:
+            return refused, False
+        return refused, await self._context.completer.submit(refused.completion)
 
     def _free(self, job: RunningJob, event: JobFinished | None) -> None:
         # Counted in the same step, so that a job never counts both as running and as ended.

@@ -16,6 +16,7 @@ from typing import Any
 from arq.connections import ArqRedis, log_redis_info
 from arq.worker import Worker, logger
 
+from worker.engine import dead_letter_archive, memory_watch
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import create_bounded_pool
@@ -25,6 +26,7 @@ from worker.engine.clock import RedisClock
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
 from worker.engine.cron import CronClock
+from worker.engine.dead_letter_archive import DeadLetterArchive, DeadLetterLimits
 from worker.engine.decision import DecisionRules
 from worker.engine.event_log import log_events
 from worker.engine.events import (
@@ -41,6 +43,7 @@ from worker.engine.events import (
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
 from worker.engine.local_zone import LocalZone
+from worker.engine.memory_watch import MemoryWatch
 from worker.engine.options import JobOptions
 from worker.engine.patched_run_job import patched_run_job
 from worker.engine.periodic import every
@@ -49,11 +52,11 @@ from worker.engine.settings_class import both_serializers, checked_queues, with_
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
 from worker.errors import ConfigurationError
-from worker.queue import keys
-from worker.queue.heartbeats import HEARTBEAT_INTERVAL_S, STALE_AFTER_S, Heartbeat
+from worker.queue.heartbeats import HEARTBEAT_INTERVAL_S, STALE_AFTER_S, Heartbeat, remove_heartbeats
 from worker.queue.scripts import Scripts
-from worker.redis.client import sync_twin
+from worker.redis.client import call_timeout_s, sync_twin
 from worker.redis.errors import REDIS_ERRORS
+from worker.redis.limits import ValueLimit
 
 # How often cron jobs and requests to abort are looked at, unless `poll_delay` is shorter.
 _PERIODIC_S = 0.5
@@ -78,16 +81,17 @@ class LeaseWorker(Worker):
     """An arq worker that owns its jobs by renewed leases.
 
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
-    of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds) and
-    `open_redis` (makes the connection pool; default: from arq's `redis_settings`). Jobs are JSON unless serializers
-    are given. arq's log lines about each job are written only with `log_results=True`. Raises `ConfigurationError`
-    for a `job_serializer` without a `job_deserializer`.
+    of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
+    `open_redis` (makes the connection pool; default: from arq's `redis_settings`) and `dead_letter_limits` (how
+    many stay in Redis; default: all). Jobs are JSON unless serializers are given. arq's log lines about each job
+    are written only with `log_results=True`. Raises `ConfigurationError` for a `job_serializer` without a
+    `job_deserializer`.
 
     `events` takes listeners, such as `worker.events.subscribe(JobFinished, listener)`.
     """
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
-    __signature__ = with_settings_of(Worker, "queues", "lease", "open_redis", "lanes")
+    __signature__ = with_settings_of(Worker, "queues", "lease", "open_redis", "dead_letter_limits", "lanes")
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class LeaseWorker(Worker):
         queues: Mapping[str, int] | None = None,
         lease: float = 10,
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
+        dead_letter_limits: DeadLetterLimits | None = None,
         **arq_settings: Any,
     ) -> None:
         arq_settings |= both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
@@ -125,6 +130,7 @@ class LeaseWorker(Worker):
         self.redis_health = RedisHealth(self.events)
         self.breaker = CircuitBreaker(self.events)
         self._open_redis = open_redis
+        self._dead_letter_limits = dead_letter_limits
         self._started_at = datetime.now(UTC)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -153,7 +159,9 @@ class LeaseWorker(Worker):
         await self._serve()
 
     async def _serve(self) -> None:
-        context, options = self._make_context(), JobOptions.of(self)
+        limit = ValueLimit(self.pool)
+        await limit.read()
+        context, options = self._make_context(limit), JobOptions.of(self)
         executor = Executor(
             options,
             DecisionRules(options, self.worker_id),
@@ -200,7 +208,7 @@ class LeaseWorker(Worker):
             await slots.close()
             self._served = True
 
-    def _make_context(self) -> EngineContext:
+    def _make_context(self, limit: ValueLimit) -> EngineContext:
         scripts = Scripts(self.pool)
         return EngineContext(
             worker_id=self.worker_id,
@@ -208,8 +216,9 @@ class LeaseWorker(Worker):
             lease_s=self.lease_s,
             redis=self.pool,
             scripts=scripts,
-            completer=Completer(scripts, self.redis_health, self.events),
+            completer=Completer(scripts, self.redis_health, self.events, limit, call_timeout_s(self.pool)),
             redis_health=self.redis_health,
+            memory=MemoryWatch(self.pool, self.events),
             breaker=self.breaker,
             clock=RedisClock(),
             events=self.events,
@@ -231,7 +240,11 @@ class LeaseWorker(Worker):
             "completer-2": context.completer.run(),
             "wake-up-listener": claimer.listen(),
             "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, heartbeat.beat),
+            "memory-watch": every(memory_watch.INTERVAL_S, context.redis_health, context.memory.look),
         }
+        if self._dead_letter_limits is not None:
+            archive = DeadLetterArchive(context, self._dead_letter_limits)
+            loops["dead-letter-archive"] = every(dead_letter_archive.INTERVAL_S, context.redis_health, archive.trim)
         if self.allow_abort_jobs:
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
         if self.cron_jobs:
@@ -366,7 +379,7 @@ class LeaseWorker(Worker):
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)
         try:
-            await self.pool.hdel(keys.WORKERS, self.worker_id)
+            await remove_heartbeats(self.pool, self.worker_id)
         except REDIS_ERRORS as error:
             self.events.send(SignOffFailed(type(error).__name__))
         await self.pool.aclose(close_connection_pool=True)

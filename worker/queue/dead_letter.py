@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from worker.codec import exception_form
 from worker.contract import DEFAULT_QUEUE
-
-_LONGEST_KEPT = 256 * 1024 * 1024
+from worker.errors import InvalidEnvelope, InvalidPayload
 
 
 class Failure(BaseModel):
@@ -26,8 +26,15 @@ class Failure(BaseModel):
 
     @classmethod
     def of(cls, error: BaseException, tries: int, at_ms: int) -> "Failure":
-        """Return the record of `error`, which ended try number `tries`."""
-        return cls(**exception_form(error), tries=tries, at_ms=at_ms)
+        """Return the record of `error`, which ended try number `tries`.
+
+        A refused envelope or payload has no traceback: its message says what is wrong, and where it was refused is
+        always the same. A backlog of refused jobs would store it once per job.
+        """
+        form = exception_form(error)
+        if isinstance(error, InvalidEnvelope | InvalidPayload):
+            form["traceback"] = ""
+        return cls(**form, tries=tries, at_ms=at_ms)
 
     def short(self) -> "Failure":
         """Return the same without the traceback, for the history."""
@@ -37,7 +44,8 @@ class Failure(BaseModel):
 class DeadLetter(BaseModel):
     """A job that will not be retried automatically.
 
-    `payload` is the envelope in base64, byte for byte, so that any envelope can be retried. `history` has the
+    Redis keeps the envelope beside this, as it was enqueued; of it this has the size and a digest. `payload` is the
+    envelope in base64, byte for byte, if it was fetched, or stored here by an earlier version. `history` has the
     earlier tries, oldest first.
     """
 
@@ -46,7 +54,9 @@ class DeadLetter(BaseModel):
     job_id: str
     function: str | None
     queue: str
-    payload: str
+    payload: str = ""
+    payload_bytes: int = 0
+    payload_digest: str = ""
     reason: str
     failure: Failure
     crashes: int
@@ -67,18 +77,35 @@ class DeadLetter(BaseModel):
         """The envelope as it was enqueued."""
         return base64.b64decode(self.payload)
 
+    @property
+    def has_payload(self) -> bool:
+        """Whether the job's envelope is kept, so that it can be retried."""
+        return bool(self.payload or self.payload_bytes)
+
+    def is_of(self, envelope: bytes) -> bool:
+        """Whether this is the dead letter of a job with that envelope."""
+        if self.payload:
+            return self.envelope == envelope
+        return self.payload_digest == payload_digest(envelope)
+
+    def stored(self) -> bytes:
+        """Return what Redis stores: all but the payload and the history, which have their own places."""
+        return self.model_dump_json(exclude={"payload", "history"}).encode()
+
     def summary(self) -> dict[str, Any]:
         """Return all but the payload and the tracebacks, for a list."""
-        return self.model_dump(mode="json", exclude={"payload": True, "failure": {"traceback"}, "history": True})
+        left_out: Any = {"payload": True, "payload_digest": True, "failure": {"traceback"}, "history": True}
+        return self.model_dump(mode="json", exclude=left_out)
 
 
 def payload_text(envelope: bytes) -> str:
-    """Return an envelope as a dead letter stores it.
+    """Return an envelope as a dead letter shows it."""
+    return base64.b64encode(envelope).decode()
 
-    Only the beginning of an envelope that is far larger than any job may be: it will never run, and in base64 it
-    would exceed the 512 MB that Redis accepts.
-    """
-    return base64.b64encode(envelope[:_LONGEST_KEPT]).decode()
+
+def payload_digest(envelope: bytes) -> str:
+    """Return what identifies an envelope without repeating it."""
+    return hashlib.blake2b(envelope, digest_size=16).hexdigest()
 
 
 def read_dead_letter(job_id: str, stored: bytes) -> DeadLetter:

@@ -3,22 +3,32 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from worker.errors import RegistryError
 from worker.queue import keys
-from worker.queue.dead_letter import DeadLetter, Failure, read_dead_letter
+from worker.queue.dead_letter import DeadLetter, Failure, payload_text, read_dead_letter
 from worker.queue.scripts import Enqueue, Scripts
 
 _PAGE = 200
+_SIZES = 1_000
 # Bytes below 0x80 are text, so an escape of one of them is part of the id itself.
 _ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 class DeadLetterNotFound(RegistryError):
     """No dead letter has this job id."""
+
+
+class StoredDeadLetter(NamedTuple):
+    """A dead letter with its payload and history, the id that it is stored under, and the bytes that were read."""
+
+    stored_id: bytes
+    data: bytes
+    dead_letter: DeadLetter
 
 
 class DeadLetterStore:
@@ -29,20 +39,18 @@ class DeadLetterStore:
         self._scripts = Scripts(redis)
 
     async def get(self, job_id: str) -> DeadLetter:
-        """Return one dead letter with its history. Raises `DeadLetterNotFound`."""
+        """Return one dead letter with its payload and history. Raises `DeadLetterNotFound`."""
         if (stored_id := await self._found(job_id)) is not None:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hget(keys.DEAD, stored_id)
-                pipe.lrange(keys.HISTORY.encode() + stored_id, 0, -1)
-                data, history = await pipe.execute()
-            if data is not None:
-                dead_letter = read_dead_letter(_shown(stored_id), data)
-                tries = [entry for data in history if (entry := _read_failure(data))]
-                return dead_letter.model_copy(update={"history": tries})
+            stored = await self._read(stored_id)
+            if stored.data:
+                return stored.dead_letter
         raise DeadLetterNotFound(f"{job_id}: no dead letter has this id; `hospital-worker dead list` shows all")
 
     async def all(self, *, function: str | None = None, error: str | None = None) -> AsyncIterator[DeadLetter]:
-        """Yield the dead letters, oldest first, if asked only those of one function or one class of error."""
+        """Yield the dead letters, oldest first, if asked only those of one function or one class of error.
+
+        They come without their payloads, except those that an earlier version stored together.
+        """
         # All ids first, then page by page: positions would shift if entries were removed meanwhile.
         ids = await self._redis.zrange(keys.DEAD_INDEX, 0, -1)
         if await self._redis.hlen(keys.DEAD) > len(ids):
@@ -58,6 +66,25 @@ class DeadLetterStore:
                 if function in (None, dead_letter.function) and error in (None, dead_letter.failure.type):
                     yield dead_letter
 
+    async def oldest(self, count: int, most_bytes: int) -> list[StoredDeadLetter]:
+        """Return the oldest dead letters with their payloads; fewer than `count` if they reach `most_bytes`."""
+        found: list[StoredDeadLetter] = []
+        size = 0
+        for stored_id in await self._redis.zrange(keys.DEAD_INDEX, 0, count - 1):
+            found.append(await self._read(stored_id))
+            size += len(found[-1].data) + len(found[-1].dead_letter.payload)
+            if size >= most_bytes:
+                break
+        return found
+
+    async def sizes(self, newest: int) -> list[int]:
+        """Return the bytes of some dead letters, oldest first: of those that come before the `newest` ones."""
+        return await self._scripts.dead_sizes(-newest - _SIZES, -newest - 1)
+
+    async def discard_unchanged(self, read: Sequence[StoredDeadLetter]) -> int:
+        """Delete dead letters that are still as they were read; returns how many were."""
+        return await self._scripts.discard((stored.stored_id, stored.data) for stored in read)
+
     async def retry(self, dead_letters: Sequence[DeadLetter], *, per_second: float | None = None) -> int:
         """Put dead letters back on their queues as new jobs, spread over time if `per_second` limits the rate.
 
@@ -65,14 +92,15 @@ class DeadLetterStore:
         many still were dead letters.
         """
         count = 0
-        whole = [dead_letter for dead_letter in dead_letters if dead_letter.payload]
+        whole = [dead_letter for dead_letter in dead_letters if dead_letter.has_payload]
         for start in range(0, len(whole), _PAGE):
             part = whole[start : start + _PAGE]
             count += await self._scripts.redrive(
                 Enqueue(
                     dead_letter.job_id,
                     dead_letter.queue,
-                    dead_letter.envelope,
+                    # Redis keeps the payload itself, unless an earlier version stored the dead letter.
+                    b"" if dead_letter.payload_bytes else dead_letter.envelope,
                     int((start + position) / per_second * 1000) if per_second else 0,
                 )
                 for position, dead_letter in enumerate(part)
@@ -90,8 +118,22 @@ class DeadLetterStore:
             pipe.hdel(keys.DEAD, *stored_ids)
             pipe.zrem(keys.DEAD_INDEX, *stored_ids)
             pipe.delete(*(keys.HISTORY.encode() + stored_id for stored_id in stored_ids))
-            count, _, _ = await pipe.execute()
+            pipe.delete(*(keys.DEAD_PAYLOAD.encode() + stored_id for stored_id in stored_ids))
+            count, *_ = await pipe.execute()
         return int(count)
+
+    async def _read(self, stored_id: bytes) -> StoredDeadLetter:
+        """Return what is stored under an id; without data if that is nothing."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hget(keys.DEAD, stored_id)
+            pipe.lrange(keys.HISTORY.encode() + stored_id, 0, -1)
+            pipe.get(keys.DEAD_PAYLOAD.encode() + stored_id)
+            data, history, envelope = await pipe.execute()
+        dead_letter = read_dead_letter(_shown(stored_id), data or b"")
+        found: dict[str, object] = {"history": [entry for stored in history if (entry := _read_failure(stored))]}
+        if envelope is not None:
+            found["payload"] = payload_text(envelope)
+        return StoredDeadLetter(stored_id, data or b"", dead_letter.model_copy(update=found))
 
     async def _found(self, job_id: str) -> bytes | None:
         """Return the key under which the dead letter of this id is stored; `None` if there is none."""

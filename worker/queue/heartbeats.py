@@ -1,6 +1,7 @@
 """The heartbeats of workers: what each one writes about itself every second, and how it is read."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 HEARTBEAT_INTERVAL_S = 1.0
 STALE_AFTER_S = 4.0
 """A worker whose heartbeat is older than this does not count as ready."""
-_FORGET_AFTER_S = 3_600.0
+_FORGET_AFTER_MS = 3_600_000
+_FORGOTTEN_AT_ONCE = 100
 
 
 class Heartbeat(BaseModel):
@@ -60,23 +62,47 @@ async def redis_time(redis: "Redis[bytes]") -> datetime:
 
 
 async def write_heartbeat(redis: "Redis[bytes]", heartbeat: Heartbeat) -> None:
-    """Write one worker's heartbeat, and remove those that are an hour old."""
-    await redis.hset(keys.WORKERS, heartbeat.worker, heartbeat.model_dump_json())
-    for old in await read_heartbeats(redis):
-        if old.age_s(heartbeat.at) > _FORGET_AFTER_S:
-            await redis.hdel(keys.WORKERS, old.worker)
+    """Write one worker's heartbeat, and remove some of those that are an hour old.
+
+    The cost does not grow with the workers that are gone.
+    """
+    at_ms = _at_ms(heartbeat)
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.hset(keys.WORKERS, heartbeat.worker, heartbeat.model_dump_json())
+        pipe.zadd(keys.WORKERS_SEEN, {heartbeat.worker: at_ms})
+        pipe.hlen(keys.WORKERS)
+        pipe.zcard(keys.WORKERS_SEEN)
+        pipe.zrangebyscore(keys.WORKERS_SEEN, "-inf", at_ms - _FORGET_AFTER_MS, start=0, num=_FORGOTTEN_AT_ONCE)
+        _, _, written, known, old = await pipe.execute()
+    if written > known:
+        # Workers of an earlier version do not note when they wrote.
+        await redis.zadd(keys.WORKERS_SEEN, dict.fromkeys(await redis.hgetall(keys.WORKERS), at_ms), nx=True)
+    if old:
+        await _forget(redis, old, at_ms)
+
+
+async def _forget(redis: "Redis[bytes]", workers: list[bytes], now_ms: float) -> None:
+    """Remove these workers, except those of an earlier version that have written since they were noted."""
+    written = _read_all(await redis.hmget(keys.WORKERS, workers))
+    alive = {
+        found.worker.encode(): at_ms for found in written if (at_ms := _at_ms(found)) > now_ms - _FORGET_AFTER_MS
+    }
+    if alive:
+        await redis.zadd(keys.WORKERS_SEEN, alive)
+    if gone := [worker for worker in workers if worker not in alive]:
+        await remove_heartbeats(redis, *gone)
+
+
+async def remove_heartbeats(redis: "Redis[bytes]", *workers: str | bytes) -> None:
+    """Remove what is stored of workers that are gone."""
+    await redis.hdel(keys.WORKERS, *workers)
+    await redis.zrem(keys.WORKERS_SEEN, *workers)
+    await redis.hdel(keys.CLAIMS, *workers)
 
 
 async def read_heartbeats(redis: "Redis[bytes]") -> list[Heartbeat]:
     """Return the last heartbeat of every worker, old ones included."""
-    stored = await redis.hgetall(keys.WORKERS)
-    heartbeats = []
-    for data in stored.values():
-        try:
-            heartbeats.append(Heartbeat.model_validate_json(data))
-        except ValidationError:
-            # Written by a worker of another version, whose fields are not known here.
-            continue
+    heartbeats = _read_all((await redis.hgetall(keys.WORKERS)).values())
     return sorted(heartbeats, key=lambda heartbeat: heartbeat.started_at)
 
 
@@ -84,3 +110,20 @@ async def ready_workers(redis: "Redis[bytes]") -> list[Heartbeat]:
     """Return the workers that wrote within the last seconds that they take jobs."""
     now, heartbeats = await asyncio.gather(redis_time(redis), read_heartbeats(redis))
     return [heartbeat for heartbeat in heartbeats if heartbeat.ready and heartbeat.age_s(now) <= STALE_AFTER_S]
+
+
+def _at_ms(heartbeat: Heartbeat) -> float:
+    return heartbeat.at.timestamp() * 1000
+
+
+def _read_all(stored: Iterable[bytes | None]) -> list[Heartbeat]:
+    heartbeats = []
+    for data in stored:
+        if data is None:
+            continue
+        try:
+            heartbeats.append(Heartbeat.model_validate_json(data))
+        except ValidationError:
+            # Written by a worker of another version, whose fields are not known here.
+            continue
+    return heartbeats

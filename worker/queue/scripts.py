@@ -13,6 +13,14 @@ EnqueueState = Literal["new", "queued", "running", "done", "dead"]
 SpentTries = Literal["spend", "keep"] | int
 EnvelopeProblem = Literal["", "missing", "wrong-type"]
 
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""The most bytes of payloads in the answer to one claim."""
+_BYTES_BESIDE_PAYLOAD = 100
+# A completion that needs no more memory than this, beyond what its job frees, is stored even if Redis is full: the
+# jobs in flight are few, and each that ends lets go of its payload.
+_SMALL = 4_096
+# finish.lua's answer for a dead letter whose payload had gone from Redis since it was claimed.
+_WITHOUT_PAYLOAD = 2
 
 # The names that every script finds its keys under.
 _LUA_NAMES = {
@@ -22,6 +30,7 @@ _LUA_NAMES = {
     "TRIES": keys.TRIES,
     "HISTORY": keys.HISTORY,
     "CLOCK": keys.CLOCK,
+    "DEAD_PAYLOAD": keys.DEAD_PAYLOAD,
     "LEASED_SUFFIX": keys.LEASED_SUFFIX,
     "WAKEUP_SUFFIX": keys.WAKEUP_SUFFIX,
 }
@@ -69,6 +78,11 @@ class Claim:
     next_due_ms: int
     jobs: list[ClaimedJob]
 
+    @property
+    def size(self) -> int:
+        """About how many bytes the answer had; claim.lua counts likewise."""
+        return sum(len(job.payload) for job in self.jobs) + _BYTES_BESIDE_PAYLOAD * len(self.jobs)
+
 
 class Completion(NamedTuple):
     """How a try ended: the record that takes a job out of its owner's hands.
@@ -77,7 +91,8 @@ class Completion(NamedTuple):
     -1: for ever). `delay_ms` counts from now (retry), `score` is the due time to restore (return). `id_hold_ms` is
     how long the id of an ended job stays taken: above 0 a job that is enqueued under it is dropped, below 0 it
     waits. `tries` says whether this try counts, or how many tries there were by the producer's count. `record` is
-    the dead letter (dead) or an entry of the job's history (retry).
+    the dead letter (dead) or an entry of the job's history (retry). `payload` is that of a job that has ended; it
+    is not sent.
     """
 
     job_id: bytes
@@ -91,13 +106,23 @@ class Completion(NamedTuple):
     id_hold_ms: int = 0
     tries: SpentTries = "spend"
     record: bytes = b""
+    payload: bytes = b""
 
     @classmethod
     def done(
         cls, job: ClaimedJob, token: str, *, result: bytes = b"", result_life_ms: int = 0, id_hold_ms: int = 0
     ) -> Self:
         """Return the completion of a job that ended, well or aborted."""
-        return cls(job.job_id, job.queue, token, "done", result, result_life_ms, id_hold_ms=id_hold_ms)
+        return cls(
+            job.job_id,
+            job.queue,
+            token,
+            "done",
+            result,
+            result_life_ms,
+            id_hold_ms=id_hold_ms,
+            payload=job.payload,
+        )
 
     @classmethod
     def dead(
@@ -120,6 +145,7 @@ class Completion(NamedTuple):
             result_life_ms,
             id_hold_ms=id_hold_ms,
             record=dead_letter,
+            payload=job.payload,
         )
 
     @classmethod
@@ -134,14 +160,22 @@ class Completion(NamedTuple):
         """Return the completion that puts a job back where it was, without spending a try."""
         return cls(job.job_id, job.queue, token, "return", score=job.score, tries="keep")
 
+    @property
+    def needs_memory(self) -> bool:
+        """Whether Redis needs noticeably more memory afterwards. Only a done job frees its payload."""
+        freed = len(self.payload) if self.action == "done" else 0
+        return len(self.result) + len(self.record) > freed + _SMALL
+
     def argv(self) -> tuple[Any, ...]:
-        """Return the nine values that finish.lua takes; its due time means something else for each action."""
+        """Return the nine values that finish.lua takes; two of them mean something else for each action."""
+        tries: str | int = self.tries
         if self.action == "retry":
             due: float = self.delay_ms
         elif self.action == "return":
             due = self.score
         else:
             due = self.id_hold_ms
+            tries = "move" if self.payload else "drop"
         return (
             self.job_id,
             self.queue,
@@ -150,7 +184,7 @@ class Completion(NamedTuple):
             self.result,
             self.result_life_ms,
             due,
-            self.tries,
+            tries,
             self.record,
         )
 
@@ -173,23 +207,41 @@ class Counts:
     queues: dict[str, QueueCounts]
 
 
+def _worker_of(token: str) -> str:
+    return token.rpartition(":")[0] or token
+
+
 class Scripts:
     """The scripts on one connection pool."""
 
     def __init__(self, redis: "Redis[bytes]") -> None:
+        self._redis = redis
         self._claim = redis.register_script(script_source("claim"))
         self._recover = redis.register_script(script_source("recover"))
         self._finish = redis.register_script(script_source("finish"))
         self._enqueue = redis.register_script(script_source("enqueue"))
         self._stats = redis.register_script(script_source("stats"))
         self._redrive = redis.register_script(script_source("redrive"))
+        self._discard = redis.register_script(script_source("discard"))
+        self._dead_sizes = redis.register_script(script_source("dead_sizes"))
 
-    async def claim(self, token: str, lease_ms: int, wanted: int, queues: Sequence[tuple[str, int]]) -> Claim:
-        """Lease up to `wanted` due jobs from `queues`, pairs of a queue and how many it may give, in order."""
+    async def claim(
+        self,
+        token: str,
+        lease_ms: int,
+        wanted: int,
+        queues: Sequence[tuple[str, int]],
+        largest_answer: int = LARGEST_ANSWER,
+    ) -> Claim:
+        """Lease up to `wanted` due jobs from `queues`, pairs of a queue and how many it may give, in order.
+
+        At least one job is leased if one is due, and no more once their payloads fill `largest_answer` bytes.
+        `token` begins with the worker's id and a colon.
+        """
         names = [queue for queue, _ in queues]
         now_ms, next_due_ms, jobs = await self._claim(
-            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, *names],
-            args=[token, lease_ms, wanted, *(limit for _, limit in queues)],
+            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, keys.CLAIMS, *names],
+            args=[token, lease_ms, wanted, largest_answer, _worker_of(token), *(limit for _, limit in queues)],
         )
         return Claim(
             now_ms,
@@ -210,18 +262,30 @@ class Scripts:
         )
 
     async def recover(self, token: str, queues: Sequence[str]) -> int:
-        """Hand back the jobs of a claim whose answer never came; returns how many there were."""
-        return int(await self._recover(keys=[keys.LEASES, *queues], args=[token]))
+        """Hand back the jobs of a worker's last claim, whose answer never came; returns how many there were."""
+        return int(await self._recover(keys=[keys.LEASES, keys.CLAIMS, *queues], args=[token, _worker_of(token)]))
 
     async def finish(self, completions: Iterable[Completion]) -> list[bool]:
-        """Store a group of completions; returns for each whether it was applied, or refused as too late."""
-        args: list[Any] = []
-        for completion in completions:
+        """Store a group of completions; returns for each whether it was applied, or refused as too late.
+
+        A group of which none needs memory is stored even if Redis is full.
+        """
+        group = list(completions)
+        args: list[Any] = [1]
+        for completion in group:
             args.extend(completion.argv())
-        applied = await self._finish(
-            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX], args=args
+            if len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory:
+                args[0] = 0
+        answers = await self._finish(
+            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX, keys.CLOCK], args=args
         )
-        return [answer == 1 for answer in applied]
+        if _WITHOUT_PAYLOAD in answers:
+            for completion, answer in zip(group, answers, strict=True):
+                if answer == _WITHOUT_PAYLOAD:
+                    await self._redis.set(
+                        keys.DEAD_PAYLOAD.encode() + completion.job_id, completion.payload, nx=True
+                    )
+        return [answer > 0 for answer in answers]
 
     async def enqueue(self, jobs: Iterable[Enqueue]) -> list[EnqueueState]:
         """Put jobs on their queues, each id once; returns for each how the queue found its id."""
@@ -237,6 +301,16 @@ class Scripts:
         for job in jobs:
             args.extend(job)
         return sum(await self._redrive(keys=[keys.DEAD, keys.DEAD_INDEX, keys.ABORT], args=args))
+
+    async def discard(self, dead_letters: Iterable[tuple[bytes, bytes]]) -> int:
+        """Delete dead letters, pairs of an id and what was read, unless they have changed; returns how many."""
+        args = [value for pair in dead_letters for value in pair]
+        return int(await self._discard(keys=[keys.DEAD, keys.DEAD_INDEX], args=args))
+
+    async def dead_sizes(self, first: int, last: int) -> list[int]:
+        """Return the bytes of the dead letters from one rank in their index to another, payloads included."""
+        sizes: list[int] = await self._dead_sizes(keys=[keys.DEAD, keys.DEAD_INDEX], args=[first, last])
+        return sizes
 
     async def counts(self, queues: Sequence[str]) -> Counts:
         """Count what is on the queues."""

@@ -149,6 +149,11 @@ async def follow_primary(pool: ConnectionPool) -> ConnectionPool:
     return PrimaryPool(connection_class=kind, max_connections=pool.max_connections, **kwargs)
 
 
+def call_timeout_s(redis: "Redis[bytes]") -> float:
+    """Return the seconds after which a call of this client fails."""
+    return redis.connection_pool.connection_kwargs.get("socket_timeout") or DEFAULT_TIMEOUT_S
+
+
 def address(settings: Settings) -> str:
     """Return where Redis is, without user and password."""
     url, sentinel = read_url(settings)

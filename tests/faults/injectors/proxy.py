@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks connections on purpose (on a pattern of bytes, at random, or all at once), or moves."""
+"""A TCP proxy that breaks connections (on a pattern of bytes, at random, or all at once), moves, or is slow."""
 
 import asyncio
 import random
@@ -23,6 +23,20 @@ class _Rule:
     times: int
 
 
+class _Lane:
+    """One direction of a link that all connections share; it carries so many bytes per second."""
+
+    def __init__(self, bytes_per_second: float) -> None:
+        self._bytes_per_second = bytes_per_second
+        self._free_at = 0.0
+
+    async def carry(self, size: int) -> None:
+        """Wait as long as it takes until that many bytes have passed."""
+        now = asyncio.get_running_loop().time()
+        self._free_at = max(self._free_at, now) + size / self._bytes_per_second
+        await asyncio.sleep(self._free_at - now)
+
+
 class Proxy:
     """Forwards connections from a free port on loopback to `host:port`; enter it with `async with`.
 
@@ -37,6 +51,7 @@ class Proxy:
         self._open = asyncio.Event()
         self._open.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes: dict[str, _Lane] = {}
         self.cuts = 0
 
     @property
@@ -84,6 +99,10 @@ class Proxy:
         """Forward again, including what has arrived meanwhile."""
         self._open.set()
 
+    def limit(self, bytes_per_second: float) -> None:
+        """Carry no more than that in each direction from now on, all connections together."""
+        self._lanes = {sent_by: _Lane(bytes_per_second) for sent_by in ("client", "server")}
+
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         return self
@@ -123,6 +142,8 @@ class Proxy:
         try:
             while data := await source.read(_CHUNK):
                 await self._open.wait()
+                if lane := self._lanes.get(sent_by):
+                    await lane.carry(len(data))
                 rule = self._matching(tail, data, sent_by)
                 tail = b"" if rule else data[-_LONGEST_PATTERN:]
                 if rule is not None and callable(rule.action):

@@ -17,6 +17,7 @@ from worker.engine.completer import Completer
 from worker.engine.events import Events
 from worker.engine.redis_health import RedisHealth
 from worker.queue.scripts import ClaimedJob, Completion, Scripts
+from worker.redis.limits import ValueLimit
 from worker.settings import load_settings
 
 
@@ -29,10 +30,14 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
         await redis.aclose(close_connection_pool=True)
 
 
+def make_completer(scripts: Scripts, health: RedisHealth, events: Events) -> Completer:
+    return Completer(scripts, health, events, ValueLimit(scripts._redis), timeout_s=1)
+
+
 @asynccontextmanager
 async def running_completer(scripts: Scripts, health: RedisHealth | None = None) -> AsyncIterator[Completer]:
     events = logged_events()
-    completer = Completer(scripts, health or RedisHealth(events), events)
+    completer = make_completer(scripts, health or RedisHealth(events), events)
     task = asyncio.create_task(completer.run())
     try:
         yield completer
@@ -162,7 +167,8 @@ async def test_completions_survive_redis_faults(own_redis: EmbeddedRedis, fault:
         repair = await _inject_fault(own_redis, script_bench, fault)
         health = RedisHealth(logged_events())
         async with running_completer(script_bench.scripts, health) as completer:
-            result = Completion(job.job_id, job.queue, "token", "done", b"result", 60_000)
+            # Larger than what a full Redis takes all the same.
+            result = Completion(job.job_id, job.queue, "token", "done", bytes(10_000), 60_000)
             stored = completer.submit(result)
             await wait_until_down(health)
             assert not stored.done()
@@ -171,7 +177,7 @@ async def test_completions_survive_redis_faults(own_redis: EmbeddedRedis, fault:
             assert await asyncio.wait_for(stored, 10)
 
         assert health.is_up
-        assert await script_bench.redis.get("arq:result:" + script_bench.id("a")) == b"result"
+        assert await script_bench.redis.get("arq:result:" + script_bench.id("a")) == bytes(10_000)
 
 
 async def _inject_fault(server: EmbeddedRedis, script_bench: ScriptBench, fault: str) -> Callable[[], Any]:
@@ -204,7 +210,7 @@ async def test_a_completer_that_falls_behind_is_congested_until_it_has_caught_up
     await script_bench.enqueue(*map(str, range(6)))
     jobs = (await script_bench.claim()).jobs
     scripts = RecordingScripts(script_bench.redis)
-    completer = Completer(scripts, RedisHealth(Events()), Events())
+    completer = make_completer(scripts, RedisHealth(Events()), Events())
     congested: list[bool] = []
     for job in jobs[:5]:
         completer.submit(done(job))
@@ -230,7 +236,7 @@ async def test_a_completer_that_falls_behind_is_congested_until_it_has_caught_up
 async def test_a_cancelled_waiter_does_not_block_the_next_one(script_bench: ScriptBench) -> None:
     await script_bench.enqueue("a", "b")
     first, second = (await script_bench.claim()).jobs
-    completer = Completer(script_bench.scripts, RedisHealth(Events()), Events())
+    completer = make_completer(script_bench.scripts, RedisHealth(Events()), Events())
     completer.submit(done(first)).cancel()
     stored = completer.submit(done(second))
     task = asyncio.create_task(completer.run())

@@ -1,5 +1,6 @@
 from tests.redis_scripts.script_claim import ClaimContract, OutageContract
 from tests.redis_scripts.script_clock import ClockContract
+from tests.redis_scripts.script_dead import DeadPayloadContract
 from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
 from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
@@ -22,6 +23,10 @@ class TestOutage(OutageContract):
 
 
 class TestFinish(FinishContract):
+    pass
+
+
+class TestDeadPayload(DeadPayloadContract):
     pass
 
 

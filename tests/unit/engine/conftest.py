@@ -17,10 +17,12 @@ from worker.engine.clock import RedisClock
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
 from worker.engine.events import Events, JobFinished, JobOutcome
+from worker.engine.memory_watch import MemoryWatch
 from worker.engine.options import JobFunction, JobOptions
 from worker.engine.redis_health import RedisHealth
 from worker.engine.retry_policy import Trouble
 from worker.queue.scripts import ClaimedJob, Scripts
+from worker.redis.limits import ValueLimit
 
 Kind = TypeVar("Kind")
 
@@ -58,6 +60,17 @@ class NotedHealth(RedisHealth):
 
     def answered(self) -> None:
         self.answers += 1
+
+
+class NotedLimit(ValueLimit):
+    """A limit that the test sets; Redis does not answer unless the test says that it does."""
+
+    answers = False
+    reads = 0
+
+    async def read(self) -> bool:
+        self.reads += 1
+        return self.answers
 
 
 def open_client(server: FakeServer) -> ArqRedis:
@@ -150,7 +163,8 @@ async def context(redis: ArqRedis, events: KeptEvents, health: NotedHealth) -> E
         lease_s=10,
         redis=redis,
         scripts=scripts,
-        completer=Completer(scripts, health, events),
+        memory=MemoryWatch(redis, events),
+        completer=Completer(scripts, health, events, NotedLimit(redis), timeout_s=5),
         redis_health=health,
         breaker=CircuitBreaker(events),
         clock=RedisClock(),

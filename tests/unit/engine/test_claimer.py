@@ -30,7 +30,7 @@ from worker.engine.context import EngineContext
 from worker.engine.events import Claimed as ClaimedEvent
 from worker.engine.events import ClaimRecovered
 from worker.engine.slots import Slots
-from worker.queue.scripts import Claim, ClaimedJob, Completion, Scripts
+from worker.queue.scripts import LARGEST_ANSWER, Claim, ClaimedJob, Completion, Scripts
 
 NOW_MS = 1_700_000_000_000
 POLL_DELAY_S = 60.0
@@ -53,10 +53,19 @@ class ScriptedScripts(Scripts):
         self.wanted: list[int] = []
         self.limits: list[list[tuple[str, int]]] = []
         self.leases_ms: list[int] = []
+        self.answers: list[int] = []
         self.recovered_queues: list[list[str]] = []
         self.before_answer: Callable[[], None] = lambda: None
 
-    async def claim(self, token: str, lease_ms: int, wanted: int, queues: Sequence[tuple[str, int]]) -> Claim:
+    async def claim(
+        self,
+        token: str,
+        lease_ms: int,
+        wanted: int,
+        queues: Sequence[tuple[str, int]],
+        largest_answer: int = LARGEST_ANSWER,
+    ) -> Claim:
+        self.answers.append(largest_answer)
         self.calls.append(("claim", token))
         self.wanted.append(wanted)
         self.limits.append(list(queues))
@@ -317,6 +326,28 @@ async def test_at_every_eighth_claim_the_other_queues_come_first(stage: Stage) -
 
     usual = [("urgent", 4), ("bulk", 2)]
     assert stage.scripts.limits == [*[usual] * 7, [("bulk", 1), ("urgent", 4)], usual]
+
+
+async def test_a_claim_asks_for_as_much_as_the_link_carries(stage: Stage) -> None:
+    megabyte = 1024 * 1024
+    full = Claim(NOW_MS, -1, [claimed(b"a", payload=bytes(megabyte))])
+    # The third answer is lost; the fifth is small and says nothing about the link.
+    stage.scripts.claims.extend([full, full, TimeoutError(), full, found("b")])
+    stage.scripts.recoveries.append(1)
+    stage.slots = HeldSlots()
+    stage.options["max_jobs"] = 100
+    stage.steps.extend([go_on] * 4)
+    await stage.run()
+
+    assert stage.scripts.answers[:6] == [megabyte * size for size in (1, 2, 4, 2, 4, 4)]
+
+
+async def test_a_claim_that_never_reached_redis_says_nothing_about_the_link(stage: Stage) -> None:
+    stage.scripts.claims.append(RedisConnectionError("gone"))
+    stage.steps.append(go_on)
+    await stage.run()
+
+    assert len(set(stage.scripts.answers)) == 1
 
 
 async def test_a_claim_whose_answer_was_lost_is_recovered_before_the_next_claim(

@@ -3,16 +3,17 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, ResponseError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from tests.support.waiting import until
-from tests.unit.engine.conftest import KeptEvents, NotedHealth, with_replaced
+from tests.unit.engine.conftest import KeptEvents, NotedHealth, NotedLimit, with_replaced
 from worker.engine import completer
-from worker.engine.completer import Completer
+from worker.engine.completer import Completer, ResultTooLarge
 from worker.engine.events import CompletionDropped, CompletionRefused, CompletionsStored
 from worker.queue.scripts import Completion, Scripts
 
@@ -55,8 +56,13 @@ async def scripts(redis: ArqRedis) -> ScriptedScripts:
 
 
 @pytest.fixture
-async def store(scripts: ScriptedScripts, health: NotedHealth, events: KeptEvents) -> Completer:
-    return Completer(scripts, health, events)
+async def limit(redis: ArqRedis) -> NotedLimit:
+    return NotedLimit(redis)
+
+
+@pytest.fixture
+async def store(scripts: ScriptedScripts, health: NotedHealth, events: KeptEvents, limit: NotedLimit) -> Completer:
+    return Completer(scripts, health, events, limit, timeout_s=5)
 
 
 @asynccontextmanager
@@ -338,3 +344,171 @@ async def test_storing_that_falls_behind_is_congested_until_it_has_caught_up(
     # Only the high mark makes it congested again.
     submit(store, 5)
     assert not store.is_congested
+
+
+# ---- groups that fail for a reason of a member ----------------------------------------------------------------
+
+
+class Refusing(ScriptedScripts):
+    """Scripts that lose the connection over a group with one of these jobs."""
+
+    refused: frozenset[bytes] = frozenset()
+
+    async def finish(self, completions: Iterable[Completion]) -> list[bool]:
+        group = list(completions)
+        self.groups.append(group)
+        if any(completion.job_id in self.refused for completion in group):
+            raise RedisConnectionError("closed")
+        return [True] * len(group)
+
+
+@pytest.fixture
+async def refusing(redis: ArqRedis) -> Refusing:
+    return Refusing(redis)
+
+
+@pytest.fixture
+async def refused_store(
+    refusing: Refusing, health: NotedHealth, events: KeptEvents, limit: NotedLimit
+) -> Completer:
+    return Completer(refusing, health, events, limit, timeout_s=5)
+
+
+async def test_a_result_above_the_limit_is_refused_at_once(store: Completer, limit: NotedLimit) -> None:
+    limit.bytes = 10
+    async with storing(store):
+        assert await store.submit(done(1, result=bytes(10)))
+        with pytest.raises(ResultTooLarge, match=r"^result too large: 11 bytes, limit 10 "):
+            await store.submit(done(2, result=bytes(11)))
+
+
+async def test_a_limit_that_was_lowered_is_found_and_holds_no_other(
+    refused_store: Completer, refusing: Refusing, limit: NotedLimit
+) -> None:
+    refusing.refused = frozenset({b"1"})
+    limit.answers, limit.bytes = True, 2_000_000
+
+    async def lowered() -> bool:
+        limit.bytes = 1_000_000
+        return True
+
+    limit.read = lowered  # type: ignore[method-assign]
+    completions = [done(0), done(1, result=bytes(1_000_001)), done(2)]
+    async with storing(refused_store):
+        stored = await asyncio.gather(*map(refused_store.submit, completions), return_exceptions=True)
+
+    assert [stored[0], stored[2]] == [True, True]
+    assert isinstance(stored[1], ResultTooLarge)
+    assert len(refusing.groups) <= 4
+
+
+async def test_a_large_result_that_redis_never_takes_is_given_up(
+    refused_store: Completer, refusing: Refusing, limit: NotedLimit
+) -> None:
+    refusing.refused, limit.answers = frozenset({b"1"}), True
+    completions = [done(0), done(1, result=bytes(600_000)), *(done(number) for number in range(2, 50))]
+    async with storing(refused_store):
+        stored = await asyncio.gather(*map(refused_store.submit, completions), return_exceptions=True)
+
+    assert [number for number, answer in enumerate(stored) if answer is not True] == [1]
+    assert "not stored in 5 tries" in str(stored[1])
+
+
+async def test_a_small_completion_that_fails_alone_is_never_given_up_and_holds_no_other(
+    refused_store: Completer, refusing: Refusing, limit: NotedLimit
+) -> None:
+    refusing.refused, limit.answers = frozenset({b"1"}), True
+    async with storing(refused_store):
+        stuck = refused_store.submit(done(1))
+        assert await asyncio.gather(*(refused_store.submit(done(number)) for number in range(2, 300)))
+        await until(lambda: refusing.groups.count([done(1)]) > 20)
+        assert not stuck.done()
+        refusing.refused = frozenset()
+        assert await stuck
+
+
+async def test_an_outage_divides_no_group(store: Completer, scripts: ScriptedScripts, limit: NotedLimit) -> None:
+    scripts.answers.extend(RedisConnectionError("gone") for _ in range(10))
+    async with storing(store):
+        assert await asyncio.gather(*submit(store, 8)) == [True] * 8
+
+    assert scripts.sizes == [8] * 11
+    assert limit.reads == 10
+
+
+@pytest.mark.parametrize(
+    "error", [ReadOnlyError("READONLY"), ResponseError("MISCONF no")], ids=["READONLY", "MISCONF"]
+)
+async def test_a_refusal_of_every_write_divides_no_group(
+    store: Completer, scripts: ScriptedScripts, limit: NotedLimit, error: Exception
+) -> None:
+    limit.answers = True
+    scripts.answers.extend([error] * 5)
+    async with storing(store):
+        assert await asyncio.gather(*submit(store, 8)) == [True] * 8
+
+    assert scripts.sizes == [8] * 6
+
+
+class Full(ScriptedScripts):
+    """Scripts on a Redis that is full: it takes only groups that need no memory."""
+
+    full = True
+
+    async def finish(self, completions: Iterable[Completion]) -> list[bool]:
+        group = list(completions)
+        self.groups.append(group)
+        if self.full and any(completion.needs_memory for completion in group):
+            raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
+        return [True] * len(group)
+
+
+async def test_small_completions_go_first_while_redis_is_full(
+    redis: ArqRedis, health: NotedHealth, events: KeptEvents, limit: NotedLimit
+) -> None:
+    scripts = Full(redis)
+    store = Completer(scripts, health, events, limit, timeout_s=5)
+    large = [store.submit(done(number, result=bytes(100_000))) for number in range(3)]
+    small = [store.submit(done(number)) for number in range(3, 20)]
+    async with storing(store, tasks=2):
+        assert await asyncio.gather(*small) == [True] * 17
+        assert not any(stored.done() for stored in large)
+        later = store.submit(done(20))
+        assert await later
+        scripts.full = False
+        assert await asyncio.gather(*large) == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("action", "result", "record", "payload", "needs"),
+    [
+        ("done", 4_096, 0, 0, False),
+        ("done", 4_097, 0, 0, True),
+        ("done", 50_000, 0, 50_000, False),
+        ("done", 54_097, 0, 50_000, True),
+        ("dead", 2_000, 2_000, 50_000, False),
+        ("dead", 2_000, 3_000, 50_000, True),
+        ("retry", 0, 2_500, 50_000, False),
+    ],
+)
+def test_a_completion_needs_memory_beyond_what_its_job_frees(
+    action: Any, result: int, record: int, payload: int, needs: bool
+) -> None:
+    completion = Completion(
+        b"1", "queue", "token", action, bytes(result), record=bytes(record), payload=bytes(payload)
+    )
+
+    assert completion.needs_memory == needs
+
+
+async def test_groups_get_smaller_over_a_slow_link(
+    store: Completer, scripts: ScriptedScripts, limit: NotedLimit
+) -> None:
+    limit.answers = True
+    scripts.answers.extend([TimeoutError()] * 4)
+    large = bytes(2 * 1024 * 1024)
+    async with storing(store):
+        assert all(await asyncio.gather(*(store.submit(done(number, result=large)) for number in range(24))))
+
+    # What timed out is sent in halves, and the next groups are smaller from the start.
+    assert scripts.sizes[:3] == [8, 4, 4]

@@ -45,6 +45,22 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         "info",
         {"action": "circuit_breaker_closed", "reason": "MongoDB is unavailable"},
     ),
+    (events.MemoryLow(80, 100), "warning", {"action": "redis_memory_low", "used": 80, "limit": 100}),
+    (
+        events.EvictionPolicySeen("allkeys-lru"),
+        "error",
+        {"action": "redis_eviction_policy", "policy": "allkeys-lru"},
+    ),
+    (
+        events.DeadLettersMoved(3, "folder/file"),
+        "warning",
+        {"action": "dead_letters_moved", "count": 3, "file": "folder/file"},
+    ),
+    (
+        events.DeadLettersNotMoved("folder/file", "No space left on device"),
+        "error",
+        {"action": "dead_letters_not_moved", "file": "folder/file", "reason": "No space left on device"},
+    ),
     (
         events.RedisLost("ReadOnlyError", "READONLY"),
         "error",

@@ -192,6 +192,23 @@ async def test_renewing_goes_on_after_an_error_of_redis(
     assert lost == []
 
 
+async def test_calls_are_smaller_after_an_error_and_grow_again(
+    connection: Connection, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_renewer, "_PER_CALL", 4)
+    monkeypatch.setattr(lease_renewer, "_LEAST_PER_CALL", 1)
+    # Each call seems to take no time.
+    monkeypatch.setattr(lease_renewer, "time", with_replaced(time, monotonic=lambda: 0.0))
+    leases = [Lease(b"%d" % position, "queue", "token") for position in range(4)]
+    connection.answers.extend([TimeoutError(), TimeoutError()])
+    async with renewing(connection.connect, events, *leases):
+        await until(lambda: len(connection.calls) >= 8)
+
+    sizes = [len(call) for call in connection.calls if len(connection.calls[0]) == 4]
+    assert sizes[:5] == [4, 2, 1, 2, 1]
+    assert 4 in sizes[5:]
+
+
 async def test_a_defect_that_ends_the_thread_fails_the_future(connection: Connection, events: KeptEvents) -> None:
     connection.answers.append(ValueError("a defect"))
     async with renewing(connection.connect, events, A) as (renewer, _):

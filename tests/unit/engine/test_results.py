@@ -57,7 +57,8 @@ def test_an_unreadable_job_has_a_result_and_a_dead_letter_too() -> None:
         None,
         1,
     )
-    assert dead_letter.envelope == b"payload"
+    assert dead_letter.is_of(b"payload")
+    assert (dead_letter.payload, dead_letter.payload_bytes) == ("", 7)
 
 
 def test_there_is_no_result_data_if_the_serializer_fails() -> None:

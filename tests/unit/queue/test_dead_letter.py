@@ -57,6 +57,7 @@ def test_a_summary_omits_payload_traceback_and_history() -> None:
     summary = dead_letter().summary()
 
     assert set(summary) == {
+        "payload_bytes",
         *("job_id", "function", "queue", "reason", "failure", "crashes", "worker", "enqueued_at"),
     }
     assert summary["failure"] == {"type": "ValueError", "message": "wrong", "tries": 3, "at_ms": 5}

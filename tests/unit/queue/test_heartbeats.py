@@ -9,6 +9,7 @@ from worker.queue.heartbeats import (
     read_heartbeats,
     ready_workers,
     redis_time,
+    remove_heartbeats,
     write_heartbeat,
 )
 
@@ -55,6 +56,42 @@ async def test_heartbeats_older_than_an_hour_are_removed(redis: Any) -> None:
     await write_heartbeat(redis, heartbeat("alive"))
 
     assert {found.worker for found in await read_heartbeats(redis)} == {"stale", "alive"}
+
+
+async def test_old_heartbeats_are_removed_a_hundred_at_a_time(redis: Any) -> None:
+    for number in range(150):
+        await write_heartbeat(redis, heartbeat(f"old {number}", at=NOW - timedelta(hours=2)))
+    await redis.hset(keys.CLAIMS, "old 0", 1)
+
+    await write_heartbeat(redis, heartbeat("alive"))
+    assert await redis.hlen(keys.WORKERS) == 51
+    await write_heartbeat(redis, heartbeat("alive"))
+
+    assert [found.worker for found in await read_heartbeats(redis)] == ["alive"]
+    assert await redis.zrange(keys.WORKERS_SEEN, 0, -1) == [b"alive"]
+    assert not await redis.exists(keys.CLAIMS)
+
+
+async def test_heartbeats_that_an_earlier_version_wrote_are_removed_once_they_are_old(redis: Any) -> None:
+    later = NOW + timedelta(seconds=3_601)
+    for worker, at in (("gone", NOW), ("still alive", later)):
+        await redis.hset(keys.WORKERS, worker, heartbeat(worker, at=at).model_dump_json())
+    await redis.hset(keys.WORKERS, "unreadable", "{}")
+
+    await write_heartbeat(redis, heartbeat("new", at=NOW))
+    assert await redis.hlen(keys.WORKERS) == 4
+    await write_heartbeat(redis, heartbeat("new", at=later))
+
+    assert {worker.decode() for worker in await redis.hkeys(keys.WORKERS)} == {"new", "still alive"}
+
+
+async def test_a_worker_that_signs_off_leaves_nothing_behind(redis: Any) -> None:
+    await write_heartbeat(redis, heartbeat("one"))
+    await redis.hset(keys.CLAIMS, "one", 1)
+
+    await remove_heartbeats(redis, "one")
+
+    assert not await redis.exists(keys.WORKERS, keys.WORKERS_SEEN, keys.CLAIMS)
 
 
 async def test_heartbeats_of_another_version_are_skipped_and_kept(redis: Any) -> None:

@@ -3,12 +3,18 @@
 -- A claimed job's score moves to the end of its lease: it leaves the window of due jobs, so the cost of a
 -- claim does not grow with what is in flight, and it becomes due again if its owner dies.
 --
--- KEYS  leases, crashes, abort, clock, dead letters, then the queues
--- ARGV  token, lease in ms, jobs wanted in all, then the jobs wanted of each queue
+-- KEYS  leases, crashes, abort, clock, dead letters, last claims, then the queues
+-- ARGV  token, lease in ms, jobs wanted in all, bytes that the answer may have, id of the worker,
+--       then the jobs wanted of each queue
 -- Returns {now in ms, next due time in ms or -1, jobs}; a job is
 --   {id, position of its queue from 0, score, tries, crashes, abort time or -1, problem or '', payload}
-local leases, crashes, abort, clock, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local leases, crashes, abort, clock, dead, claims = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local token, lease, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+-- One answer stays below what arrives within a socket's timeout: a backlog of large payloads would otherwise be
+-- claimed, time out, be handed back, and be claimed again for ever. The worker knows what its link carries.
+local BYTES_LIMIT, worker = tonumber(ARGV[4]), ARGV[5]
+-- About what a job takes in the answer beside its payload.
+local BYTES_BESIDE = 100
 local now = clock_ms()
 local lease_end = now + lease
 -- How many due entries that other workers hold may be skipped; there are few unless stock arq workers share the queue.
@@ -28,9 +34,6 @@ local owners_returning = resumed <= now and now - resumed < lease / 2
 -- Usually these are empty, and looking up every id in them would cost as much as the rest.
 local any_crash = redis.call('HLEN', crashes) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
--- One answer stays far below what arrives within a socket's timeout: a backlog of the largest payloads would otherwise
--- be claimed, time out, be handed back, and be claimed again for ever.
-local BYTES_LIMIT = 16 * 1024 * 1024
 -- A call from a script costs more than the command itself, so jobs are looked up together: BATCH arguments per call
 -- (Lua's stack takes a few thousand), and PAYLOADS payloads at once (they are held in memory beside the answer).
 local BATCH, PAYLOADS = 500, 16
@@ -107,7 +110,7 @@ local function take(queue, position, id, score, payload, spent, owner)
     local abort_time = any_abort and redis.call('ZSCORE', abort, id)
     local tries = whole_number(spent) + 1
     jobs[#jobs + 1] = {id, position, score, tries, crash_count, abort_time or '-1', problem, payload}
-    bytes = bytes + #payload
+    bytes = bytes + #payload + BYTES_BESIDE
     return true
 end
 
@@ -180,9 +183,9 @@ local function sweep(queue)
     end
 end
 
-for index = 6, #KEYS do
+for index = 7, #KEYS do
     local queue = KEYS[index]
-    local want = math.min(tonumber(ARGV[index - 2]), wanted - #jobs)
+    local want = math.min(tonumber(ARGV[index - 1]), wanted - #jobs)
     sweep(queue)
     -- Taken jobs stay in the window until all are moved together, as jobs of other workers do.
     local held, taken = 0, {}
@@ -194,7 +197,7 @@ for index = 6, #KEYS do
         for i = 1, #due, 2 do
             ids[#ids + 1], scores[#scores + 1] = due[i], due[i + 1]
         end
-        local got, others = take_from(queue, index - 6, ids, scores, want - #taken)
+        local got, others = take_from(queue, index - 7, ids, scores, want - #taken)
         held = held + others
         for _, id in ipairs(got) do taken[#taken + 1] = id end
     end
@@ -206,6 +209,12 @@ for index = 6, #KEYS do
         local more = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', held, 1)
         if #more > 0 then announce(queue) end
     end
+end
+-- If the answer is lost, nobody renews these leases: their end is how recover.lua finds them among all others.
+if #jobs > 0 and type(redis.pcall('HSET', claims, worker, lease_end)) == 'table' then
+    -- A key of another type, which this queue did not write.
+    redis.call('DEL', claims)
+    redis.call('HSET', claims, worker, lease_end)
 end
 -- A worker that got less than it asked for must claim the rest at once.
 if bytes >= BYTES_LIMIT then next_due = now end

@@ -1,16 +1,17 @@
 -- Stores a group of completions in one atomic step. Each is applied only if its sender still owns the job; a late one
 -- changes nothing.
 --
--- KEYS  leases, crashes, abort, dead letters, their index
--- ARGV  for each completion nine values:
+-- KEYS  leases, crashes, abort, dead letters, their index, clock
+-- ARGV  1 if the group is to be stored even if Redis is full, otherwise 0; then for each completion nine values:
 --   id, queue, token, action, result, result's life in ms (0: do not store, -1: for ever),
 --   due (retry: delay in ms from now; return: the score to restore; done and dead: for how many ms the id stays
 --   taken: above 0, a job that is enqueued under it is dropped by the claim; below 0, it waits),
---   'spend' or 'keep' (whether the try counts), or how many tries there were by the producer's count,
+--   'spend' or 'keep' (whether the try counts), or how many tries there were by the producer's count;
+--   done and dead: 'move' or 'drop' (what becomes of a dead job's payload),
 --   record (dead: the dead letter; retry: an entry of the job's history)
 -- Actions: done, dead, retry (run again after a delay), return (hand back untouched).
--- Returns a list of 1 (applied) and 0 (refused), in order.
-local leases, crashes, abort, dead, dead_index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+-- Returns a list of 1 (applied), 2 (applied, but the payload to move had gone) and 0 (refused), in order.
+local leases, crashes, abort, dead, dead_index, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local now = clock_ms()
 -- Enough to see a pattern; a job that waits through a long outage must not fill Redis with its history.
 local HISTORY_LENGTH = 20
@@ -31,7 +32,7 @@ end
 
 -- A call from a script costs more than the command itself, so jobs are looked up together.
 local holders, owners = {}, {}
-for first = 1, #ARGV, 9 * BATCH do
+for first = 2, #ARGV, 9 * BATCH do
     local ids, names = {}, {}
     for i = first, math.min(first + 9 * (BATCH - 1), #ARGV), 9 do
         ids[#ids + 1] = ARGV[i]
@@ -46,7 +47,8 @@ end
 local gone = {}
 
 -- The job's place on the queue, and its marks in the hashes, are removed for the whole group at the end.
-local function finish(id, action, result, life, taken, dead_letter)
+-- Returns whether the payload of a dead letter was there.
+local function finish(id, action, result, life, taken, payload, dead_letter)
     local job, tries = JOB .. id, TRIES .. id
     local in_progress, history = IN_PROGRESS .. id, HISTORY .. id
     -- Commands that need memory come first: if Redis is full they fail here, and the whole group is repeated.
@@ -74,6 +76,14 @@ local function finish(id, action, result, life, taken, dead_letter)
     gone[#gone + 1] = tries
     if taken == 0 then gone[#gone + 1] = in_progress end
     if action ~= 'dead' then gone[#gone + 1] = history end
+    if action ~= 'dead' then return true end
+    if payload == 'drop' then
+        -- An earlier dead letter of this id may have left one.
+        gone[#gone + 1] = DEAD_PAYLOAD .. id
+        return true
+    end
+    -- The payload moves and is not copied, here or over the network: refused jobs must not fill Redis.
+    return move(job, DEAD_PAYLOAD .. id)
 end
 
 local function give_back(id, queue, score, spend, history)
@@ -100,21 +110,24 @@ local function give_back(id, queue, score, spend, history)
 end
 
 local applied, left, ended, seen = {}, {}, {}, {}
-for i = 1, #ARGV, 9 do
+if ARGV[1] == '1' then write_although_full(clock) end
+for i = 2, #ARGV, 9 do
     local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     if not seen[id] and owns(token, owners[id], holders[id], queue, id) then
         seen[id] = true
+        local state = 1
         left[queue], ended[queue] = left[queue] or {}, ended[queue] or {}
         if action == 'retry' then
             give_back(id, queue, now + tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
         elseif action == 'return' then
             give_back(id, queue, tonumber(ARGV[i + 6]), ARGV[i + 7], '')
         else
-            finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), ARGV[i + 8])
+            local life, taken = tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6])
+            if not finish(id, action, ARGV[i + 4], life, taken, ARGV[i + 7], ARGV[i + 8]) then state = 2 end
             table.insert(ended[queue], id)
         end
         table.insert(left[queue], id)
-        applied[#applied + 1] = 1
+        applied[#applied + 1] = state
     else
         applied[#applied + 1] = 0
     end

@@ -45,6 +45,24 @@ local function note_alive(clock, lease, now)
     redis.call('HSET', clock, 'seen', now)
 end
 
+-- While Redis is full it refuses a command that needs memory only as a script's first write. A script that frees
+-- memory, or needs next to none, begins with this write, which needs none and changes nothing.
+local function write_although_full(clock) redis.pcall('HDEL', clock, '') end
+
+-- Moves a string without copying it, and lets it live until it is deleted. Returns whether there was one.
+local function move(from, to)
+    if redis.call('EXISTS', from) == 0 then return false end
+    if redis.pcall('RENAME', from, to).err then
+        -- The rules of a user may be from before this script needed RENAME.
+        redis.call('SET', to, redis.call('GET', from))
+        redis.call('DEL', from)
+    else
+        -- arq's own enqueue lets payloads expire.
+        redis.call('PERSIST', to)
+    end
+    return true
+end
+
 -- Whether `token` owns a job. `owner` is the job's entry in the hash of leases, `holder` the value of its in-progress
 -- key, or false if that has expired.
 local function owns(token, owner, holder, queue, id)

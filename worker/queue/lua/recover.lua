@@ -1,22 +1,50 @@
 -- Hands back the jobs of a claim whose answer was lost, so that they need not wait until their leases end.
 --
--- KEYS  leases, then the queues
--- ARGV  token of the claim
+-- KEYS  leases, last claims, then the queues
+-- ARGV  token of the claim, id of the worker
 -- Returns how many jobs were handed back.
-local leases, token = KEYS[1], ARGV[1]
+--
+-- Nobody has renewed those leases, because nobody knows of them: they all still end when the claim said, and next to
+-- no other lease ends in that millisecond. So the cost grows with what the claim leased, not with what is in flight.
+local leases, claims, token, worker = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local now = clock_ms()
+local lease_end = redis.pcall('HGET', claims, worker)
 local count = 0
-for index = 2, #KEYS do
-    local queue = KEYS[index]
-    -- Ended leases too: Redis may have been unavailable for longer than a lease.
-    for _, id in ipairs(redis.call('ZRANGE', queue .. LEASED_SUFFIX, 0, -1)) do
-        local owner, holder = redis.call('HGET', leases, id), redis.pcall('GET', IN_PROGRESS .. id)
-        if owns(token, owner, holder, queue, id) then
-            redis.call('ZADD', queue, 'XX', now, id)
-            redis.call('ZREM', queue .. LEASED_SUFFIX, id)
-            redis.call('HDEL', leases, id)
-            redis.call('DEL', IN_PROGRESS .. id)
-            count = count + 1
+-- Arguments per call; Lua's stack takes a few thousand.
+local BATCH = 500
+
+-- The ids that this claim owns among those whose leases end at its instant.
+local function owned(queue, ids)
+    local names, found = {}, {}
+    for i, id in ipairs(ids) do names[i] = IN_PROGRESS .. id end
+    local owners = redis.call('HMGET', leases, unpack(ids))
+    local holders = redis.call('MGET', unpack(names))
+    for i, id in ipairs(ids) do
+        if owns(token, owners[i], holders[i], queue, id) then found[#found + 1] = id end
+    end
+    return found
+end
+
+local function hand_back(queue, ids)
+    local scores, names = {}, {}
+    for i, id in ipairs(ids) do
+        scores[2 * i - 1], scores[2 * i], names[i] = now, id, IN_PROGRESS .. id
+    end
+    redis.call('ZADD', queue, 'XX', unpack(scores))
+    redis.call('ZREM', queue .. LEASED_SUFFIX, unpack(ids))
+    redis.call('HDEL', leases, unpack(ids))
+    redis.call('DEL', unpack(names))
+    count = count + #ids
+end
+
+if type(lease_end) == 'string' and tonumber(lease_end) then
+    for index = 3, #KEYS do
+        local queue = KEYS[index]
+        -- Ended leases too: Redis may have been unavailable for longer than a lease.
+        local ids = redis.call('ZRANGEBYSCORE', queue .. LEASED_SUFFIX, lease_end, lease_end)
+        for first = 1, #ids, BATCH do
+            local found = owned(queue, {unpack(ids, first, math.min(first + BATCH - 1, #ids))})
+            if #found > 0 then hand_back(queue, found) end
         end
     end
 end

@@ -8,6 +8,8 @@ local lease = tonumber(ARGV[1])
 local now = clock_ms()
 local lease_end = now + lease
 
+-- A full Redis must not make owners lose their leases: renewing replaces what is there.
+write_although_full(clock)
 note_alive(clock, lease, now)
 
 local lost = {}
