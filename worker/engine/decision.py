@@ -91,7 +91,7 @@ class DecisionRules:
         wait for its result. Of another job only the result is left out; its dead letter says why it ended.
         """
         if decision.attempt is not None:
-            return self._dead(decision.attempt, error, "the result cannot be stored")
+            return self._dead(decision.attempt, error, "the result cannot be stored", None)
         completion = decision.completion and decision.completion._replace(result=b"", result_life_ms=0)
         return replace(decision, completion=completion)
 

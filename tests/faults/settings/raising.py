@@ -1,6 +1,6 @@
 """The product's worker with an additional job that raises errors that are hard to store or to print."""
 
-from typing import Any
+from typing import Any, cast
 
 from arq.worker import func
 
@@ -14,4 +14,4 @@ async def raising(_ctx: dict[str, Any], kind: str) -> None:
 
 
 WorkerSettings = main.WorkerSettings
-WorkerSettings.functions = [*WorkerSettings.functions, func(raising, name="raising")]
+WorkerSettings.functions = [*WorkerSettings.functions, func(cast(Any, raising), name="raising")]
