@@ -29,9 +29,7 @@ from worker.engine.event_log import log_events
 from worker.engine.events import (
     Events,
     ExitRefused,
-    GracePeriodExpired,
     JobFinished,
-    JobsLeftBehind,
     RedisInfoFailed,
     ShutdownStarted,
     SignOffFailed,
@@ -43,6 +41,7 @@ from worker.engine.options import JobOptions
 from worker.engine.periodic import every
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
+from worker.engine.shutdown import Shutdown, cancel
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
 from worker.errors import ConfigurationError
@@ -54,21 +53,8 @@ from worker.redis.errors import REDIS_ERRORS
 
 # How often cron jobs and requests to abort are looked at, unless `poll_delay` is shorter.
 _PERIODIC_S = 0.5
-_DRAIN_S = 5.0
-_LAST_CLAIM_S = 2.0
-_CANCEL_AGAIN_S = 0.2
 # With these a job asks to be run again.
 _ASKED_AGAIN = frozenset({"Retry", "RetryJob"})
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    pending = set(tasks)
-    while pending:
-        # Repeated, because a cancellation that meets a connection attempt can be swallowed on the way.
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class LeaseWorker(Worker):
@@ -166,6 +152,7 @@ class LeaseWorker(Worker):
         )
         side_tasks = self._start_side_tasks(context, slots, claimer, cron)
         claiming = asyncio.create_task(claimer.run(), name="claimer")
+        shutdown = Shutdown(slots, self.events, [slots.failed, *side_tasks])
         try:
             # What runs beside the claimer never ends without an error, and then the worker fails too.
             waited_for: list[asyncio.Future[None]] = [claiming, slots.failed, *side_tasks]
@@ -173,19 +160,16 @@ class LeaseWorker(Worker):
             for task in done:
                 task.result()
             # In burst mode the last jobs may run as long as they need; a signal begins the grace period.
-            beside: list[asyncio.Future[None]] = [slots.failed, *side_tasks]
-            await self._wait_for_running(self._stopping, beside)
+            await shutdown.wait_for_jobs(self._stopping)
             if self._stopping.is_set():
-                await self._wait_for_running(self._hurry, beside, self._job_completion_wait)
+                await shutdown.wait_for_jobs(self._hurry, self._job_completion_wait)
         finally:
             self.allow_pick_jobs = False
-            # A claim that is on its way may come back: cancelled, it would leave leases that no worker renews.
             self._stopping.set()
             self._wake.set()
-            await asyncio.wait([claiming], timeout=_LAST_CLAIM_S)
-            await _cancel(claiming)
-            await self._hand_back(slots)
-            await _cancel(*side_tasks)
+            await shutdown.stop_claiming(claiming)
+            await shutdown.hand_back()
+            await cancel(*side_tasks)
             await slots.close()
             self._served = True
 
@@ -294,34 +278,6 @@ class LeaseWorker(Worker):
             default_queue_name=self.queue_name,
             expires_extra_ms=self.expires_extra_ms,
         )
-
-    async def _wait_for_running(
-        self, cut_short: asyncio.Event, beside: list["asyncio.Future[None]"], seconds: float | None = None
-    ) -> None:
-        """Wait until no job runs, `cut_short` is set or the time is over; raises what ended one of `beside`."""
-        cut = asyncio.create_task(cut_short.wait())
-        try:
-            async with asyncio.timeout(seconds):
-                while self.tasks and not cut_short.is_set():
-                    waited_for: list[asyncio.Future[Any]] = [cut, *beside, *self.tasks.values()]
-                    await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
-                    for future in beside:
-                        if future.done():
-                            future.result()
-        except TimeoutError:
-            self.events.send(GracePeriodExpired(len(self.tasks)))
-        finally:
-            cut.cancel()
-
-    async def _hand_back(self, slots: Slots) -> None:
-        slots.interrupt_all("shutdown")
-        if slots.tasks:
-            _, late = await asyncio.wait(list(slots.tasks.values()), timeout=_DRAIN_S)
-            if late:
-                # Redis is unavailable or a job does not stop. Their leases end, and other workers take them.
-                self.events.send(JobsLeftBehind(len(late)))
-                for task in late:
-                    task.cancel()
 
     def handle_sig(self, signum: Signals) -> None:
         """Stop claiming and let running jobs end within `job_completion_wait`; a second signal ends the wait."""

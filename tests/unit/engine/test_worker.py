@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from tests.support.waiting import until
 from tests.unit.engine.conftest import KeptEvents, envelope, finished, open_client
 from worker.codec import Codec
+from worker.engine import shutdown
 from worker.engine import worker as worker_module
 from worker.engine.claimer import Claimer
 from worker.engine.events import (
@@ -488,7 +489,7 @@ async def test_suspects_that_wait_for_their_turn_are_handed_back(bench: Bench) -
 async def test_jobs_that_cannot_be_handed_back_are_left_to_their_leases(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "_DRAIN_S", 0.01)
+    monkeypatch.setattr(shutdown, "_DRAIN_S", 0.01)
 
     async def unavailable(self: Scripts, completions: Any) -> list[bool]:
         await asyncio.Event().wait()
@@ -542,7 +543,7 @@ async def test_a_claim_that_is_on_its_way_when_a_signal_comes_is_let_come_back(
 async def test_a_claim_that_never_comes_back_does_not_keep_the_worker_from_ending(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "_LAST_CLAIM_S", 0.01)
+    monkeypatch.setattr(shutdown, "_LAST_CLAIM_S", 0.01)
     claiming = asyncio.Event()
 
     async def never(self: Scripts, *arguments: Any) -> Claim:
@@ -565,7 +566,7 @@ async def test_a_loop_that_loses_a_cancellation_is_cancelled_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As redis-py does, if it is cancelled in the step in which its connection attempt ends."""
-    monkeypatch.setattr(worker_module, "_CANCEL_AGAIN_S", 0.01)
+    monkeypatch.setattr(shutdown, "_CANCEL_AGAIN_S", 0.01)
     swallowed: list[bool] = []
 
     async def listen(self: Claimer) -> None:
@@ -717,7 +718,7 @@ async def test_a_renewer_that_dies_fails_the_worker(bench: Bench, monkeypatch: p
 
 async def test_a_defect_in_a_loop_fails_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     # The claim loop is idle, and need not be waited for.
-    monkeypatch.setattr(worker_module, "_LAST_CLAIM_S", 1_000)
+    monkeypatch.setattr(shutdown, "_LAST_CLAIM_S", 1_000)
 
     async def broken(self: LeaseWorker) -> None:
         raise ValueError("a defect")
@@ -990,7 +991,7 @@ def test_a_signal_before_the_worker_serves_ends_run_without_an_error(runner: Run
 async def test_a_job_whose_completion_was_never_stored_is_not_reported_as_finished(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "_DRAIN_S", 0.01)
+    monkeypatch.setattr(shutdown, "_DRAIN_S", 0.01)
 
     async def unavailable(self: Scripts, completions: Any) -> None:
         await asyncio.Event().wait()
