@@ -8,12 +8,11 @@ from arq.worker import JobExecutionFailed
 from worker.engine.attempt import Attempt
 from worker.engine.clock import RedisClock
 from worker.engine.decision import (
-    CRASH_LIMIT,
     Decision,
     DecisionRules,
     FunctionUnknown,
     JobAborted,
-    ProcessKilled,
+    check_lost_leases,
     retries_exceeded,
 )
 from worker.engine.envelope import Call, read_call
@@ -69,8 +68,8 @@ class Executor:
         function = self._options.functions.get(call.function)
         if function is not None:
             attempt.find(function)
-        if claimed.crashes >= CRASH_LIMIT:
-            raise ProcessKilled(f"the worker process died {claimed.crashes} times while it ran this job")
+        if claimed.crashes or claimed.lost_by:
+            check_lost_leases(claimed)
         if self._options.allow_abort_jobs and job.is_meant_by(claimed.abort_ms):
             raise JobAborted
         if function is None and self._options.burst:

@@ -101,7 +101,7 @@ class LeaseRenewer:
                 for start in range(0, len(leases), _PER_CALL):
                     part = leases[start : start + _PER_CALL]
                     lost = renew(
-                        keys=[keys.LEASES, keys.CLOCK],
+                        keys=[keys.LEASES, keys.CLOCK, keys.CRASHES],
                         args=[int(self._lease_s * 1000), *(value for lease in part for value in lease)],
                     )
                     if lost:

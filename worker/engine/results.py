@@ -9,6 +9,7 @@ from worker.engine.attempt import Attempt
 from worker.engine.envelope import Call
 from worker.errors import InvalidPayload, RegistryError
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
+from worker.queue.scripts import HEARD_OF
 
 _LARGEST_REPEATED_PAYLOAD = 16_384
 _LONGEST_MESSAGE = 2_000
@@ -54,6 +55,7 @@ def make_dead_letter(attempt: Attempt, failure: Failure, *, reason: str, worker_
         failure=failure,
         crashes=claimed.crashes,
         worker=worker_id,
+        lost_by=tuple(owner for owner in claimed.lost_by if owner != HEARD_OF),
         enqueued_at=datetime.fromtimestamp(call.enqueue_ms / 1000, UTC) if call else None,
     )
 

@@ -37,8 +37,9 @@ class Failure(BaseModel):
 class DeadLetter(BaseModel):
     """A job that will not be retried automatically.
 
-    `payload` is the envelope in base64, byte for byte, so that any envelope can be retried. `history` has the
-    earlier tries, oldest first.
+    `payload` is the envelope in base64, byte for byte, so that any envelope can be retried. `lost_by` has the
+    tokens of owners whose leases ended: if one of them completes the job after all, finish.lua removes the dead
+    letter. `history` has the earlier tries, oldest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +52,7 @@ class DeadLetter(BaseModel):
     failure: Failure
     crashes: int
     worker: str
+    lost_by: tuple[str, ...] = ()
     enqueued_at: datetime | None = None
     history: list[Failure] = []
 
@@ -69,7 +71,9 @@ class DeadLetter(BaseModel):
 
     def summary(self) -> dict[str, Any]:
         """Return all but the payload and the tracebacks, for a list."""
-        return self.model_dump(mode="json", exclude={"payload": True, "failure": {"traceback"}, "history": True})
+        return self.model_dump(
+            mode="json", exclude={"payload": True, "failure": {"traceback"}, "lost_by": True, "history": True}
+        )
 
 
 def payload_text(envelope: bytes) -> str:

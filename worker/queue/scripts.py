@@ -13,6 +13,9 @@ EnqueueState = Literal["new", "queued", "running", "done", "dead"]
 SpentTries = Literal["spend", "keep"] | int
 EnvelopeProblem = Literal["", "missing", "wrong-type"]
 
+HEARD_OF = "-"
+"""Stands in `ClaimedJob.lost_by` for an owner that was heard of after its lease had ended."""
+
 
 # The names that every script finds its keys under.
 _LUA_NAMES = {
@@ -46,8 +49,9 @@ class Enqueue(NamedTuple):
 class ClaimedJob(NamedTuple):
     """One leased job. `job_id` is bytes, because any program can write to Redis.
 
-    `tries` counts this one and those that were spent, `crashes` how often an owner died with it, `score` is the
-    due time in ms that it had, `abort_ms` when its abort was requested, or -1.
+    `tries` counts this one and those that were spent, `crashes` how often its lease ended and its owner was not
+    heard of again, `score` is the due time in ms that it had, `abort_ms` when its abort was requested, or -1.
+    `lost_by` has an entry for each lease of it that ended: the owner's token, or `HEARD_OF`.
     """
 
     job_id: bytes
@@ -58,6 +62,7 @@ class ClaimedJob(NamedTuple):
     abort_ms: float
     problem: EnvelopeProblem
     payload: bytes
+    lost_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,15 @@ class Completion(NamedTuple):
         )
 
 
+FINISH_KEYS = (keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX)
+"""The keys of finish.lua."""
+
+
+def finish_args(completions: Iterable[Completion]) -> list[Any]:
+    """Return the arguments of finish.lua for a group of completions."""
+    return [value for completion in completions for value in completion.argv()]
+
+
 class QueueCounts(NamedTuple):
     """What is on one queue: `due` can be claimed now; `oldest_ms` is the earliest due time among them, or -1."""
 
@@ -203,8 +217,9 @@ class Scripts:
                     float(abort_ms),
                     cast(EnvelopeProblem, problem.decode()),
                     payload,
+                    tuple(owners.decode(errors="backslashreplace").split()) if owners else (),
                 )
-                for job_id, position, score, tries, crashes, abort_ms, problem, payload in jobs
+                for job_id, position, score, tries, crashes, abort_ms, problem, payload, owners in jobs
             ],
         )
 
@@ -214,12 +229,7 @@ class Scripts:
 
     async def finish(self, completions: Iterable[Completion]) -> list[bool]:
         """Store a group of completions; returns for each whether it was applied, or refused as too late."""
-        args: list[Any] = []
-        for completion in completions:
-            args.extend(completion.argv())
-        applied = await self._finish(
-            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX], args=args
-        )
+        applied = await self._finish(keys=FINISH_KEYS, args=finish_args(completions))
         return [answer == 1 for answer in applied]
 
     async def enqueue(self, jobs: Iterable[Enqueue]) -> list[EnqueueState]:

@@ -152,7 +152,9 @@ TABLE = [
         reason="unexpected error"),
     Row(claim={"problem": "wrong-type", "payload": b""}, action="dead", outcome="dead", error="InvalidEnvelope",
         reason="permanent error"),
-    Row(claim={"crashes": 3}, action="dead", outcome="dead", error="ProcessKilled", reason="permanent error"),
+    Row(claim={"crashes": 3}, action="dead", outcome="dead", error="LeaseLost", reason="permanent error"),
+    Row(claim={"lost_by": ("-",) * 5}, action="dead", outcome="dead", error="LeaseLost", reason="permanent error"),
+    Row(claim={"lost_by": ("-",) * 4}, action="done", outcome="complete"),
     Row(claim={"crashes": 2}, action="done", outcome="complete"),
     Row(claim={"abort_ms": 4_000.0}, action="done", outcome="aborted"),
     # A request of a minute before the job was enqueued was meant for an earlier job of this id.
