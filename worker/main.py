@@ -128,6 +128,7 @@ class WorkerSettings:
     queue_name = next(iter(_queues))
     queues = _queues
     lease = _settings.worker_lease
+    owns_process = True
     on_startup = on_startup
     on_shutdown = on_shutdown
     job_serializer = _codec.encode

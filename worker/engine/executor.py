@@ -1,5 +1,6 @@
 """Runs claimed jobs, one try each. What becomes of a job afterwards is decided in `decision`."""
 
+import asyncio
 import random
 import traceback
 
@@ -56,6 +57,16 @@ class Executor:
             attempt.finish()
             decision = self._rules.after_success(attempt, result)
         return decision, attempt.context if self._options.after_job_end is not None else None
+
+    def let_go(self, job: RunningJob) -> Decision:
+        """Return the decision on a job that does not stop, as if its interruption had ended it now.
+
+        What its coroutine does from now on changes nothing in the queue.
+        """
+        job.let_go = True
+        attempt = job.attempt or Attempt(job, self._clock, self._options.unknown)
+        attempt.finish()
+        return self._rules.after_failure(attempt, asyncio.CancelledError(), jitter=random.random())
 
     async def run_after_job_end(self, context: JobContext) -> None:
         """Run the user's `after_job_end` on a job whose completion is stored."""

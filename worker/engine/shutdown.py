@@ -6,8 +6,11 @@ from typing import Any
 from worker.engine.events import Events, GracePeriodExpired, JobsLeftBehind
 from worker.engine.slots import Slots
 
-_DRAIN_S = 5.0
-_LAST_CLAIM_S = 2.0
+# Together these come to less than the 5 s after the grace period within which the process is gone: see
+# `process_exit`.
+_LAST_CLAIM_S = 1.0
+_DRAIN_S = 2.5
+_LET_GO_S = 0.5
 _CANCEL_AGAIN_S = 0.2
 
 
@@ -53,12 +56,13 @@ class Shutdown:
         await cancel(claiming)
 
     async def hand_back(self) -> None:
-        """Interrupt the jobs that still run, and wait until each is handed back."""
+        """Interrupt the jobs that still run, and hand each back, whether it stops or not.
+
+        A job that does not stop may still run for the moments that are left; jobs are idempotent. If Redis is
+        unavailable, their leases end, and other workers take them.
+        """
         self._slots.interrupt_all("shutdown")
         if self._slots.tasks:
             _, late = await asyncio.wait(list(self._slots.tasks.values()), timeout=_DRAIN_S)
-            if late:
-                # Redis is unavailable or a job does not stop. Their leases end, and other workers take them.
-                self._events.send(JobsLeftBehind(len(late)))
-                for task in late:
-                    task.cancel()
+            if late and (left := await self._slots.let_go(_LET_GO_S)):
+                self._events.send(JobsLeftBehind(left))

@@ -5,6 +5,7 @@ meaning; claiming, running and finishing are replaced as a whole.
 """
 
 import asyncio
+import math
 import os
 import secrets
 import socket
@@ -18,6 +19,7 @@ from arq.worker import Worker, logger
 
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_redis import create_bounded_pool
+from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.claimer import Claimer
 from worker.engine.clock import RedisClock
@@ -37,8 +39,9 @@ from worker.engine.events import (
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
-from worker.engine.options import JobOptions
+from worker.engine.options import JobFunction, JobOptions
 from worker.engine.periodic import every
+from worker.engine.process_exit import ProcessExit
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
 from worker.engine.shutdown import Shutdown, cancel
@@ -61,15 +64,17 @@ class LeaseWorker(Worker):
     """An arq worker that owns its jobs by renewed leases.
 
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
-    of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds) and
-    `open_redis` (makes the connection pool; default: from arq's `redis_settings`). Jobs are JSON unless serializers
-    are given. Raises `ConfigurationError` for a `job_serializer` without a `job_deserializer`.
+    of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
+    `open_redis` (makes the connection pool; default: from arq's `redis_settings`) and `owns_process` (the process
+    exists for this worker alone: `run`, as arq's command line calls it, ends it in time; default: no). Jobs are
+    JSON unless serializers are given. Raises `ConfigurationError` for a `job_serializer` without a
+    `job_deserializer`.
 
     `events` takes listeners, such as `worker.events.subscribe(JobFinished, listener)`.
     """
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
-    __signature__ = with_settings_of(Worker, "queues", "lease", "open_redis", "lanes")
+    __signature__ = with_settings_of(Worker, "queues", "lease", "open_redis", "owns_process", "lanes")
 
     def __init__(
         self,
@@ -78,6 +83,7 @@ class LeaseWorker(Worker):
         queues: Mapping[str, int] | None = None,
         lease: float = 10,
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
+        owns_process: bool = False,
         **arq_settings: Any,
     ) -> None:
         arq_settings |= both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
@@ -101,6 +107,8 @@ class LeaseWorker(Worker):
         self.redis_health = RedisHealth(self.events)
         self.breaker = CircuitBreaker()
         self._open_redis = open_redis
+        self._owns_process = owns_process
+        self._process_exit: ProcessExit | None = None
         self._started_at = datetime.now(UTC)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -140,7 +148,10 @@ class LeaseWorker(Worker):
         cron = CronClock(self, self.events)
         if self.burst:
             await cron.first_tick(context)
-        slots = Slots(context, executor, lambda: sync_twin(self.pool))
+        slots = Slots(context, executor, lambda: sync_twin(context.redis), self._process_exit)
+        if self._process_exit is not None:
+            self._process_exit.last_act = slots.last_act.leave
+        blocked = BlockedSlots(context, slots, self._process_exit)
         # arq's own names for the same tasks, which its tools look at.
         self.tasks = self.job_tasks = slots.tasks
         claimer = Claimer(
@@ -150,7 +161,7 @@ class LeaseWorker(Worker):
             may_claim=lambda: self.allow_pick_jobs,
             started=lambda: self.jobs_complete + self.jobs_retried + self.jobs_failed + len(slots),
         )
-        side_tasks = self._start_side_tasks(context, slots, claimer, cron)
+        side_tasks = self._start_side_tasks(context, slots, claimer, cron, blocked)
         claiming = asyncio.create_task(claimer.run(), name="claimer")
         shutdown = Shutdown(slots, self.events, [slots.failed, *side_tasks])
         try:
@@ -172,12 +183,14 @@ class LeaseWorker(Worker):
             await cancel(*side_tasks)
             await slots.close()
             self._served = True
+        blocked.raise_if_blocked()
 
     def _make_context(self) -> EngineContext:
         scripts = Scripts(self.pool)
         return EngineContext(
             worker_id=self.worker_id,
             queues=self.queues,
+            slots=min(self.max_jobs, sum(self.queues.values())),
             lease_s=self.lease_s,
             redis=self.pool,
             scripts=scripts,
@@ -191,10 +204,10 @@ class LeaseWorker(Worker):
         )
 
     def _start_side_tasks(
-        self, context: EngineContext, slots: Slots, claimer: Claimer, cron: CronClock
+        self, context: EngineContext, slots: Slots, claimer: Claimer, cron: CronClock, blocked: BlockedSlots
     ) -> list[asyncio.Task[None]]:
         def describe(redis_time: datetime) -> Heartbeat:
-            return self._heartbeat(redis_time, context.why_not_ready(), running=len(slots))
+            return self._heartbeat(redis_time, context, slots)
 
         heartbeat = HeartbeatWriter(context, self._unknown_functions, describe, self.record_health)
         periodic_s = min(self.poll_delay_s, _PERIODIC_S)
@@ -204,6 +217,7 @@ class LeaseWorker(Worker):
             "completer-2": context.completer.run(),
             "wake-up-listener": claimer.listen(),
             "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, heartbeat.beat),
+            "blocked-slots": every(HEARTBEAT_INTERVAL_S, context.redis_health, blocked.check),
         }
         if self.allow_abort_jobs:
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
@@ -211,7 +225,8 @@ class LeaseWorker(Worker):
             loops["cron-clock"] = every(periodic_s, context.redis_health, cron.tick)
         return [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
-    def _heartbeat(self, redis_time: datetime, why_not: str, running: int) -> Heartbeat:
+    def _heartbeat(self, redis_time: datetime, context: EngineContext, slots: Slots) -> Heartbeat:
+        why_not = context.why_not_ready(slots.ignoring)
         return Heartbeat(
             worker=self.worker_id,
             host=socket.gethostname(),
@@ -219,8 +234,9 @@ class LeaseWorker(Worker):
             ready=not why_not,
             why_not=why_not,
             queues=list(self.queues),
-            slots=min(self.max_jobs, sum(self.queues.values())),
-            running=running,
+            slots=context.slots,
+            running=len(slots),
+            ignoring=slots.ignoring,
             complete=self.jobs_complete,
             retried=self.jobs_retried,
             failed=self.jobs_failed,
@@ -248,8 +264,26 @@ class LeaseWorker(Worker):
     def run(self) -> None:
         """Run the worker until it is stopped, then close it.
 
-        `sys.exit` in a task that a job has started reaches the event loop; it does not end the worker.
+        `sys.exit` in a task that a job has started reaches the event loop; it does not end the worker. If the
+        worker owns the process, that is gone within 5 s after the grace period.
         """
+        if not self._owns_process:
+            self._run_and_close()
+            return
+        # Only here: whoever awaits `main` or `async_run` has other things to do in this process.
+        timeouts_s = [JobFunction.of(self, function).timeout_s for function in self.functions.values()]
+        longest_s = max(math.inf if timeout_s is None else timeout_s for timeout_s in timeouts_s)
+        self._process_exit = ProcessExit(self.events, self._job_completion_wait, longest_s)
+        if self._handle_signals:
+            self._process_exit.watch(Signals.SIGTERM, Signals.SIGINT)
+        code = 1
+        try:
+            self._run_and_close()
+            code = 0
+        finally:
+            self._process_exit.ended(code)
+
+    def _run_and_close(self) -> None:
         self.main_task = main_task = self.loop.create_task(self.main())
         try:
             while not main_task.done():

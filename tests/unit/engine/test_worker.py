@@ -21,6 +21,7 @@ from worker.engine import shutdown
 from worker.engine import worker as worker_module
 from worker.engine.claimer import Claimer
 from worker.engine.events import (
+    Events,
     ExitRefused,
     GracePeriodExpired,
     JobFinished,
@@ -955,6 +956,65 @@ def test_without_signal_handlers_an_interrupt_ends_the_worker(runner: Runner) ->
     # The job was handed back on the way out.
     assert [event.outcome for event in runner.events.of(JobFinished)] == ["handed_back"]
     assert runner.events.of(ExitRefused) == []
+
+
+class NotedExit:
+    """In place of the thread that ends the process: the calls in their order."""
+
+    made: list["NotedExit"]
+
+    def __init__(self, events: Events, grace_s: float, longest_job_s: float) -> None:
+        self.calls: list[Any] = [("grace", grace_s)]
+        self.longest_job_s = longest_job_s
+        self.last_act: Callable[[], None] | None = None
+        self.made.append(self)
+
+    def watch(self, *signals: Signals) -> None:
+        self.calls.append(("watch", *signals))
+
+    def allow(self, seconds: float) -> None: ...
+
+    def ended(self, code: int) -> None:
+        self.calls.append(("ended", code))
+
+
+@pytest.fixture
+def exits(monkeypatch: pytest.MonkeyPatch) -> list[NotedExit]:
+    NotedExit.made = []
+    monkeypatch.setattr(worker_module, "ProcessExit", NotedExit)
+    return NotedExit.made
+
+
+def test_the_exit_of_a_process_that_belongs_to_the_worker_is_watched(
+    runner: Runner, exits: list[NotedExit]
+) -> None:
+    runner.put("double")
+    worker = runner.worker(func(double, timeout=7), owns_process=True, job_completion_wait=25, job_timeout=3)
+    worker.run()
+
+    (process_exit,) = exits
+    assert process_exit.longest_job_s == 7
+    assert process_exit.calls == [("grace", 25), ("watch", Signals.SIGTERM, Signals.SIGINT), ("ended", 0)]
+    assert process_exit.last_act is not None
+
+
+def test_a_process_that_fails_exits_with_1(runner: Runner, exits: list[NotedExit]) -> None:
+    async def on_startup(ctx: dict[str, Any]) -> None:
+        raise SystemExit("cannot start")
+
+    worker = runner.worker(double, owns_process=True, on_startup=on_startup, handle_signals=False)
+    with pytest.raises(SystemExit, match="cannot start"):
+        worker.run()
+
+    assert exits[0].calls == [("grace", 0), ("ended", 1)]
+
+
+def test_the_exit_of_a_process_that_is_not_the_workers_own_is_left_alone(
+    runner: Runner, exits: list[NotedExit]
+) -> None:
+    runner.worker(double).run()
+
+    assert exits == []
 
 
 def test_an_error_at_startup_ends_run_and_closes_the_worker(runner: Runner) -> None:
