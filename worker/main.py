@@ -149,6 +149,7 @@ class WorkerSettings:
     queues = _queues
     lease = _settings.worker_lease
     dead_letter_limits = _dead_letter_limits()
+    owns_process = True
     on_startup = on_startup
     on_shutdown = on_shutdown
     job_serializer = _codec.encode

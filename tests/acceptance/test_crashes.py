@@ -80,7 +80,7 @@ async def test_a_job_that_kills_its_worker_is_dead_lettered_and_its_neighbours_c
     last = await site.worker(ROUGH, WORKER_LEASE="4")
     await site.until(lambda: site.redis.hexists(keys.DEAD, "killer"), 30)
     dead_letter = await site.dead_letters.get("killer")
-    assert (dead_letter.function, dead_letter.failure.type, dead_letter.crashes) == ("killer", "ProcessKilled", 3)
+    assert (dead_letter.function, dead_letter.failure.type, dead_letter.crashes) == ("killer", "LeaseLost", 3)
     for job_id in neighbours:
         message = await site.result(job_id, 30)
         assert (message["s"], message["r"]) == (True, 1)

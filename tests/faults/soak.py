@@ -255,7 +255,7 @@ async def _retry_killed(stand: Stand) -> int:
     """
     await stand.ledger.settle(_SETTLED_WITHIN_S)
     return await stand.dead_letters.retry(
-        [dead_letter async for dead_letter in stand.dead_letters.all(error="ProcessKilled")]
+        [dead_letter async for dead_letter in stand.dead_letters.all(error="LeaseLost")]
     )
 
 

@@ -73,17 +73,70 @@ class ClaimContract:
 
     async def test_a_job_of_a_dead_owner_is_taken_over_and_its_crash_is_counted(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
-        await bench.claim("dead owner")
+        await bench.claim("dead-owner")
         await bench.let_lease_end("a")
 
-        job = await bench.claim_one("new owner")
+        job = await bench.claim_one("new-owner")
 
-        assert (job.tries, job.crashes) == (1, 1)
-        assert await bench.redis.hget(keys.LEASES, bench.id("a")) == b"new owner"
+        assert (job.tries, job.crashes, job.lost_by) == (1, 1, ("dead-owner",))
+        assert await bench.redis.hget(keys.LEASES, bench.id("a")) == b"new-owner"
         await bench.let_lease_end("a")
-        assert (await bench.claim_one("third owner")).crashes == 2
+        job = await bench.claim_one("third-owner")
+        assert (job.crashes, job.lost_by) == (2, ("dead-owner", "new-owner"))
 
-    @pytest.mark.parametrize("counter", ["abc", "", "nan", "-7", "1.5", "9" * 30, "9223372036854775807"])
+    @pytest.mark.parametrize("sign", ["renewal", "completion"])
+    async def test_the_crash_of_an_owner_that_is_heard_of_again_is_taken_back(
+        self, bench: ScriptBench, sign: str
+    ) -> None:
+        await bench.enqueue("a")
+        for owner in ("first", "second", "third"):
+            await bench.claim_one(owner)
+            await bench.let_lease_end("a")
+        job = await bench.claim_one("fourth")
+
+        for _ in range(2):  # said twice, it counts once
+            if sign == "renewal":
+                assert await bench.renew(job, token="second") == [job.job_id]
+            else:
+                assert not await bench.finish(job, token="second")
+        # One whose crash was not counted changes nothing.
+        assert await bench.renew(job, token="fifth") == [job.job_id]
+
+        await bench.let_lease_end("a")
+        job = await bench.claim_one("fifth")
+        assert (job.crashes, job.lost_by) == (3, ("first", "-", "third", "fourth"))
+
+    async def test_a_crash_that_an_earlier_version_counted_counts_on(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.redis.hset(keys.CRASHES, bench.id("a"), 1)
+        await bench.redis.hset(keys.LEASES, bench.id("a"), "dead-owner")
+
+        job = await bench.claim_one()
+
+        assert (job.crashes, job.lost_by) == (2, ("dead-owner",))
+
+    async def test_the_tokens_that_are_kept_of_former_owners_are_limited(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.redis.hset(keys.LEASES, bench.id("a"), "x" * 100_000)
+
+        job = await bench.claim_one()
+
+        assert (job.crashes, job.lost_by) == (1, ())
+
+    async def test_a_crash_key_of_another_type_does_not_stop_renewals(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        job = await bench.claim_one()
+        await bench.redis.delete(keys.CRASHES)
+        await bench.redis.set(keys.CRASHES, "not a hash")
+        try:
+            assert await bench.renew(job) == []
+            assert await bench.renew(job, token="another") == [job.job_id]
+        finally:
+            await bench.redis.delete(keys.CRASHES)
+
+    @pytest.mark.parametrize(
+        "counter", ["abc", "", "nan", "-7", "1.5", "2x", "2 ", " ", "9" * 30, "9223372036854775807"]
+    )
     @pytest.mark.parametrize("owner", [None, "dead:1"])
     async def test_an_overwritten_crash_counter_does_not_block_claims(
         self, bench: ScriptBench, counter: str, owner: str | None

@@ -6,7 +6,7 @@ import pytest
 
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.queue import keys
-from worker.queue.scripts import Completion, Enqueue
+from worker.queue.scripts import ClaimedJob, Completion, Enqueue
 
 ACTIONS = ["done", "dead", "retry", "return"]
 
@@ -84,6 +84,44 @@ class FinishContract:
         assert await bench.scripts.redrive([Enqueue(bench.id("a"), bench.queue, b"payload")]) == 1
 
         assert (await bench.claim_one()).job_id.decode() == bench.id("a")
+
+    async def _given_up(self, bench: ScriptBench) -> ClaimedJob:
+        """Return a job as its frozen owner knows it, after another worker has dead-lettered it."""
+        await bench.enqueue("a")
+        frozen = await bench.claim_one("frozen:1")
+        await bench.let_lease_end("a")
+        job = await bench.claim_one("other:1")
+        assert await bench.finish(job, "dead", "other:1", record=b'{"lost_by":["frozen:1"]}')
+        return frozen
+
+    async def test_a_dead_letter_of_a_job_that_its_lost_owner_has_done_is_removed(self, bench: ScriptBench) -> None:
+        frozen = await self._given_up(bench)
+
+        assert await bench.finish(frozen, token="frozen:1", result=b"result", result_life_ms=-1)
+
+        assert await bench.places_of("a") == {keys.RESULT}
+        assert await bench.redis.get(keys.RESULT + bench.id("a")) == b"result"
+        assert not await bench.finish(frozen, token="frozen:1")
+
+    @pytest.mark.parametrize(
+        ("token", "action"), [("frozen:1", "retry"), ("frozen:1", "dead"), ("frozen", "done"), ("other:1", "done")]
+    )
+    async def test_any_other_late_completion_leaves_a_dead_letter(
+        self, bench: ScriptBench, token: str, action: Any
+    ) -> None:
+        frozen = await self._given_up(bench)
+
+        assert not await bench.finish(frozen, action, token, record=b"late")
+
+        assert await bench.places_of("a") == {keys.DEAD, "dead index"}
+
+    async def test_a_dead_letter_that_was_retried_is_a_new_job_to_its_lost_owner(self, bench: ScriptBench) -> None:
+        frozen = await self._given_up(bench)
+        await bench.scripts.redrive([Enqueue(bench.id("a"), bench.queue, b"payload")])
+
+        assert not await bench.finish(frozen, token="frozen:1")
+
+        assert await bench.claimed_names() == ["a"]
 
     async def test_a_dead_letter_index_of_another_type_is_replaced(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")

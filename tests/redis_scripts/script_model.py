@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from hypothesis import strategies as st
@@ -24,7 +24,8 @@ class Job:
 
     place: Place
     tries: int = 0
-    crashes: int = 0
+    counted_for: set[str] = field(default_factory=set)
+    """The owners whose leases ended and who were not heard of again."""
     owner: ClaimedJob | None = None
     token: str = ""
     claim_answered: bool = False
@@ -101,11 +102,12 @@ class QueueMachine(RuleBasedStateMachine):
         assert set(names) <= set(expected)
         for name, found in zip(names, claimed, strict=True):
             job = self.jobs[name]
-            job.crashes += job.place == "orphaned"
+            if job.place == "orphaned":
+                job.counted_for.add(job.token)
             if job.owner is not None:
                 self.former_owners.append((name, job.owner, job.token))
             job.place, job.owner, job.token, job.claim_answered = "leased", found, token, False
-            assert (found.tries, found.crashes) == (job.tries + 1, job.crashes)
+            assert (found.tries, found.crashes) == (job.tries + 1, len(job.counted_for))
             assert (found.abort_ms >= 0) == job.abort_requested
 
     @precondition(lambda self: self._in("leased"))
@@ -164,11 +166,22 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.former_owners)
     @rule(data=st.data(), action=st.sampled_from(["done", "dead", "retry", "return"]))
     def a_former_owner_completes(self, data: st.DataObject, action: Any) -> None:
-        _, claimed, token = data.draw(st.sampled_from(self.former_owners))
-        assert self._run(self.bench.renew(claimed, token=token)) == [claimed.job_id]
+        name, claimed, token = data.draw(st.sampled_from(self.former_owners))
         assert not self._run(
             self.bench.finish(claimed, action, token, due=1, result=b"late", result_life_ms=-1, record=b"late")
         )
+        self._is_heard_of(name, token)
+
+    @precondition(lambda self: self.former_owners)
+    @rule(data=st.data())
+    def a_former_owner_renews(self, data: st.DataObject) -> None:
+        name, claimed, token = data.draw(st.sampled_from(self.former_owners))
+        assert self._run(self.bench.renew(claimed, token=token)) == [claimed.job_id]
+        self._is_heard_of(name, token)
+
+    def _is_heard_of(self, name: str, token: str) -> None:
+        if name in self.jobs:
+            self.jobs[name].counted_for.discard(token)
 
     # ---- the passing of time --------------------------------------------------------------------------
 

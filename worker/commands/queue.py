@@ -82,6 +82,8 @@ def _show(state: QueueStats) -> None:
         stale = f"no heartbeat for {age_s:.0f} s" if age_s > STALE_AFTER_S else ""
         state_text = stale or ("ready" if heartbeat.ready else f"not ready: {heartbeat.why_not}")
         line = f"worker {heartbeat.worker}: {state_text}, {heartbeat.running} of {heartbeat.slots} slots busy"
+        if heartbeat.ignoring:
+            line += f", {heartbeat.ignoring} with jobs that ignore cancellation"
         # Text, because rich interprets `[red]` in a string as markup.
         out.print(Text(escape(line)))
     if not state.workers:

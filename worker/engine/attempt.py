@@ -31,6 +31,7 @@ class Attempt:
 
     def __init__(self, job: RunningJob, clock: RedisClock, unknown: JobFunction) -> None:
         self.job = job
+        job.attempt = self
         self.ahead_ms = clock.ahead_ms
         self.call: Call | None = None
         self.function = unknown
@@ -74,6 +75,7 @@ class Attempt:
     def find(self, function: JobFunction) -> None:
         """Take the function that the job calls."""
         self.function = function
+        self.job.allowed_s = math.inf if function.timeout_s is None else function.timeout_s
 
     def start(self, call: Call, worker_context: JobContext) -> JobContext:
         """Return the context that the job's function is called with."""

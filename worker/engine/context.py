@@ -19,12 +19,14 @@ from worker.queue.scripts import Scripts
 class EngineContext:
     """What more than one loop of a worker needs.
 
-    `queues` holds the slots of each queue, in order of precedence. `wake` is set by whatever may let claiming go
-    on: an announced job, a freed slot, a signal. `stopping` is set once, by the first signal.
+    `queues` holds the slots of each queue, in order of precedence, and `slots` is how many jobs run at once. `wake`
+    is set by whatever may let claiming go on: an announced job, a freed slot, a signal. `stopping` is set once, by
+    the first signal.
     """
 
     worker_id: str
     queues: Mapping[str, int]
+    slots: int
     lease_s: float
     redis: ArqRedis
     scripts: Scripts
@@ -37,8 +39,17 @@ class EngineContext:
     wake: asyncio.Event
     stopping: asyncio.Event
 
-    def why_not_ready(self) -> str:
-        """Return why the worker takes no jobs; an empty string if it takes them."""
+    def is_blocked(self, ignoring: int) -> bool:
+        """Whether so many jobs that ignore their cancellation fill half of the slots."""
+        return 2 * ignoring >= self.slots
+
+    def why_not_ready(self, ignoring: int = 0) -> str:
+        """Return why the worker takes no jobs; an empty string if it takes them.
+
+        `ignoring` is the number of jobs that ignore their cancellation.
+        """
+        if self.is_blocked(ignoring):
+            return f"{ignoring} of {self.slots} slots hold jobs that ignore cancellation"
         if self.stopping.is_set():
             return "stopping"
         if self.breaker.is_open:

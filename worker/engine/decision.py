@@ -15,18 +15,20 @@ from worker.engine.results import log_extra, loggable_message, make_dead_letter,
 from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
 from worker.errors import PermanentError, TransientError, class_name
 from worker.queue.dead_letter import Failure
-from worker.queue.scripts import Completion, SpentTries
+from worker.queue.scripts import ClaimedJob, Completion, SpentTries
 from worker.redis.limits import ALWAYS_ACCEPTED
 
 CRASH_LIMIT = 3
-"""A job whose owner died this often while running it counts as the killer."""
+"""A job whose lease ended this often, its owner not heard of again, counts as the killer of its workers."""
+LOSS_LIMIT = 5
+"""A job whose lease ended this often although its owners live would never end: it blocks them for too long."""
 UNKNOWN_FUNCTION_DELAY_MS = 5_000
 """After so long a newer worker may know the function of a job."""
 _LONGEST_POSTPONEMENT_MS = 1_000
 
 
-class ProcessKilled(PermanentError):
-    """The worker process died each time it ran the job."""
+class LeaseLost(PermanentError):
+    """The lease of the job ended too often: its workers died, or they were held up for longer than a lease."""
 
 
 class JobAborted(Exception):
@@ -197,6 +199,15 @@ class DecisionRules:
             result_life_ms=life_ms,
             id_hold_ms=function.id_hold_ms,
         )
+
+
+def check_lost_leases(claimed: ClaimedJob) -> None:
+    """Raise `LeaseLost` if a job has lost so many leases that it must not run again."""
+    if claimed.crashes >= CRASH_LIMIT:
+        # Not that the process died: it may have been frozen or cut off, and nobody can tell from here.
+        raise LeaseLost(f"lease lost {claimed.crashes} times, and the worker was not heard of again")
+    if len(claimed.lost_by) >= LOSS_LIMIT:
+        raise LeaseLost(f"lease lost {len(claimed.lost_by)} times by workers that live")
 
 
 def retries_exceeded(limit: int) -> JobExecutionFailed:

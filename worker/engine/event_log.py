@@ -221,6 +221,42 @@ def _event_loop_blocked(event: events.EventLoopBlocked) -> None:
     )
 
 
+def _renewals_held_up(event: events.RenewalsHeldUp) -> None:
+    _log.warning(
+        "leases could not be renewed: a call held the interpreter's lock, or the process was frozen",
+        action="renewals_held_up",
+        seconds=round(event.seconds, 1),
+    )
+
+
+def _event_loop_stuck(event: events.EventLoopStuck) -> None:
+    _log.error(
+        "the event loop does not come back; handing back its jobs, the process ends",
+        action="event_loop_stuck",
+        seconds=round(event.seconds, 1),
+        job_id=event.job_id,
+        stack=event.stack,
+    )
+
+
+def _job_ignores_cancellation(event: events.JobIgnoresCancellation) -> None:
+    _log.error(
+        "job runs on although it was cancelled, and occupies its slot",
+        action="job_ignores_cancellation",
+        job_id=event.job_id,
+        reason=event.reason,
+    )
+
+
+def _slots_blocked(event: events.SlotsBlocked) -> None:
+    _log.error(
+        "jobs that ignore cancellation occupy too many slots; stopping, so that the process is replaced",
+        action="slots_blocked",
+        jobs=event.jobs,
+        slots=event.slots,
+    )
+
+
 def _cron_caught_up(event: events.CronCaughtUp) -> None:
     _log.info("cron run was missed; running it now", action="cron_caught_up", job=event.job)
 
@@ -241,6 +277,12 @@ def _grace_period_expired(event: events.GracePeriodExpired) -> None:
 
 def _jobs_left_behind(event: events.JobsLeftBehind) -> None:
     _log.error("stopped with jobs still running", action="jobs_left_behind", jobs=event.jobs)
+
+
+def _exit_forced(event: events.ExitForced) -> None:
+    _log.warning(
+        "ending the process, which did not end by itself in time", action="exit_forced", threads=event.threads
+    )
 
 
 def _exit_refused(event: events.ExitRefused) -> None:
@@ -268,11 +310,16 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.RedisInfoFailed: _redis_info_failed,
     events.RenewalFailed: _renewal_failed,
     events.EventLoopBlocked: _event_loop_blocked,
+    events.RenewalsHeldUp: _renewals_held_up,
+    events.EventLoopStuck: _event_loop_stuck,
+    events.JobIgnoresCancellation: _job_ignores_cancellation,
+    events.SlotsBlocked: _slots_blocked,
     events.CronCaughtUp: _cron_caught_up,
     events.ShutdownStarted: _shutdown_started,
     events.StartCancelled: _start_cancelled,
     events.GracePeriodExpired: _grace_period_expired,
     events.JobsLeftBehind: _jobs_left_behind,
+    events.ExitForced: _exit_forced,
     events.ExitRefused: _exit_refused,
     events.SignOffFailed: _sign_off_failed,
 }

@@ -242,6 +242,45 @@ class EventLoopBlocked:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalsHeldUp:
+    """No lease was renewed for `seconds`, although it was time: the renewer's thread did not run.
+
+    A call held the interpreter's lock, or the process was frozen. Sent from the renewer's thread.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventLoopStuck:
+    """The event loop has not run for `seconds`, longer than any running job may take; `stack` shows where it is.
+
+    The worker's jobs are taken from it, and its process ends. `job_id` is the job that holds the loop; empty if
+    none is known. Sent from another thread.
+    """
+
+    seconds: float
+    job_id: str
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobIgnoresCancellation:
+    """A job was cancelled long ago, because of `reason`, and runs on. Sent once for each job."""
+
+    job_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsBlocked:
+    """Jobs that ignore cancellation fill half of the `slots` or more; the worker stops, to be replaced."""
+
+    jobs: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
 class CronCaughtUp:
     """A cron job whose run was missed while no worker was up runs now."""
 
@@ -274,6 +313,13 @@ class JobsLeftBehind:
     """The worker exits with jobs that could not be handed back; they run again when their leases end."""
 
     jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExitForced:
+    """The process is ended, because it did not end by itself; `threads` are those that it would wait for."""
+
+    threads: list[str]
 
 
 @dataclass(frozen=True, slots=True)

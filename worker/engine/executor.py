@@ -1,5 +1,6 @@
 """Runs claimed jobs, one try each. What becomes of a job afterwards is decided in `decision`."""
 
+import asyncio
 import random
 import traceback
 
@@ -9,13 +10,12 @@ from worker.engine.attempt import Attempt
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.clock import RedisClock
 from worker.engine.decision import (
-    CRASH_LIMIT,
     Decision,
     DecisionRules,
     FunctionUnknown,
     JobAborted,
-    ProcessKilled,
     PutAside,
+    check_lost_leases,
     retries_exceeded,
 )
 from worker.engine.envelope import Call, read_call
@@ -80,6 +80,16 @@ class Executor:
         """Return the decision to store instead of one whose result cannot be stored, because of `error`."""
         return self._rules.without_result(decision, error)
 
+    def let_go(self, job: RunningJob) -> Decision:
+        """Return the decision on a job that does not stop, as if its interruption had ended it now.
+
+        What its coroutine does from now on changes nothing in the queue.
+        """
+        job.let_go = True
+        attempt = job.attempt or Attempt(job, self._clock, self._options.unknown)
+        attempt.finish()
+        return self._rules.after_failure(attempt, asyncio.CancelledError(), jitter=random.random())
+
     async def run_after_job_end(self, context: JobContext) -> None:
         """Run the user's `after_job_end` on a job whose completion is stored."""
         if self._options.after_job_end is not None:
@@ -91,8 +101,8 @@ class Executor:
         function = self._options.functions.get(call.function)
         if function is not None:
             attempt.find(function)
-        if claimed.crashes >= CRASH_LIMIT:
-            raise ProcessKilled(f"the worker process died {claimed.crashes} times while it ran this job")
+        if claimed.crashes or claimed.lost_by:
+            check_lost_leases(claimed)
         if self._options.allow_abort_jobs and job.is_meant_by(claimed.abort_ms):
             raise JobAborted
         if function is None and self._options.burst:

@@ -1,17 +1,16 @@
 """Renews the leases of running jobs, up to 1,000 per call, from a thread that a busy event loop cannot starve."""
 
 import asyncio
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
 from redis import Redis
 
-from worker.engine.events import EventLoopBlocked, Events, RenewalFailed
+from worker.engine.events import EventLoopBlocked, Events, RenewalFailed, RenewalsHeldUp
 from worker.engine.link_budget import LinkBudget
+from worker.engine.stuck_loop import stack_of
 from worker.queue import keys
 from worker.queue.scripts import script_source
 from worker.redis.errors import REDIS_ERRORS
@@ -21,8 +20,6 @@ _RENEWALS_PER_LEASE = 4
 _AGAIN_S = 0.5
 _PER_CALL, _LEAST_PER_CALL = 1_000, 50
 _BLOCKED_AFTER_S = 5.0
-# Deep enough to reach from inside a client library out to the job that called it.
-_STACK_DEPTH = 40
 
 
 class Lease(NamedTuple):
@@ -38,7 +35,9 @@ class LeaseRenewer:
 
     The leases are written by the event loop and read by the thread; single operations of a dict are atomic.
     `connect` opens the thread's own connection. `on_lost` is called in the loop with leases that another worker
-    owns by now. `failed` gets an exception if the thread dies of one.
+    owns by now. `is_stuck` is called in each round with the seconds for which the loop has been silent and the id
+    of the loop's thread, and says whether the loop has lost all its jobs. `failed` gets an exception if the thread
+    dies of one.
     """
 
     def __init__(
@@ -47,12 +46,14 @@ class LeaseRenewer:
         lease_s: float,
         on_lost: Callable[[list[Lease]], None],
         events: Events,
+        is_stuck: Callable[[float, int], bool],
     ) -> None:
         self._held: dict[bytes, Lease] = {}
         self._connect = connect
         self._lease_s = lease_s
         self._on_lost = on_lost
         self._events = events
+        self._is_stuck = is_stuck
         self._stop = threading.Event()
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -101,7 +102,12 @@ class LeaseRenewer:
             first=_PER_CALL, least=min(_LEAST_PER_CALL, _PER_CALL), most=_PER_CALL, timeout_s=interval_s
         )
         reported_blocked = False
+        slept_from = time.monotonic()
         while not self._stop.wait(wait_s):
+            held_up_s = time.monotonic() - slept_from - wait_s
+            held_up = held_up_s > self._lease_s / 2
+            if held_up:
+                self._events.send(RenewalsHeldUp(held_up_s))
             wait_s = interval_s
             reported_blocked = self._watch_loop(reported_blocked)
             leases = list(self._held.copy().values())
@@ -110,11 +116,13 @@ class LeaseRenewer:
                     part, leases = leases[: per_call.size], leases[per_call.size :]
                     began = time.monotonic()
                     lost = renew(
-                        keys=[keys.LEASES, keys.CLOCK],
+                        keys=[keys.LEASES, keys.CLOCK, keys.CRASHES],
                         args=[int(self._lease_s * 1000), *(value for lease in part for value in lease)],
                     )
                     per_call.carried(len(part), time.monotonic() - began)
-                    if lost:
+                    # A job that held this thread up, and so lost its lease, may end before the next round.
+                    # Interrupted instead, it would never end: the next worker is held up likewise.
+                    if lost and not held_up:
                         taken = [lease for lease in part if lease.job_id in lost]
                         self._loop.call_soon_threadsafe(self._on_lost, taken)
             except REDIS_ERRORS as error:
@@ -122,18 +130,19 @@ class LeaseRenewer:
                 wait_s = min(interval_s, _AGAIN_S)
                 per_call.halve()
                 self._events.send(RenewalFailed(type(error).__name__))
+            slept_from = time.monotonic()
         redis.close()
 
     def _watch_loop(self, reported: bool) -> bool:
         silent_s = time.monotonic() - self._loop_seen
         self._loop.call_soon_threadsafe(self._note_loop)
+        if self._is_stuck(silent_s, self._loop_thread):
+            gone, self._held = list(self._held.values()), {}
+            self._loop.call_soon_threadsafe(self._on_lost, gone)
         if silent_s < max(_BLOCKED_AFTER_S, 2 * self._lease_s / _RENEWALS_PER_LEASE):
             return False
         if not reported:
-            frame = sys._current_frames().get(self._loop_thread)
-            # Places only: a line of source cannot hold a payload, a local variable could.
-            stack = "".join(traceback.format_stack(frame, limit=_STACK_DEPTH)) if frame else ""
-            self._events.send(EventLoopBlocked(silent_s, stack))
+            self._events.send(EventLoopBlocked(silent_s, stack_of(self._loop_thread)))
         return True
 
     def _note_loop(self) -> None:

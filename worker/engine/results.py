@@ -9,6 +9,7 @@ from worker.engine.attempt import Attempt
 from worker.engine.envelope import Call
 from worker.errors import InvalidPayload, RegistryError
 from worker.queue.dead_letter import DeadLetter, Failure, payload_digest
+from worker.queue.scripts import HEARD_OF
 
 _LARGEST_REPEATED_PAYLOAD = 16_384
 # The dead letter has the payload already, and a backlog of refused jobs must not fill Redis.
@@ -59,6 +60,7 @@ def make_dead_letter(attempt: Attempt, failure: Failure, *, reason: str, worker_
         failure=failure,
         crashes=claimed.crashes,
         worker=worker_id,
+        lost_by=tuple(owner for owner in claimed.lost_by if owner != HEARD_OF),
         enqueued_at=datetime.fromtimestamp(call.enqueue_ms / 1000, UTC) if call else None,
     )
 

@@ -9,22 +9,29 @@ from redis import Redis
 from worker.engine.completer import ResultTooLarge
 from worker.engine.context import EngineContext
 from worker.engine.decision import CRASH_LIMIT, Decision
-from worker.engine.events import JobFinished
+from worker.engine.events import JobFinished, JobIgnoresCancellation
 from worker.engine.executor import Executor
+from worker.engine.last_act import LastAct
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.engine.patched_run_job import PatchedRunJob
+from worker.engine.process_exit import ProcessExit
 from worker.engine.running_job import Interruption, RunningJob
+from worker.engine.stuck_loop import StuckLoop
 from worker.queue.scripts import ClaimedJob
 
 # A job whose worker died twice while running it runs alone, if the other jobs end within:
 _SOLO_WAIT_S = 5.0
+# A job that runs on for so many leases after it was cancelled ignores that; a database command may take as long.
+_IGNORED_FOR_LEASES = 3
 
 
 class Slots:
     """Everything between a claim and the stored completion, for all jobs of one worker.
 
-    `tasks` holds the task of each running job by the job's id, which arq's tools look at. `patched_run_job` is what
-    each job passes through, if there is one.
+    `tasks` holds the task of each running job by the job's id, which arq's tools look at. `ignoring` is the number
+    of jobs that ignored their cancellation when `look_for_ignored` last looked. `last_act` can hand the jobs back
+    from another thread. `connect` opens the connections of other threads. `patched_run_job` is what each job passes
+    through, if there is one.
     """
 
     def __init__(
@@ -33,6 +40,7 @@ class Slots:
         executor: Executor,
         connect: "Callable[[], Redis[bytes]]",
         patched_run_job: PatchedRunJob | None = None,
+        process_exit: ProcessExit | None = None,
     ) -> None:
         self._context = context
         self._executor = executor
@@ -40,7 +48,11 @@ class Slots:
         self._loop = asyncio.get_running_loop()
         self._jobs: dict[bytes, RunningJob] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
-        self._leases = LeaseRenewer(connect, context.lease_s, self._lose, context.events)
+        self.ignoring = 0
+        self._reported: set[RunningJob] = set()
+        self.last_act = LastAct(connect, self._jobs, context.worker_id, context.events)
+        self._stuck_loop = StuckLoop(self._jobs, self.last_act, context.events, process_exit)
+        self._leases = LeaseRenewer(connect, context.lease_s, self._lose, context.events, self._stuck_loop.look)
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -82,9 +94,38 @@ class Slots:
             if job.task is None:
                 self._launch(job)
 
+    async def let_go(self, seconds: float) -> int:
+        """Complete the jobs that do not stop as if they had stopped, and say how many jobs are still leased then.
+
+        Their coroutines may run on, as in a job that has lost its lease. Waits for Redis no longer than `seconds`.
+        """
+        running = list(self.tasks.values())
+        stored = [asyncio.create_task(self._let_go(job)) for job in list(self._jobs.values()) if not job.has_ended]
+        if stored:
+            await asyncio.wait(stored, timeout=seconds)
+        for task in (*stored, *running):
+            task.cancel()
+        return len(self._jobs)
+
+    async def _let_go(self, job: RunningJob) -> None:
+        decision = self._executor.let_go(job)
+        if decision.completion is None or await self._context.completer.submit(decision.completion):
+            self._leases.release(job.claimed.job_id, job.token)
+            self._free(job, decision.event)
+
+    def look_for_ignored(self) -> None:
+        """Count the jobs that ignore their cancellation, and report each once."""
+        since = self._loop.time() - _IGNORED_FOR_LEASES * self._context.lease_s
+        ignoring = {job for job in self._jobs.values() if job.ignores_cancellation(since)}
+        for job in ignoring - self._reported:
+            self._context.events.send(JobIgnoresCancellation(job.name, str(job.interrupted_by)))
+        self._reported = ignoring
+        self.ignoring = len(ignoring)
+
     async def close(self) -> None:
         """Stop renewing leases."""
         await self._leases.close()
+        self._stuck_loop.close()
 
     def _lose(self, leases: Iterable[Lease]) -> None:
         """Interrupt the jobs that another worker owns by now."""
@@ -129,6 +170,8 @@ class Slots:
         event: JobFinished | None = None
         try:
             decision, job_context = await self._executor.run(job)
+            if job.let_go:
+                return
             self._note_dependency(decision, job.breaker_era)
             if decision.completion is None:
                 event = decision.event

@@ -5,6 +5,7 @@ meaning; claiming, running and finishing are replaced as a whole.
 """
 
 import asyncio
+import math
 import os
 import secrets
 import socket
@@ -20,6 +21,7 @@ from worker.engine import dead_letter_archive, memory_watch
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import create_bounded_pool
+from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.claimer import Claimer
 from worker.engine.clock import RedisClock
@@ -32,9 +34,7 @@ from worker.engine.event_log import log_events
 from worker.engine.events import (
     Events,
     ExitRefused,
-    GracePeriodExpired,
     JobFinished,
-    JobsLeftBehind,
     RedisInfoFailed,
     ShutdownStarted,
     SignOffFailed,
@@ -44,11 +44,13 @@ from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
 from worker.engine.local_zone import LocalZone
 from worker.engine.memory_watch import MemoryWatch
-from worker.engine.options import JobOptions
+from worker.engine.options import JobFunction, JobOptions
 from worker.engine.patched_run_job import patched_run_job
 from worker.engine.periodic import every
+from worker.engine.process_exit import ProcessExit
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
+from worker.engine.shutdown import Shutdown, cancel
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
 from worker.errors import ConfigurationError
@@ -60,21 +62,8 @@ from worker.redis.limits import ValueLimit
 
 # How often cron jobs and requests to abort are looked at, unless `poll_delay` is shorter.
 _PERIODIC_S = 0.5
-_DRAIN_S = 5.0
-_LAST_CLAIM_S = 2.0
-_CANCEL_AGAIN_S = 0.2
 # With these a job asks to be run again.
 _ASKED_AGAIN = frozenset({"Retry", "RetryJob"})
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    pending = set(tasks)
-    while pending:
-        # Repeated, because a cancellation that meets a connection attempt can be swallowed on the way.
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class LeaseWorker(Worker):
@@ -82,16 +71,19 @@ class LeaseWorker(Worker):
 
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
-    `open_redis` (makes the connection pool; default: from arq's `redis_settings`) and `dead_letter_limits` (how
-    many stay in Redis; default: all). Jobs are JSON unless serializers are given. arq's log lines about each job
-    are written only with `log_results=True`. Raises `ConfigurationError` for a `job_serializer` without a
-    `job_deserializer`.
+    `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
+    stay in Redis; default: all) and `owns_process` (the process exists for this worker alone: `run`, as arq's
+    command line calls it, ends it in time; default: no). Jobs are JSON unless serializers are given. arq's log
+    lines about each job are written only with `log_results=True`. Raises `ConfigurationError` for a
+    `job_serializer` without a `job_deserializer`.
 
     `events` takes listeners, such as `worker.events.subscribe(JobFinished, listener)`.
     """
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
-    __signature__ = with_settings_of(Worker, "queues", "lease", "open_redis", "dead_letter_limits", "lanes")
+    __signature__ = with_settings_of(
+        Worker, "queues", "lease", "open_redis", "dead_letter_limits", "owns_process", "lanes"
+    )
 
     def __init__(
         self,
@@ -101,6 +93,7 @@ class LeaseWorker(Worker):
         lease: float = 10,
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         dead_letter_limits: DeadLetterLimits | None = None,
+        owns_process: bool = False,
         **arq_settings: Any,
     ) -> None:
         arq_settings |= both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
@@ -131,6 +124,8 @@ class LeaseWorker(Worker):
         self.breaker = CircuitBreaker(self.events)
         self._open_redis = open_redis
         self._dead_letter_limits = dead_letter_limits
+        self._owns_process = owns_process
+        self._process_exit: ProcessExit | None = None
         self._started_at = datetime.now(UTC)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -173,7 +168,16 @@ class LeaseWorker(Worker):
         cron = CronClock(self, self.events)
         if self.burst:
             await cron.first_tick(context)
-        slots = Slots(context, executor, lambda: sync_twin(self.pool), patched_run_job(self, self.events))
+        slots = Slots(
+            context,
+            executor,
+            lambda: sync_twin(context.redis),
+            patched_run_job(self, self.events),
+            self._process_exit,
+        )
+        if self._process_exit is not None:
+            self._process_exit.last_act = slots.last_act.leave
+        blocked = BlockedSlots(context, slots, self._process_exit)
         # arq's own names for the same tasks, which its tools look at.
         self.tasks = self.job_tasks = slots.tasks
         claimer = Claimer(
@@ -183,8 +187,9 @@ class LeaseWorker(Worker):
             may_claim=lambda: self.allow_pick_jobs,
             started=lambda: self.jobs_complete + self.jobs_retried + self.jobs_failed + len(slots),
         )
-        side_tasks = self._start_side_tasks(context, slots, claimer, cron)
+        side_tasks = self._start_side_tasks(context, slots, claimer, cron, blocked)
         claiming = asyncio.create_task(claimer.run(), name="claimer")
+        shutdown = Shutdown(slots, self.events, [slots.failed, *side_tasks])
         try:
             # What runs beside the claimer never ends without an error, and then the worker fails too.
             waited_for: list[asyncio.Future[None]] = [claiming, slots.failed, *side_tasks]
@@ -192,27 +197,26 @@ class LeaseWorker(Worker):
             for task in done:
                 task.result()
             # In burst mode the last jobs may run as long as they need; a signal begins the grace period.
-            beside: list[asyncio.Future[None]] = [slots.failed, *side_tasks]
-            await self._wait_for_running(self._stopping, beside)
+            await shutdown.wait_for_jobs(self._stopping)
             if self._stopping.is_set():
-                await self._wait_for_running(self._hurry, beside, self._job_completion_wait)
+                await shutdown.wait_for_jobs(self._hurry, self._job_completion_wait)
         finally:
             self.allow_pick_jobs = False
-            # A claim that is on its way may come back: cancelled, it would leave leases that no worker renews.
             self._stopping.set()
             self._wake.set()
-            await asyncio.wait([claiming], timeout=_LAST_CLAIM_S)
-            await _cancel(claiming)
-            await self._hand_back(slots)
-            await _cancel(*side_tasks)
+            await shutdown.stop_claiming(claiming)
+            await shutdown.hand_back()
+            await cancel(*side_tasks)
             await slots.close()
             self._served = True
+        blocked.raise_if_blocked()
 
     def _make_context(self, limit: ValueLimit) -> EngineContext:
         scripts = Scripts(self.pool)
         return EngineContext(
             worker_id=self.worker_id,
             queues=self.queues,
+            slots=min(self.max_jobs, sum(self.queues.values())),
             lease_s=self.lease_s,
             redis=self.pool,
             scripts=scripts,
@@ -227,10 +231,10 @@ class LeaseWorker(Worker):
         )
 
     def _start_side_tasks(
-        self, context: EngineContext, slots: Slots, claimer: Claimer, cron: CronClock
+        self, context: EngineContext, slots: Slots, claimer: Claimer, cron: CronClock, blocked: BlockedSlots
     ) -> list[asyncio.Task[None]]:
         def describe(redis_time: datetime) -> Heartbeat:
-            return self._heartbeat(redis_time, context.why_not_ready(), running=len(slots))
+            return self._heartbeat(redis_time, context, slots)
 
         heartbeat = HeartbeatWriter(context, self._unknown_functions, describe, self.record_health)
         periodic_s = min(self.poll_delay_s, _PERIODIC_S)
@@ -241,6 +245,7 @@ class LeaseWorker(Worker):
             "wake-up-listener": claimer.listen(),
             "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, heartbeat.beat),
             "memory-watch": every(memory_watch.INTERVAL_S, context.redis_health, context.memory.look),
+            "blocked-slots": every(HEARTBEAT_INTERVAL_S, context.redis_health, blocked.check),
         }
         if self._dead_letter_limits is not None:
             archive = DeadLetterArchive(context, self._dead_letter_limits)
@@ -251,7 +256,8 @@ class LeaseWorker(Worker):
             loops["cron-clock"] = every(periodic_s, context.redis_health, cron.tick)
         return [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
-    def _heartbeat(self, redis_time: datetime, why_not: str, running: int) -> Heartbeat:
+    def _heartbeat(self, redis_time: datetime, context: EngineContext, slots: Slots) -> Heartbeat:
+        why_not = context.why_not_ready(slots.ignoring)
         return Heartbeat(
             worker=self.worker_id,
             host=socket.gethostname(),
@@ -259,8 +265,9 @@ class LeaseWorker(Worker):
             ready=not why_not,
             why_not=why_not,
             queues=list(self.queues),
-            slots=min(self.max_jobs, sum(self.queues.values())),
-            running=running,
+            slots=context.slots,
+            running=len(slots),
+            ignoring=slots.ignoring,
             complete=self.jobs_complete,
             retried=self.jobs_retried,
             failed=self.jobs_failed,
@@ -291,8 +298,26 @@ class LeaseWorker(Worker):
     def run(self) -> None:
         """Run the worker until it is stopped, then close it.
 
-        `sys.exit` in a task that a job has started reaches the event loop; it does not end the worker.
+        `sys.exit` in a task that a job has started reaches the event loop; it does not end the worker. If the
+        worker owns the process, that is gone within 5 s after the grace period.
         """
+        if not self._owns_process:
+            self._run_and_close()
+            return
+        # Only here: whoever awaits `main` or `async_run` has other things to do in this process.
+        timeouts_s = [JobFunction.of(self, function).timeout_s for function in self.functions.values()]
+        longest_s = max(math.inf if timeout_s is None else timeout_s for timeout_s in timeouts_s)
+        self._process_exit = ProcessExit(self.events, self._job_completion_wait, longest_s)
+        if self._handle_signals:
+            self._process_exit.watch(Signals.SIGTERM, Signals.SIGINT)
+        code = 1
+        try:
+            self._run_and_close()
+            code = 0
+        finally:
+            self._process_exit.ended(code)
+
+    def _run_and_close(self) -> None:
         self.main_task = main_task = self.loop.create_task(self.main())
         try:
             while not main_task.done():
@@ -321,34 +346,6 @@ class LeaseWorker(Worker):
             default_queue_name=self.queue_name,
             expires_extra_ms=self.expires_extra_ms,
         )
-
-    async def _wait_for_running(
-        self, cut_short: asyncio.Event, beside: list["asyncio.Future[None]"], seconds: float | None = None
-    ) -> None:
-        """Wait until no job runs, `cut_short` is set or the time is over; raises what ended one of `beside`."""
-        cut = asyncio.create_task(cut_short.wait())
-        try:
-            async with asyncio.timeout(seconds):
-                while self.tasks and not cut_short.is_set():
-                    waited_for: list[asyncio.Future[Any]] = [cut, *beside, *self.tasks.values()]
-                    await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
-                    for future in beside:
-                        if future.done():
-                            future.result()
-        except TimeoutError:
-            self.events.send(GracePeriodExpired(len(self.tasks)))
-        finally:
-            cut.cancel()
-
-    async def _hand_back(self, slots: Slots) -> None:
-        slots.interrupt_all("shutdown")
-        if slots.tasks:
-            _, late = await asyncio.wait(list(slots.tasks.values()), timeout=_DRAIN_S)
-            if late:
-                # Redis is unavailable or a job does not stop. Their leases end, and other workers take them.
-                self.events.send(JobsLeftBehind(len(late)))
-                for task in late:
-                    task.cancel()
 
     def handle_sig(self, signum: Signals) -> None:
         """Stop claiming and let running jobs end within `job_completion_wait`; a second signal ends the wait."""

@@ -45,8 +45,9 @@ class DeadLetter(BaseModel):
     """A job that will not be retried automatically.
 
     Redis keeps the envelope beside this, as it was enqueued; of it this has the size and a digest. `payload` is the
-    envelope in base64, byte for byte, if it was fetched, or stored here by an earlier version. `history` has the
-    earlier tries, oldest first.
+    envelope in base64, byte for byte, if it was fetched, or stored here by an earlier version. `lost_by` has the
+    tokens of owners whose leases ended: if one of them completes the job after all, finish.lua removes the dead
+    letter. `history` has the earlier tries, oldest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +62,7 @@ class DeadLetter(BaseModel):
     failure: Failure
     crashes: int
     worker: str
+    lost_by: tuple[str, ...] = ()
     enqueued_at: datetime | None = None
     history: list[Failure] = []
 
@@ -94,7 +96,8 @@ class DeadLetter(BaseModel):
 
     def summary(self) -> dict[str, Any]:
         """Return all but the payload and the tracebacks, for a list."""
-        left_out: Any = {"payload": True, "payload_digest": True, "failure": {"traceback"}, "history": True}
+        left_out: Any = dict.fromkeys(("payload", "payload_digest", "lost_by", "history"), True)
+        left_out["failure"] = {"traceback"}
         return self.model_dump(mode="json", exclude=left_out)
 
 

@@ -32,6 +32,8 @@ class Heartbeat(BaseModel):
     queues: list[str]
     slots: int
     running: int
+    ignoring: int = 0
+    """Running jobs that were cancelled long ago."""
     complete: int
     retried: int
     failed: int

@@ -20,7 +20,7 @@ HEALTH_CHECK_SUFFIX = ":health-check"
 LEASES = "arq:leases"
 """Hash: job id → token of its present or last owner, until the job has left that owner's hands."""
 CRASHES = "arq:crashes"
-"""Hash: job id → how often an owner died with it."""
+"""Hash: job id → how often its lease ended and its owner was not heard of again, and the tokens of such owners."""
 CLOCK = "arq:clock"
 """Hash: when a worker was last heard (`seen`), when Redis last came back from a silence (`resumed`), and by how
 much the queues' time was ahead of Redis's clock (`ahead`) when that showed `noted`; see `worker.queue.clock`."""

@@ -21,6 +21,9 @@ _BYTES_BESIDE_PAYLOAD = 100
 _SMALL = 4_096
 # finish.lua's answer for a dead letter whose payload had gone from Redis since it was claimed.
 _WITHOUT_PAYLOAD = 2
+HEARD_OF = "-"
+"""Stands in `ClaimedJob.lost_by` for an owner that was heard of after its lease had ended."""
+
 
 # The names that every script finds its keys under.
 _LUA_NAMES = {
@@ -56,8 +59,9 @@ class Enqueue(NamedTuple):
 class ClaimedJob(NamedTuple):
     """One leased job. `job_id` is bytes, because any program can write to Redis.
 
-    `tries` counts this one and those that were spent, `crashes` how often an owner died with it, `score` is the
-    due time in ms that it had, `abort_ms` when its abort was requested, or -1.
+    `tries` counts this one and those that were spent, `crashes` how often its lease ended and its owner was not
+    heard of again, `score` is the due time in ms that it had, `abort_ms` when its abort was requested, or -1.
+    `lost_by` has an entry for each lease of it that ended: the owner's token, or `HEARD_OF`.
     """
 
     job_id: bytes
@@ -68,6 +72,7 @@ class ClaimedJob(NamedTuple):
     abort_ms: float
     problem: EnvelopeProblem
     payload: bytes
+    lost_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,19 @@ class Completion(NamedTuple):
         )
 
 
+FINISH_KEYS = (keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX, keys.CLOCK)
+"""The keys of finish.lua."""
+
+
+def finish_args(completions: Sequence[Completion]) -> list[Any]:
+    """Return the arguments of finish.lua for a group of completions."""
+    needs_memory = any(
+        len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory
+        for completion in completions
+    )
+    return [int(not needs_memory), *(value for completion in completions for value in completion.argv())]
+
+
 class QueueCounts(NamedTuple):
     """What is on one queue: `due` can be claimed now; `oldest_ms` is the earliest due time among them, or -1."""
 
@@ -256,8 +274,9 @@ class Scripts:
                     float(abort_ms),
                     cast(EnvelopeProblem, problem.decode()),
                     payload,
+                    tuple(owners.decode(errors="backslashreplace").split()) if owners else (),
                 )
-                for job_id, position, score, tries, crashes, abort_ms, problem, payload in jobs
+                for job_id, position, score, tries, crashes, abort_ms, problem, payload, owners in jobs
             ],
         )
 
@@ -271,14 +290,7 @@ class Scripts:
         A group of which none needs memory is stored even if Redis is full.
         """
         group = list(completions)
-        args: list[Any] = [1]
-        for completion in group:
-            args.extend(completion.argv())
-            if len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory:
-                args[0] = 0
-        answers = await self._finish(
-            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX, keys.CLOCK], args=args
-        )
+        answers = await self._finish(keys=FINISH_KEYS, args=finish_args(group))
         if _WITHOUT_PAYLOAD in answers:
             for completion, answer in zip(group, answers, strict=True):
                 if answer == _WITHOUT_PAYLOAD:

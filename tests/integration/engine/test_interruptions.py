@@ -193,7 +193,7 @@ async def test_a_job_whose_owner_died_three_times_is_dead_lettered(bench: Bench)
     await bench.redis.hset(keys.LEASES, job_id, "dead-owner")
     await bench.burst(fine)
     dead_letter = await bench.dead_letter(job_id)
-    assert (dead_letter.function, dead_letter.failure.type, dead_letter.crashes) == ("fine", "ProcessKilled", 3)
+    assert (dead_letter.function, dead_letter.failure.type, dead_letter.crashes) == ("fine", "LeaseLost", 3)
     assert await bench.is_settled(job_id)
 
 

@@ -42,7 +42,9 @@ async def bench_on(server: EmbeddedRedis) -> AsyncIterator[ScriptBench]:
 @asynccontextmanager
 async def renewing(script_bench: ScriptBench, *jobs: ClaimedJob) -> AsyncIterator[tuple[LeaseRenewer, list[Lease]]]:
     lost: list[Lease] = []
-    renewer = LeaseRenewer(lambda: sync_twin(script_bench.redis), LEASE_S, lost.extend, logged_events())
+    renewer = LeaseRenewer(
+        lambda: sync_twin(script_bench.redis), LEASE_S, lost.extend, logged_events(), lambda silent_s, thread: False
+    )
     for job in jobs:
         renewer.hold(Lease(job.job_id, job.queue, "token"))
     try:
@@ -224,7 +226,7 @@ async def test_an_error_that_ends_the_thread_is_reported() -> None:
     def broken() -> SyncRedis:
         raise ValueError("no such server")
 
-    renewer = LeaseRenewer(broken, LEASE_S, lambda leases: None, logged_events())
+    renewer = LeaseRenewer(broken, LEASE_S, lambda leases: None, logged_events(), lambda silent_s, thread: False)
     try:
         with pytest.raises(ValueError, match="no such server"):
             await asyncio.wait_for(renewer.failed, 5)

@@ -160,6 +160,7 @@ async def context(redis: ArqRedis, events: KeptEvents, health: NotedHealth) -> E
     return EngineContext(
         worker_id=WORKER_ID,
         queues={QUEUE: 10},
+        slots=10,
         lease_s=10,
         redis=redis,
         scripts=scripts,

@@ -74,6 +74,18 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         "error",
         {"action": "event_loop_blocked", "seconds": 5.0, "stack": "place"},
     ),
+    (events.RenewalsHeldUp(5.04), "warning", {"action": "renewals_held_up", "seconds": 5.0}),
+    (
+        events.EventLoopStuck(70.04, "job", "place"),
+        "error",
+        {"action": "event_loop_stuck", "seconds": 70.0, "job_id": "job", "stack": "place"},
+    ),
+    (
+        events.JobIgnoresCancellation("job", "timeout"),
+        "error",
+        {"action": "job_ignores_cancellation", "job_id": "job", "reason": "timeout"},
+    ),
+    (events.SlotsBlocked(5, 10), "error", {"action": "slots_blocked", "jobs": 5, "slots": 10}),
     (events.CronCaughtUp("nightly"), "info", {"action": "cron_caught_up", "job": "nightly"}),
     (
         events.ShutdownStarted("SIGTERM", 2, 30),
@@ -83,6 +95,7 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
     (events.GracePeriodExpired(2), "info", {"action": "grace_period_expired", "running": 2}),
     (events.StartCancelled(), "info", {"action": "cancelled"}),
     (events.JobsLeftBehind(2), "error", {"action": "jobs_left_behind", "jobs": 2}),
+    (events.ExitForced(["endless"]), "warning", {"action": "exit_forced", "threads": ["endless"]}),
     (events.ExitRefused("SystemExit"), "error", {"action": "exit_refused", "error": "SystemExit"}),
     (events.SignOffFailed("TimeoutError"), "warning", {"action": "sign_off_failed", "error": "TimeoutError"}),
 ]

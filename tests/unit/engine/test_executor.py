@@ -161,7 +161,9 @@ TABLE = [
         reason="unexpected error"),
     Row(claim={"problem": "wrong-type", "payload": b""}, action="dead", outcome="dead", error="InvalidEnvelope",
         reason="permanent error"),
-    Row(claim={"crashes": 3}, action="dead", outcome="dead", error="ProcessKilled", reason="permanent error"),
+    Row(claim={"crashes": 3}, action="dead", outcome="dead", error="LeaseLost", reason="permanent error"),
+    Row(claim={"lost_by": ("-",) * 5}, action="dead", outcome="dead", error="LeaseLost", reason="permanent error"),
+    Row(claim={"lost_by": ("-",) * 4}, action="done", outcome="complete"),
     Row(claim={"crashes": 2}, action="done", outcome="complete"),
     Row(claim={"abort_ms": 4_000.0}, action="done", outcome="aborted"),
     # A request of a minute before the job was enqueued was meant for an earlier job of this id.
@@ -469,3 +471,56 @@ async def test_the_executor_itself_logs_nothing() -> None:
 
     assert decision.event.outcome == "dead"
     assert logs == []
+
+
+# ---- jobs that do not stop ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "max_tries", "action", "outcome"),
+    [
+        ("shutdown", 1, "return", "handed_back"),
+        ("timeout", 2, "retry", "retried"),
+        ("timeout", 1, "dead", "dead"),
+        ("abort", 1, "done", "aborted"),
+        ("lost", 1, None, "lease_lost"),
+    ],
+)
+async def test_a_job_that_does_not_stop_is_completed_as_if_it_had(
+    reason: Interruption, max_tries: int, action: str | None, outcome: str
+) -> None:
+    running, may_end = asyncio.Event(), asyncio.Event()
+
+    async def step(ctx: dict[Any, Any]) -> str:
+        running.set()
+        while not may_end.is_set():
+            try:
+                await may_end.wait()
+            except asyncio.CancelledError:
+                continue
+        return "result"
+
+    job = make_job()
+    executor = make_executor(make_options(func(step, name="step"), max_tries=max_tries))
+    task = asyncio.create_task(executor.run(job))
+    job.launched(task)  # type: ignore[arg-type]  # only cancelled, and its result is read here alone
+    await running.wait()
+    assert job.allowed_s == 300
+    job.interrupt(reason)
+
+    decision = executor.let_go(job)
+
+    assert (decision.completion.action if decision.completion else None) == action
+    assert (decision.event.outcome, decision.event.function) == (outcome, "step")
+    assert (job.let_go, job.has_ended, job.attempt) == (True, True, None)
+    may_end.set()
+    await asyncio.wait_for(task, 10)
+
+
+async def test_a_job_that_has_not_begun_is_handed_back_if_it_is_let_go() -> None:
+    job = make_job()
+    job.interrupt("shutdown")
+
+    decision = make_executor(make_options()).let_go(job)
+
+    assert decision.completion == Completion.hand_back(job.claimed, job.token)

@@ -15,7 +15,7 @@ from tests.redis_scripts.script_bench import ScriptBench
 from tests.support.waiting import until
 from tests.unit.engine.conftest import KeptEvents, open_client, with_replaced
 from worker.engine import lease_renewer
-from worker.engine.events import EventLoopBlocked, RenewalFailed
+from worker.engine.events import EventLoopBlocked, RenewalFailed, RenewalsHeldUp
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.queue import keys
 from worker.queue.scripts import script_source
@@ -73,11 +73,14 @@ def connection() -> Connection:
 
 @asynccontextmanager
 async def renewing(
-    connect: Callable[[], Any], events: KeptEvents, *leases: Lease
+    connect: Callable[[], Any],
+    events: KeptEvents,
+    *leases: Lease,
+    is_stuck: Callable[[float, int], bool] = lambda silent_s, thread: False,
 ) -> AsyncIterator[tuple[LeaseRenewer, list[list[Lease]]]]:
     """A renewer that holds leases, and the losses that it has reported."""
     lost: list[list[Lease]] = []
-    renewer = LeaseRenewer(connect, LEASE_S, lost.append, events)
+    renewer = LeaseRenewer(connect, LEASE_S, lost.append, events, is_stuck)
     for lease in leases:
         renewer.hold(lease)
     try:
@@ -92,7 +95,7 @@ async def test_every_held_lease_is_renewed_in_one_call(connection: Connection, e
 
     assert connection.calls[-1] == [A, B, C]
     assert connection.source == script_source("renew")
-    assert connection.arguments[-1] == ([keys.LEASES, keys.CLOCK], 10_000)
+    assert connection.arguments[-1] == ([keys.LEASES, keys.CLOCK, keys.CRASHES], 10_000)
     assert (lost, events.sent) == ([], [])
 
 
@@ -163,7 +166,11 @@ async def test_lost_leases_are_reported_in_the_event_loop_with_their_tokens(
     connection.answers.append([b"c", b"a"])
     threads = []
     renewer = LeaseRenewer(
-        connection.connect, LEASE_S, lambda leases: threads.append((threading.get_ident(), leases)), events
+        connection.connect,
+        LEASE_S,
+        lambda leases: threads.append((threading.get_ident(), leases)),
+        events,
+        lambda silent_s, thread: False,
     )
     for lease in (A, B, C):
         renewer.hold(lease)
@@ -256,7 +263,7 @@ async def test_the_event_loop_runs_while_closing_waits_for_the_thread(
         return []
 
     monkeypatch.setattr(connection, "_renew", slow)
-    renewer = LeaseRenewer(connection.connect, LEASE_S, lambda leases: None, events)
+    renewer = LeaseRenewer(connection.connect, LEASE_S, lambda leases: None, events, lambda silent_s, thread: False)
     renewer.hold(A)
     await until(lambda: connection.calls)
     closing = asyncio.create_task(renewer.close())
@@ -381,7 +388,7 @@ async def test_a_loop_that_was_freed_and_is_blocked_again_is_reported_again(
             # The loop is seen again, and the round after that knows.
             await connection.rounds(3)
 
-    assert len(events.sent) == 2
+    assert len(events.of(EventLoopBlocked)) == 2
 
 
 async def test_a_short_pause_is_not_called_a_blockade(
@@ -411,6 +418,59 @@ async def test_with_long_leases_a_loop_may_be_silent_for_two_rounds(
 
     (event,) = events.of(EventLoopBlocked)
     assert event.seconds == pytest.approx(0.011)
+
+
+async def test_the_loop_loses_the_leases_of_a_worker_that_is_stuck(
+    connection: Connection, events: KeptEvents, clock: Clock
+) -> None:
+    looks: list[tuple[float, int]] = []
+
+    def is_stuck(silent_s: float, thread: int) -> bool:
+        looks.append((silent_s, thread))
+        return silent_s >= 60
+
+    async with renewing(connection.connect, events, A, B, is_stuck=is_stuck) as (renewer, lost):
+        await connection.rounds()
+        clock.now += 60
+        compute_until(lambda: looks[-1][0] >= 60)
+        await until(lambda: lost)
+        calls = len(connection.calls)
+        renewer.hold(C)
+        await connection.rounds()
+
+    assert {thread for _, thread in looks} == {threading.get_ident()}
+    assert lost[0] == [A, B]
+    # What is claimed from then on is renewed as before.
+    assert connection.calls[calls:][-1] == [C]
+
+
+async def test_a_round_that_comes_late_is_reported(
+    connection: Connection, events: KeptEvents, clock: Clock
+) -> None:
+    async with renewing(connection.connect, events, A):
+        await connection.rounds()
+        # As after a call that held the interpreter's lock, or a SIGSTOP.
+        clock.now += 0.51 * LEASE_S
+        await connection.rounds()
+
+    (event,) = events.of(RenewalsHeldUp)
+    assert event.seconds == pytest.approx(0.51 * LEASE_S, abs=0.01)
+
+
+async def test_a_job_that_held_the_renewer_up_may_end_before_it_is_interrupted(
+    connection: Connection, events: KeptEvents, clock: Clock
+) -> None:
+    async with renewing(connection.connect, events, A) as (_, lost):
+        await connection.rounds()
+        clock.now += LEASE_S
+        connection.answers.extend([[b"a"]])
+        await until(lambda: not connection.answers)
+        await connection.rounds()
+        assert lost == []
+        connection.answers.extend([[b"a"]])
+        await until(lambda: lost)
+
+    assert lost == [[A]]
 
 
 async def test_leases_are_renewed_in_redis_and_losses_noticed(server: FakeServer, events: KeptEvents) -> None:

@@ -135,3 +135,28 @@ def test_no_request_is_known_to_be_meant_for_a_job_that_was_not_read() -> None:
 def test_an_id_that_is_not_utf8_is_shown_escaped() -> None:
     assert isinstance(make_job(job_id=b"id\xff"), RunningJob)
     assert make_job(job_id=b"id\xff").name == "id\\xff"
+
+
+@pytest.mark.usefixtures("soon_again")
+async def test_a_job_ignores_its_cancellation_until_it_returns() -> None:
+    swallower = Swallower(times=2)
+    task = await start(swallower)
+    job, loop = swallower.job, asyncio.get_running_loop()
+    before = loop.time()
+    assert not job.ignores_cancellation(since=before + 60)
+
+    job.interrupt("abort")
+
+    assert not job.ignores_cancellation(since=before)
+    assert job.ignores_cancellation(since=before + 60)
+    async with asyncio.timeout(5):
+        await task
+    assert not job.ignores_cancellation(since=before + 60)
+    assert job.has_ended
+
+
+async def test_a_job_that_waits_for_its_turn_does_not_ignore_its_cancellation() -> None:
+    job = make_job()
+    job.interrupt("shutdown")
+
+    assert not job.ignores_cancellation(since=asyncio.get_running_loop().time() + 60)

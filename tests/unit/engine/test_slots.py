@@ -2,7 +2,7 @@ import asyncio
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,11 +13,11 @@ from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
 from worker.engine.decision import CRASH_LIMIT, Decision
-from worker.engine.events import BreakerChanged, Events, JobFinished, JobOutcome
+from worker.engine.events import BreakerChanged, Events, JobFinished, JobIgnoresCancellation, JobOutcome
 from worker.engine.executor import Executor
 from worker.engine.lease_renewer import Lease
 from worker.engine.options import JobContext
-from worker.engine.running_job import RunningJob
+from worker.engine.running_job import Interruption, RunningJob
 from worker.engine.slots import Slots
 from worker.queue.scripts import ClaimedJob, Completion
 
@@ -29,7 +29,12 @@ class NotedLeases:
     """In place of the renewer and its thread: what is held, and the calls in their order."""
 
     def __init__(
-        self, connect: object, lease_s: float, on_lost: Callable[[list[Lease]], None], events: Events
+        self,
+        connect: object,
+        lease_s: float,
+        on_lost: Callable[[list[Lease]], None],
+        events: Events,
+        is_stuck: Callable[[float, int], bool],
     ) -> None:
         self.arguments = (connect, lease_s, events)
         self.lose = on_lost
@@ -79,6 +84,13 @@ class GatedExecutor(Executor):
         event = finished(outcome, job.name, function=job.name.partition("-")[0])
         decision = Decision(completion, event, OUTAGE if job.name in self.outages else None)
         return decision, {"job_id": job.name}
+
+    def let_go(self, job: RunningJob) -> Decision:
+        job.let_go = True
+        job.end()
+        outcome: JobOutcome = "lease_lost" if job.interrupted_by == "lost" else "handed_back"
+        completion = None if outcome == "lease_lost" else Completion.hand_back(job.claimed, job.token)
+        return Decision(completion, finished(outcome, job.name))
 
     async def run_after_job_end(self, context: JobContext | None) -> None:
         assert context is not None
@@ -537,3 +549,103 @@ async def test_a_job_whose_id_is_not_text_has_its_slot_too(stage: Stage) -> None
 
     assert stage.leases.releases[0] == (b"\xff", TOKEN)
     assert stage.slots.tasks == {}
+
+
+class Stubborn(GatedExecutor):
+    """Jobs that swallow every cancellation until their gate is open."""
+
+    async def run(self, job: RunningJob) -> tuple[Decision, JobContext | None]:
+        job.begin()
+        self.running.append(job.name)
+        while not self.gates[job.name].is_set():
+            try:
+                await self.gates[job.name].wait()
+            except asyncio.CancelledError:
+                continue
+        job.end()
+        return Decision(Completion.hand_back(job.claimed, job.token), finished("complete", job.name)), None
+
+
+@pytest.fixture
+async def stubborn(stage: Stage) -> Stage:
+    stage.executor = Stubborn()
+    stage.slots = Slots(stage.context, stage.executor, _no_connection)
+    stage.leases = stage.slots._leases  # type: ignore[assignment]  # replaced by a double
+    return stage
+
+
+async def test_jobs_that_do_not_stop_are_let_go(stubborn: Stage) -> None:
+    await stubborn.runs("a", "lost")
+    running = dict(stubborn.slots.tasks)
+    stubborn.leases.lose([Lease(b"lost", QUEUE, TOKEN)])
+    stubborn.slots.interrupt_all("shutdown")
+
+    assert await stubborn.slots.let_go(10) == 0
+
+    assert [completion.job_id for completion in stubborn.completions.submitted] == [b"a"]
+    assert sorted(stubborn.outcomes) == [("a", "handed_back"), ("lost", "lease_lost")]
+    assert (stubborn.leases.held, stubborn.slots.tasks) == ({}, {})
+    # What they do afterwards changes nothing, and is not reported.
+    stubborn.executor.let_through("a", "lost")
+    await asyncio.wait(running.values(), timeout=10)
+    assert all(task.done() for task in running.values())
+    assert len(stubborn.completions.submitted) == 1
+    assert len(stubborn.outcomes) == 2
+
+
+async def test_jobs_that_cannot_be_let_go_in_time_stay_leased(stubborn: Stage) -> None:
+    stubborn.completions.answer = None
+    await stubborn.runs("a", "b")
+    stubborn.slots.interrupt_all("shutdown")
+
+    assert await stubborn.slots.let_go(0.01) == 2
+
+    assert set(stubborn.leases.held) == {b"a", b"b"}
+    assert stubborn.outcomes == []
+    stubborn.executor.let_through("a", "b")
+    await stubborn.empty()
+
+
+async def test_a_job_that_has_ended_is_not_let_go(stage: Stage) -> None:
+    stage.completions.answer = None
+    await stage.runs("a")
+    stage.executor.let_through("a")
+    await until(lambda: stage.completions.submitted)
+
+    assert await stage.slots.let_go(0.01) == 1
+
+    assert len(stage.completions.submitted) == 1
+
+
+async def test_jobs_that_ignore_cancellation_are_counted_and_reported_once(stubborn: Stage) -> None:
+    stubborn.context = dataclasses.replace(stubborn.context, lease_s=0.001)
+    stubborn.slots = Slots(stubborn.context, stubborn.executor, _no_connection)
+    await stubborn.runs("a", "b", "c")
+    for name, reason in (("a", "timeout"), ("b", "abort")):
+        job = stubborn.slots.get(name.encode())
+        assert job is not None
+        job.interrupt(cast(Interruption, reason))
+
+    def two() -> bool:
+        stubborn.slots.look_for_ignored()
+        return stubborn.slots.ignoring == 2
+
+    await until(two)
+    stubborn.slots.look_for_ignored()
+    events = sorted(stubborn.events.of(JobIgnoresCancellation), key=lambda event: event.job_id)
+    assert events == [JobIgnoresCancellation("a", "timeout"), JobIgnoresCancellation("b", "abort")]
+    stubborn.executor.let_through("a", "b", "c")
+    await stubborn.empty()
+    stubborn.slots.look_for_ignored()
+    assert stubborn.slots.ignoring == 0
+
+
+async def test_a_job_that_still_cleans_up_does_not_ignore_its_cancellation(stubborn: Stage) -> None:
+    await stubborn.runs("a")
+    stubborn.slots.interrupt_all("shutdown")
+
+    stubborn.slots.look_for_ignored()
+
+    assert stubborn.slots.ignoring == 0
+    stubborn.executor.let_through("a")
+    await stubborn.empty()

@@ -18,9 +18,11 @@ from tests.support.captured_lines import capture_logs
 from tests.support.waiting import until
 from tests.unit.engine.conftest import KeptEvents, envelope, finished, open_client, stop_all
 from worker.codec import Codec
+from worker.engine import shutdown
 from worker.engine import worker as worker_module
 from worker.engine.claimer import Claimer
 from worker.engine.events import (
+    Events,
     ExitRefused,
     GracePeriodExpired,
     JobFinished,
@@ -495,7 +497,7 @@ async def test_suspects_that_wait_for_their_turn_are_handed_back(bench: Bench) -
 async def test_jobs_that_cannot_be_handed_back_are_left_to_their_leases(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "_DRAIN_S", 0.01)
+    monkeypatch.setattr(shutdown, "_DRAIN_S", 0.01)
 
     async def unavailable(self: Scripts, completions: Any) -> list[bool]:
         await asyncio.Event().wait()
@@ -549,7 +551,7 @@ async def test_a_claim_that_is_on_its_way_when_a_signal_comes_is_let_come_back(
 async def test_a_claim_that_never_comes_back_does_not_keep_the_worker_from_ending(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "_LAST_CLAIM_S", 0.01)
+    monkeypatch.setattr(shutdown, "_LAST_CLAIM_S", 0.01)
     claiming = asyncio.Event()
 
     async def never(self: Scripts, *arguments: Any) -> Claim:
@@ -572,7 +574,7 @@ async def test_a_loop_that_loses_a_cancellation_is_cancelled_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As redis-py does, if it is cancelled in the step in which its connection attempt ends."""
-    monkeypatch.setattr(worker_module, "_CANCEL_AGAIN_S", 0.01)
+    monkeypatch.setattr(shutdown, "_CANCEL_AGAIN_S", 0.01)
     swallowed: list[bool] = []
 
     async def listen(self: Claimer) -> None:
@@ -724,7 +726,7 @@ async def test_a_renewer_that_dies_fails_the_worker(bench: Bench, monkeypatch: p
 
 async def test_a_defect_in_a_loop_fails_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     # The claim loop is idle, and need not be waited for.
-    monkeypatch.setattr(worker_module, "_LAST_CLAIM_S", 1_000)
+    monkeypatch.setattr(shutdown, "_LAST_CLAIM_S", 1_000)
 
     async def broken(self: LeaseWorker) -> None:
         raise ValueError("a defect")
@@ -963,6 +965,65 @@ def test_without_signal_handlers_an_interrupt_ends_the_worker(runner: Runner) ->
     assert runner.events.of(ExitRefused) == []
 
 
+class NotedExit:
+    """In place of the thread that ends the process: the calls in their order."""
+
+    made: list["NotedExit"]
+
+    def __init__(self, events: Events, grace_s: float, longest_job_s: float) -> None:
+        self.calls: list[Any] = [("grace", grace_s)]
+        self.longest_job_s = longest_job_s
+        self.last_act: Callable[[], None] | None = None
+        self.made.append(self)
+
+    def watch(self, *signals: Signals) -> None:
+        self.calls.append(("watch", *signals))
+
+    def allow(self, seconds: float) -> None: ...
+
+    def ended(self, code: int) -> None:
+        self.calls.append(("ended", code))
+
+
+@pytest.fixture
+def exits(monkeypatch: pytest.MonkeyPatch) -> list[NotedExit]:
+    NotedExit.made = []
+    monkeypatch.setattr(worker_module, "ProcessExit", NotedExit)
+    return NotedExit.made
+
+
+def test_the_exit_of_a_process_that_belongs_to_the_worker_is_watched(
+    runner: Runner, exits: list[NotedExit]
+) -> None:
+    runner.put("double")
+    worker = runner.worker(func(double, timeout=7), owns_process=True, job_completion_wait=25, job_timeout=3)
+    worker.run()
+
+    (process_exit,) = exits
+    assert process_exit.longest_job_s == 7
+    assert process_exit.calls == [("grace", 25), ("watch", Signals.SIGTERM, Signals.SIGINT), ("ended", 0)]
+    assert process_exit.last_act is not None
+
+
+def test_a_process_that_fails_exits_with_1(runner: Runner, exits: list[NotedExit]) -> None:
+    async def on_startup(ctx: dict[str, Any]) -> None:
+        raise SystemExit("cannot start")
+
+    worker = runner.worker(double, owns_process=True, on_startup=on_startup, handle_signals=False)
+    with pytest.raises(SystemExit, match="cannot start"):
+        worker.run()
+
+    assert exits[0].calls == [("grace", 0), ("ended", 1)]
+
+
+def test_the_exit_of_a_process_that_is_not_the_workers_own_is_left_alone(
+    runner: Runner, exits: list[NotedExit]
+) -> None:
+    runner.worker(double).run()
+
+    assert exits == []
+
+
 def test_an_error_at_startup_ends_run_and_closes_the_worker(runner: Runner) -> None:
     async def on_startup(ctx: dict[str, Any]) -> None:
         sys.exit("cannot start")
@@ -997,7 +1058,7 @@ def test_a_signal_before_the_worker_serves_ends_run_without_an_error(runner: Run
 async def test_a_job_whose_completion_was_never_stored_is_not_reported_as_finished(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "_DRAIN_S", 0.01)
+    monkeypatch.setattr(shutdown, "_DRAIN_S", 0.01)
 
     async def unavailable(self: Scripts, completions: Any) -> None:
         await asyncio.Event().wait()

@@ -7,7 +7,8 @@
 -- ARGV  token, lease in ms, jobs wanted in all, bytes that the answer may have, id of the worker,
 --       then the jobs wanted of each queue
 -- Returns {now in ms, next due time in ms or -1, jobs}; a job is
---   {id, position of its queue from 0, score, tries, crashes, abort time or -1, problem or '', payload}
+--   {id, position of its queue from 0, score, tries, crashes, abort time or -1, problem or '', payload, owners that lost
+--   it}
 local leases, crashes, abort, clock, dead, claims = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local token, lease, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 -- One answer stays below what arrives within a socket's timeout: a backlog of large payloads would otherwise be
@@ -23,6 +24,8 @@ local SCAN_LIMIT = 5000
 local LARGEST_COUNT = 1000000
 -- How many leases of dead owners to remove whose jobs stock arq workers have ended since; a few per claim suffice.
 local SWEEP_LIMIT = 16
+-- Bytes of the tokens that are kept of a job's former owners. Tokens are shorter, unless another program wrote them.
+local OWNERS_LIMIT = 2000
 
 -- After Redis was down or frozen for longer than a lease, every lease looks lost although its owner lives. Owners
 -- get half a lease to renew before any of their jobs is taken.
@@ -95,21 +98,19 @@ local function take(queue, position, id, score, payload, spent, owner)
             return false
         end
     end
-    local crash_count = 0
+    local crash_count, owners = 0, ''
+    if any_crash then
+        crash_count, owners = read_crashes(redis.call('HGET', crashes, id))
+    end
     if owner then
         any_crash = true
-        crash_count = redis.pcall('HINCRBY', crashes, id, 1)
-        if type(crash_count) == 'table' then
-            -- A value that is not a number, or the largest one, was not written by this script.
-            redis.call('HSET', crashes, id, 1)
-            crash_count = 1
-        end
-    elseif any_crash then
-        crash_count = whole_number(redis.call('HGET', crashes, id))
+        crash_count = crash_count + 1
+        if #owners + #owner < OWNERS_LIMIT then owners = owners .. ' ' .. owner end
+        redis.call('HSET', crashes, id, crash_count .. owners)
     end
     local abort_time = any_abort and redis.call('ZSCORE', abort, id)
     local tries = whole_number(spent) + 1
-    jobs[#jobs + 1] = {id, position, score, tries, crash_count, abort_time or '-1', problem, payload}
+    jobs[#jobs + 1] = {id, position, score, tries, crash_count, abort_time or '-1', problem, payload, owners}
     bytes = bytes + #payload + BYTES_BESIDE
     return true
 end

@@ -1,5 +1,6 @@
--- Stores a group of completions in one atomic step. Each is applied only if its sender still owns the job; a late one
--- changes nothing.
+-- Stores a group of completions in one atomic step. Each is applied only if its sender still owns the job. A late one
+-- changes nothing but what had been concluded from its absence: the crash that was counted for its sender, and a dead
+-- letter of a job that, as it now turns out, its sender has done.
 --
 -- KEYS  leases, crashes, abort, dead letters, their index, clock
 -- ARGV  1 if the group is to be stored even if Redis is full, otherwise 0; then for each completion nine values:
@@ -109,6 +110,14 @@ local function give_back(id, queue, score, spend, history)
     if score <= now then announce(queue) end
 end
 
+-- Whether a job is a dead letter that names the late sender among the owners whose leases ended: see dead_letter.py.
+local function was_given_up(id, token)
+    local letter = redis.pcall('HGET', dead, id)
+    return type(letter) == 'string'
+        and string.find(letter, '"' .. token .. '"', 1, true)
+        and redis.call('EXISTS', JOB .. id) == 0
+end
+
 local applied, left, ended, seen = {}, {}, {}, {}
 if ARGV[1] == '1' then write_although_full(clock) end
 for i = 2, #ARGV, 9 do
@@ -128,7 +137,15 @@ for i = 2, #ARGV, 9 do
         end
         table.insert(left[queue], id)
         applied[#applied + 1] = state
+    elseif action == 'done' and not seen[id] and was_given_up(id, token) then
+        seen[id] = true
+        finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), '', '')
+        redis.call('HDEL', dead, id)
+        redis.call('ZREM', dead_index, id)
+        redis.call('DEL', DEAD_PAYLOAD .. id)
+        applied[#applied + 1] = 1
     else
+        if any_crash then take_back_crash(crashes, id, token) end
         applied[#applied + 1] = 0
     end
 end

@@ -1,9 +1,9 @@
 -- Extends the leases of running jobs, as long as their owner still owns them.
 --
--- KEYS  leases, clock
+-- KEYS  leases, clock, crashes
 -- ARGV  lease in ms, then for each job: id, queue, token
 -- Returns the ids whose lease is lost.
-local leases, clock = KEYS[1], KEYS[2]
+local leases, clock, crashes = KEYS[1], KEYS[2], KEYS[3]
 local lease = tonumber(ARGV[1])
 local now = clock_ms()
 local lease_end = now + lease
@@ -21,6 +21,8 @@ for i = 2, #ARGV, 3 do
         redis.call('ZADD', queue, 'XX', lease_end, id)
         redis.call('ZADD', queue .. LEASED_SUFFIX, lease_end, id)
     else
+        -- An owner that had been frozen or cut off is back.
+        take_back_crash(crashes, id, token)
         lost[#lost + 1] = id
     end
 end

@@ -1,0 +1,98 @@
+from typing import Any
+
+import pytest
+from fakeredis import FakeRedis, FakeServer
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.redis_scripts.script_bench import ScriptBench
+from tests.unit.engine.conftest import WORKER_ID, KeptEvents, open_client
+from worker.engine import last_act
+from worker.engine.events import JobsLeftBehind
+from worker.engine.last_act import LastAct
+from worker.engine.running_job import RunningJob
+from worker.queue import keys
+
+TOKEN = "token"
+
+
+class Held:
+    """Claimed jobs on a Redis inside this process."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.bench = ScriptBench(open_client(server))
+        self.jobs: dict[bytes, RunningJob] = {}
+
+    async def claim(self, *names: str) -> None:
+        await self.bench.enqueue(*names)
+        for claimed in (await self.bench.claim(TOKEN)).jobs:
+            self.jobs[claimed.job_id] = RunningJob(claimed, TOKEN)
+
+    def __getitem__(self, name: str) -> RunningJob:
+        return self.jobs[self.bench.id(name).encode()]
+
+    async def leased(self, *names: str) -> list[str]:
+        return [name for name in names if "leased" in await self.bench.places_of(name)]
+
+
+@pytest.fixture
+async def held(server: FakeServer) -> Any:
+    held = Held(server)
+    yield held
+    await held.bench.redis.aclose(close_connection_pool=True)
+
+
+def act_on(held: Held, server: FakeServer, events: KeptEvents) -> LastAct:
+    return LastAct(lambda: FakeRedis(server=server), held.jobs, WORKER_ID, events)
+
+
+async def test_running_jobs_are_handed_back_untouched(
+    held: Held, server: FakeServer, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_act, "_PER_CALL", 2)
+    await held.claim("a", "b", "c", "spinning", "ended")
+    held["ended"].end()
+
+    act_on(held, server, events).hand_back(except_for=held["spinning"])
+
+    assert await held.leased("a", "b", "c", "spinning", "ended") == ["spinning", "ended"]
+    assert [(job.crashes, job.tries) for job in (await held.bench.claim("next")).jobs] == [(0, 1)] * 3
+    assert events.sent == []
+
+
+async def test_a_worker_that_leaves_is_no_longer_listed(held: Held, server: FakeServer, events: KeptEvents) -> None:
+    await held.claim("a")
+    await held.bench.redis.hset(keys.WORKERS, mapping={WORKER_ID: "heartbeat", "another": "heartbeat"})
+
+    act_on(held, server, events).leave()
+
+    assert await held.leased("a") == []
+    assert await held.bench.redis.hkeys(keys.WORKERS) == [b"another"]
+
+
+async def test_jobs_of_another_owner_are_left_alone(held: Held, server: FakeServer, events: KeptEvents) -> None:
+    await held.claim("a")
+    await held.bench.redis.hset(keys.LEASES, held.bench.id("a"), "another")
+
+    act_on(held, server, events).hand_back()
+
+    assert await held.leased("a") == ["a"]
+
+
+async def test_jobs_that_redis_does_not_take_back_are_reported(held: Held, events: KeptEvents) -> None:
+    await held.claim("a", "b")
+
+    def gone() -> Any:
+        raise RedisConnectionError
+
+    LastAct(gone, held.jobs, WORKER_ID, events).leave()
+
+    assert events.sent == [JobsLeftBehind(2)]
+
+
+async def test_without_jobs_redis_is_not_asked(events: KeptEvents) -> None:
+    def not_called() -> Any:
+        raise AssertionError("nothing to hand back")
+
+    LastAct(not_called, {}, WORKER_ID, events).hand_back()
+
+    assert events.sent == []

@@ -1,0 +1,121 @@
+"""The end of a process that exists for its worker: it comes in time, whatever threads and calls hold it up."""
+
+import contextlib
+import faulthandler
+import logging
+import math
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+from worker.engine.events import Events, ExitForced
+
+_CLOSING_S = 5.0
+"""Seconds after the grace period within which the process is gone."""
+# The deadline comes before that, because the last act needs some time.
+_LAST_ACT_S, _SPARE_S = 0.6, 0.2
+# A process that has nothing left to do is gone within this time, or something holds it up.
+_ENDED_S = 1.0
+_NO_FILE = (AttributeError, RuntimeError, ValueError, OSError)
+
+
+class ProcessExit:
+    """Ends this process at its deadline, if it has not ended by itself, from a thread of its own.
+
+    Python waits for threads when it exits, those of the default executor among them, and a call in the event loop's
+    thread holds up everything else. Signals are noticed in the main thread between two instructions of Python, and
+    so even if the event loop does not run.
+
+    Create it in a process that exists for the worker alone: `LeaseWorker.run` does so if `owns_process` is set.
+    `longest_job_s` is how long a job of this worker may take. `last_act` is called before the end, for as long as
+    there is time.
+    """
+
+    def __init__(self, events: Events, grace_s: float, longest_job_s: float) -> None:
+        self._events = events
+        self._grace_s = grace_s
+        self.longest_job_s = longest_job_s
+        self.last_act: Callable[[], None] | None = None
+        # Unlike a condition or an event, its `put` may be interrupted by a signal whose handler calls it again.
+        self._orders: queue.SimpleQueue[tuple[float, int]] = queue.SimpleQueue()
+        self._signals = 0
+        # A standard error without a file cannot be written to from a signal handler.
+        with contextlib.suppress(*_NO_FILE):
+            faulthandler.register(signal.SIGVTALRM, chain=True)
+        threading.Thread(target=self._run, name="process-exit", daemon=True).start()
+
+    def watch(self, *signals: signal.Signals) -> None:
+        """Notice these signals beside the handlers that they have. To be called in the main thread."""
+        for signum in signals:
+            before = signal.getsignal(signum)
+            if callable(before):
+                signal.signal(signum, self._noticing(before))
+                # As event loops do it: interrupted system calls are repeated.
+                signal.siginterrupt(signum, False)
+
+    def stopping(self, code: int = 0) -> None:
+        """Give the process the grace period and 5 s; called once more, it has only the 5 s left."""
+        self._signals += 1
+        seconds = _CLOSING_S if self._signals > 1 else self._grace_s + _CLOSING_S
+        # For a call that holds the interpreter's lock by then: this needs no lock. It ends the process with code 1.
+        with contextlib.suppress(*_NO_FILE):
+            faulthandler.dump_traceback_later(seconds, exit=True)
+        self._orders.put((seconds - _LAST_ACT_S - _SPARE_S, code))
+
+    def ended(self, code: int) -> None:
+        """Note that the process has nothing left to do."""
+        self.last_act = None
+        self._orders.put((_ENDED_S, code))
+
+    def allow(self, seconds: float) -> None:
+        """Let this process compute for so many seconds before this is called again; infinite: as long as it likes.
+
+        A call that holds the interpreter's lock stops all its threads, but not the kernel, whose signal ends the
+        process then; where each thread was is written to standard error. Seconds of processor time, because a
+        process that was frozen must not end when it is thawed.
+        """
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds if math.isfinite(seconds) else 0)
+
+    def leave(
+        self, code: int, last_act: Callable[[], None] | None = None, seconds: float = _LAST_ACT_S
+    ) -> NoReturn:
+        """End the process after the last act, for which it has so many seconds."""
+        # In a thread, because Redis or the reader of the log may not answer.
+        act = threading.Thread(target=self._act, args=(last_act or self.last_act,), daemon=True)
+        # A new thread may be refused, at the very end of the interpreter for example.
+        with contextlib.suppress(RuntimeError):
+            act.start()
+            act.join(seconds)
+        os._exit(code)
+
+    def _run(self) -> None:
+        deadline, code = math.inf, 0
+        while (left_s := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                seconds, code = self._orders.get(timeout=None if math.isinf(left_s) else left_s)
+                deadline = min(deadline, time.monotonic() + seconds)
+        self.leave(code)
+
+    def _act(self, last_act: Callable[[], None] | None) -> None:
+        threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
+        self._events.send(ExitForced([name for name in threads if name != threading.main_thread().name]))
+        if last_act is not None:
+            last_act()
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        sys.stdout.flush()
+
+    def _noticing(
+        self, before: Callable[[int, FrameType | None], object]
+    ) -> Callable[[int, FrameType | None], object]:
+        def handler(signum: int, frame: FrameType | None) -> object:
+            self.stopping()
+            return before(signum, frame)
+
+        return handler

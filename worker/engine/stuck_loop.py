@@ -1,0 +1,92 @@
+"""An event loop that does not come back: its jobs are taken from it, and its process ends."""
+
+import asyncio
+import math
+import sys
+import traceback
+from collections.abc import Mapping
+
+from worker.engine.events import EventLoopStuck, Events
+from worker.engine.last_act import LastAct
+from worker.engine.process_exit import ProcessExit
+from worker.engine.running_job import RunningJob
+
+# Beyond the longest time that a running job may take. A loop that is only slow comes back within it.
+_MARGIN_S = 10.0
+# A full worker takes a part of a second; Redis may be slow.
+_HAND_BACK_S = 5.0
+# Deep enough to reach from inside a client library out to the job that called it.
+_STACK_DEPTH = 40
+
+
+def stack_of(thread: int) -> str:
+    """Return where a thread is, as file names and lines of source; empty if there is no such thread."""
+    frame = sys._current_frames().get(thread)
+    # Places only: a line of source cannot hold a payload, a local variable could.
+    return "".join(traceback.format_stack(frame, limit=_STACK_DEPTH)) if frame else ""
+
+
+class StuckLoop:
+    """Decides, in the thread that renews leases, that the event loop is stuck.
+
+    Then the worker's jobs are handed back and count no crash, except for the one that runs in the loop: its lease
+    ends like that of a job that kills its process. If the loop runs no job that is known, none is handed back: each
+    counts a crash, and the one that is to blame is found as any other killer. The process ends, if it belongs to
+    the worker (`process_exit`); otherwise the worker goes on without these jobs when the loop comes back.
+    """
+
+    def __init__(
+        self,
+        jobs: Mapping[bytes, RunningJob],
+        last_act: LastAct,
+        events: Events,
+        process_exit: ProcessExit | None,
+    ) -> None:
+        self._jobs = jobs
+        self._last_act = last_act
+        self._events = events
+        self._process_exit = process_exit
+        self._loop = asyncio.get_running_loop()
+        self._overdue = self._reported = False
+        self._allow()
+
+    def _allow(self) -> None:
+        # Any job may start before the next look.
+        if self._process_exit is not None:
+            self._process_exit.allow(self._process_exit.longest_job_s + _MARGIN_S)
+
+    def close(self) -> None:
+        """Note that nobody will look any more."""
+        if self._process_exit is not None:
+            self._process_exit.allow(math.inf)
+
+    def look(self, silent_s: float, thread: int) -> bool:
+        """Take note that the loop, which runs in `thread`, has been silent for so long.
+
+        Returns whether the jobs have been taken from it.
+        """
+        limit_s = max((job.allowed_s for job in list(self._jobs.values())), default=0.0) + _MARGIN_S
+        self._allow()
+        # Seen twice: a process that was frozen has a silent loop too, which comes back before the second look.
+        was_overdue, self._overdue = self._overdue, silent_s >= limit_s
+        if not self._overdue:
+            self._reported = False
+        if not (was_overdue and self._overdue) or self._reported:
+            return False
+        self._reported = True
+        self._let_go(silent_s, thread)
+        return True
+
+    def _let_go(self, silent_s: float, thread: int) -> None:
+        current = asyncio.current_task(self._loop)
+        running = [job for job in list(self._jobs.values()) if job.task is not None]
+        spinning = next((job for job in running if job.task is current), None)
+
+        def act() -> None:
+            self._events.send(EventLoopStuck(silent_s, spinning.name if spinning else "", stack_of(thread)))
+            if spinning is not None:
+                self._last_act.hand_back(except_for=spinning)
+
+        if self._process_exit is not None:
+            self._process_exit.leave(1, act, _HAND_BACK_S)
+        act()
