@@ -260,7 +260,9 @@ async def test_row_39_a_role_that_loses_the_right_to_write_the_log(
             await asyncio.gather(load.put_many("register", 20), load.put_many("ingest", 100))
             await site.until(lambda: OPENED in worker.log)
             await site.until(lambda: site.is_ready(worker))
-            assert "MongoDB refused a command: Unauthorized (13); check the user" in worker.log
+            # Logged once the completion is stored.
+            refused = "MongoDB refused a command: Unauthorized (13); check the user"
+            await site.until(lambda: refused in worker.log)
             await _registers_again(site, worker, ledger)
             account = await ledger.account()
     row.note_account(account)
