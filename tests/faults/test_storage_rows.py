@@ -170,6 +170,25 @@ async def test_row_44_a_refused_job_takes_little_more_than_while_it_was_queued(
     assert await stand.redis.get(keys.JOB + job_ids[0]) == dead_letter.envelope
 
 
+async def test_row_44_good_jobs_end_behind_a_backlog_of_refused_ones(stand: Stand) -> None:
+    refused, empty = 1_000, await _used_memory(stand)
+    await _put_refused(stand, refused, 5_000)
+    backlog = await _used_memory(stand) - empty
+    limit = empty + int(backlog / 0.45)
+    await stand.redis.config_set("maxmemory", limit)
+    stand.row.faults += 1
+    load = stand.load(amended=0)
+    await load.put_many("ingest", 300)
+    await stand.worker()
+
+    account = await stand.balance(30)
+
+    assert account.applied == 300
+    assert await stand.redis.hlen(keys.DEAD) == refused
+    stand.row.dead += refused
+    stand.row.notes["share of the memory at the end"] = round(await _used_memory(stand) / limit, 2)
+
+
 async def _waiting_jobs_run(stand: Stand, count: int) -> bool:
     return int(await stand.redis.get("runs") or 0) == count
 
