@@ -131,7 +131,7 @@ async def test_a_worker_survives_a_redis_that_refuses_writes(
     break_redis: Callable[[ArqRedis], Awaitable[None]],
     repair_redis: Callable[[ArqRedis], Awaitable[None]],
     code: str,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench, work = own_bench, Work()
     job_id = await bench.put("work")
@@ -141,9 +141,8 @@ async def test_a_worker_survives_a_redis_that_refuses_writes(
         await bench.until(lambda: _no_worker_is_ready(bench), NOT_READY_WITHIN)
         work.gate.set()
         assert not worker.redis_health.is_up
-        output = capsys.readouterr()
         # Each code is logged once, not at every attempt. A blocked call may be answered with UNBLOCKED first.
-        lines = [line for line in (output.out + output.err).splitlines() if "action=redis_lost" in line]
+        lines = [message for message in caplog.messages if "action=redis_lost" in message]
         codes = [re.findall(r"code=(\w+)", line)[0] for line in lines]
         assert sorted(set(codes) - {"UNBLOCKED"}) == [code]
         assert len(codes) == len(set(codes))
