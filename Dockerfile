@@ -26,5 +26,7 @@ WORKDIR /opt/app
 USER 10001:10001
 # On SIGTERM the worker lets running jobs finish. It does not reap orphans: run the container with an init process.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["hospital-worker", "check", "--here"]
+# Swarm, ECS and others replace an unhealthy container, so this asks whether a restart would help, not for readiness:
+# no outage of Redis or MongoDB makes it fail. It needs a writable /tmp, or TMPDIR.
+HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["hospital-worker", "check", "--live"]
 CMD ["arq", "worker.main.WorkerSettings"]

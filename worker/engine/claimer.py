@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 
 from worker.engine.context import EngineContext
-from worker.engine.events import Claimed, ClaimRecovered
+from worker.engine.events import Claimed, ClaimFailed, ClaimRecovered
 from worker.engine.options import JobOptions
 from worker.engine.queue_shares import QueueShares
 from worker.engine.slots import Slots
 from worker.queue import keys
 from worker.queue.scripts import Claim
-from worker.redis.errors import REDIS_ERRORS
+from worker.redis.errors import REDIS_ERRORS, error_code
 
 _DEFAULT_SOCKET_TIMEOUT_S = 2.0
 
@@ -113,6 +113,7 @@ class Claimer:
         try:
             claim = await context.scripts.claim(self._token(), int(context.lease_s * 1000), wanted, limits)
         except REDIS_ERRORS as error:
+            context.events.send(ClaimFailed(type(error).__name__, error_code(error)))
             await self._recover(error)
             return None
         context.redis_health.answered()

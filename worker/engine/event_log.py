@@ -131,6 +131,21 @@ def _breaker_changed(event: events.BreakerChanged) -> None:
         _log.info("MongoDB is available again", action="circuit_breaker_closed")
 
 
+def _readiness_changed(event: events.ReadinessChanged) -> None:
+    if event.why_not:
+        _log.error("this worker is not ready", action="not_ready", reason=event.why_not)
+    else:
+        _log.info("this worker is ready again", action="ready_again")
+
+
+def _liveness_not_shown(event: events.LivenessNotShown) -> None:
+    _log.warning(
+        "cannot write the file that `hospital-worker check --live` reads; the worker goes on, the check fails",
+        action="liveness_not_shown",
+        error=event.message,
+    )
+
+
 def _redis_lost(event: events.RedisLost) -> None:
     _log.error(
         "Redis is unavailable or refuses writes; keeping running jobs, not taking new ones",
@@ -199,6 +214,8 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.CompletionRefused: _completion_refused,
     events.CompletionDropped: _completion_dropped,
     events.BreakerChanged: _breaker_changed,
+    events.ReadinessChanged: _readiness_changed,
+    events.LivenessNotShown: _liveness_not_shown,
     events.RedisLost: _redis_lost,
     events.RedisBack: _redis_back,
     events.RedisInfoFailed: _redis_info_failed,

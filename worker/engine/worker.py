@@ -27,6 +27,8 @@ from worker.engine.cron import CronClock
 from worker.engine.decision import DecisionRules
 from worker.engine.event_log import log_events
 from worker.engine.events import (
+    Claimed,
+    ClaimFailed,
     Events,
     ExitRefused,
     GracePeriodExpired,
@@ -39,8 +41,10 @@ from worker.engine.events import (
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
+from worker.engine.live_signal import show_liveness
 from worker.engine.options import JobOptions
 from worker.engine.periodic import every
+from worker.engine.readiness import ClaimFlow, Readiness
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
 from worker.engine.slots import Slots
@@ -49,6 +53,7 @@ from worker.errors import ConfigurationError
 from worker.queue import keys
 from worker.queue.heartbeats import HEARTBEAT_INTERVAL_S, STALE_AFTER_S, Heartbeat
 from worker.queue.scripts import Scripts
+from worker.queue.trial import try_queue
 from worker.redis.client import sync_twin
 from worker.redis.errors import REDIS_ERRORS
 
@@ -112,6 +117,9 @@ class LeaseWorker(Worker):
         log_events(self.events)
         self._unknown_functions = UnknownFunctions()
         self.events.subscribe(JobFinished, self._count)
+        self._claim_flow = ClaimFlow(self.poll_delay_s)
+        self.events.subscribe(Claimed, self._claim_flow.claimed)
+        self.events.subscribe(ClaimFailed, self._claim_flow.failed)
         self.redis_health = RedisHealth(self.events)
         self.breaker = CircuitBreaker()
         self._open_redis = open_redis
@@ -125,11 +133,19 @@ class LeaseWorker(Worker):
         """Serve the queues until a signal, or in burst mode until they are empty.
 
         May be called again afterwards, without `close` in between: arq users' tests run a worker several times.
+        Raises `ConfigurationError` if Redis cannot be used as it is.
         """
         if self._served:
             self._reset()
         if self._pool is None:
             self._pool = await self._connect()
+        try:
+            await try_queue(self.pool, list(self.queues), int(self.lease_s * 1000))
+        except ConfigurationError:
+            # Here, because `close` would call `on_shutdown`, although `on_startup` has not run.
+            await self.pool.aclose(close_connection_pool=True)
+            self._pool = None
+            raise
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         try:
             await log_redis_info(self.pool, logger.info)
@@ -164,7 +180,7 @@ class LeaseWorker(Worker):
             may_claim=lambda: self.allow_pick_jobs,
             started=lambda: self.jobs_complete + self.jobs_retried + self.jobs_failed + len(slots),
         )
-        side_tasks = self._start_side_tasks(context, slots, claimer, cron)
+        side_tasks = self._start_side_tasks(context, slots, claimer, cron, options)
         claiming = asyncio.create_task(claimer.run(), name="claimer")
         try:
             # What runs beside the claimer never ends without an error, and then the worker fails too.
@@ -207,19 +223,27 @@ class LeaseWorker(Worker):
         )
 
     def _start_side_tasks(
-        self, context: EngineContext, slots: Slots, claimer: Claimer, cron: CronClock
+        self, context: EngineContext, slots: Slots, claimer: Claimer, cron: CronClock, options: JobOptions
     ) -> list[asyncio.Task[None]]:
+        readiness = Readiness(context, slots, options, self._claim_flow)
+
         def describe(redis_time: datetime) -> Heartbeat:
-            return self._heartbeat(redis_time, context.why_not_ready(), running=len(slots))
+            return self._heartbeat(redis_time, readiness.why_not(), running=len(slots))
 
         heartbeat = HeartbeatWriter(context, self._unknown_functions, describe, self.record_health)
+
+        async def look_and_beat() -> None:
+            await readiness.look()
+            await heartbeat.beat()
+
         periodic_s = min(self.poll_delay_s, _PERIODIC_S)
         loops = {
             # Two, so that one group is packed while Redis stores another.
             "completer-1": context.completer.run(),
             "completer-2": context.completer.run(),
             "wake-up-listener": claimer.listen(),
-            "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, heartbeat.beat),
+            "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, look_and_beat),
+            "liveness": show_liveness(self.worker_id, options.longest_run_s, self.events),
         }
         if self.allow_abort_jobs:
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
@@ -278,6 +302,8 @@ class LeaseWorker(Worker):
                     self.events.send(ExitRefused(type(error).__name__))
         except asyncio.CancelledError:
             self.events.send(StartCancelled())
+        except ConfigurationError as error:
+            raise SystemExit(f"The worker cannot start: {error}") from None
         finally:
             if main_task.done() and not main_task.cancelled():
                 # Retrieved, so that asyncio does not report it once more.

@@ -23,6 +23,9 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
             "stack": "place",
         },
     ),
+    (events.ReadinessChanged("reason"), "error", {"action": "not_ready", "reason": "reason"}),
+    (events.ReadinessChanged(""), "info", {"action": "ready_again"}),
+    (events.LivenessNotShown("disk full"), "warning", {"action": "liveness_not_shown", "error": "disk full"}),
     (events.ClaimRecovered(3), "info", {"action": "claim_recovered", "jobs": 3}),
     (events.CompletionRefused("job"), "warning", {"action": "completion_refused", "job_id": "job"}),
     (
@@ -61,6 +64,7 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
 WITHOUT_LINE: list[object] = [
     events.JobStarted("job", "function", "queue", 1, 0.0),
     events.Claimed(1, 2, 0.1),
+    events.ClaimFailed("ReadOnlyError", "READONLY"),
     events.CompletionsStored(1, 0, 0.1),
 ]
 _FAILED = {"error": "TransientError", "message": "busy"}

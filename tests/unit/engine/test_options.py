@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -115,3 +116,22 @@ async def test_the_id_of_a_cron_job_stays_taken(own: dict[str, Any], hold_ms: in
     ).functions.values()
 
     assert (function.id_hold_ms, function.max_tries) == (hold_ms, 1)
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "default", "longest_s"),
+    [
+        ([None], 11, 11),
+        ([5, 70], 11, 70),
+        ([5], 11, 11),
+        # One that may run for ever counts as long as arq's default timeout.
+        ([5, math.inf], 11, 300),
+        ([5, 600], None, 600),
+        ([5], None, 300),
+    ],
+)
+async def test_the_longest_run_is_known(
+    timeouts: list[float | None], default: float | None, longest_s: float
+) -> None:
+    functions = [func(job, name=str(number), timeout=timeout) for number, timeout in enumerate(timeouts)]
+    assert options_of(*functions, job_timeout=default).longest_run_s == longest_s
