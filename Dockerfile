@@ -27,5 +27,7 @@ USER 10001:10001
 # On SIGTERM the worker lets running jobs finish. A SIGTERM that comes before it has a handler waits for it: the kernel
 # would discard it, because the worker is process 1. It does not reap orphans: run the container with an init process.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["hospital-worker", "check", "--here"]
+# Swarm, ECS and others replace an unhealthy container, so this asks whether a restart would help, not for readiness:
+# no outage of Redis or MongoDB makes it fail. It needs a writable /tmp, or TMPDIR.
+HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["hospital-worker", "check", "--live"]
 CMD ["env", "--block-signal=TERM", "arq", "worker.main.WorkerSettings"]

@@ -15,7 +15,7 @@ from typer.main import get_group
 _SUBCOMMANDS = {
     "run": ("worker.commands.run", "run"),
     "queue": ("worker.commands.queue", "queue"),
-    "check": ("worker.commands.queue", "check"),
+    "check": ("worker.commands.check", "check"),
     "schema": ("worker.commands.schema", "schema"),
     "servers": ("worker.commands.servers", "servers"),
     "settings": ("worker.commands.settings", "settings"),

@@ -7,6 +7,7 @@ import pytest
 from tests.acceptance.conftest import Site
 from worker.embedded import EmbeddedMongo
 from worker.embedded.ports import choose_port
+from worker.queue import keys
 
 SECRET = "Sesame-0pen"
 
@@ -58,6 +59,13 @@ async def test_sigterm_stops_a_worker_that_waits_for_mongodb_during_start_up(sit
     run.send(signal.SIGTERM)
     assert await run.ended(10) == 0
     assert "Traceback" not in run.log
+
+
+async def test_a_key_of_another_type(site: Site) -> None:
+    await site.redis.set(keys.LEASES, "written by another program")
+    assert_one_line(await _start(site), "the key arq:leases in Redis holds string, not hash")
+    check = await site.command("check")
+    assert (check.code, check.err) == (1, "no worker is ready\n")
 
 
 async def _start(site: Site, **environment: str) -> tuple[int, str]:

@@ -79,6 +79,10 @@ def test_service_has_a_health_check_and_restarts(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
+def test_a_worker_counts_as_healthy_when_it_is_ready() -> None:
+    assert SERVICES["worker"]["healthcheck"]["test"] == ["CMD", "hospital-worker", "check", "--ready", "--here"]
+
+
 def test_redis_stores_every_job_on_disk() -> None:
     script = SERVICES["redis"]["command"][0]
 

@@ -33,7 +33,13 @@ PLAIN = {variable["name"]: variable["value"] for variable in WORKER["env"] if "v
 FROM_SECRET = {
     variable["name"]: variable["valueFrom"]["secretKeyRef"] for variable in WORKER["env"] if "valueFrom" in variable
 }
-PROBES = [WORKER[name] for name in ("startupProbe", "readinessProbe")]
+LIVE, READY = ["check", "--live"], ["check", "--ready", "--here"]
+# What each probe asks, and what its answer names in a test, where neither a Redis nor a worker runs.
+PROBES = {
+    "startupProbe": (LIVE, "no worker process"),
+    "livenessProbe": (LIVE, "no worker process"),
+    "readinessProbe": (READY, "REDIS_URL"),
+}
 
 
 def test_every_variable_is_a_setting_with_an_accepted_value() -> None:
@@ -63,18 +69,19 @@ def test_the_worker_starts_with_the_command_of_the_image() -> None:
     assert WORKER["args"] == re.findall(r'"([^"]+)"', command[1])
 
 
-@pytest.mark.parametrize("probe", PROBES, ids=["startup", "readiness"])
-def test_the_probe_is_an_existing_command(probe: Manifest) -> None:
-    program, *arguments = probe["exec"]["command"]
-    no_redis = {"REDIS_URL": "unix:///nowhere"}
-    result = CliRunner().invoke(app, arguments, env=no_redis)
+@pytest.mark.parametrize("name", PROBES)
+def test_the_probe_is_an_existing_command(name: str, tmp_path: Path) -> None:
+    program, *arguments = WORKER[name]["exec"]["command"]
+    expected, answer = PROBES[name]
+    nothing_runs = {"REDIS_URL": "unix:///nowhere", "TMPDIR": str(tmp_path)}
+    result = CliRunner().invoke(app, arguments, env=nothing_runs)
 
     assert f'{program} = "worker.cli:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
-    assert arguments == ["check", "--here"]
-    # The command itself fails because Redis is unavailable. Typer prints "Usage" for an unknown command or option.
+    assert arguments == expected
+    # The command itself fails. Typer prints "Usage" for an unknown command or option.
     assert result.exit_code != 0
     assert "Usage" not in result.output
-    assert "REDIS_URL" in result.output
+    assert answer in result.output
 
 
 def test_a_worker_has_more_time_to_stop_than_its_grace_period_and_drain() -> None:
@@ -82,7 +89,17 @@ def test_a_worker_has_more_time_to_stop_than_its_grace_period_and_drain() -> Non
 
 
 def test_an_outage_restarts_no_worker() -> None:
-    assert "livenessProbe" not in WORKER
+    # Readiness depends on Redis and MongoDB.
+    assert not {"--ready", "--here"} & set(WORKER["livenessProbe"]["exec"]["command"])
+    assert not {"--ready", "--here"} & set(WORKER["startupProbe"]["exec"]["command"])
+    # Swarm, ECS and others replace a container whose own health check fails.
+    health = re.search(r"^HEALTHCHECK .*CMD \[(.*)\]$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert health is not None
+    assert re.findall(r'"([^"]+)"', health[1]) == ["hospital-worker", *LIVE]
+
+
+def test_the_liveness_file_has_a_place() -> None:
+    assert {"name": "tmp", "mountPath": "/tmp"} in WORKER["volumeMounts"]  # noqa: S108 (a path in the container)
 
 
 def test_the_pod_is_hardened() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NoReturn, TypeVar
 
 from redis.asyncio import Redis
@@ -11,8 +11,9 @@ from rich.console import Console
 
 from worker.errors import RegistryError
 from worker.escaping import escape_lines
+from worker.queue.key_types import refuse_foreign_keys
 from worker.redis.client import address, open_redis
-from worker.redis.errors import REDIS_ERRORS, translate
+from worker.redis.errors import REDIS_ERRORS, is_wrong_type, translate
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings
 
@@ -58,6 +59,9 @@ async def queue_connection() -> AsyncIterator[tuple["Redis[bytes]", Settings]]:
         await check_redis(redis, settings)
         yield redis, settings
     except REDIS_ERRORS as error:
+        if is_wrong_type(error):
+            with suppress(*REDIS_ERRORS):
+                await refuse_foreign_keys(redis, tuple(settings.worker_queues))
         raise translate(error, address(settings)) from None
     finally:
         await redis.aclose(close_connection_pool=True)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from worker.engine.context import EngineContext
-from worker.engine.events import Claimed, ClaimRecovered
+from worker.engine.events import Claimed, ClaimFailed, ClaimRecovered
 from worker.engine.link_budget import LinkBudget
 from worker.engine.options import JobOptions
 from worker.engine.queue_shares import QueueShares
@@ -13,7 +13,7 @@ from worker.engine.slots import Slots
 from worker.queue import keys
 from worker.queue.scripts import LARGEST_ANSWER, Claim
 from worker.redis.client import call_timeout_s
-from worker.redis.errors import REDIS_ERRORS
+from worker.redis.errors import REDIS_ERRORS, error_code
 
 # Doubled with each claim that fills it and arrives soon, so that a slow link does not begin with a timeout.
 _FIRST_ANSWER = 1024 * 1024
@@ -119,6 +119,7 @@ class Claimer:
                 self._token(), int(context.lease_s * 1000), wanted, limits, self._answer.size
             )
         except REDIS_ERRORS as error:
+            context.events.send(ClaimFailed(type(error).__name__, error_code(error)))
             await self._recover(error)
             return None
         context.redis_health.answered()

@@ -70,6 +70,8 @@ class Completer:
         )
         self._arrived = asyncio.Event()
         self._congested = False
+        # When storing each group that is on its way began.
+        self._began: list[float] = []
 
     @property
     def is_congested(self) -> bool:
@@ -77,6 +79,11 @@ class Completer:
         mark = _LOW_MARK if self._congested else _HIGH_MARK
         self._congested = len(self._waiting) + sum(len(group.members) for group in self._apart) > mark
         return self._congested
+
+    @property
+    def oldest_wait_s(self) -> float:
+        """For how many seconds the oldest group that is on its way has not been stored; 0 if there is none."""
+        return time.monotonic() - min(self._began) if self._began else 0.0
 
     def submit(self, completion: Completion) -> "asyncio.Future[bool]":
         """Take a completion; the future says, once it is stored, whether it was applied or refused as too late.
@@ -97,7 +104,12 @@ class Completer:
             await self._arrived.wait()
             self._arrived.clear()
             while group := self._next_group():
-                await self._store(group)
+                began = time.monotonic()
+                self._began.append(began)
+                try:
+                    await self._store(group)
+                finally:
+                    self._began.remove(began)
 
     def _next_group(self) -> _Group | None:
         self._turn_of_apart = not self._turn_of_apart

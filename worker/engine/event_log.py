@@ -190,6 +190,21 @@ def _breaker_changed(event: events.BreakerChanged) -> None:
         _log.error(f"{event.reason}; not taking new jobs", action="circuit_breaker_opened", **facts)
 
 
+def _readiness_changed(event: events.ReadinessChanged) -> None:
+    if event.why_not:
+        _log.error("this worker is not ready", action="not_ready", reason=event.why_not)
+    else:
+        _log.info("this worker is ready again", action="ready_again")
+
+
+def _liveness_not_shown(event: events.LivenessNotShown) -> None:
+    _log.warning(
+        "cannot write the file that `hospital-worker check --live` reads; the worker goes on, the check fails",
+        action="liveness_not_shown",
+        error=event.message,
+    )
+
+
 def _redis_lost(event: events.RedisLost) -> None:
     _log.error(
         "Redis is unavailable or refuses writes; keeping running jobs, not taking new ones",
@@ -305,6 +320,8 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.DeadLettersMoved: _dead_letters_moved,
     events.DeadLettersNotMoved: _dead_letters_not_moved,
     events.BreakerChanged: _breaker_changed,
+    events.ReadinessChanged: _readiness_changed,
+    events.LivenessNotShown: _liveness_not_shown,
     events.RedisLost: _redis_lost,
     events.RedisBack: _redis_back,
     events.RedisInfoFailed: _redis_info_failed,

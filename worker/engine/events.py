@@ -130,6 +130,14 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimFailed:
+    """A claim failed; `code` is what Redis answered, such as READONLY, or empty."""
+
+    error_class: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimRecovered:
     """The answer to a claim was lost; the jobs that it had leased are back in their queues."""
 
@@ -202,6 +210,23 @@ class BreakerChanged:
     is_open: bool
     reason: str
     function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessChanged:
+    """The worker is not ready for the reason `why_not`, or ready again if that is empty.
+
+    Not sent for what has an event of its own: a signal, the circuit breaker, a Redis that is unavailable.
+    """
+
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessNotShown:
+    """The file that `hospital-worker check --live` reads cannot be written, for the reason `message`."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a worker was configured with, read once from arq's worker and never changed afterwards."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +14,8 @@ Hook = Callable[[JobContext], Awaitable[None]]
 
 # How long the id of an ended cron job stays taken; as long as with arq.
 _CRON_ID_HOLD_MS = 60_000
+# As long as arq's default timeout.
+_RUN_WITHOUT_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,15 @@ class JobOptions:
     on_job_start: Hook | None
     on_job_end: Hook | None
     after_job_end: Hook | None
+
+    @property
+    def longest_run_s(self) -> float:
+        """How many seconds a try may take; without a timeout it has no limit, and counts as 5 minutes."""
+        timeouts = [function.timeout_s for function in (*self.functions.values(), self.unknown)]
+        return max(
+            _RUN_WITHOUT_TIMEOUT_S if timeout_s is None or math.isinf(timeout_s) else timeout_s
+            for timeout_s in timeouts
+        )
 
     @classmethod
     def of(cls, worker: Worker) -> Self:

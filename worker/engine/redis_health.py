@@ -13,7 +13,8 @@ class RedisHealth:
     """Shared by the loops of one worker that call Redis.
 
     `is_up` turns false with the first failed call and true with the next one that succeeds. Each change is one
-    event.
+    event. A call that met a key of another type is only repeated later: Redis is well, and `readiness` reports the
+    key.
     """
 
     def __init__(self, events: Events) -> None:
@@ -27,7 +28,7 @@ class RedisHealth:
         code = error_code(error)
         # A call that is blocked when Redis is demoted is answered with UNBLOCKED; only the next one shows the
         # reason.
-        if self.is_up or (code and code not in self._reported_codes):
+        if code != "WRONGTYPE" and (self.is_up or (code and code not in self._reported_codes)):
             self.is_up = False
             self._reported_codes.add(code)
             self._events.send(RedisLost(type(error).__name__, code))
@@ -36,9 +37,8 @@ class RedisHealth:
 
     def answered(self) -> None:
         """Note a call that succeeded."""
-        if self.is_up:
-            return
-        self._events.send(RedisBack(self._failures))
-        self.is_up = True
+        if not self.is_up:
+            self._events.send(RedisBack(self._failures))
+            self.is_up = True
+            self._reported_codes.clear()
         self._failures = 0
-        self._reported_codes.clear()

@@ -62,6 +62,10 @@ class Slots:
         """Gets an exception if leases can no longer be renewed."""
         return self._leases.failed
 
+    def jobs(self) -> list[RunningJob]:
+        """Return the jobs that hold a slot."""
+        return list(self._jobs.values())
+
     def queues(self) -> list[str]:
         """Return the queue of each running job."""
         return [job.claimed.queue for job in self._jobs.values()]

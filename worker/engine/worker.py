@@ -32,6 +32,8 @@ from worker.engine.dead_letter_archive import DeadLetterArchive, DeadLetterLimit
 from worker.engine.decision import DecisionRules
 from worker.engine.event_log import log_events
 from worker.engine.events import (
+    Claimed,
+    ClaimFailed,
     Events,
     ExitRefused,
     JobFinished,
@@ -42,12 +44,14 @@ from worker.engine.events import (
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
+from worker.engine.live_signal import show_liveness
 from worker.engine.local_zone import LocalZone
 from worker.engine.memory_watch import MemoryWatch
 from worker.engine.options import JobFunction, JobOptions
 from worker.engine.patched_run_job import patched_run_job
 from worker.engine.periodic import every
 from worker.engine.process_exit import ProcessExit
+from worker.engine.readiness import ClaimFlow, Readiness
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
 from worker.engine.shutdown import Shutdown, cancel
@@ -56,6 +60,7 @@ from worker.engine.timeouts import Timeouts
 from worker.errors import ConfigurationError
 from worker.queue.heartbeats import HEARTBEAT_INTERVAL_S, STALE_AFTER_S, Heartbeat, remove_heartbeats
 from worker.queue.scripts import Scripts
+from worker.queue.trial import try_queue
 from worker.redis.client import call_timeout_s, sync_twin
 from worker.redis.errors import REDIS_ERRORS
 from worker.redis.limits import ValueLimit
@@ -120,6 +125,9 @@ class LeaseWorker(Worker):
             log_like_arq(self.events)
         self._unknown_functions = UnknownFunctions()
         self.events.subscribe(JobFinished, self._count)
+        self._claim_flow = ClaimFlow(self.poll_delay_s)
+        self.events.subscribe(Claimed, self._claim_flow.claimed)
+        self.events.subscribe(ClaimFailed, self._claim_flow.failed)
         self.redis_health = RedisHealth(self.events)
         self.breaker = CircuitBreaker(self.events)
         self._open_redis = open_redis
@@ -136,11 +144,19 @@ class LeaseWorker(Worker):
         """Serve the queues until a signal, or in burst mode until they are empty.
 
         May be called again afterwards, without `close` in between: arq users' tests run a worker several times.
+        Raises `ConfigurationError` if Redis cannot be used as it is.
         """
         if self._served:
             self._reset()
         if self._pool is None:
             self._pool = await self._connect()
+        try:
+            await try_queue(self.pool, list(self.queues), int(self.lease_s * 1000))
+        except ConfigurationError:
+            # Here, because `close` would call `on_shutdown`, although `on_startup` has not run.
+            await self.pool.aclose(close_connection_pool=True)
+            self._pool = None
+            raise
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         try:
             await log_redis_info(self.pool, logger.info)
@@ -187,7 +203,10 @@ class LeaseWorker(Worker):
             may_claim=lambda: self.allow_pick_jobs,
             started=lambda: self.jobs_complete + self.jobs_retried + self.jobs_failed + len(slots),
         )
-        side_tasks = self._start_side_tasks(context, slots, claimer, cron, blocked)
+        readiness = Readiness(context, slots, options, self._claim_flow)
+        side_tasks = self._start_side_tasks(
+            context, slots, claimer, cron, blocked, readiness, options.longest_run_s
+        )
         claiming = asyncio.create_task(claimer.run(), name="claimer")
         shutdown = Shutdown(slots, self.events, [slots.failed, *side_tasks])
         try:
@@ -231,19 +250,32 @@ class LeaseWorker(Worker):
         )
 
     def _start_side_tasks(
-        self, context: EngineContext, slots: Slots, claimer: Claimer, cron: CronClock, blocked: BlockedSlots
+        self,
+        context: EngineContext,
+        slots: Slots,
+        claimer: Claimer,
+        cron: CronClock,
+        blocked: BlockedSlots,
+        readiness: Readiness,
+        longest_run_s: float,
     ) -> list[asyncio.Task[None]]:
         def describe(redis_time: datetime) -> Heartbeat:
-            return self._heartbeat(redis_time, context, slots)
+            return self._heartbeat(redis_time, readiness.why_not(), slots)
 
         heartbeat = HeartbeatWriter(context, self._unknown_functions, describe, self.record_health)
+
+        async def look_and_beat() -> None:
+            await readiness.look()
+            await heartbeat.beat()
+
         periodic_s = min(self.poll_delay_s, _PERIODIC_S)
         loops = {
             # Two, so that one group is packed while Redis stores another.
             "completer-1": context.completer.run(),
             "completer-2": context.completer.run(),
             "wake-up-listener": claimer.listen(),
-            "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, heartbeat.beat),
+            "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, look_and_beat),
+            "liveness": show_liveness(self.worker_id, longest_run_s, self.events),
             "memory-watch": every(memory_watch.INTERVAL_S, context.redis_health, context.memory.look),
             "blocked-slots": every(HEARTBEAT_INTERVAL_S, context.redis_health, blocked.check),
         }
@@ -256,8 +288,7 @@ class LeaseWorker(Worker):
             loops["cron-clock"] = every(periodic_s, context.redis_health, cron.tick)
         return [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
-    def _heartbeat(self, redis_time: datetime, context: EngineContext, slots: Slots) -> Heartbeat:
-        why_not = context.why_not_ready(slots.ignoring)
+    def _heartbeat(self, redis_time: datetime, why_not: str, slots: Slots) -> Heartbeat:
         return Heartbeat(
             worker=self.worker_id,
             host=socket.gethostname(),
@@ -265,7 +296,7 @@ class LeaseWorker(Worker):
             ready=not why_not,
             why_not=why_not,
             queues=list(self.queues),
-            slots=context.slots,
+            slots=min(self.max_jobs, sum(self.queues.values())),
             running=len(slots),
             ignoring=slots.ignoring,
             complete=self.jobs_complete,
@@ -330,6 +361,8 @@ class LeaseWorker(Worker):
                     self.events.send(ExitRefused(type(error).__name__))
         except asyncio.CancelledError:
             self.events.send(StartCancelled())
+        except ConfigurationError as error:
+            raise SystemExit(f"The worker cannot start: {error}") from None
         finally:
             if main_task.done() and not main_task.cancelled():
                 # Retrieved, so that asyncio does not report it once more.

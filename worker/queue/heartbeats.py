@@ -20,7 +20,7 @@ _FORGOTTEN_AT_ONCE = 100
 
 
 class Heartbeat(BaseModel):
-    """Whether one worker takes jobs, and what it has done since it started."""
+    """Whether one worker is ready for work, and what it has done since it started."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,6 +55,12 @@ class Heartbeat(BaseModel):
         If that is in the future, Redis's clock was set back since, and a living worker has not written yet.
         """
         return abs((now - self.at).total_seconds())
+
+    def state(self, age_s: float) -> str:
+        """Return in words whether the worker is ready, this heartbeat being `age_s` seconds old."""
+        if age_s > STALE_AFTER_S:
+            return f"no heartbeat for {age_s:.0f} s"
+        return "ready" if self.ready else f"not ready: {self.why_not}"
 
 
 async def redis_time(redis: "Redis[bytes]") -> datetime:
@@ -109,7 +115,7 @@ async def read_heartbeats(redis: "Redis[bytes]") -> list[Heartbeat]:
 
 
 async def ready_workers(redis: "Redis[bytes]") -> list[Heartbeat]:
-    """Return the workers that wrote within the last seconds that they take jobs."""
+    """Return the workers that wrote within the last seconds that they are ready."""
     now, heartbeats = await asyncio.gather(redis_time(redis), read_heartbeats(redis))
     return [heartbeat for heartbeat in heartbeats if heartbeat.ready and heartbeat.age_s(now) <= STALE_AFTER_S]
 

@@ -7,6 +7,7 @@ them. What is shown is the class of the error and the code that Redis answered, 
 import asyncio
 import re
 from ssl import SSLCertVerificationError
+from typing import Literal
 
 from redis.exceptions import (
     AuthenticationError,
@@ -41,6 +42,8 @@ _WRONG_TYPE = frozenset({"WRONGTYPE", "ERR"})
 
 # Redis 6 wraps what a script ran into: "Error running script (...): @user_script:9: ...: -OOM command not ...".
 _CODE = re.compile(r"(?:^|: -?)([A-Z]{3,})(?= )", re.ASCII)
+# Only the command's name, which holds no secret.
+_REFUSED_COMMAND = re.compile(r"permissions to run the '([a-z|_-]+)' command", re.ASCII)
 
 
 class MasterNotFound(RedisConnectionError):  # type: ignore[misc]  # mypy does not follow redis: see pyproject.toml
@@ -71,6 +74,19 @@ def is_not_primary(error: Exception) -> bool:
     return isinstance(error, BusyLoadingError) or error_code(error) in _NOT_PRIMARY
 
 
+def refusal(answer: object) -> Literal["", "command", "key"]:
+    """Return what Redis does not let this user do, if `answer` is such an error: run the command, or use a key.
+
+    A command that was renamed away is refused too.
+    """
+    if not isinstance(answer, ResponseError):
+        return ""
+    if isinstance(answer, NoPermissionError) or error_code(answer) == "NOPERM":
+        # "... no permissions to access one of the keys" (Redis 6), "No permissions to access a key" (7).
+        return "key" if "to access" in str(answer) else "command"
+    return "command" if "unknown command" in str(answer).lower() else ""
+
+
 def refused_certificate(error: Exception) -> str:
     """Return why TLS did not accept the server's certificate; empty if the error has another cause."""
     cause = error.__context__
@@ -94,6 +110,8 @@ def translate(error: Exception, address: str) -> RegistryError:
         translated = ConfigurationError(f"REDIS_URL: the certificate of Redis at {address} is not accepted: {why}")
     # Before the connection errors: redis-py's class for a refused login is one of them.
     elif isinstance(error, AuthenticationError | NoPermissionError) or code in _REFUSED_LOGINS:
+        if command := _REFUSED_COMMAND.search(str(error)):
+            reason = f"{reason}: {command[1]}"
         translated = ConfigurationError(
             f"REDIS_URL: Redis at {address} refused the connection ({reason}); check user, password and database "
             "number, and what the user may do"

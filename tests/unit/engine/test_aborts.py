@@ -17,15 +17,15 @@ class OfJobs(Slots):
     """Slots with jobs that the test has put there."""
 
     def __init__(self) -> None:
-        self.jobs: dict[bytes, RunningJob] = {}
+        self.put_jobs: dict[bytes, RunningJob] = {}
 
     def put(self, job_id: bytes, enqueued_ms: float) -> RunningJob:
-        job = self.jobs[job_id] = RunningJob(claimed(job_id), "token")
+        job = self.put_jobs[job_id] = RunningJob(claimed(job_id), "token")
         job.read(enqueued_ms)
         return job
 
     def get(self, job_id: bytes) -> RunningJob | None:
-        return self.jobs.get(job_id)
+        return self.put_jobs.get(job_id)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.claimer import Claimer
 from worker.engine.context import EngineContext
 from worker.engine.events import Claimed as ClaimedEvent
-from worker.engine.events import ClaimRecovered
+from worker.engine.events import ClaimFailed, ClaimRecovered
 from worker.engine.slots import Slots
 from worker.queue.scripts import LARGEST_ANSWER, Claim, ClaimedJob, Completion, Scripts
 
@@ -383,6 +383,7 @@ async def test_a_lost_claim_is_recovered_however_long_redis_is_away(stage: Stage
 
     assert stage.scripts.calls == [("claim", token(1)), *[("recover", token(1))] * 3, ("claim", token(2))]
     assert health.failures == errors
+    assert stage.events.of(ClaimFailed) == [ClaimFailed("ConnectionError", "")]
     assert stage.events.of(ClaimRecovered) == [ClaimRecovered(2)]
 
 

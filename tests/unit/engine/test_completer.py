@@ -132,6 +132,26 @@ async def test_two_tasks_store_two_groups_at_once(store: Completer, scripts: Scr
         assert await asyncio.gather(*[first, second]) == [True] * 2
 
 
+async def test_the_oldest_group_that_is_on_its_way_is_known(
+    store: Completer, scripts: ScriptedScripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(completer, "time", with_replaced(time, monotonic=lambda: now))
+    scripts.open.clear()
+    async with storing(store, tasks=2):
+        assert store.oldest_wait_s == 0
+        stored = [store.submit(done(0))]
+        await until(lambda: len(scripts.groups) == 1)
+        now += 3
+        stored.append(store.submit(done(1)))
+        await until(lambda: len(scripts.groups) == 2)
+        now += 4
+        assert store.oldest_wait_s == 7
+        scripts.open.set()
+        await asyncio.gather(*stored)
+        await until(lambda: store.oldest_wait_s == 0)
+
+
 @pytest.mark.parametrize(("count", "sizes"), [(100, [100]), (101, [100, 1]), (250, [100, 100, 50])])
 async def test_a_group_holds_a_hundred_completions(
     store: Completer, scripts: ScriptedScripts, count: int, sizes: list[int]
@@ -300,7 +320,7 @@ async def test_nobody_may_wait_for_an_answer_any_more(store: Completer, scripts:
 async def test_the_event_says_how_long_storing_took(
     store: Completer, scripts: ScriptedScripts, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(completer, "time", with_replaced(time, monotonic=iter([100.0, 102.5]).__next__))
+    monkeypatch.setattr(completer, "time", with_replaced(time, monotonic=iter([99.0, 100.0, 102.5]).__next__))
     async with storing(store):
         assert await store.submit(done(1))
 

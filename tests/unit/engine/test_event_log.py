@@ -28,6 +28,9 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         "warning",
         {"action": "run_job_patch_failed", "patch": "tracing.run_job", "error": "ValueError"},
     ),
+    (events.ReadinessChanged("reason"), "error", {"action": "not_ready", "reason": "reason"}),
+    (events.ReadinessChanged(""), "info", {"action": "ready_again"}),
+    (events.LivenessNotShown("disk full"), "warning", {"action": "liveness_not_shown", "error": "disk full"}),
     (events.ClaimRecovered(3), "info", {"action": "claim_recovered", "jobs": 3}),
     (events.CompletionRefused("job"), "warning", {"action": "completion_refused", "job_id": "job"}),
     (
@@ -105,6 +108,7 @@ WITHOUT_LINE: list[object] = [
     events.CallStarted("job:function", (), {}, 1, 0.0, 0.0),
     events.TryDecided("job:function", finished("complete"), True, 1, 0.0, None, None),
     events.Claimed(1, 2, 0.1),
+    events.ClaimFailed("ReadOnlyError", "READONLY"),
     events.CompletionsStored(1, 0, 0.1),
 ]
 _FAILED = {"error": "TransientError", "message": "busy"}

@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -132,3 +133,22 @@ async def test_a_function_is_what_arqs_attribute_returns(kind: type, monkeypatch
     options = options_of(func(job, name="function"), cron_jobs=[cron(job, name="cron")])
     expected = {"function": job, "cron": job} | {"function" if kind is Function else "cron": ("traced", job)}
     assert {name: function.coroutine for name, function in options.functions.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "default", "longest_s"),
+    [
+        ([None], 11, 11),
+        ([5, 70], 11, 70),
+        ([5], 11, 11),
+        # One that may run for ever counts as long as arq's default timeout.
+        ([5, math.inf], 11, 300),
+        ([5, 600], None, 600),
+        ([5], None, 300),
+    ],
+)
+async def test_the_longest_run_is_known(
+    timeouts: list[float | None], default: float | None, longest_s: float
+) -> None:
+    functions = [func(job, name=str(number), timeout=timeout) for number, timeout in enumerate(timeouts)]
+    assert options_of(*functions, job_timeout=default).longest_run_s == longest_s

@@ -80,3 +80,25 @@ async def test_the_log_shows_no_arguments(delays: list[float]) -> None:
 
     assert [entry["code"] for entry in logs] == ["MISCONF", ""]
     assert "secret" not in str(logs).lower()
+
+
+async def test_a_key_of_another_type_is_no_loss_of_redis(delays: list[float]) -> None:
+    redis = RedisHealth(logged_events())
+    with capture_logs() as logs:
+        await redis.failed(ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"))
+        await redis.failed(ResponseError("Error running script: @user_script:9: -WRONGTYPE Operation"))
+        redis.answered()
+
+    assert (redis.is_up, logs, len(delays)) == (True, [], 2)
+
+
+async def test_delays_reset_after_an_answer_although_redis_was_never_lost(
+    delays: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.backoff.random.random", lambda: 1.0)
+    redis = RedisHealth(logged_events())
+    for _ in range(2):
+        await redis.failed(ResponseError("WRONGTYPE Operation against a key"))
+        redis.answered()
+
+    assert delays == [0.05, 0.05]

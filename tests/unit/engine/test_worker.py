@@ -13,6 +13,7 @@ from arq.cron import cron
 from arq.worker import Retry, func
 from fakeredis import FakeRedis, FakeServer
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoPermissionError
 
 from tests.support.captured_lines import capture_logs
 from tests.support.waiting import until
@@ -177,6 +178,15 @@ async def bench(server: FakeServer, redis: ArqRedis, monkeypatch: pytest.MonkeyP
 async def test_without_a_timezone_cron_follows_the_rules_of_the_machines_zone(bench: Bench) -> None:
     assert isinstance(bench.worker().timezone, LocalZone)
     assert bench.worker(timezone=UTC).timezone is UTC
+
+
+@pytest.fixture
+def without_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker calls no script before it serves, so that a test may replace one from the beginning."""
+
+    async def nothing(*_: Any) -> None: ...
+
+    monkeypatch.setattr(worker_module, "try_queue", nothing)
 
 
 async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) -> None:
@@ -495,7 +505,7 @@ async def test_suspects_that_wait_for_their_turn_are_handed_back(bench: Bench) -
 
 
 async def test_jobs_that_cannot_be_handed_back_are_left_to_their_leases(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, without_trial: None
 ) -> None:
     monkeypatch.setattr(shutdown, "_DRAIN_S", 0.01)
 
@@ -521,7 +531,7 @@ async def test_jobs_that_cannot_be_handed_back_are_left_to_their_leases(
 
 
 async def test_a_claim_that_is_on_its_way_when_a_signal_comes_is_let_come_back(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, without_trial: None
 ) -> None:
     claim, claimed, answered = Scripts.claim, asyncio.Event(), asyncio.Event()
 
@@ -1056,7 +1066,7 @@ def test_a_signal_before_the_worker_serves_ends_run_without_an_error(runner: Run
 
 
 async def test_a_job_whose_completion_was_never_stored_is_not_reported_as_finished(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, without_trial: None
 ) -> None:
     monkeypatch.setattr(shutdown, "_DRAIN_S", 0.01)
 
@@ -1114,3 +1124,48 @@ async def test_a_heartbeat_counts_no_more_slots_than_its_queues_have(bench: Benc
         heartbeat = await bench.heartbeat_of(worker)
         assert heartbeat is not None
         assert heartbeat.slots == 2
+
+
+async def test_a_worker_does_not_serve_while_a_key_of_ours_belongs_to_another_program(bench: Bench) -> None:
+    """Its hooks do not run either: one for the end would meet what the one for the start has not made."""
+    called: list[str] = []
+
+    async def note(ctx: dict[str, Any]) -> None:
+        called.append("hook")
+
+    await bench.redis.set(keys.CRASHES, "foreign")
+    worker = bench.worker(on_startup=note, on_shutdown=note)
+    with pytest.raises(ConfigurationError, match="the key arq:crashes in Redis holds string, not hash"):
+        await worker.main()
+    await worker.close()
+    assert called == []
+    await bench.redis.delete(keys.CRASHES)
+    async with bench.serving():
+        assert await bench.result(await bench.put("a", "double", 1)) == 2
+
+
+async def test_a_worker_whose_claims_fail_says_so_until_they_succeed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, without_trial: None
+) -> None:
+    monkeypatch.setattr(worker_module, "HEARTBEAT_INTERVAL_S", 0.005)
+    refused = NoPermissionError("this user has no permissions to run the 'evalsha' command")
+
+    async def refuse_claims(self: Scripts, *arguments: Any) -> Claim:
+        raise refused
+
+    async def reason() -> str:
+        heartbeat = await bench.heartbeat_of(worker)
+        return heartbeat.why_not if heartbeat else ""
+
+    async def is_ready() -> bool:
+        heartbeat = await bench.heartbeat_of(worker)
+        return heartbeat is not None and heartbeat.ready
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Scripts, "claim", refuse_claims)
+        worker = bench.worker()
+        main = asyncio.create_task(worker.async_run())
+        assert await until(reason) == "claims fail (NoPermissionError)"
+    await until(is_ready)
+    await worker.close()
+    await asyncio.gather(main, return_exceptions=True)

@@ -2,6 +2,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from worker.queue import keys
 from worker.queue.heartbeats import (
     STALE_AFTER_S,
@@ -134,3 +136,16 @@ async def test_a_heartbeat_of_an_earlier_version_is_read(redis: Any) -> None:
     await redis.hset(keys.WORKERS, "old", json.dumps(stored))
 
     assert await read_heartbeats(redis) == [heartbeat("old")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "age_s", "state"),
+    [
+        ({}, 0.5, "ready"),
+        ({"ready": False, "why_not": "stopping"}, STALE_AFTER_S, "not ready: stopping"),
+        ({}, 9.2, "no heartbeat for 9 s"),
+        ({"ready": False, "why_not": "stopping"}, 9.2, "no heartbeat for 9 s"),
+    ],
+)
+async def test_the_state_of_a_worker_is_told_in_words(fields: dict[str, Any], age_s: float, state: str) -> None:
+    assert heartbeat("one", **fields).state(age_s) == state

@@ -32,7 +32,8 @@ def open_for(url: str, **values: Any) -> Any:
 
 class FakeRedis:
     def __init__(self, **sections: Any) -> None:
-        self._sections = {"memory": {}, "persistence": {"aof_enabled": 1}} | sections
+        fine = {"memory": {}, "persistence": {"aof_enabled": 1}, "cluster": {"cluster_enabled": 0}}
+        self._sections = fine | sections
 
     async def ping(self) -> bool:
         return True
@@ -162,6 +163,13 @@ async def test_an_eviction_policy_that_deletes_jobs_is_refused(policy: str) -> N
     redis: Any = FakeRedis(memory={"maxmemory_policy": policy})
 
     with pytest.raises(ConfigurationError, match=rf"{policy}.*CONFIG SET maxmemory-policy noeviction"):
+        await check_redis(redis, settings_for(PLAIN))
+
+
+async def test_cluster_mode_is_refused_by_name() -> None:
+    redis: Any = FakeRedis(cluster={"cluster_enabled": 1})
+
+    with pytest.raises(ConfigurationError, match=r"^REDIS_URL: Redis at redis.example:6400 runs in cluster mode"):
         await check_redis(redis, settings_for(PLAIN))
 
 

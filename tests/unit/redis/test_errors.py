@@ -12,7 +12,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.errors import ConfigurationError, OutageError, RegistryError, WritesRefused
-from worker.redis.errors import MasterNotFound, error_code, is_not_primary, is_wrong_type, translate
+from worker.redis.errors import (
+    MasterNotFound,
+    error_code,
+    is_not_primary,
+    is_wrong_type,
+    refusal,
+    translate,
+)
 
 SECRET = "p@ss/w"
 ADDRESS = "redis.example:6400"
@@ -135,3 +142,31 @@ def test_a_key_of_another_type_is_recognised(error: Exception, wrong: bool) -> N
 )
 def test_what_only_a_replica_answers_is_recognised(error: Exception, not_primary: bool) -> None:
     assert is_not_primary(error) is not_primary
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        # Redis 6.2, and then 7.
+        (NoPermissionError("this user has no permissions to run the 'hset' command or its subcommand"), "command"),
+        (NoPermissionError("User keyuser has no permissions to run the 'hset' command"), "command"),
+        (NoPermissionError("this user has no permissions to access one of the keys used as arguments"), "key"),
+        (NoPermissionError("No permissions to access a key"), "key"),
+        (ResponseError("NOPERM No permissions to access a key"), "key"),
+        (ResponseError("unknown command `HSET`, with args beginning with: `key`"), "command"),
+        (ResponseError("unknown command 'HSET', with args beginning with: 'key'"), "command"),
+        (ResponseError("WRONGTYPE Operation against a key"), ""),
+        (OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), ""),
+        (RedisConnectionError("Connection refused"), ""),
+        (b"OK", ""),
+        (None, ""),
+    ],
+)
+def test_what_a_user_may_not_do_is_recognised(answer: object, refused: str) -> None:
+    assert refusal(answer) == refused
+
+
+@pytest.mark.parametrize("name", ["info", "script|load"])
+def test_the_command_that_a_user_may_not_run_is_named(name: str) -> None:
+    refused = NoPermissionError(f"this user has no permissions to run the '{name}' command or its subcommand")
+    assert f"(NoPermissionError: {name})" in str(translate(refused, ADDRESS))
