@@ -50,7 +50,6 @@ def commands_on_text(key: str) -> list[tuple[str, ...]]:
         ("HDEL", key, "field"),
         ("HLEN", key),
         ("HEXISTS", key, "field"),
-        ("HINCRBY", key, "field", "1"),
         ("HGETALL", key),
         ("HMGET", key, "field"),
         ("ZADD", key, "0", "member"),

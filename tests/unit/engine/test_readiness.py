@@ -111,6 +111,7 @@ class HeldSlots(Slots):
 
     def __init__(self) -> None:
         self.held: list[RunningJob] = []
+        self.ignoring = 0
 
     def __len__(self) -> int:
         return len(self.held)
