@@ -121,7 +121,7 @@ async def test_row_37_missing_permissions_are_refused_by_name(open_readable_stan
         missing = {
             "-evalsha -script": ("evalsha", "script load"),
             # Only after a crash, only for a retry: the first of each would come long after the rollout.
-            "-hincrby -rpush": ("hincrby", "rpush"),
+            "-hexists -rpush": ("hexists", "rpush"),
             "-info": ("info",),
             "resetkeys ~arq:queue* ~arq:[^c]*": ("arq:clock", "arq:crashes"),
         }

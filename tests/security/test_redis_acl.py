@@ -39,7 +39,7 @@ RULES = {
 # Exempt from all rules, or sent only by the tests' client.
 _ALWAYS_ALLOWED = {"auth", "client", "config", "acl"}
 # Sent only after a crash, with a full Redis, a key of another type, or with rare timing.
-_RARE = {"decr", "hexists", "hincrby", "pexpire", "type", "zcount"}
+_RARE = {"decr", "hexists", "pexpire", "type", "zcount"}
 
 
 class Fleet:
