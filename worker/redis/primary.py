@@ -2,9 +2,11 @@
 
 In a fail-over behind one name, such as a cloud's endpoint, the name moves: new connections reach the new primary,
 but open ones stay at the old primary, which lives on as a replica and refuses writes, or is frozen. So an answer
-that only a replica gives, a time-out, or a role that has changed discredits every connection that was made before.
+that only a replica gives, a connection that breaks or times out, or a role that has changed discredits every
+connection that was made before.
 """
 
+import asyncio
 import time
 from typing import Any
 
@@ -12,7 +14,6 @@ from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool,
 from redis.connection import AbstractConnection as SyncAbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.utils import str_if_bytes
 
 from worker.redis.errors import is_not_primary
@@ -55,7 +56,7 @@ class PrimaryConnection(AbstractConnection):  # type: ignore[misc]  # mypy does 
         if self.is_connected:
             if not self.is_astray and time.monotonic() >= self._role_due:
                 await self._check_role()
-            if self.is_connected and not self.is_astray:
+            if not self.is_astray and self.is_connected:
                 return
             # Without waiting: the old primary may be cut off.
             await self.disconnect(nowait=True)
@@ -65,6 +66,15 @@ class PrimaryConnection(AbstractConnection):  # type: ignore[misc]  # mypy does 
         await super().connect()
         self._generation = generation
         self._role_due = time.monotonic() + _ROLE_CHECK_S
+
+    def note_a_break(self) -> None:
+        """Take note that it broke while it was used, unless its caller was cancelled.
+
+        If no answer came in time, the server may be frozen, and the connections made before lead to it too.
+        """
+        task = asyncio.current_task()
+        if not (task and task.cancelling()):
+            self.route.has_moved(self._generation)
 
     async def _locate(self) -> None:
         """Find out where the primary is, if more than its name is known."""
@@ -88,21 +98,10 @@ class PrimaryConnection(AbstractConnection):  # type: ignore[misc]  # mypy does 
         """Return the next answer, as redis-py does."""
         try:
             return await super().read_response(*args, **options)
-        except RedisTimeoutError:
-            self.route.has_moved(self._generation)
-            raise
         except (ResponseError, RedisConnectionError) as error:
             # Not closed here: in a transaction, the answers of the other commands follow.
             if is_not_primary(error):
                 self.route.has_moved(self._generation)
-            raise
-
-    async def send_packed_command(self, *args: Any, **options: Any) -> None:
-        """Send a command, as redis-py does."""
-        try:
-            await super().send_packed_command(*args, **options)
-        except RedisTimeoutError:
-            self.route.has_moved(self._generation)
             raise
 
 
@@ -122,6 +121,8 @@ class PrimaryPool(ConnectionPool):  # type: ignore[misc]  # as above
 
     async def release(self, connection: PrimaryConnection) -> None:
         """Take a connection back."""
+        if not connection.is_connected:
+            connection.note_a_break()
         if connection.is_astray:
             await connection.disconnect(nowait=True)
         if self._swept != self._route.generation:
