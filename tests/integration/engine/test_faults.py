@@ -294,14 +294,15 @@ async def test_a_completion_whose_answer_was_lost_is_not_stored_twice(
             raise RedisConnectionError("cut")
         return answer
 
-    monkeypatch.setattr(Scripts, "finish", losing)
     after: list[str] = []
 
     async def hook(ctx: dict[str, Any]) -> None:
         after.append(ctx["job_id"])
 
-    job_id = await bench.put("work")
     async with bench.serving(work.function, after_job_end=hook):
+        # Not before: a worker tries each script once before it serves.
+        monkeypatch.setattr(Scripts, "finish", losing)
+        job_id = await bench.put("work")
         assert await bench.outcome(job_id) == "worked"
         await bench.until(lambda: after)
     assert answers[0] == [True]

@@ -73,9 +73,9 @@ async def test_a_user_without_scripts_is_refused_in_one_line(limited: Limited) -
     ("pattern", "missing"),
     [
         ("~arq:[^a]*", [keys.ABORT]),
-        ("~arq:[^c]*", [keys.CLOCK, keys.CRASHES]),
-        ("~arq:[^d]*", [keys.DEAD, keys.DEAD_INDEX]),
-        ("~arq:[^w]*", [keys.WORKERS]),
+        ("~arq:[^c]*", [keys.CLOCK, keys.CRASHES, keys.CLAIMS]),
+        ("~arq:[^d]*", [keys.DEAD, keys.DEAD_INDEX, keys.DEAD_ARCHIVER]),
+        ("~arq:[^w]*", [keys.WORKERS, keys.WORKERS_SEEN]),
         ("~arq:[^u]*", [keys.UNKNOWN]),
         ("~arq:[^h]*", ["arq:history:trial"]),
         ("~arq:[^i]*", ["arq:in-progress:trial"]),
