@@ -56,8 +56,10 @@ class LastAct:
         self.hand_back()
         try:
             redis = self._connect()
-            redis.hdel(keys.WORKERS, self._worker_id)
-            redis.zrem(keys.WORKERS_SEEN, self._worker_id)
+            with redis.pipeline(transaction=False) as pipe:
+                pipe.hdel(keys.WORKERS, self._worker_id)
+                pipe.zrem(keys.WORKERS_SEEN, self._worker_id)
+                pipe.execute()
             redis.close()
         except REDIS_ERRORS:
             # Others forget the worker when its heartbeat is an hour old.

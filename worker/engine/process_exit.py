@@ -22,6 +22,8 @@ _CLOSING_S = 5.0
 _LAST_ACT_S, _SPARE_S = 0.6, 0.2
 # A process that has nothing left to do is gone within this time, or something holds it up.
 _ENDED_S = 1.0
+# How soon a thread that computes lets another one run. By default each step of the last act would wait 5 ms for that.
+_SWITCH_S = 0.0002
 _NO_FILE = (AttributeError, RuntimeError, ValueError, OSError)
 
 
@@ -103,6 +105,7 @@ class ProcessExit:
         self.leave(code)
 
     def _act(self, last_act: Callable[[], None] | None) -> None:
+        sys.setswitchinterval(_SWITCH_S)
         threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
         self._events.send(ExitForced([name for name in threads if name != threading.main_thread().name]))
         if last_act is not None:
