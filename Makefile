@@ -12,6 +12,8 @@ ADVISORIES_STAMP := $(ADVISORIES_VENV)/.installed
 TESTS ?= $(wildcard tests/fuzz tests/acceptance tests/faults tests/integration tests/arq_compat tests/security tests/unit)
 # Tests often wait for servers, so three processes keep two cores busy. All tests of a file run in one process.
 PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
+# Seconds after which no test starts; a run takes six to nine minutes. tests/support/watchdog.py ends what hangs.
+LIMIT := --session-timeout 1500
 SOURCES := $(wildcard worker producers tests benchmarks)
 
 # pip's warnings are about the machine's configuration, not about this project. Errors are still shown.
@@ -39,7 +41,7 @@ demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= DATA= REPO
 		$${DATA:+--data "$$DATA"} $${REPORT:+--report "$$REPORT"} $${KEEP:+--keep}
 
 test: $(STAMP) ## run all tests on private, real servers; TESTS=tests/unit ARGS='-k codec' PARALLEL=
-	@$(BIN)/python -m pytest $(TESTS) $(PARALLEL) $(ARGS)
+	@$(BIN)/python -m pytest $(TESTS) $(PARALLEL) $(LIMIT) $(ARGS)
 
 check: $(STAMP) ## check lint, format, types, import rules and the rules for tests
 	$(BIN)/ruff check --quiet $(SOURCES)

@@ -1,4 +1,4 @@
-"""For the whole suite: a test fails if anything that it logged contains a secret or a payload."""
+"""For the whole suite: a test that hangs ends, and one fails if what it logged contains a secret or a payload."""
 
 import signal
 from collections.abc import Generator
@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.security.scanner import scan
+from tests.support.watchdog import HangingTests
 
 # This file takes the longest, mostly waiting, and its folder comes late. It would delay the end of the suite.
 _FIRST = Path(__file__).parent / "integration" / "test_embedded.py"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Handle SIGINT, as the processes under test do: a process in the background of a script ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.pluginmanager.register(HangingTests(config), "hanging-tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,7 @@ _CLOSING_S = 5.0
 _LAST_ACT_S, _SPARE_S = 0.6, 0.2
 # A process that has nothing left to do is gone within this time, or something holds it up.
 _ENDED_S = 1.0
-# How soon a thread that computes lets another one run. By default each step of the last act would wait 5 ms for that.
+# How soon a thread that computes lets another one run. By default each step of the last act would wait 5 ms.
 _SWITCH_S = 0.0002
 _NO_FILE = (AttributeError, RuntimeError, ValueError, OSError)
 
