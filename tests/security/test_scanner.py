@@ -68,9 +68,10 @@ def test_logs_in_subfolders_are_scanned_and_server_logs_are_not(tmp_path: Path) 
 def test_a_test_whose_output_leaks_fails(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
     (tmp_path / "test_inside.py").write_text(INSIDE)
+    plugins = ("-p", "no:cacheprovider", "-p", "pytest_timeout")
     run = subprocess.run(
         # No short summary (-rN): if the variable CI is set, pytest repeats each message there, untruncated.
-        [sys.executable, "-m", "pytest", "-q", "-rN", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
+        [sys.executable, "-m", "pytest", "-q", "-rN", *plugins, "--rootdir", tmp_path, tmp_path],
         cwd=ROOT,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
