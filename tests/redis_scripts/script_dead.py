@@ -44,6 +44,19 @@ class DeadPayloadContract:
 
         assert await _kept(bench) == b"payload"
 
+    async def test_a_repeated_group_says_again_that_a_payload_is_to_be_stored(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        completion = Completion.dead(await bench.claim_one(), OWNER, dead_letter=b"dead letter")
+        await bench.redis.delete(keys.JOB + bench.id("a"))
+        assert await bench.scripts.finish([completion]) == [True]
+        # As if Redis had refused the payload, which is sent after the group.
+        await bench.redis.delete(keys.DEAD_PAYLOAD + bench.id("a"))
+
+        assert await bench.scripts.finish([completion]) == [True]
+
+        assert await _kept(bench) == b"payload"
+        assert await bench.scripts.finish([completion]) == [False]
+
     async def test_a_payload_of_another_type_is_deleted(self, bench: ScriptBench) -> None:
         await bench.redis.lpush(keys.JOB + bench.id("a"), "x")
         await bench.redis.zadd(bench.queue, {bench.id("a"): 1})
@@ -94,6 +107,18 @@ class DeadPayloadContract:
         assert await bench.places_of("a") == set()
         assert await bench.places_of("b") == {keys.DEAD, "dead index"}
         assert (await _kept(bench, "a"), await _kept(bench, "b")) == (None, b"payload")
+
+    async def test_the_history_of_a_retried_job_outlives_its_dead_letter(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        job_id = bench.id("a")
+        await bench.redis.rpush(keys.HISTORY + job_id, "a try")
+        await bench.redis.zadd(keys.DEAD_INDEX, {job_id: 1})
+
+        # Its dead letter was gone when it was read.
+        assert await bench.scripts.discard([(job_id.encode(), b"")]) == 0
+
+        assert await bench.redis.lrange(keys.HISTORY + job_id, 0, -1) == [b"a try"]
+        assert await bench.redis.zscore(keys.DEAD_INDEX, job_id) is None
 
     async def test_the_size_of_a_dead_letter_includes_its_payload(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", payload=bytes(1_000))

@@ -103,6 +103,11 @@ class CircuitBreaker:
             self._has_probe = False
             self._postpone_probe()
 
+    def holds(self, function: str) -> bool:
+        """Whether a job of that function would be put aside now. Unlike `put_aside_s`, it takes no turn."""
+        breaker = self._functions.get(function)
+        return breaker is not None and breaker.is_open and not breaker.is_probe_due
+
     def put_aside_s(self, function: str, era: int) -> float | None:
         """Return in how many seconds a claimed job of that function shall return; `None` if it may run.
 

@@ -1,6 +1,7 @@
 """Stores completions in groups: what arrives while one group is on its way makes the next."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -38,11 +39,15 @@ class ResultTooLarge(PermanentError):
     """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
-    """Completions that are stored together, their bytes unless they failed before, and how often they failed."""
+    """Completions that are stored together, their bytes unless they failed before, and how often they failed.
+
+    `began` is when storing them was first tried, in seconds of the monotonic clock.
+    """
 
     members: list[Waiting]
+    began: float
     size: int = 0
     failures: int = 0
 
@@ -70,8 +75,7 @@ class Completer:
         )
         self._arrived = asyncio.Event()
         self._congested = False
-        # When storing each group that is on its way began.
-        self._began: list[float] = []
+        self._under_way: list[_Group] = []
 
     @property
     def is_congested(self) -> bool:
@@ -82,8 +86,9 @@ class Completer:
 
     @property
     def oldest_wait_s(self) -> float:
-        """For how many seconds the oldest group that is on its way has not been stored; 0 if there is none."""
-        return time.monotonic() - min(self._began) if self._began else 0.0
+        """For how many seconds the oldest group that is on its way or put aside has not been stored."""
+        began = min((group.began for group in (*self._under_way, *self._apart)), default=math.inf)
+        return max(0.0, time.monotonic() - began)
 
     def submit(self, completion: Completion) -> "asyncio.Future[bool]":
         """Take a completion; the future says, once it is stored, whether it was applied or refused as too late.
@@ -104,12 +109,11 @@ class Completer:
             await self._arrived.wait()
             self._arrived.clear()
             while group := self._next_group():
-                began = time.monotonic()
-                self._began.append(began)
+                self._under_way.append(group)
                 try:
                     await self._store(group)
                 finally:
-                    self._began.remove(began)
+                    self._under_way.remove(group)
 
     def _next_group(self) -> _Group | None:
         self._turn_of_apart = not self._turn_of_apart
@@ -121,7 +125,7 @@ class Completer:
             members.append(self._waiting.popleft())
             completion, _ = members[-1]
             size += len(completion.result) + len(completion.record)
-        return _Group(members, size) if members else None
+        return _Group(members, time.monotonic(), size) if members else None
 
     async def _store(self, group: _Group) -> None:
         began = time.monotonic()
@@ -177,7 +181,7 @@ class Completer:
                 self._budget.halve()
             middle = (len(members) + 1) // 2
             parts = [members[:middle], members[middle:]]
-        self._apart.extend(_Group(part, failures=group.failures) for part in parts if part)
+        self._apart.extend(_Group(part, group.began, failures=group.failures) for part in parts if part)
         self._arrived.set()
         return True
 
@@ -214,7 +218,7 @@ class Completer:
         """
         if len(group.members) > 1:
             for one in group.members:
-                await self._store(_Group([one]))
+                await self._store(_Group([one], group.began))
             return
         ((completion, stored),) = group.members
         self._events.send(CompletionDropped(_name(completion), type(error).__name__, error_code(error)))

@@ -44,7 +44,7 @@ class EngineContext:
         return 2 * ignoring >= self.slots
 
     def why_not_ready(self, ignoring: int = 0) -> str:
-        """Return why the worker takes no jobs; an empty string if it takes them.
+        """Return why the worker should get no more work; an empty string if it should.
 
         `ignoring` is the number of jobs that ignore their cancellation.
         """

@@ -64,7 +64,7 @@ class DeadLetterArchive:
         finally:
             if moved:
                 self._events.send(DeadLettersMoved(moved, str(self._file)))
-        await self._redis.delete(keys.DEAD_ARCHIVER)
+            await self._redis.delete(keys.DEAD_ARCHIVER)
 
     async def _excess(self) -> int:
         """Return how many of the oldest dead letters are beyond a bound."""

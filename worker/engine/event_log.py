@@ -246,7 +246,7 @@ def _renewals_held_up(event: events.RenewalsHeldUp) -> None:
 
 def _event_loop_stuck(event: events.EventLoopStuck) -> None:
     _log.error(
-        "the event loop does not come back; handing back its jobs, the process ends",
+        "the event loop does not come back; handing back its jobs",
         action="event_loop_stuck",
         seconds=round(event.seconds, 1),
         job_id=event.job_id,

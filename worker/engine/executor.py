@@ -90,6 +90,16 @@ class Executor:
         attempt.finish()
         return self._rules.after_failure(attempt, asyncio.CancelledError(), jitter=random.random())
 
+    def is_held(self, job: RunningJob) -> bool:
+        """Whether the circuit breaker would keep a claimed job waiting now, so that its function is not called."""
+        if not self._breaker.is_troubled:
+            return False
+        try:
+            call = read_call(job.claimed, self._options.deserializer)
+        except Exception:  # noqa: BLE001 (a job that cannot be read ends as one when it runs)
+            return False
+        return self._breaker.holds(call.function)
+
     async def run_after_job_end(self, context: JobContext) -> None:
         """Run the user's `after_job_end` on a job whose completion is stored."""
         if self._options.after_job_end is not None:

@@ -62,12 +62,16 @@ class FunctionBreaker:
         """Note that a probe ended without an answer of the dependency: another may try at once."""
         self._next_probe = 0.0
 
+    @property
+    def is_probe_due(self) -> bool:
+        """Whether the next job may run as the probe."""
+        return self._clock() >= self._next_probe
+
     def may_probe(self) -> bool:
         """Return whether a job may run now, as the probe; the next one may not before this one has ended."""
-        now = self._clock()
-        if now < self._next_probe:
+        if not self.is_probe_due:
             return False
-        self._next_probe = now + _PROBE_HANGS_S
+        self._next_probe = self._clock() + _PROBE_HANGS_S
         return True
 
     def wait_s(self) -> float:

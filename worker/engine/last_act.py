@@ -59,6 +59,7 @@ class LastAct:
             with redis.pipeline(transaction=False) as pipe:
                 pipe.hdel(keys.WORKERS, self._worker_id)
                 pipe.zrem(keys.WORKERS_SEEN, self._worker_id)
+                pipe.hdel(keys.CLAIMS, self._worker_id)
                 pipe.execute()
             redis.close()
         except REDIS_ERRORS:

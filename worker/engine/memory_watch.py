@@ -13,8 +13,8 @@ _LOW_FROM, _LOW_UNTIL = 0.8, 0.75
 class MemoryWatch:
     """Looks at `used_memory`, `maxmemory` and `maxmemory-policy` now and then.
 
-    `problem` says why the worker should take no jobs, or is empty. A policy that was there from the start is only
-    reported: arq's users may have chosen it.
+    `problem` says why the worker is not ready, or is empty; it goes on claiming. A policy that was there from the
+    start is only reported: arq's users may have chosen it.
     """
 
     def __init__(self, redis: ArqRedis, events: Events) -> None:

@@ -100,8 +100,9 @@ class ProcessExit:
         deadline, code = math.inf, 0
         while (left_s := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
-                seconds, code = self._orders.get(timeout=None if math.isinf(left_s) else left_s)
-                deadline = min(deadline, time.monotonic() + seconds)
+                seconds, ordered = self._orders.get(timeout=None if math.isinf(left_s) else left_s)
+                # A signal that follows a failure does not make it a success.
+                code, deadline = max(code, ordered), min(deadline, time.monotonic() + seconds)
         self.leave(code)
 
     def _act(self, last_act: Callable[[], None] | None) -> None:

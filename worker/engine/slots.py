@@ -30,7 +30,8 @@ class Slots:
 
     `tasks` holds the task of each running job by the job's id, which arq's tools look at. `ignoring` is the number
     of jobs that ignored their cancellation when `look_for_ignored` last looked. `last_act` can hand the jobs back
-    from another thread. `connect` opens the connections of other threads. `patched_run_job` is what each job passes
+    from another thread. `runs_alone` says that nothing is claimed, because a job runs
+    alone. `connect` opens the connections of other threads. `patched_run_job` is what each job passes
     through, if there is one.
     """
 
@@ -49,6 +50,7 @@ class Slots:
         self._jobs: dict[bytes, RunningJob] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.ignoring = 0
+        self.runs_alone = False
         self._reported: set[RunningJob] = set()
         self.last_act = LastAct(connect, self._jobs, context.worker_id, context.events)
         self._stuck_loop = StuckLoop(self._jobs, self.last_act, context.events, process_exit)
@@ -84,12 +86,16 @@ class Slots:
                 earlier.interrupt("lost")
             self._jobs[claim.job_id] = job
             self._leases.hold(Lease(claim.job_id, claim.queue, token))
-            if claim.crashes == CRASH_LIMIT - 1:
+            if claim.crashes == CRASH_LIMIT - 1 and not self._executor.is_held(job):
                 suspects.append(job)
             else:
                 self._launch(job)
         if suspects:
-            await self._run_alone(*suspects)
+            self.runs_alone = True
+            try:
+                await self._run_alone(*suspects)
+            finally:
+                self.runs_alone = False
 
     def interrupt_all(self, reason: Interruption) -> None:
         """Interrupt every job that has not ended; those that wait for their turn are released likewise."""

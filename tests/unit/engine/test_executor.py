@@ -247,6 +247,17 @@ async def test_a_job_whose_function_is_in_trouble_is_put_aside_without_being_run
     assert (decision.completion.tries, decision.completion.record) == ("keep", b"")
 
 
+@pytest.mark.parametrize(("name", "is_held"), [("step", True), ("other", False)])
+async def test_a_job_is_held_while_the_breaker_of_its_function_is_open(name: str, is_held: bool) -> None:
+    executor = make_executor(make_options())
+    job = make_job(payload=envelope(name))
+    assert not executor.is_held(job)
+    for _ in range(3):
+        executor._breaker.failed("step", Trouble("geocoder is unavailable", is_shared=False), 0)
+    assert executor.is_held(job) is is_held
+    assert not executor.is_held(make_job(payload=b"cannot be read"))
+
+
 async def test_a_job_counts_as_started_when_the_breaker_lets_it_through() -> None:
     async def step(ctx: dict[Any, Any]) -> None: ...
 

@@ -62,11 +62,14 @@ async def test_running_jobs_are_handed_back_untouched(
 async def test_a_worker_that_leaves_is_no_longer_listed(held: Held, server: FakeServer, events: KeptEvents) -> None:
     await held.claim("a")
     await held.bench.redis.hset(keys.WORKERS, mapping={WORKER_ID: "heartbeat", "another": "heartbeat"})
+    await held.bench.redis.delete(keys.CLAIMS)
+    await held.bench.redis.hset(keys.CLAIMS, mapping={WORKER_ID: 1, "another": 1})
 
     act_on(held, server, events).leave()
 
     assert await held.leased("a") == []
     assert await held.bench.redis.hkeys(keys.WORKERS) == [b"another"]
+    assert await held.bench.redis.hkeys(keys.CLAIMS) == [b"another"]
 
 
 async def test_jobs_of_another_owner_are_left_alone(held: Held, server: FakeServer, events: KeptEvents) -> None:

@@ -95,6 +95,16 @@ async def test_a_process_that_stops_has_its_grace_period(process: Process, event
     assert process.watchdog == [pytest.approx(1.1)]
 
 
+async def test_a_signal_after_a_failure_does_not_make_it_a_success(process: Process, events: KeptEvents) -> None:
+    leaving = ProcessExit(events, 0.1, 60)
+    leaving.stopping(code=1)
+    leaving.stopping()
+
+    await until(lambda: process.codes)
+
+    assert process.codes == [1]
+
+
 async def test_a_second_signal_ends_the_grace_period(process: Process, events: KeptEvents) -> None:
     leaving = ProcessExit(events, 3_600, 60)
     leaving.stopping()

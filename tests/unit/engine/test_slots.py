@@ -65,6 +65,7 @@ class GatedExecutor(Executor):
         self.outages: set[str] = set()
         self.interruptions: list[tuple[str, str]] = []
         self.hooks: list[str] = []
+        self.held: set[str] = set()
         self.hook_gate = asyncio.Event()
         self.hook_gate.set()
 
@@ -84,6 +85,9 @@ class GatedExecutor(Executor):
         event = finished(outcome, job.name, function=job.name.partition("-")[0])
         decision = Decision(completion, event, OUTAGE if job.name in self.outages else None)
         return decision, {"job_id": job.name}
+
+    def is_held(self, job: RunningJob) -> bool:
+        return job.name in self.held
 
     def let_go(self, job: RunningJob) -> Decision:
         job.let_go = True
@@ -364,6 +368,15 @@ async def test_a_suspect_waits_for_the_other_jobs_no_longer_than_so(
     stage.executor.let_through("a")
     await asyncio.wait_for(starting, 10)
     assert stage.outcomes == [("a", "complete")]
+
+
+async def test_a_suspect_that_the_breaker_keeps_waiting_holds_up_nobody(stage: Stage) -> None:
+    await stage.start(claimed(b"beside"))
+    await until(lambda: stage.executor.running == ["beside"])
+    stage.executor.held.add("a")
+    await asyncio.wait_for(stage.start(*suspects(b"a")), 1)
+    await until(lambda: stage.executor.running == ["beside", "a"])
+    stage.executor.let_through("a", "beside")
 
 
 async def test_a_suspect_without_company_runs_at_once(stage: Stage) -> None:

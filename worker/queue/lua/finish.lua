@@ -13,6 +13,7 @@
 -- Actions: done, dead, retry (run again after a delay), return (hand back untouched).
 -- Returns a list of 1 (applied), 2 (applied, but the payload to move had gone) and 0 (refused), in order.
 local leases, crashes, abort, dead, dead_index, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+if ARGV[1] == '1' then write_although_full(clock) end
 local now = clock_ms()
 -- Enough to see a pattern; a job that waits through a long outage must not fill Redis with its history.
 local HISTORY_LENGTH = 20
@@ -118,8 +119,14 @@ local function was_given_up(id, token)
         and redis.call('EXISTS', JOB .. id) == 0
 end
 
+-- Whether an earlier call stored this dead letter, answered 2, and nobody has stored its payload since: the caller
+-- repeats the group if that fails.
+local function lacks_payload(id, dead_letter)
+    return redis.pcall('HGET', dead, id) == dead_letter
+        and redis.call('EXISTS', JOB .. id, DEAD_PAYLOAD .. id) == 0
+end
+
 local applied, left, ended, seen = {}, {}, {}, {}
-if ARGV[1] == '1' then write_although_full(clock) end
 for i = 2, #ARGV, 9 do
     local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     if not seen[id] and owns(token, owners[id], holders[id], queue, id) then
@@ -144,6 +151,8 @@ for i = 2, #ARGV, 9 do
         redis.call('ZREM', dead_index, id)
         redis.call('DEL', DEAD_PAYLOAD .. id)
         applied[#applied + 1] = 1
+    elseif action == 'dead' and ARGV[i + 7] == 'move' and lacks_payload(id, ARGV[i + 8]) then
+        applied[#applied + 1] = 2
     else
         if any_crash then take_back_crash(crashes, id, token) end
         applied[#applied + 1] = 0

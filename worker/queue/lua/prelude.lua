@@ -57,8 +57,8 @@ local function move(from, to)
         redis.call('SET', to, redis.call('GET', from))
         redis.call('DEL', from)
     else
-        -- arq's own enqueue lets payloads expire.
-        redis.call('PERSIST', to)
+        -- arq's own enqueue lets payloads expire. The rules of a user may lack PERSIST, and this is not the first write.
+        redis.pcall('PERSIST', to)
     end
     return true
 end

@@ -5,11 +5,12 @@
 -- Returns the ids whose lease is lost.
 local leases, clock, crashes = KEYS[1], KEYS[2], KEYS[3]
 local lease = tonumber(ARGV[1])
+-- A full Redis must not make owners lose their leases: renewing replaces what is there. First, so that the queues'
+-- time is noted then too.
+write_although_full(clock)
 local now = clock_ms()
 local lease_end = now + lease
 
--- A full Redis must not make owners lose their leases: renewing replaces what is there.
-write_although_full(clock)
 note_alive(clock, lease, now)
 
 local lost = {}
