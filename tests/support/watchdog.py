@@ -68,8 +68,10 @@ class HangingTests:
 
     def __init__(self, config: pytest.Config) -> None:
         self._watchdog = Watchdog()
+        # Only a process that pytest-xdist has started has this.
+        self._was_started_by_another = hasattr(config, "workerinput")
         limit_s = config.getoption("session_timeout")
-        if limit_s is not None and not hasattr(config, "workerinput"):
+        if limit_s is not None and not self._was_started_by_another:
             self._watchdog.watch("the whole run", limit_s + END_S)
 
     @pytest.hookimpl(tryfirst=True)
@@ -96,4 +98,6 @@ class HangingTests:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """Watch the end of the process, which waits for threads that tests have left behind."""
-        self._watchdog.watch("the end of the process", TEARDOWN_S)
+        if not self._was_started_by_another:
+            # Others wait until the last of them has run its tests, and are ended by pytest-xdist then.
+            self._watchdog.watch("the end of the process", TEARDOWN_S)

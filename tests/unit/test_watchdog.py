@@ -111,3 +111,17 @@ def left_behind():
     run = run_pytest(tmp_path, module, "--timeout", "50")
     assert "HANGS: the end of the process" in run.stderr
     assert "left_behind" in run.stderr
+
+
+def test_a_process_without_further_tests_waits_for_the_others(tmp_path: Path) -> None:
+    module = """
+import time
+import pytest
+
+@pytest.mark.parametrize("seconds", [0, 4])
+def test_that_takes(seconds):
+    time.sleep(seconds)
+"""
+    run = run_pytest(tmp_path, module, "--timeout", "50", "-n", "2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "HANGS" not in run.stderr
