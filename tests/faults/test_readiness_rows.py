@@ -160,7 +160,8 @@ async def _meets_foreign_keys(open_readable_stand: OpenStand, names: Sequence[st
         worker = await stand.worker()
         for key in names:
             await _put_foreign(stand, key, KEYS[key])
-            finding = f"the key {key} in Redis holds string, not {KEYS[key]}"
+            found = "list" if KEYS[key] == "string" else "string"
+            finding = f"the key {key} in Redis holds {found}, not {KEYS[key]}"
             await expect_not_ready(stand, finding)
             await stand.until(partial(_is_logged, worker, f"reason='{finding}'"))
             await stand.redis.delete(key)

@@ -116,7 +116,7 @@ class Readiness:
         on_purpose = context.why_not_ready(self._slots.ignoring)
         free = len(self._slots) < self._max_jobs
         # Both are asked every time: they remember what they saw last.
-        claims = self._claims.why_not(due=free and not on_purpose and not self._slots.runs_alone)
+        claims = self._claims.why_not(due=free and not on_purpose)
         progress = self._progress.why_not(self._slots.jobs())
         found = self._foreign_key or claims or self._why_not_stored() or progress
         # While Redis is unavailable that alone is reported, and nothing new that may follow from it.

@@ -30,8 +30,7 @@ class Slots:
 
     `tasks` holds the task of each running job by the job's id, which arq's tools look at. `ignoring` is the number
     of jobs that ignored their cancellation when `look_for_ignored` last looked. `last_act` can hand the jobs back
-    from another thread. `runs_alone` says that nothing is claimed, because a job runs
-    alone. `connect` opens the connections of other threads. `patched_run_job` is what each job passes
+    from another thread. `connect` opens the connections of other threads. `patched_run_job` is what each job passes
     through, if there is one.
     """
 
@@ -50,7 +49,6 @@ class Slots:
         self._jobs: dict[bytes, RunningJob] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.ignoring = 0
-        self.runs_alone = False
         self._reported: set[RunningJob] = set()
         self.last_act = LastAct(connect, self._jobs, context.worker_id, context.events)
         self._stuck_loop = StuckLoop(self._jobs, self.last_act, context.events, process_exit)
@@ -91,11 +89,7 @@ class Slots:
             else:
                 self._launch(job)
         if suspects:
-            self.runs_alone = True
-            try:
-                await self._run_alone(*suspects)
-            finally:
-                self.runs_alone = False
+            await self._run_alone(*suspects)
 
     def interrupt_all(self, reason: Interruption) -> None:
         """Interrupt every job that has not ended; those that wait for their turn are released likewise."""

@@ -112,7 +112,6 @@ class HeldSlots(Slots):
     def __init__(self) -> None:
         self.held: list[RunningJob] = []
         self.ignoring = 0
-        self.runs_alone = False
 
     def __len__(self) -> int:
         return len(self.held)
@@ -231,18 +230,6 @@ async def test_jobs_may_take_as_long_as_their_timeouts_allow(
     Stage(context, events)
     # The timeout of 300 s, and 5 s for the job's last steps.
     assert given == [305]
-
-
-async def test_a_job_that_runs_alone_excuses_a_worker_from_claiming(stage: Stage, clock: Clock) -> None:
-    stage.claims._clock = clock
-    stage.claims.begin()
-    stage.slots.runs_alone = True
-    clock.now += 60
-    assert stage.readiness.why_not() == ""
-    stage.slots.runs_alone = False
-    assert stage.readiness.why_not() == ""
-    clock.now += 6
-    assert stage.readiness.why_not() == NOT_CLAIMED
 
 
 async def test_full_slots_excuse_a_worker_from_claiming(stage: Stage, clock: Clock) -> None:
