@@ -67,6 +67,8 @@ from worker.redis.limits import ValueLimit
 
 # How often cron jobs and requests to abort are looked at, unless `poll_delay` is shorter.
 _PERIODIC_S = 0.5
+# A Redis that does not answer must not hold up the end: others forget the worker when its heartbeat is an hour old.
+_SIGN_OFF_S = 2.0
 # With these a job asks to be run again.
 _ASKED_AGAIN = frozenset({"Retry", "RetryJob"})
 
@@ -409,7 +411,8 @@ class LeaseWorker(Worker):
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)
         try:
-            await remove_heartbeats(self.pool, self.worker_id)
+            async with asyncio.timeout(_SIGN_OFF_S):
+                await remove_heartbeats(self.pool, self.worker_id)
         except REDIS_ERRORS as error:
             self.events.send(SignOffFailed(type(error).__name__))
         await self.pool.aclose(close_connection_pool=True)
