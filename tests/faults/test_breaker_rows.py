@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -102,6 +103,11 @@ async def _without_waiting_jobs(stand: Stand) -> AsyncIterator[None]:
         await stand.redis.zadd(DEFAULT_QUEUE, dict(zip(taken[::2], map(float, taken[1::2]), strict=True)))
 
 
+async def _shows_waiting_function(stand: Stand, command: str) -> bool:
+    shown = await stand.command(command)
+    return shown.code == 0 and "jobs of a function wait: register_hospital: MongoDB" in shown.out
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("code", [UNAUTHORIZED, OUT_OF_DISK_SPACE], ids=["refused", "outage"])
 async def test_row_39_hopeless_registrations_ahead_of_ingests(stand: Stand, code: int) -> None:
@@ -116,6 +122,9 @@ async def test_row_39_hopeless_registrations_ahead_of_ingests(stand: Stand, code
         assert OPENED in worker.log
         # The first ingest that succeeds shows that MongoDB works.
         await stand.until(lambda: stand.is_ready(worker))
+        # Ready, and yet the operator sees what does not run.
+        for command in ("check", "queue"):
+            await stand.until(partial(_shows_waiting_function, stand, command))
     stand.row.faults = injected.times
     stand.row.notes["ingested after s"] = round(ingested_s, 2)
     account = await stand.balance(90)

@@ -10,6 +10,7 @@ from tests.support.redis_clock import set_clock_back
 from worker.queue import keys
 from worker.queue.clock import queue_time_ms
 from worker.queue.scripts import (
+    RENEW_KEYS,
     Claim,
     ClaimedJob,
     Completion,
@@ -69,9 +70,7 @@ class ScriptBench:
 
     async def renew(self, *jobs: ClaimedJob, token: str = OWNER, lease_ms: int = LEASE_MS) -> list[bytes]:
         values = [value for job in jobs for value in (job.job_id, job.queue, token)]
-        lost: list[bytes] = await self._renew(
-            keys=[keys.LEASES, keys.CLOCK, keys.CRASHES], args=[lease_ms, *values]
-        )
+        lost: list[bytes] = await self._renew(keys=RENEW_KEYS, args=[lease_ms, *values])
         return lost
 
     async def let_lease_end(self, name: str, queue: str | None = None) -> None:

@@ -68,10 +68,13 @@ def _check_ready(here: bool) -> None:
         return [(worker, worker.age_s(now)) for worker in heartbeats if not here or worker.host == host]
 
     workers = run(read)
-    ready = [worker.worker for worker, age_s in workers if worker.ready and age_s <= STALE_AFTER_S]
+    ready = [worker for worker, age_s in workers if worker.ready and age_s <= STALE_AFTER_S]
     if not ready:
         typer.echo("no worker is ready", err=True)
         for worker, age_s in sorted(workers, key=lambda found: found[1])[:_REASONS_SHOWN]:
             typer.echo(escape(f"worker {worker.worker}: {worker.state(age_s)}"), err=True)
         raise SystemExit(EXIT_FAILED)
-    typer.echo(f"{len(ready)} ready: {escape(', '.join(ready))}")
+    typer.echo(f"{len(ready)} ready: {escape(', '.join(worker.worker for worker in ready))}")
+    for worker in ready:
+        for held in worker.held:
+            typer.echo(escape(f"worker {worker.worker}: jobs of a function wait: {held}"))

@@ -53,6 +53,8 @@ def _show(state: QueueStats) -> None:
             line += f", {heartbeat.ignoring} with jobs that ignore cancellation"
         # Text, because rich interprets `[red]` in a string as markup.
         out.print(Text(escape(line)))
+        for held in heartbeat.held:
+            out.print(Text(escape(f"  jobs of a function wait: {held}")))
     if not state.workers:
         out.print("no worker is running")
     for name in state.unknown_functions:

@@ -77,11 +77,16 @@ class CircuitBreaker:
         if self._stopped_for:
             return self._stopped_for
         reasons = [
-            breaker.trouble.reason if breaker.trouble.is_shared else f"{function}: {breaker.trouble.reason}"
+            breaker.trouble.reason if breaker.trouble.is_shared else _named(function, breaker)
             for function, breaker in self._functions.items()
             if breaker.is_open and not breaker.others_succeed
         ]
         return "; ".join(dict.fromkeys(reasons))
+
+    @property
+    def held_functions(self) -> list[str]:
+        """The functions whose jobs have to wait, each with the reason; a worker is ready beside them."""
+        return [_named(function, breaker) for function, breaker in self._functions.items() if breaker.is_open]
 
     def allowance(self, free_slots: int) -> int:
         """Return how many jobs may be claimed now, `free_slots` being free."""
@@ -216,3 +221,7 @@ class CircuitBreaker:
 
     def _postpone_probe(self) -> None:
         self._next_probe = self._clock() + PROBES.delay_s(self._probes + 1, jitter=self._jitter())
+
+
+def _named(function: str, breaker: FunctionBreaker) -> str:
+    return f"{function}: {breaker.trouble.reason}"

@@ -6,7 +6,7 @@ from redis import Redis
 
 from worker.engine.events import Events, JobsLeftBehind
 from worker.engine.running_job import RunningJob
-from worker.queue import keys
+from worker.queue.heartbeats import queue_removal
 from worker.queue.scripts import FINISH_KEYS, Completion, finish_args, script_source
 from worker.redis.errors import REDIS_ERRORS
 
@@ -57,9 +57,7 @@ class LastAct:
         try:
             redis = self._connect()
             with redis.pipeline(transaction=False) as pipe:
-                pipe.hdel(keys.WORKERS, self._worker_id)
-                pipe.zrem(keys.WORKERS_SEEN, self._worker_id)
-                pipe.hdel(keys.CLAIMS, self._worker_id)
+                queue_removal(pipe, self._worker_id)
                 pipe.execute()
             redis.close()
         except REDIS_ERRORS:

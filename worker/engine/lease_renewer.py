@@ -11,8 +11,7 @@ from redis import Redis
 from worker.engine.events import EventLoopBlocked, Events, RenewalFailed, RenewalsHeldUp
 from worker.engine.link_budget import LinkBudget
 from worker.engine.stuck_loop import stack_of
-from worker.queue import keys
-from worker.queue.scripts import script_source
+from worker.queue.scripts import RENEW_KEYS, script_source
 from worker.redis.errors import REDIS_ERRORS
 
 _RENEWALS_PER_LEASE = 4
@@ -116,7 +115,7 @@ class LeaseRenewer:
                     part, leases = leases[: per_call.size], leases[per_call.size :]
                     began = time.monotonic()
                     lost = renew(
-                        keys=[keys.LEASES, keys.CLOCK, keys.CRASHES],
+                        keys=RENEW_KEYS,
                         args=[int(self._lease_s * 1000), *(value for lease in part for value in lease)],
                     )
                     per_call.carried(len(part), time.monotonic() - began)

@@ -262,7 +262,7 @@ class LeaseWorker(Worker):
         longest_run_s: float,
     ) -> list[asyncio.Task[None]]:
         def describe(redis_time: datetime) -> Heartbeat:
-            return self._heartbeat(redis_time, readiness.why_not(), slots)
+            return self._heartbeat(redis_time, readiness.why_not(), slots, context.slots)
 
         heartbeat = HeartbeatWriter(context, self._unknown_functions, describe, self.record_health)
 
@@ -290,7 +290,7 @@ class LeaseWorker(Worker):
             loops["cron-clock"] = every(periodic_s, context.redis_health, cron.tick)
         return [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
-    def _heartbeat(self, redis_time: datetime, why_not: str, slots: Slots) -> Heartbeat:
+    def _heartbeat(self, redis_time: datetime, why_not: str, slots: Slots, capacity: int) -> Heartbeat:
         return Heartbeat(
             worker=self.worker_id,
             host=socket.gethostname(),
@@ -298,9 +298,10 @@ class LeaseWorker(Worker):
             ready=not why_not,
             why_not=why_not,
             queues=list(self.queues),
-            slots=min(self.max_jobs, sum(self.queues.values())),
+            slots=capacity,
             running=len(slots),
             ignoring=slots.ignoring,
+            held=self.breaker.held_functions,
             complete=self.jobs_complete,
             retried=self.jobs_retried,
             failed=self.jobs_failed,

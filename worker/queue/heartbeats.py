@@ -34,6 +34,8 @@ class Heartbeat(BaseModel):
     running: int
     ignoring: int = 0
     """Running jobs that were cancelled long ago."""
+    held: list[str] = []
+    """Functions whose jobs wait, each with the reason; those of others run."""
     complete: int
     retried: int
     failed: int
@@ -103,9 +105,16 @@ async def _forget(redis: "Redis[bytes]", workers: list[bytes], now_ms: float) ->
 
 async def remove_heartbeats(redis: "Redis[bytes]", *workers: str | bytes) -> None:
     """Remove what is stored of workers that are gone."""
-    await redis.hdel(keys.WORKERS, *workers)
-    await redis.zrem(keys.WORKERS_SEEN, *workers)
-    await redis.hdel(keys.CLAIMS, *workers)
+    async with redis.pipeline(transaction=False) as pipe:
+        queue_removal(pipe, *workers)
+        await pipe.execute()
+
+
+def queue_removal(pipe: Any, *workers: str | bytes) -> None:
+    """Put what `remove_heartbeats` does on a pipeline of either client of redis-py, asynchronous or not."""
+    pipe.hdel(keys.WORKERS, *workers)
+    pipe.zrem(keys.WORKERS_SEEN, *workers)
+    pipe.hdel(keys.CLAIMS, *workers)
 
 
 async def read_heartbeats(redis: "Redis[bytes]") -> list[Heartbeat]:

@@ -194,6 +194,8 @@ class Completion(NamedTuple):
         )
 
 
+RENEW_KEYS = (keys.LEASES, keys.CLOCK, keys.CRASHES)
+"""The keys of renew.lua."""
 FINISH_KEYS = (keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX, keys.CLOCK)
 """The keys of finish.lua."""
 

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from worker.errors import ConfigurationError, OutageError
 from worker.queue import keys
 from worker.queue.key_types import refuse_foreign_keys, typed_keys
-from worker.queue.scripts import Completion, Enqueue, Scripts, script_source
+from worker.queue.scripts import RENEW_KEYS, Completion, Enqueue, Scripts, script_source
 from worker.redis.errors import REDIS_ERRORS, error_code, refusal, translate
 from worker.redis.startup import refuse_cluster_mode
 
@@ -135,7 +135,7 @@ def _script_calls(
     return {
         "enqueue": lambda: scripts.enqueue([]),
         "claim": lambda: scripts.claim(name, lease_ms, 1, [(queue, 1)]),
-        "renew": lambda: renew(keys=[keys.LEASES, keys.CLOCK, keys.CRASHES], args=[lease_ms]),
+        "renew": lambda: renew(keys=RENEW_KEYS, args=[lease_ms]),
         "finish": lambda: scripts.finish([Completion(name.encode(), queue, name, "done")]),
         "recover": lambda: scripts.recover(name, [queue]),
         "redrive": lambda: scripts.redrive([Enqueue(name, queue, b"")]),

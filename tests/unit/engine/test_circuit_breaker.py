@@ -334,3 +334,15 @@ def test_a_worker_is_unready_with_the_true_reason_unless_some_function_works(
     assert (breaker.is_open, breaker.why_not) == (True, why_not)
     breaker.succeeded("other", breaker.era)
     assert (breaker.is_open, breaker.why_not) == (False, "")
+
+
+def test_functions_whose_jobs_wait_are_named_although_the_worker_is_ready(breaker: CircuitBreaker) -> None:
+    assert breaker.held_functions == []
+    fail(breaker, "amend", "amend", trouble=REFUSED)
+    assert breaker.held_functions == []
+    fail(breaker, "amend", trouble=REFUSED)
+    breaker.succeeded("ingest", breaker.era)
+    assert breaker.why_not == ""
+    assert breaker.held_functions == ["amend: MongoDB refuses an operation"]
+    breaker.succeeded("amend", breaker.era)
+    assert breaker.held_functions == []

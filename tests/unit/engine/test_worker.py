@@ -798,10 +798,10 @@ async def test_a_redis_that_is_gone_at_the_end_keeps_no_worker_from_closing(benc
     worker.handle_sig(Signals.SIGTERM)
     await main
 
-    async def lost(*arguments: Any) -> None:
+    def lost(*arguments: Any, **options: Any) -> None:
         raise RedisConnectionError("gone")
 
-    worker.pool.hdel = lost
+    worker.pool.pipeline = lost
     await worker.close()
 
     assert bench.events.of(SignOffFailed) == [SignOffFailed("ConnectionError")]
