@@ -32,6 +32,16 @@ async def test_a_full_redis_renews_leases(own: ScriptBench) -> None:
     assert 85_000 < await own.due_in_ms("a") <= 90_000
 
 
+async def test_a_full_redis_still_notes_the_time(own: ScriptBench) -> None:
+    await own.enqueue("a")
+    job = await own.claim_one()
+    # As if the last note were old: without a new one, the queues' time could run backwards.
+    await own.redis.hset(keys.CLOCK, mapping={"noted": 1, "ahead": 0})
+    async with memory_full(own.redis):
+        assert await own.renew(job) == []
+        assert int(await own.redis.hget(keys.CLOCK, "noted") or 0) > 1_700_000_000_000
+
+
 async def test_a_full_redis_stores_groups_that_need_no_memory_and_refuses_others(own: ScriptBench) -> None:
     # Jobs that are due at the same instant come in the order of their ids.
     await own.enqueue("dead", "done", "large", "retried", "returned", payload=bytes(1_000))
