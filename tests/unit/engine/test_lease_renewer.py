@@ -95,7 +95,7 @@ async def test_every_held_lease_is_renewed_in_one_call(connection: Connection, e
 
     assert connection.calls[-1] == [A, B, C]
     assert connection.source == script_source("renew")
-    assert connection.arguments[-1] == ([keys.LEASES, keys.CLOCK, keys.CRASHES], 10_000)
+    assert connection.arguments[-1] == ((keys.LEASES, keys.CLOCK, keys.CRASHES), 10_000)
     assert (lost, events.sent) == ([], [])
 
 
