@@ -2,7 +2,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -30,7 +30,7 @@ class Connection:
     def __init__(self) -> None:
         self.calls: list[list[Lease]] = []
         self.answers: deque[list[bytes] | BaseException] = deque()
-        self.arguments: list[tuple[list[str], int]] = []
+        self.arguments: list[tuple[Sequence[str], int]] = []
         self.source = ""
         self.closed = 0
 
@@ -42,7 +42,7 @@ class Connection:
         return self._renew
 
     # The parameters are named as redis-py names them.
-    def _renew(self, keys: list[str], args: list[Any]) -> list[bytes]:
+    def _renew(self, keys: Sequence[str], args: list[Any]) -> list[bytes]:
         lease_ms, *values = args
         self.arguments.append((keys, lease_ms))
         self.calls.append([Lease(*values[start : start + 3]) for start in range(0, len(values), 3)])
