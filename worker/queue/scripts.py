@@ -86,7 +86,7 @@ class Claim:
     @property
     def size(self) -> int:
         """About how many bytes the answer had; claim.lua counts likewise."""
-        return sum(len(job.payload) for job in self.jobs) + _BYTES_BESIDE_PAYLOAD * len(self.jobs)
+        return sum([len(job.payload) + _BYTES_BESIDE_PAYLOAD for job in self.jobs])
 
 
 class Completion(NamedTuple):
@@ -202,11 +202,12 @@ FINISH_KEYS = (keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX
 
 def finish_args(completions: Sequence[Completion]) -> list[Any]:
     """Return the arguments of finish.lua for a group of completions."""
-    needs_memory = any(
-        len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory
-        for completion in completions
-    )
-    return [int(not needs_memory), *(value for completion in completions for value in completion.argv())]
+    args: list[Any] = [1]
+    for completion in completions:
+        args.extend(completion.argv())
+        if len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory:
+            args[0] = 0
+    return args
 
 
 class QueueCounts(NamedTuple):
