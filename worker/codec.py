@@ -24,6 +24,7 @@ _SIGNED = _SCHEME + b":"
 _EXCEPTION = "__exception__"
 _MAX_MESSAGE = 2_000
 _MAX_TRACEBACK = 8_000
+_MAX_PARTS = 10_000
 # arq multiplies and compares times; the year 2286 in milliseconds is late enough and cannot cause an overflow.
 _MAX_INSTANT_MS = 10**13
 _MAX_TRY = 10**6
@@ -140,6 +141,8 @@ def exception_form(error: BaseException) -> dict[str, str]:
             "traceback": error.traceback,
         }
     try:
+        if not _is_small(error):
+            raise RecursionError
         captured = _capture(error)
         message, lines = str(captured), "".join(_lines(captured))
     except RecursionError:
@@ -150,6 +153,35 @@ def exception_form(error: BaseException) -> dict[str, str]:
         "message": _without_surrogates(message)[:_MAX_MESSAGE],
         "traceback": _without_surrogates(lines)[-_MAX_TRACEBACK:],
     }
+
+
+def can_be_described(error: BaseException) -> bool:
+    """Whether the standard library can format an error, in little time."""
+    try:
+        return _is_small(error) and bool("".join(traceback.format_exception(error)))
+    except BaseException:  # noqa: BLE001 (an error's own attributes may raise anything)
+        return False
+
+
+def _is_small(error: BaseException) -> bool:
+    """Whether an error and the groups in it have few enough parts to be described one by one.
+
+    A part counts once for each way that leads to it, because `TracebackException` describes it as often: thirty
+    groups that each hold the one before twice would take it hours.
+    """
+    pending, followed, count = [error], {id(error)}, 0
+    while pending:
+        part = pending.pop()
+        count += 1
+        if count > _MAX_PARTS:
+            return False
+        if isinstance(part, BaseExceptionGroup):
+            pending.extend(part.exceptions)
+        for earlier in (part.__cause__, part.__context__):
+            if earlier is not None and id(earlier) not in followed:
+                followed.add(id(earlier))
+                pending.append(earlier)
+    return True
 
 
 def _capture(error: BaseException) -> traceback.TracebackException:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 SHARED_DEPENDENCY = "MongoDB"
 """What every job of this service needs."""
 _LONGEST_NAME = 200
+# Not `type(error).__name__`, which a metaclass may answer in its own way, or not at all.
+_name_of = vars(type)["__name__"].__get__
 
 
 def class_name(error: BaseException) -> str:
     """Return the name of an error's class, at most 200 characters of it: a job can make classes of any name."""
-    return type(error).__name__[:_LONGEST_NAME]
+    name: str = _name_of(type(error))
+    return name[:_LONGEST_NAME]
 
 
 class RegistryError(Exception):

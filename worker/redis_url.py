@@ -1,6 +1,5 @@
 """What redis-py's own parser of `REDIS_URL` lacks: the form that names sentinels, and a check of the options."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,13 +18,15 @@ _SENTINEL_PORT = 26_379
 # The parts of a URL, and the options that concern only how to connect.
 _HARMLESS = frozenset(
     {
-        *("username", "password", "host", "port", "path", "db", "connection_class"),
+        *("username", "password", "host", "port", "path", "db"),
         *("client_name", "lib_name", "lib_version", "socket_keepalive", "health_check_interval"),
         *("ssl_keyfile", "ssl_certfile", "ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_data", "ssl_check_hostname"),
         *("ssl_ciphers", "retry_on_timeout"),
     }
 )
 _TIMEOUTS = ("socket_timeout", "socket_connect_timeout", "timeout")
+# The operating system takes no timeout of any length.
+_LONGEST_TIMEOUT_S = 86_400
 # With one connection, whoever waits for a job would keep all others waiting.
 _LEAST_CONNECTIONS, _MOST_CONNECTIONS = 2, 10_000
 # What the queue depends on: all keys are bytes, all names UTF-8, all answers those of the second protocol.
@@ -36,6 +37,7 @@ _FOR_CODE_ONLY = frozenset(
         *("decode_responses", "encoding_errors", "encoder_class", "parser_class", "socket_read_size"),
         *("socket_keepalive_options", "retry", "retry_on_error", "redis_connect_func", "credential_provider"),
         *("socket_type", "event_dispatcher", "queue_class", "ssl_min_version", "single_connection_client"),
+        "connection_class",
     }
 )
 _SENTINEL_LOGIN = {"sentinel_username": "username", "sentinel_password": "password"}
@@ -91,11 +93,14 @@ def refuse_options(parts: Mapping[str, Any]) -> None:
     is unknown: either may be part of a password with a question mark.
     """
     for name, value in parts.items():
-        if name in _HARMLESS:
+        # redis-py's parser gives the class for the scheme; in a URL it is a text.
+        if name in _HARMLESS or (name == "connection_class" and not isinstance(value, str)):
             continue
         if name in _TIMEOUTS:
-            if not (value > 0 and math.isfinite(value)):
-                raise ConfigurationError(f"REDIS_URL: {name} must be a number of seconds above 0")
+            if not 0 < value <= _LONGEST_TIMEOUT_S:
+                raise ConfigurationError(
+                    f"REDIS_URL: {name} must be a number of seconds above 0, and at most {_LONGEST_TIMEOUT_S:,}"
+                )
         elif name == "max_connections":
             if not _LEAST_CONNECTIONS <= value <= _MOST_CONNECTIONS:
                 raise ConfigurationError(

@@ -37,6 +37,14 @@ class ClaimContract:
         # A completion counts the try. A try whose owner dies counts as a crash instead.
         assert await bench.tries("a") == 0
 
+    async def test_an_in_progress_key_of_another_type_keeps_no_job_from_running(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.redis.hset(keys.IN_PROGRESS + bench.id("a"), "foreign", 1)
+
+        await bench.claim_one("owner")
+
+        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"owner"
+
     async def test_a_counter_of_tries_expires(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.finish(await bench.claim_one(), "retry", record=b"x")

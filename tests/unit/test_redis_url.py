@@ -22,6 +22,7 @@ SECRET = "hunter2hunter2"
         ("socket_timeout=0", "socket_timeout must be a number of seconds above 0"),
         ("socket_timeout=nan", "socket_timeout must be a number of seconds above 0"),
         ("socket_connect_timeout=inf", "socket_connect_timeout must be a number of seconds above 0"),
+        ("socket_timeout=1e300", "at most 86,400"),
         ("timeout=-1", "timeout must be a number of seconds above 0"),
         ("single_connection_client=true", "single_connection_client cannot be set in the URL"),
         ("retry=3", "retry cannot be set in the URL"),
@@ -66,3 +67,9 @@ def test_a_part_of_a_password_is_not_shown_as_an_option() -> None:
 async def test_other_options_of_the_connection_are_accepted(option: str) -> None:
     pool = open_pool(load_settings(redis_url=f"redis://h?{option}"))
     assert pool.make_connection().retry._retries == 0
+
+
+def test_a_class_of_connections_in_the_url_is_a_configuration_error() -> None:
+    # With `rediss` and `unix` the scheme decides, and redis-py ignores the option.
+    with pytest.raises(ConfigurationError, match="connection_class cannot be set in the URL"):
+        read_url(load_settings(redis_url="redis://h?connection_class=x"))

@@ -11,8 +11,9 @@ from arq.jobs import SerializationError
 from arq.utils import args_to_string, truncate
 from arq.worker import JobExecutionFailed, Retry, RetryJob, logger
 
+from worker.codec import can_be_described
 from worker.engine.events import CallStarted, Events, TryDecided
-from worker.errors import InvalidEnvelope
+from worker.errors import InvalidEnvelope, class_name
 
 # arq mentions that a job was late from here on.
 _LATE_S = 1.2
@@ -34,6 +35,9 @@ def _call_started(event: CallStarted) -> None:
 
 
 def _try_decided(event: TryDecided) -> None:
+    if event.error is not None and not can_be_described(event.error):
+        # `logging` would format it for hours, or raise. The class and what is known of it are in `finished`.
+        event = event._replace(error=None)
     match event.finished.outcome:
         case "complete":
             result = "" if event.result is None else truncate(_text(lambda: repr(event.result)))
@@ -88,5 +92,5 @@ def _retries_exceeded(event: TryDecided) -> None:
 def _text(describe: Callable[[], str]) -> str:
     try:
         return describe()
-    except Exception as error:  # noqa: BLE001 (the text of a user's object may raise anything; the job must not notice)
-        return f"<{type(error).__name__} while it was described>"
+    except BaseException as error:  # noqa: BLE001 (the text of a user's object may raise anything; the job must not notice)
+        return f"<{class_name(error)} while it was described>"

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # Runs of one job are at least a second apart, so a remembered run stands for all of its second.
 _SAME_RUN = timedelta(milliseconds=999)
+# Workers' clocks differ by less. A run that is planned or remembered beyond it comes from a clock that was wrong,
+# and would keep its job from running until then.
+_CLOCKS_DIFFER = timedelta(days=1)
 
 
 class CronMemory:
@@ -41,7 +44,7 @@ class CronMemory:
         """
         late = []
         for job in cron_jobs:
-            last = _instant(await self._redis.hget(self._key, job.name))
+            last = _instant(await self._redis.hget(self._key, job.name), now)
             if last is None or not job.unique:
                 continue
             if _plan(job, last + _SAME_RUN, now.tzinfo) < now.astimezone(UTC):
@@ -59,7 +62,7 @@ class CronMemory:
         if not due:
             return
         for job, last_ms in zip(due, await self._redis.hmget(self._key, [job.name for job in due]), strict=True):
-            last = _instant(last_ms)
+            last = _instant(last_ms, until)
             # The stored instants are whole milliseconds.
             if last is not None and job.next_run is not None and to_unix_ms(job.next_run) <= to_unix_ms(last):
                 _plan(job, last + _SAME_RUN, until.tzinfo)
@@ -81,6 +84,7 @@ class CronClock:
         self._memory = CronMemory(worker.pool, worker.queue_name)
         self._caught_up = False
         self._late: list[CronJob] = []
+        self._last_tick: datetime | None = None
 
     async def first_tick(self, context: EngineContext) -> None:
         """Tick once, however long Redis takes to answer: a burst ends when the queues are empty.
@@ -99,6 +103,7 @@ class CronClock:
         """Enqueue the runs that are due."""
         worker = self._worker
         now = datetime.now(tz=worker.timezone)
+        self._correct_plans(now)
         if not self._caught_up:
             self._late = await self._memory.catch_up(worker.cron_jobs, now)
             for job in self._late:
@@ -130,6 +135,13 @@ class CronClock:
         self._late = []
         await self._memory.remember(worker.cron_jobs, planned)
 
+    def _correct_plans(self, now: datetime) -> None:
+        """Plan all jobs anew if the clock was wrong at the last tick, and so the runs that were planned then."""
+        if self._last_tick is not None and self._last_tick - now > _CLOCKS_DIFFER:
+            for job in self._worker.cron_jobs:
+                _plan(job, now, self._worker.timezone)
+        self._last_tick = now
+
     async def _enqueue(self, job: CronJob, run: datetime, now: datetime) -> None:
         # Workers name a run by its planned instant, so that it is enqueued once.
         job_id = job.job_id or (f"{job.name}:{to_unix_ms(run)}" if job.unique else None)
@@ -152,12 +164,13 @@ def _is_due(job: CronJob, until: datetime) -> bool:
     return job.next_run is not None and job.next_run.astimezone(UTC) < until.astimezone(UTC)
 
 
-def _instant(stored: bytes | None) -> datetime | None:
+def _instant(stored: bytes | None, now: datetime) -> datetime | None:
     # A value that is not a number was not written by this worker; ignore it.
     if stored is None or not stored.isdigit():
         return None
     try:
-        return datetime.fromtimestamp(int(stored) / 1000, UTC)
+        instant = datetime.fromtimestamp(int(stored) / 1000, UTC)
     except (OverflowError, ValueError, OSError):
         # Beyond what a `datetime` can hold.
         return None
+    return instant if instant - now < _CLOCKS_DIFFER else None

@@ -116,8 +116,15 @@ def newest_within(sizes: Iterable[int], most: int) -> int:
 def _append(file: Path, lines: bytes) -> None:
     # Private, because dead letters contain payloads.
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "ab") as target:
-        target.write(lines)
-        target.flush()
-        # Only then are they deleted from Redis.
-        os.fsync(target.fileno())
+    with os.fdopen(descriptor, "ab", buffering=0) as target:
+        end = os.fstat(target.fileno()).st_size
+        try:
+            written = 0
+            while written < len(lines):
+                written += target.write(lines[written:])
+            # Only then are they deleted from Redis.
+            os.fsync(target.fileno())
+        except OSError:
+            # The disk may be full. Half a line would spoil the first line that is written after it.
+            os.ftruncate(target.fileno(), end)
+            raise

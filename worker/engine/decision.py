@@ -105,7 +105,7 @@ class DecisionRules:
         """
         try:
             return self._after_failure(attempt, error, jitter)
-        except Exception:  # noqa: BLE001 (whatever a job's error raises when it is looked at must not leave the job leased)
+        except BaseException:  # noqa: BLE001 (whatever a job's error raises when it is looked at, `SystemExit` too, must not leave the job leased)
             return self._after_failure(attempt, UndescribableError(class_name(error)), jitter)
 
     def _after_failure(self, attempt: Attempt, error: BaseException, jitter: float) -> Decision:

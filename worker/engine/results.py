@@ -85,5 +85,5 @@ def log_extra(error: BaseException) -> object:
     try:
         extra = getattr(error, "extra", None)
         return extra() if callable(extra) else extra
-    except Exception:  # noqa: BLE001 (whatever a user's error raises here must not change what becomes of its job)
+    except BaseException:  # noqa: BLE001 (whatever a user's error raises here must not change what becomes of its job)
         return None

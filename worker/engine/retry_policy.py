@@ -79,12 +79,18 @@ def trouble_of(error: BaseException) -> Trouble | None:
 
 
 def _parts(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors of a group and of the groups within it. Not recursively: they may be nested at any depth."""
-    pending = [error]
+    """Yield the errors of a group and of the groups within it, each once.
+
+    Not recursively: they may be nested at any depth. A group may hold another one twice, and so on within that:
+    without `seen` thirty groups would have a billion parts.
+    """
+    pending, seen = [error], {id(error)}
     while pending:
         part = pending.pop()
         if isinstance(part, BaseExceptionGroup):
-            pending.extend(part.exceptions)
+            fresh = [inner for inner in part.exceptions if id(inner) not in seen]
+            seen.update(map(id, fresh))
+            pending.extend(fresh)
         else:
             yield part
 

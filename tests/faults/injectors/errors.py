@@ -1,7 +1,7 @@
 """Errors that are hard to store, to print or to pass on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 
 class UnprintableError(Exception):
@@ -25,6 +25,41 @@ class HostileError(Exception):
 
     def __getattribute__(self, name: str) -> Any:
         raise RuntimeError(f"{name} cannot be read")
+
+
+class ExitingError(Exception):
+    """Asks the process to end when it is turned into text, or asked for what it is."""
+
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+    __class__ = property(__str__)
+
+
+class _Nameless(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]  # this is what is tried
+        raise RuntimeError("has no name")
+
+
+class NamelessError(Exception, metaclass=_Nameless):
+    """Its class does not tell its name."""
+
+
+class EndlessGroup(ExceptionGroup[Exception]):
+    """Contains itself."""
+
+    @property
+    def exceptions(self) -> Any:
+        return (self,)
+
+
+def _group_of_pairs() -> BaseException:
+    """Return forty groups, each holding the one before twice: a million million ways lead to the innermost."""
+    error: Exception = ValueError("innermost")
+    for _ in range(40):
+        error = ExceptionGroup("pair", [error, error])
+    return error
 
 
 def _nested_group() -> BaseException:
@@ -63,12 +98,17 @@ def _with_notes() -> BaseException:
 ERRORS: dict[str, Callable[[], BaseException]] = {
     "nested group": _nested_group,
     "wide group": _wide_group,
+    "group of pairs": _group_of_pairs,
+    "group within itself": lambda: EndlessGroup("endless", [ValueError("x")]),
     "long chain": _long_chain,
     "cycle of causes": _cycle,
     "many notes": _with_notes,
     "unprintable": UnprintableError,
     "unpicklable": UnpicklableError,
     "hostile": HostileError,
+    "exiting": ExitingError,
+    "nameless": NamelessError,
+    "place that is not a number": lambda: SyntaxError("bad", cast(Any, ("file", "x", "y", "z"))),
     "huge message": lambda: ValueError("x" * 50_000_000),
     "surrogates and control characters": lambda: ValueError("\ud800\x00\x1b[2J\u202e"),
     "bytes as arguments": lambda: ValueError(b"\xff\xfe", object()),

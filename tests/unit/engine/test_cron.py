@@ -253,6 +253,29 @@ async def test_a_run_that_another_worker_enqueued_is_not_enqueued_again(stage: S
     assert late.next_run == early.next_run
 
 
+async def test_a_clock_that_was_wrong_keeps_no_job_from_running_once_it_is_right_again(stage: Stage) -> None:
+    clock = stage.clock(hourly())
+    stage.now = NOON + timedelta(days=400)
+    await clock.tick()
+    stage.now += timedelta(hours=1)
+    await clock.tick()
+    before = await stage.queued()
+
+    stage.now = NOON
+    await clock.tick()
+    stage.now = NOON + timedelta(minutes=59, seconds=30)
+    await clock.tick()
+    # Of another worker too, which finds what the first one has remembered.
+    other = stage.clock(hourly())
+    await other.tick()
+    stage.now += timedelta(hours=1)
+    await clock.tick()
+    await other.tick()
+
+    runs = sorted(set(await stage.queued()) - set(before))
+    assert runs == [f"hourly:{to_unix_ms(NOON.replace(hour=hour, second=0)) + 123}" for hour in (13, 14)]
+
+
 async def test_a_run_that_could_not_be_enqueued_is_enqueued_later(
     stage: Stage, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from tests.faults.injectors.errors import ERRORS
 from tests.support.captured_lines import capture_logs
 from tests.support.engine import (
     JOB_ID,
@@ -24,6 +25,8 @@ from tests.support.engine import (
     run_job,
 )
 from worker.codec import Codec
+from worker.engine.arq_log import log_like_arq
+from worker.engine.event_log import log_events
 from worker.engine.events import Events, HookFailed, JobStarted
 from worker.engine.retry_policy import Trouble
 from worker.engine.running_job import Interruption
@@ -535,3 +538,21 @@ async def test_a_job_that_has_not_begun_is_handed_back_if_it_is_let_go() -> None
     decision = make_executor(make_options()).let_go(job)
 
     assert decision.completion == Completion.hand_back(job.claimed, job.token)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ERRORS)
+async def test_any_error_ends_its_own_job_also_while_arqs_lines_are_written(kind: str) -> None:
+    async def step(ctx: dict[Any, Any]) -> None:
+        raise ERRORS[kind]()
+
+    events = Events()
+    log_events(events)
+    log_like_arq(events)
+
+    decision, _ = await run_job(step, events=events)
+    events.send(decision.event)
+
+    assert decision.completion is not None
+    assert decision.completion.action == "dead"
+    assert 0 < len(decision.completion.record) < 64 * 1024

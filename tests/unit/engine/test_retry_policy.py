@@ -159,3 +159,12 @@ def test_the_worst_error_of_a_group_decides() -> None:
     assert decide(outage, outage) == RetryLater(1.0, spends_try=False)
     assert decide(outage, transient) == RetryLater(0.5, spends_try=True)
     assert isinstance(decide(outage, ExceptionGroup("y", [transient, unexpected])), DeadLetterIt)
+
+
+def test_an_error_that_a_group_holds_many_times_counts_once() -> None:
+    error: Exception = OutageError("x")
+    for _ in range(40):
+        error = ExceptionGroup("pair", [error, error])
+
+    assert retry_decision(error, tries=1, max_tries=3, jitter=1) == RetryLater(1.0, spends_try=False)
+    assert trouble_of(error) == SHARED

@@ -150,12 +150,16 @@ local function take_from(queue, position, ids, scores, want)
             held = held + 1
             -- A claimer that polls less often than leases end must claim again before Redis would count as silent.
             note_due(resumed + lease / 2)
-        elseif holder or not redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease, 'NX') then
+        elseif holder then
             held = held + 1
-        elseif take(queue, position, id, scores[i], payloads[i - first + 1], spent[i], owners[i]) then
-            taken[#taken + 1] = id
-            leased[#leased + 1] = id
-            leased[#leased + 1] = token
+        else
+            -- Without NX: a key of another type, of which MGET says nothing, would keep the job from running for ever.
+            redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
+            if take(queue, position, id, scores[i], payloads[i - first + 1], spent[i], owners[i]) then
+                taken[#taken + 1] = id
+                leased[#leased + 1] = id
+                leased[#leased + 1] = token
+            end
         end
     end
     if #leased > 0 then redis.call('HSET', leases, unpack(leased)) end
