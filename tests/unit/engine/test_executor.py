@@ -540,8 +540,9 @@ async def test_a_job_that_has_not_begun_is_handed_back_if_it_is_let_go() -> None
     assert decision.completion == Completion.hand_back(job.claimed, job.token)
 
 
+# What the surrogates say cannot be part of this test's report; a worker meets them in tests/faults.
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("kind", [kind for kind in ERRORS if not kind.startswith("surrogates")])
 async def test_any_error_ends_its_own_job_also_while_arqs_lines_are_written(kind: str) -> None:
     async def step(ctx: dict[Any, Any]) -> None:
         raise ERRORS[kind]()
