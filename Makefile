@@ -34,7 +34,7 @@ endif
 help: ## print the targets
 	@echo 'make TARGET [NAME=value ...]'
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 15
-	@echo 'The first run creates .venv with Python 3.11, 3.12 or 3.13. To choose one: PYTHON=/path/to/python'
+	@echo 'The first run creates .venv with Python 3.11 to 3.15. To choose one: PYTHON=/path/to/python'
 
 demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= DATA= REPORT= KEEP=1
 	@$(BIN)/hospital-worker demo $${FILE:+--file "$$FILE"} $${SOURCE:+--source "$$SOURCE"} \
@@ -92,17 +92,17 @@ clean: ## remove .venv and everything that the other targets created
 # Try each candidate: it may be a pyenv shim that fails, or a system Python without the venv module.
 $(STAMP): requirements.lock pyproject.toml
 	@found=; \
-	try() { "$$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	try() { "$$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 15))' \
 		>/dev/null 2>&1 && found=$$1; }; \
 	if [ -n "$$PYTHON" ]; then try "$$PYTHON"; else \
 		IFS=:; \
-		for name in python3 python3.13 python3.12 python3.11; do \
+		for name in python3 python3.14 python3.13 python3.12 python3.11 python3.15; do \
 			for folder in $$PATH; do try "$$folder/$$name" && break 2; done; \
 		done; \
 		unset IFS; \
 	fi; \
 	if [ -z "$$found" ]; then \
-		echo "make: no usable Python 3.11, 3.12 or 3.13 with venv and ensurepip$${PYTHON:+ at $$PYTHON}." >&2; \
+		echo "make: no usable Python 3.11 to 3.15 with venv and ensurepip$${PYTHON:+ at $$PYTHON}." >&2; \
 		echo 'make: install one (on Debian also its python3-venv package), or give its path: make PYTHON=/path/to/python' >&2; \
 		exit 1; \
 	fi; \

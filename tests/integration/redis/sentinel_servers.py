@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from worker.embedded import EmbeddedRedis
-from worker.embedded.binaries import ServerBinary, find_redis_server
+from worker.embedded.binaries import find_redis_server
 from worker.embedded.folders import DataFolder
 from worker.embedded.ports import LOOPBACK
 from worker.embedded.processes import together, wait_until
@@ -73,7 +73,7 @@ class Sentinel(PrivateServer):
     def client(self) -> Any:
         return Redis(host=LOOPBACK, port=self.port, password=self._password, socket_timeout=1)
 
-    def _find_binary(self) -> ServerBinary:
+    def _find_binary(self) -> Path:
         return find_redis_server(os.environ)
 
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:
