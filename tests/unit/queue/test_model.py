@@ -6,6 +6,9 @@ from hypothesis import settings
 
 from tests.redis_scripts.script_bench import ScriptBench
 from tests.redis_scripts.script_model import QueueMachine
+from tests.support.lua import needs_lua
+
+pytestmark = needs_lua
 
 
 class _FakeRedisMachine(QueueMachine):
