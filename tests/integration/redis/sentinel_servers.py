@@ -29,6 +29,12 @@ class Replica(EmbeddedRedis):
         super().__init__()
         self._master_port = master.port
 
+    async def start(self) -> None:
+        """Start as a replica. Redis 7 and later would first wait 5 s for others that want the same snapshot."""
+        async with Redis(host=LOOPBACK, port=self._master_port, socket_timeout=1) as master:
+            await master.config_set("repl-diskless-sync-delay", 0)
+        await super().start()
+
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:
         (configuration,) = super()._arguments(folder, port)
         with (folder / configuration).open("a") as file:
