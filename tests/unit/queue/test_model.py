@@ -18,7 +18,7 @@ class _FakeRedisMachine(QueueMachine):
 
 @asynccontextmanager
 async def _bench() -> AsyncIterator[ScriptBench]:
-    async with FakeAsyncRedis(server=FakeServer()) as redis:
+    async with FakeAsyncRedis(server=FakeServer(version=(6, 2))) as redis:
         yield ScriptBench(redis)
 
 
