@@ -28,13 +28,13 @@ ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null) $(shell cat $(STAMP
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: help demo test check faults soak bench bench-quick advisories format lock build clean
+.PHONY: help demo test check matrix faults soak bench bench-quick advisories format lock build clean
 .DEFAULT_GOAL := help
 
 help: ## print the targets
 	@echo 'make TARGET [NAME=value ...]'
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 15
-	@echo 'The first run creates .venv with Python 3.11, 3.12 or 3.13. To choose one: PYTHON=/path/to/python'
+	@echo 'The first run creates .venv with Python 3.11 to 3.15. To choose one: PYTHON=/path/to/python'
 
 demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= DATA= REPORT= KEEP=1
 	@$(BIN)/hospital-worker demo $${FILE:+--file "$$FILE"} $${SOURCE:+--source "$$SOURCE"} \
@@ -49,6 +49,9 @@ check: $(STAMP) ## check lint, format, types, import rules and the rules for tes
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tests/lint.py
+
+matrix: $(STAMP) ## run the tests on every Python, Redis and redis-py found here, and print a table; ONLY='3.14 Valkey'
+	@$(BIN)/python -m tests.matrix --only $$ONLY
 
 faults: $(STAMP) ## run every row of the fault matrix with three seeds, then a soak of two minutes; ROWS=row_16
 	@$(BIN)/python -m tests.faults $${ROWS:+--rows "$$ROWS"}
@@ -92,17 +95,17 @@ clean: ## remove .venv and everything that the other targets created
 # Try each candidate: it may be a pyenv shim that fails, or a system Python without the venv module.
 $(STAMP): requirements.lock pyproject.toml
 	@found=; \
-	try() { "$$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	try() { "$$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 15))' \
 		>/dev/null 2>&1 && found=$$1; }; \
 	if [ -n "$$PYTHON" ]; then try "$$PYTHON"; else \
 		IFS=:; \
-		for name in python3 python3.13 python3.12 python3.11; do \
+		for name in python3 python3.14 python3.13 python3.12 python3.11 python3.15; do \
 			for folder in $$PATH; do try "$$folder/$$name" && break 2; done; \
 		done; \
 		unset IFS; \
 	fi; \
 	if [ -z "$$found" ]; then \
-		echo "make: no usable Python 3.11, 3.12 or 3.13 with venv and ensurepip$${PYTHON:+ at $$PYTHON}." >&2; \
+		echo "make: no usable Python 3.11 to 3.15 with venv and ensurepip$${PYTHON:+ at $$PYTHON}." >&2; \
 		echo 'make: install one (on Debian also its python3-venv package), or give its path: make PYTHON=/path/to/python' >&2; \
 		exit 1; \
 	fi; \

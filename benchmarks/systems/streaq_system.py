@@ -1,4 +1,4 @@
-"""streaQ 5, because later versions need functions of Redis 7, and the private Redis is 6.2."""
+"""streaQ 5, because later versions need functions of Redis 7, and the benchmarks also run on Redis 6.2."""
 
 from collections.abc import Sequence
 from typing import Any

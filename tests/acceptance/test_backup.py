@@ -174,7 +174,7 @@ async def _append_only_file(snapshot: Path, folder: Path) -> None:
 async def _without_append_only_file(folder: Path) -> "AsyncIterator[Redis[bytes]]":
     port = choose_port()
     server = await asyncio.create_subprocess_exec(
-        *(str(find_redis_server(os.environ).path), "--port", str(port), "--bind", LOOPBACK),
+        *(str(find_redis_server(os.environ)), "--port", str(port), "--bind", LOOPBACK),
         *("--dir", str(folder), "--save", "", "--appendonly", "no", "--logfile", "server.log"),
     )
     try:

@@ -229,7 +229,7 @@ async def test_two_pairs_of_servers_run_side_by_side_without_sharing_data() -> N
 async def test_a_redis_killed_during_a_rewrite_can_be_restarted() -> None:
     async with EmbeddedRedis() as server:
         async with redis_client(server.url) as redis:
-            await redis.execute_command("DEBUG", "POPULATE", 1_000)
+            await redis.mset({f"key-{number}": "value" for number in range(1_000)})
             await redis.config_set("rdb-key-save-delay", 60_000_000)  # a minute for each key
             await redis.bgrewriteaof()
             assert (await redis.info("persistence"))["aof_rewrite_in_progress"]
@@ -316,7 +316,7 @@ async def test_a_port_taken_between_choice_and_start_is_replaced(monkeypatch: py
             assert redis.port != other.port
 
 
-@pytest.mark.parametrize("library", ["libcurl.so.4", "libcrypto.so.1.1"])
+@pytest.mark.parametrize("library", ["libcurl.so.4", "libssl.so.3"])
 async def test_missing_library_is_one_clear_error(
     library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +324,27 @@ async def test_missing_library_is_one_clear_error(
     _set_program(monkeypatch, tmp_path, f'echo "{message}" >&2; exit 127')
 
     with pytest.raises(EmbeddedServerError, match=f"needs the shared library {library}.*: install"):
+        async with EmbeddedMongo():
+            pass
+
+
+@pytest.mark.parametrize(
+    ("script", "advice"),
+    [
+        (
+            'echo "mongod: /lib/libc.so.6: version \\`GLIBC_2.34\' not found (required by mongod)" >&2; exit 1',
+            r"needs GLIBC_2\.34, .*: use a newer system",
+        ),
+        ("kill -ILL $$", "uses instructions that this processor does not have .*: put another mongod on PATH"),
+    ],
+    ids=["older C library", "older processor"],
+)
+async def test_a_program_that_this_machine_cannot_run_is_one_clear_error(
+    script: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set_program(monkeypatch, tmp_path, script)
+
+    with pytest.raises(EmbeddedServerError, match=advice):
         async with EmbeddedMongo():
             pass
 

@@ -11,6 +11,7 @@ from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus
 from fakeredis import FakeAsyncRedis
 
+from tests.support.lua import needs_lua
 from worker.codec import Codec, check_job_id
 from worker.contract import DEFAULT_QUEUE, JOBS
 from worker.contract.validation import parse
@@ -56,6 +57,7 @@ def test_the_signed_example_is_verified() -> None:
     assert parse(JOBS[message["f"]].payload, message["a"][0])
 
 
+@needs_lua
 async def test_arq_reads_the_job_that_the_script_enqueues() -> None:
     redis = FakeAsyncRedis()
     job_id, (script,) = "ingest_hospital:1", blocks("lua")

@@ -31,7 +31,7 @@ class WorkerProcess:
         """Start the process."""
         with self.log.open("ab") as log:
             self._guardian = await asyncio.create_subprocess_exec(
-                *(sys.executable, guardian.__file__, str(os.getpid()), "", ""),
+                *(sys.executable, guardian.__file__, str(os.getpid()), ""),
                 *(sys.executable, "-m", "arq", "worker.main.WorkerSettings"),
                 env={**os.environ, **self._environment},
                 # The guardian reads end of file here when this process dies.

@@ -4,10 +4,9 @@ It is started by path as a standalone script that imports nothing of this packag
 ready within a few milliseconds. Because it is the server's parent, the process id that it signals
 can never belong to another process.
 
-Arguments: the requesting process's id, a folder to remove if that process dies (or ""), a value
-for LD_LIBRARY_PATH (or ""), and the server's command. Standard output carries the server's process
-id; standard error receives the server's output; end of file on standard input means that the
-requesting process is dead.
+Arguments: the requesting process's id, a folder to remove if that process dies (or ""), and the
+server's command. Standard output carries the server's process id; standard error receives the
+server's output; end of file on standard input means that the requesting process is dead.
 """
 
 import ctypes
@@ -23,7 +22,7 @@ _PARENT_CHECK_SECONDS = 1.0
 _CANNOT_RUN = 127  # a shell's exit code for a command that it cannot run
 
 
-def _become_server(command: list[str], library_path: str, guardian: int) -> None:
+def _become_server(command: list[str], guardian: int) -> None:
     """Replace this forked process with the server. Never returns."""
     try:
         os.setpgid(0, 0)
@@ -34,10 +33,7 @@ def _become_server(command: list[str], library_path: str, guardian: int) -> None
                 os._exit(_CANNOT_RUN)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
-        environment = dict(os.environ)
-        if library_path:
-            environment["LD_LIBRARY_PATH"] = library_path
-        os.execve(command[0], command, environment)
+        os.execv(command[0], command)
     except OSError as error:
         os.write(2, f"cannot run {command[0]}: {error.strerror}\n".encode())
     finally:
@@ -63,7 +59,7 @@ def main() -> int:
     A server that was killed by signal n is reported as 128 + n.
     """
     parent = int(sys.argv[1])
-    temporary_folder, library_path, *command = sys.argv[2:]
+    temporary_folder, *command = sys.argv[2:]
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -72,7 +68,7 @@ def main() -> int:
     guardian = os.getpid()
     server = os.fork()
     if server == 0:
-        _become_server(command, library_path, guardian)
+        _become_server(command, guardian)
     # A signal sent to all processes at once must not end the guardian before its server.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -9,7 +9,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from worker.embedded.binaries import ServerBinary, find_mongod
+from worker.embedded.binaries import find_mongod
 from worker.embedded.folders import DataFolder
 from worker.embedded.ports import LOOPBACK
 from worker.embedded.server import PrivateServer
@@ -68,7 +68,7 @@ class MongoMember(PrivateServer):
                 {"_id": REPLICA_SET}, {"$set": hosts, "$inc": {"version": 1}}
             )
 
-    def _find_binary(self) -> ServerBinary:
+    def _find_binary(self) -> Path:
         return find_mongod(os.environ)
 
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:

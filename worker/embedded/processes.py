@@ -5,7 +5,6 @@ import contextlib
 import fcntl
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from worker.embedded.binaries import ServerBinary, library_advice
+from worker.embedded.binaries import library_advice
 from worker.embedded.errors import EmbeddedServerError, PortTakenError
 
 _Result = TypeVar("_Result")
@@ -25,6 +24,8 @@ _LOCK_SECONDS = 5.0
 _KILL_SECONDS = 10.0
 _TAIL_LINES, _TAIL_WIDTH = 12, 400
 _GUARDIAN = Path(__file__).with_name("guardian.py")
+_NEWER_LIBC = re.compile(r"version `(GLIBC_[\d.]+)' not found")
+_ILLEGAL_INSTRUCTION = 128 + signal.SIGILL
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):|Library not loaded: (\S+)")
 
 
@@ -60,7 +61,7 @@ class ServerProcess:
     `server.log` in the folder. The object is not bound to an event loop.
     """
 
-    def __init__(self, name: str, binary: ServerBinary, folder: Path) -> None:
+    def __init__(self, name: str, binary: Path, folder: Path) -> None:
         self.name = name
         self._binary = binary
         self.folder = folder
@@ -161,19 +162,29 @@ class ServerProcess:
         if missing := _MISSING_LIBRARY.search(log):
             library = missing[1] or missing[2]
             raise EmbeddedServerError(
-                f"{self._binary.path} needs the shared library {library}, which was not found: "
+                f"{self._binary} needs the shared library {library}, which was not found: "
                 f"{library_advice(Path(library).name)}, or put another {self.name} on PATH"
             )
+        if newer := _NEWER_LIBC.search(log):
+            raise EmbeddedServerError(
+                f"{self._binary} needs {newer[1]}, and this system's C library is older: use a newer system "
+                f"(Debian 12, Ubuntu 22.04, RHEL 9), or put another {self.name} on PATH"
+            )
         code = self._guardian.returncode if self._guardian else None
+        if code == _ILLEGAL_INSTRUCTION:
+            raise EmbeddedServerError(
+                f"{self._binary} uses instructions that this processor does not have (MongoDB needs AVX on "
+                f"x86_64 and ARMv8.2-A on arm64): put another {self.name} on PATH"
+            )
         raise EmbeddedServerError(
-            f"{self.name} ({self._binary.path}) exited during start-up with code {code}; {self.log_tail()}"
+            f"{self.name} ({self._binary}) exited during start-up with code {code}; {self.log_tail()}"
         )
 
     def _spawn(self, arguments: Sequence[str], lock: int, temporary: Path | None) -> None:
         if self.running:
             raise EmbeddedServerError(f"the private {self.name} is already running (process {self._pid})")
         self._close_lifeline()
-        guarding = [str(os.getpid()), str(temporary or ""), self._link_libraries()]
+        guarding = [str(os.getpid()), str(temporary or "")]
         report_read, report_write = os.pipe()
         with self._log.open("ab") as log, os.fdopen(report_read, "rb") as report:
             self._log_start = log.tell()
@@ -181,7 +192,7 @@ class ServerProcess:
                 self._guardian = subprocess.Popen(
                     [
                         *(sys.executable, "-I", "-S", str(_GUARDIAN), *guarding),
-                        *(str(self._binary.path), *arguments),
+                        *(str(self._binary), *arguments),
                     ],
                     stdin=subprocess.PIPE,
                     stdout=report_write,
@@ -221,18 +232,6 @@ class ServerProcess:
             os.close(lock)
             raise
         return lock
-
-    def _link_libraries(self) -> str:
-        """The value of LD_LIBRARY_PATH for the server only; empty if it needs no libraries."""
-        if not self._binary.libraries:
-            return ""
-        folder = self.folder / "lib"
-        # Links of an earlier run may point to an environment that no longer exists.
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        for name, file in self._binary.libraries.items():
-            (folder / name).symlink_to(file)
-        return os.pathsep.join(filter(None, [str(folder), os.environ.get("LD_LIBRARY_PATH")]))
 
     def _log_of_this_run(self) -> str:
         with self._log.open("rb") as log:

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from worker.embedded.binaries import ServerBinary, find_redis_server
+from worker.embedded.binaries import find_redis_server
 from worker.embedded.errors import EmbeddedServerError
 from worker.embedded.folders import DataFolder
 from worker.embedded.ports import LOOPBACK
@@ -68,7 +68,7 @@ class EmbeddedRedis(PrivateServer):
         login = f":{self._password}@" if self._password else ""
         return f"redis://{login}{LOOPBACK}:{port}/0"
 
-    def _find_binary(self) -> ServerBinary:
+    def _find_binary(self) -> Path:
         return find_redis_server(os.environ)
 
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker.embedded import ports
-from worker.embedded.binaries import ServerBinary
 from worker.embedded.errors import EmbeddedServerError, PortTakenError
 from worker.embedded.folders import DataFolder
 from worker.embedded.processes import ServerProcess
@@ -123,7 +122,7 @@ class PrivateServer(ABC):
         return self._process
 
     @abstractmethod
-    def _find_binary(self) -> ServerBinary: ...
+    def _find_binary(self) -> Path: ...
 
     @abstractmethod
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:

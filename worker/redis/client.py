@@ -53,6 +53,7 @@ _SHARED_OPTIONS = frozenset(
         "db",
         "username",
         "password",
+        "protocol",
         "socket_timeout",
         "socket_connect_timeout",
         *TLS_OPTIONS,
@@ -189,6 +190,8 @@ def _bounds(settings: Settings, *, tls: bool) -> dict[str, Any]:
         "socket_timeout": settings.redis_timeout,
         "socket_connect_timeout": settings.redis_timeout,
         "health_check_interval": 15,
+        # The default of redis-py 8 is 3, in which some answers have other types.
+        "protocol": 2,
     }
     if tls:
         # By name: redis-py's asynchronous client fails on the constant of `ssl`.

@@ -12,12 +12,15 @@ from typing import Literal
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     InvalidResponse,
+    MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -40,6 +43,14 @@ _REFUSED_LOGINS = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
 # A script's answer when it meets a key of another type. Repeating the call changes nothing.
 _WRONG_TYPE = frozenset({"WRONGTYPE", "ERR"})
 
+# redis-py removes the code from the text where it has a class for it; from version 6 on for the last three too.
+_CODE_OF_CLASS = {
+    OutOfMemoryError: "OOM",
+    ReadOnlyError: "READONLY",
+    MasterDownError: "MASTERDOWN",  # before its base class
+    ClusterDownError: "CLUSTERDOWN",
+    TryAgainError: "TRYAGAIN",
+}
 # Redis 6 wraps what a script ran into: "Error running script (...): @user_script:9: ...: -OOM command not ...".
 _CODE = re.compile(r"(?:^|: -?)([A-Z]{3,})(?= )", re.ASCII)
 # Only the command's name, which holds no secret.
@@ -56,10 +67,9 @@ class MasterNotFound(RedisConnectionError):  # type: ignore[misc]  # mypy does n
 
 def error_code(error: Exception) -> str:
     """Return the code that Redis answered, such as READONLY or OOM; an empty string if there is none."""
-    if isinstance(error, OutOfMemoryError):
-        return "OOM"
-    if isinstance(error, ReadOnlyError):
-        return "READONLY"
+    for kind, code in _CODE_OF_CLASS.items():
+        if isinstance(error, kind):
+            return code
     found = _CODE.search(str(error))
     return found[1] if found else ""
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from worker.embedded.binaries import ServerBinary
-
 _MOUNT = 'mount -t tmpfs -o "size=$2m,mode=0700" tmpfs "$1" && echo mounted && exec cat'
 _BLOCK = bytes(65_536)
 
@@ -30,16 +28,11 @@ class SmallDisk:
         self._megabytes = megabytes
         self._holder: asyncio.subprocess.Process | None = None
 
-    def run_on_it(self, program: ServerBinary, at: Path) -> Path:
+    def run_on_it(self, program: Path, at: Path) -> Path:
         """Write an executable to the folder `at` that runs the program with the disk, under the same process id."""
-        libraries = at / "libraries"
-        libraries.mkdir()
-        for name, file in program.libraries.items():
-            (libraries / name).symlink_to(file)
         enter = ("nsenter", "--user", "--mount", "--preserve-credentials", f"--target={self._holder_id}")
-        command = shlex.join(["env", f"LD_LIBRARY_PATH={libraries}", str(program.path)])
-        script = at / program.path.name
-        script.write_text(f'#!/bin/sh\nexec {shlex.join(enter)} {command} "$@"\n')
+        script = at / program.name
+        script.write_text(f'#!/bin/sh\nexec {shlex.join([*enter, str(program)])} "$@"\n')
         script.chmod(0o700)
         return script
 

@@ -99,11 +99,18 @@ async def _empty(redis: ArqRedis) -> None:
     await redis.config_set("maxmemory", "0")
 
 
+async def _snapshot_file(redis: ArqRedis) -> Path:
+    settings = await redis.config_get("d*")
+    return Path(settings["dir"], settings["dbfilename"])
+
+
 async def _break_disk(redis: ArqRedis) -> None:
     """Make the next snapshot fail, after which Redis refuses writes (MISCONF)."""
-    folder = (await redis.config_get("dir"))["dir"]
-    Path(folder, "taken").mkdir()
-    await redis.config_set("dbfilename", "taken")
+    snapshot = await _snapshot_file(redis)
+    snapshot.unlink(missing_ok=True)
+    # The finished snapshot cannot replace a folder that is not empty, whichever user the server runs as.
+    snapshot.mkdir()
+    (snapshot / "filler").touch()
     await redis.config_set("save", "3600 1")
     await redis.bgsave()
     while (await redis.info("persistence"))["rdb_last_bgsave_status"] == "ok":
@@ -111,7 +118,9 @@ async def _break_disk(redis: ArqRedis) -> None:
 
 
 async def _repair_disk(redis: ArqRedis) -> None:
-    await redis.config_set("dbfilename", "dump.rdb")
+    snapshot = await _snapshot_file(redis)
+    (snapshot / "filler").unlink()
+    snapshot.rmdir()
     await redis.bgsave()
     # A Redis that saves snapshots is slow to shut down.
     await redis.config_set("save", "")

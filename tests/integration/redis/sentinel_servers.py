@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from worker.embedded import EmbeddedRedis
-from worker.embedded.binaries import ServerBinary, find_redis_server
+from worker.embedded.binaries import find_redis_server
 from worker.embedded.folders import DataFolder
 from worker.embedded.ports import LOOPBACK
 from worker.embedded.processes import together, wait_until
@@ -28,6 +28,12 @@ class Replica(EmbeddedRedis):
     def __init__(self, master: EmbeddedRedis) -> None:
         super().__init__()
         self._master_port = master.port
+
+    async def start(self) -> None:
+        """Start as a replica. Redis 7 and later would first wait 5 s for others that want the same snapshot."""
+        async with Redis(host=LOOPBACK, port=self._master_port, socket_timeout=1) as master:
+            await master.config_set("repl-diskless-sync-delay", 0)
+        await super().start()
 
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:
         (configuration,) = super()._arguments(folder, port)
@@ -73,7 +79,7 @@ class Sentinel(PrivateServer):
     def client(self) -> Any:
         return Redis(host=LOOPBACK, port=self.port, password=self._password, socket_timeout=1)
 
-    def _find_binary(self) -> ServerBinary:
+    def _find_binary(self) -> Path:
         return find_redis_server(os.environ)
 
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:

@@ -133,7 +133,7 @@ def with_replaced(module: ModuleType, **names: Callable[..., Any]) -> SimpleName
 
 @pytest.fixture
 def server() -> FakeServer:
-    return FakeServer()
+    return FakeServer(version=(6, 2))
 
 
 @pytest_asyncio.fixture

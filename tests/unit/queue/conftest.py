@@ -11,7 +11,7 @@ from tests.redis_scripts.script_bench import ScriptBench
 @pytest_asyncio.fixture
 async def redis() -> AsyncIterator[Any]:
     """A simulated Redis in this process, empty for each test."""
-    client = FakeAsyncRedis(server=FakeServer())
+    client = FakeAsyncRedis(server=FakeServer(version=(6, 2)))
     yield client
     await client.aclose()
 

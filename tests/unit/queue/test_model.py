@@ -6,6 +6,9 @@ from hypothesis import settings
 
 from tests.redis_scripts.script_bench import ScriptBench
 from tests.redis_scripts.script_model import QueueMachine
+from tests.support.lua import needs_lua
+
+pytestmark = needs_lua
 
 
 class _FakeRedisMachine(QueueMachine):
@@ -15,7 +18,7 @@ class _FakeRedisMachine(QueueMachine):
 
 @asynccontextmanager
 async def _bench() -> AsyncIterator[ScriptBench]:
-    async with FakeAsyncRedis(server=FakeServer()) as redis:
+    async with FakeAsyncRedis(server=FakeServer(version=(6, 2))) as redis:
         yield ScriptBench(redis)
 
 

@@ -2,7 +2,9 @@ import pytest
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     InvalidResponse,
+    MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -131,6 +133,9 @@ def test_a_key_of_another_type_is_recognised(error: Exception, wrong: bool) -> N
         (ReadOnlyError("You can't write against a read only replica."), True),
         (ResponseError(SCRIPT_OOM.replace("OOM", "READONLY")), True),
         (ResponseError("MASTERDOWN Link with MASTER is down"), True),
+        # The same by redis-py 6 and later.
+        (MasterDownError("Link with MASTER is down"), True),
+        (ClusterDownError("The cluster is down"), False),
         (ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed"), True),
         (BusyLoadingError("Redis is loading the dataset in memory"), True),
         (ResponseError(SCRIPT_OOM), False),
