@@ -55,7 +55,7 @@ class FaultInjector:
             fleet.kill_a_worker: 30,
             fleet.stop_a_worker: 5,
             self._freeze_a_worker: 3,
-            self._spin: 6,
+            self._spin: 3,
             self._kill_redis: 25,
             self._compact_redis: 3,
             self._freeze_redis: 3,
