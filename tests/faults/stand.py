@@ -14,6 +14,7 @@ from pymongo.errors import AutoReconnect
 
 from producers.client import HospitalProducer
 from tests.acceptance.conftest import Site
+from tests.faults.injectors.moving_name import MovingName
 from tests.faults.ledger import Account, Ledger
 from tests.faults.load import Load
 from tests.faults.rows import Row
@@ -32,6 +33,19 @@ async def open_stand(
         yield await stack.enter_async_context(Stand(redis, mongo, folder, row, **environment))
 
 
+@asynccontextmanager
+async def open_stand_on_a_name(
+    folder: Path, row: Row, *, members: Literal[1, 3] = 1, **environment: str
+) -> AsyncIterator[tuple["Stand", MovingName]]:
+    """Yield a stand that knows its Redis only by a name, and the name."""
+    async with (
+        MovingName() as name,
+        EmbeddedMongo(members=members, test_commands=True) as mongo,
+        Stand(name, mongo, folder, row, REDIS_URL=name.workers_url, **environment) as stand,
+    ):
+        yield stand, name
+
+
 def logged_jobs(log: str, action: str) -> set[str]:
     """Return the ids of the jobs that a worker's log lists with an action, such as `job_retry`."""
     lines = [line.split() for line in log.splitlines() if f"action={action} " in line]
@@ -45,11 +59,17 @@ class Stand(Site):
     """
 
     def __init__(
-        self, redis: EmbeddedRedis, mongo: EmbeddedMongo, folder: Path, row: Row, **environment: str
+        self,
+        redis: EmbeddedRedis | MovingName,
+        mongo: EmbeddedMongo,
+        folder: Path,
+        row: Row,
+        **environment: str,
     ) -> None:
         super().__init__(redis, mongo, folder)
         self.environment |= environment
-        self.redis_server, self.mongo_server, self.row = redis, mongo, row
+        self._redis_or_name = redis
+        self.mongo_server, self.row = mongo, row
         self.rng = random.Random(row.seed)
         self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
             mongo.url, tz_aware=True, serverSelectionTimeoutMS=2_000
@@ -58,6 +78,12 @@ class Stand(Site):
         self.ledger = Ledger(self.redis, self.database)
         self._stack = AsyncExitStack()
         self.producer_client = HospitalProducer.connect(self.settings)
+
+    @property
+    def redis_server(self) -> EmbeddedRedis:
+        """The server that is the primary now."""
+        found = self._redis_or_name
+        return found.primary if isinstance(found, MovingName) else found
 
     def load(self, *, per_second: float = 100, amended: int = 10) -> Load:
         """Return a stream of jobs; enter it with `async with` once a worker is running."""

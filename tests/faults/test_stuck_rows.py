@@ -1,16 +1,20 @@
 """Jobs that do not stop, or never give the event loop or the interpreter back, and exits that come in time."""
 
+import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.acceptance.conftest import WorkerRun
 from tests.faults.conftest import OpenStand
 from tests.faults.faulty_jobs import count_runs, open_gate, put_faulty, wait_for_runs
 from tests.faults.injectors.processes import frozen
+from tests.faults.injectors.proxy import Proxy
+from tests.faults.injectors.redis_refusals import demoted
 from tests.faults.stand import Stand, logged_jobs
 from worker.engine.decision import CRASH_LIMIT
 from worker.queue import keys
@@ -62,6 +66,35 @@ async def test_row_40_three_shutdowns_over_a_job_that_does_not_stop(open_stand: 
             worker = await stand.worker(STUCK)
             await wait_for_runs(stand, number)
             await terminate(stand, worker, 0)
+            assert "action=jobs_left_behind" not in worker.log
+            await assert_handed_back(stand, jobs)
+        await open_gate(stand)
+        await stand.worker(STUCK)
+        account = await stand.balance()
+        assert (account.applied, account.dead) == (1, 0)
+
+
+async def test_row_40_redis_takes_a_job_back_at_the_last_moment_only(open_stand: OpenStand) -> None:
+    """It refuses writes until the worker, which has no time left for the job, signs off."""
+    async with open_stand(WORKER_GRACE_PERIOD="0", **SHORT_LEASE) as stand:
+        port = stand.redis_server.port
+        async with Proxy("127.0.0.1", port) as proxy, Redis(port=port) as redis:
+            jobs = await put_faulty(stand, "stubborn")
+            worker = await stand.worker(STUCK, REDIS_URL=f"redis://127.0.0.1:{proxy.port}/0")
+            await wait_for_runs(stand, 1)
+            worker.send(signal.SIGTERM)
+            await stand.until(lambda: "action=grace_period_expired" in worker.log)
+            async with demoted(redis):
+                refused = asyncio.Event()
+                stand.row.faults += 1
+
+                async def take_writes() -> None:
+                    refused.set()
+                    await redis.execute_command("REPLICAOF", "NO", "ONE")
+
+                proxy.on(b"HDEL", take_writes)
+                await asyncio.wait_for(refused.wait(), 20)
+            assert await worker.ended() == 0
             assert "action=jobs_left_behind" not in worker.log
             await assert_handed_back(stand, jobs)
         await open_gate(stand)

@@ -13,21 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from arq.connections import ArqRedis
 
 from producers.client import HospitalProducer
 from tests.faults.faulty_jobs import FAULTY, count_runs, put_faulty, wait_for_runs
 from tests.faults.injectors.first_process import blocks, first_process
+from tests.faults.injectors.moving_name import MovingName, direct
 from tests.faults.injectors.proxy import Proxy
 from tests.faults.load import record
 from tests.faults.producer_script import WAYS
 from tests.faults.rows import Row
-from tests.faults.stand import Stand
-from tests.integration.redis.sentinel_servers import Replica, Sentinel, sentinel_url
-from worker.codec import Codec
+from tests.faults.stand import Stand, open_stand_on_a_name
+from tests.integration.redis.sentinel_servers import Sentinel, sentinel_url
 from worker.contract import INGEST_HOSPITAL
-from worker.embedded import EmbeddedMongo, EmbeddedRedis
-from worker.engine.arq_redis import open_arq_redis
 from worker.errors import ConfigurationError
 from worker.queue import keys
 from worker.settings import load_settings
@@ -41,87 +38,15 @@ LEASED = "arq:queue" + keys.LEASED_SUFFIX
 # ---- row 38 -------------------------------------------------------------------------------------------
 
 
-class Name:
-    """A host name, as a proxy, that leads to a primary; its replica lives beside it."""
-
-    def __init__(self, first: EmbeddedRedis, second: EmbeddedRedis, proxy: Proxy) -> None:
-        self.first, self.second, self._proxy = first, second, proxy
-        self.moved_at = 0.0
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self._proxy.port}/0"
-
-    async def fail_over(self) -> None:
-        """Exchange the roles without losing a write, then move the name."""
-        async with _direct(self.first) as first, _direct(self.second) as second:
-            await first.execute_command("FAILOVER", "TO", "127.0.0.1", self.second.port)
-            await _until_role(second, "master")
-            await _until_role(first, "slave")
-        self._move()
-
-    async def promote(self) -> None:
-        """Make a primary of the replica and move the name; nothing is said to the old primary."""
-        async with _direct(self.second) as second:
-            await second.execute_command("REPLICAOF", "NO", "ONE")
-        self._move()
-
-    async def open_gate(self) -> None:
-        """Let the held jobs continue."""
-        async with _direct(self.second) as second:
-            await second.set("gate", 1)
-
-    def works_again_within_s(self) -> float:
-        """Return how many seconds are left until everything must work."""
-        return WORKS_AGAIN_WITHIN_S - (time.monotonic() - self.moved_at)
-
-    def _move(self) -> None:
-        self._proxy.move("127.0.0.1", self.second.port)
-        self.moved_at = time.monotonic()
+async def _open_gate(name: MovingName) -> None:
+    """Let the held jobs continue."""
+    async with direct(name.primary) as redis:
+        await redis.set("gate", 1)
 
 
-@asynccontextmanager
-async def _direct(server: EmbeddedRedis) -> AsyncIterator[ArqRedis]:
-    redis = open_arq_redis(load_settings(redis_url=server.url), Codec())
-    try:
-        yield redis
-    finally:
-        await redis.aclose(close_connection_pool=True)
-
-
-async def _until_role(redis: ArqRedis, role: str) -> None:
-    async with asyncio.timeout(10):
-        while (await redis.info("replication"))["role"] != role:
-            await asyncio.sleep(0.01)
-
-
-async def _until_copied(name: Name) -> None:
-    """Wait until the replica has everything that the primary has."""
-    async with _direct(name.first) as first, asyncio.timeout(10):
-        while True:
-            state = await first.info("replication")
-            replica = state.get("slave0", {})
-            if replica.get("state") == "online" and replica["offset"] == state["master_repl_offset"]:
-                return
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def _open_stand_on_a_name(folder: Path, row: Row) -> AsyncIterator[tuple[Stand, Name]]:
-    """A stand that knows its Redis only by a name."""
-    async with (
-        EmbeddedRedis() as first,
-        Replica(first) as second,
-        EmbeddedMongo(test_commands=True) as mongo,
-        Proxy("127.0.0.1", first.port) as proxy,
-    ):
-        name = Name(first, second, proxy)
-        async with _direct(first) as redis:
-            # A replica ignores SIGTERM while it writes its first append-only file.
-            await redis.config_set("appendonly", "no")
-        await _until_copied(name)
-        async with Stand(name, mongo, folder, row) as stand:  # type: ignore[arg-type]  # it uses only the URL
-            yield stand, name
+def _works_again_within_s(name: MovingName) -> float:
+    """Return how many seconds are left until everything must work."""
+    return WORKS_AGAIN_WITHIN_S - (time.monotonic() - name.moved_at)
 
 
 async def _renewed(stand: Stand, since_ms: float) -> bool:
@@ -131,7 +56,7 @@ async def _renewed(stand: Stand, since_ms: float) -> bool:
 
 
 async def test_row_38_a_name_moves_and_its_old_primary_becomes_a_replica(tmp_path: Path, row: Row) -> None:
-    async with _open_stand_on_a_name(tmp_path, row) as (stand, name):
+    async with open_stand_on_a_name(tmp_path, row) as (stand, name):
         await stand.worker(FAULTY)
         await put_faulty(stand, "held", count=RUNNING)
         await wait_for_runs(stand, RUNNING)
@@ -142,11 +67,11 @@ async def test_row_38_a_name_moves_and_its_old_primary_becomes_a_replica(tmp_pat
             row.faults += 1
             receipt = await stand.producer_client.ingest_hospital(record(-1))
             stand.ledger.accept("ingest", receipt.job_id, "faults:-1")
-            await receipt.outcome(timeout=name.works_again_within_s())
+            await receipt.outcome(timeout=_works_again_within_s(name))
             row.notes["a fresh job ended after s"] = round(time.monotonic() - name.moved_at, 2)
-            await stand.until(lambda: _renewed(stand, latest), name.works_again_within_s())
+            await stand.until(lambda: _renewed(stand, latest), _works_again_within_s(name))
             refused = load.refused
-            await name.open_gate()
+            await _open_gate(name)
             await stand.effects_grow_by(50)
             assert load.refused == refused
         account = await stand.balance()
@@ -156,7 +81,7 @@ async def test_row_38_a_name_moves_and_its_old_primary_becomes_a_replica(tmp_pat
 
 
 async def test_row_38_a_name_moves_under_the_worker_of_an_arq_user(tmp_path: Path, row: Row) -> None:
-    async with _open_stand_on_a_name(tmp_path, row) as (stand, name):
+    async with open_stand_on_a_name(tmp_path, row) as (stand, name):
         await stand.worker("tests.faults.settings.arq_user.WorkerSettings")
         for number in range(RUNNING):
             await stand.put("held", job_id=f"held:{number}")
@@ -164,12 +89,12 @@ async def test_row_38_a_name_moves_under_the_worker_of_an_arq_user(tmp_path: Pat
         latest = max(ends for _, ends in await stand.redis.zrange(LEASED, 0, -1, withscores=True))
         await name.fail_over()
         row.faults += 1
-        async with _direct(name.second) as redis:
+        async with direct(name.primary) as redis:
             stand.scripts = type(stand.scripts)(redis)
             await stand.put("quick", job_id="quick")
-            assert (await stand.result("quick", name.works_again_within_s()))["r"] == 1
-            await stand.until(lambda: _renewed(stand, latest), name.works_again_within_s())
-            await name.open_gate()
+            assert (await stand.result("quick", _works_again_within_s(name)))["r"] == 1
+            await stand.until(lambda: _renewed(stand, latest), _works_again_within_s(name))
+            await _open_gate(name)
             results = [await stand.result(f"held:{number}") for number in range(RUNNING)]
         assert [result["r"] for result in results] == [1] * RUNNING
         assert await count_runs(stand) == RUNNING
@@ -177,14 +102,15 @@ async def test_row_38_a_name_moves_under_the_worker_of_an_arq_user(tmp_path: Pat
 
 @pytest.mark.long
 async def test_row_38_a_name_moves_away_from_a_primary_that_is_frozen(tmp_path: Path, row: Row) -> None:
-    async with _open_stand_on_a_name(tmp_path, row) as (stand, name):
+    async with open_stand_on_a_name(tmp_path, row) as (stand, name):
         await stand.worker()
         producer = stand.producer_client
         # Each of these leaves a connection behind. One that is not closed takes a time-out of its own as soon as so
         # many are needed at once again.
         await asyncio.gather(*(producer.status("none:1") for _ in range(15)))
-        await _until_copied(name)
-        name.first.freeze()
+        await name.until_copied()
+        frozen = name.primary
+        frozen.freeze()
         await name.promote()
         row.faults += 1
         load = stand.load(amended=0)
@@ -193,16 +119,16 @@ async def test_row_38_a_name_moves_away_from_a_primary_that_is_frozen(tmp_path: 
         row.notes["15 jobs accepted after s"] = round(time.monotonic() - name.moved_at, 2)
         for job_id in stand.ledger.accepted:
             receipt = producer.receipt(INGEST_HOSPITAL, job_id)
-            await receipt.outcome(timeout=name.works_again_within_s())
-        assert name.works_again_within_s() > 0
+            await receipt.outcome(timeout=_works_again_within_s(name))
+        assert _works_again_within_s(name) > 0
         # The test's own connections lead to the frozen server too.
         await stand.redis.connection_pool.disconnect()
         await stand.balance()
-        name.first.thaw()
+        frozen.thaw()
 
 
 async def test_row_38_a_producer_that_only_reads_notices_that_the_name_has_moved(tmp_path: Path, row: Row) -> None:
-    async with _open_stand_on_a_name(tmp_path, row) as (stand, name):
+    async with open_stand_on_a_name(tmp_path, row) as (stand, name):
         await stand.worker(FAULTY)
         await put_faulty(stand, "held")
         await wait_for_runs(stand, 1)
@@ -210,18 +136,18 @@ async def test_row_38_a_producer_that_only_reads_notices_that_the_name_has_moved
         async with HospitalProducer.connect(load_settings(redis_url=name.url)) as reader:
             while (await reader.status(job_id)).state != "running":
                 await asyncio.sleep(0.02)
-            await _until_copied(name)
-            async with _direct(name.first) as first:
+            await name.until_copied()
+            async with direct(name.primary) as first:
                 # It receives nothing more, and answers reads with what it had.
                 await first.execute_command("REPLICAOF", "127.0.0.1", "1")
                 await name.promote()
                 row.faults += 1
-                await name.open_gate()
+                await _open_gate(name)
 
                 async def done() -> bool:
                     return (await reader.status(job_id)).state == "done"
 
-                await stand.until(done, name.works_again_within_s())
+                await stand.until(done, _works_again_within_s(name))
         assert (await stand.balance()).applied == 1
 
 

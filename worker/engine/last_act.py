@@ -1,6 +1,6 @@
 """What a worker does for its jobs from outside its event loop, when that no longer runs or has no time left."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from redis import Redis
 
@@ -37,7 +37,13 @@ class LastAct:
 
         Those that have ended are left out: their results may be on their way.
         """
-        jobs = [job for job in list(self._jobs.values()) if job is not except_for and not job.has_ended]
+        self.put_back([job for job in list(self._jobs.values()) if job is not except_for and not job.has_ended])
+
+    def put_back(self, jobs: Sequence[RunningJob]) -> None:
+        """Put these jobs back where they were, also those that have ended, if nothing else stores them any more.
+
+        A job that has ended and was not stored runs again. Its lost lease would lead to that too, but with a crash.
+        """
         completions = [Completion.hand_back(job.claimed, job.token) for job in jobs]
         if not completions:
             return

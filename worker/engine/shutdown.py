@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from worker.engine.events import Events, GracePeriodExpired, JobsLeftBehind
+from worker.engine.events import Events, GracePeriodExpired
+from worker.engine.running_job import RunningJob
 from worker.engine.slots import Slots
 
 # Together these come to less than the 5 s after the grace period within which the process is gone: see
@@ -55,14 +56,15 @@ class Shutdown:
         await asyncio.wait([claiming], timeout=_LAST_CLAIM_S)
         await cancel(claiming)
 
-    async def hand_back(self) -> None:
+    async def hand_back(self) -> list[RunningJob]:
         """Interrupt the jobs that still run, and hand each back, whether it stops or not.
 
-        A job that does not stop may still run for the moments that are left; jobs are idempotent. If Redis is
-        unavailable, their leases end, and other workers take them.
+        A job that does not stop may still run for the moments that are left; jobs are idempotent. Returns the jobs
+        that are still leased, because Redis has not answered in time.
         """
         self._slots.interrupt_all("shutdown")
         if self._slots.tasks:
             _, late = await asyncio.wait(list(self._slots.tasks.values()), timeout=_DRAIN_S)
-            if late and (left := await self._slots.let_go(_LET_GO_S)):
-                self._events.send(JobsLeftBehind(left))
+            if late:
+                return await self._slots.let_go(_LET_GO_S)
+        return []

@@ -98,8 +98,8 @@ class Slots:
             if job.task is None:
                 self._launch(job)
 
-    async def let_go(self, seconds: float) -> int:
-        """Complete the jobs that do not stop as if they had stopped, and say how many jobs are still leased then.
+    async def let_go(self, seconds: float) -> list[RunningJob]:
+        """Complete the jobs that do not stop as if they had stopped, and return those that are still leased then.
 
         Their coroutines may run on, as in a job that has lost its lease. Waits for Redis no longer than `seconds`.
         """
@@ -109,7 +109,7 @@ class Slots:
             await asyncio.wait(stored, timeout=seconds)
         for task in (*stored, *running):
             task.cancel()
-        return len(self._jobs)
+        return list(self._jobs.values())
 
     async def _let_go(self, job: RunningJob) -> None:
         decision = self._executor.let_go(job)

@@ -5,6 +5,7 @@ meaning; claiming, running and finishing are replaced as a whole.
 """
 
 import asyncio
+import functools
 import math
 import os
 import secrets
@@ -37,6 +38,7 @@ from worker.engine.events import (
     Events,
     ExitRefused,
     JobFinished,
+    JobsLeftBehind,
     RedisInfoFailed,
     ShutdownStarted,
     SignOffFailed,
@@ -136,6 +138,7 @@ class LeaseWorker(Worker):
         self._dead_letter_limits = dead_letter_limits
         self._owns_process = owns_process
         self._process_exit: ProcessExit | None = None
+        self._put_back: Callable[[], None] | None = None
         self._started_at = datetime.now(UTC)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -226,9 +229,14 @@ class LeaseWorker(Worker):
             self._stopping.set()
             self._wake.set()
             await shutdown.stop_claiming(claiming)
-            await shutdown.hand_back()
+            left = await shutdown.hand_back()
             await cancel(*side_tasks)
             await slots.close()
+            if left and self._process_exit is None:
+                # Their leases end, and other workers take them.
+                self.events.send(JobsLeftBehind(len(left)))
+            elif left:
+                self._put_back = functools.partial(slots.last_act.put_back, left)
             self._served = True
         blocked.raise_if_blocked()
 
@@ -350,6 +358,9 @@ class LeaseWorker(Worker):
             code = 0
         finally:
             self._process_exit.ended(code)
+            if self._put_back is not None:
+                # Redis did not take some jobs back while the event loop ran. Now there is a second left for it.
+                self._put_back()
 
     def _run_and_close(self) -> None:
         self.main_task = main_task = self.loop.create_task(self.main())

@@ -103,6 +103,10 @@ class Proxy:
         """Carry no more than that in each direction from now on, all connections together."""
         self._lanes = {sent_by: _Lane(bytes_per_second) for sent_by in ("client", "server")}
 
+    def unlimit(self) -> None:
+        """Carry what comes as fast as it comes again."""
+        self._lanes = {}
+
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         return self

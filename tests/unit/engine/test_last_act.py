@@ -59,6 +59,23 @@ async def test_running_jobs_are_handed_back_untouched(
     assert events.sent == []
 
 
+async def test_jobs_that_ended_and_were_not_stored_are_put_back_too(
+    held: Held, server: FakeServer, events: KeptEvents
+) -> None:
+    await held.claim("ended", "let go", "another")
+    for name in ("ended", "let go"):
+        held[name].end()
+    left = [held["ended"], held["let go"]]
+    # The last steps of their tasks forget them.
+    held.jobs.clear()
+
+    act_on(held, server, events).put_back(left)
+
+    assert await held.leased("ended", "let go", "another") == ["another"]
+    assert [(job.crashes, job.tries) for job in (await held.bench.claim("next")).jobs] == [(0, 1)] * 2
+    assert events.sent == []
+
+
 async def test_a_worker_that_leaves_is_no_longer_listed(held: Held, server: FakeServer, events: KeptEvents) -> None:
     await held.claim("a")
     await held.bench.redis.hset(keys.WORKERS, mapping={WORKER_ID: "heartbeat", "another": "heartbeat"})
