@@ -31,6 +31,8 @@ _EMPTY = frozenset((
     "none", "NONE", "#N/A", "<NA>", "<Null>", "NOT AVAILABLE", "Not Available", "-999", "unknown", "Unknown",
 ))  # fmt: skip
 
+_TEXT = {str, type(None)}
+
 
 class StatisticsCollector:
     """Gathers `ColumnStatistics`: give every row of a file to `add`, then call `finish`.
@@ -210,7 +212,7 @@ class _Column:
             self._until_next -= len(filled)
             return
         originals: Sequence[object] = filled
-        if any(not isinstance(cell, str) and cell is not None for cell in cells):
+        if not {*map(type, cells)} <= _TEXT:
             originals = [cell for cell, shown in zip(cells, text, strict=True) if shown not in _EMPTY]
         chosen = originals[self._until_next :: self._stride]
         self._sample.extend(cell.strip()[:_CHARACTERS_KEPT] if isinstance(cell, str) else cell for cell in chosen)
