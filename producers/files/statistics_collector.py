@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from operator import itemgetter
 
+from producers.files.shapes import shapes
 from producers.files.statistics import ColumnStatistics, KeyRole
 from producers.files.uniqueness import combined, hashes, is_key
-from worker.contract.placeholders import is_placeholder_identifier
+from worker.contract.placeholders import is_placeholder_identifier, placeholder_kind
 
 MOST_VALUES_COUNTED = 200
 """A column with at most so many different values has each counted."""
@@ -25,12 +26,8 @@ _MOST_COLUMNS_IN_PAIRS = 3
 _FIRST_CHECK = 4_096
 # Short lines without a digit, or of one digit repeated: only these are compared with the table of placeholders.
 _PERHAPS_PLACEHOLDER = re.compile(r"^(?=.{1,40}$)(?:[^\d\n]+|[+-]?(\d)\1*(?:\.0+)?)$", re.MULTILINE)
-# Cells that are not filled. Zero is, because it may be a number of beds.
-_EMPTY = frozenset((
-    "", "-", "--", ".", "?", "\\N", "NA", "N/A", "n/a", "N.A.", "na", "NaN", "nan", "NULL", "Null", "null", "None",
-    "none", "NONE", "#N/A", "<NA>", "<Null>", "NOT AVAILABLE", "Not Available", "-999", "unknown", "Unknown",
-))  # fmt: skip
-
+# Missing without a look at the table of placeholders. Zero is not: it may be a number of beds.
+_MISSING = frozenset(("", "-", "\\N", "N/A", "NA", "NULL", "None", "NaN", "null", "-999"))
 _TEXT = {str, type(None)}
 
 
@@ -140,17 +137,19 @@ class _Column:
         self.hashes: array[int] | None = array("q", bytes(8 * rows_before)) if tracked else None
         self._unique: bool | None = None if not tracked else role != "qualifier"
         self._filled = 0
+        self._seen = False
         self._values: Counter[str] | None = Counter()
         self._sample: list[object] = []
         self._most = _LARGEST_SAMPLE
         # Every `stride`th filled cell is in the sample; the next is so many cells away.
         self._stride = 1
         self._until_next = 0
-        self._placeholders: set[str] = set()
+        self._missing = _MISSING
+        self._no_identifiers = _MISSING
 
     def take_in(self, cells: Sequence[object], text: Sequence[str], rows: "array[int]") -> None:
         """Add the cells of a batch of rows, as they are and as text; `rows` are the hashes of these rows."""
-        filled = [cell for cell in text if cell not in _EMPTY]
+        filled = self._filled_cells(text)
         self._filled += len(filled)
         if filled:
             self.longest = max(self.longest, len(max(filled, key=len)))
@@ -189,13 +188,16 @@ class _Column:
                     pair = combined(self.hashes, other.hashes)
                     if any(pair) and is_key(pair, rows):
                         unique_with.append(other.name)
+        values: Mapping[str, int] = self._values or {}
+        # A few may have been counted before they were found to be missing.
+        filled = self._filled - sum(count for value, count in values.items() if value in self._missing)
         return ColumnStatistics(
             rows=all_rows,
-            filled=self._filled,
-            identifying=self._filled if self.hashes is None else all_rows - self.hashes.count(0),
+            filled=filled,
+            identifying=filled if self.hashes is None else all_rows - self.hashes.count(0),
             unique=self._unique,
             unique_with=tuple(unique_with),
-            values=dict(self._values or {}),
+            values={value: count for value, count in values.items() if value not in self._missing},
             longest=self.longest,
             sample=tuple(self._sample),
         )
@@ -207,13 +209,24 @@ class _Column:
         else:
             self.is_only_in_pairs = True
 
+    def _filled_cells(self, text: Sequence[str]) -> list[str]:
+        filled = [cell for cell in text if cell not in self._missing]
+        # Every cell of the first rows is looked up, later only those of the sample.
+        candidates = filled[self._until_next :: self._stride] if self._seen else set(filled)
+        self._seen = True
+        missing = {cell for cell in candidates if _is_missing(cell)}
+        if missing:
+            self._missing |= missing
+            filled = [cell for cell in filled if cell not in missing]
+        return filled
+
     def _extend_sample(self, cells: Sequence[object], text: Sequence[str], filled: Sequence[str]) -> None:
         if self._until_next >= len(filled):
             self._until_next -= len(filled)
             return
         originals: Sequence[object] = filled
         if not {*map(type, cells)} <= _TEXT:
-            originals = [cell for cell, shown in zip(cells, text, strict=True) if shown not in _EMPTY]
+            originals = [cell for cell, shown in zip(cells, text, strict=True) if shown not in self._missing]
         chosen = originals[self._until_next :: self._stride]
         self._sample.extend(cell.strip()[:_CHARACTERS_KEPT] if isinstance(cell, str) else cell for cell in chosen)
         self._until_next += len(chosen) * self._stride - len(filled)
@@ -227,14 +240,18 @@ class _Column:
         self._stride *= 2
 
     def _extend_hashes(self, known: "array[int]", text: Sequence[str], rows: "array[int]") -> None:
-        for cell in {match[0] for match in _PERHAPS_PLACEHOLDER.finditer("\n".join(text))}:
-            if cell not in self._placeholders and is_placeholder_identifier(cell):
-                self._placeholders.add(cell)
-        missing = _EMPTY | self._placeholders if self._placeholders else _EMPTY
+        perhaps = {match[0] for match in _PERHAPS_PLACEHOLDER.finditer("\n".join(text))} - self._no_identifiers
+        self._no_identifiers |= {cell for cell in perhaps if is_placeholder_identifier(cell)}
+        missing = self._no_identifiers
         batch = array("q", [0 if cell in missing else hash(cell) for cell in text])
         known.extend(batch)
         if not self.is_only_in_pairs and not is_key(batch, rows):
             self._repeats()
+
+
+def _is_missing(cell: str) -> bool:
+    # A circle or a cross alone is an answer.
+    return placeholder_kind(cell) == "unknown" and "yes or no" not in shapes(cell)
 
 
 def _by_column(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> Sequence[Sequence[object]]:

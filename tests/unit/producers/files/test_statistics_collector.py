@@ -18,9 +18,9 @@ def column(cells: Sequence[object]) -> ColumnStatistics:
 
 
 def test_cells_that_say_not_known_are_not_filled() -> None:
-    known = column(["a", "", " ", None, "N/A", "\\N", "null", "-", "-999", "0", " b "])
-    assert (known.rows, known.filled, known.sample) == (11, 3, ("a", "0", "b"))
-    assert known.share_filled == pytest.approx(3 / 11)
+    known = column(["a", "", " ", None, "N/A", "\\N", "sin dato", "不明", "-", "-999", "0", " b "])
+    assert (known.rows, known.filled, known.sample) == (12, 3, ("a", "0", "b"))
+    assert known.share_filled == pytest.approx(3 / 12)
 
 
 def test_few_values_are_counted_exactly_and_many_are_not() -> None:
@@ -147,3 +147,13 @@ def test_columns_that_repeat_cost_no_memory_for_their_hashes() -> None:
     finally:
         tracemalloc.stop()
     assert held < 1_000_000
+
+
+def test_circles_and_crosses_are_answers() -> None:
+    assert column(["○", "\u00d7", "-", "?"]).values == {"○": 1, "\u00d7": 1}
+
+
+def test_a_word_for_not_known_that_comes_late_is_not_counted() -> None:
+    known = column([*(f"{n % 50}" for n in range(1_500)), *("sin dato" for _ in range(1_500))])
+    assert (known.filled, len(known.values)) == (1_500, 50)
+    assert "sin dato" not in known.sample
