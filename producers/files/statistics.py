@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -71,6 +71,18 @@ class ColumnStatistics:
     def share_of(self, holds: Callable[[object], bool]) -> float:
         """Return the part of the known cells, from 0 to 1, for which a condition holds."""
         return self.part(sum(count for value, count in self.known_cells if holds(value)))
+
+    def without(self, unwanted: Callable[[object], bool]) -> "ColumnStatistics":
+        """Return the statistics as if the cells for which a condition holds were missing."""
+        sample = tuple(value for value in self.sample if not unwanted(value))
+        values = {value: count for value, count in self.values.items() if not unwanted(value)}
+        if self.sample_is_complete:
+            filled = len(sample)
+        elif self.values:
+            filled = sum(values.values())
+        else:
+            filled = max(len(sample), round(self.filled * len(sample) / len(self.sample)))
+        return replace(self, filled=filled, sample=sample, values=values)
 
     def part(self, count: int) -> float:
         """Return a number of known cells as a part of them, from 0 to 1."""

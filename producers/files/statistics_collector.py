@@ -184,7 +184,8 @@ class _Column:
         unique_with: list[str] = []
         if self.role == "identifier" and self.is_only_in_pairs and self.hashes is not None:
             for other in partners:
-                if other is not self and other.role != "none" and other.hashes is not None:
+                # A column that is unique alone needs no partner.
+                if other is not self and other.is_only_in_pairs and other.hashes is not None:
                     pair = combined(self.hashes, other.hashes)
                     if any(pair) and is_key(pair, rows):
                         unique_with.append(other.name)
@@ -240,6 +241,10 @@ class _Column:
         self._stride *= 2
 
     def _extend_hashes(self, known: "array[int]", text: Sequence[str], rows: "array[int]") -> None:
+        if self.role == "qualifier":
+            # The first of several sites is often numbered 0.
+            known.extend(array("q", [0 if cell in self._missing else hash(cell) for cell in text]))
+            return
         perhaps = {match[0] for match in _PERHAPS_PLACEHOLDER.finditer("\n".join(text))} - self._no_identifiers
         self._no_identifiers |= {cell for cell in perhaps if is_placeholder_identifier(cell)}
         missing = self._no_identifiers

@@ -18,6 +18,7 @@ _NEARLY_ALL = 0.9
 _FEWEST_POSTAL_CODES = 0.2
 _LONGEST_POSTAL_CODE = 15
 _CHARACTERS_SHOWN = 40
+_NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
 _ZERO = re.compile(r"[+-]?0+([.,]0+)?")
 # What no text of a hospital is, and how a message says so.
 _NOT_TEXT: tuple[tuple[Shape, str], ...] = (
@@ -36,7 +37,15 @@ def contradiction(field: str, column: ColumnStatistics, *, code: bool = False) -
     the field. A column without content contradicts nothing.
     """
     check = _CHECKS.get(field)
-    problem = check(column, code) if check is not None and column.sample else None
+    if check is None or not column.sample:
+        return None
+    if field not in _NUMBERS:
+        # Lists write 0 for text and places that are not known.
+        known = column.without(_is_zero)
+        if not known.filled:
+            return "is 0 in every row"
+        column = known
+    problem = check(column, code)
     return None if problem is None else f"{problem} (first: {_shown(column.first)})"
 
 
@@ -48,6 +57,10 @@ def is_source_name(value: str) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def _is_zero(value: object) -> bool:
+    return _ZERO.fullmatch(str(value)) is not None
 
 
 def _in_rows(column: ColumnStatistics, share: float) -> str:
@@ -133,9 +146,7 @@ def _degrees(shape: Shape, limit: int) -> "Callable[[ColumnStatistics, bool], st
 
 
 def _location(column: ColumnStatistics, _code: bool) -> str | None:
-    # Lists write 0 where a place is not known.
-    zeros = column.share_of(lambda value: _ZERO.fullmatch(str(value)) is not None)
-    share = 1 - column.share("coordinates") / (1 - zeros) if zeros < 1 else 1.0
+    share = 1 - column.share("coordinates")
     return f"is not a pair of coordinates {_in_rows(column, share)}" if share > _MOST else None
 
 

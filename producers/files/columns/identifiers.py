@@ -56,9 +56,13 @@ def find_identifiers(
         elif cost < 30:
             notes.extend(repeated(column, known))
     ranked.sort()
+    counts = bool(ranked) and ranked[0][0]
     if not ranked:
         notes.extend(_proposals(free, statistics))
-    return Identifiers(tuple(rank[-1] for rank in ranked), bool(ranked) and ranked[0][0], tuple(notes))
+    elif not counts:
+        # Why other columns are not used is of interest only as long as there is no good one.
+        notes.clear()
+    return Identifiers(tuple(rank[-1] for rank in ranked), counts, tuple(notes))
 
 
 def repeated(column: str, known: ColumnStatistics) -> Iterable[str]:
@@ -76,12 +80,15 @@ def repeated(column: str, known: ColumnStatistics) -> Iterable[str]:
 
 
 def counts_rows(known: ColumnStatistics) -> bool:
-    """Return whether a column numbers the rows: whole numbers, each different, about as many as there are rows."""
+    """Return whether a column numbers the rows: whole numbers, each different, about as many as there are rows.
+
+    Numbers with leading zeros are codes.
+    """
     if known.unique is False or not known.sample:
         return False
     largest = known.rows + known.rows // 20 + 1
     return all(
-        text.isascii() and text.isdigit() and len(text) < 12 and int(text) <= largest
+        text.isascii() and text.isdigit() and str(int(text[:12])) == text and int(text) <= largest
         for text in (_whole(value) for value in known.sample)
     )
 

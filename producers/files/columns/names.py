@@ -82,13 +82,11 @@ def names_something_else(column: str) -> bool:
 def role_in_key(column: str) -> KeyRole:
     """Return whether a column may be an identifier by its name, or the other part of a key of two columns."""
     cost = identifier_cost(column)
-    if cost is not None and cost < WEAK_COST + _OWN_IDENTIFIER:
-        return "identifier"
     found = fields_by_name(column)
     places = (found[field] for field in ("country", "state", "source") if field in found)
     if name_key(column) in name_table().qualifiers or any(match.cost < WEAK_COST for match in places):
         return "qualifier"
-    return "none"
+    return "identifier" if cost is not None and cost < WEAK_COST + _OWN_IDENTIFIER else "none"
 
 
 def _matches(reading: Reading) -> Iterator[tuple[str, NameMatch]]:

@@ -73,6 +73,7 @@ def test_a_column_whose_content_contradicts_its_name_is_left_out_with_a_note(
         ("geom", ["POINT (92.7 11.6)", "POINT(92.6 11.8)", ""], "location"),
         ("location", [{"type": "Point", "coordinates": [1.0, 2.0]}, None, None], "location"),
         ("attributes", [{"floors": 3}, None, {}], "attributes"),
+        ("Town", ["0", "0", "Aveda"], "city"),
         ("Georeference", ["Town (11.6, 92.7)", "Town (11.8, 92.6)", "0"], "location"),
     ],
 )

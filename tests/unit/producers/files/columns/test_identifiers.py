@@ -82,6 +82,16 @@ def test_a_column_that_counts_the_rows_is_used_only_if_there_is_no_other() -> No
     assert fields(both)["external_id"] == "XyzCode"
 
 
+def test_numbers_with_leading_zeros_are_codes() -> None:
+    chosen = choose(*with_names(id=[f"{number:04}" for number in range(1, 11)]), CMS)
+    assert (fields(chosen)["external_id"], chosen.notes) == ("id", ())
+
+
+def test_columns_that_are_no_identifier_are_not_mentioned_beside_a_good_one() -> None:
+    chosen = choose(*with_names(CNES=CODES, code=["A"] * 10, ref=[*CODES[:4], *[""] * 6]), CMS)
+    assert (fields(chosen)["external_id"], chosen.notes) == ("CNES", ())
+
+
 @pytest.mark.parametrize("column", ["S.No", "#", "OBJECTID", "序号", "Lp."])
 def test_a_column_named_as_a_running_number_is_never_used_by_itself(column: str) -> None:
     chosen = choose(*with_names(**{column: [str(number) for number in range(1, 11)]}), CMS)
@@ -130,7 +140,7 @@ def test_an_identifier_that_is_unique_only_with_another_column_is_named_with_it(
 
 
 def test_two_identifiers_that_are_unique_only_together_are_named() -> None:
-    rows = [[f"Clinic {n}", f"A{n // 2}", f"{n % 2 + 1}"] for n in range(8)]
+    rows = [[f"Clinic {n}", f"A{n // 2}", f"0{n % 2}"] for n in range(8)]
     chosen = choose(["name", "Codice struttura", "Sub Codice"], rows, CMS)
     assert (
         "Codice struttura repeats in rows that differ; together with Sub Codice it does not: "
