@@ -1,20 +1,19 @@
 """Decides which column of a file is which field."""
 
-from collections.abc import Collection, Mapping, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Mapping, Sequence
 
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
 from producers.files.columns.content import contradiction
-from producers.files.columns.identifiers import Identifiers, find_identifiers, repeated
+from producers.files.columns.hospital_names import like_names, surely_names
+from producers.files.columns.identifiers import find_identifiers, on_identifiers, repeated
 from producers.files.columns.mapping import listed, map_given, option
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped
+from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
 from producers.files.statistics import ColumnStatistics
-from producers.files.words import fold, names_a_hospital
 
-_SIMILAR = 0.75
-_NEARLY_ALL = 0.9
 _FIRST_VALUES_SHOWN = 10
+_POSITION = frozenset(("location", "latitude", "longitude"))
 
 
 def choose_columns(
@@ -26,219 +25,150 @@ def choose_columns(
     several that a field is joined from. Raises `ColumnError` if the user names a field or column that does not
     exist, if no column has the hospital's name, or if an identifier is given without a source.
     """
-    columns = list(dict.fromkeys(columns))
-    notes: list[str] = []
-    given, left_out = map_given(columns, wishes, notes)
-    # A part of a key, such as the country, is also a field of its own.
-    used = {mapped.columns[0] for mapped in given.values() if len(mapped.columns) == 1}
-    free = [column for column in columns if column not in used]
-    wanted = [field for field in FIELDS if field not in given and field not in left_out and field != "external_id"]
-    if wishes.source is not None and "source" in wanted:
-        wanted.remove("source")
-    if "location" in given:
-        wanted = [field for field in wanted if field not in ("latitude", "longitude")]
-    elif "latitude" in given or "longitude" in given:
-        wanted = [field for field in wanted if field != "location"]
-    assigned, contradictions = assign(free, statistics, wanted)
-    if "hospital_name" not in given and "hospital_name" not in assigned:
-        raise ColumnError(_no_name(columns, statistics, contradictions))
-    _one_place(assigned, statistics)
-    mapped = given | {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
-    free = [column for column in free if column not in assigned.values()]
-    _both_coordinates(mapped, left_out, free, statistics, notes)
-    _place_by_content(mapped, wanted, free, statistics, notes)
-    settled = mapped.keys() | left_out | ({"location", "latitude", "longitude"} if _has_place(mapped) else set())
-    notes.extend(_contradicted(found) for found in worth_a_note(contradictions, settled))
-    notes.extend(_given_contradictions(given, statistics))
-    candidates = _identify(mapped, left_out, free, statistics, wishes, notes)
-    result = sorted(mapped.values(), key=_order)
-    if wishes.keep_others:
-        taken = {column for found in result for column in found.columns}
-        others = [c for c in columns if c not in taken and (c not in statistics or statistics[c].filled)]
-        result += keep_columns(others, columns, mapped, notes)
-    taken = {column for found in result for column in found.columns}
-    return Columns(
-        mapped=tuple(result),
-        left_out=tuple(column for column in columns if column not in taken),
-        candidates=candidates,
-        notes=tuple(dict.fromkeys(notes)),
-    )
+    return _Choice(list(dict.fromkeys(columns)), statistics, wishes).columns()
 
 
-def _has_place(mapped: Collection[str]) -> bool:
-    return "location" in mapped or "latitude" in mapped
+class _Choice:
+    """The fields that have a column so far, and the notes on them. The methods are called in their order."""
+
+    def __init__(
+        self, columns: Sequence[str], statistics: Mapping[str, ColumnStatistics], wishes: ColumnWishes
+    ) -> None:
+        self._columns = columns
+        self._statistics = statistics
+        self._wishes = wishes
+        self._notes: list[str] = []
+        self._mapped, self._left_out = map_given(columns, wishes, self._notes)
+
+    def columns(self) -> Columns:
+        """Decide, and return what was decided."""
+        self._note_doubtful_columns_given()
+        contradictions = self._assign_by_name()
+        self._find_names(contradictions)
+        self._find_position()
+        self._note_contradictions(contradictions)
+        candidates = self._identify()
+        mapped = sorted(self._mapped.values(), key=_order)
+        if self._wishes.keep_others:
+            others = [column for column in self._unused() if self._is_filled(column)]
+            mapped += keep_columns(others, self._columns, self._mapped, self._notes)
+        used = {column for it in mapped for column in it.columns}
+        return Columns(
+            mapped=tuple(mapped),
+            left_out=tuple(column for column in self._columns if column not in used),
+            candidates=candidates,
+            notes=tuple(dict.fromkeys(self._notes)),
+        )
+
+    def _unused(self, *, parts: bool = False) -> list[str]:
+        """Return the columns that no field uses; `parts`: or that are one of several of a field."""
+        # A part of a key, such as the country, is also a field of its own.
+        used = {
+            column for it in self._mapped.values() if not (parts and len(it.columns) > 1) for column in it.columns
+        }
+        return [column for column in self._columns if column not in used]
+
+    def _is_filled(self, column: str) -> bool:
+        return column not in self._statistics or self._statistics[column].filled > 0
+
+    def _wanted(self) -> list[str]:
+        unwanted = {*self._mapped, *self._left_out, "external_id"}
+        if self._wishes.source is not None:
+            unwanted.add("source")
+        if "location" in self._mapped:
+            unwanted |= _POSITION
+        elif _POSITION & self._mapped.keys():
+            unwanted.add("location")
+        return [field for field in FIELDS if field not in unwanted]
+
+    def _note_doubtful_columns_given(self) -> None:
+        for field, it in self._mapped.items():
+            known = self._statistics.get(it.columns[0]) if len(it.columns) == 1 else None
+            reason = None if known is None else contradiction(field, known)
+            if reason is not None:
+                self._notes.append(f"{field} {reason}; it is read from {it.columns[0]} as given")
+
+    def _assign_by_name(self) -> list[Contradiction]:
+        assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted())
+        drop_second_position(assigned, self._statistics)
+        self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
+        return contradictions
+
+    def _find_names(self, contradictions: Sequence[Contradiction]) -> None:
+        if "hospital_name" in self._mapped:
+            return
+        refused = next((found for found in contradictions if found.field == "hospital_name"), None)
+        column = None if refused is not None else surely_names(self._unused(), self._statistics)
+        if column is None:
+            raise ColumnError(self._no_name(refused))
+        self._mapped["hospital_name"] = Mapped("hospital_name", (column,), "content")
+        self._notes.append(
+            f"{column} contains names of hospitals and is used as hospital_name; "
+            "to use another column: --map hospital_name=COLUMN"
+        )
+
+    def _no_name(self, refused: Contradiction | None) -> str:
+        problem = "has no column for the hospital's name"
+        if refused is not None:
+            problem += f": hospital_name {refused.reason}, so {refused.column!r} is not used"
+        likely = like_names(self._columns, self._statistics)
+        if likely:
+            problem += f"; {likely[0]} looks like the name: {option('hospital_name', likely[0])}"
+        else:
+            problem += '; choose it with --map hospital_name="COLUMN"'
+        return f"{problem}; its columns are {_with_first_values(self._columns, self._statistics)}"
+
+    def _find_position(self) -> None:
+        self._notes += drop_half_position(self._mapped, self._left_out, self._unused(), self._statistics)
+        if "location" not in self._wanted() or _POSITION & self._mapped.keys():
+            return
+        column = pairs_of_coordinates(self._unused(), self._statistics)
+        if column is not None:
+            self._mapped["location"] = Mapped("location", (column,), "content")
+            self._notes.append(
+                f"{column} contains both coordinates and is used as location; to leave it out: --map location="
+            )
+
+    def _note_contradictions(self, contradictions: Sequence[Contradiction]) -> None:
+        settled = {*self._mapped, *self._left_out}
+        if _POSITION & settled:
+            settled |= _POSITION
+        for found in worth_a_note(contradictions, settled):
+            if found.field == "source":
+                consequence = "is left out; to say whose list this is: --source NAME"
+            else:
+                consequence = f"is not used as {found.field}"
+            self._notes.append(f"{found.column} {found.reason}, so it {consequence}")
+
+    def _identify(self) -> tuple[str, ...]:
+        """Map the identifier if there is one, and return the columns that may be it, best first."""
+        has_source = self._wishes.source is not None or "source" in self._mapped
+        if "external_id" in self._mapped:
+            return self._check_identifier_given(self._mapped["external_id"].columns, has_source=has_source)
+        if "external_id" in self._left_out:
+            return ()
+        source = next((it.columns[0] for it in self._mapped.values() if it.field == "source"), None)
+        found = find_identifiers(self._unused(), self._statistics, source_column=source)
+        if found.candidates and has_source:
+            self._mapped["external_id"] = Mapped("external_id", (found.candidates[0],), "name")
+        self._notes += on_identifiers(found, has_source=has_source, given_source=self._wishes.source is not None)
+        return found.candidates
+
+    def _check_identifier_given(self, columns: tuple[str, ...], *, has_source: bool) -> tuple[str, ...]:
+        if not has_source:
+            raise ColumnError(
+                f"external_id is read from {' + '.join(columns)}, but an identifier has a meaning only together "
+                "with its source; say whose list this is: --source NAME"
+            )
+        if len(columns) > 1:
+            return ()
+        if columns[0] in self._statistics:
+            self._notes.extend(repeated(columns[0], self._statistics[columns[0]]))
+        return columns
 
 
 def _order(mapped: Mapped) -> tuple[int, str]:
     return (FIELDS.index(mapped.field) if mapped.field in FIELDS else len(FIELDS), mapped.field)
-
-
-def _contradicted(found: Contradiction) -> str:
-    if found.field == "source":
-        return f"{found.column} {found.reason}, so it is left out; to say whose list this is: --source NAME"
-    return f"{found.column} {found.reason}, so it is not used as {found.field}"
-
-
-def _given_contradictions(given: Mapping[str, Mapped], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
-    notes = []
-    for field, mapped in given.items():
-        known = statistics.get(mapped.columns[0]) if len(mapped.columns) == 1 else None
-        reason = None if known is None else contradiction(field, known)
-        if reason is not None:
-            notes.append(f"{field} {reason}; it is read from {mapped.columns[0]} as given")
-    return notes
-
-
-def _one_place(assigned: dict[str, str], statistics: Mapping[str, ColumnStatistics]) -> None:
-    """Keep either the two coordinates or the one column that has both, whichever is known in more rows."""
-    if "location" not in assigned or "latitude" not in assigned or "longitude" not in assigned:
-        return
-    two, one = statistics.get(assigned["latitude"]), statistics.get(assigned["location"])
-    if two is not None and one is not None and two.filled < one.filled / 2:
-        del assigned["latitude"], assigned["longitude"]
-    else:
-        del assigned["location"]
-
-
-def _both_coordinates(
-    mapped: dict[str, Mapped],
-    left_out: Collection[str],
-    free: list[str],
-    statistics: Mapping[str, ColumnStatistics],
-    notes: list[str],
-) -> None:
-    """Leave out a latitude without a longitude, and the other way round."""
-    for field, other in (("latitude", "longitude"), ("longitude", "latitude")):
-        if field not in mapped or other in mapped:
-            continue
-        column = mapped.pop(field).columns[0]
-        free.append(column)
-        if other in left_out:
-            continue
-        guess = _like_a_coordinate(other, column, free, statistics)
-        hint = f" ({guess} looks like it)" if guess is not None else ""
-        notes.append(f"{column} has no {other} beside it, so it is left out; say --map {other}=COLUMN{hint}")
-
-
-def _like_a_coordinate(
-    field: str, partner: str, free: Sequence[str], statistics: Mapping[str, ColumnStatistics]
-) -> str | None:
-    def similar(column: str) -> float:
-        return SequenceMatcher(None, fold(column), field).ratio()
-
-    possible = [
-        column
-        for column in free
-        if column != partner
-        and (known := statistics.get(column)) is not None
-        and known.share("longitude" if field == "longitude" else "latitude") >= _NEARLY_ALL
-        and (similar(column) >= _SIMILAR or known.share("integer") < 1 - _NEARLY_ALL)
-    ]
-    return max(possible, key=similar, default=None)
-
-
-def _place_by_content(
-    mapped: dict[str, Mapped],
-    wanted: Collection[str],
-    free: list[str],
-    statistics: Mapping[str, ColumnStatistics],
-    notes: list[str],
-) -> None:
-    """Take a column of pairs of coordinates as the location, whatever its name is."""
-    if "location" not in wanted or {"location", "latitude"} & mapped.keys():
-        return
-    found = [c for c in free if c in statistics and statistics[c].share("coordinates") >= _NEARLY_ALL]
-    if found:
-        column = max(found, key=lambda name: (statistics[name].filled, -free.index(name)))
-        mapped["location"] = Mapped("location", (column,), "content")
-        free.remove(column)
-        notes.append(
-            f"{column} contains both coordinates and is used as location; to leave it out: --map location="
-        )
-
-
-def _identify(
-    mapped: dict[str, Mapped],
-    left_out: Collection[str],
-    free: Sequence[str],
-    statistics: Mapping[str, ColumnStatistics],
-    wishes: ColumnWishes,
-    notes: list[str],
-) -> tuple[str, ...]:
-    """Map the identifier if there is one, and return the columns that may be it, best first."""
-    has_source = wishes.source is not None or "source" in mapped
-    if "external_id" in mapped:
-        given = mapped["external_id"]
-        if not has_source:
-            raise ColumnError(
-                f"external_id is read from {' + '.join(given.columns)}, but an identifier has a meaning only "
-                "together with its source; say whose list this is: --source NAME"
-            )
-        if len(given.columns) == 1 and given.columns[0] in statistics:
-            notes.extend(repeated(given.columns[0], statistics[given.columns[0]]))
-        return given.columns if len(given.columns) == 1 else ()
-    if "external_id" in left_out:
-        return ()
-    source = mapped.get("source")
-    found = find_identifiers(free, statistics, source_column=source.columns[0] if source is not None else None)
-    if found.candidates and has_source:
-        mapped["external_id"] = Mapped("external_id", (found.candidates[0],), "name")
-    notes.extend(_on_identifiers(found, has_source=has_source, given_source=wishes.source is not None))
-    notes.extend(found.notes)
-    return found.candidates
-
-
-def _on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) -> list[str]:
-    if not found.candidates:
-        return ["--source is given, but no column was found that identifies the hospitals"] if given_source else []
-    best, *others = found.candidates
-    notes = []
-    if not has_source:
-        notes.append(
-            f"{best} has a different value in every row, but an identifier is used only together with its source; "
-            "say whose list this is: --source NAME"
-        )
-    if others:
-        notes.append(
-            f"{best} is {'used' if has_source else 'proposed'} as the identifier; also with a different value in "
-            f"every row: {', '.join(others)} ({option('external_id', others[0])})"
-        )
-    if found.counts:
-        notes.append(
-            f"{best} only counts the rows; if the next delivery counts them anew, leave it out: --map external_id="
-        )
-    return notes
-
-
-def _no_name(
-    columns: Sequence[str],
-    statistics: Mapping[str, ColumnStatistics],
-    contradictions: Sequence[Contradiction],
-) -> str:
-    problem = "has no column for the hospital's name"
-    refused = next((found for found in contradictions if found.field == "hospital_name"), None)
-    if refused is not None:
-        problem += f": hospital_name {refused.reason}, so {refused.column!r} is not used"
-    proposed = _most_like_names(columns, statistics)
-    if proposed is not None:
-        problem += f"; {proposed} looks like the name: {option('hospital_name', proposed)}"
-    else:
-        problem += '; choose it with --map hospital_name="COLUMN"'
-    return f"{problem}; its columns are {_with_first_values(columns, statistics)}"
-
-
-def _most_like_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str | None:
-    best: tuple[float, str] | None = None
-    for column in columns:
-        known = statistics.get(column)
-        if known is None or known.share("text") < 0.5 or contradiction("hospital_name", known) is not None:
-            continue
-        words = known.share_of(lambda value: names_a_hospital(str(value)))
-        score = 2 * words + known.share_distinct * known.share_filled
-        if best is None or score > best[0]:
-            best = (score, column)
-    # Without a word for a hospital, a column of addresses or people would do as well.
-    return best[1] if best is not None and best[0] >= 1.5 else None
 
 
 def _with_first_values(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
-from producers.files.words import fold, word_set
+from producers.files.words import fold, names_a_hospital, word_set
 from worker.contract.fields import Source
 
 MOST_SOURCES = 20
@@ -95,7 +95,13 @@ def _hospital_name(column: ColumnStatistics, _code: bool) -> str | None:
 
 
 def _place(column: ColumnStatistics, code: bool) -> str | None:
-    return _not_text(column, numbers=2 if code else _MOST) or _answers(column) or _status(column)
+    return _not_text(column, numbers=2 if code else _MOST) or _answers(column) or _status(column) or _names(column)
+
+
+def _names(column: ColumnStatistics) -> str | None:
+    # "Entidad" is a state in Mexico and an institution in Colombia.
+    share = column.share_of(lambda value: names_a_hospital(str(value)))
+    return f"names hospitals {_in_rows(column, share)}" if share >= _MOST else None
 
 
 def _status(column: ColumnStatistics) -> str | None:

@@ -65,6 +65,32 @@ def find_identifiers(
     return Identifiers(tuple(rank[-1] for rank in ranked), counts, tuple(notes))
 
 
+def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) -> list[str]:
+    """Return notes on what was found. `has_source`: given, or read from a column; `given_source`: given."""
+    if not found.candidates:
+        missing = (
+            ["--source is given, but no column was found that identifies the hospitals"] if given_source else []
+        )
+        return [*missing, *found.notes]
+    best, *others = found.candidates
+    notes = []
+    if not has_source:
+        notes.append(
+            f"{best} has a different value in every row, but an identifier is used only together with its source; "
+            "say whose list this is: --source NAME"
+        )
+    if others:
+        notes.append(
+            f"{best} is {'used' if has_source else 'proposed'} as the identifier; also with a different value in "
+            f"every row: {', '.join(others)} ({option('external_id', others[0])})"
+        )
+    if found.counts:
+        notes.append(
+            f"{best} only counts the rows; if the next delivery counts them anew, leave it out: --map external_id="
+        )
+    return [*notes, *found.notes]
+
+
 def repeated(column: str, known: ColumnStatistics) -> Iterable[str]:
     """Yield a note on an identifier that repeats in rows that differ, and the key of two columns if one exists."""
     if known.unique is not False:

@@ -52,7 +52,7 @@ def identifier_cost(column: str) -> int | None:
     10 to 19: the hospital's own identifier ("Facility ID", "CNES"); from 20: just "id" or "code"; from 30: a code
     that may be anything's; from 40: a number of the company that runs it. A number of the row is none.
     """
-    if is_serial(column):
+    if is_serial(column) or name_key(column) in name_table().nothing:
         return None
     costs = [cost for reading in readings(column) if (cost := _cost_as_identifier(reading)) is not None]
     if costs:

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from producers.files.columns import ColumnError, ColumnWishes, Mapped, choose_columns
-from tests.support.tables import choose, fields, statistics_of
+from producers.files.columns import ColumnError, ColumnWishes, Mapped
+from tests.support.tables import choose, fields
 
 NAMES = ["North Hospital", "South Clinic", "West Hospital", "East Hospital"]
 
@@ -104,19 +104,50 @@ def test_a_given_name_column_of_numbers_is_used_with_a_note() -> None:
 @pytest.mark.parametrize(
     ("columns", "proposal"),
     [
-        (["Klinikum", "X Y"], '; X Y looks like the name: --map hospital_name="X Y"; its columns are'),
-        (["a", "b'c"], "; b'c looks like the name: --map hospital_name=\"b'c\"; its columns are"),
+        (["a", "X Y", "c"], '; X Y looks like the name: --map hospital_name="X Y"; its columns are'),
+        (["a", "b'c", "d"], "; b'c looks like the name: --map hospital_name=\"b'c\"; its columns are"),
         (
-            ["1", "2"],
-            "; 2 looks like the name: --map hospital_name=2; its columns are 1 (G6V2), 2 (NORTH RIVER CLINIC)",
+            ["1", "2", "3"],
+            "; 2 looks like the name: --map hospital_name=2; its columns are 1 (G6V2), 2 (RIVER CLINIC)",
         ),
     ],
 )
-def test_the_column_that_looks_like_names_is_proposed(columns: Sequence[str], proposal: str) -> None:
-    rows = [["G6V2", "NORTH RIVER CLINIC"], ["R0A", "SOUTH RIVER HOSPITAL"], ["R0B", "EAST HILL TRUST"]]
+def test_a_column_that_looks_like_names_is_proposed(columns: Sequence[str], proposal: str) -> None:
+    rows = [
+        ["G6V2", "RIVER CLINIC", "North Trust"],
+        ["R0A", "OAK HOSPITAL", "NHS"],
+        ["R0B", "ELM CLINIC", "North Trust"],
+    ]
     with pytest.raises(ColumnError) as caught:
-        choose_columns(columns, statistics_of(columns, rows), ColumnWishes(mapping={}))
+        choose(columns, rows)
     assert proposal in str(caught.value)
+
+
+def test_the_only_column_of_names_of_hospitals_is_used_whatever_it_is_called() -> None:
+    rows = [
+        ["G6V2", "NORTH RIVER CLINIC", "COB HOUSE"],
+        ["R0A", "SOUTH HOSPITAL", "1 ROAD"],
+        ["R0B", "EAST TRUST", ""],
+    ]
+    chosen = choose(["1", "2", "3"], rows)
+    assert chosen.mapped == (Mapped("hospital_name", ("2",), "content"),)
+    assert chosen.notes[0] == (
+        "2 contains names of hospitals and is used as hospital_name; "
+        "to use another column: --map hospital_name=COLUMN"
+    )
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["General Hospital", "Clinic", "General Hospital", "Clinic", "Clinic"],
+        ["Hospital Road 1", "Main Street 2", "Oak Lane 3", "Hill 4", "Clinic Lane 5"],
+        ["Dr A", "Dr B", "Dr C", "Dr D", "Dr E"],
+    ],
+)
+def test_kinds_of_hospitals_addresses_and_people_are_not_their_names(cells: Sequence[str]) -> None:
+    with pytest.raises(ColumnError, match="has no column for the hospital's name"):
+        choose(["town", "x1"], [["Aveda", cell] for cell in cells])
 
 
 def test_without_anything_like_names_the_message_asks_for_a_column() -> None:
