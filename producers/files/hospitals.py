@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from producers.files.columns import Columns
 from producers.files.errors import FileError
+from producers.files.known_columns import Columns
 from producers.files.opening import Survey, open_text, reading, survey
 from producers.files.readers import CsvReader, FileFormat, NdjsonReader, RawRow
 from producers.files.values import record_values

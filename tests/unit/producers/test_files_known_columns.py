@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from producers.files import FileError
-from producers.files.columns import Columns
+from producers.files.known_columns import Columns
 
 PATH = Path("list.csv")
 

@@ -1,0 +1,7 @@
+"""Which column of a file is which field: by name in many languages, by content, and as the user says."""
+
+from producers.files.columns.choose import choose_columns
+from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped
+from producers.files.columns.names import role_in_key
+
+__all__ = ["FIELDS", "ColumnError", "ColumnWishes", "Columns", "Mapped", "choose_columns", "role_in_key"]

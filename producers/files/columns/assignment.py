@@ -1,0 +1,144 @@
+"""Assigns columns to fields by name, as far as the content does not contradict it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from producers.files.columns.content import contradiction
+from producers.files.columns.model import FIELDS
+from producers.files.columns.names import fields_by_name, identifier_cost
+from producers.files.statistics import ColumnStatistics
+
+# A name that is two and a half levels worse in precedence wins against a column that is less than half as full.
+_EMPTIER = 25
+_WEAK = 40
+_IDENTIFIER = 16
+_CODED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A column that its name would make a field, and what its content says against it."""
+
+    field: str
+    column: str
+    reason: str
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    field: str
+    column: str
+    cost: int
+    position: int
+
+
+def assign(
+    columns: Sequence[str], statistics: Mapping[str, ColumnStatistics], fields: Collection[str]
+) -> tuple[dict[str, str], list[Contradiction]]:
+    """Return the column of each field, of those that have one, and the columns whose content contradicts the name.
+
+    No column is used twice. Better names come first, then fuller columns, then columns with more different values;
+    the order of the columns decides only between columns that are equal in all of this.
+    """
+    candidates: list[_Candidate] = []
+    contradictions: list[Contradiction] = []
+    for position, column in enumerate(columns):
+        known = statistics.get(column)
+        if known is not None and not known.filled:
+            continue
+        for field, match in fields_by_name(column).items():
+            if field not in fields or (field == "hospital_name" and (identifier_cost(column) or 99) < _IDENTIFIER):
+                continue
+            reason = None if known is None else contradiction(field, known, code=match.code)
+            if reason is None:
+                candidates.append(_Candidate(field, column, match.cost, position))
+            else:
+                contradictions.append(Contradiction(field, column, reason, match.cost))
+    assigned: dict[str, str] = {}
+    used: set[str] = set()
+    for candidate in sorted(_weighed(candidates, statistics), key=lambda pair: pair[0]):
+        field, column = candidate[1].field, candidate[1].column
+        if field not in assigned and column not in used:
+            assigned[field] = column
+            used.add(column)
+    _order_areas(assigned, [candidate for candidate in candidates if candidate.column not in used], statistics)
+    return assigned, contradictions
+
+
+def worth_a_note(contradictions: Sequence[Contradiction], assigned: Collection[str]) -> list[Contradiction]:
+    """Return the contradictions that cost a field its column: the best-named column of each."""
+    best: dict[str, Contradiction] = {}
+    for found in sorted(contradictions, key=lambda item: item.cost):
+        # `type` alone promises nothing, and neither do x, y and place.
+        limit = 20 if found.field in ("hospital_type", "location", "attributes") else _WEAK
+        if found.field not in assigned and found.cost < limit:
+            best.setdefault(found.field, found)
+    return list(best.values())
+
+
+def _weighed(
+    candidates: Sequence[_Candidate], statistics: Mapping[str, ColumnStatistics]
+) -> list[tuple[tuple[float, float, float, int, int], _Candidate]]:
+    fullest: dict[str, float] = {}
+    most_distinct = 0.0
+    for candidate in candidates:
+        known = statistics.get(candidate.column)
+        if known is not None:
+            fullest[candidate.field] = max(fullest.get(candidate.field, 0.0), known.share_filled)
+            if candidate.field == "hospital_name":
+                most_distinct = max(most_distinct, known.share_distinct)
+    weighed: list[tuple[tuple[float, float, float, int, int], _Candidate]] = []
+    for candidate in candidates:
+        known = statistics.get(candidate.column)
+        filled = known.share_filled if known is not None else 0.0
+        distinct = known.share_distinct if known is not None and candidate.field == "hospital_name" else 0.0
+        cost = candidate.cost
+        if filled < fullest.get(candidate.field, 0.0) / 2:
+            cost += _EMPTIER
+        # The same name in many rows is that of the hospitals' owner, or of their kind.
+        if candidate.field == "hospital_name" and distinct < most_distinct / 2:
+            cost += _EMPTIER
+        key = (cost, -round(filled, 2), -round(distinct, 2), FIELDS.index(candidate.field), candidate.position)
+        weighed.append((key, candidate))
+    return weighed
+
+
+def _order_areas(
+    assigned: dict[str, str], unused: Sequence[_Candidate], statistics: Mapping[str, ColumnStatistics]
+) -> None:
+    """Make the larger area the state: which one that is differs from country to country.
+
+    Argentina's provinces have departments; Peru's departments have provinces; Italy's regions have provinces. The
+    larger areas are fewer.
+    """
+    if "state" not in assigned:
+        return
+    state = assigned["state"]
+    states = _areas(state, statistics)
+    if "county" not in assigned and "county" in fields_by_name(state):
+        larger = [
+            candidate
+            for candidate in unused
+            if candidate.field == "state"
+            and candidate.cost < _CODED
+            and _areas(candidate.column, statistics) <= states
+        ]
+        if larger:
+            assigned["state"] = min(larger, key=lambda candidate: (candidate.cost, candidate.position)).column
+            assigned["county"] = state
+        return
+    county = assigned.get("county")
+    if county is None or _areas(county, statistics) >= states:
+        return
+    if "county" in fields_by_name(state) and "state" in fields_by_name(county):
+        assigned["state"], assigned["county"] = county, state
+    elif fields_by_name(county)["county"].cost >= 30:
+        del assigned["county"]
+
+
+def _areas(column: str, statistics: Mapping[str, ColumnStatistics]) -> float:
+    known = statistics.get(column)
+    if known is None:
+        return 0.0
+    return len(known.values) if known.values else known.filled * known.share_distinct

@@ -1,0 +1,183 @@
+"""Decides which column of a file is which field."""
+
+from collections.abc import Mapping, Sequence
+
+from producers.files.columns.assignment import Contradiction, assign, worth_a_note
+from producers.files.columns.attributes import keep_columns
+from producers.files.columns.content import contradiction
+from producers.files.columns.hospital_names import like_names, surely_names
+from producers.files.columns.identifiers import find_identifiers, on_identifiers, repeated
+from producers.files.columns.mapping import listed, map_given, option
+from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped
+from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
+from producers.files.statistics import ColumnStatistics
+
+_FIRST_VALUES_SHOWN = 10
+_POSITION = frozenset(("location", "latitude", "longitude"))
+
+
+def choose_columns(
+    columns: Sequence[str], statistics: Mapping[str, ColumnStatistics], wishes: ColumnWishes
+) -> Columns:
+    """Return the column of each field: as the user says, else by name, where the content does not contradict it.
+
+    `statistics` are those of the columns over the whole file. No column is used for two fields, except as one of
+    several that a field is joined from. Raises `ColumnError` if the user names a field or column that does not
+    exist, if no column has the hospital's name, or if an identifier is given without a source.
+    """
+    return _Choice(list(dict.fromkeys(columns)), statistics, wishes).columns()
+
+
+class _Choice:
+    """The fields that have a column so far, and the notes on them. The methods are called in their order."""
+
+    def __init__(
+        self, columns: Sequence[str], statistics: Mapping[str, ColumnStatistics], wishes: ColumnWishes
+    ) -> None:
+        self._columns = columns
+        self._statistics = statistics
+        self._wishes = wishes
+        self._notes: list[str] = []
+        self._mapped, self._left_out = map_given(columns, wishes, self._notes)
+
+    def columns(self) -> Columns:
+        """Decide, and return what was decided."""
+        self._note_doubtful_columns_given()
+        contradictions = self._assign_by_name()
+        self._find_names(contradictions)
+        self._find_position()
+        self._note_contradictions(contradictions)
+        candidates = self._identify()
+        mapped = sorted(self._mapped.values(), key=_order)
+        if self._wishes.keep_others:
+            others = [column for column in self._unused() if self._is_filled(column)]
+            mapped += keep_columns(others, self._columns, self._mapped, self._notes)
+        used = {column for it in mapped for column in it.columns}
+        return Columns(
+            mapped=tuple(mapped),
+            left_out=tuple(column for column in self._columns if column not in used),
+            candidates=candidates,
+            notes=tuple(dict.fromkeys(self._notes)),
+        )
+
+    def _unused(self, *, parts: bool = False) -> list[str]:
+        """Return the columns that no field uses; `parts`: or that are one of several of a field."""
+        # A part of a key, such as the country, is also a field of its own.
+        used = {
+            column for it in self._mapped.values() if not (parts and len(it.columns) > 1) for column in it.columns
+        }
+        return [column for column in self._columns if column not in used]
+
+    def _is_filled(self, column: str) -> bool:
+        return column not in self._statistics or self._statistics[column].filled > 0
+
+    def _wanted(self) -> list[str]:
+        unwanted = {*self._mapped, *self._left_out, "external_id"}
+        if self._wishes.source is not None:
+            unwanted.add("source")
+        if "location" in self._mapped:
+            unwanted |= _POSITION
+        elif _POSITION & self._mapped.keys():
+            unwanted.add("location")
+        return [field for field in FIELDS if field not in unwanted]
+
+    def _note_doubtful_columns_given(self) -> None:
+        for field, it in self._mapped.items():
+            known = self._statistics.get(it.columns[0]) if len(it.columns) == 1 else None
+            reason = None if known is None else contradiction(field, known)
+            if reason is not None:
+                self._notes.append(f"{field} {reason}; it is read from {it.columns[0]} as given")
+
+    def _assign_by_name(self) -> list[Contradiction]:
+        assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted())
+        drop_second_position(assigned, self._statistics)
+        self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
+        return contradictions
+
+    def _find_names(self, contradictions: Sequence[Contradiction]) -> None:
+        if "hospital_name" in self._mapped:
+            return
+        refused = next((found for found in contradictions if found.field == "hospital_name"), None)
+        column = None if refused is not None else surely_names(self._unused(), self._statistics)
+        if column is None:
+            raise ColumnError(self._no_name(refused))
+        self._mapped["hospital_name"] = Mapped("hospital_name", (column,), "content")
+        self._notes.append(
+            f"{column} contains names of hospitals and is used as hospital_name; "
+            "to use another column: --map hospital_name=COLUMN"
+        )
+
+    def _no_name(self, refused: Contradiction | None) -> str:
+        problem = "has no column for the hospital's name"
+        if refused is not None:
+            problem += f": hospital_name {refused.reason}, so {refused.column!r} is not used"
+        likely = like_names(self._columns, self._statistics)
+        if likely:
+            problem += f"; {likely[0]} looks like the name: {option('hospital_name', likely[0])}"
+        else:
+            problem += '; choose it with --map hospital_name="COLUMN"'
+        return f"{problem}; its columns are {_with_first_values(self._columns, self._statistics)}"
+
+    def _find_position(self) -> None:
+        self._notes += drop_half_position(self._mapped, self._left_out, self._unused(), self._statistics)
+        if "location" not in self._wanted() or _POSITION & self._mapped.keys():
+            return
+        column = pairs_of_coordinates(self._unused(), self._statistics)
+        if column is not None:
+            self._mapped["location"] = Mapped("location", (column,), "content")
+            self._notes.append(
+                f"{column} contains both coordinates and is used as location; to leave it out: --map location="
+            )
+
+    def _note_contradictions(self, contradictions: Sequence[Contradiction]) -> None:
+        settled = {*self._mapped, *self._left_out}
+        if _POSITION & settled:
+            settled |= _POSITION
+        for found in worth_a_note(contradictions, settled):
+            if found.field == "source":
+                consequence = "is left out; to say whose list this is: --source NAME"
+            else:
+                consequence = f"is not used as {found.field}"
+            self._notes.append(f"{found.column} {found.reason}, so it {consequence}")
+
+    def _identify(self) -> tuple[str, ...]:
+        """Map the identifier if there is one, and return the columns that may be it, best first."""
+        has_source = self._wishes.source is not None or "source" in self._mapped
+        if "external_id" in self._mapped:
+            return self._check_identifier_given(self._mapped["external_id"].columns, has_source=has_source)
+        if "external_id" in self._left_out:
+            return ()
+        source = next((it.columns[0] for it in self._mapped.values() if it.field == "source"), None)
+        found = find_identifiers(self._unused(), self._statistics, source_column=source)
+        if found.candidates and has_source:
+            self._mapped["external_id"] = Mapped("external_id", (found.candidates[0],), "name")
+        self._notes += on_identifiers(found, has_source=has_source, given_source=self._wishes.source is not None)
+        return found.candidates
+
+    def _check_identifier_given(self, columns: tuple[str, ...], *, has_source: bool) -> tuple[str, ...]:
+        if not has_source:
+            raise ColumnError(
+                f"external_id is read from {' + '.join(columns)}, but an identifier has a meaning only together "
+                "with its source; say whose list this is: --source NAME"
+            )
+        if len(columns) > 1:
+            return ()
+        if columns[0] in self._statistics:
+            self._notes.extend(repeated(columns[0], self._statistics[columns[0]]))
+        return columns
+
+
+def _order(mapped: Mapped) -> tuple[int, str]:
+    return (FIELDS.index(mapped.field) if mapped.field in FIELDS else len(FIELDS), mapped.field)
+
+
+def _with_first_values(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str:
+    # Columns of a file without a header are numbers, which say nothing without a value.
+    if not all(column.isdigit() for column in columns):
+        return listed(columns)
+    shown = [
+        f"{column} ({' '.join(statistics[column].first.split())[:30]})" if column in statistics else column
+        for column in columns[:_FIRST_VALUES_SHOWN]
+    ]
+    more = f" and {len(columns) - len(shown)} more" if len(columns) > len(shown) else ""
+    return ", ".join(shown) + more

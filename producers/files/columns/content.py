@@ -1,0 +1,200 @@
+"""Whether the content of a column contradicts the field that its name says."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from pydantic import TypeAdapter, ValidationError
+
+from producers.files.shapes import Shape
+from producers.files.statistics import ColumnStatistics
+from producers.files.words import fold, names_a_hospital, word_set
+from worker.contract.fields import Source
+
+MOST_SOURCES = 20
+"""A source column has at most so many values: it names lists, not hospitals."""
+_MOST = 0.5
+_NEARLY_ALL = 0.9
+_FEWEST_POSTAL_CODES = 0.2
+_LONGEST_POSTAL_CODE = 15
+_CHARACTERS_SHOWN = 40
+_NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
+_ZERO = re.compile(r"[+-]?0+([.,]0+)?")
+# What no text of a hospital is, and how a message says so.
+_NOT_TEXT: tuple[tuple[Shape, str], ...] = (
+    ("number", "is a number"),
+    ("date", "is a date"),
+    ("coordinates", "is a pair of coordinates"),
+    ("web address", "is a web address"),
+    ("email address", "is an e-mail address"),
+)
+
+
+def contradiction(field: str, column: ColumnStatistics, *, code: bool = False) -> str | None:
+    """Return what is wrong with the content of a column for a field, or None.
+
+    An example is "is a number in every row (first: 48319756)". `code` says that the column's name promises codes of
+    the field. A column without content contradicts nothing.
+    """
+    check = _CHECKS.get(field)
+    if check is None or not column.sample:
+        return None
+    if field not in _NUMBERS:
+        # Lists write 0 for text and places that are not known.
+        known = column.without(_is_zero)
+        if not known.filled:
+            return "is 0 in every row"
+        column = known
+    problem = check(column, code)
+    return None if problem is None else f"{problem} (first: {_shown(column.first)})"
+
+
+@cache
+def is_source_name(value: str) -> bool:
+    """Return whether a value can be the source of a record."""
+    try:
+        TypeAdapter(Source).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_zero(value: object) -> bool:
+    return _ZERO.fullmatch(str(value)) is not None
+
+
+def _in_rows(column: ColumnStatistics, share: float) -> str:
+    if share < 1:
+        return "in most rows"
+    return "in every row" if column.knows_all else f"in all {len(column.sample)} rows looked at"
+
+
+def _shown(value: str) -> str:
+    text = " ".join(value.split())
+    return text if len(text) <= _CHARACTERS_SHOWN else text[: _CHARACTERS_SHOWN - 1] + "…"
+
+
+def _not_text(column: ColumnStatistics, *, numbers: float = _MOST) -> str | None:
+    for shape, problem in _NOT_TEXT:
+        share = column.share(shape)
+        if share >= (numbers if shape == "number" else _MOST):
+            return f"{problem} {_in_rows(column, share)}"
+    return None
+
+
+def _answers(column: ColumnStatistics) -> str | None:
+    share = column.share("yes or no")
+    # One value alone may be a code: NO is Norway, CO is Colorado.
+    if share >= _NEARLY_ALL and len(column.values) > 1:
+        return f"is yes or no {_in_rows(column, share)}"
+    return None
+
+
+def _hospital_name(column: ColumnStatistics, _code: bool) -> str | None:
+    return _not_text(column) or _answers(column)
+
+
+def _place(column: ColumnStatistics, code: bool) -> str | None:
+    return _not_text(column, numbers=2 if code else _MOST) or _answers(column) or _status(column) or _names(column)
+
+
+def _names(column: ColumnStatistics) -> str | None:
+    # "Entidad" is a state in Mexico and an institution in Colombia.
+    share = column.share_of(lambda value: names_a_hospital(str(value)))
+    return f"names hospitals {_in_rows(column, share)}" if share >= _MOST else None
+
+
+def _status(column: ColumnStatistics) -> str | None:
+    share = column.share_of(lambda value: fold(str(value)) in word_set("status"))
+    return f"says whether a hospital is open {_in_rows(column, share)}" if share >= _MOST else None
+
+
+def _address(column: ColumnStatistics, _code: bool) -> str | None:
+    return _not_text(column, numbers=_NEARLY_ALL) or _answers(column)
+
+
+def _ownership(column: ColumnStatistics, code: bool) -> str | None:
+    return _not_text(column, numbers=2 if code else _NEARLY_ALL) or _status(column)
+
+
+def _postal_code(column: ColumnStatistics, _code: bool) -> str | None:
+    lengths = sorted(len(str(value)) for value in column.sample)
+    if column.share("digits") < _FEWEST_POSTAL_CODES or lengths[len(lengths) // 2] > _LONGEST_POSTAL_CODE:
+        return f"is not a postal code {_in_rows(column, 1 - column.share('digits'))}"
+    return _not_text(column, numbers=2)
+
+
+def _phone(column: ColumnStatistics, _code: bool) -> str | None:
+    share = column.share("text")
+    if share >= _MOST:
+        return f"is text {_in_rows(column, share)}"
+    return _not_text(column, numbers=2)
+
+
+def _beds(column: ColumnStatistics, _code: bool) -> str | None:
+    share = 1 - column.share("digits")
+    if share > _MOST:
+        return f"is not a number {_in_rows(column, share)}"
+    return _not_text(column, numbers=2)
+
+
+def _emergency_services(column: ColumnStatistics, _code: bool) -> str | None:
+    share = 1 - column.share("yes or no")
+    return f"is not yes or no {_in_rows(column, share)}" if share > _MOST else None
+
+
+def _degrees(shape: Shape, limit: int) -> "Callable[[ColumnStatistics, bool], str | None]":
+    def check(column: ColumnStatistics, _code: bool) -> str | None:
+        share = 1 - column.share(shape)
+        return f"is not in degrees from -{limit} to {limit} {_in_rows(column, share)}" if share > _MOST else None
+
+    return check
+
+
+def _location(column: ColumnStatistics, _code: bool) -> str | None:
+    share = 1 - column.share("coordinates")
+    return f"is not a pair of coordinates {_in_rows(column, share)}" if share > _MOST else None
+
+
+def _observed_at(column: ColumnStatistics, _code: bool) -> str | None:
+    # Spreadsheets and databases write instants as numbers; a year alone is none.
+    share = 1 - max(column.share("date"), column.share("number") - column.share("year"))
+    return f"is not a date {_in_rows(column, share)}" if share > _MOST else None
+
+
+def _source(column: ColumnStatistics, _code: bool) -> str | None:
+    if not column.values or len(column.values) > MOST_SOURCES or not all(map(is_source_name, column.values)):
+        return "contains no names of sources such as cms"
+    return None
+
+
+def _hospital_type(column: ColumnStatistics, _code: bool) -> str | None:
+    share = 1 - column.share_of(lambda value: fold(str(value)) in word_set("speciality"))
+    return f"is neither single nor multi speciality {_in_rows(column, share)}" if share > _MOST else None
+
+
+def _attributes(column: ColumnStatistics, _code: bool) -> str | None:
+    objects = sum(isinstance(value, Mapping) for value in column.sample)
+    return None if objects >= _MOST * len(column.sample) else "is not a JSON object in most rows"
+
+
+_CHECKS: Mapping[str, Callable[[ColumnStatistics, bool], str | None]] = {
+    "hospital_name": _hospital_name,
+    "hospital_type": _hospital_type,
+    "source": _source,
+    "address": _address,
+    "city": _place,
+    "state": _place,
+    "county": _place,
+    "country": _place,
+    "postal_code": _postal_code,
+    "phone": _phone,
+    "ownership": _ownership,
+    "emergency_services": _emergency_services,
+    "beds": _beds,
+    "latitude": _degrees("latitude", 90),
+    "longitude": _degrees("longitude", 180),
+    "location": _location,
+    "observed_at": _observed_at,
+    "attributes": _attributes,
+}

@@ -1,0 +1,49 @@
+"""Finds the column that contains the names of hospitals, by its content."""
+
+from collections.abc import Mapping, Sequence
+
+from producers.files.columns.content import contradiction
+from producers.files.statistics import ColumnStatistics
+from producers.files.words import names_a_hospital
+
+_NAMES = 0.7
+_OTHERS = 0.35
+_DIFFERENT = 0.5
+_LEAST_SCORE = 1.5
+
+
+def like_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return the columns that may contain the names of hospitals, the likeliest first.
+
+    Most of their values are text and many have a word such as "clinic": without that, a column of addresses or of
+    people would do as well.
+    """
+    scores = {
+        column: 2 * _words(statistics[column]) + statistics[column].share_distinct * statistics[column].share_filled
+        for column in columns
+        if column in statistics and _may_be_names(statistics[column])
+    }
+    likely = [column for column, score in scores.items() if score >= _LEAST_SCORE]
+    return sorted(likely, key=lambda column: -scores[column])
+
+
+def surely_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str | None:
+    """Return the column that contains the names of hospitals if only one can, else None."""
+    words = {
+        column: _words(statistics[column])
+        for column in columns
+        if column in statistics and _may_be_names(statistics[column])
+    }
+    sure = [column for column, share in words.items() if share >= _NAMES]
+    others = [column for column, share in words.items() if share >= _OTHERS]
+    if len(sure) != 1 or len(others) != 1 or statistics[sure[0]].share_distinct < _DIFFERENT:
+        return None
+    return sure[0]
+
+
+def _may_be_names(known: ColumnStatistics) -> bool:
+    return known.share("text") >= 0.5 and contradiction("hospital_name", known) is None
+
+
+def _words(known: ColumnStatistics) -> float:
+    return known.share_of(lambda value: names_a_hospital(str(value)))

@@ -1,0 +1,177 @@
+"""Finds the column that identifies the hospitals of a list: by its name and by its content.
+
+An identifier that is not one merges hospitals, so a column is used only if its name says that it is an identifier
+and no two rows that differ share a value. Others are proposed in a note.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from producers.files.columns.mapping import option
+from producers.files.columns.names import fields_by_name, identifier_cost, is_serial, names_something_else
+from producers.files.shapes import Shape
+from producers.files.statistics import ColumnStatistics
+
+FULL = 0.95
+"""The part of the rows that must have an identifier; the others are identified by name and place."""
+_NEARLY_ALL = 0.9
+_NO_IDENTIFIERS: tuple[Shape, ...] = ("coordinates", "date", "email address")
+_MOST_PROPOSED = 5
+# That of `external_id` in the contract.
+_LONGEST = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """The columns that may be the identifier, best first, and notes on columns that may not.
+
+    `counts`: the best one only numbers the rows.
+    """
+
+    candidates: tuple[str, ...]
+    counts: bool
+    notes: tuple[str, ...]
+
+
+def find_identifiers(
+    free: Sequence[str], statistics: Mapping[str, ColumnStatistics], *, source_column: str | None
+) -> Identifiers:
+    """Look for identifiers among the columns that no field uses.
+
+    `source_column`: the column that the source is read from, if there is one; an identifier must then be unique
+    within each source only.
+    """
+    ranked: list[tuple[bool, int, int, int, str]] = []
+    notes: list[str] = []
+    for position, column in enumerate(free):
+        cost = identifier_cost(column)
+        known = statistics.get(column)
+        if cost is None or known is None or not _may_identify(known):
+            continue
+        if known.unique or (source_column is not None and source_column in known.unique_with):
+            if known.identifying >= FULL * known.rows:
+                ranked.append((counts_rows(known), cost, -known.identifying, position, column))
+            elif cost < 30:
+                notes.append(_incomplete(column, known))
+        elif cost < 30:
+            notes.extend(repeated(column, known))
+    ranked.sort()
+    counts = bool(ranked) and ranked[0][0]
+    if not ranked:
+        notes.extend(_proposals(free, statistics))
+    elif not counts:
+        # Why other columns are not used is of interest only as long as there is no good one.
+        notes.clear()
+    return Identifiers(tuple(rank[-1] for rank in ranked), counts, tuple(notes))
+
+
+def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) -> list[str]:
+    """Return notes on what was found. `has_source`: given, or read from a column; `given_source`: given."""
+    if not found.candidates:
+        missing = (
+            ["--source is given, but no column was found that identifies the hospitals"] if given_source else []
+        )
+        return [*missing, *found.notes]
+    best, *others = found.candidates
+    notes = []
+    if not has_source:
+        notes.append(
+            f"{best} has a different value in every row, but an identifier is used only together with its source; "
+            "say whose list this is: --source NAME"
+        )
+    if others:
+        notes.append(
+            f"{best} is {'used' if has_source else 'proposed'} as the identifier; also with a different value in "
+            f"every row: {', '.join(others)} ({option('external_id', others[0])})"
+        )
+    if found.counts:
+        notes.append(
+            f"{best} only counts the rows; if the next delivery counts them anew, leave it out: --map external_id="
+        )
+    return [*notes, *found.notes]
+
+
+def repeated(column: str, known: ColumnStatistics) -> Iterable[str]:
+    """Yield a note on an identifier that repeats in rows that differ, and the key of two columns if one exists."""
+    if known.unique is not False:
+        return
+    if known.unique_with:
+        pair = f"{known.unique_with[0]} + {column}"
+        yield (
+            f"{column} repeats in rows that differ; together with {known.unique_with[0]} it does not: "
+            f'--map external_id="{pair}"'
+        )
+    else:
+        yield f"{column} repeats in rows that differ, so it does not identify the hospitals"
+
+
+def counts_rows(known: ColumnStatistics) -> bool:
+    """Return whether a column numbers the rows: whole numbers, each different, about as many as there are rows.
+
+    Numbers with leading zeros are codes.
+    """
+    if known.unique is False or not known.sample:
+        return False
+    largest = known.rows + known.rows // 20 + 1
+    return all(
+        text.isascii() and text.isdigit() and str(int(text[:12])) == text and int(text) <= largest
+        for text in (_whole(value) for value in known.sample)
+    )
+
+
+def _whole(value: object) -> str:
+    text = str(value)
+    return text.removesuffix(".0") if isinstance(value, str | float) else text
+
+
+def _may_identify(known: ColumnStatistics) -> bool:
+    if not known.sample or known.longest > _LONGEST:
+        return False
+    if any(known.share(shape) >= 0.5 for shape in _NO_IDENTIFIERS) or known.share("yes or no") >= _NEARLY_ALL:
+        return False
+    return known.share("number") - known.share("integer") < 0.5 and not _is_prose(known)
+
+
+def _is_prose(known: ColumnStatistics) -> bool:
+    return sum(len(str(value).split()) > 4 for value in known.sample) > len(known.sample) / 2
+
+
+def _incomplete(column: str, known: ColumnStatistics) -> str:
+    without = known.rows - known.identifying
+    return (
+        f"{column} is missing in {without:,} of {known.rows:,} rows, so it is not used as the identifier; "
+        f"to use it where it is known: {option('external_id', column)}"
+    )
+
+
+def _proposals(free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> Iterable[str]:
+    serial = [column for column in free if is_serial(column) and column in statistics]
+    for column in serial:
+        if statistics[column].unique and statistics[column].identifying >= FULL * statistics[column].rows:
+            yield (
+                f"{column} numbers the rows of this delivery, so it is not used as the identifier; "
+                f"if the list keeps its numbers: {option('external_id', column)}"
+            )
+            break
+    unique = [
+        column
+        for column in free
+        if column not in serial
+        and not names_something_else(column)
+        and not fields_by_name(column)
+        and column in statistics
+        and _is_full_of_codes(statistics[column])
+    ]
+    if unique:
+        more = f" and {len(unique) - _MOST_PROPOSED} more" if len(unique) > _MOST_PROPOSED else ""
+        yield (
+            f"no column is named as an identifier; with a different value in every row: "
+            f"{', '.join(unique[:_MOST_PROPOSED])}{more} ({option('external_id', unique[0])})"
+        )
+
+
+def _is_full_of_codes(known: ColumnStatistics) -> bool:
+    if not known.unique or known.identifying < known.rows or not _may_identify(known) or counts_rows(known):
+        return False
+    codes = sum(any(c.isdigit() for c in text) and len(text.split()) == 1 for text in map(str, known.sample))
+    return codes >= _NEARLY_ALL * len(known.sample) and known.share("web address") < 0.5

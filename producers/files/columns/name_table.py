@@ -1,0 +1,79 @@
+"""The table of names of columns, `names.toml`, with each name in the form in which names are compared."""
+
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from producers.files.words import fold
+
+_NOT_FIELDS = ("none", "serial", "identifier", "qualifier", "words")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+
+
+class NameTable(NamedTuple):
+    """`fields`: for each name, the fields that it may mean and the cost of each, 10 to 50 by precedence.
+
+    `identifiers`: the same for identifiers. `nothing`: names that mean no field. `serials`: names of running
+    numbers. `qualifiers`: names of what may be the other part of a key. `words`: lists of single words.
+    """
+
+    fields: dict[str, dict[str, int]]
+    identifiers: dict[str, int]
+    nothing: frozenset[str]
+    serials: frozenset[str]
+    qualifiers: frozenset[str]
+    words: dict[str, frozenset[str]]
+
+
+@cache
+def name_table() -> NameTable:
+    """Return the table; it is read once."""
+    data = tomllib.loads(files(__package__).joinpath("names.toml").read_text("utf-8"))
+    fields: dict[str, dict[str, int]] = {}
+    for field, tiers in data.items():
+        if field not in _NOT_FIELDS:
+            for key, cost in _costs(tiers):
+                fields.setdefault(key, {}).setdefault(field, cost)
+    identifiers: dict[str, int] = {}
+    for key, cost in _costs(data["identifier"]):
+        identifiers.setdefault(key, cost)
+    return NameTable(
+        fields,
+        identifiers,
+        frozenset(key for key, _ in _costs(data["none"])),
+        frozenset(key for key, _ in _costs(data["serial"])),
+        frozenset(key for key, _ in _costs(data["qualifier"])),
+        {name: frozenset(map(fold, words)) for name, words in data["words"].items()},
+    )
+
+
+def name_tokens(name: str) -> tuple[str, ...]:
+    """Split a name into folded words: at punctuation, and where CamelCase or a digit begins a word."""
+    text = unicodedata.normalize("NFKC", name)
+    padded = f" {text} "
+    split = (
+        f" {character}" if _begins_word(padded[position], character, padded[position + 2]) else character
+        for position, character in enumerate(text)
+    )
+    return tuple(fold("".join(split)).split())
+
+
+def name_key(name: str) -> str:
+    """Return the form in which whole names are compared: the folded words, joined."""
+    return "".join(name_tokens(name))
+
+
+def _begins_word(before: str, character: str, after: str) -> bool:
+    if character.isupper():
+        return before.islower() or before.isdigit() or (before.isupper() and after.islower())
+    return (character.isdigit() and before.isalpha()) or (character.isalpha() and before.isdigit())
+
+
+def _costs(tiers: dict[str, Iterable[str]]) -> Iterator[tuple[str, int]]:
+    for tier, names in tiers.items():
+        for name in names:
+            for written in {name, name.translate(_UMLAUTS)}:
+                yield name_key(written), int(tier) * 10

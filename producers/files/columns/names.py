@@ -1,0 +1,123 @@
+"""What a column may contain, by its name alone: fields of a record, an identifier, a running number.
+
+The cost of a match says how far a name is from the best name: 10 to 59 for the five levels of precedence of
+`names.toml`, with 1 to 9 for words left aside, and `CODE_COST` more for a code.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from producers.files.columns.name_table import name_key, name_table, name_tokens
+from producers.files.columns.readings import Reading, code_of, readings
+from producers.files.statistics import KeyRole
+
+CODE_COST = 30
+"""What a match costs more if the column contains a code of the field, such as "State Code"."""
+WEAK_COST = 30
+"""From here on a name may as well mean something else."""
+_CODED = ("city", "state", "county", "country", "ownership")
+_OWN_IDENTIFIER = 10
+_MOST_FOR_FILLERS = 5
+_NUMBER = 2
+_KEYS_OF_DATABASES = frozenset(("id", "ids", "uid", "uuid", "guid", "key"))
+_NUMBERS = frozenset(("nr", "no", "num", "number", "numero", "nummer", "numer", "nomor", "번호", "番号"))
+_SIGNS_OF_NUMBERS = frozenset(("#", "№", "N°", "Nº"))
+
+
+class NameMatch(NamedTuple):
+    """How well a name fits a field; lower costs are better. `code`: the column contains codes of the field."""
+
+    cost: int
+    code: bool = False
+
+
+@cache
+def fields_by_name(column: str) -> dict[str, NameMatch]:
+    """Return the fields that a column of this name may contain, each with its best match."""
+    if name_key(column) in name_table().nothing:
+        return {}
+    found: dict[str, NameMatch] = {}
+    for reading in readings(column):
+        for field, match in _matches(reading):
+            if field not in found or match < found[field]:
+                found[field] = match
+    return found
+
+
+@cache
+def identifier_cost(column: str) -> int | None:
+    """Return how well a name fits an identifier of hospitals, or None if it does not name one.
+
+    10 to 19: the hospital's own identifier ("Facility ID", "CNES"); from 20: just "id" or "code"; from 30: a code
+    that may be anything's; from 40: a number of the company that runs it. A number of the row is none.
+    """
+    if is_serial(column) or name_key(column) in name_table().nothing:
+        return None
+    costs = [cost for reading in readings(column) if (cost := _cost_as_identifier(reading)) is not None]
+    if costs:
+        return min(costs)
+    tokens = name_tokens(column)
+    rests = tuple(code_of(tokens))
+    kind = _kind_of_identifier(tokens)
+    # A number of something is as often a count: "sickbed_num".
+    if not rests or kind == _NUMBER or names_something_else(column) or fields_by_name(column):
+        return None
+    return None if not name_table().words["other"].isdisjoint(rests) else WEAK_COST + kind
+
+
+def is_serial(column: str) -> bool:
+    """Return whether a name says that the column numbers the rows of one delivery."""
+    serials = name_table().serials
+    return column.strip() in _SIGNS_OF_NUMBERS or any(
+        reading.key in serials for reading in readings(column) if reading.cost <= 1 and not reading.facility
+    )
+
+
+def names_something_else(column: str) -> bool:
+    """Return whether a name says that its codes or numbers are those of something else, such as a district."""
+    return not name_table().words["other"].isdisjoint(name_tokens(column))
+
+
+def role_in_key(column: str) -> KeyRole:
+    """Return whether a column may be an identifier by its name, or the other part of a key of two columns."""
+    cost = identifier_cost(column)
+    found = fields_by_name(column)
+    places = (found[field] for field in ("country", "state", "source") if field in found)
+    if name_key(column) in name_table().qualifiers or any(match.cost < WEAK_COST for match in places):
+        return "qualifier"
+    return "identifier" if cost is not None and cost < WEAK_COST + _OWN_IDENTIFIER else "none"
+
+
+def _matches(reading: Reading) -> Iterator[tuple[str, NameMatch]]:
+    fields = name_table().fields
+    for field, cost in fields.get(reading.key, {}).items():
+        # What is left of "contact name" and "hospital type" would be the hospital's name.
+        if field == "hospital_name" and (reading.part or (reading.suffix and cost >= WEAK_COST)):
+            continue
+        yield field, NameMatch(cost + reading.cost)
+    if reading.names_facility:
+        yield "hospital_name", NameMatch(_OWN_IDENTIFIER + reading.cost)
+    for key in reading.code_of:
+        for field, cost in fields.get(key, {}).items():
+            if field in _CODED:
+                yield field, NameMatch(cost + reading.cost + CODE_COST, code=True)
+
+
+def _cost_as_identifier(reading: Reading) -> int | None:
+    # What is left of "street no" would be an identifier.
+    cost = None if reading.part else name_table().identifiers.get(reading.key)
+    if cost is None:
+        return None
+    if reading.facility:
+        cost = min(cost, _OWN_IDENTIFIER)
+    return cost + min(reading.cost, _MOST_FOR_FILLERS) + _kind_of_identifier(reading.tokens)
+
+
+def _kind_of_identifier(tokens: Sequence[str]) -> int:
+    # The code of an authority outlasts the key of its database, and a number may only count.
+    words = name_table().words["identifier"]
+    last = next((token for token in reversed(tokens) if token in words), "")
+    if last in _KEYS_OF_DATABASES:
+        return 1
+    return _NUMBER if last in _NUMBERS else 0

@@ -1,0 +1,72 @@
+"""Decides what the position of a hospital is read from: two coordinates, or one column that has both."""
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import SequenceMatcher
+
+from producers.files.columns.model import Mapped
+from producers.files.shapes import Shape
+from producers.files.statistics import ColumnStatistics
+from producers.files.words import fold
+
+_SIMILAR = 0.75
+_NEARLY_ALL = 0.9
+_OTHER: Mapping[str, tuple[str, Shape]] = {
+    "latitude": ("longitude", "longitude"),
+    "longitude": ("latitude", "latitude"),
+}
+
+
+def drop_second_position(assigned: dict[str, str], statistics: Mapping[str, ColumnStatistics]) -> None:
+    """Keep either the two coordinates or the one column that has both, whichever is known in more rows."""
+    if not {"location", "latitude", "longitude"} <= assigned.keys():
+        return
+    two, one = statistics.get(assigned["latitude"]), statistics.get(assigned["location"])
+    if two is not None and one is not None and two.filled < one.filled / 2:
+        del assigned["latitude"], assigned["longitude"]
+    else:
+        del assigned["location"]
+
+
+def drop_half_position(
+    mapped: dict[str, Mapped],
+    left_out: Collection[str],
+    free: Sequence[str],
+    statistics: Mapping[str, ColumnStatistics],
+) -> list[str]:
+    """Leave out a latitude without a longitude, and the other way round; return a note if it was not wished."""
+    for field, (other, shape) in _OTHER.items():
+        if field not in mapped or other in mapped:
+            continue
+        column = mapped.pop(field).columns[0]
+        if other in left_out:
+            return []
+        guess = _like_a_coordinate(other, shape, free, statistics)
+        hint = f" ({guess} looks like it)" if guess is not None else ""
+        return [f"{column} has no {other} beside it, so it is left out; say --map {other}=COLUMN{hint}"]
+    return []
+
+
+def pairs_of_coordinates(free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str | None:
+    """Return the fullest column whose cells are pairs of coordinates, whatever its name is."""
+    found = [column for column in free if column in statistics and _has_pairs(statistics[column])]
+    return max(found, key=lambda column: (statistics[column].filled, -free.index(column)), default=None)
+
+
+def _has_pairs(known: ColumnStatistics) -> bool:
+    return known.share("coordinates") >= _NEARLY_ALL
+
+
+def _like_a_coordinate(
+    field: str, shape: Shape, free: Sequence[str], statistics: Mapping[str, ColumnStatistics]
+) -> str | None:
+    def similar(column: str) -> float:
+        return SequenceMatcher(None, fold(column), field).ratio()
+
+    possible = [
+        column
+        for column in free
+        if (known := statistics.get(column)) is not None
+        and known.share(shape) >= _NEARLY_ALL
+        and (similar(column) >= _SIMILAR or known.share("integer") < 1 - _NEARLY_ALL)
+    ]
+    return max(possible, key=similar, default=None)

@@ -1,0 +1,289 @@
+"""Gathers the statistics of columns in one pass over a file, in bounded memory."""
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from operator import itemgetter
+
+from producers.files.shapes import shapes
+from producers.files.statistics import ColumnStatistics, KeyRole
+from producers.files.uniqueness import combined, hashes, is_key
+from worker.contract.placeholders import is_placeholder_identifier, placeholder_kind
+
+MOST_VALUES_COUNTED = 200
+"""A column with at most so many different values has each counted."""
+_ROWS_A_BATCH = 500
+# For all columns together, so a file of 10,000 columns has short samples: about 20 MB of usual text.
+_CELLS_SAMPLED = 100_000
+_LARGEST_SAMPLE = 1_000
+_SMALLEST_SAMPLE = 20
+_CHARACTERS_KEPT = 300
+# 32 MB: the rows and three columns of a million rows. A file with more rows loses keys of pairs first.
+_MOST_HASHES = 4_000_000
+_MOST_COLUMNS_IN_PAIRS = 3
+_FIRST_CHECK = 4_096
+# Short lines without a digit, or of one digit repeated: only these are compared with the table of placeholders.
+_PERHAPS_PLACEHOLDER = re.compile(r"^(?=.{1,40}$)(?:[^\d\n]+|[+-]?(\d)\1*(?:\.0+)?)$", re.MULTILINE)
+# Missing without a look at the table of placeholders. Zero is not: it may be a number of beds.
+_MISSING = frozenset(("", "-", "\\N", "N/A", "NA", "NULL", "None", "NaN", "null", "-999"))
+_TEXT = {str, type(None)}
+
+
+class StatisticsCollector:
+    """Gathers `ColumnStatistics`: give every row of a file to `add`, then call `finish`.
+
+    `role` says what a column may be in a key by its name. Columns that appear first in later rows, as JSON allows,
+    are added up to `most_columns`.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        *,
+        role: Callable[[str], KeyRole] = lambda _: "none",
+        most_columns: int = 10_000,
+    ) -> None:
+        self._role = role
+        self._most_columns = most_columns
+        self._columns: dict[str, _Column] = {}
+        self._waiting: list[Mapping[str, object]] = []
+        self._rows = 0
+        self._row_hashes = array("q")
+        self._next_check = _FIRST_CHECK
+        self._learn(columns)
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Take one row by column. Rows that could not be split into columns are not given."""
+        self._waiting.append(row)
+        if len(self._waiting) >= _ROWS_A_BATCH:
+            self._take_in()
+
+    def finish(self) -> dict[str, ColumnStatistics]:
+        """Return the statistics of each column, in the order of the columns."""
+        self._take_in()
+        partners = [column for column in self._columns.values() if column.hashes is not None]
+        return {
+            name: column.statistics(self._rows, self._row_hashes, partners)
+            for name, column in self._columns.items()
+        }
+
+    def _learn(self, names: Sequence[str]) -> None:
+        for name in names:
+            if len(self._columns) >= self._most_columns:
+                break
+            role = self._role(name)
+            if sum(column.role == role for column in self._columns.values()) >= _MOST_COLUMNS_IN_PAIRS:
+                role = "none"
+            # Without the hashes of all rows, repeated rows cannot be told from repeated identifiers.
+            self._columns[name] = _Column(name, role, self._rows, tracked=len(self._row_hashes) == self._rows)
+        sample = max(_SMALLEST_SAMPLE, min(_LARGEST_SAMPLE, _CELLS_SAMPLED // max(1, len(self._columns))))
+        for column in self._columns.values():
+            column.shorten_sample(sample)
+
+    def _take_in(self) -> None:
+        rows = self._waiting
+        if not rows:
+            return
+        if len(self._columns) < self._most_columns:
+            new = dict.fromkeys(name for row in rows if row.keys() - self._columns.keys() for name in row)
+            self._learn([name for name in new if name not in self._columns])
+        self._waiting = []
+        if not self._columns:
+            self._rows += len(rows)
+            return
+        by_column = _by_column(rows, list(self._columns))
+        texts = [_texts(cells) for cells in by_column]
+        tracked = any(column.hashes is not None for column in self._columns.values())
+        batch = hashes(zip(*texts, strict=True)) if tracked else array("q")
+        for column, cells, text in zip(self._columns.values(), by_column, texts, strict=True):
+            column.take_in(cells, text, batch)
+        self._rows += len(rows)
+        if tracked:
+            self._row_hashes.extend(batch)
+            self._bound_hashes()
+
+    def _bound_hashes(self) -> None:
+        tracked = [column for column in self._columns.values() if column.hashes is not None]
+        if self._rows >= self._next_check:
+            self._next_check *= 4
+            for column in tracked:
+                column.check(self._row_hashes)
+        # Parts of pairs go first, then the longest values: identifiers are short.
+        tracked = sorted(
+            (column for column in tracked if column.hashes is not None),
+            key=lambda column: (column.is_only_in_pairs, column.role != "identifier", column.longest),
+        )
+        while tracked and (len(tracked) + 1) * self._rows > _MOST_HASHES:
+            tracked.pop().forget()
+        if not tracked:
+            self._row_hashes = array("q")
+
+
+class _Column:
+    """What is known of one column so far.
+
+    `hashes` has one number for each row, 0 for a missing cell, as long as the column may be unique, or part of a
+    key of two columns.
+    """
+
+    def __init__(self, name: str, role: KeyRole, rows_before: int, *, tracked: bool) -> None:
+        self.name = name
+        self.role = role
+        self.longest = 0
+        # A qualifier's hashes are there for pairs alone.
+        self.is_only_in_pairs = role == "qualifier"
+        self.hashes: array[int] | None = array("q", bytes(8 * rows_before)) if tracked else None
+        self._unique: bool | None = None if not tracked else role != "qualifier"
+        self._filled = 0
+        self._seen = False
+        self._values: Counter[str] | None = Counter()
+        self._sample: list[object] = []
+        self._most = _LARGEST_SAMPLE
+        # Every `stride`th filled cell is in the sample; the next is so many cells away.
+        self._stride = 1
+        self._until_next = 0
+        self._missing = _MISSING
+        self._no_identifiers = _MISSING
+
+    def take_in(self, cells: Sequence[object], text: Sequence[str], rows: "array[int]") -> None:
+        """Add the cells of a batch of rows, as they are and as text; `rows` are the hashes of these rows."""
+        filled = self._filled_cells(text)
+        self._filled += len(filled)
+        if filled:
+            self.longest = max(self.longest, len(max(filled, key=len)))
+            if self._values is not None:
+                self._values.update(filled)
+                if len(self._values) > MOST_VALUES_COUNTED:
+                    self._values = None
+            self._extend_sample(cells, text, filled)
+        if self.hashes is not None:
+            self._extend_hashes(self.hashes, text, rows)
+
+    def check(self, rows: "array[int]") -> None:
+        """Look for values that repeat in rows that differ, and keep the hashes only for pairs if there are."""
+        if self.hashes is not None and not self.is_only_in_pairs and not is_key(self.hashes, rows):
+            self._repeats()
+
+    def forget(self) -> None:
+        """Free the memory of the hashes."""
+        self.hashes = None
+        if self._unique:
+            self._unique = None
+
+    def shorten_sample(self, most: int) -> None:
+        """Limit the sample to so many cells from now on."""
+        self._most = most
+        while len(self._sample) > most:
+            self._thin_sample()
+
+    def statistics(self, all_rows: int, rows: "array[int]", partners: "Sequence[_Column]") -> ColumnStatistics:
+        """Return the result; `partners` are the columns that may make a key together with this one."""
+        self.check(rows)
+        unique_with: list[str] = []
+        if self.role == "identifier" and self.is_only_in_pairs and self.hashes is not None:
+            for other in partners:
+                # A column that is unique alone needs no partner.
+                if other is not self and other.is_only_in_pairs and other.hashes is not None:
+                    pair = combined(self.hashes, other.hashes)
+                    if any(pair) and is_key(pair, rows):
+                        unique_with.append(other.name)
+        values: Mapping[str, int] = self._values or {}
+        # A few may have been counted before they were found to be missing.
+        filled = self._filled - sum(count for value, count in values.items() if value in self._missing)
+        return ColumnStatistics(
+            rows=all_rows,
+            filled=filled,
+            identifying=filled if self.hashes is None else all_rows - self.hashes.count(0),
+            unique=self._unique,
+            unique_with=tuple(unique_with),
+            values={value: count for value, count in values.items() if value not in self._missing},
+            longest=self.longest,
+            sample=tuple(self._sample),
+        )
+
+    def _repeats(self) -> None:
+        self._unique = False
+        if self.role == "none":
+            self.hashes = None
+        else:
+            self.is_only_in_pairs = True
+
+    def _filled_cells(self, text: Sequence[str]) -> list[str]:
+        filled = [cell for cell in text if cell not in self._missing]
+        # Every cell of the first rows is looked up, later only those of the sample.
+        candidates = filled[self._until_next :: self._stride] if self._seen else set(filled)
+        self._seen = True
+        missing = {cell for cell in candidates if _is_missing(cell)}
+        if missing:
+            self._missing |= missing
+            filled = [cell for cell in filled if cell not in missing]
+        return filled
+
+    def _extend_sample(self, cells: Sequence[object], text: Sequence[str], filled: Sequence[str]) -> None:
+        if self._until_next >= len(filled):
+            self._until_next -= len(filled)
+            return
+        originals: Sequence[object] = filled
+        if not {*map(type, cells)} <= _TEXT:
+            originals = [cell for cell, shown in zip(cells, text, strict=True) if shown not in self._missing]
+        chosen = originals[self._until_next :: self._stride]
+        self._sample.extend(cell.strip()[:_CHARACTERS_KEPT] if isinstance(cell, str) else cell for cell in chosen)
+        self._until_next += len(chosen) * self._stride - len(filled)
+        while len(self._sample) > self._most:
+            self._thin_sample()
+
+    def _thin_sample(self) -> None:
+        if len(self._sample) % 2:
+            self._until_next += self._stride
+        self._sample = self._sample[::2]
+        self._stride *= 2
+
+    def _extend_hashes(self, known: "array[int]", text: Sequence[str], rows: "array[int]") -> None:
+        if self.role == "qualifier":
+            # The first of several sites is often numbered 0.
+            known.extend(array("q", [0 if cell in self._missing else hash(cell) for cell in text]))
+            return
+        perhaps = {match[0] for match in _PERHAPS_PLACEHOLDER.finditer("\n".join(text))} - self._no_identifiers
+        self._no_identifiers |= {cell for cell in perhaps if is_placeholder_identifier(cell)}
+        missing = self._no_identifiers
+        batch = array("q", [0 if cell in missing else hash(cell) for cell in text])
+        known.extend(batch)
+        if not self.is_only_in_pairs and not is_key(batch, rows):
+            self._repeats()
+
+
+def _is_missing(cell: str) -> bool:
+    # A circle or a cross alone is an answer.
+    return placeholder_kind(cell) == "unknown" and "yes or no" not in shapes(cell)
+
+
+def _by_column(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> Sequence[Sequence[object]]:
+    if len(names) > 1:
+        try:
+            return list(zip(*map(itemgetter(*names), rows), strict=True))
+        except KeyError:
+            pass
+    return [[row.get(name) for row in rows] for name in names]
+
+
+def _texts(cells: Sequence[object]) -> list[str]:
+    if set(map(type, cells)) == {str}:
+        return list(map(str.strip, cells))  # type: ignore[arg-type]
+    return [_text(cell) for cell in cells]
+
+
+def _text(cell: object) -> str:
+    match cell:
+        case None:
+            return ""
+        case str():
+            return cell.strip()
+        case bool():
+            return "true" if cell else "false"
+        case float() if cell.is_integer():
+            return str(int(cell))
+        case date():
+            return cell.isoformat()
+    return str(cell)

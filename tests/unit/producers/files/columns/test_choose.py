@@ -1,0 +1,258 @@
+from collections.abc import Sequence
+
+import pytest
+
+from producers.files.columns import ColumnError, ColumnWishes, Mapped
+from tests.support.tables import choose, fields
+
+NAMES = ["North Hospital", "South Clinic", "West Hospital", "East Hospital"]
+
+
+def table(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]]]:
+    """Return names and rows of a table; the hospitals' names are added if there is no such column."""
+    length = len(next(iter(columns.values())))
+    all_columns = columns if "name" in columns else {"name": NAMES[:length], **columns}
+    return list(all_columns), list(zip(*all_columns.values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "note"),
+    [
+        ("phone", ["see website", "ask the ward", "none known"], "phone is text in every row (first: see website)"),
+        ("state", ["yes", "no", "yes"], "state is yes or no in every row (first: yes)"),
+        ("state", ["Open", "Closed", "Open"], "state says whether a hospital is open in every row (first: Open)"),
+        ("estado", ["ACTIVO", "ACTIVO", "BAJA"], "estado says whether a hospital is open in every row"),
+        ("state", ["27", "28", "29"], "state is a number in every row (first: 27)"),
+        ("city", ["a@b.org", "c@d.org", "e@f.org"], "city is an e-mail address in every row"),
+        ("address", ["https://a.org/1", "https://a.org/2", "x"], "address is a web address in most rows"),
+        ("beds", ["many", "few", "some"], "beds is not a number in every row (first: many)"),
+        ("lat", ["5321000.5", "5321000.7", "5321001.2"], "lat is not in degrees from -90 to 90 in every row"),
+        ("emergency", ["ward 1", "ward 2", "N1"], "emergency is not yes or no in every row (first: ward 1)"),
+        ("zip", ["north", "south", "west"], "zip is not a postal code in every row (first: north)"),
+        ("updated_at", ["spring", "autumn", "winter"], "updated_at is not a date in every row"),
+        ("updated_at", ["2019", "2020", "2021"], "updated_at is not a date in every row"),
+        (
+            "hospital_type",
+            ["Acute", "Psychiatric", "Acute"],
+            "hospital_type is neither single nor multi speciality",
+        ),
+        (
+            "SOURCE",
+            ["http://a.org", "http://a.org", "State Dept."],
+            "SOURCE contains no names of sources such as cms",
+        ),
+    ],
+)
+def test_a_column_whose_content_contradicts_its_name_is_left_out_with_a_note(
+    column: str, cells: Sequence[str], note: str
+) -> None:
+    columns = choose(*table(**{column: cells}))
+    assert column in columns.left_out
+    assert any(shown.startswith(note) for shown in columns.notes), columns.notes
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "field"),
+    [
+        ("phone", ["0", "0", "02-555 0101 ext. 3"], "phone"),
+        ("state", ["CO", "CO", "CO"], "state"),
+        ("country", ["NO", "NO", "NO"], "country"),
+        ("State Code", ["27", "28", "29"], "state"),
+        ("beds", ["120 beds", "ca. 50", "-"], "beds"),
+        ("beds", [120, 50.0, None], "beds"),
+        ("emergency", ["SI", "NO", "Sí"], "emergency_services"),
+        ("emergency", ["○", "\u00d7", "○"], "emergency_services"),
+        ("emergency", [True, False, None], "emergency_services"),
+        ("zip", ["AA1 1AA", "BB2 2BB", "CC3 3CC"], "postal_code"),
+        ("updated_at", ["2024-03-01 12:00:00", "2024-03-02", "03/04/2024"], "observed_at"),
+        ("updated_at", ["27th April, 2021", "1 mars 2021", "20210427"], "observed_at"),
+        ("type", ["single", "Multi Speciality", "multi"], "hospital_type"),
+        ("SOURCE", ["moh", "osm", "moh"], "source"),
+        ("location", ["11.6, 92.7", "11.8, 92.6", ""], "location"),
+        ("location", ["Near the lake", "Main Street", "Hill"], "address"),
+        ("geom", ["POINT (92.7 11.6)", "POINT(92.6 11.8)", ""], "location"),
+        ("location", [{"type": "Point", "coordinates": [1.0, 2.0]}, None, None], "location"),
+        ("attributes", [{"floors": 3}, None, {}], "attributes"),
+        ("Town", ["0", "0", "Aveda"], "city"),
+        ("Georeference", ["Town (11.6, 92.7)", "Town (11.8, 92.6)", "0"], "location"),
+    ],
+)
+def test_a_column_is_taken_if_its_content_suits_its_name(column: str, cells: Sequence[object], field: str) -> None:
+    columns = choose(*table(**{column: cells}))
+    assert fields(columns)[field] == column
+
+
+def test_a_name_column_of_numbers_is_refused_and_another_is_proposed() -> None:
+    rows = [["Aveda", "48319756", "Oak Clinic"], ["Brusk", "26456575", "Elm Hospital"]]
+    with pytest.raises(ColumnError) as caught:
+        choose(["State", "Facility Name", "Ownership"], rows)
+    assert str(caught.value) == (
+        "has no column for the hospital's name: hospital_name is a number in every row (first: 48319756), so "
+        "'Facility Name' is not used; Ownership looks like the name: --map hospital_name=Ownership; "
+        "its columns are 'State', 'Facility Name', 'Ownership'"
+    )
+
+
+def test_a_given_name_column_of_numbers_is_used_with_a_note() -> None:
+    columns = choose(*table(name=["48319756", "26456575"]), ColumnWishes(mapping={"hospital_name": "name"}))
+    assert columns.mapped == (Mapped("hospital_name", ("name",), "given"),)
+    assert columns.notes == (
+        "hospital_name is a number in every row (first: 48319756); it is read from name as given",
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "proposal"),
+    [
+        (["a", "X Y", "c"], '; X Y looks like the name: --map hospital_name="X Y"; its columns are'),
+        (["a", "b'c", "d"], "; b'c looks like the name: --map hospital_name=\"b'c\"; its columns are"),
+        (
+            ["1", "2", "3"],
+            "; 2 looks like the name: --map hospital_name=2; its columns are 1 (G6V2), 2 (RIVER CLINIC)",
+        ),
+    ],
+)
+def test_a_column_that_looks_like_names_is_proposed(columns: Sequence[str], proposal: str) -> None:
+    rows = [
+        ["G6V2", "RIVER CLINIC", "North Trust"],
+        ["R0A", "OAK HOSPITAL", "NHS"],
+        ["R0B", "ELM CLINIC", "North Trust"],
+    ]
+    with pytest.raises(ColumnError) as caught:
+        choose(columns, rows)
+    assert proposal in str(caught.value)
+
+
+def test_the_only_column_of_names_of_hospitals_is_used_whatever_it_is_called() -> None:
+    rows = [
+        ["G6V2", "NORTH RIVER CLINIC", "COB HOUSE"],
+        ["R0A", "SOUTH HOSPITAL", "1 ROAD"],
+        ["R0B", "EAST TRUST", ""],
+    ]
+    chosen = choose(["1", "2", "3"], rows)
+    assert chosen.mapped == (Mapped("hospital_name", ("2",), "content"),)
+    assert chosen.notes[0] == (
+        "2 contains names of hospitals and is used as hospital_name; "
+        "to use another column: --map hospital_name=COLUMN"
+    )
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["General Hospital", "Clinic", "General Hospital", "Clinic", "Clinic"],
+        ["Hospital Road 1", "Main Street 2", "Oak Lane 3", "Hill 4", "Clinic Lane 5"],
+        ["Dr A", "Dr B", "Dr C", "Dr D", "Dr E"],
+    ],
+)
+def test_kinds_of_hospitals_addresses_and_people_are_not_their_names(cells: Sequence[str]) -> None:
+    with pytest.raises(ColumnError, match="has no column for the hospital's name"):
+        choose(["town", "x1"], [["Aveda", cell] for cell in cells])
+
+
+def test_without_anything_like_names_the_message_asks_for_a_column() -> None:
+    with pytest.raises(ColumnError, match='choose it with --map hospital_name="COLUMN"; its columns are'):
+        choose(["town", "beds"], [["Aveda", "12"]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "expected"),
+    [
+        (["name", "Facility Name"], [["A Clinic", "B Clinic"]], "Facility Name"),
+        (
+            ["Facility Name", "name"],
+            [["A Clinic", ""], ["", "C Clinic"], ["", "D Clinic"], ["", "E Clinic"]],
+            "name",
+        ),
+        (
+            ["Name of institution", "Name of unit"],
+            [["IMSS", f"Clinic {n}"] for n in range(9)],
+            "Name of unit",
+        ),
+        (["name_en", "name"], [["A Clinic", "Клиника"]], "name"),
+        (["rslongue", "rs"], [["", "CH A"], ["", "CH B"], ["CENTRE HOSPITALIER C", "CH C"]], "rs"),
+    ],
+)
+def test_of_two_columns_for_one_field_the_fuller_and_more_specific_is_taken(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], expected: str
+) -> None:
+    chosen = choose(columns, rows)
+    assert fields(chosen)["hospital_name"] == expected
+    assert set(chosen.left_out) == set(columns) - {expected}
+
+
+@pytest.mark.parametrize(
+    ("larger", "smaller"), [("Provincia", "Departamento"), ("Departamento", "Provincia"), ("Regione", "Provincia")]
+)
+def test_the_larger_of_two_areas_is_the_state(larger: str, smaller: str) -> None:
+    rows = [[f"Clinic {n}", f"{'AB'[n % 2]}", f"{'ab'[n % 2]}{n % 4}"] for n in range(8)]
+    for order in ((1, 2), (2, 1)):
+        names = ["name", *([larger, smaller] if order == (1, 2) else [smaller, larger])]
+        chosen = choose(names, [[row[0], row[order[0]], row[order[1]]] for row in rows])
+        assert (fields(chosen)["state"], fields(chosen)["county"]) == (larger, smaller)
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"),
+    [
+        (
+            ["latitude", "beds"],
+            "latitude has no longitude beside it, so it is left out; say --map longitude=COLUMN",
+        ),
+        (["lon", "beds"], "lon has no latitude beside it, so it is left out; say --map latitude=COLUMN"),
+    ],
+)
+def test_one_coordinate_alone_is_left_out_with_a_note(columns: list[str], kept: str) -> None:
+    chosen = choose(["name", *columns], [["North Hospital", "41.8", "120"]])
+    assert set(fields(chosen)) == {"hospital_name", "beds"}
+    assert chosen.notes == (kept,)
+
+
+def test_the_column_that_may_be_the_other_coordinate_is_named() -> None:
+    chosen = choose(
+        ["name", "latitude", "longtitude"], [["A Clinic", "41.8", "140.7"], ["B Clinic", "41.9", "140.8"]]
+    )
+    assert chosen.notes[0].endswith("say --map longitude=COLUMN (longtitude looks like it)")
+    given = choose(
+        ["name", "latitude", "longtitude"],
+        [["A Clinic", "41.8", "140.7"]],
+        ColumnWishes(mapping={"longitude": "longtitude"}),
+    )
+    assert (fields(given)["latitude"], fields(given)["longitude"]) == ("latitude", "longtitude")
+
+
+def test_two_coordinates_are_preferred_to_one_column_of_both_unless_they_are_emptier() -> None:
+    columns = ["name", "lat", "lon", "geo_point"]
+    full = [
+        ["A Clinic", "1.5", "2.5", "1.5, 2.5"],
+        ["B Clinic", "1.6", "2.6", "1.6, 2.6"],
+        ["C Clinic", "1", "2", ""],
+    ]
+    assert set(fields(choose(columns, full))) == {"hospital_name", "latitude", "longitude"}
+    empty = [
+        ["A Clinic", "", "", "1.5, 2.5"],
+        ["B Clinic", "", "", "1.6, 2.6"],
+        ["C Clinic", "1.5", "2.5", "1.5, 2.5"],
+    ]
+    assert set(fields(choose(columns, empty))) == {"hospital_name", "location"}
+
+
+def test_coordinates_in_one_cell_are_found_by_content() -> None:
+    chosen = choose(["name", "where"], [["A Clinic", "11.6357, 92.7120"], ["B Clinic", "(11.8311, 92.6586)"]])
+    assert Mapped("location", ("where",), "content") in chosen.mapped
+    assert chosen.notes == (
+        "where contains both coordinates and is used as location; to leave it out: --map location=",
+    )
+    left_out = choose(["name", "where"], [["A Clinic", "11.6, 92.7"]], ColumnWishes(mapping={"location": ""}))
+    assert left_out.left_out == ("where",)
+
+
+def test_an_empty_column_is_no_field() -> None:
+    chosen = choose(["name", "phone", "beds"], [["A Clinic", "NOT AVAILABLE", ""], ["B Clinic", "N/A", "-"]])
+    assert fields(chosen) == {"hospital_name": "name"}
+    assert chosen.left_out == ("phone", "beds")
+
+
+def test_a_given_source_takes_precedence_over_a_column() -> None:
+    chosen = choose(*table(source=["moh", "osm"]), ColumnWishes(source="cms"))
+    assert chosen.left_out == ("source",)

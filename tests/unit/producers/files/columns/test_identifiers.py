@@ -1,0 +1,191 @@
+from collections.abc import Sequence
+
+import pytest
+
+from producers.files.columns import ColumnError, ColumnWishes
+from tests.support.tables import choose, fields
+
+CMS = ColumnWishes(source="cms")
+# Rows that are equal but for what a test adds.
+NAMES = [f"Clinic {letter}" for letter in "abcdefghij"]
+
+
+def with_names(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]]]:
+    rows = zip(NAMES, *columns.values(), strict=False)
+    return ["name", *columns], list(rows)
+
+
+CODES = [f"H{number}7" for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    "column", ["HospitalCode", "id", "code", "kode_rs", "FI_ET", "CO_CNES", "osm_id", "nr", "XyzCode"]
+)
+def test_a_full_and_unique_column_named_as_an_identifier_is_used_with_a_source(column: str) -> None:
+    chosen = choose(*with_names(**{column: CODES}), CMS)
+    assert fields(chosen)["external_id"] == column
+    assert (chosen.candidates, chosen.unused_identifier, chosen.notes) == ((column,), None, ())
+
+
+def test_an_identifier_is_never_used_without_a_source() -> None:
+    chosen = choose(*with_names(HospitalCode=CODES))
+    assert "external_id" not in fields(chosen)
+    assert (chosen.unused_identifier, chosen.left_out) == ("HospitalCode", ("HospitalCode",))
+    [note] = chosen.notes
+    assert note == (
+        "HospitalCode has a different value in every row, but an identifier is used only together with its source; "
+        "say whose list this is: --source NAME"
+    )
+
+
+def test_an_identifier_is_used_with_a_source_column() -> None:
+    chosen = choose(*with_names(source=["moh", "osm"] * 5, id=CODES))
+    assert (fields(chosen)["source"], fields(chosen)["external_id"]) == ("source", "id")
+
+
+def test_an_identifier_may_repeat_in_another_source() -> None:
+    chosen = choose(*with_names(source=["moh", "osm"] * 5, id=[code for code in CODES[:5] for _ in range(2)]))
+    assert fields(chosen)["external_id"] == "id"
+
+
+@pytest.mark.parametrize(
+    ("columns", "best", "other"),
+    [
+        (("OrganisationID", "OrganisationCode"), "OrganisationCode", "OrganisationID"),
+        (("OrganisationCode", "OrganisationID"), "OrganisationCode", "OrganisationID"),
+        (("id", "CNES"), "CNES", "id"),
+        (("uuid", "osm_id"), "osm_id", "uuid"),
+        (("SIREN", "code"), "code", "SIREN"),
+        (("parcel_code", "id"), "id", "parcel_code"),
+    ],
+)
+def test_of_several_identifiers_the_best_name_is_used_and_the_others_are_named(
+    columns: Sequence[str], best: str, other: str
+) -> None:
+    chosen = choose(*with_names(**dict.fromkeys(columns, CODES)), CMS)
+    assert (fields(chosen)["external_id"], chosen.candidates) == (best, (best, other))
+    [note] = chosen.notes
+    assert note == (
+        f"{best} is used as the identifier; also with a different value in every row: {other} "
+        f"(--map external_id={other})"
+    )
+
+
+def test_a_column_that_counts_the_rows_is_used_only_if_there_is_no_other() -> None:
+    counts = [str(number) for number in range(1, 11)]
+    alone = choose(*with_names(id=counts), CMS)
+    assert fields(alone)["external_id"] == "id"
+    assert alone.notes == (
+        "id only counts the rows; if the next delivery counts them anew, leave it out: --map external_id=",
+    )
+    both = choose(*with_names(id=counts, XyzCode=CODES), CMS)
+    assert fields(both)["external_id"] == "XyzCode"
+
+
+def test_numbers_with_leading_zeros_are_codes() -> None:
+    chosen = choose(*with_names(id=[f"{number:04}" for number in range(1, 11)]), CMS)
+    assert (fields(chosen)["external_id"], chosen.notes) == ("id", ())
+
+
+def test_columns_that_are_no_identifier_are_not_mentioned_beside_a_good_one() -> None:
+    chosen = choose(*with_names(CNES=CODES, code=["A"] * 10, ref=[*CODES[:4], *[""] * 6]), CMS)
+    assert (fields(chosen)["external_id"], chosen.notes) == ("CNES", ())
+
+
+@pytest.mark.parametrize("column", ["S.No", "#", "OBJECTID", "序号", "Lp."])
+def test_a_column_named_as_a_running_number_is_never_used_by_itself(column: str) -> None:
+    chosen = choose(*with_names(**{column: [str(number) for number in range(1, 11)]}), CMS)
+    assert "external_id" not in fields(chosen)
+    assert any(f"{column} numbers the rows of this delivery" in note for note in chosen.notes)
+
+
+def test_placeholders_are_no_identifiers() -> None:
+    few = [*CODES[:9], "0"]
+    assert "external_id" not in fields(choose(*with_names(code=few), CMS))
+    rows = [[f"Clinic {n}", f"H{n}"] for n in range(98)] + [["Clinic x", "0"], ["Clinic y", "0"]]
+    mostly = choose(["name", "code"], rows, CMS)
+    assert fields(mostly)["external_id"] == "code"
+
+
+def test_an_identifier_that_is_often_missing_is_named_and_not_used() -> None:
+    chosen = choose(*with_names(code=[*CODES[:4], "0", "0", "None", "None", "", "N/A"]), CMS)
+    assert chosen.notes[-1] == (
+        "code is missing in 6 of 10 rows, so it is not used as the identifier; to use it where it is known: "
+        "--map external_id=code"
+    )
+
+
+def test_rows_that_are_wholly_equal_do_not_make_an_identifier_repeat() -> None:
+    columns, rows = with_names(code=CODES)
+    chosen = choose(columns, [*rows, rows[3], rows[5]], CMS)
+    assert fields(chosen)["external_id"] == "code"
+
+
+def test_an_identifier_that_is_unique_only_with_another_column_is_named_with_it() -> None:
+    columns = ["id", "hospital_name", "city", "country"]
+    rows = [
+        ["17", "Nordklinik", "Aveda", "Aland"],
+        ["17", "Clinica Sur", "Brusk", "Bland"],
+        ["18", "Ostklinik", "Corvo", "Aland"],
+        ["18", "Ostklinik", "Corvo", "Aland"],
+    ]
+    chosen = choose(columns, rows, CMS)
+    note = 'id repeats in rows that differ; together with country it does not: --map external_id="country + id"'
+    assert note in chosen.notes
+    given = choose(columns, rows, ColumnWishes(source="cms", mapping={"external_id": "country + id"}))
+    assert fields(given)["external_id"] == "country+id"
+    assert fields(given)["country"] == "country"
+    single = choose(columns, rows, ColumnWishes(source="cms", mapping={"external_id": "id"}))
+    assert note in single.notes
+
+
+def test_two_identifiers_that_are_unique_only_together_are_named() -> None:
+    rows = [[f"Clinic {n}", f"A{n // 2}", f"0{n % 2}"] for n in range(8)]
+    chosen = choose(["name", "Codice struttura", "Sub Codice"], rows, CMS)
+    assert (
+        "Codice struttura repeats in rows that differ; together with Sub Codice it does not: "
+        '--map external_id="Sub Codice + Codice struttura"' in chosen.notes
+    )
+
+
+def test_an_identifier_that_repeats_is_not_used() -> None:
+    chosen = choose(*with_names(code=[*CODES[:9], CODES[0]]), CMS)
+    assert chosen.notes == (
+        "--source is given, but no column was found that identifies the hospitals",
+        "code repeats in rows that differ, so it does not identify the hospitals",
+    )
+
+
+def test_columns_of_codes_with_other_names_are_proposed() -> None:
+    chosen = choose(*with_names(Kenning=CODES, house_number=CODES), CMS)
+    assert "external_id" not in fields(chosen)
+    assert chosen.notes[-1] == (
+        "no column is named as an identifier; with a different value in every row: Kenning "
+        "(--map external_id=Kenning)"
+    )
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"{n}.5, {n}.25" for n in range(10)],
+        [f"2024-03-{n + 10}" for n in range(10)],
+        [f"{n}.125" for n in range(10)],
+        [f"a rather long remark on house {n}" for n in range(10)],
+        ["x" * 200 + str(n) for n in range(10)],
+        [f"ward{n}@hospital.org" for n in range(10)],
+    ],
+)
+def test_other_content_is_no_identifier(cells: Sequence[str]) -> None:
+    chosen = choose(*with_names(code=cells), CMS)
+    assert (chosen.candidates, chosen.columns_of("external_id")) == ((), ())
+
+
+def test_a_given_identifier_needs_a_source() -> None:
+    with pytest.raises(ColumnError, match=r"external_id is read from code, but an identifier .* --source NAME"):
+        choose(*with_names(code=CODES), ColumnWishes(mapping={"external_id": "code"}))
+
+
+def test_the_identifier_can_be_left_out() -> None:
+    chosen = choose(*with_names(code=CODES), ColumnWishes(source="cms", mapping={"external_id": ""}))
+    assert (chosen.candidates, chosen.left_out, chosen.notes) == ((), ("code",), ())

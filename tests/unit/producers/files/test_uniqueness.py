@@ -1,0 +1,34 @@
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.files.uniqueness import combined, count_distinct, hashes, is_key
+
+SMALL = st.lists(st.integers(-3, 3), max_size=30)
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_distinct_values_are_counted_in_parts_of_a_large_column(repeats: int) -> None:
+    values = hashes(f"H{number}" for number in range(100_000)) * repeats
+    values.append(0)
+    assert count_distinct(values) == 100_000
+
+
+@given(SMALL)
+def test_distinct_values_are_counted_without_the_missing_ones(values: list[int]) -> None:
+    assert count_distinct(array("q", values)) == len(set(values) - {0})
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=12))
+def test_a_key_says_which_row_it_is(rows: list[tuple[int, int]]) -> None:
+    keys, contents = array("q", [key for key, _ in rows]), array("q", [content for _, content in rows])
+    known = {(key, content) for key, content in rows if key}
+    assert is_key(keys, contents) == (len({key for key, _ in known}) == len(known))
+
+
+def test_a_pair_is_missing_if_one_of_it_is() -> None:
+    pairs = combined(array("q", [1, 0, 1, 2, 1]), array("q", [5, 5, 0, 5, 5]))
+    assert [bool(pair) for pair in pairs] == [True, False, False, True, True]
+    assert pairs[0] == pairs[4] != pairs[3]
