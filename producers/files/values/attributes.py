@@ -10,6 +10,7 @@ import orjson
 
 from producers.files.values.cells import MISSING, UnreadableCell, one_cell
 from producers.files.values.missing import is_missing_attribute
+from producers.files.values.numbers import NO_NUMBERS
 from producers.files.values.texts import TextReader
 from worker.contract.fields import INT64_MAX, INT64_MIN
 
@@ -31,9 +32,10 @@ class AttributeReader:
         if isinstance(cell, datetime | date | time):
             return cell.isoformat()
         if isinstance(cell, float | Decimal):
-            return MISSING if math.isnan(cell) else float(cell)
+            return MISSING if math.isnan(cell) or cell in NO_NUMBERS else float(cell)
         if isinstance(cell, int):
-            return cell if INT64_MIN <= cell <= INT64_MAX else str(cell)
+            known = cell if INT64_MIN <= cell <= INT64_MAX else str(cell)
+            return MISSING if cell in NO_NUMBERS else known
         return self._text.read(cells)
 
     @staticmethod

@@ -1,5 +1,6 @@
 """`choose_readers`: decides once for a file how the cells of each column are to be read."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -11,14 +12,7 @@ from producers.files.values.cells import CellReader, DateOrder, MappedColumns, S
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style
-from producers.files.values.missing import (
-    PLACES,
-    PlaceStyle,
-    PlaceWords,
-    is_missing,
-    place_style,
-    words_for_missing,
-)
+from producers.files.values.missing import CODES, PLACES, PlaceWords, codes_like_words, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
 from producers.files.values.positions import Region, coordinate_order, readable
 from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
@@ -86,7 +80,6 @@ class _Choice:
         self._samples = samples
         self._wishes = wishes
         self._now = now
-        self._elsewhere = words_for_missing(samples)
         self._settings: dict[str, str] = {}
         self._notes: list[str] = []
 
@@ -112,23 +105,23 @@ class _Choice:
         }
         if mapped.field in makers:
             return makers[mapped.field](mapped)
-        return AttributeReader() if mapped.field.startswith("attributes.") else TextReader(is_missing)
+        return AttributeReader() if mapped.field.startswith("attributes.") else TextReader(is_missing_text)
 
     def _given(self, setting: str) -> str | None:
         return self._wishes.settings.get(setting)
 
     def _place(self, mapped: MappedColumns) -> CellReader:
         name = mapped.field
-        style, note = place_style(name, self._samples[name], self._elsewhere)
-        words, codes = self._given(f"{name}.missing"), self._given(f"{name}.codes")
-        if words is not None or codes is not None:
-            style, note = PlaceStyle(frozenset((words or "").split()), codes == _YES), ""
-        if style.missing:
-            self._settings[f"{name}.missing"] = " ".join(sorted(style.missing))
-        if style.codes:
-            self._settings[f"{name}.codes"] = _YES
-        self._note(note)
-        return TextReader(PlaceWords(style, required=name == "hospital_name").is_missing)
+        codes: frozenset[str] | None = None
+        if name in CODES:
+            setting = f"{name}.codes"
+            given = self._given(setting)
+            has_codes, words = codes_like_words(self._samples, name)
+            if given is not None or has_codes:
+                codes = words if given is None else frozenset(_listed(given))
+                self._settings[setting] = ", ".join(sorted(codes))
+        changes: Counter[str] = Counter()
+        return TextReader(PlaceWords(codes, changes).is_missing, changes)
 
     def _identifier(self, mapped: MappedColumns) -> CellReader:
         floats = self._floats(mapped.field)

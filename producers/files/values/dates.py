@@ -176,7 +176,8 @@ class DateParser:
 
     def _named(self, text: str) -> Instant | None:
         """Read a date with the name of its month: the number above 31 is the year, the other one the day."""
-        time = next(_TIME.finditer(text), None) if ":" in text else None
+        # Oracle writes 01-MAR-24 12.30.00.000000 PM.
+        time = _TIME.search(text) if ":" in text or text.count(".") > 2 else None
         head, rest = (text[: time.start()], text[time.start() :]) if time else (text, "")
         key = _VIETNAMESE.sub(r"thang\1", word_key(head))
         numbers: list[str] = []

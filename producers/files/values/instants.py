@@ -1,5 +1,6 @@
 """Decides once for a column how its dates are meant, and reads them so."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from producers.files.values.numbers import ascii_digits, integer_text
 
 _AMBIGUOUS = "may be day/month or month/day; give --date-order"
 _MOST_REMEMBERED = 5_000
+# 20240301 as a spreadsheet's number.
+_WHOLE_FLOAT = re.compile(r"[0-9]{8}(?:[0-9]{6})?\.0+")
 _ORDERS: tuple[DateOrder, ...] = get_args(DateOrder)
 _NAMES: dict[DateOrder, str] = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day"}
 
@@ -86,9 +89,10 @@ class InstantReader:
             case str():
                 found = self._known.get(cell)
                 if found is None:
+                    changes = self.changes.total()
                     found = self._from_text(ascii_digits(clean(cell, self.changes)))
                     # All rows of a list are often of one day.
-                    if len(self._known) < _MOST_REMEMBERED:
+                    if len(self._known) < _MOST_REMEMBERED and changes == self.changes.total():
                         self._known[cell] = found
                 return found
             case datetime():
@@ -107,6 +111,8 @@ class InstantReader:
         readings = self._parser.readings(text)
         if readings:
             return self._chosen(readings)
+        if _WHOLE_FLOAT.fullmatch(text):
+            text = text.partition(".")[0]
         kind = self._parser.kind_of_number(text)
         if kind is not None:
             if text.strip("0.") == "":

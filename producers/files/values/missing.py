@@ -2,13 +2,12 @@
 
 Words such as "unknown" mean it in every field. A few short words are also names and codes: "None" is a town in
 Italy, "Nan" a province of Thailand, NA the code of Namibia and of Naples. In the fields of names and places they
-are judged by how they are written, and by whether the rest of the file uses them for missing values.
+are judged by how they are written, and in columns of codes by what the rest of the file shows.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from producers.files.values.cells import UnreadableCell
 from worker.contract.placeholders import LONGEST_PLACEHOLDER, placeholder_kind
@@ -19,12 +18,12 @@ IsMissing = Callable[[str], bool]
 PLACES = frozenset(("hospital_name", "city", "county", "state", "country"))
 """The fields in which a short word may be a name or a code."""
 
-_CODES = frozenset(("state", "country"))
+CODES = frozenset(("state", "country"))
+"""The fields that may contain codes of two letters."""
+
 _CODE = re.compile(r"[A-Z]\.? ?[A-Z]\.?")
 _SHARE_OF_CODES = 0.8
-# A place that this share of the hospitals is in would be a large city. None of them is called None.
-_SHARE_OF_MISSING = 0.02
-_LEAST_MISSING = 2
+_ZEROS = re.compile(r"0+(?:\.0+)?")
 
 
 def is_missing(text: str) -> bool:
@@ -32,88 +31,65 @@ def is_missing(text: str) -> bool:
     return len(text) <= LONGEST_PLACEHOLDER and placeholder_kind(text) is not None
 
 
+def is_missing_text(text: str) -> bool:
+    """Return whether the text means "not known" in a field of text that is no name, such as an address."""
+    return is_missing(text) or _ZEROS.fullmatch(text) is not None
+
+
 def is_missing_attribute(text: str) -> bool:
     """Return whether the text means "not known" in a column of any content, where "none" may be an answer."""
     return placeholder_kind(text) in ("unknown", "short")
 
 
-def words_for_missing(samples: Mapping[str, Sequence[object]]) -> frozenset[str]:
-    """Return the short words that stand, exactly so, in sampled columns where they cannot be a name or a code.
+def codes_like_words(samples: Mapping[str, Sequence[object]], field: str) -> tuple[bool, frozenset[str]]:
+    """Return whether a field has codes of two letters, and which words for "not known" are codes in it.
 
-    `samples` maps fields to cells.
+    `samples` maps fields to cells. A word is a code if the column has it and no column has it that can only mean
+    "not known" by it.
     """
-    return frozenset(
+    counts = Counter(text.strip() for text in _texts(samples[field]))
+    # NA alone says nothing of its column, but ND and SD are written for North and South Dakota.
+    values = {text for text in counts if placeholder_kind(text) is None or text in ("ND", "SD")}
+    codes = {text for text in values if _CODE.fullmatch(text)}
+    if not values or len(codes) < _SHARE_OF_CODES * len(values):
+        return False, frozenset()
+    elsewhere = {
         cell.strip()
-        for field, cells in samples.items()
-        if field not in PLACES and not field.startswith("attributes.")
+        for other, cells in samples.items()
+        if other not in PLACES and not other.startswith("attributes.")
         for cell in set(_texts(cells))
-        if placeholder_kind(cell) in ("short", "none")
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceStyle:
-    """The short words that mean "not known" in a field of names or places, and whether it has codes."""
-
-    missing: frozenset[str] = frozenset()
-    codes: bool = False
-
-
-def place_style(field: str, sample: Sequence[object], used_elsewhere: frozenset[str]) -> tuple[PlaceStyle, str]:
-    """Decide what short words mean in a field; say what a person should know.
-
-    `used_elsewhere` has the words that mean "not known" in other fields of the same file.
-    """
-    counts = Counter(text.strip() for text in _texts(sample))
-    kinds = {text: placeholder_kind(text) for text in counts}
-    codes = field in _CODES and _mostly_codes(counts, kinds)
-    least = max(_LEAST_MISSING, _SHARE_OF_MISSING * counts.total())
-    frequent = {
-        text
-        for text, kind in kinds.items()
-        if kind in ("short", "none") and counts[text] >= least and not codes and not _is_name(text)
     }
-    note = ", ".join(
-        f"{text!r} counts as missing ({counts[text]} of {counts.total()} sampled cells)"
-        for text in sorted(frequent)
-    )
-    return PlaceStyle(used_elsewhere | frequent, codes), f"{field}: {note}" if note else ""
+    words = {text for text in counts if placeholder_kind(text) is not None and _CODE.fullmatch(text)}
+    return True, frozenset(words - elsewhere)
 
 
 class PlaceWords:
-    """Judges the short words in one field of names or places."""
+    """Judges the words in one field of names or places.
 
-    def __init__(self, style: PlaceStyle, *, required: bool) -> None:
-        self._missing = style.missing
-        self._codes = style.codes
-        self._required = required
+    `codes` are words that are codes in this column; None: the column has no codes. Words that are names as well but
+    count as missing here are counted in `changes`.
+    """
+
+    def __init__(self, codes: frozenset[str] | None, changes: Counter[str]) -> None:
+        self._codes = codes
+        self._changes = changes
 
     def is_missing(self, text: str) -> bool:
-        """Return whether the text means "not known". Raises `UnreadableCell` if it may be a place as well."""
-        kind = placeholder_kind(text) if len(text) <= LONGEST_PLACEHOLDER else None
+        """Return whether the text means "not known". Raises `UnreadableCell` if it may be a code as well."""
+        kind = placeholder_kind(text)
         if kind is None:
-            return False
-        if self._codes and _CODE.fullmatch(text):
+            return _ZEROS.fullmatch(text) is not None
+        if self._codes is not None and _CODE.fullmatch(text):
             # N.D. may be North Dakota, NA may be Naples.
-            if text in self._missing:
-                raise UnreadableCell("may be a code or mean 'not known'")
-            return False
-        if kind == "unknown" or not text.isascii() or " " in text or text.islower() or text in self._missing:
-            return True
-        # A record without a name is rejected with a reason, so nothing is hidden there.
-        if _is_name(text) or self._required:
-            return not _is_name(text)
-        raise UnreadableCell("may be a name or mean 'not known'")
-
-
-def _is_name(text: str) -> bool:
-    # "Nan" and "Leer" are written as names are; "None" is what Python writes.
-    return text.istitle() and text != "None"
-
-
-def _mostly_codes(counts: Counter[str], kinds: Mapping[str, object]) -> bool:
-    values = [text for text in counts if kinds[text] is None]
-    return bool(values) and sum(bool(_CODE.fullmatch(text)) for text in values) >= _SHARE_OF_CODES * len(values)
+            if text in self._codes:
+                return False
+            raise UnreadableCell("may be a code or mean 'not known'")
+        if kind == "short":
+            # "Nan" and "Leer" are written as names are; "None" is what Python writes.
+            if text.istitle() and text != "None":
+                return False
+            self._changes[f"{text!r} counts as missing"] += 1
+        return True
 
 
 def _texts(cells: Iterable[object]) -> Iterable[str]:

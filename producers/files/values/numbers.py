@@ -35,6 +35,9 @@ _AMBIGUOUS = re.compile(r"[1-9][0-9]{0,2}([.,])[0-9]{3}")
 _FRACTION = re.compile(r"[0-9]*([.,])[0-9]+")
 _UNIT = re.compile(r"\s*([^\W\d_][^\d]*)")
 _NO_NUMBER = frozenset(("-9", "-99", "-999", "-9999", "-99999", "-999999", "-1", "9999", "99999", "999999"))
+NO_NUMBERS = frozenset((-999, -9999, -99999, -999999))
+"""Numbers that programs for statistics write for "not known", whatever the column counts."""
+
 _MOST_EXACT = 2**53
 _NOT_A_NUMBER = "is not a number"
 # The largest hospital of the world has fewer, so "50 100" is two numbers.

@@ -66,10 +66,13 @@ def _described(cell: object) -> str:
 
 
 class TextReader:
-    """Reads text. Several cells are joined by a blank. `missing` says which words mean that it is not known."""
+    """Reads text. Several cells are joined by a blank. `missing` says which words mean that it is not known.
 
-    def __init__(self, missing: IsMissing) -> None:
-        self.changes: Counter[str] = Counter()
+    `changes` is where `missing` counts the words that it was not sure of, if it does.
+    """
+
+    def __init__(self, missing: IsMissing, changes: Counter[str] | None = None) -> None:
+        self.changes: Counter[str] = Counter() if changes is None else changes
         self._missing = missing
         self._known: dict[object, object] = {}
 
@@ -82,8 +85,10 @@ class TextReader:
             # Columns of places have the same cells again and again.
             known = self._known.get(cell)
             if known is None:
+                changes = self.changes.total()
                 known = self._one(cell)
-                if len(self._known) < _MOST_REMEMBERED:
+                # A cell that is changed is counted each time.
+                if len(self._known) < _MOST_REMEMBERED and changes == self.changes.total():
                     self._known[cell] = known
             return known
         values = [value for value in map(self._one, cells) if isinstance(value, str)]

@@ -95,9 +95,10 @@ class YesNoReader:
             return self._answer(_text(cell, self.changes))
         found = self._known.get(cell)
         if found is None:
+            changes = self.changes.total()
             found = self._answer(_text(cell, self.changes))
             # A column of answers has few different cells; one of prose is not worth remembering.
-            if len(self._known) < len(self._answers):
+            if len(self._known) < len(self._answers) and changes == self.changes.total():
                 self._known[cell] = found
         return found
 
