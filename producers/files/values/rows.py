@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from producers.files.values.cells import MISSING, LeftOut, MappedColumns, ReadRow, Row, UnreadableCell, shown
 from producers.files.values.choosing import Readers
+from producers.files.values.coordinates import Position
+from producers.files.values.countries import place_in_country
 from worker.contract import HospitalRecord
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload, PayloadProblem
@@ -44,6 +46,7 @@ class RowReader:
         self._has_attributes = any(field.startswith(_ATTRIBUTE) for field in self._columns)
         self._fields_of = {column: it.field for it in mapped for column in it.columns}
         self._repaired: Counter[str] = Counter()
+        self._outside = self._first_outside = 0
 
     def read(self, raw: Row) -> ReadRow:
         """Return the row's record, or the reasons why it has none, and what was left out."""
@@ -104,6 +107,9 @@ class RowReader:
         notes += [
             f"{field}: a stray byte read as cp1252 ({count} cells)" for field, count in self._repaired.items()
         ]
+        if self._outside:
+            cells = f"{self._outside} cells, first in line {self._first_outside}"
+            notes.append(f"location: outside of the row's country ({cells})")
         return notes
 
     def _place(self, raw: Row, values: dict[str, object], left_out: list[LeftOut]) -> None:
@@ -122,10 +128,22 @@ class RowReader:
         if isinstance(position, tuple):
             try:
                 self._readers.region.check(position)
+                self._check_country(raw, position, values.get("country"))
             except UnreadableCell as error:
                 left_out.append(self._left_out(raw, "location", str(error)))
                 return
             values["location"] = {"coordinates": (position[1], position[0])}
+
+    def _check_country(self, raw: Row, position: Position, country: object) -> None:
+        if not isinstance(country, str):
+            return
+        place = place_in_country(position, country)
+        if place == "swapped":
+            raise UnreadableCell("is outside of its country; perhaps latitude and longitude are swapped")
+        if place == "outside":
+            # Boxes of countries lack small islands, so the position stays.
+            self._outside += 1
+            self._first_outside = self._first_outside or raw.line
 
     def _gather_attributes(self, values: dict[str, object]) -> None:
         named = [field for field in values if field.startswith(_ATTRIBUTE)]
