@@ -23,6 +23,7 @@ class Column:
     """The statistics of a column, as far as values need them."""
 
     sample: Sequence[object]
+    values: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

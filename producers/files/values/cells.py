@@ -55,11 +55,15 @@ class MappedColumns(Protocol):
 
 
 class Sampled(Protocol):
-    """What the decisions about a column are made from: a sample of its cells, spread over the file."""
+    """What the decisions about a column are made from."""
 
     @property
     def sample(self) -> Sequence[object]:
-        """Cells of the column that are not empty."""
+        """Cells of the column that are not empty, spread over the file."""
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """How often each value occurs in the whole file, if there are few different ones; else empty."""
 
 
 class Row(Protocol):

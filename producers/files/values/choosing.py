@@ -62,7 +62,7 @@ def choose_readers(
     `ConfigurationError` for a time zone or an order of dates that does not exist.
     """
     samples = {
-        it.field: [cell for column in it.columns if column in statistics for cell in statistics[column].sample]
+        it.field: [cell for column in it.columns if column in statistics for cell in _cells(statistics[column])]
         for it in mapped
     }
     return _Choice(mapped, samples, wishes, now or datetime.now(UTC)).readers()
@@ -205,6 +205,13 @@ class _Choice:
     def _note(self, note: str) -> None:
         if note:
             self._notes.append(note)
+
+
+def _cells(column: Sampled) -> Sequence[object]:
+    """Return a sample of a column that has each of its values, if there are few different ones."""
+    # Values are text, so in a column of native values they would show how the survey writes those.
+    texts = all(isinstance(cell, str) for cell in column.sample)
+    return [*column.sample, *column.values] if texts else column.sample
 
 
 def _listed(words: str | None) -> list[str]:

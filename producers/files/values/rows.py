@@ -100,15 +100,15 @@ class RowReader:
     def notes(self) -> list[str]:
         """Return what was changed in the cells that were read so far, beyond white space."""
         notes = [
-            f"{field}: {what} ({count} cells)"
+            f"{field}: {what} ({_cells(count)})"
             for field, reader in self._readers.by_field.items()
             for what, count in sorted(reader.changes.items())
         ]
         notes += [
-            f"{field}: a stray byte read as cp1252 ({count} cells)" for field, count in self._repaired.items()
+            f"{field}: a stray byte read as cp1252 ({_cells(count)})" for field, count in self._repaired.items()
         ]
         if self._outside:
-            cells = f"{self._outside} cells, first in line {self._first_outside}"
+            cells = f"{_cells(self._outside)}, first in line {self._first_outside}"
             notes.append(f"location: outside of the row's country ({cells})")
         return notes
 
@@ -195,6 +195,10 @@ class RowReader:
             columns = self._columns.get("latitude", ()) + self._columns.get("longitude", ())
         columns = columns or self._columns.get("attributes", ())
         return LeftOut(field, " + ".join(columns), shown([raw.fields.get(it) for it in columns]), reason)
+
+
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count:,} cells"
 
 
 def _field_of(problem: PayloadProblem) -> str:

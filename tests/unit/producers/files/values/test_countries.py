@@ -54,4 +54,4 @@ def test_a_swapped_position_is_left_out_and_one_outside_is_noted() -> None:
     assert outside.record is not None
     assert outside.record.location is not None
     assert not outside.left_out
-    assert reader.notes() == ["location: outside of the row's country (1 cells, first in line 3)"]
+    assert reader.notes() == ["location: outside of the row's country (1 cell, first in line 3)"]

@@ -1,3 +1,6 @@
+import tomllib
+from importlib.resources import files
+
 import pytest
 
 from producers.files.values import MISSING, RowReader, ValueWishes, choose_readers
@@ -49,8 +52,21 @@ def test_a_name_that_counts_as_missing_is_noted_with_its_number() -> None:
     reader = RowReader(mapped, choose_readers(mapped, {}, ValueWishes()))
     for city in ("None", "None", "Rome", "NA", "unknown"):
         assert reader.read(Row({"n": "A", "c": city})).record is not None
-    assert reader.notes() == ["city: 'NA' counts as missing (1 cells)", "city: 'None' counts as missing (2 cells)"]
+    assert reader.notes() == ["city: 'NA' counts as missing (1 cell)", "city: 'None' counts as missing (2 cells)"]
 
 
 def test_a_profile_says_which_words_are_codes() -> None:
     assert read_column("state", ["NA", "ND"], ValueWishes(settings={"state.codes": "NA"})) == ["NA", CODE]
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["beds", "phone", "postal_code", "latitude", "location", "observed_at", "external_id", "address", "city"],
+)
+def test_every_word_of_the_table_counts_as_missing(field: str) -> None:
+    words = tomllib.loads(files("worker.contract").joinpath("placeholders.toml").read_text("utf-8"))
+    for word in (*words["unknown"], *words["none"], *words["exact"], *words["short"]):
+        for cell in (word, word.upper(), f"({word})"):
+            known = read_column(field, [cell])[0] is MISSING
+            # In parentheses, what programs write would be other words.
+            assert known or (word in words["exact"] and cell.startswith("(")), cell

@@ -217,10 +217,10 @@ def test_changes_are_noted_with_their_number() -> None:
     reader.read(Row({"n": "Oak\u200b", "p": "1425.0"}))
     reader.read(Row({"n": "Elm\x92s", "p": "1270.0"}, repaired=("n", "x")))
     assert reader.notes() == [
-        "hospital_name: control characters read as cp1252 (1 cells)",
-        "hospital_name: invisible characters removed (1 cells)",
+        "hospital_name: control characters read as cp1252 (1 cell)",
+        "hospital_name: invisible characters removed (1 cell)",
         "postal_code: whole numbers written as 1425.0; leading zeros, if there were any, are lost (2 cells)",
-        "hospital_name: a stray byte read as cp1252 (1 cells)",
+        "hospital_name: a stray byte read as cp1252 (1 cell)",
     ]
 
 

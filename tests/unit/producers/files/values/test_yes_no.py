@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from producers.files.values import MISSING, ValueWishes
+from producers.files.values import MISSING, UnreadableCell, ValueWishes, choose_readers
 from producers.files.values.words import table
-from tests.support.columns import read_column
+from tests.support.columns import Column, Mapped, read_column
 from worker.contract.placeholders import word_key
 
 NEITHER = "!is neither yes nor no"
@@ -88,3 +88,18 @@ def test_no_word_means_yes_and_no() -> None:
     words = table("yes_no")
     assert not {word_key(word) for word in words["yes"]} & {word_key(word) for word in words["no"]}
     assert not set(words["yes_signs"]) & set(words["no_signs"])
+
+
+def test_a_value_that_the_sample_lacks_counts_if_all_values_are_known() -> None:
+    mapped = [Mapped(FIELD, ("e",))]
+    readers = choose_readers(mapped, {"e": Column(["1", "1"], {"1": 999, "2": 1})}, ValueWishes())
+    with pytest.raises(UnreadableCell):
+        readers.by_field[FIELD].read(("1",))
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [("yes", True), ("no", False), ("yes_signs", True), ("no_signs", False)]
+)
+def test_every_word_of_the_table_is_its_answer(name: str, answer: bool) -> None:
+    for word in table("yes_no")[name]:
+        assert read_column(FIELD, [word, f" {word.upper()} "]) == [answer, answer], word
