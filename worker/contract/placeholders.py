@@ -21,6 +21,8 @@ LONGEST_PLACEHOLDER = 30
 # Accents, and the vowel points of Arabic and Hebrew. The vowel signs of Indic scripts and of Thai stay in words.
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]+")
 _BETWEEN_WORDS = re.compile("(?:(?![\u0900-\u0eff\u1000-\u109f\u1780-\u17ff])[\\W_])+")
+# What programs for statistics write for "not known", in a column of any kind.
+_NO_NUMBER = re.compile(r"-9{3,6}(?:\.0+)?")
 # A list may be numbered from 1 to 99,999, so 9, 99 and 999 may be identifiers.
 _NO_IDENTIFIER = re.compile(r"0+(\.0+)?|-0*[19]+(\.0+)?|9{6,}|[xX]+|(.)\3{7,}")
 
@@ -69,9 +71,9 @@ def placeholder_kind(text: str) -> PlaceholderKind | None:
     """
     if len(text) > LONGEST_PLACEHOLDER:
         return None
-    # Nearly all text is told apart by its ends, which takes a tenth of the time. No placeholder ends with a digit.
+    # Nearly all text is told apart by its ends, which takes a tenth of the time. No word ends with a digit.
     if text[-1:].isdigit():
-        return None
+        return "unknown" if _NO_NUMBER.fullmatch(text) else None
     beginning = text[:3]
     if beginning.isascii() and beginning.isalpha() and beginning.lower() not in _beginnings():
         return None

@@ -10,7 +10,7 @@ from worker.contract.placeholders import is_placeholder_identifier, placeholder_
     [
         "", " ", "-", "--", "—", "?", "??", ".", "...", "…", "/", "*", "_",
         "NULL", "null", "(null)", "<NULL>", "N/A", "n/a", "n.a.", "N. A.", "n/d", "s/n", "S/D", "#N/A",
-        "#REF!", "\\N", "NaT",
+        "#REF!", "\\N", "-999", "-9999.0",
         "NOT AVAILABLE", "Not Applicable", "not_available", "Unknown", "UNKNOWN", "unspecified", "TBD", "No data",
         "Sin dato", "sin información", "SIN INFORMACION", "no aplica", "No disponible", "desconocido", "s/d",
         "Não informado", "nao informado", "sem informação", "desconhecido", "ignorado",
@@ -52,7 +52,7 @@ def test_words_for_none_are_a_kind_of_their_own(text: str) -> None:
     assert is_placeholder_identifier(text)
 
 
-@pytest.mark.parametrize("text", ["NA", "na", "None", "NONE", "nan", "NaN", "Nada", "ND", "Leer"])
+@pytest.mark.parametrize("text", ["NA", "na", "None", "NONE", "nan", "NaN", "Nada", "ND", "Leer", "NaT"])
 def test_short_words_may_be_names_as_well(text: str) -> None:
     assert placeholder_kind(text) == "short"
     assert is_placeholder_identifier(text)
@@ -61,9 +61,9 @@ def test_short_words_may_be_names_as_well(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Unknown Soldier Hospital", "Nanjing", "Nullarbor", "N", "No", "SI", "0", "-999", "A1", "Naples",
+        "Unknown Soldier Hospital", "Nanjing", "Nullarbor", "N", "No", "SI", "0", "-99", "-9990", "A1", "Naples",
         "None Hospital", "Ünye",
-        "X", "Sin", "S", "12", "不明病院", "なし病院", "нетания", "x" * 41,
+        "X", "Sin", "S", "12", "不明病院", "なし病院", "нетания", "x" * 31,
     ],
 )  # fmt: skip
 def test_other_text_is_a_value(text: str) -> None:

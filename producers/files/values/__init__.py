@@ -1,0 +1,25 @@
+"""Reads the cells of a file as values of the contract: text, numbers, dates, coordinates, yes and no.
+
+`choose_readers` decides once for a file how each column is to be read; `RowReader` makes records of its rows.
+"""
+
+from producers.files.values.cells import MISSING, CellReader, DateOrder, LeftOut, ReadRow, UnreadableCell
+from producers.files.values.choosing import Readers, ValueWishes, choose_readers
+from producers.files.values.converters import CONVERTERS, Converter, record_values
+from producers.files.values.rows import RowReader
+
+__all__ = [
+    "CONVERTERS",
+    "MISSING",
+    "CellReader",
+    "Converter",
+    "DateOrder",
+    "LeftOut",
+    "ReadRow",
+    "Readers",
+    "RowReader",
+    "UnreadableCell",
+    "ValueWishes",
+    "choose_readers",
+    "record_values",
+]

@@ -1,0 +1,127 @@
+"""What reading a cell can result in: a value, `MISSING`, or `UnreadableCell`; and the reports made of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, Protocol
+
+from worker.contract import HospitalRecord
+
+_LONGEST_SHOWN = 200
+
+
+class Missing(Enum):
+    """The type of `MISSING`."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+"""The cell says that the value is not known."""
+
+
+class UnreadableCell(Exception):
+    """A cell contains something that cannot be read as a value of its field. The message is the reason.
+
+    The reason is the same for all cells with the same fault, so that they can be counted; it never has the value.
+    """
+
+
+class CellReader(Protocol):
+    """Reads the cells of one field, all by the same decisions."""
+
+    @property
+    def changes(self) -> Mapping[str, int]:
+        """How many cells were changed beyond trimming, by what was done."""
+
+    def read(self, cells: Sequence[object]) -> object:
+        """Return the value of the field, or `MISSING`. Raises `UnreadableCell`.
+
+        `cells` has one cell for each column that the field is taken from. Text formats give text, others native
+        values.
+        """
+
+
+class MappedColumns(Protocol):
+    """A field and the columns that it is taken from, as `producers.files.columns` has chosen them."""
+
+    @property
+    def field(self) -> str:
+        """A field of `HospitalRecord`, `latitude`, `longitude` or `attributes.NAME`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """One column or several."""
+
+
+class Sampled(Protocol):
+    """What the decisions about a column are made from."""
+
+    @property
+    def sample(self) -> Sequence[object]:
+        """Cells of the column that are not empty, spread over the file."""
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """How often each value occurs in the whole file, if there are few different ones; else empty."""
+
+
+class Row(Protocol):
+    """A row as the file's reader returns it."""
+
+    @property
+    def line(self) -> int:
+        """The number of the row's first line, from 1."""
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """The cells by column."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the row cannot be used at all."""
+
+    @property
+    def repaired(self) -> tuple[str, ...]:
+        """Columns in which a stray byte was read as cp1252."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An optional value that could not be read: its field, column (`a + b` if several), cell and the reason.
+
+    `value` is the cell's text, cut at 200 characters. It may go to the report file and to the terminal of the
+    person who loads the file, never to a log.
+    """
+
+    field: str
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(slots=True)
+class ReadRow:
+    """A row that was read: its record, or the reasons why it has none, and what was left out of it."""
+
+    record: HospitalRecord | None
+    reasons: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+DateOrder = Literal["dmy", "mdy", "ymd"]
+
+
+def one_cell(cells: Sequence[object], joined_by: str = " ") -> object:
+    """Return the cell, or the text of several: a date and a time, a latitude and a longitude."""
+    return (
+        cells[0]
+        if len(cells) == 1
+        else joined_by.join(str(cell).strip() for cell in cells if cell is not None) or None
+    )
+
+
+def shown(cells: Sequence[object]) -> str:
+    """Return the text of cells for a report, on one line and cut at 200 characters."""
+    text = " ".join(" | ".join(str(cell) for cell in cells if cell is not None).split())
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

@@ -1,0 +1,229 @@
+"""`choose_readers`: decides once for a file how the cells of each column are to be read."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Final, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from producers.files.values.attributes import AttributeReader, AttributesReader
+from producers.files.values.cells import CellReader, DateOrder, MappedColumns, Sampled
+from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
+from producers.files.values.dates import DateParser
+from producers.files.values.instants import DateStyle, InstantReader, date_style
+from producers.files.values.missing import CODES, PLACES, PlaceWords, codes_like_words, is_missing, is_missing_text
+from producers.files.values.numbers import WholeNumberReader, thousands_sign
+from producers.files.values.positions import Region, coordinate_order, readable
+from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
+from producers.files.values.yes_no import YesNoReader, YesNoStyle, yes_no_style
+from worker.contract.placeholders import is_placeholder_identifier
+from worker.errors import ConfigurationError
+
+_YES: Final = "yes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueWishes:
+    """What the user has said about values. `settings` are those of a profile, as `Readers.settings` gave them.
+
+    `date_order` and `timezone` take precedence over the settings; None means: by the profile, else decided or UTC.
+    """
+
+    date_order: DateOrder | None = None
+    timezone: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readers:
+    """The reader of each mapped field, and what was decided.
+
+    `settings` has the decisions as text, for a profile. `notes` say what a person should know. `region` judges
+    positions by where most hospitals of the file are.
+    """
+
+    by_field: Mapping[str, CellReader]
+    settings: Mapping[str, str]
+    notes: Sequence[str]
+    region: Region
+
+
+def choose_readers(
+    mapped: Sequence[MappedColumns],
+    statistics: Mapping[str, Sampled],
+    wishes: ValueWishes,
+    *,
+    now: datetime | None = None,
+) -> Readers:
+    """Decide how each mapped field is read, from the samples of its columns.
+
+    `statistics` are by column. `now` (default: the current time) bounds what an instant can be. Raises
+    `ConfigurationError` for a time zone or an order of dates that does not exist.
+    """
+    samples = {
+        it.field: [cell for column in it.columns if column in statistics for cell in _cells(statistics[column])]
+        for it in mapped
+    }
+    return _Choice(mapped, samples, wishes, now or datetime.now(UTC)).readers()
+
+
+class _Choice:
+    def __init__(
+        self,
+        mapped: Sequence[MappedColumns],
+        samples: Mapping[str, Sequence[object]],
+        wishes: ValueWishes,
+        now: datetime,
+    ) -> None:
+        self._mapped = mapped
+        self._samples = samples
+        self._wishes = wishes
+        self._now = now
+        self._settings: dict[str, str] = {}
+        self._notes: list[str] = []
+
+    def readers(self) -> Readers:
+        by_field = {it.field: self._reader(it) for it in self._mapped}
+        region = self._region(by_field)
+        return Readers(by_field=by_field, settings=self._settings, notes=tuple(self._notes), region=region)
+
+    def _reader(self, mapped: MappedColumns) -> CellReader:
+        makers: Mapping[str, Callable[[MappedColumns], CellReader]] = {
+            "external_id": self._identifier,
+            "phone": self._code,
+            "postal_code": self._code,
+            "emergency_services": self._yes_no,
+            "hospital_type": lambda _: HospitalTypeReader(is_missing),
+            "beds": self._whole_number,
+            "latitude": lambda _: CoordinateReader("latitude"),
+            "longitude": lambda _: CoordinateReader("longitude"),
+            "location": self._position,
+            "observed_at": self._instant,
+            "attributes": lambda _: AttributesReader(),
+            **dict.fromkeys(PLACES, self._place),
+        }
+        if mapped.field in makers:
+            return makers[mapped.field](mapped)
+        return AttributeReader() if mapped.field.startswith("attributes.") else TextReader(is_missing_text)
+
+    def _given(self, setting: str) -> str | None:
+        return self._wishes.settings.get(setting)
+
+    def _place(self, mapped: MappedColumns) -> CellReader:
+        name = mapped.field
+        codes: frozenset[str] | None = None
+        if name in CODES:
+            setting = f"{name}.codes"
+            given = self._given(setting)
+            has_codes, words = codes_like_words(self._samples, name)
+            if given is not None or has_codes:
+                codes = words if given is None else frozenset(_listed(given))
+                self._settings[setting] = ", ".join(sorted(codes))
+        changes: Counter[str] = Counter()
+        return TextReader(PlaceWords(codes, changes).is_missing, changes)
+
+    def _identifier(self, mapped: MappedColumns) -> CellReader:
+        floats = self._floats(mapped.field)
+        return CodeReader(is_placeholder_identifier, whole_floats=floats, joined_by="-", all_needed=True)
+
+    def _code(self, mapped: MappedColumns) -> CellReader:
+        return CodeReader(is_missing, whole_floats=self._floats(mapped.field), zero_is_missing=True)
+
+    def _floats(self, name: str) -> bool:
+        setting = f"{name}.whole_floats"
+        given = self._given(setting)
+        floats = has_whole_floats(self._samples[name]) if given is None else given == _YES
+        if floats:
+            self._settings[setting] = _YES
+        return floats
+
+    def _yes_no(self, mapped: MappedColumns) -> CellReader:
+        name = mapped.field
+        style = yes_no_style(self._samples[name])
+        yes, no = self._given(f"{name}.yes"), self._given(f"{name}.no")
+        if yes is not None or no is not None:
+            style = YesNoStyle(frozenset(_listed(yes)), frozenset(_listed(no)))
+        self._settings[f"{name}.yes"] = ", ".join(sorted(style.yes))
+        self._settings[f"{name}.no"] = ", ".join(sorted(style.no))
+        return YesNoReader(style)
+
+    def _whole_number(self, mapped: MappedColumns) -> CellReader:
+        name = mapped.field
+        setting = f"{name}.thousands"
+        given = self._given(setting)
+        sign, note = thousands_sign(self._samples[name]) if given is None else (given, None)
+        self._settings[setting] = sign
+        self._note(f"{name}: {note}" if note else "")
+        return WholeNumberReader(sign)
+
+    def _position(self, mapped: MappedColumns) -> CellReader:
+        setting = f"{mapped.field}.order"
+        given = next((order for order in get_args(CoordinateOrder) if order == self._given(setting)), None)
+        order, note = (
+            coordinate_order(mapped.columns, self._samples[mapped.field]) if given is None else (given, "")
+        )
+        if order:
+            self._settings[setting] = order
+        self._note(note)
+        return PositionReader(order)
+
+    def _instant(self, mapped: MappedColumns) -> CellReader:
+        name = mapped.field
+        timezone = self._wishes.timezone or self._given(f"{name}.timezone") or "UTC"
+        parser = DateParser(_zone(timezone), self._now)
+        given = self._given(f"{name}.order")
+        wished = self._wishes.date_order or next((order for order in get_args(DateOrder) if order == given), None)
+        style = date_style(self._samples[name], parser, wished)
+        if numbers := self._given(f"{name}.numbers"):
+            style = DateStyle(style.order, numbers, style.notes)
+        self._settings[f"{name}.timezone"] = timezone
+        if style.order:
+            self._settings[f"{name}.order"] = style.order
+        if style.numbers:
+            self._settings[f"{name}.numbers"] = style.numbers
+        for note in style.notes:
+            self._note(note)
+        return InstantReader(style, parser)
+
+    def _region(self, by_field: Mapping[str, CellReader]) -> Region:
+        if "location" in by_field:
+            _, positions, _ = readable(by_field["location"], self._samples["location"])
+            return Region([latitude for latitude, _ in positions], [longitude for _, longitude in positions])
+        if not {"latitude", "longitude"} <= by_field.keys():
+            return Region([], [])
+        latitudes, _, outside = readable(by_field["latitude"], self._samples["latitude"])
+        longitudes, _, _ = readable(by_field["longitude"], self._samples["longitude"])
+        if outside > len(latitudes) and all(abs(degrees) <= 90 for degrees in longitudes):
+            columns = {it.field: it.columns for it in self._mapped}
+            self._note(
+                "latitude and longitude seem to be swapped: give "
+                f"--map latitude={columns['longitude'][0]} --map longitude={columns['latitude'][0]}"
+            )
+        return Region(latitudes, longitudes)
+
+    def _note(self, note: str) -> None:
+        if note:
+            self._notes.append(note)
+
+
+def _cells(column: Sampled) -> Sequence[object]:
+    """Return a sample of a column that has each of its values, if there are few different ones."""
+    # Values are text, so in a column of native values they would show how the survey writes those.
+    texts = all(isinstance(cell, str) for cell in column.sample)
+    return [*column.sample, *column.values] if texts else column.sample
+
+
+def _listed(words: str | None) -> list[str]:
+    return [word for word in (words or "").split(", ") if word]
+
+
+def _zone(name: str) -> tzinfo:
+    if name.upper() in ("UTC", "Z"):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(
+            f"the time zone {name!r} is not known; give one such as Europe/Paris to --timezone"
+        ) from None

@@ -1,0 +1,218 @@
+"""Reads latitudes and longitudes: each in a column of its own, or both in one cell."""
+
+import math
+import re
+import struct
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Literal
+
+import orjson
+
+from producers.files.values.angles import LIMITS, Angle, Axis, checked, parse_angle
+from producers.files.values.cells import MISSING, Missing, UnreadableCell, one_cell
+from producers.files.values.cleaning import clean
+from producers.files.values.missing import is_missing
+from producers.files.values.numbers import ascii_digits
+
+CoordinateOrder = Literal["latlon", "lonlat"]
+Position = tuple[float, float]
+"""Latitude, then longitude, in degrees."""
+
+_PLAIN = re.compile(r"-?[0-9]{1,3}\.[0-9]+")
+_NO_COORDINATES = frozenset((-999.0, -9999.0, -99999.0, -999999.0, 999.0, 9999.0, 99999.0, 999999.0))
+_N = r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+_WKT = re.compile(rf"(?:SRID=([0-9]+);)?\s*POINT\s*(?:ZM|Z|M)?\s*\(\s*{_N}\s+{_N}(?:\s+{_N})*\s*\)", re.IGNORECASE)
+_SHAPE = re.compile(
+    r"(?:SRID=[0-9]+;)?\s*(?:(?:MULTI)?(?:POINT|LINESTRING|POLYGON)|GEOMETRYCOLLECTION)\s*(?:ZM|Z|M)?\s*\(",
+    re.IGNORECASE,
+)
+_WKB = re.compile(r"0[01](?:01000000|00000001|01000020|20000001)[0-9A-Fa-f]{32,40}")
+# Exports of Socrata write an address and its position into one cell, latitude first.
+_AFTER_ADDRESS = re.compile(rf".*\(\s*{_N}\s*°?\s*,\s*{_N}\s*°?\s*\)")
+_COMMAS = re.compile(r"([+-]?[0-9]+,[0-9]+)(?:\s*[,;]\s*|\s+)([+-]?[0-9]+,[0-9]+)")
+_WITH_LETTERS = re.compile(r"(.*[NSns])\s*[,;/]?\s*([0-9].*[EWew])|(.*[EWew])\s*[,;/]?\s*([0-9].*[NSns])")
+_BETWEEN = re.compile(r"\s*[,;/|]\s*|\s+")
+_NOT_A_POSITION = "is not a position"
+_PAIRS_OF_NAMES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"), ("y", "x"))
+
+
+class CoordinateReader:
+    """Reads the latitudes or the longitudes of a column."""
+
+    def __init__(self, axis: Axis) -> None:
+        self.changes: Counter[str] = Counter()
+        self._axis = axis
+        self._limit = LIMITS[axis]
+
+    def read(self, cells: Sequence[object]) -> object:
+        """Return degrees, or `MISSING`. Raises `UnreadableCell`."""
+        cell = one_cell(cells)
+        if isinstance(cell, str):
+            if _PLAIN.fullmatch(cell):
+                degrees = float(cell)
+                if -self._limit <= degrees <= self._limit:
+                    return degrees
+            text = ascii_digits(clean(cell, self.changes))
+            if is_missing(text):
+                return MISSING
+            return _known(parse_angle(text), self._axis)
+        return _known(_native(cell), self._axis)
+
+
+class PositionReader:
+    """Reads cells with both coordinates. `order` is that of numbers whose order the cell itself does not show."""
+
+    def __init__(self, order: CoordinateOrder | None) -> None:
+        self.changes: Counter[str] = Counter()
+        self._order = order
+
+    def read(self, cells: Sequence[object]) -> object:
+        """Return latitude and longitude in degrees, or `MISSING`. Raises `UnreadableCell`."""
+        cell = one_cell(cells, joined_by=", ")
+        if cell is None:
+            return MISSING
+        if not isinstance(cell, str):
+            return self._from_object(cell)
+        text = ascii_digits(clean(cell, self.changes))
+        if is_missing(text):
+            return MISSING
+        if text.startswith("{"):
+            try:
+                return self._from_object(orjson.loads(text))
+            except orjson.JSONDecodeError:
+                raise UnreadableCell(_NOT_A_POSITION) from None
+        return self._from_text(text)
+
+    def _from_text(self, text: str) -> object:
+        if wkt := _WKT.fullmatch(text):
+            if wkt[1] not in (None, "4326"):
+                raise UnreadableCell("is in another coordinate system than WGS 84 (EPSG:4326)")
+            return _position(Angle(float(wkt[3])), Angle(float(wkt[2])))
+        if text.upper().endswith("EMPTY"):
+            return MISSING
+        if _SHAPE.match(text):
+            raise UnreadableCell("is a shape, not a point")
+        if _WKB.fullmatch(text):
+            return _from_wkb(text)
+        if pair := _AFTER_ADDRESS.fullmatch(text):
+            return _position(Angle(float(pair[1])), Angle(float(pair[2])))
+        return self._ordered(*split_pair(text))
+
+    def _from_object(self, cell: object) -> object:
+        if isinstance(cell, Mapping):
+            return self._from_mapping(cell)
+        if isinstance(cell, list | tuple) and len(cell) == 2:
+            return self._ordered(*map(_native, cell))
+        raise UnreadableCell(_NOT_A_POSITION)
+
+    def _from_mapping(self, cell: Mapping[object, object]) -> object:
+        folded = {str(name).lower(): value for name, value in cell.items()}
+        if "coordinates" in folded:
+            if folded.get("type") not in ("Point", None):
+                raise UnreadableCell("is a shape, not a point")
+            coordinates = folded["coordinates"]
+            if coordinates in (None, [], ()):
+                return MISSING
+            if isinstance(coordinates, list | tuple) and len(coordinates) in (2, 3):
+                return _position(_native(coordinates[1]), _native(coordinates[0]))
+            raise UnreadableCell(_NOT_A_POSITION)
+        for latitude, longitude in _PAIRS_OF_NAMES:
+            if latitude in folded and longitude in folded:
+                return _position(_native(folded[latitude]), _native(folded[longitude]))
+        if not folded:
+            return MISSING
+        raise UnreadableCell(_NOT_A_POSITION)
+
+    def _ordered(self, first: Angle | Missing, second: Angle | Missing) -> object:
+        if isinstance(first, Missing) or isinstance(second, Missing):
+            return _position(first, second)
+        order = shown_order(first, second) or self._order
+        if order is None:
+            raise UnreadableCell("may be latitude, longitude or longitude, latitude")
+        if self._order not in (None, order) and first.axis is None and second.axis is None:
+            raise UnreadableCell("is out of range; perhaps latitude and longitude are swapped")
+        return _position(first, second) if order == "latlon" else _position(second, first)
+
+
+def split_pair(text: str) -> tuple[Angle, Angle]:
+    """Return the two angles of a cleaned text, as they stand. Raises `UnreadableCell`."""
+    if text[:1] in "([" and text[-1:] in ")]":
+        text = text[1:-1].strip()
+    if commas := _COMMAS.fullmatch(text):
+        return parse_angle(commas[1]), parse_angle(commas[2])
+    if letters := _WITH_LETTERS.fullmatch(text):
+        try:
+            return parse_angle(letters[1] or letters[3]), parse_angle(letters[2] or letters[4])
+        except UnreadableCell:
+            pass
+    for between in _BETWEEN.finditer(text):
+        left, right = text[: between.start()], text[between.end() :]
+        whole = left.lstrip("+-").isdigit() and right.isdigit()
+        if between[0] == "," and whole and (left + right).strip("0"):
+            raise UnreadableCell("may be one number with a decimal comma")
+        try:
+            pair = parse_angle(left), parse_angle(right)
+        except UnreadableCell:
+            continue
+        return pair
+    raise UnreadableCell(_NOT_A_POSITION)
+
+
+def shown_order(first: Angle, second: Angle) -> CoordinateOrder | None:
+    """Return the order that hemispheres or ranges show; None if they show none."""
+    if first.axis or second.axis:
+        return "latlon" if first.axis == "latitude" or second.axis == "longitude" else "lonlat"
+    if max(abs(first.degrees), abs(second.degrees)) > 180:
+        return None
+    if abs(first.degrees) > 90:
+        return "lonlat"
+    return "latlon" if abs(second.degrees) > 90 else None
+
+
+def _native(cell: object) -> Angle | Missing:
+    match cell:
+        case None | Missing():
+            return MISSING
+        case bool():
+            raise UnreadableCell("is yes or no, not a number")
+        case int() | float() | Decimal():
+            return MISSING if math.isnan(cell) else Angle(float(cell))
+        case str():
+            text = ascii_digits(cell.strip())
+            return MISSING if is_missing(text) else parse_angle(text)
+    raise UnreadableCell("is not a number")
+
+
+def _known(angle: Angle | Missing, axis: Axis) -> float | Missing:
+    if isinstance(angle, Missing) or angle.degrees in _NO_COORDINATES:
+        return MISSING
+    return checked(angle, axis)
+
+
+def _position(latitude: Angle | Missing, longitude: Angle | Missing) -> object:
+    north, east = _known(latitude, "latitude"), _known(longitude, "longitude")
+    if isinstance(north, Missing) and isinstance(east, Missing):
+        return MISSING
+    if isinstance(north, Missing) or isinstance(east, Missing):
+        raise UnreadableCell("has only one coordinate")
+    return north, east
+
+
+def _from_wkb(text: str) -> object:
+    data = bytes.fromhex(text)
+    sign = "<" if data[0] else ">"
+    (kind,) = struct.unpack_from(f"{sign}I", data, 1)
+    start = 5
+    if kind & 0x20000000:
+        (system,) = struct.unpack_from(f"{sign}I", data, 5)
+        if system != 4326:
+            raise UnreadableCell("is in another coordinate system than WGS 84 (EPSG:4326)")
+        start = 9
+    if len(data) != start + 16:
+        raise UnreadableCell(_NOT_A_POSITION)
+    longitude, latitude = struct.unpack_from(f"{sign}dd", data, start)
+    if math.isnan(longitude):
+        return MISSING
+    return _position(Angle(latitude), Angle(longitude))

@@ -1,0 +1,54 @@
+"""Where countries are, coarsely: enough to find a position whose latitude and longitude are swapped."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Literal, NamedTuple
+
+from producers.files.values.coordinates import Position
+from worker.contract.placeholders import word_key
+
+Place = Literal["inside", "outside", "swapped"]
+
+# The boxes are coarse, and hospitals stand on islands off the coast.
+_MARGIN = 1.0
+
+
+class _Box(NamedTuple):
+    south: float
+    north: float
+    west: float
+    east: float
+
+    def contains(self, latitude: float, longitude: float, margin: float) -> bool:
+        return (
+            self.south - margin <= latitude <= self.north + margin
+            and self.west - margin <= longitude <= self.east + margin
+        )
+
+
+def place_in_country(position: Position, country: str) -> Place:
+    """Return whether a position is in its country, or outside, or would be inside the other way round.
+
+    A country that is not known, or not by this name, has every position inside.
+    """
+    box = _box(country)
+    latitude, longitude = position
+    if box is None or box.contains(latitude, longitude, _MARGIN):
+        return "inside"
+    return "swapped" if box.contains(longitude, latitude, 0.0) else "outside"
+
+
+@cache
+def _boxes() -> Mapping[str, _Box]:
+    table = tomllib.loads(files(__package__).joinpath("countries.toml").read_text("utf-8"))
+    boxes: dict[str, Sequence[float]] = table["boxes"]
+    names: dict[str, list[str]] = table["names"]
+    return {word_key(name): _Box(*box) for code, box in boxes.items() for name in (code, *names[code])}
+
+
+# A list has few countries; a column of something else must not fill the memory.
+@lru_cache(maxsize=1_000)
+def _box(country: str) -> _Box | None:
+    return _boxes().get(word_key(country))

@@ -1,0 +1,96 @@
+"""Decides for each field which words mean that a value is not known.
+
+Words such as "unknown" mean it in every field. A few short words are also names and codes: "None" is a town in
+Italy, "Nan" a province of Thailand, NA the code of Namibia and of Naples. In the fields of names and places they
+are judged by how they are written, and in columns of codes by what the rest of the file shows.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from producers.files.values.cells import UnreadableCell
+from worker.contract.placeholders import LONGEST_PLACEHOLDER, placeholder_kind
+
+IsMissing = Callable[[str], bool]
+"""Returns whether a cell's text means that the value is not known. Raises `UnreadableCell` if nobody can say."""
+
+PLACES = frozenset(("hospital_name", "city", "county", "state", "country"))
+"""The fields in which a short word may be a name or a code."""
+
+CODES = frozenset(("state", "country"))
+"""The fields that may contain codes of two letters."""
+
+_CODE = re.compile(r"[A-Z]\.? ?[A-Z]\.?")
+_SHARE_OF_CODES = 0.8
+_ZEROS = re.compile(r"0+(?:\.0+)?")
+
+
+def is_missing(text: str) -> bool:
+    """Return whether the text means "not known" in a field of numbers, dates, telephone or postal codes."""
+    return len(text) <= LONGEST_PLACEHOLDER and placeholder_kind(text) is not None
+
+
+def is_missing_text(text: str) -> bool:
+    """Return whether the text means "not known" in a field of text that is no name, such as an address."""
+    return is_missing(text) or _ZEROS.fullmatch(text) is not None
+
+
+def is_missing_attribute(text: str) -> bool:
+    """Return whether the text means "not known" in a column of any content, where "none" may be an answer."""
+    return placeholder_kind(text) in ("unknown", "short")
+
+
+def codes_like_words(samples: Mapping[str, Sequence[object]], field: str) -> tuple[bool, frozenset[str]]:
+    """Return whether a field has codes of two letters, and which words for "not known" are codes in it.
+
+    `samples` maps fields to cells. A word is a code if the column has it and no column has it that can only mean
+    "not known" by it.
+    """
+    counts = Counter(text.strip() for text in _texts(samples[field]))
+    # NA alone says nothing of its column, but ND and SD are written for North and South Dakota.
+    values = {text for text in counts if placeholder_kind(text) is None or text in ("ND", "SD")}
+    codes = {text for text in values if _CODE.fullmatch(text)}
+    if not values or len(codes) < _SHARE_OF_CODES * len(values):
+        return False, frozenset()
+    elsewhere = {
+        cell.strip()
+        for other, cells in samples.items()
+        if other not in PLACES and not other.startswith("attributes.")
+        for cell in set(_texts(cells))
+    }
+    words = {text for text in counts if placeholder_kind(text) is not None and _CODE.fullmatch(text)}
+    return True, frozenset(words - elsewhere)
+
+
+class PlaceWords:
+    """Judges the words in one field of names or places.
+
+    `codes` are words that are codes in this column; None: the column has no codes. Words that are names as well but
+    count as missing here are counted in `changes`.
+    """
+
+    def __init__(self, codes: frozenset[str] | None, changes: Counter[str]) -> None:
+        self._codes = codes
+        self._changes = changes
+
+    def is_missing(self, text: str) -> bool:
+        """Return whether the text means "not known". Raises `UnreadableCell` if it may be a code as well."""
+        kind = placeholder_kind(text)
+        if kind is None:
+            return _ZEROS.fullmatch(text) is not None
+        if self._codes is not None and _CODE.fullmatch(text):
+            # N.D. may be North Dakota, NA may be Naples.
+            if text in self._codes:
+                return False
+            raise UnreadableCell("may be a code or mean 'not known'")
+        if kind == "short":
+            # "Nan" and "Leer" are written as names are; "None" is what Python writes.
+            if text.istitle() and text != "None":
+                return False
+            self._changes[f"{text!r} counts as missing"] += 1
+        return True
+
+
+def _texts(cells: Iterable[object]) -> Iterable[str]:
+    return (cell for cell in cells if isinstance(cell, str) and len(cell) <= LONGEST_PLACEHOLDER)
