@@ -1,123 +1,130 @@
 """A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_columns, role_in_key
 from producers.files.errors import FileError
-from producers.files.known_columns import Columns
-from producers.files.opening import Survey, open_text, reading, survey
-from producers.files.readers import CsvReader, FileFormat, NdjsonReader, RawRow
-from producers.files.values import record_values
+from producers.files.opening import open_table
+from producers.files.profile import Profile
+from producers.files.statistics import ColumnStatistics
+from producers.files.statistics_collector import StatisticsCollector
+from producers.files.table import RawRow, Table, Wishes
+from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source
-from worker.contract.validation import parse
-from worker.errors import InvalidPayload
+from worker.errors import ConfigurationError
 
-# JSON rows whose field names are collected before the first row is mapped, because a row may omit fields.
-_ROWS_SAMPLED = 100
-_CHARACTERS_SAMPLED_FOR_FORMAT = 4_096
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileWishes:
+    """What the user has said about a file: how it is read, what its columns and values mean.
+
+    `strict`: a row with an optional cell that cannot be read is invalid.
+    """
+
+    reading: Wishes = field(default_factory=Wishes)
+    columns: ColumnWishes = field(default_factory=ColumnWishes)
+    values: ValueWishes = field(default_factory=ValueWishes)
+    strict: bool = False
 
 
 @dataclass(slots=True)
 class FileRow:
     """One row: the number of its first line, its record or the reasons why it has none, and its raw form.
 
-    `fields` are the row's values by column; `text` is the line itself if it could not be split into columns.
+    `left_out` are the optional cells that could not be read. `fields` are the row's values by column; `text` is the
+    line itself if it could not be split into columns.
     """
 
     line: int
     record: HospitalRecord | None
     reasons: tuple[str, ...]
-    fields: Mapping[str, Any]
+    left_out: tuple[LeftOut, ...]
+    fields: Mapping[str, object]
     text: str | None
 
 
 class HospitalFile:
-    """A CSV or NDJSON file of hospitals, gzipped or not, read in constant memory. Create it with `open`."""
+    """A file of hospitals in any format that `open_table` reads. Create it with `open`.
 
-    def __init__(self, surveyed: Survey, file_format: FileFormat, columns: Columns) -> None:
-        self.path = surveyed.path
-        self.encoding = surveyed.encoding
-        self.lines = surveyed.lines
-        self.format = file_format
-        self.columns = columns
-        self._survey = surveyed
+    `statistics` are those of its columns, and `rows_read` the number of rows that they are of.
+    """
+
+    def __init__(
+        self, table: Table, statistics: Mapping[str, ColumnStatistics], rows_read: int, wishes: FileWishes
+    ) -> None:
+        self.path = table.path
+        self.dialect = table.dialect
+        self.lines = table.lines
+        self.statistics = statistics
+        self.rows_read = rows_read
+        self.source = wishes.columns.source
+        try:
+            self.columns: Columns = choose_columns(list(statistics), statistics, wishes.columns)
+            self._readers: Readers = choose_readers(self.columns.mapped, statistics, wishes.values)
+        except (ColumnError, ConfigurationError) as error:
+            raise FileError(self.path, str(error)) from None
+        self._table = table
+        self._constants = {} if self.source is None else {"source": self.source}
+        self._strict = wishes.strict
+        self._row_reader = self._new_row_reader()
 
     @classmethod
-    def open(
-        cls,
-        path: Path,
-        *,
-        source: str | None = None,
-        mapping: Mapping[str, str] | None = None,
-        encoding: str | None = None,
-        file_format: FileFormat | None = None,
-    ) -> "HospitalFile":
-        """Read through the file at `path` once and detect its format.
+    def open(cls, path: Path, wishes: FileWishes | None = None) -> "HospitalFile":
+        """Read through the file at `path` once and decide how to read it.
 
-        `mapping` maps record fields to columns. Raises `FileError` for a file that cannot be read, has no rows, or
-        has no column for the hospital's name.
+        Raises `FileError`, one line, for a file that cannot be read, has no rows, or has no column for the
+        hospital's name, and for a wish that it cannot fulfil.
         """
+        wishes = wishes or FileWishes()
+        source = wishes.columns.source
         if source is not None and not _is_source(source):
             raise FileError(
                 path,
                 f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
-        surveyed = survey(path, encoding)
-        with reading(path), open_text(surveyed) as text:
-            head = text.read(_CHARACTERS_SAMPLED_FOR_FORMAT).lstrip("\ufeff \t\r\n")
-        if file_format is None and head.startswith("["):
-            raise FileError(
-                path,
-                "looks like a JSON array; put one object on each line (jq -c '.[]'), or give --format csv",
-            )
-        file_format = file_format or ("ndjson" if head.startswith("{") else "csv")
-        columns = Columns(path, mapping=mapping or {}, source=source, nested=file_format == "ndjson")
-        with reading(path), _open_rows(surveyed, file_format) as rows:
-            # Only the names are kept: a hundred rows of the maximum length would be gigabytes of objects.
-            names: dict[str, None] = {}
-            empty = True
-            for row in islice(rows, _ROWS_SAMPLED):
-                names.update(dict.fromkeys(row.fields))
-                empty = False
-            if isinstance(rows, CsvReader):
-                columns.begin(rows.columns)
-            elif names:
-                columns.begin(list(names))
-        if empty:
-            raise FileError(path, "has a header but no rows" if file_format == "csv" else "contains no rows")
-        return cls(surveyed, file_format, columns)
+        table = open_table(path, wishes.reading)
+        collector = StatisticsCollector(table.columns, role=role_in_key)
+        rows_read = 0
+        for raw in table.rows():
+            rows_read += 1
+            if raw.problem is None:
+                collector.add(raw.fields)
+        return cls(table, collector.finish(), rows_read, wishes)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of how the file is read, one sentence each; more after `rows`."""
+        notes = [*self._table.notes, *self.columns.notes, *self._readers.notes, *self._row_reader.notes()]
+        return list(dict.fromkeys(notes))
+
+    @property
+    def profile(self) -> Profile:
+        """All that was decided, for the next delivery of the list."""
+        return Profile(
+            dialect=self.dialect,
+            source=self.source,
+            all_columns=tuple(self.statistics),
+            columns={mapped.field: mapped.columns for mapped in self.columns.mapped},
+            values=self._readers.settings,
+        )
 
     def rows(self) -> Iterator[FileRow]:
         """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
-        with reading(self.path), _open_rows(self._survey, self.format) as rows:
-            for raw in rows:
-                yield self._checked(raw)
+        self._row_reader = self._new_row_reader()
+        for raw in self._table.rows():
+            yield self._read(raw)
 
-    def _checked(self, raw: RawRow) -> FileRow:
-        if raw.problem is not None:
-            return FileRow(raw.line, None, (raw.problem,), raw.fields, raw.text)
-        if self.format == "ndjson" and self.columns.unknown(raw.fields):
-            self.columns.learn(raw.fields)
-        values, problems = record_values(raw.fields, self.columns.plan)
-        values.update(self.columns.constants)
-        record = None
-        try:
-            record = parse(HospitalRecord, values)
-        except InvalidPayload as error:
-            problems += error.problems
-        if problems:
-            reasons = [str(problem) for problem in problems]
-            if _has_undecodable_bytes(raw.fields):
-                reasons.insert(0, f"contains bytes that are not {self.encoding}")
-            return FileRow(raw.line, None, tuple(reasons), raw.fields, None)
-        return FileRow(raw.line, record, (), raw.fields, None)
+    def _new_row_reader(self) -> RowReader:
+        return RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self._strict)
+
+    def _read(self, raw: RawRow) -> FileRow:
+        row = self._row_reader.read(raw)
+        return FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
 
 
 def _is_source(source: str) -> bool:
@@ -126,15 +133,3 @@ def _is_source(source: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-@contextmanager
-def _open_rows(surveyed: Survey, file_format: FileFormat) -> Iterator[CsvReader | NdjsonReader]:
-    with open_text(surveyed) as text:
-        yield CsvReader(text) if file_format == "csv" else NdjsonReader(text)
-
-
-def _has_undecodable_bytes(fields: Mapping[str, Any]) -> bool:
-    return any(
-        "\ud800" <= character <= "\udfff" for text in fields.values() if isinstance(text, str) for character in text
-    )

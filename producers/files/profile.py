@@ -1,0 +1,141 @@
+"""The profile of a list: all that was decided on how to read it, for its next delivery. A TOML file."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from producers.files.errors import FileError
+from producers.files.table import Dialect, FileFormat, Wishes
+from worker.contract.fields import Source
+from worker.contract.validation import parse
+from worker.errors import InvalidPayload
+
+_VERSION = 1
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: FileFormat
+    encoding: str = ""
+    delimiter: str = ""
+    skip_rows: Annotated[int, Field(ge=0)] = 0
+    header: bool = True
+    sheet: str = ""
+    records: str = ""
+
+
+class _Stored(BaseModel):
+    """What a profile's file may contain."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version: Annotated[int, Field(ge=_VERSION, le=_VERSION)]
+    source: Source | None = None
+    file: _File
+    all_columns: list[str]
+    columns: dict[str, list[str]]
+    values: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How a list is read.
+
+    `columns` has the columns of each field, `values` what was decided on their cells, and `all_columns` the columns
+    that the list had, so that a later delivery can be compared.
+    """
+
+    dialect: Dialect
+    source: str | None
+    all_columns: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    values: Mapping[str, str]
+
+    def wishes(self) -> Wishes:
+        """Return what a table is to be opened with."""
+        dialect = self.dialect
+        delimited = dialect.format == "csv"
+        sheeted = dialect.format == "workbook"
+        return Wishes(
+            format=dialect.format,
+            encoding=dialect.encoding or None,
+            delimiter=dialect.delimiter if delimited else None,
+            skip_rows=dialect.skip_rows if delimited or sheeted else None,
+            header=dialect.header if delimited or sheeted else None,
+            sheet=dialect.sheet or None,
+            records=dialect.records if dialect.format == "json" else None,
+        )
+
+    def changes(self, columns: tuple[str, ...]) -> list[str]:
+        """Return what is different in a later delivery of the list, which has these columns; one sentence each."""
+        before, now = dict.fromkeys(self.all_columns), dict.fromkeys(columns)
+        found = []
+        if gone := [column for column in before if column not in now]:
+            found.append(f"columns that the profile knows are gone: {_listed(gone)}")
+        if fresh := [column for column in now if column not in before]:
+            found.append(f"columns that the profile does not know: {_listed(fresh)}")
+        return found
+
+
+def read_profile(path: Path) -> Profile:
+    """Return the profile in the file at `path`. Raises `FileError` for one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            stored = parse(_Stored, tomllib.load(file))
+    except OSError as error:
+        raise FileError(path, f"the profile cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileError(path, f"is not a profile, which is a TOML file: {error}") from None
+    except InvalidPayload as error:
+        raise FileError(path, f"is not a profile of this version: {error.problems[0]}") from None
+    return Profile(
+        dialect=Dialect(**stored.file.model_dump()),
+        source=stored.source,
+        all_columns=tuple(stored.all_columns),
+        columns={field: tuple(columns) for field, columns in stored.columns.items()},
+        values=stored.values,
+    )
+
+
+def write_profile(path: Path, profile: Profile) -> None:
+    """Write the profile to a new file, or over another profile. Raises `FileError` if it cannot be written."""
+    if path.exists():
+        # Anything else is not replaced.
+        read_profile(path)
+    try:
+        path.write_text("".join(_lines(profile)), encoding="utf-8")
+    except OSError as error:
+        raise FileError(path, f"the profile cannot be written: {error.strerror}") from None
+
+
+def _lines(profile: Profile) -> Iterator[str]:
+    yield "# How hospital-producer reads this list. Use it with: hospital-producer ingest FILE --profile THIS\n"
+    yield f"version = {_VERSION}\n"
+    if profile.source is not None:
+        yield f"source = {_value(profile.source)}\n"
+    yield "# The columns that the list had, to report what has changed.\n"
+    yield f"all_columns = {_value(list(profile.all_columns))}\n"
+    file = {name: value for name, value in asdict(profile.dialect).items() if name != "compression"}
+    columns = {field: list(columns) for field, columns in profile.columns.items()}
+    for title, entries in (("file", file), ("columns", columns), ("values", profile.values)):
+        yield f"\n[{title}]\n"
+        for name, value in entries.items():
+            yield f"{name if _BARE_KEY.fullmatch(name) else _value(name)} = {_value(value)}\n"
+
+
+def _value(value: Any) -> str:
+    # JSON's texts, numbers, booleans and lists are TOML's as well, except for DEL, which TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:10])
+    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
