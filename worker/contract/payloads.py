@@ -14,19 +14,23 @@ from worker.contract.fields import (
     ExternalId,
     GeoPoint,
     HospitalId,
+    ImportId,
     Instant,
+    Line,
     Name,
     Reason,
     Revision,
     ShortText,
     Source,
 )
-from worker.contract.identity import NAME_PREFIX, hospital_identity
+from worker.contract.identity import hospital_identity, name_in_identity, normalise_name
 
 MAX_CHUNK_RECORDS = 1_000
 
 HospitalType = Literal["single", "multi"]
-OnExisting = Literal["keep", "merge"]
+OnExisting = Literal["keep", "merge", "replace"]
+"""What happens to a stored hospital that differs: nothing; the record's known fields are written into it; or the
+record takes the place of its whole content. A registered hospital and one that was observed later always stay."""
 
 
 class _Payload(BaseModel):
@@ -68,7 +72,7 @@ class HospitalRecord(HospitalFields):
     @property
     def hospital_id(self) -> str:
         """The hospital's identity, the `_id` of its document."""
-        return hospital_identity(self.hospital_name, self.source, self.external_id)
+        return hospital_identity(self)
 
 
 class HospitalChanges(HospitalFields):
@@ -92,12 +96,9 @@ class _ChangesOfHospital(_Payload):
 
     @model_validator(mode="after")
     def _keeps_identity(self) -> Self:
-        name = self.changes.hospital_name
-        if (
-            name is not None
-            and self.hospital_id.startswith(f"{NAME_PREFIX}:")
-            and hospital_identity(name, None, None) != self.hospital_id
-        ):
+        # The place in such an identity is that of the creation: a hospital may move, a wrong place be corrected.
+        name, identified_by = self.changes.hospital_name, name_in_identity(self.hospital_id)
+        if name is not None and identified_by is not None and normalise_name(name) != identified_by:
             raise ValueError("changes.hospital_name would change the identity of a hospital identified by name")
         return self
 
@@ -118,10 +119,26 @@ class IngestHospitals(_Payload):
     """Ingest up to 1,000 records of a file.
 
     The worker validates each record separately, so an invalid record does not stop the others.
+
+    `import_id` is the import that the records belong to; without it each chunk is an import of its own. `lines` has
+    the line of each record in the imported file. An import needs them, because a row is known by its line.
     """
 
     records: Annotated[list[Any], Field(min_length=1, max_length=MAX_CHUNK_RECORDS)]
     on_existing: OnExisting = "keep"
+    import_id: ImportId | None = None
+    lines: list[Line] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_line_for_each_record(self) -> Self:
+        if self.lines is None:
+            if self.import_id is not None:
+                raise ValueError("import_id needs lines")
+        elif len(self.lines) != len(self.records):
+            raise ValueError("lines must have as many entries as records")
+        elif len(set(self.lines)) != len(self.lines):
+            raise ValueError("lines must differ")
+        return self
 
 
 class CorrectHospital(_ChangesOfHospital):
