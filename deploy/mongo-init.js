@@ -43,7 +43,9 @@ const ACTIONS = {
   "hospitals": ["find", "insert", "update", "remove", "listIndexes"],
   "logs": ["find", "insert", "listIndexes"],
   "applied_jobs": ["find", "insert", "update", "listIndexes"],
-  "import_claims": ["find", "insert", "remove", "listIndexes"]
+  "import_claims": ["find", "insert", "remove", "listIndexes"],
+  "imports": ["find", "insert", "update", "listIndexes"],
+  "import_reports": ["find", "insert", "update", "listIndexes"]
 };
 const ROLE = `hospital_worker_of_${env.MONGODB_DATABASE}`;
 const role = {

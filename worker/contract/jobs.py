@@ -1,4 +1,4 @@
-"""The seven kinds of job (`JOBS`), the names of the queues, and how a job id is made (`new_job_id`)."""
+"""The kinds of job (`JOBS`), the names of the queues, and how a job id is made (`new_job_id`)."""
 
 import secrets
 from collections.abc import Mapping
@@ -8,6 +8,18 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from worker.contract.fields import IdempotencyKey
+from worker.contract.imports import (
+    CloseImport,
+    CloseImportOutcome,
+    FindImports,
+    ImportReportOutcome,
+    ImportsOutcome,
+    OpenImport,
+    OpenImportOutcome,
+    PreviewHospitals,
+    PreviewOutcome,
+    ReadImportReport,
+)
 from worker.contract.outcomes import (
     AmendmentOutcome,
     ChunkOutcome,
@@ -54,6 +66,11 @@ DISCARD_HOSPITAL = JobSpec("discard_hospital", DiscardHospital, DiscardOutcome)
 REGISTER_HOSPITAL = JobSpec("register_hospital", RegisterHospital, RegistrationOutcome)
 AMEND_HOSPITAL = JobSpec("amend_hospital", AmendHospital, AmendmentOutcome)
 WITHDRAW_HOSPITAL = JobSpec("withdraw_hospital", WithdrawHospital, WithdrawalOutcome)
+OPEN_IMPORT = JobSpec("open_import", OpenImport, OpenImportOutcome)
+CLOSE_IMPORT = JobSpec("close_import", CloseImport, CloseImportOutcome)
+FIND_IMPORTS = JobSpec("find_imports", FindImports, ImportsOutcome)
+READ_IMPORT_REPORT = JobSpec("read_import_report", ReadImportReport, ImportReportOutcome)
+PREVIEW_HOSPITALS = JobSpec("preview_hospitals", PreviewHospitals, PreviewOutcome)
 JOBS: Mapping[str, JobSpec[Any, Any]] = {
     spec.name: spec
     for spec in (
@@ -64,6 +81,11 @@ JOBS: Mapping[str, JobSpec[Any, Any]] = {
         REGISTER_HOSPITAL,
         AMEND_HOSPITAL,
         WITHDRAW_HOSPITAL,
+        OPEN_IMPORT,
+        CLOSE_IMPORT,
+        FIND_IMPORTS,
+        READ_IMPORT_REPORT,
+        PREVIEW_HOSPITALS,
     )
 }
 

@@ -10,7 +10,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 
-class _Outcome(BaseModel):
+class Outcome(BaseModel):
+    """What all outcomes have in common."""
+
     # Newer workers may add fields that an older reader does not know.
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -18,7 +20,7 @@ class _Outcome(BaseModel):
     """Pass it to `HospitalReader` in any process: the read then sees this write, on any replica set member."""
 
 
-class HospitalOutcome(_Outcome):
+class HospitalOutcome(Outcome):
     """The fields of every outcome about one hospital.
 
     `revision` is the revision that this job wrote, or the one that it found if it wrote nothing.
@@ -130,7 +132,7 @@ class NotApplied(BaseModel):
     differences: list[Difference] = []
 
 
-class ChunkOutcome(_Outcome):
+class ChunkOutcome(Outcome):
     """`statuses` has one entry per record, in the order of the chunk.
 
     `rejections` explains records that are rejected, in collision or in conflict. `not_applied` has the values that

@@ -33,11 +33,13 @@ OnExisting = Literal["keep", "merge", "replace"]
 record takes the place of its whole content. A registered hospital and one that was observed later always stay."""
 
 
-class _Payload(BaseModel):
+class Payload(BaseModel):
+    """What all payloads have in common: no unknown fields, no conversions, no changes."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class HospitalFields(_Payload):
+class HospitalFields(Payload):
     """The facts that a source may know about a hospital, besides its name and identity. `None` means unknown."""
 
     hospital_type: HospitalType | None = None
@@ -90,7 +92,7 @@ class HospitalChanges(HospitalFields):
         return self
 
 
-class _ChangesOfHospital(_Payload):
+class _ChangesOfHospital(Payload):
     hospital_id: HospitalId
     changes: HospitalChanges
 
@@ -103,34 +105,57 @@ class _ChangesOfHospital(_Payload):
         return self
 
 
-class _AuditedOperation(_Payload):
+class _AuditedOperation(Payload):
     actor: ShortText
     reason: Reason
 
 
-class IngestHospital(_Payload):
+class LeftOutCell(Payload):
+    """An optional cell of a row that could not be read, and was left out: field, column, content and reason."""
+
+    field: Annotated[str, Field(max_length=200)]
+    column: Annotated[str, Field(max_length=500)]
+    value: Annotated[str, Field(max_length=200)]
+    reason: Annotated[str, Field(max_length=500)]
+
+
+class UnreadRow(Payload):
+    """What could not be read of a row: the reasons why it has no record, or the cells that were left out of it."""
+
+    line: Line
+    reasons: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=100)] = []
+    left_out: Annotated[list[LeftOutCell], Field(max_length=100)] = []
+
+
+class IngestHospital(Payload):
     """Ingest one record from a feed."""
 
     record: HospitalRecord
     on_existing: OnExisting = "keep"
 
 
-class IngestHospitals(_Payload):
+class IngestHospitals(Payload):
     """Ingest up to 1,000 records of a file.
 
     The worker validates each record separately, so an invalid record does not stop the others.
 
     `import_id` is the import that the records belong to; without it each chunk is an import of its own. `lines` has
-    the line of each record in the imported file. An import needs them, because a row is known by its line.
+    the line of each record in the imported file. An import needs them, because a row is known by its line. `chunk`
+    is the number of the chunk in its import, from 0, and `unread` what the reader of the file could not read of its
+    rows: both are for the import's report.
     """
 
-    records: Annotated[list[Any], Field(min_length=1, max_length=MAX_CHUNK_RECORDS)]
+    records: Annotated[list[Any], Field(max_length=MAX_CHUNK_RECORDS)]
     on_existing: OnExisting = "keep"
     import_id: ImportId | None = None
     lines: list[Line] | None = None
+    chunk: Annotated[int, Field(ge=0)] | None = None
+    unread: Annotated[list[UnreadRow], Field(max_length=MAX_CHUNK_RECORDS)] = []
 
     @model_validator(mode="after")
     def _has_one_line_for_each_record(self) -> Self:
+        if not self.records and not self.unread:
+            raise ValueError("records must not be empty")
         if self.lines is None:
             if self.import_id is not None:
                 raise ValueError("import_id needs lines")
@@ -138,6 +163,8 @@ class IngestHospitals(_Payload):
             raise ValueError("lines must have as many entries as records")
         elif len(set(self.lines)) != len(self.lines):
             raise ValueError("lines must differ")
+        if (self.unread or self.chunk is not None) and self.import_id is None:
+            raise ValueError("chunk and unread need an import_id")
         return self
 
 
@@ -147,7 +174,7 @@ class CorrectHospital(_ChangesOfHospital):
     revision: Revision
 
 
-class DiscardHospital(_Payload):
+class DiscardHospital(Payload):
     """Remove a partial hospital, if it still has the revision that the caller saw."""
 
     hospital_id: HospitalId

@@ -1,44 +1,42 @@
 """The job that ingests a chunk of a file."""
 
-import asyncio
 from collections import Counter
 from typing import Any
 
-from worker.contract import ChunkOutcome, HospitalRecord, IngestHospitals, Rejection
+from worker.contract import ChunkOutcome, IngestHospitals
 from worker.contract.validation import parse
-from worker.errors import InvalidPayload
 from worker.jobs.context import current_run
+from worker.jobs.records import validated
 from worker.mongo.chunks import ingest_many
-
-# Validating this many records takes a few milliseconds; then other jobs get a turn on the event loop.
-_RECORDS_PER_TURN = 200
+from worker.mongo.imports import write_report
 
 
 async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> ChunkOutcome:
     """Ingest up to 1,000 records, each independently of the others; see `worker.contract.IngestHospitals`."""
     request = parse(IngestHospitals, payload)
     run = current_run(ctx)
-    records: list[HospitalRecord | Rejection] = []
-    for index, raw in enumerate(request.records):
-        if index % _RECORDS_PER_TURN == 0:
-            await asyncio.sleep(0)
-        records.append(_validated(index, raw))
     outcome = await ingest_many(
         run.context.mongo,
-        records,
+        await validated(request.records),
         request.on_existing,
         run.job_id,
         import_id=request.import_id,
         lines=request.lines,
     )
+    await write_report(run.context.mongo, request, outcome)
     if (batch := ctx.get("batch")) is not None:
-        for status, count in Counter(outcome.statuses).items():
-            batch.count(status, count)
+        for name, count in _counts(request, outcome).items():
+            batch.count(name, count)
     return outcome
 
 
-def _validated(index: int, raw: object) -> HospitalRecord | Rejection:
-    try:
-        return parse(HospitalRecord, raw, within=f"records[{index}]")
-    except InvalidPayload as error:
-        return Rejection(index=index, problems=[str(problem) for problem in error.problems])
+def _counts(request: IngestHospitals, outcome: ChunkOutcome) -> Counter[str]:
+    """Return what the chunk adds to the counters of its import: rows by status, and cells left out by field."""
+    counts: Counter[str] = Counter(outcome.statuses)
+    for row in request.unread:
+        if row.reasons:
+            counts["rejected"] += 1
+        for cell in row.left_out:
+            field = cell.field.partition(".")[0]
+            counts[f"left_out_{field}"] += 1
+    return counts

@@ -8,12 +8,12 @@ from worker.contract.fields import MAX_ATTRIBUTE_TEXT
 from worker.embedded import EmbeddedMongo
 from worker.errors import PermanentError
 from worker.mongo.client import MongoHandle
-from worker.mongo.schema import (
+from worker.mongo.schema import ensure_schema
+from worker.mongo.validators import (
     APPLIED_JOBS_VALIDATOR,
     HOSPITALS_VALIDATOR,
     LOGS_VALIDATOR,
     MAX_STORED_ATTRIBUTES,
-    ensure_schema,
 )
 
 

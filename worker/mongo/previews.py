@@ -1,0 +1,37 @@
+"""Says what an ingest would do, without writing anything."""
+
+from collections.abc import Sequence
+
+from worker.contract import HospitalRecord, OnExisting, RecordStatus, Rejection
+from worker.contract.imports import PreviewOutcome
+from worker.mongo.chunk_rows import Row, rows_of
+from worker.mongo.chunk_writes import find_hospitals
+from worker.mongo.client import Document, MongoHandle
+from worker.mongo.errors import translated
+from worker.mongo.fates import changed_word, find_fate
+
+_NO_JOB = ""
+
+
+async def preview(
+    mongo: MongoHandle, records: Sequence[HospitalRecord | Rejection], on_existing: OnExisting
+) -> PreviewOutcome:
+    """Return what would become of each record, compared with what is stored now.
+
+    Records of one identity are each compared with the stored hospital, not with each other: whoever has the whole
+    file finds collisions. Raises the errors of `worker.mongo.errors`.
+    """
+    rows = await rows_of(records, on_existing, None, None)
+    with translated():
+        existing = await find_hospitals(mongo, {row.hospital_id for row in rows})
+    statuses: list[RecordStatus] = ["rejected"] * len(records)
+    for row in rows:
+        statuses[row.index] = _status(row, existing.get(row.hospital_id), on_existing)
+    return PreviewOutcome(statuses=statuses, token=mongo.latest_token())
+
+
+def _status(row: Row, stored: Document | None, on_existing: OnExisting) -> RecordStatus:
+    if stored is None:
+        return "same" if row.repeats else "created"
+    fate = find_fate(stored, row.known, on_existing, _NO_JOB)
+    return changed_word(on_existing) if fate is None else fate.status

@@ -1,0 +1,230 @@
+"""The JSON schemas of the collections' documents.
+
+The validators apply to every client that writes, not only to this service. They leave lengths and ranges of text to
+the contract, and accept everything that the contract accepts.
+"""
+
+from typing import Any
+
+from worker.contract.comparison import DISTINGUISHING_FIELDS
+
+_TEXT = {"bsonType": "string"}
+_INTEGER = {"bsonType": ["int", "long"]}
+_REVISION = {**_INTEGER, "minimum": 1}
+_INSTANT = {"bsonType": "date"}
+_NUMBER = {"bsonType": ["double", "int", "long"]}
+_STATUS = {"enum": ["partial", "registered"]}
+# A record has at most 50, but merges accumulate them. With this limit a log entry, which holds a hospital twice,
+# stays below MongoDB's limit of 16 MB per document, so a hospital that could be merged can also be registered.
+MAX_STORED_ATTRIBUTES = 1_000
+
+_HOSPITAL_STATE: dict[str, Any] = {
+    "_id": {"bsonType": "string", "minLength": 1},
+    "hospital_name": {"bsonType": "string", "minLength": 1},
+    "hospital_type": {"enum": ["single", "multi"]},
+    "status": _STATUS,
+    "source": _TEXT,
+    "external_id": _TEXT,
+    "address": _TEXT,
+    "city": _TEXT,
+    "state": _TEXT,
+    "postal_code": _TEXT,
+    "county": _TEXT,
+    "country": _TEXT,
+    "phone": _TEXT,
+    "ownership": _TEXT,
+    "emergency_services": {"bsonType": "bool"},
+    "beds": {**_INTEGER, "minimum": 0},
+    "location": {
+        "bsonType": "object",
+        "required": ["type", "coordinates"],
+        "additionalProperties": False,
+        "properties": {
+            "type": {"enum": ["Point"]},
+            "coordinates": {"bsonType": "array", "minItems": 2, "maxItems": 2, "items": _NUMBER},
+        },
+    },
+    "attributes": {
+        "bsonType": "object",
+        "maxProperties": MAX_STORED_ATTRIBUTES,
+        "additionalProperties": {"bsonType": ["string", "int", "long", "double", "bool"]},
+    },
+    "revision": _REVISION,
+    "observed_at": _INSTANT,
+    "created_at": _INSTANT,
+    "updated_at": _INSTANT,
+    "created_by_job": _TEXT,
+    "import": {
+        "bsonType": "object",
+        "required": ["id", "line"],
+        "additionalProperties": False,
+        "properties": {"id": _TEXT, "line": {**_INTEGER, "minimum": 1}},
+    },
+}
+_REQUIRED_OF_HOSPITAL = [
+    "_id",
+    "hospital_name",
+    "hospital_type",
+    "status",
+    "revision",
+    "created_at",
+    "updated_at",
+    "created_by_job",
+]
+_APPLIED_JOBS = {
+    "bsonType": "array",
+    "items": {
+        "bsonType": "object",
+        "required": ["job", "record", "revision"],
+        "additionalProperties": False,
+        "properties": {"job": _TEXT, "record": _INTEGER, "revision": _REVISION},
+    },
+}
+_APPLIED_JOB: dict[str, Any] = {
+    "_id": {
+        "bsonType": "object",
+        "required": ["job", "hospital"],
+        "additionalProperties": False,
+        "properties": {"job": _TEXT, "hospital": _TEXT},
+    },
+    "changes": {
+        "bsonType": "array",
+        "items": {
+            "bsonType": "object",
+            "required": ["record", "revision"],
+            "additionalProperties": False,
+            "properties": {"record": _INTEGER, "revision": _REVISION},
+        },
+    },
+    "discarded": {
+        "bsonType": "object",
+        "additionalProperties": False,
+        "properties": {"created_by_job": _TEXT, "created_at": _INSTANT},
+    },
+    "expires_at": _INSTANT,
+}
+_IMPORT_CLAIM: dict[str, Any] = {
+    "_id": {
+        "bsonType": "object",
+        "required": ["import", "hospital"],
+        "additionalProperties": False,
+        "properties": {"import": _TEXT, "hospital": _TEXT},
+    },
+    "line": {**_INTEGER, "minimum": 1},
+    "row": {
+        "bsonType": "object",
+        "required": ["hospital_name"],
+        "additionalProperties": False,
+        "properties": {field: _HOSPITAL_STATE[field] for field in DISTINGUISHING_FIELDS},
+    },
+    "expires_at": _INSTANT,
+}
+_IMPORT: dict[str, Any] = {
+    "_id": {"bsonType": "string", "minLength": 1},
+    "state": {"enum": ["running", "finished", "cancelled"]},
+    "fingerprint": _TEXT,
+    "file": {
+        "bsonType": "object",
+        "required": ["name", "bytes", "sha256", "rows"],
+        "additionalProperties": False,
+        "properties": {"name": _TEXT, "bytes": _INTEGER, "sha256": _TEXT, "rows": _INTEGER},
+    },
+    "on_existing": {"enum": ["keep", "merge", "replace"]},
+    "source": _TEXT,
+    "strict": {"bsonType": "bool"},
+    "profile": _TEXT,
+    "started_by": _TEXT,
+    "started_at": _INSTANT,
+    "ended_at": _INSTANT,
+    "counts": {"bsonType": "object", "additionalProperties": _INTEGER},
+}
+_OPTIONAL_IN_IMPORT = frozenset({"source", "ended_at", "counts"})
+_IMPORT_REPORT: dict[str, Any] = {
+    "_id": {
+        "bsonType": "object",
+        "required": ["import", "chunk"],
+        "additionalProperties": False,
+        "properties": {"import": _TEXT, "chunk": _INTEGER},
+    },
+    "entries": {"bsonType": "array", "items": {"bsonType": "object"}},
+    "shortened": {"bsonType": "bool"},
+    "expires_at": _INSTANT,
+}
+_HOSPITAL_IN_LOG = {
+    "bsonType": ["object", "null"],
+    "required": _REQUIRED_OF_HOSPITAL,
+    "additionalProperties": False,
+    "properties": _HOSPITAL_STATE,
+}
+_LOG_ENTRY: dict[str, Any] = {
+    "_id": _TEXT,
+    "hospital_id": {"bsonType": "string", "minLength": 1},
+    "seq": {**_INTEGER, "minimum": 1},
+    "event": {
+        "enum": [
+            "registered",
+            "amended",
+            "withdrawn",
+            "registration_rejected",
+            "amendment_rejected",
+            "withdrawal_rejected",
+        ]
+    },
+    "actor": {"bsonType": "string", "minLength": 1},
+    "reason": {"bsonType": "string", "minLength": 1},
+    "before": _HOSPITAL_IN_LOG,
+    "after": _HOSPITAL_IN_LOG,
+    "at": _INSTANT,
+    "job_id": _TEXT,
+    "prev_hash": {"bsonType": ["string", "null"]},
+    "hash": {"bsonType": "string", "minLength": 64, "maxLength": 64},
+}
+
+HOSPITALS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": _REQUIRED_OF_HOSPITAL,
+        "additionalProperties": False,
+        "properties": {**_HOSPITAL_STATE, "applied_jobs": _APPLIED_JOBS},
+    }
+}
+LOGS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": list(_LOG_ENTRY),
+        "additionalProperties": False,
+        "properties": _LOG_ENTRY,
+    }
+}
+APPLIED_JOBS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "expires_at"],
+        "additionalProperties": False,
+        "properties": _APPLIED_JOB,
+    }
+}
+IMPORT_CLAIMS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": list(_IMPORT_CLAIM),
+        "additionalProperties": False,
+        "properties": _IMPORT_CLAIM,
+    }
+}
+IMPORTS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": [name for name in _IMPORT if name not in _OPTIONAL_IN_IMPORT],
+        "additionalProperties": False,
+        "properties": _IMPORT,
+    }
+}
+IMPORT_REPORTS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": list(_IMPORT_REPORT),
+        "additionalProperties": False,
+        "properties": _IMPORT_REPORT,
+    }
+}
