@@ -2,7 +2,7 @@
 
 from producers.files.errors import FileError
 from producers.files.hospitals import FileRow, HospitalFile
-from producers.files.readers import FileFormat
+from producers.files.table import FileFormat
 from producers.files.rejects import RejectWriter, rejects_path
 
 __all__ = ["FileError", "FileFormat", "FileRow", "HospitalFile", "RejectWriter", "rejects_path"]

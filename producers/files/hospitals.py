@@ -70,7 +70,7 @@ class HospitalFile:
             raise FileError(self.path, str(error)) from None
         self._table = table
         self._constants = {} if self.source is None else {"source": self.source}
-        self._strict = wishes.strict
+        self.strict = wishes.strict
         self._row_reader = self._new_row_reader()
 
     @classmethod
@@ -120,7 +120,7 @@ class HospitalFile:
             yield self._read(raw)
 
     def _new_row_reader(self) -> RowReader:
-        return RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self._strict)
+        return RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
 
     def _read(self, raw: RawRow) -> FileRow:
         row = self._row_reader.read(raw)

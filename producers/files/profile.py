@@ -111,9 +111,14 @@ def write_profile(path: Path, profile: Profile) -> None:
         # Anything else is not replaced.
         read_profile(path)
     try:
-        path.write_text("".join(_lines(profile)), encoding="utf-8")
+        path.write_text(profile_text(profile), encoding="utf-8")
     except OSError as error:
         raise FileError(path, f"the profile cannot be written: {error.strerror}") from None
+
+
+def profile_text(profile: Profile) -> str:
+    """Return the content of a profile's file."""
+    return "".join(_lines(profile))
 
 
 def _lines(profile: Profile) -> Iterator[str]:

@@ -16,6 +16,8 @@ from worker.contract.payloads import LeftOutCell, OnExisting, Payload
 
 ImportState = Literal["running", "finished", "cancelled"]
 MOST_IMPORTS_LISTED = 100
+LEFT_OUT = "left_out_"
+"""How the counters of an import begin that have the cells left out of rows, by field."""
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(ge=0)]

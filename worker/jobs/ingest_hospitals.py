@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from worker.contract import ChunkOutcome, IngestHospitals
+from worker.contract.imports import LEFT_OUT
 from worker.contract.validation import parse
 from worker.jobs.context import current_run
 from worker.jobs.records import validated
@@ -38,5 +39,5 @@ def _counts(request: IngestHospitals, outcome: ChunkOutcome) -> Counter[str]:
             counts["rejected"] += 1
         for cell in row.left_out:
             field = cell.field.partition(".")[0]
-            counts[f"left_out_{field}"] += 1
+            counts[LEFT_OUT + field] += 1
     return counts

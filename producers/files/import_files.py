@@ -1,0 +1,149 @@
+"""What an import leaves for a person: a report on its rows, and the rows to correct, in one folder."""
+
+import csv
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from producers.files.errors import FileError
+from producers.files.hospitals import FileRow, HospitalFile
+from worker.contract.imports import ReportEntry
+
+LINE_COLUMN, REASON_COLUMN = "import_line", "import_reason"
+"""The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
+
+_TO_CORRECT = frozenset(("rejected", "collision", "conflict"))
+_REPORT_COLUMNS = ("line", "status", "hospital_id", "other_line", "field", "column", "stored", "given", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFiles:
+    """The files that were written, and the number of entries in each; a file without any is not made."""
+
+    report: Path | None
+    entries: int
+    rejects: Path | None
+    rejected: int
+
+
+async def write_import_files(
+    file: HospitalFile, entries: AsyncIterator[ReportEntry], folder: Path, *, as_csv: bool = False
+) -> ImportFiles:
+    """Write the report of an import (`report.ndjson`, or with `as_csv` `report.csv`) and its rejected rows.
+
+    `entries` are in the order of the file's lines. The folder is made if there is something to write; files of an
+    earlier call for the same import are replaced, because they say the same. Rejected rows are in the file's own
+    format if that is text (`rejects.csv`, `rejects.ndjson`), otherwise in CSV, with the columns `import_line` and
+    `import_reason` besides. Raises `FileError` if they cannot be written.
+    """
+    rows = iter(file.rows())
+    row = next(rows, None)
+    with ExitStack() as stack:
+        report: _Report | None = None
+        rejects: _Rejects | None = None
+        written = rejected = 0
+        try:
+            async for entry in entries:
+                while row is not None and row.line < entry.line:
+                    row = next(rows, None)
+                if report is None:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    report = stack.enter_context(_Report(folder, as_csv=as_csv))
+                original = _original_line(row) if row is not None and row.line == entry.line else None
+                report.write(entry, original)
+                written += 1
+                if entry.status in _TO_CORRECT and row is not None and row.line == entry.line:
+                    if rejects is None:
+                        rejects = stack.enter_context(_Rejects(folder, file))
+                    rejects.write(row, original or entry.line, "; ".join(entry.reasons))
+                    rejected += 1
+        except OSError as error:
+            raise FileError(folder, f"the report of the import cannot be written: {error.strerror}") from None
+    return ImportFiles(report.path if report else None, written, rejects.path if rejects else None, rejected)
+
+
+class _Report:
+    def __init__(self, folder: Path, *, as_csv: bool) -> None:
+        self.path = folder / ("report.csv" if as_csv else "report.ndjson")
+        self._as_csv = as_csv
+
+    def __enter__(self) -> "_Report":
+        self._file: TextIO = self.path.open("w", encoding="utf-8", newline="")
+        if self._as_csv:
+            self._csv = csv.DictWriter(self._file, _REPORT_COLUMNS)
+            self._csv.writeheader()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, entry: ReportEntry, original: int | None) -> None:
+        """Write one entry: a line of JSON, or a line of CSV for each thing that it says."""
+        if self._as_csv:
+            self._csv.writerows(_lines(entry))
+            return
+        form = entry.model_dump(mode="json", exclude_defaults=True)
+        if original is not None:
+            form["original_line"] = original
+        self._file.write(json.dumps(form, ensure_ascii=False) + "\n")
+
+
+def _lines(entry: ReportEntry) -> Iterator[dict[str, Any]]:
+    row = {
+        "line": entry.line,
+        "status": entry.status,
+        "hospital_id": entry.hospital_id,
+        "other_line": entry.other_line,
+    }
+    for reason in entry.reasons or ([] if entry.differences or entry.left_out else [""]):
+        yield {**row, "reason": reason}
+    for difference in entry.differences:
+        yield {**row, "field": difference.field, "stored": difference.stored, "given": difference.given}
+    for cell in entry.left_out:
+        yield {**row, "field": cell.field, "column": cell.column, "given": cell.value, "reason": cell.reason}
+
+
+class _Rejects:
+    def __init__(self, folder: Path, file: HospitalFile) -> None:
+        self._is_csv = file.dialect.format in ("csv", "workbook", "parquet")
+        self.path = folder / ("rejects.csv" if self._is_csv else "rejects.ndjson")
+        self._columns = [column for column in file.statistics if column not in (LINE_COLUMN, REASON_COLUMN)]
+        own = file.dialect.format == "csv"
+        self._encoding = file.dialect.encoding if own else "utf-8"
+        self._delimiter = file.dialect.delimiter if own else ","
+
+    def __enter__(self) -> "_Rejects":
+        # What the encoding cannot write was not of it: a stray byte. It is shown by its number.
+        self._file: TextIO = self.path.open("w", encoding=self._encoding, errors="backslashreplace", newline="")
+        if self._is_csv:
+            self._csv = csv.writer(self._file, delimiter=self._delimiter)
+            self._csv.writerow([LINE_COLUMN, REASON_COLUMN, *self._columns])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, row: FileRow, line: int, reason: str) -> None:
+        """Write one row with its line in the imported file and the reason why it was not applied."""
+        if self._is_csv:
+            # A line that could not be split into columns is kept whole, in the first one.
+            cells = [row.text] if row.text is not None else [_cell(row.fields, it) for it in self._columns]
+            self._csv.writerow([line, reason, *cells])
+            return
+        fields = {"text": row.text} if row.text is not None else dict(row.fields)
+        form = {LINE_COLUMN: line, REASON_COLUMN: reason, **fields}
+        self._file.write(json.dumps(form, ensure_ascii=False, default=str) + "\n")
+
+
+def _cell(fields: Mapping[str, object], column: str) -> object:
+    value = fields.get(column)
+    return "" if value is None else value
+
+
+def _original_line(row: FileRow) -> int | None:
+    """Return the line that a corrected row had in the file that it was rejected from."""
+    text = str(row.fields.get(LINE_COLUMN, ""))
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,266 @@
+"""One file as an import: one batch of chunk jobs, which any process can continue, watch or cancel."""
+
+import asyncio
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from operator import attrgetter
+from typing import get_args
+
+from producers.batches import Batch
+from producers.client import HospitalProducer
+from producers.files import FileRow, HospitalFile
+from producers.files.digest import file_digest
+from producers.files.profile import profile_text
+from worker.contract import (
+    CLOSE_IMPORT,
+    FIND_IMPORTS,
+    INGEST_HOSPITALS,
+    MAX_CHUNK_RECORDS,
+    OPEN_IMPORT,
+    READ_IMPORT_REPORT,
+    IngestHospitals,
+    LeftOutCell,
+    OnExisting,
+    RecordStatus,
+    UnreadRow,
+)
+from worker.contract.imports import (
+    LEFT_OUT,
+    CloseImport,
+    FindImports,
+    Import,
+    ImportedFile,
+    OpenImport,
+    ReadImportReport,
+    ReportEntry,
+)
+from worker.contract.validation import parse
+from worker.errors import BatchClosed
+from worker.queue.batches import BatchProgress
+
+# Enough to keep four workers busy while the next chunks are read, with at most 8,000 rows in Redis.
+_CHUNKS_IN_FLIGHT = 8
+# A job of more than 16 MB is refused. A chunk without attributes has at most half of that, and each character of an
+# attribute takes up to four bytes.
+_ATTRIBUTE_CHARACTERS_PER_CHUNK = 1_500_000
+_FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 0.5
+# A change of how rows are grouped must not continue an import whose chunks were made otherwise.
+_FINGERPRINT_VERSION = 1
+_LONGEST_REASON, _LONGEST_COLUMN, _LONGEST_CELL = 500, 500, 200
+
+ProgressCallback = Callable[[int], None]
+"""Called with the number of the file's lines whose rows have been read and enqueued."""
+
+
+class ImportStalled(TimeoutError):
+    """No chunk has ended for a while. The import can be continued."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """How far an import is: its document and its batch."""
+
+    found: Import
+    progress: BatchProgress
+
+    @property
+    def rows(self) -> dict[RecordStatus, int]:
+        """The rows by what became of them."""
+        return {status: self.progress.counts.get(status, 0) for status in get_args(RecordStatus)}
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """The cells that could not be read, by field."""
+        found = self.progress.counts.items()
+        return {name.removeprefix(LEFT_OUT): count for name, count in found if name.startswith(LEFT_OUT)}
+
+    @property
+    def unaccounted(self) -> int:
+        """The rows that no job has accounted for: of dead letters and cancelled jobs, or still to come."""
+        return self.found.file.rows - sum(self.rows.values())
+
+
+class FileImport:
+    """The import of one file.
+
+    `run` begins it, or continues the import of the same file and options that has not ended. `wait_s` is how long
+    to wait for the next chunk to end before `ImportStalled` is raised. A cancelled `run` leaves an import that can
+    be continued.
+    """
+
+    def __init__(
+        self,
+        producer: HospitalProducer,
+        file: HospitalFile,
+        *,
+        on_existing: OnExisting,
+        started_by: str,
+        wait_s: float,
+        on_progress: ProgressCallback,
+    ) -> None:
+        self._producer = producer
+        self._file = file
+        self._on_existing = on_existing
+        self._started_by = started_by
+        self._wait_s = wait_s
+        self._on_progress = on_progress
+        self.found: Import | None = None
+        """The import's document, once it was begun."""
+        self.resumed = False
+        """Whether an import was continued that an earlier run had begun."""
+
+    async def run(self) -> ImportResult:
+        """Import the file to its end. Raises `ImportStalled`, `FileError`, and the errors of a producer."""
+        self.found = found = await self._open()
+        batch = self._producer.batch(found.import_id)
+        await batch.create((CLOSE_IMPORT, CloseImport(import_id=found.import_id)))
+        progress = await batch.progress()
+        if progress.state == "open":
+            with suppress(BatchClosed):
+                # Somebody cancels it meanwhile.
+                await self._enqueue(batch, skip=progress.total)
+                await batch.seal()
+        progress = await self._until(batch, attrgetter("has_ended"))
+        closed = await batch.completion(CLOSE_IMPORT).outcome(self._wait_s)
+        self.found = closed.found or found
+        return ImportResult(self.found, progress)
+
+    async def result(self) -> ImportResult | None:
+        """Return how far the import is, also after it was interrupted; None before it was begun."""
+        if self.found is None:
+            return None
+        return ImportResult(self.found, await self._producer.batch(self.found.import_id).progress())
+
+    async def _open(self) -> Import:
+        size, sha256 = file_digest(self._file.path)
+        profile = profile_text(self._file.profile)
+        decisive = [_FINGERPRINT_VERSION, sha256, profile, self._on_existing, self._file.strict]
+        file = ImportedFile(name=str(self._file.path), bytes=size, sha256=sha256, rows=self._file.rows_read)
+        request = parse(
+            OpenImport,
+            {
+                "import_id": new_import_id(self._file.path.name),
+                "fingerprint": hashlib.sha256(json.dumps(decisive).encode()).hexdigest(),
+                "file": file,
+                "on_existing": self._on_existing,
+                "source": self._file.source,
+                "strict": self._file.strict,
+                "profile": profile,
+                "started_by": self._started_by,
+            },
+        )
+        receipt = await self._producer.enqueue(OPEN_IMPORT, request)
+        outcome = await receipt.outcome(self._wait_s)
+        self.resumed = outcome.status == "resumed"
+        return outcome.found
+
+    async def _enqueue(self, batch: Batch, *, skip: int) -> None:
+        """Enqueue the chunks after the first `skip`, a few at a time."""
+        for number, rows in enumerate(_chunks(self._file)):
+            if number >= skip:
+                await batch.add(INGEST_HOSPITALS, [self._chunk(batch.id, number, rows)], keys=[str(number)])
+                await self._until(batch, partial(_has_room, number + 1))
+            self._on_progress(rows[-1].line)
+
+    def _chunk(self, import_id: str, number: int, rows: list[FileRow]) -> IngestHospitals:
+        known = [row for row in rows if row.record is not None]
+        unread = [_unread(row) for row in rows if row.record is None or row.left_out]
+        # Dumping the models would cost several times as much; the codec converts instants and points to JSON.
+        records = [{name: value for name, value in vars(row.record).items() if value is not None} for row in known]
+        return IngestHospitals(
+            records=records,
+            lines=[row.line for row in known],
+            on_existing=self._on_existing,
+            import_id=import_id,
+            chunk=number,
+            unread=unread,
+        )
+
+    async def _until(self, batch: Batch, reached: Callable[[BatchProgress], bool]) -> BatchProgress:
+        """Wait until the batch has come so far. Raises `ImportStalled` if none of its jobs ends for too long."""
+        ended, since, delay = -1, time.monotonic(), _FIRST_POLL_S
+        while True:
+            progress = await batch.progress()
+            if reached(progress):
+                return progress
+            if progress.ended != ended:
+                ended, since, delay = progress.ended, time.monotonic(), _FIRST_POLL_S
+            elif time.monotonic() - since > self._wait_s:
+                raise ImportStalled(
+                    f"no chunk of import {batch.id} has ended within {self._wait_s:g} s; start a worker, and "
+                    f"continue with: hospital-producer imports resume {batch.id}"
+                )
+            await asyncio.sleep(delay)
+            delay = min(_LONGEST_POLL_S, delay * 1.5)
+
+
+def new_import_id(file_name: str) -> str:
+    """Return a new id for the import of a file: the beginning of its name, the time, and some random letters."""
+    stem = re.sub(r"[^a-z0-9]+", "-", file_name.partition(".")[0].lower()).strip("-")[:40] or "import"
+    return f"{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+async def find_imports(
+    producer: HospitalProducer, import_id: str | None, limit: int, wait_s: float
+) -> list[Import]:
+    """Return one import with its profile, or the latest ones. Raises the errors of a producer."""
+    receipt = await producer.enqueue(FIND_IMPORTS, FindImports(import_id=import_id, limit=limit))
+    return (await receipt.outcome(wait_s)).found
+
+
+async def report_entries(producer: HospitalProducer, import_id: str, wait_s: float) -> AsyncIterator[ReportEntry]:
+    """Yield what an import reports on its rows, in the order of the file's lines.
+
+    Raises the errors of a producer.
+    """
+    first_chunk: int | None = 0
+    while first_chunk is not None:
+        request = ReadImportReport(import_id=import_id, first_chunk=first_chunk)
+        page = await (await producer.enqueue(READ_IMPORT_REPORT, request)).outcome(wait_s)
+        for entry in page.entries:
+            yield entry
+        first_chunk = page.next_chunk
+
+
+def _has_room(added: int, progress: BatchProgress) -> bool:
+    """Whether one more chunk may be enqueued after `added`. A batch that is closed by now refuses it."""
+    return progress.state != "open" or added - progress.ended < _CHUNKS_IN_FLIGHT
+
+
+def _chunks(file: HospitalFile) -> Iterator[list[FileRow]]:
+    """Yield the rows in groups for one job each. The same file makes the same groups, whoever reads it."""
+    group: list[FileRow] = []
+    characters = 0
+    for row in file.rows():
+        group.append(row)
+        if row.record is not None and row.record.attributes:
+            characters += sum(len(str(value)) for value in row.record.attributes.values())
+        if len(group) == MAX_CHUNK_RECORDS or characters >= _ATTRIBUTE_CHARACTERS_PER_CHUNK:
+            yield group
+            group, characters = [], 0
+    if group:
+        yield group
+
+
+def _unread(row: FileRow) -> UnreadRow:
+    return UnreadRow(
+        line=row.line,
+        reasons=[reason[:_LONGEST_REASON] for reason in row.reasons],
+        left_out=[
+            LeftOutCell(
+                field=cell.field,
+                column=cell.column[:_LONGEST_COLUMN],
+                value=cell.value[:_LONGEST_CELL],
+                reason=cell.reason[:_LONGEST_REASON],
+            )
+            for cell in row.left_out
+        ],
+    )
