@@ -13,6 +13,8 @@ from worker.contract.fields import Source
 
 MOST_SOURCES = 20
 """A source column has at most so many values: it names lists, not hospitals."""
+FEW_ROWS = 20
+"""Fewer rows say nothing about how often a value repeats."""
 _MOST = 0.5
 _NEARLY_ALL = 0.9
 _FEWEST_POSTAL_CODES = 0.2
@@ -91,6 +93,8 @@ def _answers(column: ColumnStatistics) -> str | None:
 
 
 def _hospital_name(column: ColumnStatistics, _code: bool) -> str | None:
+    if len(column.values) == 1 and column.filled >= FEW_ROWS:
+        return "is the same in every row"
     return _not_text(column) or _answers(column)
 
 
@@ -107,6 +111,11 @@ def _names(column: ColumnStatistics) -> str | None:
 def _status(column: ColumnStatistics) -> str | None:
     share = column.share_of(lambda value: fold(str(value)) in word_set("status"))
     return f"says whether a hospital is open {_in_rows(column, share)}" if share >= _MOST else None
+
+
+def _country(column: ColumnStatistics, code: bool) -> str | None:
+    share = column.share("digits")
+    return f"is a code with digits {_in_rows(column, share)}" if share >= _MOST else _place(column, code)
 
 
 def _address(column: ColumnStatistics, _code: bool) -> str | None:
@@ -186,7 +195,7 @@ _CHECKS: Mapping[str, Callable[[ColumnStatistics, bool], str | None]] = {
     "city": _place,
     "state": _place,
     "county": _place,
-    "country": _place,
+    "country": _country,
     "postal_code": _postal_code,
     "phone": _phone,
     "ownership": _ownership,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from producers.files.columns.content import contradiction
+from producers.files.columns.names import mentions_name
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
 
@@ -28,17 +29,29 @@ def like_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics
 
 
 def surely_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str | None:
-    """Return the column that contains the names of hospitals if only one can, else None."""
+    """Return the column that contains the names of hospitals, whatever it is called, or None in doubt.
+
+    If several columns have words such as "clinic" in their values, it must be called a name. If its own name is one
+    of a hospital, the file may have no header, and its first hospital would be lost.
+    """
     words = {
         column: _words(statistics[column])
         for column in columns
         if column in statistics and _may_be_names(statistics[column])
     }
-    sure = [column for column, share in words.items() if share >= _NAMES]
-    others = [column for column, share in words.items() if share >= _OTHERS]
-    if len(sure) != 1 or len(others) != 1 or statistics[sure[0]].share_distinct < _DIFFERENT:
+    possible = [column for column, share in words.items() if share >= _OTHERS]
+    if len(possible) > 1:
+        possible = [column for column in possible if mentions_name(column)]
+    sure = [
+        column
+        for column in possible
+        if words[column] >= _NAMES
+        and statistics[column].share_distinct >= _DIFFERENT
+        and not names_a_hospital(column)
+    ]
+    if len(sure) < len(possible):
         return None
-    return sure[0]
+    return max(sure, key=lambda column: (statistics[column].filled, -sure.index(column)), default=None)
 
 
 def _may_be_names(known: ColumnStatistics) -> bool:

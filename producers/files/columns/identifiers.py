@@ -17,6 +17,7 @@ FULL = 0.95
 _NEARLY_ALL = 0.9
 _NO_IDENTIFIERS: tuple[Shape, ...] = ("coordinates", "date", "email address")
 _MOST_PROPOSED = 5
+_LONGEST_NUMBER = 4
 # That of `external_id` in the contract.
 _LONGEST = 128
 
@@ -53,7 +54,10 @@ def find_identifiers(
                 ranked.append((counts_rows(known), cost, -known.identifying, position, column))
             elif cost < 30:
                 notes.append(_incomplete(column, known))
-        elif cost < 30:
+        elif cost < 30 and not any(
+            column in statistics[other].unique_with for other in free[:position] if other in statistics
+        ):
+            # A key of two columns is named once.
             notes.extend(repeated(column, known))
     ranked.sort()
     counts = bool(ranked) and ranked[0][0]
@@ -172,6 +176,9 @@ def _proposals(free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) 
 
 def _is_full_of_codes(known: ColumnStatistics) -> bool:
     if not known.unique or known.identifying < known.rows or not _may_identify(known) or counts_rows(known):
+        return False
+    if known.share("integer") >= _NEARLY_ALL and known.longest <= _LONGEST_NUMBER:
+        # Short numbers may be different by chance: house numbers, floors, counts.
         return False
     codes = sum(any(c.isdigit() for c in text) and len(text.split()) == 1 for text in map(str, known.sample))
     return codes >= _NEARLY_ALL * len(known.sample) and known.share("web address") < 0.5

@@ -22,6 +22,9 @@ _MOST_FOR_FILLERS = 5
 _NUMBER = 2
 _KEYS_OF_DATABASES = frozenset(("id", "ids", "uid", "uuid", "guid", "key"))
 _NUMBERS = frozenset(("nr", "no", "num", "number", "numero", "nummer", "numer", "nomor", "번호", "番号"))
+_LENGTH_IN_SHAPEFILES = 10
+_SHORTEST_TRUNCATED = 8
+_TRUNCATED_COST = 5
 _SIGNS_OF_NUMBERS = frozenset(("#", "№", "N°", "Nº"))
 
 
@@ -42,7 +45,7 @@ def fields_by_name(column: str) -> dict[str, NameMatch]:
         for field, match in _matches(reading):
             if field not in found or match < found[field]:
                 found[field] = match
-    return found
+    return found or _fields_of_truncated_name(column)
 
 
 @cache
@@ -79,6 +82,12 @@ def names_something_else(column: str) -> bool:
     return not name_table().words["other"].isdisjoint(name_tokens(column))
 
 
+def mentions_name(column: str) -> bool:
+    """Return whether a name contains a word such as "name"."""
+    words = name_table().words["name"] - {"no"}
+    return not words.isdisjoint(name_tokens(column))
+
+
 def role_in_key(column: str) -> KeyRole:
     """Return whether a column may be an identifier by its name, or the other part of a key of two columns."""
     cost = identifier_cost(column)
@@ -87,6 +96,18 @@ def role_in_key(column: str) -> KeyRole:
     if name_key(column) in name_table().qualifiers or any(match.cost < WEAK_COST for match in places):
         return "qualifier"
     return "identifier" if cost is not None and cost < WEAK_COST + _OWN_IDENTIFIER else "none"
+
+
+def _fields_of_truncated_name(column: str) -> dict[str, NameMatch]:
+    """Read the names of shapefiles, which end after ten characters: "TELEPHONE_", "POSTAL_COD"."""
+    key = name_key(column)
+    if len(column) != _LENGTH_IN_SHAPEFILES or len(key) < _SHORTEST_TRUNCATED:
+        return {}
+    complete = [fields for whole, fields in name_table().fields.items() if whole.startswith(key)]
+    if len({min(fields, key=lambda field: fields[field]) for fields in complete}) != 1:
+        return {}
+    best = min(complete, key=lambda fields: min(fields.values()))
+    return {field: NameMatch(cost + _TRUNCATED_COST) for field, cost in best.items()}
 
 
 def _matches(reading: Reading) -> Iterator[tuple[str, NameMatch]]:
