@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from producers.files.columns.content import contradiction
+from producers.files.columns.content import FEW_ROWS, contradiction
 from producers.files.columns.names import mentions_name
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
@@ -11,6 +11,7 @@ _NAMES = 0.7
 _OTHERS = 0.35
 _DIFFERENT = 0.5
 _LEAST_SCORE = 1.5
+_FEW = 0.05
 
 
 def like_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
@@ -55,6 +56,9 @@ def surely_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatisti
 
 
 def _may_be_names(known: ColumnStatistics) -> bool:
+    if known.values and known.filled >= FEW_ROWS and len(known.values) <= _FEW * known.filled:
+        # Kinds of hospitals have such words too.
+        return False
     return known.share("text") >= 0.5 and contradiction("hospital_name", known) is None
 
 

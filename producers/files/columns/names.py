@@ -57,7 +57,9 @@ def identifier_cost(column: str) -> int | None:
     """
     if is_serial(column) or name_key(column) in name_table().nothing:
         return None
-    costs = [cost for reading in readings(column) if (cost := _cost_as_identifier(reading)) is not None]
+    # What is left of "fax no." would be an identifier.
+    certain = readings(column)[:1] if names_something_else(column) else readings(column)
+    costs = [cost for reading in certain if (cost := _cost_as_identifier(reading)) is not None]
     if costs:
         return min(costs)
     tokens = name_tokens(column)
@@ -126,8 +128,8 @@ def _matches(reading: Reading) -> Iterator[tuple[str, NameMatch]]:
 
 
 def _cost_as_identifier(reading: Reading) -> int | None:
-    # What is left of "street no" would be an identifier.
-    cost = None if reading.part else name_table().identifiers.get(reading.key)
+    # What is left of "street no" and "POIコード" would be an identifier.
+    cost = None if reading.part or reading.fragment else name_table().identifiers.get(reading.key)
     if cost is None:
         return None
     if reading.facility:
