@@ -5,7 +5,7 @@ The cost of a match says how far a name is from the best name: 10 to 59 for the 
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from producers.files.columns.name_table import name_key, name_table, name_tokens
@@ -18,6 +18,7 @@ WEAK_COST = 30
 """From here on a name may as well mean something else."""
 _CODED = ("city", "state", "county", "country", "ownership")
 _OWN_IDENTIFIER = 10
+_NAMES_KEPT = 10_000
 _MOST_FOR_FILLERS = 5
 _NUMBER = 2
 _KEYS_OF_DATABASES = frozenset(("id", "ids", "uid", "uuid", "guid", "key"))
@@ -35,7 +36,7 @@ class NameMatch(NamedTuple):
     code: bool = False
 
 
-@cache
+@lru_cache(maxsize=_NAMES_KEPT)
 def fields_by_name(column: str) -> dict[str, NameMatch]:
     """Return the fields that a column of this name may contain, each with its best match."""
     if name_key(column) in name_table().nothing:
@@ -48,7 +49,7 @@ def fields_by_name(column: str) -> dict[str, NameMatch]:
     return found or _fields_of_truncated_name(column)
 
 
-@cache
+@lru_cache(maxsize=_NAMES_KEPT)
 def identifier_cost(column: str) -> int | None:
     """Return how well a name fits an identifier of hospitals, or None if it does not name one.
 

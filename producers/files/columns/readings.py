@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from producers.files.columns.name_table import name_table, name_tokens
@@ -13,6 +13,8 @@ _NAME_IN_FRONT = frozenset(("no", "ds", "dsc"))
 _BRACKETS = re.compile(r"[(\[{<【「].*?[)\]}>】」]")
 _PARTS = re.compile(r"[/|\n\r\\]+|\s[-\u2013\u2014]\s")
 _HOLDER_COST = 20
+# Each has dozens of readings, which are needed only while the name is looked up.
+_NAMES_KEPT = 64
 _SHORTEST_JOINED_WORD = 4
 
 
@@ -37,7 +39,7 @@ class Reading(NamedTuple):
     code_of: tuple[str, ...] = ()
 
 
-@cache
+@lru_cache(maxsize=_NAMES_KEPT)
 def readings(column: str) -> tuple[Reading, ...]:
     """Return the ways to read a name; of equal ones the cheapest."""
     text = unicodedata.normalize("NFKC", column)
