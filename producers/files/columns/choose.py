@@ -15,6 +15,7 @@ from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
 
 _FIRST_VALUES_SHOWN = 10
+_OWN_NAME = "external_id"
 _POSITION = frozenset(("location", "latitude", "longitude"))
 
 
@@ -163,6 +164,9 @@ class _Choice:
     def _identify(self) -> tuple[str, ...]:
         """Map the identifier if there is one, and return the columns that may be it, best first."""
         has_source = self._wishes.source is not None or "source" in self._mapped
+        if _OWN_NAME in self._unused() and has_source and "external_id" not in {*self._mapped, *self._left_out}:
+            # The list is in this registry's own form, as its rejects are; its word needs no proof.
+            self._mapped["external_id"] = Mapped("external_id", (_OWN_NAME,), "name")
         if "external_id" in self._mapped:
             return self._check_identifier_given(self._mapped["external_id"].columns, has_source=has_source)
         if "external_id" in self._left_out:
@@ -183,7 +187,8 @@ class _Choice:
         if len(columns) > 1:
             return ()
         if columns[0] in self._statistics:
-            self._notes.extend(repeated(columns[0], self._statistics[columns[0]]))
+            note = repeated(columns[0], self._statistics[columns[0]], used=True)
+            self._notes += [note] if note is not None else []
         return columns
 
 

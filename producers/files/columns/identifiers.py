@@ -43,7 +43,7 @@ def find_identifiers(
     within each source only.
     """
     ranked: list[tuple[bool, int, int, int, str]] = []
-    notes: list[str] = []
+    notes: list[str | None] = []
     for position, column in enumerate(free):
         cost = identifier_cost(column)
         known = statistics.get(column)
@@ -58,7 +58,7 @@ def find_identifiers(
             column in statistics[other].unique_with for other in free[:position] if other in statistics
         ):
             # A key of two columns is named once.
-            notes.extend(repeated(column, known))
+            notes.append(repeated(column, known, used=False))
     ranked.sort()
     counts = bool(ranked) and ranked[0][0]
     if not ranked:
@@ -66,7 +66,7 @@ def find_identifiers(
     elif not counts:
         # Why other columns are not used is of interest only as long as there is no good one.
         notes.clear()
-    return Identifiers(tuple(rank[-1] for rank in ranked), counts, tuple(notes))
+    return Identifiers(tuple(rank[-1] for rank in ranked), counts, tuple(filter(None, notes)))
 
 
 def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) -> list[str]:
@@ -95,18 +95,21 @@ def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) 
     return [*notes, *found.notes]
 
 
-def repeated(column: str, known: ColumnStatistics) -> Iterable[str]:
-    """Yield a note on an identifier that repeats in rows that differ, and the key of two columns if one exists."""
+def repeated(column: str, known: ColumnStatistics, *, used: bool) -> str | None:
+    """Return a note if an identifier repeats in rows that differ, with the key of two columns if one exists.
+
+    `used`: it is the identifier all the same, because the user says so.
+    """
     if known.unique is not False:
-        return
+        return None
     if known.unique_with:
-        pair = f"{known.unique_with[0]} + {column}"
-        yield (
-            f"{column} repeats in rows that differ; together with {known.unique_with[0]} it does not: "
-            f'--map external_id="{pair}"'
+        other = known.unique_with[0]
+        return (
+            f"{column} repeats in rows that differ; together with {other} it does not: "
+            f'--map external_id="{other} + {column}"'
         )
-    else:
-        yield f"{column} repeats in rows that differ, so it does not identify the hospitals"
+    consequence = "of which only the first can be applied" if used else "so it does not identify the hospitals"
+    return f"{column} repeats in rows that differ, {consequence}"
 
 
 def counts_rows(known: ColumnStatistics) -> bool:

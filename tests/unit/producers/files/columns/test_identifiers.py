@@ -181,6 +181,16 @@ def test_other_content_is_no_identifier(cells: Sequence[str]) -> None:
     assert (chosen.candidates, chosen.columns_of("external_id")) == ((), ())
 
 
+def test_a_column_called_external_id_is_used_even_if_it_repeats() -> None:
+    columns, rows = with_names(source=["moh"] * 10, external_id=[*CODES[:4], CODES[0], *[""] * 5])
+    chosen = choose(columns, rows)
+    assert fields(chosen)["external_id"] == "external_id"
+    [note] = chosen.notes
+    assert note.startswith("external_id repeats in rows that differ")
+    assert choose(columns, rows, ColumnWishes(mapping={"external_id": ""})).left_out == ("external_id",)
+    assert "external_id" not in fields(choose(*with_names(external_id=CODES)))
+
+
 def test_a_given_identifier_needs_a_source() -> None:
     with pytest.raises(ColumnError, match=r"external_id is read from code, but an identifier .* --source NAME"):
         choose(*with_names(code=CODES), ColumnWishes(mapping={"external_id": "code"}))
