@@ -10,9 +10,14 @@ from producers.files.statistics import ColumnStatistics
 
 # A name that is two and a half levels worse in precedence wins against a column that is less than half as full.
 _EMPTIER = 25
-_WEAK = 40
+# Below this, a name promises the field, so the person wants to know why its column is not used.
+_PROMISES = 40
+_PROMISES_EXACTLY = 20
+# Below this, a name is rather that of an identifier than of a hospital: "Hospital No".
 _IDENTIFIER = 16
+# From here on a match is a code of a place.
 _CODED = 50
+# Different values by filled cells.
 _FEW = 0.05
 
 
@@ -82,7 +87,8 @@ def worth_a_note(
     columns = set(used)
     for found in sorted(contradictions, key=lambda item: item.cost):
         # `type` alone promises nothing, and neither do x, y and place.
-        limit = 20 if found.field in ("hospital_type", "location", "attributes") else _WEAK
+        vague = found.field in ("hospital_type", "location", "attributes")
+        limit = _PROMISES_EXACTLY if vague else _PROMISES
         if found.field not in {*settled, *best} and found.cost < limit and found.column not in columns:
             best[found.field] = found
             columns.add(found.column)
@@ -154,7 +160,7 @@ def _order_areas(
         return
     if "county" in fields_by_name(state) and "state" in fields_by_name(county):
         assigned["state"], assigned["county"] = county, state
-    elif fields_by_name(county)["county"].cost >= 30:
+    elif fields_by_name(county)["county"].cost >= WEAK_COST:
         del assigned["county"]
 
 

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.files.columns.mapping import option
-from producers.files.columns.names import fields_by_name, identifier_cost, is_serial, names_something_else
+from producers.files.columns.names import (
+    WEAK_COST,
+    fields_by_name,
+    identifier_cost,
+    is_serial,
+    names_something_else,
+)
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
 
@@ -52,9 +58,9 @@ def find_identifiers(
         if known.unique or (source_column is not None and source_column in known.unique_with):
             if known.identifying >= FULL * known.rows:
                 ranked.append((counts_rows(known), cost, -known.identifying, position, column))
-            elif cost < 30:
+            elif cost < WEAK_COST:
                 notes.append(_incomplete(column, known))
-        elif cost < 30 and not any(
+        elif cost < WEAK_COST and not any(
             column in statistics[other].unique_with for other in free[:position] if other in statistics
         ):
             # A key of two columns is named once.
