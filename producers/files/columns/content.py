@@ -21,6 +21,7 @@ _FEWEST_POSTAL_CODES = 0.2
 _LONGEST_POSTAL_CODE = 15
 _CHARACTERS_SHOWN = 40
 _NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
+_OBJECTS = frozenset(("location", "attributes"))
 _ZERO = re.compile(r"[+-]?0+([.,]0+)?")
 # What no text of a hospital is, and how a message says so.
 _NOT_TEXT: tuple[tuple[Shape, str], ...] = (
@@ -41,6 +42,8 @@ def contradiction(field: str, column: ColumnStatistics, *, code: bool = False) -
     check = _CHECKS.get(field)
     if check is None or not column.sample:
         return None
+    if field not in _OBJECTS and column.share_of(lambda value: isinstance(value, Mapping | list)) >= _MOST:
+        return "is a JSON object or list in most rows"
     if field not in _NUMBERS:
         # Lists write 0 for text and places that are not known.
         known = column.without(_is_zero)

@@ -18,6 +18,7 @@ def table(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]
 @pytest.mark.parametrize(
     ("column", "cells", "note"),
     [
+        ("address", [{"street": "Hill"}, {"street": "Oak"}, "x"], "address is a JSON object or list in most rows"),
         ("phone", ["see website", "ask the ward", "none known"], "phone is text in every row (first: see website)"),
         ("state", ["yes", "no", "yes"], "state is yes or no in every row (first: yes)"),
         ("state", ["Open", "Closed", "Open"], "state says whether a hospital is open in every row (first: Open)"),
@@ -44,7 +45,7 @@ def table(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]
     ],
 )
 def test_a_column_whose_content_contradicts_its_name_is_left_out_with_a_note(
-    column: str, cells: Sequence[str], note: str
+    column: str, cells: Sequence[object], note: str
 ) -> None:
     columns = choose(*table(**{column: cells}))
     assert column in columns.left_out
@@ -72,6 +73,7 @@ def test_a_column_whose_content_contradicts_its_name_is_left_out_with_a_note(
         ("location", ["Near the lake", "Main Street", "Hill"], "address"),
         ("geom", ["POINT (92.7 11.6)", "POINT(92.6 11.8)", ""], "location"),
         ("location", [{"type": "Point", "coordinates": [1.0, 2.0]}, None, None], "location"),
+        ("location", [{"lat": 1.5, "lng": 2.5}, None, None], "location"),
         ("attributes", [{"floors": 3}, None, {}], "attributes"),
         ("Town", ["0", "0", "Aveda"], "city"),
         ("Georeference", ["Town (11.6, 92.7)", "Town (11.8, 92.6)", "0"], "location"),
