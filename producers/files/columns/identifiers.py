@@ -24,6 +24,8 @@ _NEARLY_ALL = 0.9
 _NO_IDENTIFIERS: tuple[Shape, ...] = ("coordinates", "date", "email address")
 _MOST_PROPOSED = 5
 _LONGEST_NUMBER = 4
+# The cost of names such as "id" and "code" that do not say whose they are.
+_ANY_IDENTIFIER = 20
 # That of `external_id` in the contract.
 _LONGEST = 128
 
@@ -57,7 +59,9 @@ def find_identifiers(
             continue
         if known.unique or (source_column is not None and source_column in known.unique_with):
             if known.identifying >= FULL * known.rows:
-                ranked.append((counts_rows(known), cost, -known.identifying, position, column))
+                # An authority may number its hospitals from 1, but just "id" and "nr" may count the rows.
+                weak = cost >= _ANY_IDENTIFIER and counts_rows(known)
+                ranked.append((weak, cost, -known.identifying, position, column))
             elif cost < WEAK_COST:
                 notes.append(_incomplete(column, known))
         elif cost < WEAK_COST and not any(

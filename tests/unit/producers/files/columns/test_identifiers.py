@@ -82,6 +82,12 @@ def test_a_column_that_counts_the_rows_is_used_only_if_there_is_no_other() -> No
     assert fields(both)["external_id"] == "XyzCode"
 
 
+def test_hospitals_that_an_authority_numbers_from_1_keep_their_numbers() -> None:
+    counts = [str(number) for number in range(1, 11)]
+    chosen = choose(*with_names(**{"Hospital ID": counts, "XyzCode": CODES}), CMS)
+    assert chosen.candidates == ("Hospital ID", "XyzCode")
+
+
 def test_numbers_with_leading_zeros_are_codes() -> None:
     chosen = choose(*with_names(id=[f"{number:04}" for number in range(1, 11)]), CMS)
     assert (fields(chosen)["external_id"], chosen.notes) == ("id", ())
