@@ -19,6 +19,8 @@ _MOST = 0.5
 _NEARLY_ALL = 0.9
 _FEWEST_POSTAL_CODES = 0.2
 _LONGEST_POSTAL_CODE = 15
+# Those of Iceland have three digits.
+_SHORTEST_POSTAL_CODE = 3
 _CHARACTERS_SHOWN = 40
 _NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
 _OBJECTS = frozenset(("location", "attributes"))
@@ -130,6 +132,8 @@ def _ownership(column: ColumnStatistics, code: bool) -> str | None:
 
 
 def _postal_code(column: ColumnStatistics, _code: bool) -> str | None:
+    if column.longest < _SHORTEST_POSTAL_CODE:
+        return "is too short for a postal code in every row"
     lengths = sorted(len(str(value)) for value in column.sample)
     if column.share("digits") < _FEWEST_POSTAL_CODES or lengths[len(lengths) // 2] > _LONGEST_POSTAL_CODE:
         return f"is not a postal code {_in_rows(column, 1 - column.share('digits'))}"

@@ -124,7 +124,7 @@ def _matches(reading: Reading) -> Iterator[tuple[str, NameMatch]]:
         yield "hospital_name", NameMatch(_OWN_IDENTIFIER + reading.cost)
     for key in reading.code_of:
         for field, cost in fields.get(key, {}).items():
-            if field in _CODED:
+            if field in _CODED and cost <= WEAK_COST:
                 yield field, NameMatch(cost + reading.cost + CODE_COST, code=True)
 
 

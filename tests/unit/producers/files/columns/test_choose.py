@@ -30,6 +30,7 @@ def table(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]
         ("lat", ["5321000.5", "5321000.7", "5321001.2"], "lat is not in degrees from -90 to 90 in every row"),
         ("emergency", ["ward 1", "ward 2", "N1"], "emergency is not yes or no in every row (first: ward 1)"),
         ("zip", ["north", "south", "west"], "zip is not a postal code in every row (first: north)"),
+        ("CAP", ["20", "60", "8"], "CAP is too short for a postal code in every row (first: 20)"),
         ("updated_at", ["spring", "autumn", "winter"], "updated_at is not a date in every row"),
         ("updated_at", ["2019", "2020", "2021"], "updated_at is not a date in every row"),
         (
