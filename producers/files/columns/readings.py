@@ -95,6 +95,9 @@ def _without_prefix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
         word = tokens[skipped - 1]
         if word in words["place_prefix"]:
             part = True
+        elif word in words["facility"] and tokens[skipped] in words["place_prefix"]:
+            # "Hospital address city" is "address city" of the hospital.
+            continue
         elif word not in words["prefix"]:
             return
         yield tokens[skipped:], 2 * skipped, part
