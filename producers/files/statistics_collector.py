@@ -4,11 +4,10 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from operator import itemgetter
 
 from producers.files.shapes import shapes
 from producers.files.statistics import ColumnStatistics, KeyRole
+from producers.files.transposing import as_texts, cells_by_column
 from producers.files.uniqueness import combined, hashes, is_key
 from worker.contract.placeholders import is_placeholder_identifier, placeholder_kind
 
@@ -90,14 +89,14 @@ class StatisticsCollector:
             return
         self._waiting = []
         present = list(self._columns)
-        by_column = _by_column(rows, present)
+        by_column = cells_by_column(rows, present)
         if by_column is None:
             names = dict.fromkeys(name for row in rows for name in row)
             self._learn([name for name in names if name not in self._columns])
             # Of thousands of columns of JSON, a row has a few.
             present = [name for name in self._columns if name in names]
             by_column = [[row.get(name) for row in rows] for name in present]
-        texts = [_texts(cells) for cells in by_column]
+        texts = [as_texts(cells) for cells in by_column]
         tracked = any(column.hashes is not None for column in self._columns.values())
         batch = hashes(zip(*texts, strict=True)) if tracked and texts else array("q", bytes(8 * len(rows)))
         for name, cells, text in zip(present, by_column, texts, strict=True):
@@ -274,34 +273,3 @@ class _Column:
 def _is_missing(cell: str) -> bool:
     # A circle or a cross alone is an answer.
     return placeholder_kind(cell) == "unknown" and "yes or no" not in shapes(cell)
-
-
-def _by_column(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> Sequence[Sequence[object]] | None:
-    """Return the cells of each column, or None if a row has other columns than these."""
-    if len(names) < 2 or {*map(len, rows)} != {len(names)}:
-        return None
-    try:
-        return list(zip(*map(itemgetter(*names), rows), strict=True))
-    except KeyError:
-        return None
-
-
-def _texts(cells: Sequence[object]) -> list[str]:
-    if set(map(type, cells)) == {str}:
-        return list(map(str.strip, cells))  # type: ignore[arg-type]
-    return [_text(cell) for cell in cells]
-
-
-def _text(cell: object) -> str:
-    match cell:
-        case None:
-            return ""
-        case str():
-            return cell.strip()
-        case bool():
-            return "true" if cell else "false"
-        case float() if cell.is_integer():
-            return str(int(cell))
-        case date():
-            return cell.isoformat()
-    return str(cell)
