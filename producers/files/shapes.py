@@ -1,6 +1,7 @@
 """What a cell looks like: a number, a date, a pair of coordinates, yes or no, text."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
@@ -37,6 +38,12 @@ _DEGREES = re.compile(
 _PAIR = re.compile(
     r"[\[(]? *([+-]?\d{1,3}(?:[.,]\d+)?)[°º]? *(?:[,;|/] *| +)([+-]?\d{1,3}(?:[.,]\d+)?)[°º]? *[\])]?"
 )
+# A point of PostGIS in hexadecimal digits.
+_BINARY_POINT = re.compile(r"(01010000(00|20)|000000000[01]|0020000001)[0-9a-f]{32,48}", re.IGNORECASE)
+_PAIRS_OF_NAMES = tuple(
+    frozenset(pair)
+    for pair in (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"), ("y", "x"))
+)
 _BARE_COMMA = re.compile(r"\d,\d")
 _POINT = re.compile(
     r"(SRID=\d+;)?POINT *Z? *\(.*\)|.*\([+-]?\d{1,3}\.\d+, *[+-]?\d{1,3}\.\d+\)", re.IGNORECASE | re.DOTALL
@@ -57,15 +64,23 @@ def shapes(value: object) -> frozenset[Shape]:
     match value:
         case bool():
             return frozenset(("yes or no",))
-        case int() | float():
-            return _of_text(repr(value))
+        case int() | float() | str():
+            return _of_text(str(value).strip())
         case date():
             return frozenset(("date",))
-        case str():
-            return _of_text(value.strip())
-        case {"coordinates": _} | [int() | float(), int() | float()]:
-            return frozenset(("coordinates",))
+    if _has_position(value):
+        return frozenset(("coordinates",))
     return frozenset()
+
+
+def _has_position(value: object) -> bool:
+    match value:
+        case [int() | float(), int() | float()]:
+            return True
+        case Mapping():
+            names = {str(name).lower() for name in value}
+            return "coordinates" in names or any(pair <= names for pair in _PAIRS_OF_NAMES)
+    return False
 
 
 def _of_text(text: str) -> frozenset[Shape]:
@@ -77,7 +92,7 @@ def _of_text(text: str) -> frozenset[Shape]:
         _add_numbers(text, found)
         if _DATE.fullmatch(text):
             found.add("date")
-        if _is_pair(text) or _POINT.fullmatch(text) or _POINT_JSON.fullmatch(text):
+        if _is_pair(text) or any(form.fullmatch(text) for form in (_POINT, _POINT_JSON, _BINARY_POINT)):
             found.add("coordinates")
         if digits >= _FEWEST_DIGITS_OF_A_PHONE and digits >= letters and not found & {"date", "coordinates"}:
             found.add("phone number")

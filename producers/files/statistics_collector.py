@@ -4,16 +4,15 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from operator import itemgetter
 
 from producers.files.shapes import shapes
 from producers.files.statistics import ColumnStatistics, KeyRole
+from producers.files.transposing import as_texts, cells_by_column
 from producers.files.uniqueness import combined, hashes, is_key
 from worker.contract.placeholders import is_placeholder_identifier, placeholder_kind
 
 MOST_VALUES_COUNTED = 200
-"""A column with at most so many different values has each counted."""
+"""A column with at most so many different values has each counted, unless one has more than 300 characters."""
 _ROWS_A_BATCH = 500
 # For all columns together, so a file of 10,000 columns has short samples: about 20 MB of usual text.
 _CELLS_SAMPLED = 100_000
@@ -48,6 +47,7 @@ class StatisticsCollector:
         self._role = role
         self._most_columns = most_columns
         self._columns: dict[str, _Column] = {}
+        self._roles: Counter[KeyRole] = Counter()
         self._waiting: list[Mapping[str, object]] = []
         self._rows = 0
         self._row_hashes = array("q")
@@ -74,7 +74,8 @@ class StatisticsCollector:
             if len(self._columns) >= self._most_columns:
                 break
             role = self._role(name)
-            if sum(column.role == role for column in self._columns.values()) >= _MOST_COLUMNS_IN_PAIRS:
+            self._roles[role] += 1
+            if self._roles[role] > _MOST_COLUMNS_IN_PAIRS:
                 role = "none"
             # Without the hashes of all rows, repeated rows cannot be told from repeated identifiers.
             self._columns[name] = _Column(name, role, self._rows, tracked=len(self._row_hashes) == self._rows)
@@ -86,19 +87,23 @@ class StatisticsCollector:
         rows = self._waiting
         if not rows:
             return
-        if len(self._columns) < self._most_columns:
-            new = dict.fromkeys(name for row in rows if row.keys() - self._columns.keys() for name in row)
-            self._learn([name for name in new if name not in self._columns])
         self._waiting = []
-        if not self._columns:
-            self._rows += len(rows)
-            return
-        by_column = _by_column(rows, list(self._columns))
-        texts = [_texts(cells) for cells in by_column]
+        present = list(self._columns)
+        by_column = cells_by_column(rows, present)
+        if by_column is None:
+            names = dict.fromkeys(name for row in rows for name in row)
+            self._learn([name for name in names if name not in self._columns])
+            # Of thousands of columns of JSON, a row has a few.
+            present = [name for name in self._columns if name in names]
+            by_column = [[row.get(name) for row in rows] for name in present]
+        texts = [as_texts(cells) for cells in by_column]
         tracked = any(column.hashes is not None for column in self._columns.values())
-        batch = hashes(zip(*texts, strict=True)) if tracked else array("q")
-        for column, cells, text in zip(self._columns.values(), by_column, texts, strict=True):
-            column.take_in(cells, text, batch)
+        batch = hashes(zip(*texts, strict=True)) if tracked and texts else array("q", bytes(8 * len(rows)))
+        for name, cells, text in zip(present, by_column, texts, strict=True):
+            self._columns[name].take_in(cells, text, batch)
+        if len(present) < len(self._columns):
+            for name in self._columns.keys() - set(present):
+                self._columns[name].skip(len(rows))
         self._rows += len(rows)
         if tracked:
             self._row_hashes.extend(batch)
@@ -153,6 +158,8 @@ class _Column:
         self._filled += len(filled)
         if filled:
             self.longest = max(self.longest, len(max(filled, key=len)))
+            if self.longest > _CHARACTERS_KEPT:
+                self._values = None
             if self._values is not None:
                 self._values.update(filled)
                 if len(self._values) > MOST_VALUES_COUNTED:
@@ -160,6 +167,11 @@ class _Column:
             self._extend_sample(cells, text, filled)
         if self.hashes is not None:
             self._extend_hashes(self.hashes, text, rows)
+
+    def skip(self, rows: int) -> None:
+        """Add so many rows without a cell."""
+        if self.hashes is not None:
+            self.hashes.frombytes(bytes(8 * rows))
 
     def check(self, rows: "array[int]") -> None:
         """Look for values that repeat in rows that differ, and keep the hashes only for pairs if there are."""
@@ -229,7 +241,11 @@ class _Column:
         if not {*map(type, cells)} <= _TEXT:
             originals = [cell for cell, shown in zip(cells, text, strict=True) if shown not in self._missing]
         chosen = originals[self._until_next :: self._stride]
-        self._sample.extend(cell.strip()[:_CHARACTERS_KEPT] if isinstance(cell, str) else cell for cell in chosen)
+        # An outline of a building as JSON may be larger than all the rest of the sample.
+        self._sample.extend(
+            cell if not isinstance(cell, str) and len(shown) <= _CHARACTERS_KEPT else shown[:_CHARACTERS_KEPT]
+            for cell, shown in zip(chosen, filled[self._until_next :: self._stride], strict=True)
+        )
         self._until_next += len(chosen) * self._stride - len(filled)
         while len(self._sample) > self._most:
             self._thin_sample()
@@ -257,33 +273,3 @@ class _Column:
 def _is_missing(cell: str) -> bool:
     # A circle or a cross alone is an answer.
     return placeholder_kind(cell) == "unknown" and "yes or no" not in shapes(cell)
-
-
-def _by_column(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> Sequence[Sequence[object]]:
-    if len(names) > 1:
-        try:
-            return list(zip(*map(itemgetter(*names), rows), strict=True))
-        except KeyError:
-            pass
-    return [[row.get(name) for row in rows] for name in names]
-
-
-def _texts(cells: Sequence[object]) -> list[str]:
-    if set(map(type, cells)) == {str}:
-        return list(map(str.strip, cells))  # type: ignore[arg-type]
-    return [_text(cell) for cell in cells]
-
-
-def _text(cell: object) -> str:
-    match cell:
-        case None:
-            return ""
-        case str():
-            return cell.strip()
-        case bool():
-            return "true" if cell else "false"
-        case float() if cell.is_integer():
-            return str(int(cell))
-        case date():
-            return cell.isoformat()
-    return str(cell)

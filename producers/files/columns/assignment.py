@@ -3,16 +3,22 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from producers.files.columns.content import contradiction
+from producers.files.columns.content import FEW_ROWS, contradiction
 from producers.files.columns.model import FIELDS
-from producers.files.columns.names import fields_by_name, identifier_cost
+from producers.files.columns.names import WEAK_COST, NameMatch, fields_by_name, identifier_cost
 from producers.files.statistics import ColumnStatistics
 
 # A name that is two and a half levels worse in precedence wins against a column that is less than half as full.
 _EMPTIER = 25
-_WEAK = 40
+# Below this, a name promises the field, so the person wants to know why its column is not used.
+_PROMISES = 40
+_PROMISES_EXACTLY = 20
+# Below this, a name is rather that of an identifier than of a hospital: "Hospital No".
 _IDENTIFIER = 16
+# From here on a match is a code of a place.
 _CODED = 50
+# Different values by filled cells.
+_FEW = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,11 @@ def assign(
         for field, match in fields_by_name(column).items():
             if field not in fields or (field == "hospital_name" and (identifier_cost(column) or 99) < _IDENTIFIER):
                 continue
-            reason = None if known is None else contradiction(field, known, code=match.code)
+            reason = (
+                None
+                if known is None
+                else contradiction(field, known, code=match.code) or _too_few(field, match, known)
+            )
             if reason is None:
                 candidates.append(_Candidate(field, column, match.cost, position))
             else:
@@ -66,15 +76,32 @@ def assign(
     return assigned, contradictions
 
 
-def worth_a_note(contradictions: Sequence[Contradiction], assigned: Collection[str]) -> list[Contradiction]:
-    """Return the contradictions that cost a field its column: the best-named column of each."""
+def worth_a_note(
+    contradictions: Sequence[Contradiction], settled: Collection[str], used: Collection[str]
+) -> list[Contradiction]:
+    """Return the contradictions that cost a field its column: the best-named column of each.
+
+    `settled` are the fields that need no column any more, `used` the columns that another field is read from.
+    """
     best: dict[str, Contradiction] = {}
+    columns = set(used)
     for found in sorted(contradictions, key=lambda item: item.cost):
         # `type` alone promises nothing, and neither do x, y and place.
-        limit = 20 if found.field in ("hospital_type", "location", "attributes") else _WEAK
-        if found.field not in assigned and found.cost < limit:
-            best.setdefault(found.field, found)
+        vague = found.field in ("hospital_type", "location", "attributes")
+        limit = _PROMISES_EXACTLY if vague else _PROMISES
+        if found.field not in {*settled, *best} and found.cost < limit and found.column not in columns:
+            best[found.field] = found
+            columns.add(found.column)
     return list(best.values())
+
+
+def _too_few(field: str, match: NameMatch, known: ColumnStatistics) -> str | None:
+    # "Location" may say urban or rural, and "institution" whose hospital it is.
+    if field not in ("hospital_name", "address") or match.cost < WEAK_COST or known.filled < FEW_ROWS:
+        return None
+    if known.values and len(known.values) <= _FEW * known.filled:
+        return f"has only {len(known.values)} different values (first: {known.first})"
+    return None
 
 
 def _weighed(
@@ -133,7 +160,7 @@ def _order_areas(
         return
     if "county" in fields_by_name(state) and "state" in fields_by_name(county):
         assigned["state"], assigned["county"] = county, state
-    elif fields_by_name(county)["county"].cost >= 30:
+    elif fields_by_name(county)["county"].cost >= WEAK_COST:
         del assigned["county"]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from producers.files.columns.addresses import numbered_parts
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
 from producers.files.columns.content import contradiction
@@ -11,8 +12,10 @@ from producers.files.columns.mapping import listed, map_given, option
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
 from producers.files.statistics import ColumnStatistics
+from producers.files.words import names_a_hospital
 
 _FIRST_VALUES_SHOWN = 10
+_OWN_NAME = "external_id"
 _POSITION = frozenset(("location", "latitude", "longitude"))
 
 
@@ -92,7 +95,17 @@ class _Choice:
         assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted())
         drop_second_position(assigned, self._statistics)
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
+        if "address" in assigned:
+            self._join_address(assigned["address"])
         return contradictions
+
+    def _join_address(self, column: str) -> None:
+        parts = numbered_parts(column, [other for other in self._unused() if self._is_filled(other)])
+        if len(parts) > 1:
+            self._mapped["address"] = Mapped("address", parts, "name")
+            self._notes.append(
+                f"address is joined from {', '.join(parts)}; to read one of them only: {option('address', column)}"
+            )
 
     def _find_names(self, contradictions: Sequence[Contradiction]) -> None:
         if "hospital_name" in self._mapped:
@@ -111,11 +124,18 @@ class _Choice:
         problem = "has no column for the hospital's name"
         if refused is not None:
             problem += f": hospital_name {refused.reason}, so {refused.column!r} is not used"
-        likely = like_names(self._columns, self._statistics)
-        if likely:
-            problem += f"; {likely[0]} looks like the name: {option('hospital_name', likely[0])}"
-        else:
+        likely = next(iter(like_names(self._columns, self._statistics)), None)
+        if likely is None:
             problem += '; choose it with --map hospital_name="COLUMN"'
+        elif names_a_hospital(likely):
+            # Without a header, the first hospital would be lost if its own name were given as the column.
+            number = self._columns.index(likely) + 1
+            problem += (
+                f"; if the first line is a hospital already: --no-header --map hospital_name={number}; "
+                f"if it is the header: {option('hospital_name', likely)}"
+            )
+        else:
+            problem += f"; {likely} looks like the name: {option('hospital_name', likely)}"
         return f"{problem}; its columns are {_with_first_values(self._columns, self._statistics)}"
 
     def _find_position(self) -> None:
@@ -133,7 +153,8 @@ class _Choice:
         settled = {*self._mapped, *self._left_out}
         if _POSITION & settled:
             settled |= _POSITION
-        for found in worth_a_note(contradictions, settled):
+        used = {column for it in self._mapped.values() for column in it.columns}
+        for found in worth_a_note(contradictions, settled, used):
             if found.field == "source":
                 consequence = "is left out; to say whose list this is: --source NAME"
             else:
@@ -143,6 +164,9 @@ class _Choice:
     def _identify(self) -> tuple[str, ...]:
         """Map the identifier if there is one, and return the columns that may be it, best first."""
         has_source = self._wishes.source is not None or "source" in self._mapped
+        if _OWN_NAME in self._unused() and has_source and "external_id" not in {*self._mapped, *self._left_out}:
+            # The list is in this registry's own form, as its rejects are; its word needs no proof.
+            self._mapped["external_id"] = Mapped("external_id", (_OWN_NAME,), "name")
         if "external_id" in self._mapped:
             return self._check_identifier_given(self._mapped["external_id"].columns, has_source=has_source)
         if "external_id" in self._left_out:
@@ -163,7 +187,8 @@ class _Choice:
         if len(columns) > 1:
             return ()
         if columns[0] in self._statistics:
-            self._notes.extend(repeated(columns[0], self._statistics[columns[0]]))
+            note = repeated(columns[0], self._statistics[columns[0]], used=True)
+            self._notes += [note] if note is not None else []
         return columns
 
 

@@ -13,12 +13,17 @@ from worker.contract.fields import Source
 
 MOST_SOURCES = 20
 """A source column has at most so many values: it names lists, not hospitals."""
+FEW_ROWS = 20
+"""Fewer rows say nothing about how often a value repeats."""
 _MOST = 0.5
 _NEARLY_ALL = 0.9
 _FEWEST_POSTAL_CODES = 0.2
 _LONGEST_POSTAL_CODE = 15
+# Those of Iceland have three digits.
+_SHORTEST_POSTAL_CODE = 3
 _CHARACTERS_SHOWN = 40
 _NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
+_OBJECTS = frozenset(("location", "attributes"))
 _ZERO = re.compile(r"[+-]?0+([.,]0+)?")
 # What no text of a hospital is, and how a message says so.
 _NOT_TEXT: tuple[tuple[Shape, str], ...] = (
@@ -39,6 +44,8 @@ def contradiction(field: str, column: ColumnStatistics, *, code: bool = False) -
     check = _CHECKS.get(field)
     if check is None or not column.sample:
         return None
+    if field not in _OBJECTS and column.share_of(lambda value: isinstance(value, Mapping | list)) >= _MOST:
+        return "is a JSON object or list in most rows"
     if field not in _NUMBERS:
         # Lists write 0 for text and places that are not known.
         known = column.without(_is_zero)
@@ -91,6 +98,8 @@ def _answers(column: ColumnStatistics) -> str | None:
 
 
 def _hospital_name(column: ColumnStatistics, _code: bool) -> str | None:
+    if len(column.values) == 1 and column.filled >= FEW_ROWS:
+        return "is the same in every row"
     return _not_text(column) or _answers(column)
 
 
@@ -109,6 +118,11 @@ def _status(column: ColumnStatistics) -> str | None:
     return f"says whether a hospital is open {_in_rows(column, share)}" if share >= _MOST else None
 
 
+def _country(column: ColumnStatistics, code: bool) -> str | None:
+    share = column.share("digits")
+    return f"is a code with digits {_in_rows(column, share)}" if share >= _MOST else _place(column, code)
+
+
 def _address(column: ColumnStatistics, _code: bool) -> str | None:
     return _not_text(column, numbers=_NEARLY_ALL) or _answers(column)
 
@@ -118,6 +132,8 @@ def _ownership(column: ColumnStatistics, code: bool) -> str | None:
 
 
 def _postal_code(column: ColumnStatistics, _code: bool) -> str | None:
+    if column.longest < _SHORTEST_POSTAL_CODE:
+        return "is too short for a postal code in every row"
     lengths = sorted(len(str(value)) for value in column.sample)
     if column.share("digits") < _FEWEST_POSTAL_CODES or lengths[len(lengths) // 2] > _LONGEST_POSTAL_CODE:
         return f"is not a postal code {_in_rows(column, 1 - column.share('digits'))}"
@@ -186,7 +202,7 @@ _CHECKS: Mapping[str, Callable[[ColumnStatistics, bool], str | None]] = {
     "city": _place,
     "state": _place,
     "county": _place,
-    "country": _place,
+    "country": _country,
     "postal_code": _postal_code,
     "phone": _phone,
     "ownership": _ownership,

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from producers.files.columns.content import contradiction
+from producers.files.columns.content import FEW_ROWS, contradiction
+from producers.files.columns.names import mentions_name
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
 
@@ -10,6 +11,7 @@ _NAMES = 0.7
 _OTHERS = 0.35
 _DIFFERENT = 0.5
 _LEAST_SCORE = 1.5
+_FEW = 0.05
 
 
 def like_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
@@ -28,20 +30,35 @@ def like_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics
 
 
 def surely_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str | None:
-    """Return the column that contains the names of hospitals if only one can, else None."""
+    """Return the column that contains the names of hospitals, whatever it is called, or None in doubt.
+
+    If several columns have words such as "clinic" in their values, it must be called a name. If its own name is one
+    of a hospital, the file may have no header, and its first hospital would be lost.
+    """
     words = {
         column: _words(statistics[column])
         for column in columns
         if column in statistics and _may_be_names(statistics[column])
     }
-    sure = [column for column, share in words.items() if share >= _NAMES]
-    others = [column for column, share in words.items() if share >= _OTHERS]
-    if len(sure) != 1 or len(others) != 1 or statistics[sure[0]].share_distinct < _DIFFERENT:
+    possible = [column for column, share in words.items() if share >= _OTHERS]
+    if len(possible) > 1:
+        possible = [column for column in possible if mentions_name(column)]
+    sure = [
+        column
+        for column in possible
+        if words[column] >= _NAMES
+        and statistics[column].share_distinct >= _DIFFERENT
+        and not names_a_hospital(column)
+    ]
+    if len(sure) < len(possible):
         return None
-    return sure[0]
+    return max(sure, key=lambda column: (statistics[column].filled, -sure.index(column)), default=None)
 
 
 def _may_be_names(known: ColumnStatistics) -> bool:
+    if known.values and known.filled >= FEW_ROWS and len(known.values) <= _FEW * known.filled:
+        # Kinds of hospitals have such words too.
+        return False
     return known.share("text") >= 0.5 and contradiction("hospital_name", known) is None
 
 

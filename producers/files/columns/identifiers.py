@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.files.columns.mapping import option
-from producers.files.columns.names import fields_by_name, identifier_cost, is_serial, names_something_else
+from producers.files.columns.names import (
+    WEAK_COST,
+    fields_by_name,
+    identifier_cost,
+    is_serial,
+    names_something_else,
+)
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
 
@@ -17,6 +23,9 @@ FULL = 0.95
 _NEARLY_ALL = 0.9
 _NO_IDENTIFIERS: tuple[Shape, ...] = ("coordinates", "date", "email address")
 _MOST_PROPOSED = 5
+_LONGEST_NUMBER = 4
+# The cost of names such as "id" and "code" that do not say whose they are.
+_ANY_IDENTIFIER = 20
 # That of `external_id` in the contract.
 _LONGEST = 128
 
@@ -42,7 +51,7 @@ def find_identifiers(
     within each source only.
     """
     ranked: list[tuple[bool, int, int, int, str]] = []
-    notes: list[str] = []
+    notes: list[str | None] = []
     for position, column in enumerate(free):
         cost = identifier_cost(column)
         known = statistics.get(column)
@@ -50,11 +59,16 @@ def find_identifiers(
             continue
         if known.unique or (source_column is not None and source_column in known.unique_with):
             if known.identifying >= FULL * known.rows:
-                ranked.append((counts_rows(known), cost, -known.identifying, position, column))
-            elif cost < 30:
+                # An authority may number its hospitals from 1, but just "id" and "nr" may count the rows.
+                weak = cost >= _ANY_IDENTIFIER and counts_rows(known)
+                ranked.append((weak, cost, -known.identifying, position, column))
+            elif cost < WEAK_COST:
                 notes.append(_incomplete(column, known))
-        elif cost < 30:
-            notes.extend(repeated(column, known))
+        elif cost < WEAK_COST and not any(
+            column in statistics[other].unique_with for other in free[:position] if other in statistics
+        ):
+            # A key of two columns is named once.
+            notes.append(repeated(column, known, used=False))
     ranked.sort()
     counts = bool(ranked) and ranked[0][0]
     if not ranked:
@@ -62,7 +76,7 @@ def find_identifiers(
     elif not counts:
         # Why other columns are not used is of interest only as long as there is no good one.
         notes.clear()
-    return Identifiers(tuple(rank[-1] for rank in ranked), counts, tuple(notes))
+    return Identifiers(tuple(rank[-1] for rank in ranked), counts, tuple(filter(None, notes)))
 
 
 def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) -> list[str]:
@@ -91,18 +105,21 @@ def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) 
     return [*notes, *found.notes]
 
 
-def repeated(column: str, known: ColumnStatistics) -> Iterable[str]:
-    """Yield a note on an identifier that repeats in rows that differ, and the key of two columns if one exists."""
+def repeated(column: str, known: ColumnStatistics, *, used: bool) -> str | None:
+    """Return a note if an identifier repeats in rows that differ, with the key of two columns if one exists.
+
+    `used`: it is the identifier all the same, because the user says so.
+    """
     if known.unique is not False:
-        return
+        return None
     if known.unique_with:
-        pair = f"{known.unique_with[0]} + {column}"
-        yield (
-            f"{column} repeats in rows that differ; together with {known.unique_with[0]} it does not: "
-            f'--map external_id="{pair}"'
+        other = known.unique_with[0]
+        return (
+            f"{column} repeats in rows that differ; together with {other} it does not: "
+            f'--map external_id="{other} + {column}"'
         )
-    else:
-        yield f"{column} repeats in rows that differ, so it does not identify the hospitals"
+    consequence = "of which only the first can be applied" if used else "so it does not identify the hospitals"
+    return f"{column} repeats in rows that differ, {consequence}"
 
 
 def counts_rows(known: ColumnStatistics) -> bool:
@@ -172,6 +189,9 @@ def _proposals(free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) 
 
 def _is_full_of_codes(known: ColumnStatistics) -> bool:
     if not known.unique or known.identifying < known.rows or not _may_identify(known) or counts_rows(known):
+        return False
+    if known.share("integer") >= _NEARLY_ALL and known.longest <= _LONGEST_NUMBER:
+        # Short numbers may be different by chance: house numbers, floors, counts.
         return False
     codes = sum(any(c.isdigit() for c in text) and len(text.split()) == 1 for text in map(str, known.sample))
     return codes >= _NEARLY_ALL * len(known.sample) and known.share("web address") < 0.5

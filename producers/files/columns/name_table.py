@@ -10,6 +10,7 @@ from typing import NamedTuple
 from producers.files.words import fold
 
 _NOT_FIELDS = ("none", "serial", "identifier", "qualifier", "words")
+_FIRST_OF_EAST_ASIA = "\u2e80"
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -69,6 +70,9 @@ def name_key(name: str) -> str:
 def _begins_word(before: str, character: str, after: str) -> bool:
     if character.isupper():
         return before.islower() or before.isdigit() or (before.isupper() and after.islower())
+    if before.isalpha() and character.isalpha():
+        # FAX番号 and IDコード are two words.
+        return (before < _FIRST_OF_EAST_ASIA) != (character < _FIRST_OF_EAST_ASIA)
     return (character.isdigit() and before.isalpha()) or (character.isalpha() and before.isdigit())
 
 

@@ -5,7 +5,7 @@ The cost of a match says how far a name is from the best name: 10 to 59 for the 
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from producers.files.columns.name_table import name_key, name_table, name_tokens
@@ -18,10 +18,14 @@ WEAK_COST = 30
 """From here on a name may as well mean something else."""
 _CODED = ("city", "state", "county", "country", "ownership")
 _OWN_IDENTIFIER = 10
+_NAMES_KEPT = 10_000
 _MOST_FOR_FILLERS = 5
 _NUMBER = 2
 _KEYS_OF_DATABASES = frozenset(("id", "ids", "uid", "uuid", "guid", "key"))
 _NUMBERS = frozenset(("nr", "no", "num", "number", "numero", "nummer", "numer", "nomor", "번호", "番号"))
+_LENGTH_IN_SHAPEFILES = 10
+_SHORTEST_TRUNCATED = 8
+_TRUNCATED_COST = 5
 _SIGNS_OF_NUMBERS = frozenset(("#", "№", "N°", "Nº"))
 
 
@@ -32,7 +36,7 @@ class NameMatch(NamedTuple):
     code: bool = False
 
 
-@cache
+@lru_cache(maxsize=_NAMES_KEPT)
 def fields_by_name(column: str) -> dict[str, NameMatch]:
     """Return the fields that a column of this name may contain, each with its best match."""
     if name_key(column) in name_table().nothing:
@@ -42,10 +46,10 @@ def fields_by_name(column: str) -> dict[str, NameMatch]:
         for field, match in _matches(reading):
             if field not in found or match < found[field]:
                 found[field] = match
-    return found
+    return found or _fields_of_truncated_name(column)
 
 
-@cache
+@lru_cache(maxsize=_NAMES_KEPT)
 def identifier_cost(column: str) -> int | None:
     """Return how well a name fits an identifier of hospitals, or None if it does not name one.
 
@@ -54,7 +58,9 @@ def identifier_cost(column: str) -> int | None:
     """
     if is_serial(column) or name_key(column) in name_table().nothing:
         return None
-    costs = [cost for reading in readings(column) if (cost := _cost_as_identifier(reading)) is not None]
+    # What is left of "fax no." would be an identifier.
+    certain = readings(column)[:1] if names_something_else(column) else readings(column)
+    costs = [cost for reading in certain if (cost := _cost_as_identifier(reading)) is not None]
     if costs:
         return min(costs)
     tokens = name_tokens(column)
@@ -79,6 +85,12 @@ def names_something_else(column: str) -> bool:
     return not name_table().words["other"].isdisjoint(name_tokens(column))
 
 
+def mentions_name(column: str) -> bool:
+    """Return whether a name contains a word such as "name"."""
+    words = name_table().words["name"] - {"no"}
+    return not words.isdisjoint(name_tokens(column))
+
+
 def role_in_key(column: str) -> KeyRole:
     """Return whether a column may be an identifier by its name, or the other part of a key of two columns."""
     cost = identifier_cost(column)
@@ -87,6 +99,18 @@ def role_in_key(column: str) -> KeyRole:
     if name_key(column) in name_table().qualifiers or any(match.cost < WEAK_COST for match in places):
         return "qualifier"
     return "identifier" if cost is not None and cost < WEAK_COST + _OWN_IDENTIFIER else "none"
+
+
+def _fields_of_truncated_name(column: str) -> dict[str, NameMatch]:
+    """Read the names of shapefiles, which end after ten characters: "TELEPHONE_", "POSTAL_COD"."""
+    key = name_key(column)
+    if len(column) != _LENGTH_IN_SHAPEFILES or len(key) < _SHORTEST_TRUNCATED:
+        return {}
+    complete = [fields for whole, fields in name_table().fields.items() if whole.startswith(key)]
+    if len({min(fields, key=lambda field: fields[field]) for fields in complete}) != 1:
+        return {}
+    best = min(complete, key=lambda fields: min(fields.values()))
+    return {field: NameMatch(cost + _TRUNCATED_COST) for field, cost in best.items()}
 
 
 def _matches(reading: Reading) -> Iterator[tuple[str, NameMatch]]:
@@ -100,13 +124,13 @@ def _matches(reading: Reading) -> Iterator[tuple[str, NameMatch]]:
         yield "hospital_name", NameMatch(_OWN_IDENTIFIER + reading.cost)
     for key in reading.code_of:
         for field, cost in fields.get(key, {}).items():
-            if field in _CODED:
+            if field in _CODED and cost <= WEAK_COST:
                 yield field, NameMatch(cost + reading.cost + CODE_COST, code=True)
 
 
 def _cost_as_identifier(reading: Reading) -> int | None:
-    # What is left of "street no" would be an identifier.
-    cost = None if reading.part else name_table().identifiers.get(reading.key)
+    # What is left of "street no" and "POIコード" would be an identifier.
+    cost = None if reading.part or reading.fragment else name_table().identifiers.get(reading.key)
     if cost is None:
         return None
     if reading.facility:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from producers.files.columns.name_table import name_table, name_tokens
@@ -13,6 +13,8 @@ _NAME_IN_FRONT = frozenset(("no", "ds", "dsc"))
 _BRACKETS = re.compile(r"[(\[{<【「].*?[)\]}>】」]")
 _PARTS = re.compile(r"[/|\n\r\\]+|\s[-\u2013\u2014]\s")
 _HOLDER_COST = 20
+# Each has dozens of readings, which are needed only while the name is looked up.
+_NAMES_KEPT = 64
 _SHORTEST_JOINED_WORD = 4
 
 
@@ -22,7 +24,8 @@ class Reading(NamedTuple):
     `key`: the folded words that are left, joined. `cost`: 0 for the name as it stands, more for each kind of words
     left aside. `facility`: a word for a hospital was left aside. `names_facility`: what is left is only "name".
     `part`: words were left aside that could make the name of something else the hospital's name; `suffix`: the same
-    at the end. `code_of`: what is left without a word such as "code", each way to leave it aside.
+    at the end. `fragment`: only one of several languages or alternatives is read. `code_of`: what is left without a
+    word such as "code", each way to leave it aside.
     """
 
     key: str
@@ -32,22 +35,25 @@ class Reading(NamedTuple):
     names_facility: bool = False
     part: bool = False
     suffix: bool = False
+    fragment: bool = False
     code_of: tuple[str, ...] = ()
 
 
-@cache
+@lru_cache(maxsize=_NAMES_KEPT)
 def readings(column: str) -> tuple[Reading, ...]:
     """Return the ways to read a name; of equal ones the cheapest."""
     text = unicodedata.normalize("NFKC", column)
     bare = _BRACKETS.sub(" ", text)
-    texts = [(text, 0), (bare, 1), *((part, 2) for part in _PARTS.split(bare))]
+    texts = [(text, 0), (bare, 1)]
+    whole = len(texts)
+    texts += [(part, 2) for part in _PARTS.split(bare)]
     # Two languages in one name: "Address 地址".
     texts.append(("".join(c if c.isascii() else " " for c in bare), 2))
     texts.append(("".join(" " if c.isascii() and c.isalnum() else c for c in bare), 2))
-    cheapest: dict[tuple[str, bool, bool, bool], Reading] = {}
-    for written, cost in texts:
-        for reading in _shortened(name_tokens(written), cost):
-            kind = (reading.key, reading.part, reading.suffix, reading.facility)
+    cheapest: dict[tuple[object, ...], Reading] = {}
+    for position, (written, cost) in enumerate(texts):
+        for reading in _shortened(name_tokens(written), _Origin(cost, fragment=position >= whole)):
+            kind = (reading.key, reading.part, reading.suffix, reading.facility, reading.fragment)
             if kind not in cheapest or reading.cost < cheapest[kind].cost:
                 cheapest[kind] = reading
     return tuple(cheapest.values())
@@ -69,14 +75,16 @@ def code_of(tokens: Sequence[str]) -> Iterator[str]:
 
 class _Origin(NamedTuple):
     cost: int
-    part: bool
-    suffix: bool
+    part: bool = False
+    suffix: bool = False
+    fragment: bool = False
 
 
-def _shortened(tokens: tuple[str, ...], cost: int) -> Iterator[Reading]:
+def _shortened(tokens: tuple[str, ...], origin: _Origin) -> Iterator[Reading]:
     for first, front_cost, part in _without_prefix(tokens):
         for second, end_cost in _without_suffix(first):
-            yield from _without_fillers(second, _Origin(cost + front_cost + end_cost, part, end_cost > 0))
+            cost = origin.cost + front_cost + end_cost
+            yield from _without_fillers(second, _Origin(cost, part, end_cost > 0, origin.fragment))
 
 
 def _without_prefix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int, bool]]:
@@ -87,6 +95,9 @@ def _without_prefix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
         word = tokens[skipped - 1]
         if word in words["place_prefix"]:
             part = True
+        elif word in words["facility"] and tokens[skipped] in words["place_prefix"]:
+            # "Hospital address city" is "address city" of the hospital.
+            continue
         elif word not in words["prefix"]:
             return
         yield tokens[skipped:], 2 * skipped, part
@@ -153,6 +164,7 @@ def _reading(tokens: Sequence[str], origin: _Origin, more: int) -> Iterator[Read
         tuple(tokens),
         part=origin.part,
         suffix=origin.suffix,
+        fragment=origin.fragment,
         code_of=tuple(code_of(tokens)),
     )
     yield reading

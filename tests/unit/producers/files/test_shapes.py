@@ -52,6 +52,8 @@ from producers.files.shapes import Shape, shapes
         (datetime(2024, 3, 1, tzinfo=UTC), {"date"}),
         ({"type": "Point", "coordinates": [1.0, 2.0]}, {"coordinates"}),
         ([1.0, 2.0], {"coordinates"}),
+        ({"Lat": 1.0, "lng": 2.0}, {"coordinates"}),
+        ("0101000020E6100000A01A2FDD24265E40DBF97E6ABC744240", {"coordinates", "digits"}),
         ({"floors": 3}, set()),
         (None, set()),
     ],

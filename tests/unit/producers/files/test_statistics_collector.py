@@ -128,7 +128,7 @@ def test_a_wide_file_is_held_in_bounded_memory() -> None:
     tracemalloc.start()
     try:
         collector = StatisticsCollector(names)
-        for _ in range(5_000):
+        for _ in range(1_500):
             collector.add({name: f"{chance.getrandbits(64):x}" for name in names})
         collector.finish()
         peak = tracemalloc.get_traced_memory()[1]
@@ -157,3 +157,19 @@ def test_a_word_for_not_known_that_comes_late_is_not_counted() -> None:
     known = column([*(f"{n % 50}" for n in range(1_500)), *("sin dato" for _ in range(1_500))])
     assert (known.filled, len(known.values)) == (1_500, 50)
     assert "sin dato" not in known.sample
+
+
+def test_large_objects_are_cut_in_the_sample() -> None:
+    outline = {"type": "Polygon", "coordinates": [[float(n), float(n)] for n in range(500)]}
+    known = column([outline, {"type": "Point", "coordinates": [1.0, 2.0]}])
+    assert [len(str(value)) <= 300 for value in known.sample] == [True, True]
+    assert (known.looks_like["coordinates"], known.values) == (1, {})
+
+
+def test_many_columns_of_json_are_learned_in_little_time() -> None:
+    collector = StatisticsCollector([])
+    for number in range(10_000):
+        collector.add({f"column {number}": "x", "name": f"Clinic {number}"})
+    known = collector.finish()
+    assert len(known) == 10_000
+    assert (known["name"].filled, known["name"].rows, known["column 0"].rows) == (10_000, 10_000, 10_000)

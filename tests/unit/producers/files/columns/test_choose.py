@@ -18,6 +18,7 @@ def table(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]
 @pytest.mark.parametrize(
     ("column", "cells", "note"),
     [
+        ("address", [{"street": "Hill"}, {"street": "Oak"}, "x"], "address is a JSON object or list in most rows"),
         ("phone", ["see website", "ask the ward", "none known"], "phone is text in every row (first: see website)"),
         ("state", ["yes", "no", "yes"], "state is yes or no in every row (first: yes)"),
         ("state", ["Open", "Closed", "Open"], "state says whether a hospital is open in every row (first: Open)"),
@@ -29,6 +30,7 @@ def table(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]
         ("lat", ["5321000.5", "5321000.7", "5321001.2"], "lat is not in degrees from -90 to 90 in every row"),
         ("emergency", ["ward 1", "ward 2", "N1"], "emergency is not yes or no in every row (first: ward 1)"),
         ("zip", ["north", "south", "west"], "zip is not a postal code in every row (first: north)"),
+        ("CAP", ["20", "60", "8"], "CAP is too short for a postal code in every row (first: 20)"),
         ("updated_at", ["spring", "autumn", "winter"], "updated_at is not a date in every row"),
         ("updated_at", ["2019", "2020", "2021"], "updated_at is not a date in every row"),
         (
@@ -44,7 +46,7 @@ def table(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]
     ],
 )
 def test_a_column_whose_content_contradicts_its_name_is_left_out_with_a_note(
-    column: str, cells: Sequence[str], note: str
+    column: str, cells: Sequence[object], note: str
 ) -> None:
     columns = choose(*table(**{column: cells}))
     assert column in columns.left_out
@@ -72,6 +74,7 @@ def test_a_column_whose_content_contradicts_its_name_is_left_out_with_a_note(
         ("location", ["Near the lake", "Main Street", "Hill"], "address"),
         ("geom", ["POINT (92.7 11.6)", "POINT(92.6 11.8)", ""], "location"),
         ("location", [{"type": "Point", "coordinates": [1.0, 2.0]}, None, None], "location"),
+        ("location", [{"lat": 1.5, "lng": 2.5}, None, None], "location"),
         ("attributes", [{"floors": 3}, None, {}], "attributes"),
         ("Town", ["0", "0", "Aveda"], "city"),
         ("Georeference", ["Town (11.6, 92.7)", "Town (11.8, 92.6)", "0"], "location"),
@@ -256,3 +259,75 @@ def test_an_empty_column_is_no_field() -> None:
 def test_a_given_source_takes_precedence_over_a_column() -> None:
     chosen = choose(*table(source=["moh", "osm"]), ColumnWishes(source="cms"))
     assert chosen.left_out == ("source",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (["Address1", "Address2", "Address3", "City"], "Address1+Address2+Address3"),
+        (["AddressLine2", "City", "AddressLine1"], "AddressLine1+AddressLine2"),
+        (["address", "address2", "address4"], "address+address2"),
+        (["Address 2", "Address 3"], "Address 2"),
+        (["street", "address2"], "street"),
+    ],
+)
+def test_an_address_in_numbered_columns_is_joined(columns: Sequence[str], expected: str) -> None:
+    chosen = choose(["name", *columns], [["A Clinic", *(f"Part {column}" for column in columns)]])
+    assert fields(chosen).get("address", expected if "Address 2" in columns else "") == expected
+    assert any(note.startswith("address is joined from") for note in chosen.notes) == ("+" in expected)
+
+
+def test_an_empty_part_of_an_address_is_left_out() -> None:
+    chosen = choose(["name", "Address1", "Address2"], [["A Clinic", "Hill Road 1", "N/A"]])
+    assert (fields(chosen)["address"], chosen.notes) == ("Address1", ())
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("POSTAL_COD", "postal_code"),
+        ("Financiaci", "ownership"),
+        ("DIRECCION_", "address"),
+        ("EMERGENCY_", "emergency_services"),
+    ],
+)
+def test_names_that_a_shapefile_cut_after_ten_characters_are_recognised(column: str, field: str) -> None:
+    chosen = (
+        choose(["name", column], [["A Clinic", "1"], ["B Clinic", "0"]])
+        if field == "emergency_services"
+        else choose(["name", column], [["A Clinic", "Hill Road 12"], ["B Clinic", "Oak 12"]])
+    )
+    assert fields(chosen)[field] == column
+
+
+def test_a_weak_name_of_a_column_with_few_values_is_not_taken() -> None:
+    rows = [[f"Clinic {n}", ("Urban", "Rural")[n % 2]] for n in range(40)]
+    chosen = choose(["name", "Facility Location"], rows)
+    assert chosen.left_out == ("Facility Location",)
+    assert chosen.notes == (
+        "Facility Location is not a pair of coordinates in every row (first: Urban), so it is not used as location",
+    )
+    with pytest.raises(ColumnError, match="hospital_name has only 2 different values"):
+        choose(["Institution", "beds"], [[row[1], "12"] for row in rows])
+
+
+def test_a_name_that_is_the_same_in_every_row_is_refused() -> None:
+    with pytest.raises(ColumnError, match="hospital_name is the same in every row"):
+        choose(["Hospital", "beds"], [["Hospital", f"{n}"] for n in range(20)])
+
+
+def test_of_two_columns_of_hospitals_the_one_that_is_called_a_name_is_used() -> None:
+    rows = [[f"{n} Valley Trust", f"Oak Clinic {n}"] for n in range(5)]
+    chosen = choose(["operated", "SV_NAME"], rows)
+    assert fields(chosen) == {"hospital_name": "SV_NAME"}
+    twice = choose(["RG_NAME", "SV_NAME"], [[row[1], row[1]] for row in rows])
+    assert fields(twice) == {"hospital_name": "RG_NAME"}
+
+
+def test_a_list_whose_header_is_a_hospital_is_not_read_as_if_it_had_a_header() -> None:
+    with pytest.raises(ColumnError) as caught:
+        choose(["G6V2", "Oak Clinic"], [["R0A", "Elm Clinic"], ["R0B", "Ash Hospital"]])
+    assert str(caught.value).startswith(
+        "has no column for the hospital's name; if the first line is a hospital already: --no-header "
+        '--map hospital_name=2; if it is the header: --map hospital_name="Oak Clinic"; its columns are'
+    )

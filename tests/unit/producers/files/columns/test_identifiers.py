@@ -82,6 +82,12 @@ def test_a_column_that_counts_the_rows_is_used_only_if_there_is_no_other() -> No
     assert fields(both)["external_id"] == "XyzCode"
 
 
+def test_hospitals_that_an_authority_numbers_from_1_keep_their_numbers() -> None:
+    counts = [str(number) for number in range(1, 11)]
+    chosen = choose(*with_names(**{"Hospital ID": counts, "XyzCode": CODES}), CMS)
+    assert chosen.candidates == ("Hospital ID", "XyzCode")
+
+
 def test_numbers_with_leading_zeros_are_codes() -> None:
     chosen = choose(*with_names(id=[f"{number:04}" for number in range(1, 11)]), CMS)
     assert (fields(chosen)["external_id"], chosen.notes) == ("id", ())
@@ -179,6 +185,16 @@ def test_columns_of_codes_with_other_names_are_proposed() -> None:
 def test_other_content_is_no_identifier(cells: Sequence[str]) -> None:
     chosen = choose(*with_names(code=cells), CMS)
     assert (chosen.candidates, chosen.columns_of("external_id")) == ((), ())
+
+
+def test_a_column_called_external_id_is_used_even_if_it_repeats() -> None:
+    columns, rows = with_names(source=["moh"] * 10, external_id=[*CODES[:4], CODES[0], *[""] * 5])
+    chosen = choose(columns, rows)
+    assert fields(chosen)["external_id"] == "external_id"
+    [note] = chosen.notes
+    assert note.startswith("external_id repeats in rows that differ")
+    assert choose(columns, rows, ColumnWishes(mapping={"external_id": ""})).left_out == ("external_id",)
+    assert "external_id" not in fields(choose(*with_names(external_id=CODES)))
 
 
 def test_a_given_identifier_needs_a_source() -> None:

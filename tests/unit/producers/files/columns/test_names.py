@@ -12,7 +12,7 @@ def _data(name: str) -> dict[str, Any]:
     return tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
 
 
-LISTS = _data("published_headers.toml")
+LISTS = _data("published_headers.toml") | _data("headers_by_language.toml")
 NAMES = _data("names.toml")
 
 
