@@ -34,6 +34,9 @@ _AFTER_ADDRESS = re.compile(rf".*\(\s*{_N}\s*°?\s*,\s*{_N}\s*°?\s*\)")
 _COMMAS = re.compile(r"([+-]?[0-9]+,[0-9]+)(?:\s*[,;]\s*|\s+)([+-]?[0-9]+,[0-9]+)")
 _WITH_LETTERS = re.compile(r"(.*[NSns])\s*[,;/]?\s*([0-9].*[EWew])|(.*[EWew])\s*[,;/]?\s*([0-9].*[NSns])")
 _BETWEEN = re.compile(r"\s*[,;/|]\s*|\s+")
+LONGEST_POSITION = 400
+"""Longer text is no position. Patterns take time that grows with the square of a text's length."""
+
 _NOT_A_POSITION = "is not a position"
 _PAIRS_OF_NAMES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"), ("y", "x"))
 
@@ -78,6 +81,8 @@ class PositionReader:
         text = ascii_digits(clean(cell, self.changes))
         if is_missing(text):
             return MISSING
+        if len(text) > LONGEST_POSITION:
+            raise UnreadableCell(_NOT_A_POSITION)
         if text.startswith("{"):
             try:
                 return self._from_object(orjson.loads(text))

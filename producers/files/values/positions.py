@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from producers.files.values.cells import CellReader, UnreadableCell
 from producers.files.values.cleaning import clean
-from producers.files.values.coordinates import CoordinateOrder, Position, shown_order, split_pair
+from producers.files.values.coordinates import LONGEST_POSITION, CoordinateOrder, Position, shown_order, split_pair
 from producers.files.values.numbers import ascii_digits
 
 # 经纬度 is longitude and latitude, 緯度経度 and 위경도 the other way round.
@@ -37,7 +37,7 @@ def coordinate_order(columns: Sequence[str], sample: Sequence[object]) -> tuple[
             bracketed += isinstance(cell, list | tuple)
             continue
         unchanged: Counter[str] = Counter()
-        text = ascii_digits(clean(cell, unchanged))
+        text = ascii_digits(clean(cell[:LONGEST_POSITION], unchanged))
         try:
             first, second = split_pair(text)
         except UnreadableCell:

@@ -8,7 +8,7 @@ from datetime import date, time
 from decimal import Decimal
 from functools import cache
 
-from producers.files.values.cells import MISSING, UnreadableCell, one_cell
+from producers.files.values.cells import MISSING, UnreadableCell, one_cell, remember
 from producers.files.values.cleaning import clean
 from producers.files.values.missing import IsMissing
 from producers.files.values.numbers import ascii_digits, integer_text
@@ -20,7 +20,6 @@ _FRACTION = re.compile(r"[0-9]+[.,][0-9]*[1-9][0-9]*")
 # Spreadsheets write the sign of the exponent. Without it, 5E1 is an identifier of letters and digits.
 _EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+([0-9]{1,3})")
 _SAME_ZEROS = re.compile(r"[^\w]*0[\W0]*")
-_MOST_REMEMBERED = 5_000
 
 
 @cache
@@ -74,7 +73,7 @@ class TextReader:
     def __init__(self, missing: IsMissing, changes: Counter[str] | None = None) -> None:
         self.changes: Counter[str] = Counter() if changes is None else changes
         self._missing = missing
-        self._known: dict[object, object] = {}
+        self._known: dict[str, object] = {}
 
     def read(self, cells: Sequence[object]) -> object:
         """Return cleaned text, or `MISSING`. Raises `UnreadableCell`."""
@@ -88,8 +87,8 @@ class TextReader:
                 changes = self.changes.total()
                 known = self._one(cell)
                 # A cell that is changed is counted each time.
-                if len(self._known) < _MOST_REMEMBERED and changes == self.changes.total():
-                    self._known[cell] = known
+                if changes == self.changes.total():
+                    remember(self._known, cell, known)
             return known
         values = [value for value in map(self._one, cells) if isinstance(value, str)]
         return " ".join(values) if values else MISSING
