@@ -121,7 +121,7 @@ class _Choice:
                 codes = words if given is None else frozenset(_listed(given))
                 self._settings[setting] = ", ".join(sorted(codes))
         changes: Counter[str] = Counter()
-        return TextReader(PlaceWords(codes, changes).is_missing, changes)
+        return TextReader(PlaceWords(name, codes, changes).is_missing, changes)
 
     def _identifier(self, mapped: MappedColumns) -> CellReader:
         floats = self._floats(mapped.field)
