@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from producers.files.values.attributes import AttributeReader, AttributesReader
 from producers.files.values.cells import CellReader, DateOrder, MappedColumns, Sampled
+from producers.files.values.coordinate_order import coordinate_order
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style
 from producers.files.values.missing import CODES, PLACES, PlaceWords, codes_like_words, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
-from producers.files.values.positions import Region, coordinate_order, readable
+from producers.files.values.positions import Region, readable
 from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
 from producers.files.values.yes_no import YesNoReader, YesNoStyle, yes_no_style
 from worker.contract.placeholders import is_placeholder_identifier
@@ -159,13 +160,13 @@ class _Choice:
 
     def _position(self, mapped: MappedColumns) -> CellReader:
         setting = f"{mapped.field}.order"
-        given = next((order for order in get_args(CoordinateOrder) if order == self._given(setting)), None)
-        order, note = (
-            coordinate_order(mapped.columns, self._samples[mapped.field]) if given is None else (given, "")
-        )
+        order = next((order for order in get_args(CoordinateOrder) if order == self._given(setting)), None)
+        if order is None:
+            countries = {it for it in self._samples.get("country", ()) if isinstance(it, str)}
+            order, note = coordinate_order(mapped.columns, self._samples[mapped.field], countries)
+            self._note(note)
         if order:
             self._settings[setting] = order
-        self._note(note)
         return PositionReader(order)
 
     def _instant(self, mapped: MappedColumns) -> CellReader:
