@@ -132,10 +132,11 @@ def remember(known: dict[str, _Value], cell: str, value: _Value) -> None:
 
 
 def shown(cells: Sequence[object]) -> str:
-    """Return the text of cells for a report, without line breaks and cut at 200 characters.
+    """Return the text of cells for a report, without line breaks and lone surrogates, cut at 200 characters.
 
     It may contain what a terminal takes for a command: use `worker.escaping` to show it.
     """
     # The cut comes first, because a cell may have a million characters.
     text = " ".join(" | ".join(str(cell)[:_MOST_LOOKED_AT] for cell in cells if cell is not None).split())
+    text = text.encode(errors="backslashreplace").decode()
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

@@ -1,7 +1,7 @@
 """`choose_readers`: decides once for a file how the cells of each column are to be read."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Final, get_args
@@ -60,7 +60,7 @@ def choose_readers(
     """Decide how each mapped field is read, from the samples of its columns.
 
     `statistics` are by column. `now` (default: the current time) bounds what an instant can be. Raises
-    `ConfigurationError` for a time zone or an order of dates that does not exist.
+    `ConfigurationError` for a time zone that does not exist.
     """
     samples = {
         it.field: [cell for column in it.columns if column in statistics for cell in _cells(statistics[column])]
@@ -86,7 +86,7 @@ class _Choice:
 
     def readers(self) -> Readers:
         by_field = {it.field: self._reader(it) for it in self._mapped}
-        region = self._region(by_field)
+        region = self._region(by_field.keys())
         return Readers(by_field=by_field, settings=self._settings, notes=tuple(self._notes), region=region)
 
     def _reader(self, mapped: MappedColumns) -> CellReader:
@@ -187,14 +187,18 @@ class _Choice:
             self._note(note)
         return InstantReader(style, parser)
 
-    def _region(self, by_field: Mapping[str, CellReader]) -> Region:
-        if "location" in by_field:
-            _, positions, _ = readable(by_field["location"], self._samples["location"])
+    def _region(self, fields: Collection[str]) -> Region:
+        # Readers of their own, because the others count what they change in the file.
+        if "location" in fields:
+            order = next(
+                (it for it in get_args(CoordinateOrder) if it == self._settings.get("location.order")), None
+            )
+            _, positions, _ = readable(PositionReader(order), self._samples["location"])
             return Region([latitude for latitude, _ in positions], [longitude for _, longitude in positions])
-        if not {"latitude", "longitude"} <= by_field.keys():
+        if not {"latitude", "longitude"} <= set(fields):
             return Region([], [])
-        latitudes, _, outside = readable(by_field["latitude"], self._samples["latitude"])
-        longitudes, _, _ = readable(by_field["longitude"], self._samples["longitude"])
+        latitudes, _, outside = readable(CoordinateReader("latitude"), self._samples["latitude"])
+        longitudes, _, _ = readable(CoordinateReader("longitude"), self._samples["longitude"])
         if outside > len(latitudes) and all(abs(degrees) <= 90 for degrees in longitudes):
             columns = {it.field: it.columns for it in self._mapped}
             self._note(

@@ -19,6 +19,8 @@ _WHOLE_FLOAT = re.compile(r"([0-9]+)[.,]0+")
 _FRACTION = re.compile(r"[0-9]+[.,][0-9]*[1-9][0-9]*")
 # Spreadsheets write the sign of the exponent. Without it, 5E1 is an identifier of letters and digits.
 _EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+([0-9]{1,3})")
+# What decoding makes of a byte that is not of the file's encoding, and JSON of half an escaped pair.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SAME_ZEROS = re.compile(r"[^\w]*0[\W0]*")
 
 
@@ -46,6 +48,12 @@ def _text_of(cell: object) -> str:
     text = _native_text(cell)
     if text is None:
         raise UnreadableCell(f"is {_described(cell)}, not text")
+    return text
+
+
+def _whole(text: str) -> str:
+    if not text.isascii() and _SURROGATE.search(text):
+        raise UnreadableCell("contains a broken character")
     return text
 
 
@@ -96,7 +104,7 @@ class TextReader:
     def _one(self, cell: object) -> object:
         if cell is None:
             return MISSING
-        text = clean(cell if isinstance(cell, str) else _text_of(cell), self.changes)
+        text = _whole(clean(cell if isinstance(cell, str) else _text_of(cell), self.changes))
         if len(text) > LONGEST_PLACEHOLDER:
             return text
         return MISSING if not text or self._missing(text) else text
@@ -138,7 +146,7 @@ class CodeReader:
     def _one(self, cell: object) -> object:
         if cell is None:
             return MISSING
-        text = clean(cell, self.changes) if isinstance(cell, str) else self._native(cell)
+        text = _whole(clean(cell, self.changes) if isinstance(cell, str) else self._native(cell))
         if not text or self._missing(text) or (self._zero_is_missing and _SAME_ZEROS.fullmatch(text)):
             return MISSING
         if not text[0].isalnum():
