@@ -88,4 +88,8 @@ def placeholder_kind(text: str) -> PlaceholderKind | None:
 
 def is_placeholder_identifier(text: str) -> bool:
     """Return whether the text cannot be an identifier: a placeholder, 0, -1, -999, 999999 or one sign repeated."""
-    return placeholder_kind(text) is not None or _NO_IDENTIFIER.fullmatch(text.strip()) is not None
+    kind = placeholder_kind(text)
+    if kind == "short":
+        # A list of states may identify them by ND and SD.
+        return word_key(text) in _table()["short_identifiers"]
+    return kind is not None or _NO_IDENTIFIER.fullmatch(text.strip()) is not None

@@ -49,6 +49,7 @@ _PRIMES = str.maketrans(
     "\u2032\u2019\u2018`\xb4\u02b9\u2033\u201d\u201c\u3003\xba\u02da\u1d52\u2218\u2212\u2013\uff0e\uff0c",
     "''''''\"\"\"\"\xb0\xb0\xb0\xb0--.,",
 )
+_LONGEST = 100
 LIMITS: dict[Axis, float] = {"latitude": 90.0, "longitude": 180.0}
 NOT_DEGREES = "is not in degrees; perhaps metres of a projection, or degrees without their decimal point"
 
@@ -63,6 +64,8 @@ class Angle:
 
 def parse_angle(text: str) -> Angle:
     """Return the angle that a cleaned text means. Raises `UnreadableCell`."""
+    if len(text) > _LONGEST:
+        raise UnreadableCell("is not a coordinate")
     text = text.translate(_PRIMES).replace("''", '"')
     labelled: Axis | None = None
     if label := _LABEL.match(text):

@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, TypeVar
 
 from worker.contract import HospitalRecord
 
 _LONGEST_SHOWN = 200
+_MOST_LOOKED_AT = 1_000
+_MOST_REMEMBERED = 5_000
+_LONGEST_REMEMBERED = 200
+_Value = TypeVar("_Value")
 
 
 class Missing(Enum):
@@ -121,7 +125,18 @@ def one_cell(cells: Sequence[object], joined_by: str = " ") -> object:
     )
 
 
+def remember(known: dict[str, _Value], cell: str, value: _Value) -> None:
+    """Keep what a cell was read as, if it is short and not too many are kept: 5 MB at most."""
+    if len(known) < _MOST_REMEMBERED and len(cell) <= _LONGEST_REMEMBERED:
+        known[cell] = value
+
+
 def shown(cells: Sequence[object]) -> str:
-    """Return the text of cells for a report, on one line and cut at 200 characters."""
-    text = " ".join(" | ".join(str(cell) for cell in cells if cell is not None).split())
+    """Return the text of cells for a report, without line breaks and lone surrogates, cut at 200 characters.
+
+    It may contain what a terminal takes for a command: use `worker.escaping` to show it.
+    """
+    # The cut comes first, because a cell may have a million characters.
+    text = " ".join(" | ".join(str(cell)[:_MOST_LOOKED_AT] for cell in cells if cell is not None).split())
+    text = text.encode(errors="backslashreplace").decode()
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

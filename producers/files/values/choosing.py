@@ -1,7 +1,7 @@
 """`choose_readers`: decides once for a file how the cells of each column are to be read."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Final, get_args
@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from producers.files.values.attributes import AttributeReader, AttributesReader
 from producers.files.values.cells import CellReader, DateOrder, MappedColumns, Sampled
+from producers.files.values.coordinate_order import coordinate_order
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style
 from producers.files.values.missing import CODES, PLACES, PlaceWords, codes_like_words, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
-from producers.files.values.positions import Region, coordinate_order, readable
+from producers.files.values.positions import Region, readable
 from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
 from producers.files.values.yes_no import YesNoReader, YesNoStyle, yes_no_style
 from worker.contract.placeholders import is_placeholder_identifier
@@ -59,7 +60,7 @@ def choose_readers(
     """Decide how each mapped field is read, from the samples of its columns.
 
     `statistics` are by column. `now` (default: the current time) bounds what an instant can be. Raises
-    `ConfigurationError` for a time zone or an order of dates that does not exist.
+    `ConfigurationError` for a time zone that does not exist.
     """
     samples = {
         it.field: [cell for column in it.columns if column in statistics for cell in _cells(statistics[column])]
@@ -85,7 +86,7 @@ class _Choice:
 
     def readers(self) -> Readers:
         by_field = {it.field: self._reader(it) for it in self._mapped}
-        region = self._region(by_field)
+        region = self._region(by_field.keys())
         return Readers(by_field=by_field, settings=self._settings, notes=tuple(self._notes), region=region)
 
     def _reader(self, mapped: MappedColumns) -> CellReader:
@@ -121,7 +122,7 @@ class _Choice:
                 codes = words if given is None else frozenset(_listed(given))
                 self._settings[setting] = ", ".join(sorted(codes))
         changes: Counter[str] = Counter()
-        return TextReader(PlaceWords(codes, changes).is_missing, changes)
+        return TextReader(PlaceWords(name, codes, changes).is_missing, changes)
 
     def _identifier(self, mapped: MappedColumns) -> CellReader:
         floats = self._floats(mapped.field)
@@ -159,13 +160,13 @@ class _Choice:
 
     def _position(self, mapped: MappedColumns) -> CellReader:
         setting = f"{mapped.field}.order"
-        given = next((order for order in get_args(CoordinateOrder) if order == self._given(setting)), None)
-        order, note = (
-            coordinate_order(mapped.columns, self._samples[mapped.field]) if given is None else (given, "")
-        )
+        order = next((order for order in get_args(CoordinateOrder) if order == self._given(setting)), None)
+        if order is None:
+            countries = {it for it in self._samples.get("country", ()) if isinstance(it, str)}
+            order, note = coordinate_order(mapped.columns, self._samples[mapped.field], countries)
+            self._note(note)
         if order:
             self._settings[setting] = order
-        self._note(note)
         return PositionReader(order)
 
     def _instant(self, mapped: MappedColumns) -> CellReader:
@@ -186,14 +187,18 @@ class _Choice:
             self._note(note)
         return InstantReader(style, parser)
 
-    def _region(self, by_field: Mapping[str, CellReader]) -> Region:
-        if "location" in by_field:
-            _, positions, _ = readable(by_field["location"], self._samples["location"])
+    def _region(self, fields: Collection[str]) -> Region:
+        # Readers of their own, because the others count what they change in the file.
+        if "location" in fields:
+            order = next(
+                (it for it in get_args(CoordinateOrder) if it == self._settings.get("location.order")), None
+            )
+            _, positions, _ = readable(PositionReader(order), self._samples["location"])
             return Region([latitude for latitude, _ in positions], [longitude for _, longitude in positions])
-        if not {"latitude", "longitude"} <= by_field.keys():
+        if not {"latitude", "longitude"} <= set(fields):
             return Region([], [])
-        latitudes, _, outside = readable(by_field["latitude"], self._samples["latitude"])
-        longitudes, _, _ = readable(by_field["longitude"], self._samples["longitude"])
+        latitudes, _, outside = readable(CoordinateReader("latitude"), self._samples["latitude"])
+        longitudes, _, _ = readable(CoordinateReader("longitude"), self._samples["longitude"])
         if outside > len(latitudes) and all(abs(degrees) <= 90 for degrees in longitudes):
             columns = {it.field: it.columns for it in self._mapped}
             self._note(

@@ -30,10 +30,15 @@ _SHAPE = re.compile(
 )
 _WKB = re.compile(r"0[01](?:01000000|00000001|01000020|20000001)[0-9A-Fa-f]{32,40}")
 # Exports of Socrata write an address and its position into one cell, latitude first.
-_AFTER_ADDRESS = re.compile(rf".*\(\s*{_N}\s*°?\s*,\s*{_N}\s*°?\s*\)")
+_AFTER_ADDRESS = re.compile(rf".*\s\(\s*{_N}\s*°?\s*,\s*{_N}\s*°?\s*\)")
+# R writes a point as c(1.5, 2.5).
+_BRACKETS = re.compile(r"c?[(\[](.*)[)\]]")
 _COMMAS = re.compile(r"([+-]?[0-9]+,[0-9]+)(?:\s*[,;]\s*|\s+)([+-]?[0-9]+,[0-9]+)")
 _WITH_LETTERS = re.compile(r"(.*[NSns])\s*[,;/]?\s*([0-9].*[EWew])|(.*[EWew])\s*[,;/]?\s*([0-9].*[NSns])")
 _BETWEEN = re.compile(r"\s*[,;/|]\s*|\s+")
+LONGEST_POSITION = 400
+"""Longer text is no position. Patterns take time that grows with the square of a text's length."""
+
 _NOT_A_POSITION = "is not a position"
 _PAIRS_OF_NAMES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"), ("y", "x"))
 
@@ -78,6 +83,8 @@ class PositionReader:
         text = ascii_digits(clean(cell, self.changes))
         if is_missing(text):
             return MISSING
+        if len(text) > LONGEST_POSITION:
+            raise UnreadableCell(_NOT_A_POSITION)
         if text.startswith("{"):
             try:
                 return self._from_object(orjson.loads(text))
@@ -138,8 +145,8 @@ class PositionReader:
 
 def split_pair(text: str) -> tuple[Angle, Angle]:
     """Return the two angles of a cleaned text, as they stand. Raises `UnreadableCell`."""
-    if text[:1] in "([" and text[-1:] in ")]":
-        text = text[1:-1].strip()
+    if brackets := _BRACKETS.fullmatch(text):
+        text = brackets[1].strip()
     if commas := _COMMAS.fullmatch(text):
         return parse_angle(commas[1]), parse_angle(commas[2])
     if letters := _WITH_LETTERS.fullmatch(text):

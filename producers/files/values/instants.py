@@ -8,14 +8,15 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import get_args
 
-from producers.files.values.cells import MISSING, DateOrder, UnreadableCell, one_cell
+from producers.files.values.cells import MISSING, DateOrder, UnreadableCell, one_cell, remember
 from producers.files.values.cleaning import clean
 from producers.files.values.dates import DateParser, Instant, Numbers, Readings
 from producers.files.values.missing import is_missing
 from producers.files.values.numbers import ascii_digits, integer_text
 
+# Patterns take time that grows with the square of a text's length.
+_LONGEST_DATE = 100
 _AMBIGUOUS = "may be day/month or month/day; give --date-order"
-_MOST_REMEMBERED = 5_000
 # 20240301 as a spreadsheet's number.
 _WHOLE_FLOAT = re.compile(r"[0-9]{8}(?:[0-9]{6})?\.0+")
 _ORDERS: tuple[DateOrder, ...] = get_args(DateOrder)
@@ -36,7 +37,7 @@ class DateStyle:
 
 def date_style(sample: Sequence[object], parser: DateParser, wished: DateOrder | None) -> DateStyle:
     """Decide how the dates of a column are meant from a sample of its cells."""
-    texts = [text for text in map(_text, sample) if text]
+    texts = [text for text in map(_text, sample) if 0 < len(text) <= _LONGEST_DATE]
     kinds = {kind for kind in map(parser.kind_of_number, texts) if kind is not None}
     numbers = kinds.pop() if len(kinds) == 1 else ""
     readings = [found for found in map(parser.readings, texts) if found]
@@ -92,8 +93,8 @@ class InstantReader:
                     changes = self.changes.total()
                     found = self._from_text(ascii_digits(clean(cell, self.changes)))
                     # All rows of a list are often of one day.
-                    if len(self._known) < _MOST_REMEMBERED and changes == self.changes.total():
-                        self._known[cell] = found
+                    if changes == self.changes.total():
+                        remember(self._known, cell, found)
                 return found
             case datetime():
                 return self._parser.native(cell)
@@ -108,6 +109,8 @@ class InstantReader:
     def _from_text(self, text: str) -> Instant:
         if is_missing(text):
             return MISSING
+        if len(text) > _LONGEST_DATE:
+            raise UnreadableCell("is not a date")
         readings = self._parser.readings(text)
         if readings:
             return self._chosen(readings)

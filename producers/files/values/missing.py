@@ -22,6 +22,8 @@ CODES = frozenset(("state", "country"))
 """The fields that may contain codes of two letters."""
 
 _CODE = re.compile(r"[A-Z]\.? ?[A-Z]\.?")
+# North Carolina and Dakota, South Dakota, New Brunswick, Northern Ireland. With a slash, N/D means "no data".
+_STATE = re.compile(r"N\. ?[BCDI]\.|S\. ?D\.")
 _SHARE_OF_CODES = 0.8
 _ZEROS = re.compile(r"0+(?:\.0+)?")
 
@@ -70,7 +72,8 @@ class PlaceWords:
     count as missing here are counted in `changes`.
     """
 
-    def __init__(self, codes: frozenset[str] | None, changes: Counter[str]) -> None:
+    def __init__(self, field: str, codes: frozenset[str] | None, changes: Counter[str]) -> None:
+        self._is_state = field == "state"
         self._codes = codes
         self._changes = changes
 
@@ -79,9 +82,9 @@ class PlaceWords:
         kind = placeholder_kind(text)
         if kind is None:
             return _ZEROS.fullmatch(text) is not None
-        if self._codes is not None and _CODE.fullmatch(text):
-            # N.D. may be North Dakota, NA may be Naples.
-            if text in self._codes:
+        if (self._codes is not None and _CODE.fullmatch(text)) or (self._is_state and _STATE.fullmatch(text)):
+            # NA may be Naples, N.D. may be North Dakota.
+            if text in (self._codes or ()):
                 return False
             raise UnreadableCell("may be a code or mean 'not known'")
         if kind == "short":

@@ -110,7 +110,7 @@ def _number_texts(sample: Iterable[object]) -> Iterable[str]:
     unchanged: Counter[str] = Counter()
     for cell in sample:
         if isinstance(cell, str):
-            text = _bare(ascii_digits(clean(cell, unchanged)))
+            text = _bare(ascii_digits(clean(cell[:_LONGEST_NUMBER], unchanged)))
             if text is not None:
                 yield text
 

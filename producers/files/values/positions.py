@@ -1,63 +1,16 @@
-"""Decides once for a file in which order coordinates stand, and finds those that are swapped or mean nothing."""
+"""Finds positions that are swapped or mean nothing, by where most hospitals of the file are."""
 
 import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from producers.files.values.cells import CellReader, UnreadableCell
-from producers.files.values.cleaning import clean
-from producers.files.values.coordinates import CoordinateOrder, Position, shown_order, split_pair
-from producers.files.values.numbers import ascii_digits
+from producers.files.values.coordinates import Position
 
-# 经纬度 is longitude and latitude, 緯度経度 and 위경도 the other way round.
-_LATITUDE_FIRST = re.compile(
-    r"lat.*l(on|ng)|geo.?point|gps|緯.*経|纬.*经|緯.*經|위.*경|шир.*долг|wgs.?84", re.IGNORECASE
-)
-_LONGITUDE_FIRST = re.compile(
-    r"l(on|ng).*lat|経.*緯|经.*纬|經.*緯|경.*위|долг.*шир|(?<![a-z])xy(?![a-z])", re.IGNORECASE
-)
 # Fewer hospitals show no region.
 _LEAST_FOR_REGION = 20
 _OUTERMOST = 0.05
 _MARGIN = 1.0
-
-
-def coordinate_order(columns: Sequence[str], sample: Sequence[object]) -> tuple[CoordinateOrder | None, str]:
-    """Return the order of numbers in a column with both coordinates, and what a person should know.
-
-    Ranges show it, else the column's name. Without either, text is read as ISO 6709 has it, latitude first; lists
-    in brackets may be GeoJSON, which has longitude first, and are not read.
-    """
-    shown: Counter[CoordinateOrder] = Counter()
-    pairs = bracketed = 0
-    for cell in sample:
-        if not isinstance(cell, str):
-            bracketed += isinstance(cell, list | tuple)
-            continue
-        unchanged: Counter[str] = Counter()
-        text = ascii_digits(clean(cell, unchanged))
-        try:
-            first, second = split_pair(text)
-        except UnreadableCell:
-            continue
-        pairs += 1
-        bracketed += text.startswith("[")
-        if first.axis is None and second.axis is None and (order := shown_order(first, second)):
-            shown[order] += 1
-    if len(shown) == 1:
-        return next(iter(shown)), ""
-    if len(shown) == 2:
-        return None, "location: rows contradict each other in the order of latitude and longitude"
-    name = " ".join(columns)
-    if _LATITUDE_FIRST.search(name) and not bracketed:
-        return "latlon", ""
-    if _LONGITUDE_FIRST.search(name):
-        return "lonlat", ""
-    if bracketed:
-        return None, "location: no row shows whether latitude or longitude comes first, so none is read"
-    return "latlon", "location: read as latitude, longitude; no row shows the order" if pairs else ""
 
 
 class Region:

@@ -61,7 +61,7 @@ class RowReader:
             self._place(raw, values, left_out)
         if self._has_attributes:
             self._gather_attributes(values)
-        if "hospital_name" not in values and not reasons:
+        if "hospital_name" not in values and not any(reason.startswith("hospital_name") for reason in reasons):
             reasons.append("hospital_name: is missing")
         if "external_id" in values and "source" not in values:
             reasons.append("external_id: needs a source, and the row has none")

@@ -8,7 +8,7 @@ from datetime import date, time
 from decimal import Decimal
 from functools import cache
 
-from producers.files.values.cells import MISSING, UnreadableCell, one_cell
+from producers.files.values.cells import MISSING, UnreadableCell, one_cell, remember
 from producers.files.values.cleaning import clean
 from producers.files.values.missing import IsMissing
 from producers.files.values.numbers import ascii_digits, integer_text
@@ -19,8 +19,9 @@ _WHOLE_FLOAT = re.compile(r"([0-9]+)[.,]0+")
 _FRACTION = re.compile(r"[0-9]+[.,][0-9]*[1-9][0-9]*")
 # Spreadsheets write the sign of the exponent. Without it, 5E1 is an identifier of letters and digits.
 _EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+([0-9]{1,3})")
+# What decoding makes of a byte that is not of the file's encoding, and JSON of half an escaped pair.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SAME_ZEROS = re.compile(r"[^\w]*0[\W0]*")
-_MOST_REMEMBERED = 5_000
 
 
 @cache
@@ -50,6 +51,12 @@ def _text_of(cell: object) -> str:
     return text
 
 
+def _whole(text: str) -> str:
+    if not text.isascii() and _SURROGATE.search(text):
+        raise UnreadableCell("contains a broken character")
+    return text
+
+
 def _described(cell: object) -> str:
     match cell:
         case bool():
@@ -74,7 +81,7 @@ class TextReader:
     def __init__(self, missing: IsMissing, changes: Counter[str] | None = None) -> None:
         self.changes: Counter[str] = Counter() if changes is None else changes
         self._missing = missing
-        self._known: dict[object, object] = {}
+        self._known: dict[str, object] = {}
 
     def read(self, cells: Sequence[object]) -> object:
         """Return cleaned text, or `MISSING`. Raises `UnreadableCell`."""
@@ -88,8 +95,8 @@ class TextReader:
                 changes = self.changes.total()
                 known = self._one(cell)
                 # A cell that is changed is counted each time.
-                if len(self._known) < _MOST_REMEMBERED and changes == self.changes.total():
-                    self._known[cell] = known
+                if changes == self.changes.total():
+                    remember(self._known, cell, known)
             return known
         values = [value for value in map(self._one, cells) if isinstance(value, str)]
         return " ".join(values) if values else MISSING
@@ -97,7 +104,7 @@ class TextReader:
     def _one(self, cell: object) -> object:
         if cell is None:
             return MISSING
-        text = clean(cell if isinstance(cell, str) else _text_of(cell), self.changes)
+        text = _whole(clean(cell if isinstance(cell, str) else _text_of(cell), self.changes))
         if len(text) > LONGEST_PLACEHOLDER:
             return text
         return MISSING if not text or self._missing(text) else text
@@ -139,7 +146,7 @@ class CodeReader:
     def _one(self, cell: object) -> object:
         if cell is None:
             return MISSING
-        text = clean(cell, self.changes) if isinstance(cell, str) else self._native(cell)
+        text = _whole(clean(cell, self.changes) if isinstance(cell, str) else self._native(cell))
         if not text or self._missing(text) or (self._zero_is_missing and _SAME_ZEROS.fullmatch(text)):
             return MISSING
         if not text[0].isalnum():

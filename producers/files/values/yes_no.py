@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from producers.files.values.cells import MISSING, UnreadableCell, one_cell
+from producers.files.values.cells import MISSING, UnreadableCell, one_cell, remember
 from producers.files.values.cleaning import clean
 from producers.files.values.numbers import ascii_digits, integer_text
 from producers.files.values.words import table
@@ -97,9 +97,8 @@ class YesNoReader:
         if found is None:
             changes = self.changes.total()
             found = self._answer(_text(cell, self.changes))
-            # A column of answers has few different cells; one of prose is not worth remembering.
-            if len(self._known) < len(self._answers) and changes == self.changes.total():
-                self._known[cell] = found
+            if changes == self.changes.total():
+                remember(self._known, cell, found)
         return found
 
     def _answer(self, text: str) -> object:

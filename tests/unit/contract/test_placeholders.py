@@ -55,7 +55,7 @@ def test_words_for_none_are_a_kind_of_their_own(text: str) -> None:
 @pytest.mark.parametrize("text", ["NA", "na", "None", "NONE", "nan", "NaN", "Nada", "ND", "Leer", "NaT"])
 def test_short_words_may_be_names_as_well(text: str) -> None:
     assert placeholder_kind(text) == "short"
-    assert is_placeholder_identifier(text)
+    assert is_placeholder_identifier(text) == (text not in ("ND", "Leer"))
 
 
 @pytest.mark.parametrize(

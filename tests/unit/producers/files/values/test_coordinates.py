@@ -125,12 +125,34 @@ def test_both_coordinates_in_one_cell_are_read(cell: object, value: Any) -> None
         ("经纬度", ["2.35,48.85"], PARIS),
         ("緯度経度", ["48.85,2.35"], PARIS),
         ("lonlat", ["[2.35, 48.85]"], PARIS),
+        ("geometry", ["c(2.35, 48.85)"], PARIS),
+        ("c", ["c(2.35, 48.85)"], UNCLEAR),
         ("c", ["48.85, 2.35", "106.8, -6.5", "11.6, 92.7"], UNCLEAR),
         ("lonlat", ["11.6, 45.7", "11.8, 92.6"], (11.6, 45.7)),
     ],
 )
 def test_the_order_is_decided_by_ranges_then_by_name(header: str, cells: list[object], first: object) -> None:
     assert read_column("location", cells, header=header)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("country", "cells", "position"),
+    [
+        ("France", ["2.35, 48.85"], (2.35, 48.85)),
+        ("FR", ["48.85, 2.35"], (2.35, 48.85)),
+        ("France", ["[2.35, 48.85]", "[7.7, 48.6]"], (2.35, 48.85)),
+        ("Atlantis", ["48.85, 2.35"], (2.35, 48.85)),
+        ("Turkey", ["39.9, 38.5"], (38.5, 39.9)),
+    ],
+)
+def test_the_order_is_decided_by_the_countries(
+    country: str, cells: list[str], position: tuple[float, float]
+) -> None:
+    rows = [{"n": "A", "c": country, "w": cell} for cell in cells]
+    record = read_rows({"hospital_name": "n", "country": "c", "location": "w"}, rows)[0].record
+    assert record is not None
+    assert record.location is not None
+    assert record.location.coordinates == position
 
 
 def test_a_cell_in_the_other_order_is_not_turned_round() -> None:

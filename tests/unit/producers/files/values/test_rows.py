@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +146,7 @@ def test_a_cell_that_the_contract_refuses_is_left_out() -> None:
         (f"name,id,source\nA,{'51' * 65},cms\n", "external_id: String should have at most 128 characters"),
         ("name,id,source\nA,5.4E+12,cms\n", "external_id: is a number that a spreadsheet has rounded"),
         ("name,source\nA,name\n", "source: 'name' is reserved"),
+        ("name\nA\udce9\n", "hospital_name: contains a broken character"),
     ],
 )
 def test_only_a_missing_name_or_an_invalid_identity_rejects_a_row(text: str, reason: str) -> None:
@@ -152,6 +154,24 @@ def test_only_a_missing_name_or_an_invalid_identity_rejects_a_row(text: str, rea
     (row,) = read_rows({HEADERS[column]: column for column in rows[0]}, rows)
     assert row.record is None
     assert [it[: len(reason)] for it in row.reasons] == [reason]
+
+
+def test_all_reasons_of_a_row_are_given() -> None:
+    (row,) = read_rows({"hospital_name": "n", "external_id": "i"}, [{"n": "", "i": "5.4E+12"}])
+    assert [reason.partition(":")[0] for reason in row.reasons] == ["external_id", "hospital_name"]
+
+
+def test_what_the_sample_is_read_for_is_not_counted() -> None:
+    mapped = [Mapped("hospital_name", ("n",)), Mapped("latitude", ("a",)), Mapped("longitude", ("o",))]
+    columns = {"a": Column(["<b>1.5</b>"] * 30), "o": Column(["2.5"] * 30)}
+    reader = RowReader(mapped, choose_readers(mapped, columns, ValueWishes()))
+    reader.read(Row({"n": "A", "a": "<b>1.5</b>", "o": "2.5"}))
+    assert reader.notes() == ["latitude: HTML removed (1 cell)"]
+
+
+def test_a_broken_character_is_reported() -> None:
+    (row,) = read_rows({"hospital_name": "n", "city": "c"}, [{"n": "A", "c": "B\ud800"}])
+    assert row.left_out == (LeftOut("city", "c", "B\\ud800", "contains a broken character"),)
 
 
 def test_strict_rejects_rows_with_unreadable_cells() -> None:
@@ -271,3 +291,35 @@ def test_every_row_is_a_record_or_has_reasons(rows: list[Mapping[str, object]], 
         assert not (strict and row.left_out and row.record)
         for text in (*row.reasons, *(f"{it.value}{it.reason}" for it in row.left_out)):
             assert len(text.splitlines()) <= 1
+            assert orjson.dumps(text)
+
+
+@pytest.mark.parametrize("column", sorted(HEADERS))
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "n1",
+        "1 ",
+        "1,",
+        "(1",
+        "<a ",
+        "&#1",
+        "1.1",
+        "a ",
+        " \u200b",
+        "1-",
+        "\u0661",
+        "{",
+        "[",
+        "POINT(",
+        "1\u00b0",
+        "\x92",
+        "0",
+    ],
+)
+def test_a_long_cell_takes_no_time_and_no_memory(column: str, piece: str) -> None:
+    # A reading whose time grew with the square of the length would take minutes.
+    row = {"name": "A", column: piece * (200_000 // len(piece))}
+    fields: dict[str, str | tuple[str, ...]] = {"hospital_name": "name", HEADERS[column]: column}
+    (read,) = read_rows(fields, [row], constants={} if column == "source" else {"source": "x"})
+    assert read.record is None or len(read.record.model_dump_json()) < 3_000
