@@ -159,3 +159,17 @@ class JobNotFound(RegistryError):
 
     A caller checks the id, and asks for outcomes within `WORKER_KEEP_RESULT` seconds.
     """
+
+
+class BatchNotFound(RegistryError):
+    """No batch with this id is known: it was never created, or it ended more than 30 days ago.
+
+    A caller checks the id.
+    """
+
+
+class BatchClosed(RegistryError):
+    """A batch that is sealed or cancelled takes no job that it does not have, and no job of the call was enqueued.
+
+    A caller adds the job to another batch, or enqueues it without one.
+    """

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from tests.support.redis_clock import set_clock_back
 from worker.queue import keys
+from worker.queue.batches import BatchStore
 from worker.queue.clock import queue_time_ms
 from worker.queue.scripts import (
     RENEW_KEYS,
@@ -33,6 +34,7 @@ class ScriptBench:
         tag = uuid.uuid4().hex
         self.redis = redis
         self.scripts = Scripts(redis)
+        self.batches = BatchStore(redis)
         self.queue, self.bulk = f"queue:{tag}", f"queue:{tag}:bulk"
         self.queues = (self.queue, self.bulk)
         self._tag = tag
@@ -42,10 +44,15 @@ class ScriptBench:
         return f"{name}:{self._tag}"
 
     async def enqueue(
-        self, *names: str, queue: str | None = None, payload: bytes = b"payload", delay_ms: int = 0
+        self,
+        *names: str,
+        queue: str | None = None,
+        payload: bytes = b"payload",
+        delay_ms: int = 0,
+        batch: str = "",
     ) -> list[EnqueueState]:
         return await self.scripts.enqueue(
-            Enqueue(self.id(name), queue or self.queue, payload, delay_ms) for name in names
+            [Enqueue(self.id(name), queue or self.queue, payload, delay_ms) for name in names], batch
         )
 
     async def claim(self, token: str = OWNER, wanted: int = 1_000, lease_ms: int = LEASE_MS) -> Claim:

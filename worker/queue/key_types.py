@@ -24,6 +24,7 @@ _FIXED: dict[str, KeyType] = {
     keys.WORKERS: "hash",
     keys.WORKERS_SEEN: "zset",
     keys.UNKNOWN: "zset",
+    keys.BATCHES: "zset",
 }
 _OF_QUEUE: dict[str, KeyType] = {
     "": "zset",

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Self, cast
 
 from redis.asyncio import Redis
 
+from worker.errors import BatchClosed, BatchNotFound
 from worker.queue import keys
 
 EnqueueState = Literal["new", "queued", "running", "done", "dead"]
@@ -34,16 +35,26 @@ _LUA_NAMES = {
     "HISTORY": keys.HISTORY,
     "CLOCK": keys.CLOCK,
     "DEAD_PAYLOAD": keys.DEAD_PAYLOAD,
+    "BATCHES": keys.BATCHES,
+    "BATCH": keys.BATCH,
+    "BATCH_JOBS": keys.BATCH_JOBS,
+    "BATCH_ORDER": keys.BATCH_ORDER,
+    "BATCH_COMPLETION": keys.BATCH_COMPLETION,
     "LEASED_SUFFIX": keys.LEASED_SUFFIX,
     "WAKEUP_SUFFIX": keys.WAKEUP_SUFFIX,
 }
 
 
+# Those that change batches share a second part, which would only cost the others time.
+_BATCH_SCRIPTS = frozenset({"enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"})
+
+
 def script_source(name: str) -> str:
-    """Return the text of a script in `worker/queue/lua`, with the key names and the shared prelude before it."""
+    """Return the text of a script in `worker/queue/lua`, with the key names and the shared parts before it."""
     folder = files("worker.queue").joinpath("lua")
     names = "".join(f"local {variable} = '{key}'\n" for variable, key in _LUA_NAMES.items())
-    parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in ("prelude", name)]
+    shared = ("prelude", "batches") if name in _BATCH_SCRIPTS else ("prelude",)
+    parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in (*shared, name)]
     return names + "".join(parts)
 
 
@@ -97,7 +108,7 @@ class Completion(NamedTuple):
     how long the id of an ended job stays taken: above 0 a job that is enqueued under it is dropped, below 0 it
     waits. `tries` says whether this try counts, or how many tries there were by the producer's count. `record` is
     the dead letter (dead) or an entry of the job's history (retry). `payload` is that of a job that has ended; it
-    is not sent.
+    is not sent. `batch` is what `worker.queue.batches.completion_entry` returns, empty for a job of no batch.
     """
 
     job_id: bytes
@@ -112,6 +123,7 @@ class Completion(NamedTuple):
     tries: SpentTries = "spend"
     record: bytes = b""
     payload: bytes = b""
+    batch: str = ""
 
     @classmethod
     def done(
@@ -172,7 +184,7 @@ class Completion(NamedTuple):
         return len(self.result) + len(self.record) > freed + _SMALL
 
     def argv(self) -> tuple[Any, ...]:
-        """Return the nine values that finish.lua takes; two of them mean something else for each action."""
+        """Return the ten values that finish.lua takes; two of them mean something else for each action."""
         tries: str | int = self.tries
         if self.action == "retry":
             due: float = self.delay_ms
@@ -191,6 +203,7 @@ class Completion(NamedTuple):
             due,
             tries,
             self.record,
+            self.batch,
         )
 
 
@@ -302,13 +315,24 @@ class Scripts:
                     )
         return [answer > 0 for answer in answers]
 
-    async def enqueue(self, jobs: Iterable[Enqueue]) -> list[EnqueueState]:
-        """Put jobs on their queues, each id once; returns for each how the queue found its id."""
+    async def enqueue(self, jobs: Iterable[Enqueue], batch: str = "") -> list[EnqueueState]:
+        """Put jobs on their queues, each id once; returns for each how the queue found its id.
+
+        With the id of a batch, jobs that it does not have are counted in it in the same step. Raises `BatchClosed`
+        if it takes none, and `BatchNotFound`; then no job was enqueued.
+        """
         args: list[Any] = []
         for job in jobs:
             args.extend(job)
-        states = await self._enqueue(keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD], args=args)
-        return [cast(EnqueueState, state.decode()) for state in states]
+        names = [keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD]
+        if batch:
+            names.append(keys.BATCH + batch)
+        states = [state.decode() for state in await self._enqueue(keys=names, args=args)]
+        if states and states[0] == "no batch":
+            raise BatchNotFound(f"{batch}: no batch has this id; create it first")
+        if states and states[0] in ("sealed", "cancelled"):
+            raise BatchClosed(f"{batch}: the batch is {states[0]} and takes no more jobs; nothing was enqueued")
+        return [cast(EnqueueState, state) for state in states]
 
     async def redrive(self, jobs: Iterable[Enqueue]) -> int:
         """Put dead letters back on their queues; returns how many still were dead letters."""

@@ -14,12 +14,17 @@ from redis.exceptions import ResponseError
 
 from worker.errors import ConfigurationError, OutageError
 from worker.queue import keys
+from worker.queue.batches import BatchStore
 from worker.queue.key_types import refuse_foreign_keys, typed_keys
 from worker.queue.scripts import RENEW_KEYS, Completion, Enqueue, Scripts, script_source
 from worker.redis.errors import REDIS_ERRORS, error_code, refusal, translate
 from worker.redis.startup import refuse_cluster_mode
 
 _EXPIRES_MS = 60_000
+_PREFIXES = (
+    *(keys.IN_PROGRESS, keys.RESULT, keys.TRIES, keys.HISTORY),
+    *(keys.BATCH, keys.BATCH_JOBS, keys.BATCH_ORDER, keys.BATCH_COMPLETION),
+)
 # A command for each type of key that needs the permission to write, and changes nothing: there is no such member.
 _WRITE_NOTHING: dict[str, Callable[[str, str], tuple[str, ...]]] = {
     "hash": lambda key, member: ("HDEL", key, member),
@@ -64,6 +69,7 @@ def commands_on_text(key: str) -> list[tuple[str, ...]]:
         ("LPUSH", key, "value"),
         ("RPUSH", key, "value"),
         ("LTRIM", key, "0", "-1"),
+        ("LRANGE", key, "0", "-1"),
         ("BLPOP", key, "0.01"),
         ("DEL", key),
     ]
@@ -97,7 +103,7 @@ async def try_queue(redis: "Redis[bytes]", queues: Sequence[str], lease_ms: int)
 async def _refuse_missing_permissions(redis: "Redis[bytes]", queues: Sequence[str], name: str) -> None:
     text = keys.JOB + name
     accesses = [_WRITE_NOTHING[kind](key, name) for key, kind in typed_keys(queues).items()]
-    accesses += [("DEL", prefix + name) for prefix in (keys.IN_PROGRESS, keys.RESULT, keys.TRIES, keys.HISTORY)]
+    accesses += [("DEL", prefix + name) for prefix in _PREFIXES]
     accesses += [("ZREM", f"{queues[0]}:{name}{suffix}", name) for suffix in ("", keys.LEASED_SUFFIX)]
     # First and alone: without the text, commands that are meant to fail on it could write.
     set_text = ("SET", text, "trial", "PX", str(_EXPIRES_MS))
@@ -130,7 +136,7 @@ async def _refused(redis: "Redis[bytes]", commands: Sequence[tuple[str, ...]]) -
 def _script_calls(
     redis: "Redis[bytes]", queue: str, name: str, lease_ms: int
 ) -> dict[str, Callable[[], Awaitable[Any]]]:
-    scripts = Scripts(redis)
+    scripts, batches = Scripts(redis), BatchStore(redis)
     renew = redis.register_script(script_source("renew"))
     return {
         "enqueue": lambda: scripts.enqueue([]),
@@ -140,4 +146,5 @@ def _script_calls(
         "recover": lambda: scripts.recover(name, [queue]),
         "redrive": lambda: scripts.redrive([Enqueue(name, queue, b"")]),
         "stats": lambda: scripts.counts([queue]),
+        "batch_settle": lambda: batches.settle_page(name, 0),
     }

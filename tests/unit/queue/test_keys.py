@@ -6,7 +6,10 @@ from arq import constants
 from worker.queue import keys
 from worker.queue.scripts import script_source
 
-SCRIPTS = ("claim", "enqueue", "finish", "recover", "redrive", "renew", "stats")
+SCRIPTS = (
+    *("claim", "enqueue", "finish", "recover", "redrive", "renew", "stats"),
+    *("batch_create", "batch_close", "batch_next", "batch_settle"),
+)
 
 
 def test_key_names_shared_with_arq_equal_its_constants() -> None:

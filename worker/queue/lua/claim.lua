@@ -37,9 +37,9 @@ local owners_returning = resumed <= now and now - resumed < lease / 2
 -- Usually these are empty, and looking up every id in them would cost as much as the rest.
 local any_crash = redis.call('HLEN', crashes) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
--- A call from a script costs more than the command itself, so jobs are looked up together: BATCH arguments per call
+-- A call from a script costs more than the command itself, so jobs are looked up together: PER_CALL arguments per call
 -- (Lua's stack takes a few thousand), and PAYLOADS payloads at once (they are held in memory beside the answer).
-local BATCH, PAYLOADS = 500, 16
+local PER_CALL, PAYLOADS = 500, 16
 
 local function forget(queue, id)
     redis.call('ZREM', queue, id)
@@ -167,9 +167,9 @@ local function take_from(queue, position, ids, scores, want)
 end
 
 local function move(queue, ids)
-    for first = 1, #ids, BATCH do
+    for first = 1, #ids, PER_CALL do
         local scores = {}
-        for i = first, math.min(first + BATCH - 1, #ids) do
+        for i = first, math.min(first + PER_CALL - 1, #ids) do
             scores[#scores + 1] = lease_end
             scores[#scores + 1] = ids[i]
         end
@@ -195,7 +195,7 @@ for index = 7, #KEYS do
     -- Taken jobs stay in the window until all are moved together, as jobs of other workers do.
     local held, taken = 0, {}
     while #taken < want and held < SCAN_LIMIT and bytes < BYTES_LIMIT do
-        local page = math.min(math.max(want - #taken, 16), BATCH)
+        local page = math.min(math.max(want - #taken, 16), PER_CALL)
         local due = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', held + #taken, page)
         if #due == 0 then break end
         local ids, scores = {}, {}

@@ -1,8 +1,11 @@
 -- Puts jobs on their queues, each id once, and returns what was there already.
 --
--- KEYS  leases, crashes, abort, dead letters
+-- KEYS  leases, crashes, abort, dead letters, and if the jobs are of a batch its hash
 -- ARGV  for each job four values: id, queue, payload, delay in ms
--- Returns for each job: new, queued, running, done or dead.
+-- Returns for each job: new, queued, running, done or dead. If the batch does not take a job that it does not have, no
+-- job is enqueued, and the only answer is "no batch", "sealed" or "cancelled".
+--
+-- A job that its batch has already is not counted again, and one that has ended in it is not enqueued again.
 --
 -- A payload that is already there byte for byte was written by an earlier attempt of the same call whose answer was
 -- lost, so it counts as new. No payload written here expires before its job ends.
@@ -14,8 +17,6 @@ local any_dead = redis.call('HLEN', dead) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
 local any_lease = redis.call('HLEN', leases) > 0
 local any_crash = redis.call('HLEN', crashes) > 0
--- Arguments per call; Lua's stack takes a few thousand.
-local BATCH = 1000
 
 -- The state of an id whose job key exists.
 local function known(id, payload)
@@ -23,9 +24,9 @@ local function known(id, payload)
     return redis.call('EXISTS', IN_PROGRESS .. id) == 1 and 'running' or 'queued'
 end
 
-local function in_batches(command, key, values)
-    for first = 1, #values, BATCH do
-        local part = {unpack(values, first, math.min(first + BATCH - 1, #values))}
+local function in_groups(command, key, values)
+    for first = 1, #values, PER_CALL do
+        local part = {unpack(values, first, math.min(first + PER_CALL - 1, #values))}
         if key then table.insert(part, 1, key) end
         redis.call(command, unpack(part))
     end
@@ -33,10 +34,43 @@ end
 
 -- A call from a script costs more than the command itself, so all ids are looked up together.
 local any_result = false
-for first = 1, #ARGV, 4 * BATCH do
+for first = 1, #ARGV, 4 * PER_CALL do
     local results = {}
-    for i = first, math.min(first + 4 * (BATCH - 1), #ARGV), 4 do results[#results + 1] = RESULT .. ARGV[i] end
+    for i = first, math.min(first + 4 * (PER_CALL - 1), #ARGV), 4 do results[#results + 1] = RESULT .. ARGV[i] end
     any_result = any_result or redis.call('EXISTS', unpack(results)) > 0
+end
+
+local batch_id = KEYS[5] and string.sub(KEYS[5], #BATCH + 1)
+local batch = batch_id and read_batch(batch_id)
+if batch_id then
+    if not batch then return {'no batch'} end
+    local ids = {}
+    for i = 1, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
+    read_states(batch_id, ids)
+    for _, id in ipairs(ids) do
+        if not batch.states[id] and (batch.cancelled or batch.sealed) then
+            return {batch.cancelled and 'cancelled' or 'sealed'}
+        end
+    end
+end
+
+-- What a batch knows of a job that is not to be enqueued again; nil otherwise.
+local function known_in_batch(id)
+    local state = batch.states[id]
+    local outcome = state and outcome_of(state)
+    if outcome then return outcome == 'dead' and 'dead' or 'done' end
+    -- It would be dropped.
+    return state and batch.cancelled and 'queued' or nil
+end
+
+local function add_to_batch(id, queue, state)
+    if batch.states[id] then return end
+    batch.total = batch.total + 1
+    batch.added[#batch.added + 1] = id
+    set_state(batch, id, queue)
+    -- A job of this id has ended before it was added.
+    if state == 'done' then count_end(batch_id, id, 'complete', '') end
+    if state == 'dead' then count_end(batch_id, id, 'dead', '') end
 end
 
 -- The remains of an earlier job of this id must not affect the new one.
@@ -57,8 +91,10 @@ for i = 1, #ARGV, 4 do
         redis.call('ZCARD', queue)
         scores[queue] = {}
     end
-    local state
-    if any_dead and redis.call('HEXISTS', dead, id) == 1 then
+    local state = batch and known_in_batch(id)
+    if state then
+        -- Not enqueued again.
+    elseif any_dead and redis.call('HEXISTS', dead, id) == 1 then
         -- Looked up first, because a dead job's error is kept as a result too.
         state = 'dead'
     elseif not redis.call('SET', JOB .. id, payload, 'NX') then
@@ -73,11 +109,13 @@ for i = 1, #ARGV, 4 do
         table.insert(scores[queue], id)
     end
     states[#states + 1] = state
+    if batch then add_to_batch(id, queue, state) end
 end
-in_batches('DEL', nil, leftovers)
+in_groups('DEL', nil, leftovers)
 for queue, pairs_of_queue in pairs(scores) do
-    in_batches('ZADD', queue, pairs_of_queue)
+    in_groups('ZADD', queue, pairs_of_queue)
     -- For deferred jobs too: the worker that wakes learns when the next job is due.
     if #pairs_of_queue > 0 then announce(queue) end
 end
+store_batches(now)
 return states

@@ -3,14 +3,16 @@
 -- letter of a job that, as it now turns out, its sender has done.
 --
 -- KEYS  leases, crashes, abort, dead letters, their index, clock
--- ARGV  1 if the group is to be stored even if Redis is full, otherwise 0; then for each completion nine values:
+-- ARGV  1 if the group is to be stored even if Redis is full, otherwise 0; then for each completion ten values:
 --   id, queue, token, action, result, result's life in ms (0: do not store, -1: for ever),
 --   due (retry: delay in ms from now; return: the score to restore; done and dead: for how many ms the id stays
 --   taken: above 0, a job that is enqueued under it is dropped by the claim; below 0, it waits),
 --   'spend' or 'keep' (whether the try counts), or how many tries there were by the producer's count;
 --   done and dead: 'move' or 'drop' (what becomes of a dead job's payload),
---   record (dead: the dead letter; retry: an entry of the job's history)
--- Actions: done, dead, retry (run again after a delay), return (hand back untouched).
+--   record (dead: the dead letter; retry: an entry of the job's history),
+--   the job's batch (empty: none): its id, then for a job that has ended its outcome, and what it counts, "created=990"
+-- Actions: done, dead, retry (run again after a delay), return (hand back untouched). A job of a cancelled batch does not
+-- run again: it is dropped.
 -- Returns a list of 1 (applied), 2 (applied, but the payload to move had gone) and 0 (refused), in order.
 local leases, crashes, abort, dead, dead_index, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 if ARGV[1] == '1' then write_although_full(clock) end
@@ -23,20 +25,18 @@ local TRIES_TTL = 30 * 86400
 -- Usually these are empty.
 local any_crash = redis.call('HLEN', crashes) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
--- Arguments per call; Lua's stack takes a few thousand.
-local BATCH = 500
 
 local function remove(command, key, ids)
-    for first = 1, #ids, BATCH do
-        redis.call(command, key, unpack(ids, first, math.min(first + BATCH - 1, #ids)))
+    for first = 1, #ids, PER_CALL do
+        redis.call(command, key, unpack(ids, first, math.min(first + PER_CALL - 1, #ids)))
     end
 end
 
 -- A call from a script costs more than the command itself, so jobs are looked up together.
 local holders, owners = {}, {}
-for first = 2, #ARGV, 9 * BATCH do
+for first = 2, #ARGV, 10 * PER_CALL do
     local ids, names = {}, {}
-    for i = first, math.min(first + 9 * (BATCH - 1), #ARGV), 9 do
+    for i = first, math.min(first + 10 * (PER_CALL - 1), #ARGV), 10 do
         ids[#ids + 1] = ARGV[i]
         names[#names + 1] = IN_PROGRESS .. ARGV[i]
     end
@@ -126,20 +126,40 @@ local function lacks_payload(id, dead_letter)
         and redis.call('EXISTS', JOB .. id, DEAD_PAYLOAD .. id) == 0
 end
 
+-- Whether a job that would run again is of a batch that was cancelled.
+local function is_unwanted(entry, id)
+    local batch = entry ~= '' and read_batch(entry)
+    return batch and batch.cancelled and read_states(entry, {id})[id]
+end
+
+local any_batch = false
+-- Counts the end of a job in its batch, if it has one.
+local function count_in_batch(entry, id)
+    if entry == '' then return end
+    any_batch = true
+    local batch, outcome, counts = string.match(entry, '^(%S+) (%l+)(.*)$')
+    count_end(batch, id, outcome, counts)
+end
+
 local applied, left, ended, seen = {}, {}, {}, {}
-for i = 2, #ARGV, 9 do
+for i = 2, #ARGV, 10 do
     local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     if not seen[id] and owns(token, owners[id], holders[id], queue, id) then
         seen[id] = true
         local state = 1
         left[queue], ended[queue] = left[queue] or {}, ended[queue] or {}
-        if action == 'retry' then
+        if (action == 'retry' or action == 'return') and is_unwanted(ARGV[i + 9], id) then
+            finish(id, 'done', '', 0, 0, '', '')
+            count_in_batch(ARGV[i + 9] .. ' dropped', id)
+            table.insert(ended[queue], id)
+        elseif action == 'retry' then
             give_back(id, queue, now + tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
         elseif action == 'return' then
             give_back(id, queue, tonumber(ARGV[i + 6]), ARGV[i + 7], '')
         else
             local life, taken = tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6])
             if not finish(id, action, ARGV[i + 4], life, taken, ARGV[i + 7], ARGV[i + 8]) then state = 2 end
+            count_in_batch(ARGV[i + 9], id)
             table.insert(ended[queue], id)
         end
         table.insert(left[queue], id)
@@ -147,6 +167,7 @@ for i = 2, #ARGV, 9 do
     elseif action == 'done' and not seen[id] and was_given_up(id, token) then
         seen[id] = true
         finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), '', '')
+        count_in_batch(ARGV[i + 9], id)
         redis.call('HDEL', dead, id)
         redis.call('ZREM', dead_index, id)
         redis.call('DEL', DEAD_PAYLOAD .. id)
@@ -158,8 +179,8 @@ for i = 2, #ARGV, 9 do
         applied[#applied + 1] = 0
     end
 end
-for first = 1, #gone, BATCH do
-    redis.call('DEL', unpack(gone, first, math.min(first + BATCH - 1, #gone)))
+for first = 1, #gone, PER_CALL do
+    redis.call('DEL', unpack(gone, first, math.min(first + PER_CALL - 1, #gone)))
 end
 for queue, ids in pairs(left) do
     remove('ZREM', queue .. LEASED_SUFFIX, ids)
@@ -168,4 +189,5 @@ for queue, ids in pairs(left) do
     if any_crash then remove('HDEL', crashes, ended[queue]) end
     if any_abort then remove('ZREM', abort, ended[queue]) end
 end
+if any_batch then store_batches(now) end
 return applied

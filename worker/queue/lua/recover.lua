@@ -11,7 +11,7 @@ local now = clock_ms()
 local lease_end = redis.pcall('HGET', claims, worker)
 local count = 0
 -- Arguments per call; Lua's stack takes a few thousand.
-local BATCH = 500
+local PER_CALL = 500
 
 -- The ids that this claim owns among those whose leases end at its instant.
 local function owned(queue, ids)
@@ -42,8 +42,8 @@ if type(lease_end) == 'string' and tonumber(lease_end) then
         local queue = KEYS[index]
         -- Ended leases too: Redis may have been unavailable for longer than a lease.
         local ids = redis.call('ZRANGEBYSCORE', queue .. LEASED_SUFFIX, lease_end, lease_end)
-        for first = 1, #ids, BATCH do
-            local found = owned(queue, {unpack(ids, first, math.min(first + BATCH - 1, #ids))})
+        for first = 1, #ids, PER_CALL do
+            local found = owned(queue, {unpack(ids, first, math.min(first + PER_CALL - 1, #ids))})
             if #found > 0 then hand_back(queue, found) end
         end
     end

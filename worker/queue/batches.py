@@ -1,0 +1,237 @@
+"""Batches: jobs that belong together, with counters, and one completion job once the last of them has ended.
+
+A batch is open until it is sealed or cancelled. It ends once it takes no more jobs and each that it has has ended;
+the script that counts the last of them enqueues the completion job in the same step. The counters and the states of
+its jobs can be read for 30 days after that.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from worker.errors import BatchNotFound
+from worker.queue import keys
+from worker.queue.scripts import Enqueue, script_source
+
+BatchState = Literal["open", "sealed", "cancelling", "finished", "cancelled"]
+"""`open`: jobs can be added; `sealed`, `cancelling`: not all have ended; `finished`, `cancelled`: all have."""
+BatchOutcome = Literal["complete", "dead", "aborted", "dropped", "lost"]
+ResultReader = Callable[[bytes], BatchOutcome]
+"""Says how a job ended, from the bytes of its stored result."""
+
+OUTCOMES: tuple[BatchOutcome, ...] = ("complete", "dead", "aborted", "dropped", "lost")
+LONGEST_ID = 100
+_ID = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_ID}}}")
+_COUNT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_COUNT = re.compile(r"(\S+)=(\d+)")
+_FIELDS = ("created", "total", *OUTCOMES, "sealed", "cancelled", "finished", "completion", "counts")
+# Jobs per call of batch_settle.lua; Redis serves others between two calls, a few milliseconds apart.
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchProgress:
+    """How far a batch is: how many jobs it has, and how many have ended in each way.
+
+    `dropped` jobs waited when the batch was cancelled. `lost` ones have left no trace: somebody deleted their keys,
+    or a worker of an earlier version ended them and their results have expired. A dead letter that is retried
+    counts as dead until the job ends again. `counts` are those that its completed jobs have reported. `completion`
+    is the id of the completion job, empty if there is none.
+    """
+
+    batch_id: str
+    state: BatchState
+    total: int
+    complete: int = 0
+    dead: int = 0
+    aborted: int = 0
+    dropped: int = 0
+    lost: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    completion: str = ""
+    created_at: datetime
+    finished_at: datetime | None = None
+
+    @property
+    def ended(self) -> int:
+        """How many jobs have ended."""
+        return self.complete + self.dead + self.aborted + self.dropped + self.lost
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the batch has ended, so that its completion job is enqueued."""
+        return self.finished_at is not None
+
+
+class BatchJob(NamedTuple):
+    """One job of a batch; `outcome` is `None` until it has ended."""
+
+    job_id: str
+    outcome: BatchOutcome | None
+
+
+def is_batch_id(text: str) -> bool:
+    """Whether a text can be the id of a batch: 1 to 100 ASCII letters, digits, `.`, `_` and `-`."""
+    return _ID.fullmatch(text) is not None
+
+
+def check_count(name: str, number: int) -> None:
+    """Raise `ValueError` if a job may not count this: the name is stored with every batch, and counts only grow."""
+    if _COUNT_NAME.fullmatch(name) is None or not 0 <= number < 2**53:
+        raise ValueError("a job counts a number from 0 on, under a name of lower-case letters, digits and _")
+
+
+def completion_entry(batch_id: str, outcome: BatchOutcome | None, counts: Mapping[str, int]) -> str:
+    """Return what a completion says of its job's batch; without an outcome the job runs again."""
+    if outcome is None:
+        return batch_id
+    return " ".join([batch_id, outcome, *(f"{name}={number}" for name, number in counts.items())])
+
+
+class BatchStore:
+    """Creates, closes, reads and settles batches. Each method may be repeated if Redis did not answer."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._redis = redis
+        self._create = redis.register_script(script_source("batch_create"))
+        self._close = redis.register_script(script_source("batch_close"))
+        self._next = redis.register_script(script_source("batch_next"))
+        self._settle = redis.register_script(script_source("batch_settle"))
+
+    async def create(self, batch_id: str, completion: Enqueue | None) -> bool:
+        """Create an open batch, with the job to enqueue at its end; one that exists stays as it is.
+
+        Returns whether it was created now.
+        """
+        job = (completion.job_id, completion.queue, completion.payload) if completion else ("", "", b"")
+        return bool(await self._create(keys=[keys.BATCHES], args=[batch_id, *job]))
+
+    async def seal(self, batch_id: str) -> None:
+        """Fix the number of jobs. Raises `BatchNotFound`."""
+        await self._closed(batch_id, "sealed")
+
+    async def cancel(self, batch_id: str) -> int:
+        """Drop the jobs that wait, and let those that run end; returns how many were dropped now.
+
+        A job that would run again is dropped too. A batch that has ended stays as it is. If the caller ends too
+        early, a worker drops the rest. Raises `BatchNotFound`.
+        """
+        return await self._settle_pages(batch_id, await self._closed(batch_id, "cancelled"), None)
+
+    async def progress(self, batch_id: str) -> BatchProgress:
+        """Return how far a batch is. Raises `BatchNotFound`."""
+        try:
+            stored = await self._redis.hmget(keys.BATCH + batch_id, _FIELDS)
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            stored = []
+        values = {name: value.decode() for name, value in zip(_FIELDS, stored, strict=False) if value is not None}
+        if "total" not in values:
+            raise _not_found(batch_id)
+        return _progress(batch_id, values)
+
+    async def jobs(self, batch_id: str) -> AsyncIterator[BatchJob]:
+        """Yield the jobs of a batch in the order in which they were added; none if there is no such batch."""
+        start = 0
+        while ids := await self._redis.lrange(keys.BATCH_ORDER + batch_id, start, start + _PAGE - 1):
+            states = await self._redis.hmget(keys.BATCH_JOBS + batch_id, ids)
+            for job_id, state in zip(ids, states, strict=True):
+                yield BatchJob(job_id.decode(), _outcome(state))
+            start += len(ids)
+
+    async def unfinished(self) -> list[str]:
+        """Return the ids of the batches that have not ended."""
+        return [batch_id.decode() for batch_id in await self._redis.zrange(keys.BATCHES, 0, -1)]
+
+    async def next_silent(self) -> str:
+        """Return a batch none of whose jobs has ended lately, and let no other caller have it for a while.
+
+        Returns an empty string if there is none.
+        """
+        return cast(bytes, await self._next(keys=[keys.BATCHES, keys.CLOCK])).decode()
+
+    async def settle(self, batch_id: str, read_result: ResultReader) -> None:
+        """Count the jobs of a batch that have ended without it; if it is cancelled, drop those that wait.
+
+        Raises `BatchNotFound`.
+        """
+        progress = await self.progress(batch_id)
+        waits = progress.ended < progress.total
+        await self._settle_pages(batch_id, progress.total if waits else 0, read_result)
+
+    async def settle_page(self, batch_id: str, first: int, outcomes: Sequence[Any] = ()) -> tuple[int, list[bytes]]:
+        """Do so for the jobs from one position on; `outcomes` are ids of jobs, each followed by its outcome.
+
+        Returns how many jobs were dropped, and the ids of those of which only a result is left.
+        """
+        dropped, unread = await self._settle(
+            keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.CLOCK],
+            args=[batch_id, first, first + _PAGE - 1, *outcomes],
+        )
+        return int(dropped), unread
+
+    async def _closed(self, batch_id: str, mark: Literal["sealed", "cancelled"]) -> int:
+        total = int(await self._close(keys=[keys.CLOCK], args=[batch_id, mark]))
+        if total < 0:
+            raise _not_found(batch_id)
+        return total
+
+    async def _settle_pages(self, batch_id: str, total: int, read_result: ResultReader | None) -> int:
+        dropped = 0
+        # At least once, because a batch without jobs may have to be ended.
+        for first in range(0, max(total, 1), _PAGE):
+            count, unread = await self.settle_page(batch_id, first)
+            dropped += count
+            if unread and read_result is not None:
+                await self.settle_page(batch_id, first, await self._outcomes(unread, read_result))
+        return dropped
+
+    async def _outcomes(self, job_ids: list[bytes], read_result: ResultReader) -> list[Any]:
+        outcomes: list[Any] = []
+        for job_id in job_ids:
+            # One at a time: results may be large.
+            result = await self._redis.get(keys.RESULT.encode() + job_id)
+            if result is not None:
+                outcomes += [job_id, read_result(result)]
+        return outcomes
+
+
+def _not_found(batch_id: str) -> BatchNotFound:
+    return BatchNotFound(f"{batch_id}: no batch has this id, or it ended more than 30 days ago")
+
+
+def _outcome(state: bytes | None) -> BatchOutcome | None:
+    return cast(BatchOutcome, state[1:].decode()) if state is not None and state.startswith(b":") else None
+
+
+def _progress(batch_id: str, values: Mapping[str, str]) -> BatchProgress:
+    if "finished" in values:
+        state: BatchState = "cancelled" if "cancelled" in values else "finished"
+    elif "cancelled" in values:
+        state = "cancelling"
+    else:
+        state = "sealed" if "sealed" in values else "open"
+    return BatchProgress(
+        batch_id=batch_id,
+        state=state,
+        total=int(values["total"]),
+        complete=int(values.get("complete", 0)),
+        dead=int(values.get("dead", 0)),
+        aborted=int(values.get("aborted", 0)),
+        dropped=int(values.get("dropped", 0)),
+        lost=int(values.get("lost", 0)),
+        counts={name: int(number) for name, number in _COUNT.findall(values.get("counts", ""))},
+        completion=values.get("completion", ""),
+        created_at=_instant(values["created"]),
+        finished_at=_instant(values["finished"]) if "finished" in values else None,
+    )
+
+
+def _instant(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -1,0 +1,11 @@
+-- Returns the batch that a worker should look at next, so that no other worker looks at it meanwhile; an empty string if
+-- there is none.
+--
+-- KEYS  batches, clock
+local index = KEYS[1]
+write_although_full(KEYS[2])
+local now = clock_ms()
+local id = redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', 0, 1)[1]
+if not id then return '' end
+redis.call('ZADD', index, 'XX', now + SILENCE, id)
+return id

@@ -1,0 +1,77 @@
+-- Looks at some jobs of a batch that have not ended, as far as it knows: drops those that wait, if the batch is
+-- cancelled; counts those that have ended without it, because a worker of an earlier version ended them or because
+-- their envelope could not be read; and puts those back on their queue that have vanished from it.
+--
+-- KEYS  leases, crashes, abort, dead letters, clock
+-- ARGV  id of the batch, first and last position among its jobs, then pairs: id of a job, and the outcome that its
+--       result tells
+-- Returns {how many jobs were dropped, ids of the jobs that have a result whose outcome is not among the arguments}.
+local leases, crashes, abort, dead, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local id = ARGV[1]
+write_although_full(clock)
+local now = clock_ms()
+local batch = read_batch(id)
+if not batch then
+    redis.call('ZREM', BATCHES, id)
+    return {0, {}}
+end
+local told = {}
+for i = 4, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
+local jobs = redis.call('LRANGE', BATCH_ORDER .. id, ARGV[2], ARGV[3])
+local states = read_states(id, jobs)
+local open = {}
+for _, job in ipairs(jobs) do
+    if states[job] and not outcome_of(states[job]) then open[#open + 1] = job end
+end
+
+local owners = {}
+for first = 1, #open, PER_CALL do
+    local part = {unpack(open, first, math.min(first + PER_CALL - 1, #open))}
+    for i, owner in ipairs(redis.call('HMGET', leases, unpack(part))) do owners[part[i]] = owner end
+end
+
+local dropped, gone, unread, left = 0, {}, {}, {}
+local function drop(job, queue)
+    for _, prefix in ipairs({JOB, TRIES, HISTORY}) do gone[#gone + 1] = prefix .. job end
+    left[queue] = left[queue] or {}
+    table.insert(left[queue], job)
+    count_end(id, job, 'dropped', '')
+    dropped = dropped + 1
+end
+
+for _, job in ipairs(open) do
+    local queue = states[job]
+    local running = owners[job] or redis.call('EXISTS', IN_PROGRESS .. job) == 1
+    if not running then
+        local stored = redis.call('EXISTS', JOB .. job) == 1
+        -- Without its payload a job on the queue becomes a dead letter once a worker claims it. An error is a key of another
+        -- type.
+        local queued = type(redis.pcall('ZSCORE', queue, job)) ~= 'boolean'
+        if (stored or queued) and batch.cancelled then
+            drop(job, queue)
+        elseif stored and not queued then
+            redis.call('ZADD', queue, now, job)
+            announce(queue)
+        elseif stored or queued then
+            -- It waits.
+        elseif redis.call('HEXISTS', dead, job) == 1 then
+            count_end(id, job, 'dead', '')
+        elseif redis.call('EXISTS', RESULT .. job) == 0 then
+            count_end(id, job, 'lost', '')
+        elseif told[job] then
+            count_end(id, job, told[job], '')
+        else
+            unread[#unread + 1] = job
+        end
+    end
+end
+for first = 1, #gone, PER_CALL do
+    redis.call('DEL', unpack(gone, first, math.min(first + PER_CALL - 1, #gone)))
+end
+for queue, ids in pairs(left) do
+    in_parts('ZREM', queue, ids)
+    in_parts('ZREM', abort, ids)
+    in_parts('HDEL', crashes, ids)
+end
+store_batches(now)
+return {dropped, unread}
