@@ -172,7 +172,7 @@ class BatchSettleContract:
     ) -> None:
         created = await create(bench, "a", sealed=True)
         await bench.finish(await bench.claim_one(), result=result, result_life_ms=-1)
-        assert await bench.batches.settle_page(created, 0) == (0, [bench.id("a").encode()])
+        assert await bench.batches.settle_page(created, 0) == (1, 1, 0, [bench.id("a").encode()])
 
         await settle(bench)
 

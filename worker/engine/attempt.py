@@ -5,6 +5,7 @@ import math
 import time
 from datetime import UTC, datetime
 
+from worker.engine.batch_run import BatchRun
 from worker.engine.clock import RedisClock
 from worker.engine.envelope import Call
 from worker.engine.options import JobContext, JobFunction
@@ -15,11 +16,12 @@ class Attempt:
     """The facts of one try, filled in as it proceeds; times in milliseconds since 1970, by this machine's clock.
 
     `call` is `None` until the envelope was read, and `context` until the job was started. `function` is the one for
-    unknown functions until the job's own was found.
+    unknown functions until the job's own was found. `batch` is what a job of a batch counts in it, once started.
     """
 
     __slots__ = (
         "ahead_ms",
+        "batch",
         "call",
         "claimed_ms",
         "context",
@@ -36,6 +38,7 @@ class Attempt:
         self.call: Call | None = None
         self.function = unknown
         self.context: JobContext | None = None
+        self.batch: BatchRun | None = None
         self.claimed_ms = self.started_ms = self.finished_ms = time.time_ns() // 1_000_000
 
     @property
@@ -88,6 +91,8 @@ class Attempt:
             "score": self.job.score,
             "job_deadline": math.inf if timeout_s is None else asyncio.get_running_loop().time() + timeout_s,
         }
+        if call.batch:
+            self.context["batch"] = self.batch = BatchRun(call.batch, worker_context["redis"])
         return self.context
 
     def running(self) -> None:

@@ -4,6 +4,7 @@ What a failure means to a retry is decided in `retry_policy`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from arq.worker import JobExecutionFailed, Retry, RetryJob
@@ -14,6 +15,7 @@ from worker.engine.options import JobOptions
 from worker.engine.results import log_extra, loggable_message, make_dead_letter, result_data
 from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
 from worker.errors import PermanentError, TransientError, class_name
+from worker.queue.batches import BatchOutcome, completion_entry
 from worker.queue.dead_letter import Failure
 from worker.queue.scripts import ClaimedJob, Completion, SpentTries
 from worker.redis.limits import ALWAYS_ACCEPTED
@@ -25,6 +27,8 @@ LOSS_LIMIT = 5
 UNKNOWN_FUNCTION_DELAY_MS = 5_000
 """After so long a newer worker may know the function of a job."""
 _LONGEST_POSTPONEMENT_MS = 1_000
+# After any other outcome the job runs again.
+_BATCH_OUTCOMES: Mapping[JobOutcome, BatchOutcome] = {"complete": "complete", "dead": "dead", "aborted": "aborted"}
 
 
 class LeaseLost(PermanentError):
@@ -84,7 +88,7 @@ class DecisionRules:
         completion = self._final(attempt, result, success=True)
         # Most attempts are let go here: kept until they are stored, they would keep the garbage collector busy.
         kept = attempt if len(completion.result) > ALWAYS_ACCEPTED else None
-        return Decision(completion, _event(attempt, "complete"), attempt=kept)
+        return _in_batch(Decision(completion, _event(attempt, "complete"), attempt=kept), attempt)
 
     def without_result(self, decision: Decision, error: Exception) -> Decision:
         """Return the decision to store instead of one whose result cannot be stored, because of `error`.
@@ -93,7 +97,8 @@ class DecisionRules:
         wait for its result. Of another job only the result is left out; its dead letter says why it ended.
         """
         if decision.attempt is not None:
-            return self._dead(decision.attempt, error, "the result cannot be stored", None)
+            dead = self._dead(decision.attempt, error, "the result cannot be stored", None)
+            return _in_batch(dead, decision.attempt)
         completion = decision.completion and decision.completion._replace(result=b"", result_life_ms=0)
         return replace(decision, completion=completion)
 
@@ -104,9 +109,10 @@ class DecisionRules:
         stored then is an `UndescribableError` with the name of its class.
         """
         try:
-            return self._after_failure(attempt, error, jitter)
+            decision = self._after_failure(attempt, error, jitter)
         except BaseException:  # noqa: BLE001 (whatever a job's error raises when it is looked at, `SystemExit` too, must not leave the job leased)
-            return self._after_failure(attempt, UndescribableError(class_name(error)), jitter)
+            decision = self._after_failure(attempt, UndescribableError(class_name(error)), jitter)
+        return _in_batch(decision, attempt)
 
     def _after_failure(self, attempt: Attempt, error: BaseException, jitter: float) -> Decision:
         match attempt.job.interrupted_by:
@@ -213,6 +219,18 @@ def check_lost_leases(claimed: ClaimedJob) -> None:
 def retries_exceeded(limit: int) -> JobExecutionFailed:
     """Return arq's error for a job that has spent its tries."""
     return JobExecutionFailed(f"max {limit} retries exceeded")
+
+
+def _in_batch(decision: Decision, attempt: Attempt) -> Decision:
+    """Return a decision whose completion is counted in the job's batch, if it has one and its envelope was read."""
+    call, completion = attempt.call, decision.completion
+    if call is None or not call.batch or completion is None:
+        return decision
+    outcome = _BATCH_OUTCOMES.get(decision.event.outcome)
+    # What a failed try has counted does not count.
+    counts = attempt.batch.counts if attempt.batch is not None and outcome == "complete" else {}
+    entry = completion_entry(call.batch, outcome, counts)
+    return replace(decision, completion=completion._replace(batch=entry))
 
 
 def _spent(spends_try: bool, tries: int, counted: int) -> SpentTries:

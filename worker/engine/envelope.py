@@ -8,6 +8,7 @@ from arq.worker import JobExecutionFailed
 
 from worker.codec import check_job_id
 from worker.errors import InvalidEnvelope, RegistryError
+from worker.queue.batches import is_batch_id
 from worker.queue.scripts import ClaimedJob
 
 # Year 2286; a later instant overflows the calendar.
@@ -16,13 +17,14 @@ _MAX_INSTANT_MS = 10**13
 
 @dataclass(slots=True)
 class Call:
-    """A decoded envelope: what to call, and when the job was enqueued."""
+    """A decoded envelope: what to call, when the job was enqueued, and the id of its batch, empty if none."""
 
     function: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     enqueue_ms: int
     tries: int
+    batch: str = ""
 
 
 def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
@@ -41,23 +43,27 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
         raise JobExecutionFailed("job expired")
     if claimed.problem:
         raise InvalidEnvelope("the job's key does not hold a string")
-    function, args, kwargs, first_try, enqueue_ms = _fields(claimed.payload, job_id, deserializer)
+    function, args, kwargs, first_try, enqueue_ms, batch = _fields(claimed.payload, job_id, deserializer)
     if not _well_formed(function, args, kwargs, first_try, enqueue_ms):
         raise InvalidEnvelope("fields of the envelope have wrong types")
     if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
         raise InvalidEnvelope("the time of enqueueing is not a time in milliseconds")
+    if batch is None:
+        batch = ""
+    elif not isinstance(batch, str) or not is_batch_id(batch):
+        raise InvalidEnvelope("field 'b' is not the id of a batch")
     tries = max(1, claimed.tries, first_try or 0)
-    return Call(function, tuple(args), kwargs, enqueue_ms, tries)
+    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch)
 
 
 def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> tuple[Any, ...]:
     if deserializer is None:
         # A user who asked for arq's own serializer; its messages contain no id.
-        return deserialize_job_raw(payload)
+        return (*deserialize_job_raw(payload), None)
     try:
         message = deserializer(payload)
         check_job_id(message, job_id)
-        return message["f"], message["a"], message["k"], message["t"], message["et"]
+        return message["f"], message["a"], message["k"], message["t"], message["et"], message.get("b")
     except (RegistryError, OSError):
         raise
     except Exception as error:

@@ -18,10 +18,11 @@ from typing import Any
 from arq.connections import ArqRedis, log_redis_info
 from arq.worker import Worker, logger
 
-from worker.engine import dead_letter_archive, memory_watch
+from worker.engine import batch_watch, dead_letter_archive, memory_watch
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import create_bounded_pool
+from worker.engine.batch_watch import BatchWatch
 from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.claimer import Claimer
@@ -288,6 +289,9 @@ class LeaseWorker(Worker):
             "liveness": show_liveness(self.worker_id, longest_run_s, self.events),
             "memory-watch": every(memory_watch.INTERVAL_S, context.redis_health, context.memory.look),
             "blocked-slots": every(HEARTBEAT_INTERVAL_S, context.redis_health, blocked.check),
+            "batch-watch": every(
+                batch_watch.INTERVAL_S, context.redis_health, BatchWatch(context, self.job_deserializer).look
+            ),
         }
         if self._dead_letter_limits is not None:
             archive = DeadLetterArchive(context, self._dead_letter_limits)

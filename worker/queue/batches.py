@@ -75,6 +75,19 @@ class BatchJob(NamedTuple):
     outcome: BatchOutcome | None
 
 
+class SettledPage(NamedTuple):
+    """The answer to one call of batch_settle.lua.
+
+    How many jobs the batch has, -1 if there is none; how many of them have not ended; how many were dropped by this
+    call; and the ids of those of which only a result is left that nobody has read.
+    """
+
+    total: int
+    waiting: int
+    dropped: int
+    unread: list[bytes]
+
+
 def is_batch_id(text: str) -> bool:
     """Whether a text can be the id of a batch: 1 to 100 ASCII letters, digits, `.`, `_` and `-`."""
     return _ID.fullmatch(text) is not None
@@ -121,7 +134,8 @@ class BatchStore:
         A job that would run again is dropped too. A batch that has ended stays as it is. If the caller ends too
         early, a worker drops the rest. Raises `BatchNotFound`.
         """
-        return await self._settle_pages(batch_id, await self._closed(batch_id, "cancelled"), None)
+        await self._closed(batch_id, "cancelled")
+        return await self._settle_pages(batch_id, None)
 
     async def progress(self, batch_id: str) -> BatchProgress:
         """Return how far a batch is. Raises `BatchNotFound`."""
@@ -159,38 +173,34 @@ class BatchStore:
     async def settle(self, batch_id: str, read_result: ResultReader) -> None:
         """Count the jobs of a batch that have ended without it; if it is cancelled, drop those that wait.
 
-        Raises `BatchNotFound`.
+        Raises `BatchNotFound`, and forgets such a batch.
         """
-        progress = await self.progress(batch_id)
-        waits = progress.ended < progress.total
-        await self._settle_pages(batch_id, progress.total if waits else 0, read_result)
+        await self._settle_pages(batch_id, read_result)
 
-    async def settle_page(self, batch_id: str, first: int, outcomes: Sequence[Any] = ()) -> tuple[int, list[bytes]]:
-        """Do so for the jobs from one position on; `outcomes` are ids of jobs, each followed by its outcome.
-
-        Returns how many jobs were dropped, and the ids of those of which only a result is left.
-        """
-        dropped, unread = await self._settle(
+    async def settle_page(self, batch_id: str, first: int, outcomes: Sequence[Any] = ()) -> SettledPage:
+        """Do so for the jobs from one position on; `outcomes` are ids of jobs, each followed by its outcome."""
+        answer = await self._settle(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.CLOCK],
             args=[batch_id, first, first + _PAGE - 1, *outcomes],
         )
-        return int(dropped), unread
+        return SettledPage(*answer)
 
-    async def _closed(self, batch_id: str, mark: Literal["sealed", "cancelled"]) -> int:
-        total = int(await self._close(keys=[keys.CLOCK], args=[batch_id, mark]))
-        if total < 0:
+    async def _closed(self, batch_id: str, mark: Literal["sealed", "cancelled"]) -> None:
+        if not await self._close(keys=[keys.CLOCK], args=[batch_id, mark]):
             raise _not_found(batch_id)
-        return total
 
-    async def _settle_pages(self, batch_id: str, total: int, read_result: ResultReader | None) -> int:
-        dropped = 0
-        # At least once, because a batch without jobs may have to be ended.
-        for first in range(0, max(total, 1), _PAGE):
-            count, unread = await self.settle_page(batch_id, first)
-            dropped += count
-            if unread and read_result is not None:
-                await self.settle_page(batch_id, first, await self._outcomes(unread, read_result))
-        return dropped
+    async def _settle_pages(self, batch_id: str, read_result: ResultReader | None) -> int:
+        dropped = first = 0
+        while True:
+            page = await self.settle_page(batch_id, first)
+            if page.total < 0:
+                raise _not_found(batch_id)
+            dropped += page.dropped
+            if page.unread and read_result is not None:
+                page = await self.settle_page(batch_id, first, await self._outcomes(page.unread, read_result))
+            first += _PAGE
+            if page.waiting == 0 or first >= page.total:
+                return dropped
 
     async def _outcomes(self, job_ids: list[bytes], read_result: ResultReader) -> list[Any]:
         outcomes: list[Any] = []

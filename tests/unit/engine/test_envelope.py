@@ -28,6 +28,17 @@ def test_the_producers_try_number_is_a_lower_bound(tries: int, first_try: int | 
     assert read_call(claimed(tries, t=first_try), CODEC.decode).tries == expected
 
 
+def test_a_job_may_name_its_batch() -> None:
+    assert read_call(claimed(b="import-7"), CODEC.decode).batch == "import-7"
+    assert read_call(claimed(b=None), CODEC.decode).batch == ""
+
+
+@pytest.mark.parametrize("batch", ["", "two words", "a:b", 7, ["import-7"]])
+def test_what_cannot_be_a_batch_is_refused(batch: object) -> None:
+    with pytest.raises(InvalidEnvelope, match="'b' is not the id of a batch"):
+        read_call(claimed(b=batch), CODEC.decode)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -2,12 +2,12 @@
 --
 -- KEYS  clock
 -- ARGV  id of the batch, 'sealed' or 'cancelled'
--- Returns how many jobs it has, or -1 if there is no such batch. A batch that has ended stays as it is.
+-- Returns 1, or 0 if there is no such batch. A batch that has ended stays as it is.
 local id, mark = ARGV[1], ARGV[2]
 write_although_full(KEYS[1])
 local now = clock_ms()
 local batch = read_batch(id)
-if not batch then return -1 end
+if not batch then return 0 end
 if not batch.finished and not batch[mark] then
     batch[mark] = now
     redis.call('HSET', BATCH .. id, mark, string.format('%d', now))
@@ -15,4 +15,4 @@ if not batch.finished and not batch[mark] then
     if mark == 'cancelled' then redis.call('ZADD', BATCHES, 'XX', now, id) end
     end_batch(id, batch, now)
 end
-return batch.total
+return 1

@@ -5,7 +5,8 @@
 -- KEYS  leases, crashes, abort, dead letters, clock
 -- ARGV  id of the batch, first and last position among its jobs, then pairs: id of a job, and the outcome that its
 --       result tells
--- Returns {how many jobs were dropped, ids of the jobs that have a result whose outcome is not among the arguments}.
+-- Returns {how many jobs the batch has, or -1 if there is no such batch; how many have not ended; how many were dropped;
+--   ids of the jobs that have a result whose outcome is not among the arguments}
 local leases, crashes, abort, dead, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id = ARGV[1]
 write_although_full(clock)
@@ -13,7 +14,7 @@ local now = clock_ms()
 local batch = read_batch(id)
 if not batch then
     redis.call('ZREM', BATCHES, id)
-    return {0, {}}
+    return {-1, 0, 0, {}}
 end
 local told = {}
 for i = 4, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
@@ -74,4 +75,4 @@ for queue, ids in pairs(left) do
     in_parts('HDEL', crashes, ids)
 end
 store_batches(now)
-return {dropped, unread}
+return {batch.total, batch.total - ended_jobs(batch), dropped, unread}

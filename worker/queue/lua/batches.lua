@@ -75,11 +75,15 @@ local function count_end(id, job, outcome, counts)
     end
 end
 
--- Enqueues the completion job of a batch and ends it, once: if it takes no more jobs, and all that it has have ended.
-local function end_batch(id, batch, now)
+local function ended_jobs(batch)
     local ended = 0
     for _, outcome in ipairs(OUTCOMES) do ended = ended + batch[outcome] end
-    if batch.finished or not (batch.sealed or batch.cancelled) or ended < batch.total then return end
+    return ended
+end
+
+-- Enqueues the completion job of a batch and ends it, once: if it takes no more jobs, and all that it has have ended.
+local function end_batch(id, batch, now)
+    if batch.finished or not (batch.sealed or batch.cancelled) or ended_jobs(batch) < batch.total then return end
     if batch.completion ~= '' then
         -- A queue of another type must not end the script; a worker tries again later.
         if type(redis.pcall('ZADD', batch.queue, now, batch.completion)) ~= 'number' then return end
