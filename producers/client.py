@@ -7,14 +7,15 @@ async with HospitalProducer.connect() as producer:
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel
 
-from producers.queue import QueueClient
+from producers.batches import Batch
+from producers.queue import QueueClient, in_groups
 from producers.receipts import JobStatus, Receipt
 from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
@@ -26,7 +27,7 @@ from worker.settings import Settings, load_settings
 P = TypeVar("P", bound=BaseModel)
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 
-_GROUP_JOBS, _GROUP_BYTES, _GROUPS_IN_FLIGHT = 250, 1024 * 1024, 2
+_GROUPS_IN_FLIGHT = 2
 
 
 class HospitalProducer:
@@ -159,6 +160,13 @@ class HospitalProducer:
         (state,) = await self._queue.put([job])
         return Receipt(self._queue, job.job_id, spec.outcome, state)
 
+    def batch(self, batch_id: str | None = None) -> Batch:
+        """Return the batch of that id, which another process may have created; by default a new id.
+
+        Sends nothing. Raises `InvalidPayload` for an id that is not 1 to 100 ASCII letters, digits, `.`, `_`, `-`.
+        """
+        return Batch(self._queue, batch_id)
+
     async def enqueue_many(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
         """Enqueue many jobs of one kind, in groups. Return their receipts in order."""
         receipts: list[Receipt[O_co]] = []
@@ -174,7 +182,8 @@ class HospitalProducer:
             )
 
         try:
-            for group in self._groups(spec, payloads):
+            jobs = (self._queue.job(spec, payload, contract.new_job_id(spec)) for payload in payloads)
+            for group in in_groups(jobs):
                 sending.append((group, asyncio.create_task(self._queue.put(group))))
                 # Let the task start, so that this group is on its way while the next one is made.
                 await asyncio.sleep(0)
@@ -187,19 +196,6 @@ class HospitalProducer:
                 sent.cancel()
             await asyncio.gather(*(sent for _, sent in sending), return_exceptions=True)
         return receipts
-
-    def _groups(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> Iterator[list[Enqueue]]:
-        group: list[Enqueue] = []
-        size = 0
-        for payload in payloads:
-            job = self._queue.job(spec, payload, contract.new_job_id(spec), 0)
-            group.append(job)
-            size += len(job.payload)
-            if len(group) == _GROUP_JOBS or size >= _GROUP_BYTES:
-                yield group
-                group, size = [], 0
-        if group:
-            yield group
 
     def receipt(self, spec: JobSpec[P, O_co], job_id: str) -> Receipt[O_co]:
         """Return the receipt of a job that was enqueued earlier, perhaps by another process."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -12,6 +12,7 @@ from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
 from worker.errors import ConfigurationError, InvalidPayload, OutageError, PayloadProblem, WritesRefused
+from worker.queue.batches import BatchStore
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.redis.client import address, open_redis
@@ -24,6 +25,21 @@ P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
 
 _BACKOFF = Backoff(first_s=0.05, longest_s=1)
+_GROUP_JOBS, _GROUP_BYTES = 250, 1024 * 1024
+
+
+def in_groups(jobs: Iterable[Enqueue]) -> Iterator[list[Enqueue]]:
+    """Yield jobs in groups that Redis takes in one step each: of 250, or fewer if they are large."""
+    group: list[Enqueue] = []
+    size = 0
+    for job in jobs:
+        group.append(job)
+        size += len(job.payload)
+        if len(group) == _GROUP_JOBS or size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 class QueueClient:
@@ -54,7 +70,9 @@ class QueueClient:
         # The client does not close a pool that it did not make, unless asked to.
         await self._redis.aclose(close_connection_pool=True)
 
-    def job(self, spec: JobSpec[P, BaseModel], payload: P, job_id: str, delay_s: float) -> Enqueue:
+    def job(
+        self, spec: JobSpec[P, BaseModel], payload: P, job_id: str, delay_s: float = 0, batch: str = ""
+    ) -> Enqueue:
         """Return the job as the queue stores it. Raises `InvalidPayload` if it is too large."""
         message: dict[str, Any] = {
             "f": spec.name,
@@ -63,6 +81,8 @@ class QueueClient:
             "a": [{name: getattr(payload, name) for name in payload.model_fields_set}],
             "et": time.time_ns() // 1_000_000,
         }
+        if batch:
+            message["b"] = batch
         if self._codec.signs:
             # Without a signature the id proves nothing and only takes memory in Redis.
             message["id"] = job_id
@@ -72,11 +92,11 @@ class QueueClient:
             raise InvalidPayload(spec.payload.__name__, [problem])
         return Enqueue(job_id, spec.queue, envelope, round(delay_s * 1000))
 
-    async def put(self, jobs: Sequence[Enqueue]) -> list[EnqueueState]:
-        """Put jobs on their queues; returns how the queue found each id.
+    async def put(self, jobs: Sequence[Enqueue], batch: str = "") -> list[EnqueueState]:
+        """Put jobs on their queues, and into a batch if its id is given; returns how the queue found each id.
 
         A job that an earlier attempt of this call enqueued, whose answer was lost, counts as new even if it has
-        ended. Raises `InvalidPayload` for a job that this Redis does not take.
+        ended. Raises `InvalidPayload` for a job that this Redis does not take, `BatchClosed` and `BatchNotFound`.
         """
         failed = uncertain = False
 
@@ -84,7 +104,7 @@ class QueueClient:
             nonlocal failed, uncertain
             uncertain = uncertain or failed
             try:
-                return await self._scripts.enqueue(jobs)
+                return await self._scripts.enqueue(jobs, batch)
             except REDIS_ERRORS as error:
                 failed = not is_not_primary(error)
                 await self._refuse_too_large(jobs)
@@ -109,6 +129,10 @@ class QueueClient:
         if largest > ALWAYS_ACCEPTED and await self._limit.read() and largest > self._limit.bytes:
             reason = f"{largest:,} bytes; this Redis accepts at most {self._limit.bytes:,} (proto-max-bulk-len)"
             raise InvalidPayload("job", [PayloadProblem("payload", reason)])
+
+    async def on_batches(self, call: Callable[[BatchStore], Awaitable[T]]) -> T:
+        """Return what a call on the batches returns; it is repeated if Redis does not answer."""
+        return await self._persist(lambda: call(BatchStore(self._redis)), self.patience)
 
     async def view(self, job_id: str, patience: float) -> JobView:
         """Return what Redis knows of a job, without its envelope."""

@@ -60,8 +60,7 @@ class BatchContract:
         assert await bench.enqueue("b", "c", batch=created, payload=b"other") == ["queued", "new"]
 
         assert (await progress(bench)).total == 3
-        jobs = [job async for job in bench.batches.jobs(created)]
-        assert jobs == [(bench.id(name), None) for name in "abc"]
+        assert await bench.batches.jobs(created) == [(bench.id(name), None) for name in "abc"]
 
     async def test_an_unknown_batch_takes_no_job(self, bench: ScriptBench) -> None:
         with pytest.raises(BatchNotFound):

@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
 from worker.codec import Codec
-from worker.contract import QUEUES, HospitalRecord, IngestOutcome
+from worker.contract import INGEST_HOSPITAL, QUEUES, HospitalRecord, IngestHospital, IngestOutcome
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
@@ -119,6 +119,10 @@ class NamedBehaviour:
         return IngestOutcome(hospital_id="x", status="created")
 
 
+def _ingest(name: str) -> IngestHospital:
+    return IngestHospital(record=HospitalRecord(hospital_name=name))
+
+
 async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> None:
     async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=2) as producer:
         receipts = {
@@ -128,6 +132,13 @@ async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> 
         assert (await producer.status(receipts["always fails"].job_id)).state == "queued"
         # The worker below does not have this function.
         await producer.discard_hospital("name:mercy", revision=1)
+        batch, cancelled = producer.batch(), producer.batch()
+        for created in (batch, cancelled):
+            await created.create((INGEST_HOSPITAL, _ingest("completion")))
+            await created.add(INGEST_HOSPITAL, [_ingest("in a batch")])
+        await batch.seal()
+        assert (await cancelled.cancel()).state == "cancelled"
+        assert [job.outcome async for job in cancelled.jobs()] == ["dropped"]
         sent = await fleet.used()
         pool = fleet.open("hospital_worker")
 
@@ -169,6 +180,7 @@ async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> 
         await operator.aclose(close_connection_pool=True)
         worked = await fleet.used()
         assert (await receipts["fails once"].outcome(timeout=5)).status == "created"
+        assert (await batch.wait(timeout=5)).complete == 1
         sent |= await fleet.used()
     assert await fleet.refusals() == []
     # Every granted command is used, so the rules grant nothing unnecessary.
@@ -191,6 +203,7 @@ async def test_a_producer_cannot_list_what_others_enqueued(fleet: Fleet) -> None
         ["ZRANGE", QUEUES[0], "0", "-1"],
         ["ZRANGEBYSCORE", QUEUES[0], "-inf", "+inf"],
         ["HGETALL", keys.WORKERS],
+        ["ZRANGE", keys.BATCHES, "0", "-1"],
     ]
     assert await fleet.allowed("hospital_producer", commands) == []
 

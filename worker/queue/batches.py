@@ -6,7 +6,7 @@ its jobs can be read for 30 days after that.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, cast
@@ -150,14 +150,14 @@ class BatchStore:
             raise _not_found(batch_id)
         return _progress(batch_id, values)
 
-    async def jobs(self, batch_id: str) -> AsyncIterator[BatchJob]:
-        """Yield the jobs of a batch in the order in which they were added; none if there is no such batch."""
-        start = 0
-        while ids := await self._redis.lrange(keys.BATCH_ORDER + batch_id, start, start + _PAGE - 1):
-            states = await self._redis.hmget(keys.BATCH_JOBS + batch_id, ids)
-            for job_id, state in zip(ids, states, strict=True):
-                yield BatchJob(job_id.decode(), _outcome(state))
-            start += len(ids)
+    async def jobs(self, batch_id: str, first: int = 0) -> list[BatchJob]:
+        """Return 500 jobs of a batch from position `first` on, in the order in which they were added.
+
+        There are fewer at the end, and none if there is no such batch.
+        """
+        ids = await self._redis.lrange(keys.BATCH_ORDER + batch_id, first, first + _PAGE - 1)
+        states = await self._redis.hmget(keys.BATCH_JOBS + batch_id, ids) if ids else []
+        return [BatchJob(job_id.decode(), _outcome(state)) for job_id, state in zip(ids, states, strict=True)]
 
     async def unfinished(self) -> list[str]:
         """Return the ids of the batches that have not ended."""

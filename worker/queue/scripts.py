@@ -1,5 +1,6 @@
 """Typed calls of the Lua scripts. Each is one round trip and one atomic step; the scripts say what they do."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -49,6 +50,7 @@ _LUA_NAMES = {
 _BATCH_SCRIPTS = frozenset({"enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"})
 
 
+@functools.cache
 def script_source(name: str) -> str:
     """Return the text of a script in `worker/queue/lua`, with the key names and the shared parts before it."""
     folder = files("worker.queue").joinpath("lua")

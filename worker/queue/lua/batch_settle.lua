@@ -36,19 +36,37 @@ local function drop(job, queue)
     for _, prefix in ipairs({JOB, TRIES, HISTORY}) do gone[#gone + 1] = prefix .. job end
     left[queue] = left[queue] or {}
     table.insert(left[queue], job)
-    count_end(id, job, 'dropped', '')
+    set_state(batch, job, ':dropped')
     dropped = dropped + 1
 end
 
+-- How many of the keys of these jobs exist. A call from a script costs more than the command itself.
+local function count_keys(prefix)
+    local count = 0
+    for first = 1, #open, PER_CALL do
+        local names = {}
+        for i = first, math.min(first + PER_CALL - 1, #open) do names[#names + 1] = prefix .. open[i] end
+        count = count + redis.call('EXISTS', unpack(names))
+    end
+    return count
+end
+
+local none_runs, all_stored = count_keys(IN_PROGRESS) == 0, count_keys(JOB) == #open
+local function exists(prefix, job) return redis.call('EXISTS', prefix .. job) == 1 end
+
 for _, job in ipairs(open) do
     local queue = states[job]
-    local running = owners[job] or redis.call('EXISTS', IN_PROGRESS .. job) == 1
-    if not running then
-        local stored = redis.call('EXISTS', JOB .. job) == 1
+    local running = owners[job] or not none_runs and exists(IN_PROGRESS, job)
+    local stored = all_stored or exists(JOB, job)
+    if running then
+        -- It ends, or is delivered again.
+    elseif stored and batch.cancelled then
+        drop(job, queue)
+    else
         -- Without its payload a job on the queue becomes a dead letter once a worker claims it. An error is a key of another
         -- type.
         local queued = type(redis.pcall('ZSCORE', queue, job)) ~= 'boolean'
-        if (stored or queued) and batch.cancelled then
+        if queued and batch.cancelled then
             drop(job, queue)
         elseif stored and not queued then
             redis.call('ZADD', queue, now, job)
@@ -74,5 +92,6 @@ for queue, ids in pairs(left) do
     in_parts('ZREM', abort, ids)
     in_parts('HDEL', crashes, ids)
 end
+batch.dropped = batch.dropped + dropped
 store_batches(now)
 return {batch.total, batch.total - ended_jobs(batch), dropped, unread}

@@ -50,7 +50,7 @@ local function read_states(id, jobs)
 end
 
 -- The outcome of a job that has ended, by its state; nil for one that has not.
-local function outcome_of(state) return string.match(state, '^:(%l+)$') end
+local function outcome_of(state) return string.byte(state) == 58 and string.sub(state, 2) or nil end
 
 local function set_state(batch, job, state)
     batch.states[job] = state
@@ -87,7 +87,10 @@ local function end_batch(id, batch, now)
     if batch.completion ~= '' then
         -- A queue of another type must not end the script; a worker tries again later.
         if type(redis.pcall('ZADD', batch.queue, now, batch.completion)) ~= 'number' then return end
-        move(BATCH_COMPLETION .. id, JOB .. batch.completion)
+        local envelope = redis.pcall('GET', BATCH_COMPLETION .. id)
+        -- Without it the job becomes a dead letter once a worker claims it.
+        if type(envelope) == 'string' then redis.call('SET', JOB .. batch.completion, envelope) end
+        redis.call('DEL', BATCH_COMPLETION .. id)
         announce(batch.queue)
     end
     batch.finished = now
