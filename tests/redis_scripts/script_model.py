@@ -68,11 +68,15 @@ class QueueMachine(RuleBasedStateMachine):
         if job is None:
             assert state == "new"
             self.jobs[name] = Job("deferred" if deferred else "waiting")
+            self._enqueued(name)
         elif job.place in ("done", "dead"):
             assert state == job.place
         else:
             held = job.place == "leased"
             assert state in ("new", "running" if held else "queued")
+
+    def _enqueued(self, name: str) -> None:
+        """Note in a subclass that a new job was enqueued."""
 
     @rule(name=NAMES)
     def request_abort(self, name: str) -> None:
@@ -125,6 +129,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert job.owner is not None
         spend: Any = "keep" if keep else "spend"
         values = {"result": b"result", "result_life_ms": -1, "record": b"", "tries": spend}
+        values["batch"] = self._batch_entry(name, action)
         due = {"retry": 3_600_000, "return": job.owner.score}.get(action, 0)
         assert self._run(self.bench.finish(job.owner, action, job.token, due=due, **values))
         self.former_owners.append((name, job.owner, job.token))
@@ -137,6 +142,10 @@ class QueueMachine(RuleBasedStateMachine):
             case _:
                 job.place = "waiting"
         job.tries += not keep
+
+    def _batch_entry(self, name: str, action: str) -> str:
+        """Return what a completion says of its job's batch."""
+        return ""
 
     @precondition(lambda self: self._in("leased", "orphaned"))
     @rule(data=st.data())

@@ -4,8 +4,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.redis_scripts.script_batch_model import BatchMachine
 from tests.redis_scripts.script_bench import ScriptBench
-from tests.redis_scripts.script_model import QueueMachine
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
@@ -23,7 +23,8 @@ def test_the_queue_behaves_like_its_model(redis_server: EmbeddedRedis) -> None:
         finally:
             await redis.aclose(close_connection_pool=True)
 
-    class RealRedisMachine(QueueMachine):
+    # It has all the rules of the model without a batch.
+    class RealRedisMachine(BatchMachine):
         runs = 0
 
         def open_bench(self) -> AbstractAsyncContextManager[ScriptBench]:

@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fakeredis import FakeAsyncRedis, FakeServer
 from hypothesis import settings
 
+from tests.redis_scripts.script_batch_model import BatchMachine
 from tests.redis_scripts.script_bench import ScriptBench
 from tests.redis_scripts.script_model import QueueMachine
 from tests.support.lua import needs_lua
@@ -16,6 +17,11 @@ class _FakeRedisMachine(QueueMachine):
         return _bench()
 
 
+class _FakeRedisBatchMachine(BatchMachine):
+    def open_bench(self) -> AbstractAsyncContextManager[ScriptBench]:
+        return _bench()
+
+
 @asynccontextmanager
 async def _bench() -> AsyncIterator[ScriptBench]:
     async with FakeAsyncRedis(server=FakeServer(version=(6, 2))) as redis:
@@ -24,3 +30,5 @@ async def _bench() -> AsyncIterator[ScriptBench]:
 
 TestQueue = _FakeRedisMachine.TestCase
 TestQueue.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestBatch = _FakeRedisBatchMachine.TestCase
+TestBatch.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)

@@ -126,10 +126,12 @@ local function lacks_payload(id, dead_letter)
         and redis.call('EXISTS', JOB .. id, DEAD_PAYLOAD .. id) == 0
 end
 
--- Whether a job that would run again is of a batch that was cancelled.
+-- Whether a job that would run again is of a batch that was cancelled. A dead letter that was retried since is wanted.
 local function is_unwanted(entry, id)
     local batch = entry ~= '' and read_batch(entry)
-    return batch and batch.cancelled and read_states(entry, {id})[id]
+    if not batch or not batch.cancelled then return false end
+    local state = read_states(entry, {id})[id]
+    return state and not outcome_of(state)
 end
 
 local any_batch = false

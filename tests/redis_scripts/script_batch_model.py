@@ -1,0 +1,198 @@
+"""The model of the queue with a batch: its counters equal a ledger, and its completion job is enqueued once."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, precondition, rule
+
+from tests.redis_scripts.script_model import NAMES, Job, Place, QueueMachine
+from worker.errors import BatchClosed
+from worker.queue import keys
+from worker.queue.batches import OUTCOMES, BatchOutcome, completion_entry
+from worker.queue.scripts import Enqueue
+
+_COUNTED: dict[str, BatchOutcome] = {"done": "complete", "dead": "dead"}
+
+
+class BatchMachine(QueueMachine):
+    """Some jobs are added to a batch, which is sealed or cancelled at some time.
+
+    The ledger has the outcome of each job of the batch. The completion job has a queue of its own, which no worker
+    serves. Jobs that were in Redis before they were added do not name the batch, as those that a worker of an
+    earlier version ends.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger: dict[str, BatchOutcome | None] = {}
+        self.names_batch: set[str] = set()
+        self.rows = 0
+        self.closed_by: str | None = None
+        self.completions_taken = 0
+        self.batch_id = self.bench.queue.removeprefix("queue:")
+        self.completions = f"{self.bench.queue}:completions"
+        completion = Enqueue(self.bench.id("completion"), self.completions, b"completion")
+        assert self._run(self.bench.batches.create(self.batch_id, completion))
+
+    @property
+    def has_ended(self) -> bool:
+        return self.closed_by is not None and None not in self.ledger.values()
+
+    # ---- producers ------------------------------------------------------------------------------------
+
+    @rule(names=st.lists(NAMES, min_size=1, max_size=5), payload=st.sampled_from([b"payload", b"other"]))
+    def add_to_the_batch(self, names: list[str], payload: bytes) -> None:
+        add = self.bench.enqueue(*names, payload=payload, batch=self.batch_id)
+        if self.closed_by is not None and set(names) - set(self.ledger):
+            with pytest.raises(BatchClosed, match=self.closed_by):
+                self._run(add)
+            return
+        states = self._run(add)
+        for name, state in zip(names, states, strict=True):
+            self._added(name, state)
+
+    def _added(self, name: str, state: str) -> None:
+        job, outcome = self.jobs.get(name), self.ledger.get(name)
+        if outcome is not None:
+            assert state == ("dead" if outcome == "dead" else "done")
+            return
+        if self.closed_by == "cancelled":
+            assert state == "queued"
+        elif job is None:
+            assert state == "new"
+            self.jobs[name] = Job("waiting")
+            self.names_batch.add(name)
+        elif job.place in ("done", "dead"):
+            assert state == job.place
+        else:
+            assert state in ("new", "running" if job.place == "leased" else "queued")
+        # One that ended before it was added is counted at once.
+        counted = _COUNTED.get(job.place) if job else None
+        self.ledger.setdefault(name, counted)
+
+    @rule()
+    def seal(self) -> None:
+        self._run(self.bench.batches.seal(self.batch_id))
+        self.closed_by = self.closed_by or "sealed"
+
+    @rule()
+    def cancel(self) -> None:
+        if not self.has_ended:
+            self.closed_by = "cancelled"
+        dropped = self._drop_what_waits() if not self.has_ended else 0
+        assert self._run(self.bench.batches.cancel(self.batch_id)) == dropped
+        # A caller reads no results; a worker does later. The rest is settled as it is then.
+        self._settle({"dead", "gone"})
+
+    def _drop_what_waits(self) -> int:
+        waiting = [name for name, outcome in self.ledger.items() if outcome is None and self._waits(name)]
+        for name in waiting:
+            self.ledger[name] = "dropped"
+            del self.jobs[name]
+        return len(waiting)
+
+    def _waits(self, name: str) -> bool:
+        return name in self.jobs and self.jobs[name].place in ("waiting", "deferred")
+
+    @precondition(lambda self: self.has_ended)
+    @rule()
+    def the_completion_job_is_taken(self) -> None:
+        taken = self._run(self.bench.redis.zrem(self.completions, self.bench.id("completion")))
+        assert self._run(self.bench.redis.delete(keys.JOB + self.bench.id("completion"))) == taken
+        self.completions_taken += taken
+
+    def _enqueued(self, name: str) -> None:
+        self.names_batch.discard(name)
+
+    # ---- workers --------------------------------------------------------------------------------------
+
+    def _batch_entry(self, name: str, action: str) -> str:
+        if name not in self.names_batch:
+            return ""
+        outcome = _COUNTED.get(action)
+        return completion_entry(self.batch_id, outcome, {"rows": 1} if outcome == "complete" else {})
+
+    def _complete(self, name: str, action: Any, keep: bool) -> None:
+        job = self.jobs[name]
+        super()._complete(name, action, keep)
+        if name not in self.names_batch or name not in self.ledger:
+            return
+        outcome, earlier = _COUNTED.get(action), self.ledger[name]
+        if outcome is None:
+            if self.closed_by == "cancelled" and earlier is None:
+                self.ledger[name] = "dropped"
+                del self.jobs[name]
+                assert self._run(self.bench.places_of(name)) == set()
+        elif earlier in (None, "dead", "lost"):
+            self.ledger[name] = outcome
+            self.rows += outcome == "complete"
+        assert job.owner is None
+
+    def _of_the_batch(self, *places: Place) -> list[str]:
+        return [name for name in self._in(*places) if name in self.ledger]
+
+    # Each of these is several steps of the rules above, which chance alone would rarely take in this order.
+
+    @precondition(lambda self: self._of_the_batch("waiting", "orphaned"))
+    @rule(data=st.data(), action=st.sampled_from(["done", "dead", "dead", "retry", "return"]))
+    def a_job_of_the_batch_runs(self, data: st.DataObject, action: Any) -> None:
+        self.claim(len(self._in("waiting", "orphaned")))
+        self._complete(data.draw(st.sampled_from(self._of_the_batch("leased"))), action, keep=False)
+
+    @precondition(lambda self: self._of_the_batch("dead"))
+    @rule(data=st.data(), action=st.sampled_from(["done", "dead", "retry", "return"]))
+    def a_dead_letter_of_the_batch_is_retried(self, data: st.DataObject, action: Any) -> None:
+        name = data.draw(st.sampled_from(self._of_the_batch("dead")))
+        assert self._run(self.bench.scripts.redrive([Enqueue(self.bench.id(name), self.bench.queue, b"x")])) == 1
+        self.jobs[name] = Job("waiting")
+        self.claim(len(self._in("waiting", "orphaned")))
+        self._complete(name, action, keep=False)
+
+    @precondition(lambda self: self.former_owners)
+    @rule(data=st.data(), outcome=st.sampled_from(["complete", "dead"]))
+    def a_former_owner_counts(self, data: st.DataObject, outcome: BatchOutcome) -> None:
+        name, claimed, token = data.draw(st.sampled_from(self.former_owners))
+        entry = completion_entry(self.batch_id, outcome, {"rows": 1})
+        action = "done" if outcome == "complete" else "dead"
+        assert not self._run(self.bench.finish(claimed, action, token, batch=entry))
+        self._is_heard_of(name, token)
+
+    @rule()
+    def a_worker_settles_the_batch(self) -> None:
+        if self.closed_by == "cancelled" and not self.has_ended:
+            self._drop_what_waits()
+        self._run(self.bench.batches.settle(self.batch_id, lambda _: "complete"))
+        self._settle({"dead", "done", "gone"})
+
+    def _settle(self, seen: set[str]) -> None:
+        for name, outcome in self.ledger.items():
+            place = self.jobs[name].place if name in self.jobs else "gone"
+            if outcome is None and place in seen:
+                self.ledger[name] = _COUNTED.get(place, "lost")
+
+    # ---- invariants -----------------------------------------------------------------------------------
+
+    @invariant()
+    def the_counters_equal_the_ledger(self) -> None:
+        found = self._run(self.bench.batches.progress(self.batch_id))
+        counted = Counter(outcome for outcome in self.ledger.values() if outcome is not None)
+        assert {outcome: getattr(found, outcome) for outcome in OUTCOMES if getattr(found, outcome)} == counted
+        assert (found.total, found.counts.get("rows", 0)) == (len(self.ledger), self.rows)
+        assert found.has_ended == self.has_ended
+        listed = self._run(self.bench.batches.jobs(self.batch_id))
+        assert listed == [(self.bench.id(name), outcome) for name, outcome in self.ledger.items()]
+
+    @invariant()
+    def the_completion_job_is_enqueued_once(self) -> None:
+        waiting = self._run(self.bench.redis.zscore(self.completions, self.bench.id("completion"))) is not None
+        assert waiting + self.completions_taken == self.has_ended
+
+    def teardown(self) -> None:
+        async def clear() -> None:
+            await self.bench.redis.zrem(keys.BATCHES, self.batch_id)
+            await self.bench.redis.delete(keys.BATCH + self.batch_id)
+
+        self._run(clear())
+        super().teardown()
