@@ -66,7 +66,7 @@ local function count_end(id, job, outcome, counts)
     if state == nil then state = read_states(id, {job})[job] end
     if not state then return end
     local earlier = outcome_of(state)
-    if earlier and earlier ~= 'dead' and earlier ~= 'lost' or earlier == outcome then return end
+    if earlier and earlier ~= 'dead' and earlier ~= 'lost' then return end
     if earlier then batch[earlier] = batch[earlier] - 1 end
     batch[outcome] = batch[outcome] + 1
     set_state(batch, job, ':' .. outcome)
