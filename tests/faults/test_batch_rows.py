@@ -16,6 +16,7 @@ from tests.acceptance.conftest import Site, WorkerRun
 from tests.faults.batch_script import COMPLETED, Step, steps
 from tests.faults.injectors.processes import sigkill
 from tests.faults.rows import Row
+from worker.contract import DEFAULT_QUEUE
 from worker.embedded import EmbeddedRedis
 from worker.errors import BatchNotFound
 from worker.queue import keys
@@ -136,7 +137,8 @@ async def stand(tmp_path: Path, row: Row) -> AsyncIterator[BatchStand]:
         await stand.site.close()
 
 
-async def _kill_around_the_last_jobs(stand: BatchStand, rounds: int) -> None:
+async def _kill_around_the_last_jobs(stand: BatchStand, rounds: int) -> int:
+    """Load so many batches, kill something in each, and check each; returns how many completion jobs have run."""
     rng = random.Random(stand.row.seed)
     for number in range(rounds):
         batch_id, seed = f"batch-{number}", rng.randrange(2**32)
@@ -161,6 +163,14 @@ async def _kill_around_the_last_jobs(stand: BatchStand, rounds: int) -> None:
             await _retry_the_dead_letters(stand, batch_id, jobs, victims)
         stand.row.accepted += len(jobs)
         stand.row.applied += len(jobs)
+    await stand.site.until(lambda: _is_empty(stand))
+    completed = stand.noted("completed")
+    assert {line[-1] for line in completed} == {"0"}
+    return len({line[1] for line in completed})
+
+
+async def _is_empty(stand: BatchStand) -> bool:
+    return not await stand.site.redis.exists(DEFAULT_QUEUE)
 
 
 async def _check_the_batch(stand: BatchStand, batch_id: str, seed: int, jobs: list[Step]) -> None:
@@ -210,11 +220,11 @@ async def _retry_the_dead_letters(
 
 
 async def test_row_52_kills_around_the_last_job_of_a_batch(stand: BatchStand) -> None:
-    await _kill_around_the_last_jobs(stand, rounds=5)
+    assert await _kill_around_the_last_jobs(stand, rounds=5) == 5
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_row_52_many_kills_around_the_last_job_of_a_batch(stand: BatchStand) -> None:
     # With the three seeds of `make faults`, 201 rounds.
-    await _kill_around_the_last_jobs(stand, rounds=67)
+    assert await _kill_around_the_last_jobs(stand, rounds=67) == 67

@@ -263,6 +263,19 @@ class BatchContract:
         with pytest.raises(BatchNotFound):
             await bench.enqueue("c", batch=created)
 
+    async def test_an_index_of_another_type_does_not_block_a_completion(self, bench: ScriptBench) -> None:
+        await create(bench, "a", "b", sealed=True)
+        jobs = (await bench.claim()).jobs
+        await bench.redis.rename(keys.BATCHES, keys.BATCHES + batch_id(bench))
+        await bench.redis.set(keys.BATCHES, "foreign")
+
+        applied = [await bench.finish(job, batch=entry(bench)) for job in jobs]
+
+        await bench.redis.rename(keys.BATCHES + batch_id(bench), keys.BATCHES)
+        assert applied == [True, True]
+        assert (await progress(bench)).state == "finished"
+        assert await completions(bench) == 1
+
     async def test_a_queue_of_another_type_delays_the_completion_job(self, bench: ScriptBench) -> None:
         created = await create(bench, "a", sealed=True)
         job = await bench.claim_one()

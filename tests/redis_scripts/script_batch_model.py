@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from tests.redis_scripts.script_model import NAMES, Job, Place, QueueMachine
 from worker.errors import BatchClosed
@@ -41,6 +41,10 @@ class BatchMachine(QueueMachine):
         return self.closed_by is not None and None not in self.ledger.values()
 
     # ---- producers ------------------------------------------------------------------------------------
+
+    @initialize(names=st.lists(NAMES, min_size=1, max_size=4, unique=True))
+    def begin(self, names: list[str]) -> None:
+        self.add_to_the_batch(names, b"payload")
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=5), payload=st.sampled_from([b"payload", b"other"]))
     def add_to_the_batch(self, names: list[str], payload: bytes) -> None:
@@ -135,20 +139,44 @@ class BatchMachine(QueueMachine):
 
     # Each of these is several steps of the rules above, which chance alone would rarely take in this order.
 
-    @precondition(lambda self: self._of_the_batch("waiting", "orphaned"))
-    @rule(data=st.data(), action=st.sampled_from(["done", "dead", "dead", "retry", "return"]))
-    def a_job_of_the_batch_runs(self, data: st.DataObject, action: Any) -> None:
-        self.claim(len(self._in("waiting", "orphaned")))
-        self._complete(data.draw(st.sampled_from(self._of_the_batch("leased"))), action, keep=False)
+    @precondition(lambda self: self._of_the_batch("waiting", "leased", "orphaned"))
+    @rule(data=st.data())
+    def a_job_of_the_batch_completes(self, data: st.DataObject) -> None:
+        self._run_one(data, "done")
+
+    @precondition(lambda self: self._of_the_batch("waiting", "leased", "orphaned"))
+    @rule(data=st.data())
+    def a_job_of_the_batch_dies(self, data: st.DataObject) -> None:
+        self._run_one(data, "dead")
+
+    @precondition(lambda self: self._of_the_batch("waiting", "leased", "orphaned"))
+    @rule(data=st.data(), action=st.sampled_from(["retry", "return"]))
+    def a_job_of_the_batch_is_to_run_again(self, data: st.DataObject, action: str) -> None:
+        self._run_one(data, action)
 
     @precondition(lambda self: self._of_the_batch("dead"))
-    @rule(data=st.data(), action=st.sampled_from(["done", "dead", "retry", "return"]))
-    def a_dead_letter_of_the_batch_is_retried(self, data: st.DataObject, action: Any) -> None:
+    @rule(data=st.data())
+    def a_retried_dead_letter_completes(self, data: st.DataObject) -> None:
+        self._retry_one(data, "done")
+
+    @precondition(lambda self: self._of_the_batch("dead"))
+    @rule(data=st.data(), action=st.sampled_from(["dead", "retry"]))
+    def a_retried_dead_letter_fails_again(self, data: st.DataObject, action: str) -> None:
+        self._retry_one(data, action)
+
+    def _retry_one(self, data: st.DataObject, action: str) -> None:
         name = data.draw(st.sampled_from(self._of_the_batch("dead")))
         assert self._run(self.bench.scripts.redrive([Enqueue(self.bench.id(name), self.bench.queue, b"x")])) == 1
         self.jobs[name] = Job("waiting")
-        self.claim(len(self._in("waiting", "orphaned")))
+        self._claim_all()
         self._complete(name, action, keep=False)
+
+    def _run_one(self, data: st.DataObject, action: str) -> None:
+        self._claim_all()
+        self._complete(data.draw(st.sampled_from(self._of_the_batch("leased"))), action, keep=False)
+
+    def _claim_all(self) -> None:
+        self.claim(max(1, len(self._in("waiting", "orphaned"))))
 
     @precondition(lambda self: self.former_owners)
     @rule(data=st.data(), outcome=st.sampled_from(["complete", "dead"]))

@@ -97,6 +97,18 @@ class BatchCancelContract:
 
         assert await bench.batches.cancel(created) == 0
 
+    async def test_the_jobs_of_a_queue_of_another_type_are_left(self, bench: ScriptBench) -> None:
+        created = await create(bench, "a")
+        await bench.redis.rename(bench.queue, bench.queue + ":kept")
+        await bench.redis.set(bench.queue, "foreign")
+        assert await bench.batches.cancel(created) == 0
+        assert await bench.redis.exists(keys.JOB + bench.id("a"))
+
+        await bench.redis.rename(bench.queue + ":kept", bench.queue)
+        await settle(bench)
+
+        assert (await progress(bench)).state == "cancelled"
+
     async def test_a_worker_drops_what_a_caller_that_died_has_not(self, bench: ScriptBench) -> None:
         created = await create(bench, "a", "b")
         await bench.batches._closed(created, "cancelled")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest_asyncio
 from arq.worker import func
+from pydantic import BaseModel
 
 from producers.client import HospitalProducer
 from tests.integration.engine.conftest import Bench
 from tests.integration.redis.sentinel_servers import Cluster, started_cluster
-from worker.contract import DEFAULT_QUEUE, HospitalRecord
+from worker.contract import DEFAULT_QUEUE, HospitalRecord, JobSpec
 from worker.queue import keys
 
 FAILED_OVER_WITHIN = 15.0  # seconds; the sentinels themselves take about three
@@ -67,6 +68,51 @@ async def test_worker_and_producer_survive_a_failover_while_a_job_runs(
         assert await bench.outcome(held) == "worked"
         await bench.until(lambda: bench.is_ready(worker))
     assert runs == {held: 1}
+
+
+class Payload(BaseModel):
+    """What the jobs of the batch take and return."""
+
+
+async def test_a_batch_that_is_open_during_a_failover_completes_once(
+    cluster: Cluster, failing_bench: Bench
+) -> None:
+    bench, gate = failing_bench, asyncio.Event()
+    runs: Counter[str] = Counter()
+
+    async def work(ctx: dict[str, Any], payload: dict[str, Any]) -> dict[str, Any]:
+        runs["work"] += 1
+        await gate.wait()
+        ctx["batch"].count("rows", 5)
+        return payload
+
+    async def completed(ctx: dict[str, Any], payload: dict[str, Any]) -> dict[str, Any]:
+        runs["completed"] += 1
+        return payload
+
+    functions = func(work, name="work"), func(completed, name="completed")
+    kinds = [JobSpec(name, Payload, Payload) for name in ("work", "completed")]
+    async with (
+        HospitalProducer.connect(bench.settings, patience=FAILED_OVER_WITHIN) as producer,
+        bench.serving(*functions, queues={DEFAULT_QUEUE: 10}, lease=2) as worker,
+    ):
+        batch = producer.batch("failing-over")
+        await batch.create((kinds[1], Payload()))
+        await batch.add(kinds[0], [Payload()] * 3, keys=["0", "1", "2"])
+        await bench.until(lambda: runs["work"] == 3)
+        await bench.redis.wait(1, 1_000)
+        await cluster.master.kill()
+        await bench.until(lambda: not worker.redis_health.is_up)
+
+        # The producer waits for the new master.
+        await batch.seal()
+        gate.set()
+
+        progress = await batch.wait(FAILED_OVER_WITHIN)
+        assert (progress.complete, progress.total, progress.counts) == (3, 3, {"rows": 15})
+        await batch.completion(kinds[1]).outcome(timeout=10)
+        assert (await bench.redis.info("server"))["process_id"] == cluster.replica.pid
+    assert runs == {"work": 3, "completed": 1}
 
 
 async def _lease_end(bench: Bench, job_id: str) -> float:

@@ -12,6 +12,7 @@ from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.queue import keys
+from worker.queue.batches import completion_entry
 from worker.queue.scripts import Completion, Enqueue
 from worker.settings import load_settings
 
@@ -67,6 +68,29 @@ async def test_a_full_redis_stores_groups_that_need_no_memory_and_refuses_others
     assert await own.places_of("done") == {keys.RESULT}
     assert await own.redis.strlen(keys.DEAD_PAYLOAD + own.id("dead")) == 1_000
     assert await own.scripts.finish([too_much]) == [True]
+
+
+async def test_a_full_redis_counts_ends_and_cancels_batches(own: ScriptBench) -> None:
+    for batch in ("ends", "cancelled"):
+        assert await own.batches.create(batch, Enqueue(own.id(f"completion of {batch}"), own.queue, b"completion"))
+    await own.enqueue("job", batch="ends")
+    await own.enqueue("running", batch="cancelled")
+    job, running = (await own.claim()).jobs
+    await own.enqueue("waiting", batch="cancelled", payload=bytes(1_000))
+    retried = Completion.retry(running, OWNER, delay_ms=0, failure=b"failure")
+    async with memory_full(own.redis):
+        await own.batches.seal("ends")
+        entry = completion_entry("ends", "complete", {"rows": 1})
+        assert await own.scripts.finish([Completion.done(job, OWNER)._replace(batch=entry)]) == [True]
+        assert await own.batches.cancel("cancelled") == 1
+        assert await own.batches.next_silent() == "cancelled"
+        assert await own.scripts.finish([retried._replace(batch="cancelled")]) == [True]
+        with pytest.raises(ResponseError, match="maxmemory"):
+            await own.batches.create("new", None)
+
+    assert (await own.batches.progress("ends")).state == "finished"
+    assert (await own.batches.progress("cancelled")).state == "cancelled"
+    assert len((await own.claim()).jobs) == 2
 
 
 async def test_rules_from_before_a_command_was_needed_keep_dead_letters_working(own_redis: EmbeddedRedis) -> None:

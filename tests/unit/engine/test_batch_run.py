@@ -53,7 +53,7 @@ async def test_an_interrupted_job_counts_as_aborted_or_runs_again(by: Interrupti
     async def step(ctx: dict[str, Any]) -> None:
         ctx["batch"].count("rows")
         job.interrupt(by)
-        await asyncio.sleep(10)
+        await asyncio.Event().wait()
 
     decision, _ = await run_job(step, job=job, ctx=CTX)
 

@@ -31,4 +31,4 @@ async def _bench() -> AsyncIterator[ScriptBench]:
 TestQueue = _FakeRedisMachine.TestCase
 TestQueue.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestBatch = _FakeRedisBatchMachine.TestCase
-TestBatch.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestBatch.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -12,7 +12,7 @@ if not batch.finished and not batch[mark] then
     batch[mark] = now
     redis.call('HSET', BATCH .. id, mark, string.format('%d', now))
     -- Should the caller die before it has dropped the jobs, a worker does so.
-    if mark == 'cancelled' then redis.call('ZADD', BATCHES, 'XX', now, id) end
+    if mark == 'cancelled' then redis.pcall('ZADD', BATCHES, 'XX', now, id) end
     end_batch(id, batch, now)
 end
 return 1

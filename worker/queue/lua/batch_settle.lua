@@ -12,6 +12,10 @@ local id = ARGV[1]
 write_although_full(clock)
 local now = clock_ms()
 local batch = read_batch(id)
+-- These fail before anything is written if a key is of another type.
+redis.call('HLEN', crashes)
+redis.call('ZCARD', abort)
+redis.call('HLEN', dead)
 if not batch then
     redis.call('ZREM', BATCHES, id)
     return {-1, 0, 0, {}}
@@ -29,6 +33,13 @@ local owners = {}
 for first = 1, #open, PER_CALL do
     local part = {unpack(open, first, math.min(first + PER_CALL - 1, #open))}
     for i, owner in ipairs(redis.call('HMGET', leases, unpack(part))) do owners[part[i]] = owner end
+end
+
+-- Whether a key holds a queue, or nothing. Jobs of one that does not are left as they are.
+local queues = {}
+local function is_queue(key)
+    if queues[key] == nil then queues[key] = type(redis.pcall('ZCARD', key)) == 'number' end
+    return queues[key]
 end
 
 local dropped, gone, unread, left = 0, {}, {}, {}
@@ -58,14 +69,13 @@ for _, job in ipairs(open) do
     local queue = states[job]
     local running = owners[job] or not none_runs and exists(IN_PROGRESS, job)
     local stored = all_stored or exists(JOB, job)
-    if running then
+    if running or not is_queue(queue) then
         -- It ends, or is delivered again.
     elseif stored and batch.cancelled then
         drop(job, queue)
     else
-        -- Without its payload a job on the queue becomes a dead letter once a worker claims it. An error is a key of another
-        -- type.
-        local queued = type(redis.pcall('ZSCORE', queue, job)) ~= 'boolean'
+        -- Without its payload a job on the queue becomes a dead letter once a worker claims it.
+        local queued = redis.call('ZSCORE', queue, job)
         if queued and batch.cancelled then
             drop(job, queue)
         elseif stored and not queued then

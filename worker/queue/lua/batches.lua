@@ -66,7 +66,7 @@ local function count_end(id, job, outcome, counts)
     if state == nil then state = read_states(id, {job})[job] end
     if not state then return end
     local earlier = outcome_of(state)
-    if earlier and earlier ~= 'dead' and earlier ~= 'lost' or earlier == outcome then return end
+    if earlier and earlier ~= 'dead' and earlier ~= 'lost' then return end
     if earlier then batch[earlier] = batch[earlier] - 1 end
     batch[outcome] = batch[outcome] + 1
     set_state(batch, job, ':' .. outcome)
@@ -95,7 +95,7 @@ local function end_batch(id, batch, now)
     end
     batch.finished = now
     redis.call('HSET', BATCH .. id, 'finished', string.format('%d', now))
-    redis.call('ZREM', BATCHES, id)
+    redis.pcall('ZREM', BATCHES, id)
     for _, prefix in ipairs({BATCH, BATCH_JOBS, BATCH_ORDER}) do redis.call('EXPIRE', prefix .. id, BATCH_TTL) end
 end
 
@@ -123,7 +123,8 @@ local function store_batch(id, batch, now)
         for name, count in pairs(batch.counts) do counts[#counts + 1] = name .. '=' .. string.format('%d', count) end
         redis.call('HSET', BATCH .. id, 'counts', table.concat(counts, ' '), unpack(fields))
         -- A batch whose jobs end needs no look. One that was cancelled does, in case nobody is left who drops its jobs.
-        if not batch.finished and not batch.cancelled then redis.call('ZADD', BATCHES, 'XX', now + SILENCE, id) end
+        -- A key of another type in place of the index must not end the script after its first writes.
+        if not batch.finished and not batch.cancelled then redis.pcall('ZADD', BATCHES, 'XX', now + SILENCE, id) end
     end
     end_batch(id, batch, now)
 end

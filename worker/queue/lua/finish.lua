@@ -140,7 +140,7 @@ local function count_in_batch(entry, id)
     if entry == '' then return end
     any_batch = true
     local batch, outcome, counts = string.match(entry, '^(%S+) (%l+)(.*)$')
-    count_end(batch, id, outcome, counts)
+    if batch then count_end(batch, id, outcome, counts) end
 end
 
 local applied, left, ended, seen = {}, {}, {}, {}
