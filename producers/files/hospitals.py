@@ -1,9 +1,7 @@
 """A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from producers.files.columns import Columns
 from producers.files.errors import FileError
-from producers.files.opening import Survey, open_text, reading, survey
-from producers.files.readers import CsvReader, FileFormat, NdjsonReader, RawRow
+from producers.files.opening import open_table
+from producers.files.table import FileFormat, RawRow, Table, Wishes
 from producers.files.values import record_values
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 
-# JSON rows whose field names are collected before the first row is mapped, because a row may omit fields.
-_ROWS_SAMPLED = 100
-_CHARACTERS_SAMPLED_FOR_FORMAT = 4_096
+# In these formats each row may have columns of its own, and objects as values.
+_NESTED: tuple[FileFormat, ...] = ("ndjson", "json", "geojson", "parquet")
 
 
 @dataclass(slots=True)
@@ -39,15 +36,15 @@ class FileRow:
 
 
 class HospitalFile:
-    """A CSV or NDJSON file of hospitals, gzipped or not, read in constant memory. Create it with `open`."""
+    """A file of hospitals in any format that `open_table` reads. Create it with `open`."""
 
-    def __init__(self, surveyed: Survey, file_format: FileFormat, columns: Columns) -> None:
-        self.path = surveyed.path
-        self.encoding = surveyed.encoding
-        self.lines = surveyed.lines
-        self.format = file_format
+    def __init__(self, table: Table, columns: Columns) -> None:
+        self.path = table.path
+        self.encoding = table.dialect.encoding
+        self.lines = table.lines
+        self.format = table.dialect.format
         self.columns = columns
-        self._survey = surveyed
+        self._table = table
 
     @classmethod
     def open(
@@ -69,41 +66,22 @@ class HospitalFile:
                 path,
                 f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
-        surveyed = survey(path, encoding)
-        with reading(path), open_text(surveyed) as text:
-            head = text.read(_CHARACTERS_SAMPLED_FOR_FORMAT).lstrip("\ufeff \t\r\n")
-        if file_format is None and head.startswith("["):
-            raise FileError(
-                path,
-                "looks like a JSON array; put one object on each line (jq -c '.[]'), or give --format csv",
-            )
-        file_format = file_format or ("ndjson" if head.startswith("{") else "csv")
-        columns = Columns(path, mapping=mapping or {}, source=source, nested=file_format == "ndjson")
-        with reading(path), _open_rows(surveyed, file_format) as rows:
-            # Only the names are kept: a hundred rows of the maximum length would be gigabytes of objects.
-            names: dict[str, None] = {}
-            empty = True
-            for row in islice(rows, _ROWS_SAMPLED):
-                names.update(dict.fromkeys(row.fields))
-                empty = False
-            if isinstance(rows, CsvReader):
-                columns.begin(rows.columns)
-            elif names:
-                columns.begin(list(names))
-        if empty:
-            raise FileError(path, "has a header but no rows" if file_format == "csv" else "contains no rows")
-        return cls(surveyed, file_format, columns)
+        table = open_table(path, Wishes(encoding=encoding, format=file_format))
+        nested = table.dialect.format in _NESTED
+        columns = Columns(path, mapping=mapping or {}, source=source, nested=nested)
+        if table.columns:
+            columns.begin(table.columns)
+        return cls(table, columns)
 
     def rows(self) -> Iterator[FileRow]:
         """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
-        with reading(self.path), _open_rows(self._survey, self.format) as rows:
-            for raw in rows:
-                yield self._checked(raw)
+        for raw in self._table.rows():
+            yield self._checked(raw)
 
     def _checked(self, raw: RawRow) -> FileRow:
         if raw.problem is not None:
             return FileRow(raw.line, None, (raw.problem,), raw.fields, raw.text)
-        if self.format == "ndjson" and self.columns.unknown(raw.fields):
+        if self.format in _NESTED and self.columns.unknown(raw.fields):
             self.columns.learn(raw.fields)
         values, problems = record_values(raw.fields, self.columns.plan)
         values.update(self.columns.constants)
@@ -126,12 +104,6 @@ def _is_source(source: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-@contextmanager
-def _open_rows(surveyed: Survey, file_format: FileFormat) -> Iterator[CsvReader | NdjsonReader]:
-    with open_text(surveyed) as text:
-        yield CsvReader(text) if file_format == "csv" else NdjsonReader(text)
 
 
 def _has_undecodable_bytes(fields: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Self, TextIO, cast
 
 from producers.files.errors import FileError
 from producers.files.hospitals import FileRow
-from producers.files.readers import REJECT_KEYS, REJECT_TEXT_KEYS
+from producers.files.readers.json_lines import REJECT_KEYS, REJECT_TEXT_KEYS
 
 _REASONS_KEPT = 5
 
