@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from producers.files import FileError
-from producers.files.readers import FileFormat
+from producers.files.table import FileFormat
 
 RowKind = Literal["new", "duplicate", "bad"]
 Row = dict[str, str]

@@ -19,6 +19,10 @@ from worker.contract.fields import Source
 from worker.errors import ConfigurationError
 
 
+LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
+"""The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileWishes:
     """What the user has said about a file: how it is read, what its columns and values mean.
@@ -64,7 +68,9 @@ class HospitalFile:
         self.rows_read = rows_read
         self.source = wishes.columns.source
         try:
-            self.columns: Columns = choose_columns(list(statistics), statistics, wishes.columns)
+            # What a file of rejected rows has besides its own columns says nothing about hospitals.
+            own = [column for column in statistics if column not in REJECT_COLUMNS]
+            self.columns: Columns = choose_columns(own, statistics, wishes.columns)
             self._readers: Readers = choose_readers(self.columns.mapped, statistics, wishes.values)
         except (ColumnError, ConfigurationError) as error:
             raise FileError(self.path, str(error)) from None

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from producers.files.errors import FileError
-from producers.files.hospitals import FileRow, HospitalFile
+from producers.files.hospitals import LINE_COLUMN, REASON_COLUMN, REJECT_COLUMNS, FileRow, HospitalFile
 from worker.contract.imports import ReportEntry
-
-LINE_COLUMN, REASON_COLUMN = "import_line", "import_reason"
-"""The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
 
 _TO_CORRECT = frozenset(("rejected", "collision", "conflict"))
 _REPORT_COLUMNS = ("line", "status", "hospital_id", "other_line", "field", "column", "stored", "given", "reason")
@@ -110,7 +107,7 @@ class _Rejects:
     def __init__(self, folder: Path, file: HospitalFile) -> None:
         self._is_csv = file.dialect.format in ("csv", "workbook", "parquet")
         self.path = folder / ("rejects.csv" if self._is_csv else "rejects.ndjson")
-        self._columns = [column for column in file.statistics if column not in (LINE_COLUMN, REASON_COLUMN)]
+        self._columns = [column for column in file.statistics if column not in REJECT_COLUMNS]
         own = file.dialect.format == "csv"
         self._encoding = file.dialect.encoding if own else "utf-8"
         self._delimiter = file.dialect.delimiter if own else ","

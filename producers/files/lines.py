@@ -17,7 +17,10 @@ class RowTooLong(Exception):
 
 
 class NumberedLines(Iterator[str]):
-    """An iterator over the lines of a text, numbered from 1. It remembers the lines of the current row."""
+    """An iterator over the lines of a text, numbered from 1. It remembers the lines of the current row.
+
+    NUL characters, with which some programs fill up cells, are left out.
+    """
 
     def __init__(self, text: TextIO) -> None:
         self._text = text
@@ -41,6 +44,22 @@ class NumberedLines(Iterator[str]):
         """The row's first line."""
         return self._row[0]
 
+    @property
+    def is_one_line(self) -> bool:
+        """Whether the current row has no more than one line so far."""
+        return len(self._row) == 1
+
+    def skip(self, count: int) -> None:
+        """Skip so many lines, however long."""
+        for _ in range(count):
+            self.begin_row()
+            try:
+                next(self)
+            except StopIteration:
+                return
+            except RowTooLong:
+                continue
+
     def push_back(self, keep: int) -> None:
         """Push back the lines of the row, except the first `keep`, so that they are read again.
 
@@ -58,6 +77,8 @@ class NumberedLines(Iterator[str]):
         self._number += 1
         if self._number == 1:
             line = line.removeprefix("\ufeff")
+        if "\0" in line:
+            line = line.replace("\0", "")
         self._row.append(line)
         self._row_length += len(line)
         if self._row_length > MAX_ROW_LENGTH or len(self._row) > MAX_ROW_LINES:
@@ -69,6 +90,6 @@ class NumberedLines(Iterator[str]):
         if len(line) > MAX_ROW_LENGTH:
             # Skip the rest. The part that is kept is still too long, so it is refused again if it is pushed back.
             rest = line
-            while len(rest) > MAX_ROW_LENGTH and not rest.endswith("\n"):
+            while len(rest) > MAX_ROW_LENGTH and not rest.endswith(("\n", "\r")):
                 rest = self._text.readline(MAX_ROW_LENGTH + 1)
         return line

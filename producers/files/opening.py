@@ -1,144 +1,214 @@
-"""Opens a file: one pass detects compression, encoding and the number of lines; then its text can be read.
+"""Opens a file of rows: finds out what its bytes are and returns the reader for them."""
 
-Because of that pass, a file that is cut off, binary or in another encoding is refused before its first row is sent,
-and the progress bar has a total.
-"""
-
-import codecs
-import gzip
 import io
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
 
+from producers.files.detection.compression import archive_of, compression_of, members, name_of, open_bytes, reading
+from producers.files.detection.delimiters import Marks, find_marks, split_rows
+from producers.files.detection.encodings import detect_encoding
+from producers.files.detection.foreign import foreign_archive, foreign_kind, is_old_workbook
+from producers.files.detection.headers import distinct, filled, find_header
+from producers.files.detection.json_shapes import find_records, is_json, is_ndjson
 from producers.files.errors import FileError
+from producers.files.readers.delimited import DelimitedTable, read_rows
+from producers.files.readers.json_documents import JsonDocumentTable, read_records
+from producers.files.readers.json_lines import JsonLinesTable, read_lines
+from producers.files.readers.parquet import open_parquet
+from producers.files.readers.text import TextSource
+from producers.files.readers.workbooks import open_workbook
+from producers.files.table import Compression, Dialect, FileFormat, RawRow, Table, Wishes
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZIP_MAGIC = b"PK\x03\x04"
-_BLOCK = 1 << 18
-# UTF-32 comes first, because its little-endian mark begins with the one of UTF-16.
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-# The encoding of Windows programs that do not write Unicode.
-_FALLBACK_ENCODING = "cp1252"
-# Bytes outside the encoding become lone surrogates, which the contract refuses: a row is invalid, not the file.
-_DECODE_ERRORS = "surrogateescape"
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """The result of the first pass; `lines` is the number of physical lines."""
-
-    path: Path
-    compressed: bool
-    encoding: str
-    lines: int
+_HEAD = 1 << 16
+_HEAD_OF_TEXT = 1 << 18
+_LINES_COMPARED = 300
+# Records whose names are collected, because a record may leave out fields.
+_RECORDS_SAMPLED = 1_000
+_MOST_COLUMNS = 10_000
+_TITLES_SHOWN = 100
 
 
-def survey(path: Path, encoding: str | None = None) -> Survey:
-    """Read the whole file once. `encoding` overrides the detected one: by byte order mark, else UTF-8, else cp1252.
+def open_table(path: Path, wishes: Wishes | None = None) -> Table:
+    """Read through the file at `path`, which may be a member of a ZIP archive, and return its rows.
 
-    Raises `FileError` for a file that is missing, not regular, unreadable, empty, binary or broken gzip.
+    `wishes` overrides what is detected. Raises `FileError`: one line, what is wrong and what to do.
     """
-    if encoding is not None:
-        _check_encoding(path, encoding)
-    if path.is_dir():
-        raise FileError(path, "is a directory; name a file in it")
-    if path.exists() and not path.is_file():
-        raise FileError(path, "is not a regular file; save its content to a file first, because it is read twice")
+    wishes = wishes or Wishes()
+    _check_kind(path)
     with reading(path):
-        with path.open("rb") as file:
-            head = file.read(len(_ZIP_MAGIC))
+        compression = compression_of(path)
+        if compression == "zip" and path.is_file() and (problem := foreign_archive(path, members(path))):
+            raise FileError(path, problem)
+        with open_bytes(path, compression) as stream:
+            head = stream.read(_HEAD)
         if not head:
-            raise FileError(path, "is empty")
-        if head == _ZIP_MAGIC:
-            raise FileError(path, "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV")
-        compressed = head.startswith(_GZIP_MAGIC)
-        with _open_bytes(path, compressed=compressed) as stream:
-            found, lines = _scan(path, stream, encoding)
-    return Survey(path, compressed, found, lines)
+            kind = f"is a {name_of(compression)} file without content" if compression else "is empty"
+            raise FileError(path, kind)
+        return _binary_table(path, compression, head, wishes) or _text_table(path, compression, wishes)
 
 
-@contextmanager
-def open_text(surveyed: Survey) -> Iterator[io.TextIOWrapper]:
-    """Open the file's text without translating line ends, as the csv module requires."""
-    with (
-        _open_bytes(surveyed.path, compressed=surveyed.compressed) as stream,
-        io.TextIOWrapper(stream, encoding=surveyed.encoding, errors=_DECODE_ERRORS, newline="") as text,
-    ):
-        yield text
+def _check_kind(path: Path) -> None:
+    archive, _ = archive_of(path)
+    if archive.is_dir():
+        raise FileError(path, "is a directory; name a file in it")
+    if archive.exists() and not archive.is_file():
+        raise FileError(path, "is not a regular file; save its content to a file first, because it is read twice")
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Convert the errors of reading a file to `FileError`."""
-    try:
-        yield
-    except EOFError:
-        raise FileError(path, "ends in the middle of its gzip data; fetch it again") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise FileError(path, f"contains broken gzip data ({error}); fetch it again") from None
-    except UnicodeError as error:
-        raise FileError(path, f"cannot be decoded ({error}); give another --encoding") from None
-    except OSError as error:
-        raise FileError(path, f"cannot be read: {error.strerror or error}") from None
+def _binary_table(path: Path, compression: Compression, head: bytes, wishes: Wishes) -> Table | None:
+    if head.startswith(b"PK\x05\x06"):
+        raise FileError(path, "is a ZIP archive without files")
+    if problem := foreign_kind(path, head):
+        raise FileError(path, problem)
+    is_zip = head.startswith(b"PK\x03\x04")
+    if is_zip and not compression and (problem := _foreign_member(path)):
+        raise FileError(path, problem)
+    if is_zip or is_old_workbook(head):
+        return open_workbook(path, compression, wishes)
+    if head.startswith(b"PAR1"):
+        return open_parquet(path, compression)
+    if wishes.format in ("workbook", "parquet"):
+        raise FileError(path, f"is no {wishes.format}; leave --format out to have the format detected")
+    return None
 
 
-def _check_encoding(path: Path, encoding: str) -> None:
-    try:
-        # The wrapper refuses codecs that are not for text; decoding zero bytes would not even look up the name.
-        io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-        codecs.getincrementaldecoder(encoding)
-    except LookupError:
-        raise FileError(
-            path, f"cannot be read as {encoding!r}: no such text encoding; try utf-8, cp1252 or utf-16"
-        ) from None
+def _foreign_member(path: Path) -> str | None:
+    with zipfile.ZipFile(path) as archive:
+        return foreign_archive(path, archive.namelist())
 
 
-def _open_bytes(path: Path, *, compressed: bool) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if compressed else path.open("rb")
+def _text_table(path: Path, compression: Compression, wishes: Wishes) -> Table:
+    found = detect_encoding(path, lambda: open_bytes(path, compression), wishes.encoding)
+    source = TextSource(path, compression, found)
+    head = source.head(_HEAD_OF_TEXT)
+    notes = []
+    if found.strays:
+        notes.append(f"{found.strays:,} bytes are not {found.name} and are read as cp1252 or shown as \ufffd")
+    if found.nuls:
+        notes.append(f"{found.nuls:,} NUL characters are left out")
+    if wishes.format == "csv" or (wishes.format is None and not is_json(head)):
+        return _delimited_table(source, head, wishes, notes)
+    return _json_table(source, head, wishes, notes)
 
 
-def _scan(path: Path, stream: BinaryIO, encoding: str | None) -> tuple[str, int]:
-    block = stream.read(_BLOCK)
-    if not block:
-        raise FileError(path, "is a gzip file without content")
-    marked = next((name for mark, name in _BYTE_ORDER_MARKS if block.startswith(mark)), None)
-    certain = bool(encoding or marked)
-    found = encoding or marked or "utf-8"
-    decoder = codecs.getincrementaldecoder(found)(_DECODE_ERRORS if certain else "strict")
-    line_feeds = carriage_returns = 0
-    text = ""
-    while True:
-        try:
-            piece = decoder.decode(block, final=not block)
-        except UnicodeDecodeError:
-            if certain:
-                raise
-            # Line ends and NUL are the same bytes in both encodings, so the counts so far are still correct.
-            certain, found = True, _FALLBACK_ENCODING
-            decoder = codecs.getincrementaldecoder(found)(_DECODE_ERRORS)
-            piece = decoder.decode(block, final=not block)
-        if "\0" in piece:
-            line = max(line_feeds, carriage_returns) + piece[: piece.index("\0")].count("\n") + 1
-            raise FileError(
-                path,
-                f"contains a NUL character in line {line}: it is a binary file, or UTF-16 without a byte order "
-                "mark (then give --encoding utf-16-le)",
-            )
-        line_feeds += piece.count("\n")
-        carriage_returns += piece.count("\r")
-        text = piece or text
-        if not block:
+def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str]) -> Table:
+    compression, encoding = source.compression, source.encoding.name
+    is_lines = wishes.records is None and is_ndjson(head, whole=len(head) < _HEAD_OF_TEXT)
+    if wishes.format == "ndjson" or (wishes.format is None and is_lines):
+        with source.open() as text:
+            columns, empty = _names(read_lines(text))
+        if empty:
+            raise FileError(source.path, "contains no rows")
+        return JsonLinesTable(
+            source, Dialect(format="ndjson", compression=compression, encoding=encoding), columns, notes
+        )
+    shape = find_records(source, wishes.records)
+    format_: FileFormat = "geojson" if shape.is_geojson else "json"
+    dialect = Dialect(format=format_, compression=compression, encoding=encoding, records=shape.records)
+    if shape.records and not shape.is_geojson:
+        notes.append(f"the records are at {shape.records!r}")
+    if shape.others:
+        notes.append(f"other lists are not read: {', '.join(map(repr, shape.others[:10]))}")
+    locates = not shape.crs or shape.crs.upper().endswith(("CRS84", "4326"))
+    if not locates:
+        notes.append(
+            f"its coordinates are in {shape.crs}, not WGS 84, and are left out; convert them with: "
+            f"ogr2ogr -t_srs EPSG:4326 OUT.geojson {source.path.name}"
+        )
+    columns, empty = _names(read_records(source, shape, locate=locates))
+    if empty:
+        raise FileError(source.path, "contains no rows")
+    return JsonDocumentTable(source, dialect, shape, columns, notes, locates)
+
+
+def _names(rows: Iterable[RawRow]) -> tuple[list[str], bool]:
+    """Return the names of the columns of the first rows, and whether there are no rows at all."""
+    names: dict[str, None] = {}
+    empty = True
+    for row in islice(rows, _RECORDS_SAMPLED):
+        empty = False
+        names.update(dict.fromkeys(row.fields))
+        if len(names) > _MOST_COLUMNS:
             break
-        block = stream.read(_BLOCK)
-    # Old files use bare carriage returns as line ends. With CR LF both counts are equal.
-    return found, max(line_feeds, carriage_returns) + (not text.endswith(("\n", "\r")))
+    return list(names)[:_MOST_COLUMNS], empty
+
+
+def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[str]) -> Table:
+    path = source.path
+    lines = _lines(head, whole=len(head) < _HEAD_OF_TEXT)
+    skipped = wishes.skip_rows or 0
+    if wishes.delimiter is not None and len(wishes.delimiter) != 1:
+        raise FileError(path, f"--delimiter {wishes.delimiter!r} must be one character, such as ; or a tab")
+    marks = find_marks(lines[skipped:], wishes.delimiter)
+    rows = list(split_rows(lines, marks))
+    if marks.named and wishes.skip_rows is None:
+        rows = [(end, row) for end, row in rows if end > 1]
+    if wishes.skip_rows is not None:
+        rows = [(end, row) for end, row in rows if end > wishes.skip_rows]
+    cells = [row for _, row in rows]
+    header = find_header(cells, skip=None if wishes.skip_rows is None else 0, present=wishes.header)
+    if header.row >= len(rows) or not any(map(filled, cells)):
+        raise FileError(path, "contains no rows")
+    begins = rows[header.row - 1][0] if header.row else (skipped or (1 if marks.named else 0))
+    first = cells[header.row]
+    if header.present:
+        columns, extra = _columns(first, cells[header.row + 1 :])
+        notes += extra
+    else:
+        width = max(len(row) for row in cells[header.row :])
+        columns = [str(number) for number in range(1, width + 1)]
+        notes.append("the first line is data, not names of columns, so the columns are numbered")
+    if header.doubtful and wishes.header is None and header.present:
+        notes.append("the first line may be data: --no-header loads it, too")
+    notes += _skipped(cells[: header.row], marks, named=marks.named and wishes.skip_rows is None)
+    dialect = Dialect(
+        format="csv",
+        compression=source.compression,
+        encoding=source.encoding.name,
+        delimiter=marks.delimiter,
+        skip_rows=begins,
+        header=header.present,
+    )
+    pads = header.present and _pads(cells[header.row + 1 :], len(columns))
+    if pads:
+        notes.append("rows leave out the empty cells at their end")
+    with source.open() as text:
+        if next(read_rows(text, marks, columns, dialect, pads=pads), None) is None:
+            raise FileError(path, "has a header but no rows")
+    return DelimitedTable(source, dialect, marks, columns, notes, pads)
+
+
+def _lines(head: str, *, whole: bool) -> list[str]:
+    lines = list(islice(io.StringIO(head, newline=""), _LINES_COMPARED))
+    return lines if whole or len(lines) < 2 or len(lines) == _LINES_COMPARED else lines[:-1]
+
+
+def _columns(names: list[str], body: list[list[str]]) -> tuple[list[str], list[str]]:
+    """Return the columns, and a note if the header has one fewer than all rows: R leaves out that of row names."""
+    widths = {len(row) for row in body if filled(row)}
+    if (
+        widths == {len(names) + 1}
+        and len(names) > 1
+        and all(row[0].strip() and row[-1].strip() for row in body if row)
+    ):
+        return distinct(["", *names]), ["the header has no name for the first column"]
+    while len(names) > 1 and not names[-1].strip() and all(not any(row[len(names) - 1 :]) for row in body):
+        names = names[:-1]
+    return distinct(names), []
+
+
+def _pads(body: list[list[str]], width: int) -> bool:
+    """Return whether the rows leave out empty cells at their end: many are shorter than the header, none longer."""
+    widths = [len(row) for row in body if filled(row)]
+    short = sum(1 for length in widths if length < width)
+    return short >= max(2, len(widths) / 10) and all(1 < length <= width for length in widths)
+
+
+def _skipped(above: list[list[str]], marks: Marks, *, named: bool) -> list[str]:
+    titles = [" ".join(cell.strip() for cell in row if cell.strip()) for row in above if filled(row)]
+    notes = [f"the line sep={marks.delimiter} is skipped"] if named else []
+    if titles:
+        notes.append(f"lines above the header are skipped: {' / '.join(titles)[:_TITLES_SHOWN]!r}")
+    return notes

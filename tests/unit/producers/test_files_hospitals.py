@@ -89,12 +89,10 @@ def test_invalid_rows_do_not_affect_valid_ones(path: Path) -> None:
     assert [bool(reasons) for reasons in reasons_of(path, "name,beds\nA,1\nB,x\n\nC,3\n")] == [False, True, False]
 
 
-def test_undecodable_bytes_reject_only_their_row(path: Path) -> None:
-    path.write_bytes(b"name\nA\nB\x81\nC\n")
+def test_an_undecodable_byte_costs_its_character_only(path: Path) -> None:
+    path.write_bytes(b"name\nA\nB\x81\nC\x92s\n")
     file = HospitalFile.open(path, encoding="utf-8")
-    rows = list(file.rows())
-    assert [row.record is not None for row in rows] == [True, False, True]
-    assert rows[1].reasons[0] == "contains bytes that are not utf-8"
+    assert [row.record and row.record.hospital_name for row in file.rows()] == ["A", "B\ufffd", "C\u2019s"]
 
 
 def test_ndjson_fields_may_be_absent_from_the_first_row(path: Path) -> None:
@@ -106,7 +104,8 @@ def test_ndjson_fields_may_be_absent_from_the_first_row(path: Path) -> None:
 
 
 def test_lines_of_invalid_json_are_rejected_rows(path: Path) -> None:
-    assert [bool(reasons) for reasons in reasons_of(path, "{broken\n{also\n")] == [True, True]
+    text = '{"broken\n{"name": "A"}\n{"name": "B"}\n'
+    assert [bool(reasons) for reasons in reasons_of(path, text)] == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -115,10 +114,10 @@ def test_lines_of_invalid_json_are_rejected_rows(path: Path) -> None:
         ("name,city\n", {}, "has a header but no rows"),
         ("name,city\n\n,\n", {}, "has a header but no rows"),
         ("\n\n", {"file_format": "ndjson"}, "contains no rows"),
-        ("\n \n", {}, "no column for the hospital's name"),
+        ("\n \n", {}, "contains no rows"),
         ("town,beds\nA,1\n", {}, "no column for the hospital's name"),
         ('{"beds": 1}\n', {}, "no column for the hospital's name"),
-        ('[{"name": "A"}]', {}, "JSON array"),
+        ('[{"name": "A"}', {}, "broken JSON"),
         ("name\nA\n", {"source": "CMS"}, "--source 'CMS' is not a valid source"),
         ("name\nA\n", {"mapping": {"beds": "x"}}, "no column 'x'"),
     ],

@@ -45,12 +45,6 @@ def test_corrected_rejects_can_be_loaded(path: Path) -> None:
     assert row.record.beds == 12
 
 
-def test_undecodable_bytes_are_written_as_escapes(path: Path) -> None:
-    path.write_bytes(b"\xef\xbb\xbfname\nB\x81\n")
-    (line,) = load(path).path.read_text(encoding="utf-8").splitlines()
-    assert json.loads(line)["row"] == {"name": "B\udc81"}
-
-
 def test_rejects_of_an_earlier_run_are_renamed_and_no_empty_file_is_left(path: Path) -> None:
     path.write_text("name,beds\nA,many\n")
     rejects = load(path).path

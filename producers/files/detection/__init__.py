@@ -1,0 +1,1 @@
+"""Finds out what the bytes of a file are: compression, format, encoding, delimiter, header."""

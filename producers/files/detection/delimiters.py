@@ -1,0 +1,119 @@
+"""Finds the delimiter and the quote of a delimited text from its first lines."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_USUAL = ",;\t|"
+_SELDOM = "¬^~§¦\x1f\x01¤†‡‖│:#$@*"
+_SEP_LINE = re.compile(r'\s*"?sep=(.)"?[,;\s]*', re.IGNORECASE)
+_STEADY = 0.6
+_VERY_STEADY = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What stands between and around the cells. `named` says that a line `sep=` above the header gave it."""
+
+    delimiter: str
+    quote: str = '"'
+    escape: str = ""
+    named: bool = False
+
+
+def find_marks(lines: Sequence[str], wish: str | None = None) -> Marks:
+    """Return the marks of a text with these first lines. `wish` is the delimiter that the user has named."""
+    first = next((line for line in lines if line.strip()), "")
+    named = _SEP_LINE.fullmatch(first.rstrip("\r\n") if not first.rstrip("\r\n").endswith("sep=\t") else first)
+    body = [line for line in lines if line.strip() and not (named and line is first)]
+    quote = _quote(body)
+    escape = "\\" if _is_escaped(body, quote) else ""
+    delimiter = wish or (named.group(1) if named else None) or _delimiter(body, quote, escape)
+    return Marks(delimiter, quote, escape, named is not None)
+
+
+def split_rows(lines: Sequence[str], marks: Marks) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of these lines, each with the number of lines read so far. Broken quotes are not refused."""
+    rows = csv.reader(
+        lines,
+        delimiter=marks.delimiter,
+        quotechar=marks.quote,
+        escapechar=marks.escape or None,
+        doublequote=True,
+        skipinitialspace=True,
+    )
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue
+        yield rows.line_num, row
+
+
+def _delimiter(lines: Sequence[str], quote: str, escape: str) -> str:
+    best: tuple[bool, float, int, str] | None = None
+    for mark in _USUAL:
+        found = _steadiness(lines, Marks(mark, quote, escape))
+        if found is None or found[0] < _STEADY:
+            continue
+        share, width, in_header = found
+        # A text with decimal commas, or with commas in all its addresses, has no comma in its header.
+        ranked = (in_header, round(share * 5) / 5, width, mark)
+        if best is None or ranked > best:
+            best = ranked
+    if best is not None and best[0] and best[1] >= 0.8:
+        return best[3]
+    for mark in _SELDOM:
+        found = _steadiness(lines, Marks(mark, quote, escape))
+        if found is not None and found[0] >= _VERY_STEADY and found[2] and (found[1] > 2 or mark in "¬^§¦"):
+            return mark
+    if best is not None and not _is_prose(lines, best[3]):
+        return best[3]
+    header = next(iter(lines), "")
+    usual = max(_USUAL, key=lambda mark: _count_outside_quotes(header, mark, quote))
+    return usual if usual in header else ","
+
+
+def _steadiness(lines: Sequence[str], marks: Marks) -> tuple[float, int, bool] | None:
+    """Return the share of rows with the usual number of cells, that number, and whether the first row has it."""
+    if not any(marks.delimiter in line for line in lines):
+        return None
+    widths = [len(row) for _, row in split_rows(lines, marks) if any(cell.strip() for cell in row)]
+    counts = Counter(width for width in widths if width > 1)
+    if not counts:
+        return None
+    width = max(counts, key=lambda width: (counts[width], width))
+    first = next((index for index, other in enumerate(widths) if other > 1), 0)
+    # Lines of one cell above the table are titles, and not counted.
+    considered = widths[first:] if first <= len(widths) // 2 else widths
+    return counts[width] / max(len(considered), 1), width, widths[first] == width and first == 0
+
+
+def _is_prose(lines: Sequence[str], mark: str) -> bool:
+    """Return whether the mark is only the comma of "City, State" in a list of one column."""
+    if mark != "," or mark in next(iter(lines), mark):
+        return False
+    return all(line.count(", ") == line.count(",") for line in lines)
+
+
+def _quote(lines: Sequence[str]) -> str:
+    text = "\n".join(line.strip() for line in lines)
+    around = {
+        quote: len(re.findall(rf"(?:^|[,;\t|]) ?{quote}[^{quote}\n]*{quote}(?=$|[,;\t|])", text, re.MULTILINE))
+        for quote in ('"', "'")
+    }
+    return "'" if around["'"] > 2 * around['"'] and around["'"] >= len(lines) else '"'
+
+
+def _is_escaped(lines: Sequence[str], quote: str) -> bool:
+    text = "".join(lines)
+    return f"\\{quote}" in text and f"{quote}{quote}" not in text.replace(f",{quote}{quote}", "")
+
+
+def _count_outside_quotes(line: str, mark: str, quote: str) -> int:
+    # A doubled quote inside a quoted name adds an empty part outside the quotes, which changes nothing.
+    return sum(part.count(mark) for part in line.split(quote)[::2])

@@ -1,0 +1,239 @@
+"""Detects the encoding of a file from all its bytes, or refuses and shows how it reads in the plausible ones."""
+
+import codecs
+import io
+import re
+import unicodedata
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from producers.files.detection.judging import Reading, judge
+from producers.files.detection.sampling import BLOCK, Bytes, count_bytes, sample_lines
+from producers.files.errors import FileError
+
+# How much likelier, in nats, the best reading must be than the next: e to the 8.4th is about 4,000 to 1.
+_MARGIN = 8.4
+# How unlikely each byte beyond ASCII may be, in nats. Text of the known languages costs 2.3 to 4.2; the more words,
+# the closer to 3. Text in an unknown encoding costs more in all others.
+_MOST_PER_BYTE, _MOST_PER_BYTE_OF_FEW, _FEW_WORDS = 4.6, 7.0, 6
+# UTF-8 that other programs have added a few bytes to; one in two hundred of the characters beyond ASCII at most.
+_FEW_STRAYS, _STRAYS_PER_CHARACTER = 3, 0.005
+_STRAYS_PER_LINE = 1 / 300
+# Candidates this much less likely than the best are not shown.
+_SHOWN_WITHIN, _MOST_SHOWN, _CELLS_SHOWN, _CELL_LENGTH = 40.0, 6, 3, 24
+_FEW_CHARACTERS = 12
+_MOST_STRAYS_OF_GIVEN = 0.1
+_BINARY, _FEW_CONTROLS = 0.02, 4
+_CONTEXT = 20_000
+
+
+class Opener(Protocol):
+    """Opens the bytes of the file, again and again."""
+
+    def __call__(self) -> AbstractContextManager[BinaryIO]:
+        """Return a context with a new stream of all bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """The encoding of a file. `strays` are bytes in it that it does not have, `nuls` NUL characters in its text."""
+
+    name: str
+    lines: int
+    strays: int = 0
+    nuls: int = 0
+
+
+def detect_encoding(path: Path, opener: Opener, wish: str | None) -> Encoding:
+    """Read all bytes and return their encoding; `wish` is the one that the user has named.
+
+    Raises `FileError` for a binary file, an unknown `wish`, and text of which two readings are plausible.
+    """
+    if wish is not None:
+        check_encoding(path, wish)
+    with opener() as stream:
+        counts = count_bytes(stream)
+    if not counts.size:
+        raise FileError(path, "is empty")
+    if wish is not None:
+        return _given(path, opener, counts, wish)
+    unicode = counts.mark if counts.mark != "utf-8" else ""
+    unicode = unicode or _wide_without_mark(counts)
+    if unicode:
+        lines, strays, _ = _decode_all(opener, unicode)
+        if strays:
+            raise FileError(path, f"looks like {unicode}, but {strays} characters of it are broken; fetch it again")
+        return Encoding(unicode, lines)
+    nuls = sum(counts.nuls)
+    if counts.controls + nuls > max(_FEW_CONTROLS, _BINARY * counts.size):
+        raise FileError(path, "is a binary file of no kind known here; export it as CSV in UTF-8")
+    if counts.mark == "utf-8":
+        return Encoding("utf-8", counts.lines, counts.strays, nuls)
+    if counts.escapes and not counts.characters and not counts.strays:
+        return Encoding("iso2022_jp", counts.lines)
+    # Few characters may be valid UTF-8 by chance.
+    if not counts.strays and not 0 < counts.characters <= _FEW_CHARACTERS:
+        return Encoding("utf-8", counts.lines, nuls=nuls)
+    return _judged(path, opener, counts, nuls)
+
+
+def check_encoding(path: Path, encoding: str) -> None:
+    """Raise `FileError` if Python knows no text encoding of this name."""
+    try:
+        # The wrapper refuses codecs that are not for text; decoding zero bytes would not even look up the name.
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        codecs.getincrementaldecoder(encoding)
+    except LookupError:
+        raise FileError(
+            path, f"cannot be read as {encoding!r}: no such text encoding; try utf-8, cp1252 or utf-16"
+        ) from None
+
+
+def _given(path: Path, opener: Opener, counts: Bytes, wish: str) -> Encoding:
+    try:
+        lines, strays, nuls = _decode_all(opener, wish)
+    except UnicodeError as error:
+        raise FileError(path, f"cannot be decoded as {wish} ({error}); give another --encoding") from None
+    if strays > max(_FEW_STRAYS, counts.size * _MOST_STRAYS_OF_GIVEN):
+        raise FileError(path, f"is not {wish}: {strays:,} of {counts.size:,} bytes do not exist in that encoding")
+    return Encoding(wish, lines, strays, nuls)
+
+
+def _wide_without_mark(counts: Bytes) -> str:
+    """Return UTF-16 or UTF-32 if the NUL bytes stand where these have them, and the text then reads as text."""
+    nuls, quarter = counts.nuls, counts.size / 4
+    if counts.size % 2 or sum(nuls) < max(1, 0.02 * quarter):
+        return ""
+    even, odd = nuls[0] + nuls[2], nuls[1] + nuls[3]
+    found = ""
+    if not counts.size % 4 and min(nuls[2:]) > 0.95 * quarter and nuls[0] < 0.1 * quarter:
+        found = "utf-32-le"
+    elif not counts.size % 4 and min(nuls[:2]) > 0.95 * quarter and nuls[3] < 0.1 * quarter:
+        found = "utf-32-be"
+    # Korean has syllables whose other half is a NUL byte.
+    elif odd > 4 * even:
+        found = "utf-16-le"
+    elif even > 4 * odd:
+        found = "utf-16-be"
+    return found if found and _is_text(counts.head.decode(found, "replace")) else ""
+
+
+def _is_text(text: str) -> bool:
+    strange = sum(1 for character in text if unicodedata.category(character) in ("Cc", "Cn", "Co"))
+    return strange - sum(map(text.count, "\t\r\n")) <= max(1, _BINARY * len(text))
+
+
+def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
+    with opener() as stream:
+        lines = sample_lines(stream, counts.blocks)
+    # Without the first line, because headers are often in English.
+    body = counts.head.partition(b"\n")[2]
+    readings = judge(lines, body[:_CONTEXT], _share_beyond_ascii(body, lines, counts.lines))
+    best = readings[0]
+    if not counts.strays:
+        utf8 = next(reading for reading in readings if reading.encoding == "utf-8")
+        if utf8.cost - best.cost < _MARGIN:
+            return Encoding("utf-8", counts.lines, nuls=nuls)
+    if best.encoding == "utf-8":
+        allowed = max(_FEW_STRAYS, _STRAYS_PER_CHARACTER * (counts.characters + counts.strays))
+        if counts.strays <= allowed:
+            return Encoding("utf-8", counts.lines, counts.strays, nuls)
+        raise FileError(
+            path,
+            f"is UTF-8 but for {counts.strays:,} bytes; give --encoding utf-8 to read those as cp1252, "
+            "or the encoding that is right: " + _shown(lines, readings),
+        )
+    rivals = [reading for reading in readings[1:] if reading.cost - best.cost < _MARGIN]
+    most = _MOST_PER_BYTE_OF_FEW if len(best.words) <= _FEW_WORDS else _MOST_PER_BYTE
+    uncertain = bool(rivals) or best.per_byte > most
+    if uncertain and best.encoding == "cp1252" and counts.strays <= counts.lines * _STRAYS_PER_LINE:
+        # ASCII but for a few bytes. They are read as cp1252, which is likely, and reported, as it is not certain.
+        return Encoding("utf-8", counts.lines, counts.strays, nuls)
+    if uncertain:
+        raise FileError(
+            path,
+            "its encoding is not certain; name the one that reads right with --encoding: "
+            + _shown(lines, readings),
+        )
+    return _confirmed(path, opener, best, nuls)
+
+
+def _share_beyond_ascii(body: bytes, sample: Sequence[bytes], lines: int) -> float:
+    """Return the part of the lines that have bytes beyond ASCII, by the start of the file and by the sample."""
+    seen = body.replace(b"\r", b"\n").split(b"\n")
+    return max(sum(not line.isascii() for line in seen) / len(seen), min(len(sample) / max(lines, 1), 1.0))
+
+
+def _confirmed(path: Path, opener: Opener, best: Reading, nuls: int) -> Encoding:
+    """Decode the whole file, because the sample may miss the bytes that an encoding does not have."""
+    found: list[tuple[int, int, str]] = []
+    for name in (best.encoding, *best.same):
+        lines, strays, _ = _decode_all(opener, name)
+        if not strays:
+            return Encoding(name, lines, nuls=nuls)
+        found.append((strays, lines, name))
+    strays, lines, name = min(found)
+    if strays > max(_FEW_STRAYS, lines // 1_000):
+        raise FileError(
+            path,
+            f"looks like {name}, but {strays:,} of its bytes do not exist in that encoding; give --encoding {name} "
+            "to load the rows without them, or another --encoding",
+        )
+    return Encoding(name, lines, strays, nuls)
+
+
+def _decode_all(opener: Opener, encoding: str) -> tuple[int, int, int]:
+    """Return the numbers of lines, of bytes that are not of the encoding, and of NUL characters."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+    line_feeds = returns = strays = nuls = 0
+    last = ""
+    with opener() as stream:
+        while True:
+            block = stream.read(BLOCK)
+            text = decoder.decode(block, final=not block)
+            line_feeds += text.count("\n")
+            returns += text.count("\r")
+            nuls += text.count("\0")
+            if not text.isascii() and not _is_clean(text):
+                strays += sum("\udc80" <= character <= "\udcff" for character in text)
+            last = text[-1:] or last
+            if not block:
+                return max(line_feeds, returns) + (last not in "\r\n"), strays, nuls
+
+
+def _is_clean(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(lines: Sequence[bytes], readings: Sequence[Reading]) -> str:
+    cells = _cells(lines)
+    best = readings[0].cost
+    shown = [reading.encoding for reading in readings if reading.cost - best < _SHOWN_WITHIN][:_MOST_SHOWN]
+    return "; ".join(
+        f"{encoding}: " + ", ".join(f"'{_readable(cell, encoding)}'" for cell in cells) for encoding in shown
+    )
+
+
+def _cells(lines: Sequence[bytes]) -> list[bytes]:
+    """Return three cells that hold more beyond ASCII than the others, the same for each encoding."""
+    distinct = dict.fromkeys(
+        cell.strip()[:_CELL_LENGTH]
+        for line in lines
+        for cell in re.split(rb'[,;\t"]+', line)
+        if not cell.isascii() and len(cell) > 2
+    )
+    return sorted(distinct or dict.fromkeys(lines), key=lambda cell: -sum(byte > 127 for byte in cell))[
+        :_CELLS_SHOWN
+    ]
+
+
+def _readable(cell: bytes, encoding: str) -> str:
+    text = cell.decode(encoding, "replace").removesuffix("\ufffd")
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,0 +1,178 @@
+"""Which text the bytes of a sample can be: every candidate encoding with how unlikely its text is."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from producers.files.detection.candidates import MADE_FOR, UNLIKELY
+from producers.files.detection.letters import Ideographs, Language, languages, script_of, shape
+
+_NOT_MADE_FOR = 4.0
+# In a list in another script, nearly every line has a letter of it.
+_SELDOM, _SELDOM_ANOTHER_SCRIPT = 0.05, 10.0
+_ANOTHER_LANGUAGE = 3.5  # nats for a word of another language than the rest of the file
+_MOST_WORDS = 400
+_NEVER = 1e9
+_SYMBOLS_BETWEEN_CELLS = "¬¦§¶"
+# ASCII words are a hint only: headers are English, and the names of the country's own language may be few.
+_WEIGHT_OF_ASCII, _MOST_UNLIKELY = 0.4, 6.0
+
+
+@dataclass(slots=True)
+class Reading:
+    """The sample as one encoding reads it.
+
+    `cost` is in nats; `per_byte` is the part of each byte beyond ASCII. `words` are those that hold characters
+    beyond ASCII, `same` the other encodings that read the same text.
+    """
+
+    encoding: str
+    lines: list[str]
+    cost: float = 0.0
+    per_byte: float = 0.0
+    strays: int = 0
+    language: str = ""
+    words: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+
+
+def judge(lines: Sequence[bytes], context: bytes = b"", share: float = 1.0) -> list[Reading]:
+    """Return how each candidate reads these lines, the likeliest first. Encodings that read the same text are one.
+
+    `context` is other text of the file. Its ASCII words, the same in all encodings, tell which language is likely.
+    `share` is the part of the file's lines that have bytes beyond ASCII.
+    """
+    readings: dict[tuple[str, ...], Reading] = {}
+    memory: dict[str, Mapping[str, float]] = {}
+    unlikely = _unlikely_languages(context)
+    another = {code for code in languages() if code not in unlikely} if share < _SELDOM else set()
+    for encoding in UNLIKELY:
+        reading = _read(lines, encoding)
+        if reading is None:
+            continue
+        known = readings.setdefault(tuple(reading.lines), reading)
+        if known is reading:
+            _weigh(reading, memory, unlikely, another)
+            reading.cost += UNLIKELY[encoding]
+        elif UNLIKELY[encoding] < UNLIKELY[known.encoding]:
+            known.cost += UNLIKELY[encoding] - UNLIKELY[known.encoding]
+            known.same.append(known.encoding)
+            known.encoding = encoding
+        else:
+            known.same.append(encoding)
+    return sorted(readings.values(), key=lambda reading: reading.cost)
+
+
+def _read(lines: Sequence[bytes], encoding: str) -> Reading | None:
+    strays, texts = 0, []
+    limit = 2 + len(lines) // 20
+    for line in lines:
+        try:
+            texts.append(line.decode(encoding))
+        except UnicodeDecodeError:
+            text = line.decode(encoding, "surrogateescape")
+            strays += sum("\udc80" <= character <= "\udcff" for character in text)
+            if strays > limit and encoding != "utf-8":
+                return None
+            texts.append(text)
+    return Reading(encoding, texts, strays=strays)
+
+
+def words_of(text: str) -> Iterator[str]:
+    """Yield the runs of letters and of whatever else is beyond ASCII, if they hold something beyond ASCII."""
+    start, beyond = -1, False
+    for index, character in enumerate(text):
+        if character.isalpha() or not character.isascii():
+            if start < 0:
+                start = index
+            beyond = beyond or not character.isascii()
+        elif start >= 0:
+            if beyond:
+                yield text[start:index]
+            start, beyond = -1, False
+    if start >= 0 and beyond:
+        yield text[start:]
+
+
+def _weigh(
+    reading: Reading,
+    memory: dict[str, Mapping[str, float]],
+    unlikely: Mapping[str, float],
+    another_script: Collection[str],
+) -> None:
+    delimiters = _delimiters(reading.lines)
+    distinct: dict[str, None] = {}
+    without_delimiters = str.maketrans(dict.fromkeys(delimiters, " "))
+    for line in reading.lines:
+        distinct.update(dict.fromkeys(words_of(line.translate(without_delimiters))))
+        if len(distinct) >= _MOST_WORDS:
+            break
+    reading.words = list(distinct)
+    beyond = sum(_length(word, reading.encoding) for word in distinct)
+    costs = []
+    for word in distinct:
+        composed = unicodedata.normalize("NFC", word)
+        if composed not in memory:
+            memory[composed] = {
+                code: cost + _SELDOM_ANOTHER_SCRIPT * (code in another_script)
+                for code, cost in _costs(composed).items()
+            }
+        costs.append(memory[composed])
+    fixed = sum(map(shape, distinct))
+    least = [min(known.values()) for known in costs]
+    found: dict[str, float] = {}
+    made_for = MADE_FOR.get(reading.encoding)
+    for code in languages():
+        found[code] = unlikely.get(code, 0.0) + sum(
+            min(known.get(code, _NEVER), lowest + _ANOTHER_LANGUAGE)
+            for known, lowest in zip(costs, least, strict=True)
+        )
+        if made_for is not None and code not in made_for:
+            found[code] += _NOT_MADE_FOR
+    reading.language = min(found, key=found.__getitem__)
+    text = fixed + found[reading.language]
+    reading.cost = text
+    reading.per_byte = text / max(beyond, 1)
+
+
+def _delimiters(lines: Sequence[str]) -> list[str]:
+    """Return the symbols that stand equally often in every line, as ¬ does: they are no part of any word."""
+    if len(lines) < 3:
+        return []
+    counts = {mark: lines[0].count(mark) for mark in _SYMBOLS_BETWEEN_CELLS}
+    return [
+        mark for mark, count in counts.items() if count > 1 and all(line.count(mark) == count for line in lines)
+    ]
+
+
+def _unlikely_languages(context: bytes) -> Mapping[str, float]:
+    """Return how unlikely each language of the Latin alphabet is, in nats, by the ASCII words of a text."""
+    found = re.findall(rb"(?<![\x80-\xff])[A-Za-z]{3,}(?![\x80-\xff])", context)
+    words = dict.fromkeys(word.decode("ascii") for word in found)
+    latin = {code: language for code, language in languages().items() if language.script == "LATIN"}
+    excess = dict.fromkeys(latin, 0.0)
+    for word in islice(words, _MOST_WORDS):
+        costs = {code: language.cost(word) for code, language in latin.items()}
+        least = min(costs.values())
+        for code, cost in costs.items():
+            excess[code] += min(cost - least, _ANOTHER_LANGUAGE)
+    least = min(excess.values())
+    return {code: min(_MOST_UNLIKELY, _WEIGHT_OF_ASCII * (total - least)) for code, total in excess.items()}
+
+
+def _length(word: str, encoding: str) -> int:
+    return sum(1 if character.isascii() else len(character.encode(encoding, "replace")) for character in word)
+
+
+def _costs(word: str) -> Mapping[str, float]:
+    scripts = {script_of(character) for character in word}
+    found = {code: language.cost(word) for code, language in languages().items() if _writes(language, scripts)}
+    return found or {code: language.cost(word) for code, language in languages().items()}
+
+
+def _writes(language: Language, scripts: set[str]) -> bool:
+    if isinstance(language, Ideographs):
+        return not scripts.isdisjoint(language.scripts)
+    return language.script in scripts

@@ -1,0 +1,63 @@
+"""The files that a command is to read: from names, folders, archives and standard input."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copyfileobj
+
+from producers.files.detection.compression import members
+from producers.files.errors import FileError
+
+STANDARD_INPUT = Path("-")
+# What this program writes beside a file that it loads.
+_OWN = (".rejects.ndjson", ".report.ndjson", ".report.csv")
+
+
+@contextmanager
+def input_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Yield the files to read, in order, each once.
+
+    A folder stands for the files in it and below, without hidden ones, by name; a ZIP archive of several files for
+    its members (`lists.zip/a.csv`); `-` for standard input, which is copied to a temporary file, because files are
+    read twice. Raises `FileError` for a path that does not exist and for a folder without files.
+    """
+    with tempfile.TemporaryDirectory(prefix="hospital-producer-") as folder:
+        found: dict[Path, None] = {}
+        for path in paths:
+            for file in [_standard_input(Path(folder))] if path == STANDARD_INPUT else _files(path):
+                found.update(dict.fromkeys(_unpacked(file)))
+        yield list(found)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not file.name.endswith(_OWN) and not _is_hidden(file.relative_to(path))
+    ]
+    if not files:
+        raise FileError(path, "is a folder without files")
+    return files
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "~$")) for part in path.parts)
+
+
+def _unpacked(file: Path) -> list[Path]:
+    if not file.is_file():
+        return [file]
+    names = members(file)
+    is_shapefile = any(name.lower().endswith((".shp", ".kml")) for name in names)
+    return [file / name for name in names] if len(names) > 1 and not is_shapefile else [file]
+
+
+def _standard_input(folder: Path) -> Path:
+    spooled = folder / "standard-input"
+    with spooled.open("xb") as file:
+        copyfileobj(sys.stdin.buffer, file)
+    return spooled

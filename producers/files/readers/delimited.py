@@ -1,0 +1,140 @@
+"""Reads delimited texts: CSV, TSV and the like."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from producers.files.detection.delimiters import Marks
+from producers.files.lines import MAX_ROW_LENGTH, MAX_ROW_LINES, NumberedLines, RowTooLong
+from producers.files.readers.text import TextSource, repair, shortened
+from producers.files.table import Dialect, RawRow
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedTable:
+    """A delimited text. `pads` says that rows leave out the empty cells at their end."""
+
+    source: TextSource
+    dialect: Dialect
+    marks: Marks
+    columns: Sequence[str]
+    notes: Sequence[str]
+    pads: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.source.path
+
+    @property
+    def lines(self) -> int:
+        """The number of physical lines."""
+        return self.source.encoding.lines
+
+    def rows(self) -> Iterator[RawRow]:
+        """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
+        with self.source.open() as text:
+            rows = read_rows(text, self.marks, self.columns, self.dialect, pads=self.pads)
+            if not self.source.encoding.strays:
+                yield from rows
+                return
+            for row in rows:
+                row.fields, row.repaired = repair(row.fields)
+                yield row
+
+
+def read_rows(
+    text: TextIO, marks: Marks, columns: Sequence[str], dialect: Dialect, *, pads: bool = False
+) -> Iterator[RawRow]:
+    """Yield the rows of a text below its header."""
+    lines = NumberedLines(text)
+    lines.skip(dialect.skip_rows)
+    # `strict`, because a quote that is neither doubled nor around a cell could silently shift text to another.
+    rows = csv.reader(
+        lines,
+        delimiter=marks.delimiter,
+        quotechar=marks.quote,
+        escapechar=marks.escape or None,
+        strict=True,
+        skipinitialspace=marks.delimiter not in " \t",
+    )
+    header = dialect.header
+    while True:
+        lines.begin_row()
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except (csv.Error, RowTooLong) as error:
+            problem = _problem(error)
+            lines.push_back(1)
+            cells = split_leniently(lines.first_line, marks) if _is_of_quotes(error) else []
+            if len(cells) != len(columns):
+                if not header:
+                    yield RawRow(lines.first_number, {}, shortened(lines.first_line), problem)
+                header = False
+                continue
+        if not any(cells):
+            continue
+        if header:
+            header = False
+            continue
+        if pads:
+            cells += [""] * (len(columns) - len(cells))
+        yield _row(lines.first_number, columns, cells)
+
+
+def _row(number: int, columns: Sequence[str], cells: list[str]) -> RawRow:
+    width = len(columns)
+    if len(cells) > width and not any(cells[width:]):
+        del cells[width:]
+    fields = dict(zip(columns, cells, strict=False))
+    if len(cells) == width:
+        return RawRow(number, fields)
+    surplus = {f"column {n}": cell for n, cell in enumerate(cells[width:], width + 1)}
+    return RawRow(number, fields | surplus, problem=f"has {len(cells)} cells, but the header has {width}")
+
+
+def split_leniently(line: str, marks: Marks) -> list[str]:
+    """Split a line whose quotes are broken: a quote closes a cell only before a delimiter or the end of the line.
+
+    Return no cells if a quote is never closed, because then nobody knows where its cell ends.
+    """
+    text, quote, delimiter = line.rstrip("\r\n"), marks.quote, marks.delimiter
+    cells: list[str] = []
+    position = 0
+    while position <= len(text):
+        start = position
+        while text[start : start + 1] == " " and delimiter != " ":
+            start += 1
+        if text[start : start + 1] == quote:
+            end = text.find(quote + delimiter, start + 1)
+            if end < 0:
+                end = len(text) - 1 if text.endswith(quote) and len(text) - 1 > start else -1
+            if end < 0:
+                return []
+            cells.append(text[start + 1 : end].replace(quote * 2, quote))
+            position = end + 1 + len(delimiter)
+        else:
+            end = text.find(delimiter, position)
+            end = len(text) if end < 0 else end
+            cells.append(text[start:end])
+            position = end + len(delimiter)
+    return cells
+
+
+def _is_of_quotes(error: Exception) -> bool:
+    return isinstance(error, csv.Error) and "limit" not in str(error)
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, RowTooLong):
+        return (
+            f"longer than {MAX_ROW_LENGTH} characters or {MAX_ROW_LINES} lines, "
+            "perhaps because of a quote that is never closed"
+        )
+    if "unexpected end of data" in str(error):
+        return "a quote is opened but never closed"
+    return f"not CSV: {error}"

@@ -1,0 +1,77 @@
+"""Reads the records of one JSON or GeoJSON document, streamed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ijson
+
+from producers.files.detection.json_shapes import Shape
+from producers.files.errors import FileError
+from producers.files.readers.records import feature_row, flattened, is_feature
+from producers.files.readers.text import TextSource
+from producers.files.table import Dialect, RawRow
+
+# The name of the column with the keys, where the records are the values of an object.
+KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonDocumentTable:
+    """A JSON document with records in an array, an object, or one after the other."""
+
+    source: TextSource
+    dialect: Dialect
+    shape: Shape
+    columns: Sequence[str]
+    notes: Sequence[str]
+    locates: bool = True
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.source.path
+
+    @property
+    def lines(self) -> int:
+        """The number of records."""
+        return self.shape.count
+
+    def rows(self) -> Iterator[RawRow]:
+        """Yield every record, numbered from 1. Raises `FileError` if reading fails part-way."""
+        return read_records(self.source, self.shape, locate=self.locates)
+
+
+def read_records(source: TextSource, shape: Shape, *, locate: bool = True) -> Iterator[RawRow]:
+    """Yield the records of a document of this shape. `locate` says that its coordinates are of WGS 84."""
+    names = list(shape.names)
+    try:
+        for number, record in enumerate(_records(source, shape), 1):
+            if shape.layout == "rows" and isinstance(record, list):
+                if not names:
+                    names = [str(name) for name in record]
+                    continue
+                if len(record) != len(names):
+                    problem = f"has {len(record)} values, but there are {len(names)} columns"
+                    yield RawRow(number, {}, str(record)[:2_000], problem)
+                    continue
+                yield RawRow(number, flattened(dict(zip(names, record, strict=True))))
+            elif not isinstance(record, dict):
+                yield RawRow(number, {}, str(record)[:2_000], "not a JSON object")
+            elif is_feature(record):
+                yield RawRow(number, feature_row(record, locate=locate))
+            else:
+                yield RawRow(number, flattened(record))
+    except ijson.JSONError as error:
+        raise FileError(source.path, f"is broken JSON ({' '.join(str(error).split())[:120]})") from None
+
+
+def _records(source: TextSource, shape: Shape) -> Iterator[object]:
+    with source.open_utf8() as stream:
+        if shape.layout == "map":
+            prefix = shape.records.removesuffix("*").removesuffix(".")
+            for key, record in ijson.kvitems(stream, prefix, use_float=True):
+                yield {KEY: key} | record if isinstance(record, dict) else record
+            return
+        prefix = "" if shape.layout == "values" else f"{shape.records}.item".lstrip(".")
+        yield from ijson.items(stream, prefix, use_float=True, multiple_values=True)

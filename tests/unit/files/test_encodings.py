@@ -1,0 +1,182 @@
+"""Text of some thirty languages in the encodings that can write it: read right, or refused, and never wrong."""
+
+import codecs
+import io
+import json
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from producers.files import FileError
+from producers.files.detection.encodings import Encoding, detect_encoding
+
+LANGUAGES = json.loads(Path(__file__).with_name("hospitals_by_language.json").read_text(encoding="utf-8"))
+CASES = [(language, encoding) for language, table in LANGUAGES.items() for encoding in table["encodings"]]
+LIST = Path("list.csv")
+
+
+def detect(data: bytes, wish: str | None = None) -> Encoding:
+    def opener() -> AbstractContextManager[BinaryIO]:
+        return nullcontext(io.BytesIO(data))
+
+    return detect_encoding(LIST, opener, wish)
+
+
+def text(language: str, rows: int, first: int = 0, *, native: bool = False) -> str:
+    table = LANGUAGES[language]
+    header = table["header"] if native else ["name", "city"]
+    chosen = [table["rows"][(first + number) % len(table["rows"])] for number in range(rows)]
+    lines = [f"{number},{name},{town},012-{number:04}" for number, (name, town) in enumerate(chosen, 1)]
+    return "\r\n".join([f"id,{header[0]},{header[1]},phone", *lines, ""])
+
+
+def outcome(content: str, encoding: str) -> str:
+    """Return `right` or `refused`; anything else fails the test."""
+    data = content.encode(encoding, "ignore")
+    content = data.decode(encoding)
+    found = refusal = ""
+    try:
+        found = detect(data).name
+    except FileError as error:
+        refusal = str(error)
+    if found:
+        assert data.decode(found) == content, f"{encoding} was read as {found}"
+        return "right"
+    shown = refusal.partition("--encoding")[2]
+    alike = [name for name in same(encoding) if data.decode(name, "ignore") == content]
+    assert any(f"{name}: " in shown for name in (encoding, *alike)), f"{encoding} is not shown: {refusal}"
+    return "refused"
+
+
+def same(encoding: str) -> list[str]:
+    """Encodings that often read the same text, of which the message names one."""
+    families = [
+        ("cp1252", "iso8859_15", "cp1254", "cp1250", "cp1257"),
+        ("cp1250", "iso8859_2", "cp852"),
+        ("cp1251", "mac_cyrillic"),
+        ("koi8_r", "koi8_u"),
+        ("cp866", "cp1125"),
+        ("cp1253", "iso8859_7"),
+        ("cp850", "cp437", "cp857", "cp852"),
+        ("cp950", "big5hkscs"),
+        ("mac_roman", "mac_turkish", "mac_greek"),
+    ]
+    return [name for family in families if encoding in family for name in family]
+
+
+@pytest.mark.parametrize(("language", "encoding"), CASES)
+def test_three_rows_are_read_right_or_refused(language: str, encoding: str) -> None:
+    starts = range(0, len(LANGUAGES[language]["rows"]), 3)
+    found = [outcome(text(language, 3, first), encoding) for first in starts]
+    assert {*found, outcome(text(language, 3, native=True), encoding)} <= {"right", "refused"}
+
+
+@pytest.mark.parametrize(("language", "encoding"), CASES)
+@pytest.mark.parametrize("native", [False, True], ids=["ASCII header", "native header"])
+def test_fifty_rows_are_read_right(language: str, encoding: str, native: bool) -> None:
+    assert outcome(text(language, 50, native=native), encoding) == "right"
+
+
+@pytest.mark.parametrize(("language", "encoding"), CASES[::4])
+def test_text_that_begins_after_thousands_of_lines_decides(language: str, encoding: str) -> None:
+    ascii_rows = "".join(f"{number},North Clinic,Aveda,012\r\n" for number in range(20_000))
+    header, _, rows = text(language, 20).partition("\r\n")
+    assert outcome(f"{header}\r\n{ascii_rows}{rows}", encoding) == "right"
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "gb18030", "cp949", "cp932", "cp950", "cp1250", "euc_jp"])
+def test_a_header_and_columns_of_numbers_say_nothing(encoding: str) -> None:
+    language = next(language for language, other in CASES if other == encoding)
+    numbers = ",".join(str(number) for number in range(200))
+    lines = [f"{line},{numbers}" for line in text(language, 30).splitlines()]
+    assert outcome("\n".join(lines), encoding) == "right"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
+@pytest.mark.parametrize("language", ["English", "French", "Russian", "Chinese", "Korean"])
+def test_unicode_is_read_right_with_and_without_a_mark(language: str, encoding: str) -> None:
+    content = text(language, 5, native=True)
+    assert content.encode(encoding).decode(detect(content.encode(encoding)).name) == content
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+def test_a_byte_order_mark_decides(mark: bytes) -> None:
+    names = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+    data = mark + "name\nÉ\n".encode(names[mark])
+    assert data.decode(detect(data).name).lstrip("\ufeff") == "name\nÉ\n"
+
+
+def test_one_stray_byte_does_not_change_the_encoding_of_the_file() -> None:
+    data = "id,name\n1,Hôpital Élan\n2,Forêt\n3,Chêne\n".encode() + b"4,Ros\xe9e\n"
+    assert detect(data) == Encoding("utf-8", 5, strays=1)
+
+
+def test_a_few_bytes_in_a_large_ascii_file_are_strays_if_their_encoding_is_not_certain() -> None:
+    data = b"id,name\n" + b"1,North Clinic of Aveda\n" * 1_000 + b"2,\xbd Way Home\n"
+    assert detect(data) == Encoding("utf-8", 1_002, strays=1)
+
+
+def test_utf8_with_many_stray_bytes_is_refused() -> None:
+    good, bad = "1,Hôpital Élan\n".encode(), b"1,Ros\xe9e du Ch\xeane\n"
+    with pytest.raises(FileError, match=r"is UTF-8 but for 200 bytes; give --encoding utf-8"):
+        detect(b"id,name\n" + good * 400 + bad * 100)
+
+
+def test_a_refusal_shows_the_same_cells_in_each_encoding() -> None:
+    with pytest.raises(FileError) as caught:
+        detect("id,name\n1,Ñandú\n".encode("cp1252"))
+    message = str(caught.value)
+    assert "its encoding is not certain; name the one that reads right with --encoding: " in message
+    assert "cp1252: 'Ñandú'" in message
+    assert "cp1250: 'Ńandú'" in message
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("byte", [0x5C, 0x7C])
+def test_double_bytes_with_an_ascii_half_stay_whole(byte: int) -> None:
+    """許 and 功 end with the byte of a back slash, 育 and 悴 with that of a bar."""
+    content = text("Taiwanese", 8)
+    assert byte in content.encode("cp950")
+    assert outcome(content, "cp950") == "right"
+
+
+@pytest.mark.parametrize("wish", ["zork", "base64", "punycode-2", "rot13"])
+def test_an_unknown_encoding_is_refused(wish: str) -> None:
+    with pytest.raises(FileError, match="no such text encoding"):
+        detect(b"name\nA\n", wish)
+
+
+def test_a_given_encoding_takes_precedence_and_its_stray_bytes_are_counted() -> None:
+    assert detect(text("Russian", 2).encode("cp1251", "ignore"), "cp1252").name == "cp1252"
+    assert detect("name\n병원 병원 병원\n".encode("cp949") + b"\xb0,\n", "cp949").strays == 1
+
+
+def test_a_given_encoding_that_is_plainly_wrong_is_refused() -> None:
+    with pytest.raises(FileError, match=r"is not utf-8: \d+ of \d+ bytes"):
+        detect(text("Russian", 8).encode("cp1251"), "utf-8")
+
+
+@pytest.mark.parametrize(
+    "data", [bytes(range(256)) * 4, b"\x00\x01\x02\x03" * 100, b"name\n" + b"\x00\x00A\x01" * 50]
+)
+def test_binary_data_is_refused(data: bytes) -> None:
+    with pytest.raises(FileError, match="binary file"):
+        detect(data)
+
+
+def test_nul_characters_are_counted() -> None:
+    assert detect(b"name\n" + b"A" * 500 + b"\0\0\n") == Encoding("utf-8", 2, nuls=2)
+
+
+def test_iso_2022_is_known_by_its_escapes() -> None:
+    content = "施設名,住所\nみどり野病院,青空市\n"
+    assert content.encode("iso2022_jp").decode(detect(content.encode("iso2022_jp")).name) == content
+
+
+@pytest.mark.parametrize(("content", "lines"), [("a\nb\n", 2), ("a\nb", 2), ("a\r\nb\r\n", 2), ("a\rb\r", 2)])
+def test_lines_are_counted_for_every_line_end(content: str, lines: int) -> None:
+    assert detect(content.encode()).lines == lines

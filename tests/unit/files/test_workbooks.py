@@ -1,0 +1,94 @@
+import gzip
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from producers.files import FileError
+from producers.files.opening import open_table
+from producers.files.table import Wishes
+
+ROWS: list[list[Any]] = [
+    ["id", "name", "beds", "opened", "open"],
+    [1, "Oak", 120.0, date(2024, 3, 1), True],
+    [2, "Elm", 7.5, None, False],
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "list.csv"
+
+
+def save(path: Path, **sheets: list[list[Any]]) -> Path:
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name, rows in sheets.items():
+        sheet = workbook.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    workbook.save(path)
+    return path
+
+
+def test_cells_have_their_types_and_rows_their_numbers(path: Path) -> None:
+    table = open_table(save(path, Hospitals=ROWS))
+    assert [(row.line, row.fields) for row in table.rows()] == [
+        (2, {"id": 1, "name": "Oak", "beds": 120, "opened": date(2024, 3, 1), "open": True}),
+        (3, {"id": 2, "name": "Elm", "beds": 7.5, "opened": None, "open": False}),
+    ]
+    assert (table.dialect.format, table.dialect.sheet, table.lines) == ("workbook", "Hospitals", 3)
+
+
+def test_titles_and_empty_rows_above_the_header_are_skipped(path: Path) -> None:
+    titles: list[list[Any]] = [["Ministry of Health"], [], ["List of hospitals", None, 2024]]
+    table = open_table(save(path, Hospitals=[*titles, *ROWS]))
+    assert list(table.columns) == ROWS[0]
+    assert [row.line for row in table.rows()] == [5, 6]
+    assert table.dialect.skip_rows == 3
+    assert "List of hospitals" in " ".join(table.notes)
+
+
+def test_the_sheet_with_the_largest_table_is_read_unless_the_user_names_another(path: Path) -> None:
+    notes = [["Read me"], ["Each line of text"], *[["is one cell"]] * 50]
+    save(path, Notes=notes, Small=[["id", "name"], [9, "Ash"]], Hospitals=ROWS)
+    table = open_table(path)
+    assert table.dialect.sheet == "Hospitals"
+    assert "--sheet chooses another: 'Notes', 'Small'" in table.notes[0]
+    assert [row.fields for row in open_table(path, Wishes(sheet="Small")).rows()] == [{"id": 9, "name": "Ash"}]
+    with pytest.raises(FileError, match="no sheet 'Large'; its sheets are 'Notes', 'Small', 'Hospitals'"):
+        open_table(path, Wishes(sheet="Large"))
+
+
+def test_a_sheet_without_a_header_loses_no_row(path: Path) -> None:
+    table = open_table(save(path, Sheet=[["A1", "Oak", 5], ["A2", "Elm", 6], ["A3", "Ash", 7]]))
+    assert list(table.columns) == ["1", "2", "3"]
+    assert [row.fields["2"] for row in table.rows()] == ["Oak", "Elm", "Ash"]
+
+
+def test_columns_without_a_name_keep_their_cells(path: Path) -> None:
+    table = open_table(save(path, Sheet=[["id", None, "name"], [1, "x", "Oak", "y"], [2, "z", "Elm"]]))
+    assert next(table.rows()).fields == {"id": 1, "column 2": "x", "name": "Oak", "column 4": "y"}
+
+
+def test_a_compressed_workbook_is_read(path: Path) -> None:
+    content = save(path, Sheet=ROWS).read_bytes()
+    path.write_bytes(gzip.compress(content))
+    assert [row.fields["name"] for row in open_table(path).rows()] == ["Oak", "Elm"]
+
+
+def test_a_workbook_without_rows_or_broken_is_refused(path: Path) -> None:
+    with pytest.raises(FileError, match="contains no rows"):
+        open_table(save(path, Sheet=[]))
+    content = save(path, Sheet=ROWS).read_bytes()
+    path.write_bytes(content[:-200])
+    with pytest.raises(FileError, match=r"cannot be (read|uncompressed)"):
+        open_table(path)
+
+
+@pytest.mark.parametrize("suffix", ["xls", "ods"])
+def test_other_workbooks_are_read(suffix: str) -> None:
+    table = open_table(Path(__file__).with_name(f"hospitals.{suffix}"))
+    assert [row.fields for row in table.rows()] == [{"id": 1, "name": "Élan"}, {"id": 2, "name": "Oak"}]
