@@ -18,7 +18,6 @@ from worker.contract import HospitalRecord
 from worker.contract.fields import Source
 from worker.errors import ConfigurationError
 
-
 LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
 """The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
 

@@ -158,7 +158,8 @@ async def test_a_long_report_is_read_in_pages(mongo: MongoHandle, run_job: RunJo
         await run_job("ingest_hospitals", chunk(lines=[]) | {"chunk": number, "unread": unread}, f"{number}")
 
     lines: list[int] = []
-    first_chunk, pages = 0, 0
+    first_chunk: int | None = 0
+    pages = 0
     while first_chunk is not None:
         page = await run_job("read_import_report", {"import_id": "i", "first_chunk": first_chunk})
         lines += [entry.line for entry in page.entries]
