@@ -47,7 +47,6 @@ async def write_import_files(
                 while row is not None and row.line < entry.line:
                     row = next(rows, None)
                 if report is None:
-                    folder.mkdir(parents=True, exist_ok=True)
                     report = stack.enter_context(_Report(folder, as_csv=as_csv))
                 original = _original_line(row) if row is not None and row.line == entry.line else None
                 report.write(entry, original)
@@ -68,6 +67,7 @@ class _Report:
         self._as_csv = as_csv
 
     def __enter__(self) -> "_Report":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file: TextIO = self.path.open("w", encoding="utf-8", newline="")
         if self._as_csv:
             self._csv = csv.DictWriter(self._file, _REPORT_COLUMNS)

@@ -23,8 +23,9 @@ _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670
 _BETWEEN_WORDS = re.compile("(?:(?![\u0900-\u0eff\u1000-\u109f\u1780-\u17ff])[\\W_])+")
 # What programs for statistics write for "not known", in a column of any kind.
 _NO_NUMBER = re.compile(r"-9{3,6}(?:\.0+)?")
-# A list may be numbered from 1 to 99,999, so 9, 99 and 999 may be identifiers.
-_NO_IDENTIFIER = re.compile(r"0+(\.0+)?|-0*[19]+(\.0+)?|9{6,}|[xX]+|(.)\3{7,}")
+# Not 999999 or 11111111: either may be the identifier of a hospital, and if it is not, the rows that share it differ
+# and are in collision.
+_NO_IDENTIFIER = re.compile(r"0+(\.0+)?|-0*[19]+(\.0+)?")
 
 
 def word_key(text: str) -> str:
@@ -87,7 +88,7 @@ def placeholder_kind(text: str) -> PlaceholderKind | None:
 
 
 def is_placeholder_identifier(text: str) -> bool:
-    """Return whether the text cannot be an identifier: a placeholder, 0, -1, -999, 999999 or one sign repeated."""
+    """Return whether the text cannot be an identifier: a placeholder, 0, -1 or -999."""
     kind = placeholder_kind(text)
     if kind == "short":
         # A list of states may identify them by ND and SD.

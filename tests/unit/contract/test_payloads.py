@@ -34,12 +34,30 @@ PAYLOADS: dict[str, dict[str, Any]] = {
         "on_existing": "replace",
         "import_id": "cms-2025.1",
         "lines": [2, 3, 7],
+        "chunk": 4,
+        "unread": [
+            {"line": 4, "reasons": ["hospital_name: is missing"]},
+            {"line": 7, "left_out": [{"field": "beds", "column": "Beds", "value": "many", "reason": "no number"}]},
+        ],
     },
     "correct_hospital": {"hospital_id": "hr:42", "revision": 1, "changes": {"beds": None, "city": "Split"}},
     "discard_hospital": {"hospital_id": "hr:42", "revision": 1},
     "register_hospital": {"record": FULL, "actor": "a", "reason": "r"},
     "amend_hospital": {"hospital_id": "hr:42", "changes": {"beds": 1}, "actor": "a", "reason": "r"},
     "withdraw_hospital": {"hospital_id": "hr:42", "actor": "a", "reason": "r", "revision": 3},
+    "open_import": {
+        "import_id": "cms-2025.1",
+        "fingerprint": "ab" * 32,
+        "file": {"name": "cms.csv", "bytes": 120, "sha256": "cd" * 32, "rows": 3},
+        "on_existing": "keep",
+        "source": "cms",
+        "profile": "version = 1",
+        "started_by": "ito",
+    },
+    "close_import": {"import_id": "cms-2025.1"},
+    "find_imports": {"limit": 5},
+    "read_import_report": {"import_id": "cms-2025.1", "first_chunk": 3},
+    "preview_hospitals": {"records": [FULL, {"bad": 1}], "on_existing": "merge"},
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
@@ -174,7 +192,15 @@ def test_chunks_are_limited_in_size_and_their_records_are_not_validated(count: i
     if accepted:
         assert parse(IngestHospitals, raw).records == raw["records"]
     else:
-        assert paths(IngestHospitals, raw) == ["records"]
+        assert paths(IngestHospitals, raw) == ["records" if count else "payload"]
+
+
+def test_a_chunk_of_an_import_may_have_no_row_that_could_be_read() -> None:
+    unread = [{"line": 2, "reasons": ["hospital_name: is missing"]}]
+    chunk = parse(IngestHospitals, {"records": [], "import_id": "i", "lines": [], "chunk": 0, "unread": unread})
+
+    assert [row.line for row in chunk.unread] == [2]
+    assert paths(IngestHospitals, {"records": [], "unread": unread}) == ["payload"]
 
 
 @pytest.mark.parametrize(
