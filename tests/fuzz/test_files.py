@@ -12,7 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from producers.files import FileError, FileFormat, HospitalFile, RejectWriter, rejects_path
-from producers.files.readers import CsvReader, NdjsonReader, RawRow
+from producers.files.detection.delimiters import Marks
+from producers.files.readers.delimited import read_rows
+from producers.files.readers.json_lines import read_lines
+from producers.files.table import Dialect, RawRow
 
 PIECES = [
     b"\n", b"\n", b"\r\n", b"\r", b",", b",", b";", b"\t", b"|", b'"', b'""', b" ", b"hospital_name", b"beds", b"A",
@@ -24,7 +27,7 @@ PIECES = [
 SOUP = st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join)
 HEADS = st.sampled_from([b"", b"hospital_name,beds\n", b'hospital_name;"be\nds"\n', b'{"hospital_name":"A"}\n'])
 CONTENT = st.binary(max_size=200) | st.tuples(HEADS, SOUP).map(b"".join)
-FORMATS: st.SearchStrategy[FileFormat | None] = st.sampled_from([None, "csv", "ndjson"])
+FORMATS: st.SearchStrategy[FileFormat | None] = st.sampled_from([None, None, "csv", "ndjson", "json", "geojson"])
 ENCODINGS = st.sampled_from(
     [None, None, "utf-8", "cp1252", "utf-16", "utf-7", "idna", "shift_jis", "undefined", "rot13"]
 )
@@ -79,8 +82,8 @@ def test_any_bytes_are_read_or_refused_in_one_line(
 @given(SOUP.map(lambda soup: soup.decode("utf-8", "surrogateescape")))
 @settings(max_examples=300, deadline=None)
 def test_every_line_of_ndjson_is_a_row_or_blank(content: str) -> None:
-    rows = list(NdjsonReader(io.StringIO(content, newline="")))
-    lines = io.StringIO(content, newline="").readlines()
+    rows = list(read_lines(io.StringIO(content, newline="")))
+    lines = [line.replace("\0", "") for line in io.StringIO(content, newline="")]
     if lines:
         lines[0] = lines[0].removeprefix("\ufeff")
     assert [row.line for row in rows] == [n for n, line in enumerate(lines, 1) if line and not line.isspace()]
@@ -91,7 +94,7 @@ def test_every_line_of_ndjson_is_a_row_or_blank(content: str) -> None:
 def test_every_line_of_a_csv_is_in_a_row_or_blank(content: str) -> None:
     content = "a,b\n" + content
     lines = io.StringIO(content, newline="").readlines()
-    rows = list(CsvReader(io.StringIO(content, newline="")))
+    rows = list(read_rows(io.StringIO(content, newline=""), Marks(","), ["a", "b"], Dialect(format="csv")))
     assert [row.line for row in rows] == sorted({row.line for row in rows})
     ends = [*(row.line for row in rows), len(lines) + 1][1:]
     covered: set[int] = set()
@@ -99,7 +102,7 @@ def test_every_line_of_a_csv_is_in_a_row_or_blank(content: str) -> None:
         covered |= set(range(row.line, min(row.line + _line_count(row), end)))
     left = [line for number, line in enumerate(lines, 1) if number > 1 and number not in covered]
     # The lines that are left hold no cell.
-    assert not [line for line in left if line.replace('"', "").strip(", \r\n\ufeff")]
+    assert not [line for line in left if line.replace('"', "").strip(", \0\r\n\ufeff")]
 
 
 def _line_count(row: RawRow) -> int:
@@ -149,5 +152,5 @@ def test_a_large_file_of_noise_is_accounted_for(path: Path) -> None:
     characters = "".join(map(chr, range(1, 128))).replace("\n", "").replace("\r", "").replace("{", "")
     lines = ["{" + "".join(noise.choices(characters, k=noise.randrange(60))) for _ in range(5_000)]
     path.write_text("\n".join(['{"hospital_name":"A"}', *lines]) + "\n")
-    numbers, records, count = load(path, None, None)
+    numbers, records, count = load(path, "utf-8", "ndjson")
     assert (numbers, records, count) == (list(range(1, 5_002)), 1, 5_001)

@@ -10,7 +10,7 @@ _USUAL = ",;\t|"
 _SELDOM = "¬^~§¦\x1f\x01¤†‡‖│:#$@*"
 _SEP_LINE = re.compile(r'\s*"?sep=(.)"?[,;\s]*', re.IGNORECASE)
 _STEADY = 0.6
-_VERY_STEADY = 0.95
+_VERY_STEADY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +54,46 @@ def split_rows(lines: Sequence[str], marks: Marks) -> Iterator[tuple[int, list[s
         yield rows.line_num, row
 
 
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How a text looks when it is split at a mark: its table begins at row `first` and is `width` cells wide.
+
+    `share` of the rows from there on have that width, `begins` says that the first of them has it, and `gaps` that
+    rows below it do not contain the mark at all.
+    """
+
+    mark: str
+    first: int
+    width: int
+    share: float
+    begins: bool
+    gaps: bool
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, float, int]:
+        # Decimal commas, and the commas of addresses, are in all rows but not in the header above them.
+        return not self.gaps, self.begins, -self.first, round(self.share * 5) / 5, self.width
+
+
 def _delimiter(lines: Sequence[str], quote: str, escape: str) -> str:
-    best: tuple[bool, float, int, str] | None = None
-    for mark in _USUAL:
-        found = _steadiness(lines, Marks(mark, quote, escape))
-        if found is None or found[0] < _STEADY:
-            continue
-        share, width, in_header = found
-        # A text with decimal commas, or with commas in all its addresses, has no comma in its header.
-        ranked = (in_header, round(share * 5) / 5, width, mark)
-        if best is None or ranked > best:
-            best = ranked
-    if best is not None and best[0] and best[1] >= 0.8:
-        return best[3]
+    usual = [fit for mark in _USUAL if (fit := _fit(lines, Marks(mark, quote, escape))) and fit.share >= _STEADY]
+    best = max(usual, key=lambda fit: fit.rank, default=None)
+    if best is not None and best.begins and best.share >= 0.8 and best.first == 0:
+        return best.mark
     for mark in _SELDOM:
-        found = _steadiness(lines, Marks(mark, quote, escape))
-        if found is not None and found[0] >= _VERY_STEADY and found[2] and (found[1] > 2 or mark in "¬^§¦"):
+        fit = _fit(lines, Marks(mark, quote, escape))
+        if fit is None or fit.share < _VERY_STEADY or not fit.begins or (fit.width < 3 and mark not in "¬^§¦"):
+            continue
+        if best is None or fit.rank > best.rank:
             return mark
-    if best is not None and not _is_prose(lines, best[3]):
-        return best[3]
+    if best is not None and not _is_prose(lines, best.mark):
+        return best.mark
     header = next(iter(lines), "")
-    usual = max(_USUAL, key=lambda mark: _count_outside_quotes(header, mark, quote))
-    return usual if usual in header else ","
+    most = max(_USUAL, key=lambda mark: _count_outside_quotes(header, mark, quote))
+    return most if most in header else ","
 
 
-def _steadiness(lines: Sequence[str], marks: Marks) -> tuple[float, int, bool] | None:
-    """Return the share of rows with the usual number of cells, that number, and whether the first row has it."""
+def _fit(lines: Sequence[str], marks: Marks) -> _Fit | None:
     if not any(marks.delimiter in line for line in lines):
         return None
     widths = [len(row) for _, row in split_rows(lines, marks) if any(cell.strip() for cell in row)]
@@ -87,10 +101,11 @@ def _steadiness(lines: Sequence[str], marks: Marks) -> tuple[float, int, bool] |
     if not counts:
         return None
     width = max(counts, key=lambda width: (counts[width], width))
-    first = next((index for index, other in enumerate(widths) if other > 1), 0)
+    first = next(index for index, other in enumerate(widths) if other > 1)
     # Lines of one cell above the table are titles, and not counted.
     considered = widths[first:] if first <= len(widths) // 2 else widths
-    return counts[width] / max(len(considered), 1), width, widths[first] == width and first == 0
+    share = counts[width] / len(considered)
+    return _Fit(marks.delimiter, first, width, share, widths[first] == width, 1 in widths[first:])
 
 
 def _is_prose(lines: Sequence[str], mark: str) -> bool:

@@ -10,8 +10,8 @@ from producers.files.detection.candidates import MADE_FOR, UNLIKELY
 from producers.files.detection.letters import Ideographs, Language, languages, script_of, shape
 
 _NOT_MADE_FOR = 4.0
-# In a list in another script, nearly every line has a letter of it.
-_SELDOM, _SELDOM_ANOTHER_SCRIPT = 0.05, 10.0
+# In a list in another script, nearly every line has a letter of it. A few lines with odd bytes are no such list.
+_SELDOM, _FEW, _SELDOM_ANOTHER_SCRIPT = 0.05, 5, 10.0
 _ANOTHER_LANGUAGE = 3.5  # nats for a word of another language than the rest of the file
 _MOST_WORDS = 400
 _NEVER = 1e9
@@ -47,7 +47,9 @@ def judge(lines: Sequence[bytes], context: bytes = b"", share: float = 1.0) -> l
     readings: dict[tuple[str, ...], Reading] = {}
     memory: dict[str, Mapping[str, float]] = {}
     unlikely = _unlikely_languages(context)
-    another = {code for code in languages() if code not in unlikely} if share < _SELDOM else set()
+    another = (
+        {code for code in languages() if code not in unlikely} if share < _SELDOM and len(lines) <= _FEW else set()
+    )
     for encoding in UNLIKELY:
         reading = _read(lines, encoding)
         if reading is None:
