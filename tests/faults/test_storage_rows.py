@@ -110,6 +110,22 @@ async def test_row_43_a_limit_that_the_worker_may_not_read(stand: Stand) -> None
     stand.row.dead += len(large)
 
 
+async def test_row_43_a_result_larger_than_the_memory_of_redis_holds_no_slot(stand: Stand) -> None:
+    await stand.redis.config_set("maxmemory", 12 * MEGABYTE)
+    large = await _put(stand, "large", 2, 20 * MEGABYTE)
+    stand.row.faults += 1
+    worker = await stand.worker(STORING)
+
+    await stand.until(lambda: _all_dead(stand, len(large)), 20)
+
+    await assert_too_large(stand, large, "limit 6,291,456 (half of Redis's maxmemory)")
+    await stand.until(lambda: stand.is_ready(worker), 10)
+    fine = await _put(stand, "fine", 100, 100)
+    await stand.until(lambda: _stored(stand, fine), 20)
+    stand.row.applied += len(fine)
+    stand.row.dead += len(large)
+
+
 async def test_row_43_a_job_above_the_limit_is_refused_at_the_producer(stand: Stand) -> None:
     await stand.redis.config_set("proto-max-bulk-len", MEGABYTE)
     stand.row.faults += 1

@@ -45,6 +45,17 @@ class ClaimContract:
 
         assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"owner"
 
+    async def test_an_in_progress_key_without_an_expiry_keeps_no_job_from_running(self, bench: ScriptBench) -> None:
+        # As a tool leaves it that copies keys from one Redis to another without their lives.
+        await bench.enqueue("a", "held")
+        await bench.redis.set(keys.IN_PROGRESS + bench.id("a"), b"1")
+        await bench.stock_worker_claims("held")
+
+        assert await bench.claimed_names("owner") == ["a"]
+
+        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"owner"
+        assert 0 < await bench.redis.pttl(keys.IN_PROGRESS + bench.id("a")) <= LEASE_MS
+
     async def test_a_counter_of_tries_expires(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.finish(await bench.claim_one(), "retry", record=b"x")
@@ -113,6 +124,18 @@ class ClaimContract:
         await bench.let_lease_end("a")
         job = await bench.claim_one("fifth")
         assert (job.crashes, job.lost_by) == (3, ("first", "-", "third", "fourth"))
+
+    async def test_a_worker_that_takes_its_own_job_again_did_not_die(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.claim("host:17:abc:1")
+        await bench.let_lease_end("a")
+
+        job = await bench.claim_one("host:17:abc:2")
+
+        assert (job.crashes, job.lost_by) == (0, ("-",))
+        await bench.let_lease_end("a")
+        job = await bench.claim_one("host:17:abcd:1")
+        assert (job.crashes, job.lost_by) == (1, ("-", "host:17:abc:2"))
 
     async def test_a_crash_that_an_earlier_version_counted_counts_on(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
