@@ -27,8 +27,8 @@ local SWEEP_LIMIT = 16
 -- Bytes of the tokens that are kept of a job's former owners. Tokens are shorter, unless another program wrote them.
 local OWNERS_LIMIT = 2000
 
--- After Redis was down or frozen for longer than a lease, every lease looks lost although its owner lives. Owners
--- get half a lease to renew before any of their jobs is taken.
+-- After Redis was down, frozen or failed over, a lease may end although its owner lives. Owners get half a lease to renew
+-- before any of their jobs is taken.
 note_alive(clock, lease, now)
 local resumed = tonumber(redis.call('HGET', clock, 'resumed')) or 0
 -- An instant in the future was not written by these scripts, and would hold until then.
@@ -164,8 +164,8 @@ local function take_from(queue, position, ids, scores, want)
             drop(queue, id)
         elseif owners_returning and owners[i] then
             held = held + 1
-            -- A claimer that polls less often than leases end must claim again before Redis would count as silent.
-            note_due(resumed + lease / 2)
+            -- A claimer that polls rarely must claim again before Redis would count as silent.
+            note_due(math.min(resumed + lease / 2, now + math.floor(lease / 4)))
         elseif holder then
             held = held + 1
         else
