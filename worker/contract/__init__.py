@@ -13,6 +13,7 @@ from worker.contract.jobs import (
     REGISTER_HOSPITAL,
     WITHDRAW_HOSPITAL,
     JobSpec,
+    has_key,
     new_job_id,
 )
 from worker.contract.outcomes import (
@@ -81,5 +82,6 @@ __all__ = [
     "Rejection",
     "WithdrawHospital",
     "WithdrawalOutcome",
+    "has_key",
     "new_job_id",
 ]

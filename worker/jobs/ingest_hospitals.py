@@ -7,6 +7,7 @@ from worker.contract import ChunkOutcome, HospitalRecord, IngestHospitals, Rejec
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 from worker.jobs.context import current_run
+from worker.mongo.answers import answer_chunk_once
 from worker.mongo.chunks import ingest_many
 
 # Validating this many records takes a few milliseconds; then other jobs get a turn on the event loop.
@@ -22,7 +23,10 @@ async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> Chun
         if index % _RECORDS_PER_TURN == 0:
             await asyncio.sleep(0)
         records.append(_validated(index, raw))
-    return await ingest_many(run.context.mongo, records, request.on_existing, run.job_id)
+    mongo = run.context.mongo
+    return await answer_chunk_once(
+        mongo, run.job_id, lambda: ingest_many(mongo, records, request.on_existing, run.job_id)
+    )
 
 
 def _validated(index: int, raw: object) -> HospitalRecord | Rejection:

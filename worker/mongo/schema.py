@@ -104,6 +104,7 @@ _APPLIED_JOB: dict[str, Any] = {
         "additionalProperties": False,
         "properties": {"created_by_job": _TEXT, "created_at": _INSTANT},
     },
+    "answer": {"bsonType": "binData"},
     "expires_at": _INSTANT,
 }
 _HOSPITAL_IN_LOG = {
