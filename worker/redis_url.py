@@ -1,7 +1,7 @@
 """What redis-py's own parser of `REDIS_URL` lacks: the form that names sentinels, and a check of the options."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -18,19 +18,44 @@ _SENTINEL_PORT = 26_379
 # The parts of a URL, and the options that concern only how to connect.
 _HARMLESS = frozenset(
     {
-        *("username", "password", "host", "port", "path", "db"),
-        *("client_name", "lib_name", "lib_version", "socket_keepalive", "health_check_interval"),
+        *("username", "password", "host", "port", "path"),
+        *("lib_name", "lib_version", "socket_keepalive"),
         *("ssl_keyfile", "ssl_certfile", "ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_data", "ssl_check_hostname"),
         *("ssl_ciphers", "retry_on_timeout"),
     }
 )
-_TIMEOUTS = ("socket_timeout", "socket_connect_timeout", "timeout")
 # The operating system takes no timeout of any length.
 _LONGEST_TIMEOUT_S = 86_400
 # With one connection, whoever waits for a job would keep all others waiting.
 _LEAST_CONNECTIONS, _MOST_CONNECTIONS = 2, 10_000
-# What the queue depends on: all keys are bytes, all names UTF-8, all answers those of the second protocol.
-_FIXED = {"protocol": ("2",), "encoding": ("utf-8", "utf8")}
+# What Redis accepts as the name of a connection.
+_CLIENT_NAME = re.compile(r"[!-~]*")
+
+_Rule = tuple[Callable[[Any], object], str]
+_TIMEOUT: _Rule = (
+    lambda value: 0 < value <= _LONGEST_TIMEOUT_S,
+    f"must be a number of seconds above 0, and at most {_LONGEST_TIMEOUT_S:,}",
+)
+_NOT_NEGATIVE: _Rule = (lambda value: value >= 0, "must be 0 or more")
+# Which values an option may have, and what to say of another one.
+_RULES: dict[str, _Rule] = {
+    "socket_timeout": _TIMEOUT,
+    "socket_connect_timeout": _TIMEOUT,
+    "timeout": _TIMEOUT,
+    "max_connections": (
+        lambda value: _LEAST_CONNECTIONS <= value <= _MOST_CONNECTIONS,
+        f"must be {_LEAST_CONNECTIONS} to {_MOST_CONNECTIONS}; or remove it and set REDIS_POOL_SIZE",
+    ),
+    "db": _NOT_NEGATIVE,
+    "health_check_interval": _NOT_NEGATIVE,
+    "client_name": (_CLIENT_NAME.fullmatch, "must be ASCII characters without spaces"),
+    # What the queue depends on: all keys are bytes, all names UTF-8, all answers those of the second protocol.
+    "protocol": (lambda value: value == "2", "must be 2, which the queue depends on; remove the option"),
+    "encoding": (
+        lambda value: value.lower() in ("utf-8", "utf8"),
+        "must be utf-8, which the queue depends on; remove the option",
+    ),
+}
 # redis-py would take these from a URL, as text, and fail with it at the first command.
 _FOR_CODE_ONLY = frozenset(
     {
@@ -96,22 +121,10 @@ def refuse_options(parts: Mapping[str, Any]) -> None:
         # redis-py's parser gives the class for the scheme; in a URL it is a text.
         if name in _HARMLESS or (name == "connection_class" and not isinstance(value, str)):
             continue
-        if name in _TIMEOUTS:
-            if not 0 < value <= _LONGEST_TIMEOUT_S:
-                raise ConfigurationError(
-                    f"REDIS_URL: {name} must be a number of seconds above 0, and at most {_LONGEST_TIMEOUT_S:,}"
-                )
-        elif name == "max_connections":
-            if not _LEAST_CONNECTIONS <= value <= _MOST_CONNECTIONS:
-                raise ConfigurationError(
-                    f"REDIS_URL: max_connections must be {_LEAST_CONNECTIONS} to {_MOST_CONNECTIONS}; or remove it "
-                    "and set REDIS_POOL_SIZE"
-                )
-        elif name in _FIXED:
-            if value.lower() not in _FIXED[name]:
-                raise ConfigurationError(
-                    f"REDIS_URL: {name} must be {_FIXED[name][0]}, which the queue depends on; remove the option"
-                )
+        if name in _RULES:
+            is_accepted, demand = _RULES[name]
+            if not is_accepted(value):
+                raise ConfigurationError(f"REDIS_URL: {name} {demand}")
         elif name in _FOR_CODE_ONLY:
             raise ConfigurationError(f"REDIS_URL: {name} cannot be set in the URL; remove the option")
         else:

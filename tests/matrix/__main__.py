@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         *(f"redis-py {major}" for major in REDIS_PY),
     ]:
         if not only or any(part in name for part in only):
-            rows.append(_run_row(name, pythons, servers))
+            rows.append(run_row(name, pythons, servers))
             print(
                 f"{name}: {', '.join(f'{s} {r}' for s, r in rows[-1].results.items()) or rows[-1].found}",
                 flush=True,
@@ -62,13 +62,17 @@ def main(arguments: Sequence[str]) -> int:
     return int(any(row.failed for row in rows))
 
 
-def _run_row(name: str, pythons: Mapping[str, Path], servers: Mapping[str, Path]) -> Row:
+def run_row(name: str, pythons: Mapping[str, Path | None], servers: Mapping[str, Path]) -> Row:
+    """Run the suites of one row, `Python 3.14` or the like; without what it needs, the row says so."""
     kind, _, version = name.rpartition(" ")
     server, suites = servers.get("Valkey"), ["unit", "arq_compat", "integration"]
-    python: tuple[str, Path] | None = next(iter(pythons.items()), None)
+    usable = {version: path for version, path in pythons.items() if path}
+    python = next(iter(usable.items()), None)
     extra = None
     if kind == "Python":
-        python = (version, pythons[version]) if version in pythons else None
+        if version in pythons and version not in usable:
+            return Row(name, "cannot make environments")
+        python = (version, usable[version]) if version in usable else None
     elif kind == "redis-py":
         suites, extra = ["producers"], f"redis=={version}.*"
     else:
@@ -94,8 +98,10 @@ def _environment(version: str, python: Path, extra: str | None) -> Path:
     if stamp.exists() and stamp.read_text() == wanted:
         return executable
     print(f"Creating {folder}", flush=True)
-    _run([python, "-m", "venv", "--clear", folder])
     pip: list[Path | str] = [executable, "-m", "pip", "-qq", "--disable-pip-version-check", "install"]
+    _run([python, "-m", "venv", "--without-pip", "--clear", folder])
+    # Not by `ensurepip`, which distributions split off or build without its files.
+    _run([sys.executable, *pip[1:], "--target", f"{folder}/lib/python{version}/site-packages", "pip"])
     _run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", "requirements.lock"])
     # Without a wheel it needs a compiler. Without it, the tests that need it are skipped, and counted as such.
     subprocess.run([*pip, "lupa"], capture_output=True, check=False)

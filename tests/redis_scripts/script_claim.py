@@ -45,6 +45,17 @@ class ClaimContract:
 
         assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"owner"
 
+    async def test_an_in_progress_key_without_an_expiry_keeps_no_job_from_running(self, bench: ScriptBench) -> None:
+        # As a tool leaves it that copies keys from one Redis to another without their lives.
+        await bench.enqueue("a", "held")
+        await bench.redis.set(keys.IN_PROGRESS + bench.id("a"), b"1")
+        await bench.stock_worker_claims("held")
+
+        assert await bench.claimed_names("owner") == ["a"]
+
+        assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"owner"
+        assert 0 < await bench.redis.pttl(keys.IN_PROGRESS + bench.id("a")) <= LEASE_MS
+
     async def test_a_counter_of_tries_expires(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         await bench.finish(await bench.claim_one(), "retry", record=b"x")
@@ -113,6 +124,18 @@ class ClaimContract:
         await bench.let_lease_end("a")
         job = await bench.claim_one("fifth")
         assert (job.crashes, job.lost_by) == (3, ("first", "-", "third", "fourth"))
+
+    async def test_a_worker_that_takes_its_own_job_again_did_not_die(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.claim("host:17:abc:1")
+        await bench.let_lease_end("a")
+
+        job = await bench.claim_one("host:17:abc:2")
+
+        assert (job.crashes, job.lost_by) == (0, ("-",))
+        await bench.let_lease_end("a")
+        job = await bench.claim_one("host:17:abcd:1")
+        assert (job.crashes, job.lost_by) == (1, ("-", "host:17:abc:2"))
 
     async def test_a_crash_that_an_earlier_version_counted_counts_on(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
@@ -315,7 +338,7 @@ class ClaimContract:
 
 
 class OutageContract:
-    """After Redis was down or frozen for longer than a lease, live owners get half a lease to renew."""
+    """After Redis was down or frozen while owners could not renew, they get half a lease to do so."""
 
     async def _expire_lease_in_an_outage(self, bench: ScriptBench) -> ClaimedJob:
         await bench.enqueue("a")
@@ -330,8 +353,32 @@ class OutageContract:
         claim = await bench.claim("other")
 
         assert claim.jobs == []
-        assert LEASE_MS / 2 - 5_000 < claim.next_due_ms - claim.now_ms <= LEASE_MS / 2
+        assert claim.next_due_ms - claim.now_ms == LEASE_MS / 4
         assert (await bench.claim("other")).jobs == []
+
+    async def test_a_lease_that_ends_soon_after_an_outage_is_not_taken_over(self, bench: ScriptBench) -> None:
+        """The outage was shorter than a lease, but took most of what its owner had left."""
+        await bench.enqueue("a")
+        job = await bench.claim_one("owner")
+        await bench.redis.hset(keys.CLOCK, "seen", await bench.now_ms() - LEASE_MS // 2)
+        await bench.claim("other")
+        await bench.let_lease_end("a")
+
+        assert (await bench.claim("other")).jobs == []
+        assert await bench.renew(job, token="owner") == []
+
+    async def test_a_sole_worker_that_claims_when_it_is_told_to_takes_the_job(self, bench: ScriptBench) -> None:
+        """Its own pauses between claims are no outages."""
+        await self._expire_lease_in_an_outage(bench)
+        waited_ms = 0
+        while not (claim := await bench.claim("other")).jobs:
+            wait_ms = claim.next_due_ms - claim.now_ms
+            waited_ms += wait_ms
+            for field in ("seen", "resumed"):
+                await bench.redis.hincrby(keys.CLOCK, field, -wait_ms)
+            assert waited_ms <= LEASE_MS / 2
+
+        assert claim.jobs[0].crashes == 1
 
     async def test_an_owner_that_renews_in_time_keeps_its_job(self, bench: ScriptBench) -> None:
         job = await self._expire_lease_in_an_outage(bench)
@@ -371,9 +418,9 @@ class OutageContract:
 
         assert (await bench.claim_one("other")).crashes == 1
 
-    async def test_a_pause_shorter_than_a_lease_is_not_an_outage(self, bench: ScriptBench) -> None:
+    async def test_a_pause_between_two_renewals_is_not_an_outage(self, bench: ScriptBench) -> None:
         await self._expire_lease_in_an_outage(bench)
-        await bench.redis.hset(keys.CLOCK, "seen", await bench.now_ms() - LEASE_MS + 10_000)
+        await bench.redis.hset(keys.CLOCK, "seen", await bench.now_ms() - LEASE_MS // 4)
 
         assert (await bench.claim_one("other")).crashes == 1
 

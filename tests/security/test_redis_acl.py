@@ -38,8 +38,8 @@ RULES = {
 }
 # Exempt from all rules, or sent only by the tests' client.
 _ALWAYS_ALLOWED = {"auth", "client", "config", "acl"}
-# Sent only after a crash, with a full Redis, a key of another type, or with rare timing.
-_RARE = {"decr", "hexists", "pexpire", "type", "zcount"}
+# Sent only after a crash, with a full Redis, a key of another type, stock arq workers, or with rare timing.
+_RARE = {"decr", "hexists", "pexpire", "pttl", "type", "zcount"}
 
 
 class Fleet:

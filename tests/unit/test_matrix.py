@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.matrix.__main__ import run_row
 from tests.matrix.finding import MatrixError, find_pythons, find_servers, named_server
 from tests.matrix.results import Row, SuiteResult, read_junit, table
 
@@ -57,6 +58,24 @@ def test_pythons_are_known_by_what_they_answer(tmp_path: Path) -> None:
     assert found == {"3.14": path / "python3.14"}
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["named", "on PATH"])
+def test_a_python_without_venv_is_listed_as_one_that_makes_no_environments(named: bool, tmp_path: Path) -> None:
+    python = _write_program(tmp_path / "bin" / "python3.14", "3.14")
+    python.write_text(python.read_text() + '[ "$2" != venv ]\n')
+    path, other = {"PATH": str(python.parent), "PYENV_ROOT": str(tmp_path)}, tmp_path / "other" / "python3.14"
+
+    found = find_pythons({"PYTHONS": str(python)} if named else path)
+
+    assert found == {"3.14": None}
+    row = run_row("Python 3.14", found, {"Valkey": other})
+    assert str(row.found) == "cannot make environments"
+    assert not row.results
+    # Another one of the same version is preferred.
+    _write_program(other, "3.14")
+    paths = f"{python.parent}:{other.parent}"
+    assert find_pythons({"PATH": paths, "PYENV_ROOT": str(tmp_path)}) == {"3.14": other}
+
+
 def test_named_pythons_must_be_supported(tmp_path: Path) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert find_pythons({"PYTHONS": sys.executable}) == {version: Path(sys.executable)}
@@ -64,7 +83,7 @@ def test_named_pythons_must_be_supported(tmp_path: Path) -> None:
     old = _write_program(tmp_path / "python3.9", "3.9")
     with pytest.raises(MatrixError, match=r"PYTHONS names Python 3\.9; supported: 3\.11"):
         find_pythons({"PYTHONS": str(old)})
-    with pytest.raises(MatrixError, match="is not a Python with venv"):
+    with pytest.raises(MatrixError, match="is not a Python"):
         find_pythons({"PYTHONS": str(tmp_path / "absent")})
 
 

@@ -34,6 +34,11 @@ SECRET = "hunter2hunter2"
         ("redis_connect_func=x", "redis_connect_func cannot be set in the URL"),
         ("ssl_min_version=TLSv1_2", "ssl_min_version cannot be set in the URL"),
         ("colour=blue", "unknown option after the question mark"),
+        ("db=-1", "db must be 0 or more"),
+        ("health_check_interval=-1", "health_check_interval must be 0 or more"),
+        ("client_name=a%20b", "client_name must be ASCII characters without spaces"),
+        ("client_name=a%0Ab", "client_name must be ASCII characters without spaces"),
+        ("client_name=%C3%A9", "client_name must be ASCII characters without spaces"),
         ("db=one", "an option after the question mark has a value of a wrong type"),
     ],
 )

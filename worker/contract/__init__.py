@@ -18,6 +18,7 @@ from worker.contract.jobs import (
     REGISTER_HOSPITAL,
     WITHDRAW_HOSPITAL,
     JobSpec,
+    has_key,
     new_job_id,
 )
 from worker.contract.outcomes import (
@@ -101,5 +102,6 @@ __all__ = [
     "UnreadRow",
     "WithdrawHospital",
     "WithdrawalOutcome",
+    "has_key",
     "new_job_id",
 ]

@@ -29,6 +29,8 @@ MAX_ATTRIBUTE_TEXT = 1_000
 MAX_CLOCK_LEAD = timedelta(days=1)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _PRINTABLE_KEY = re.compile(r"[!-~]{1,200}")
+# What stands in a key's place in the id of a job that has none. It is refused as a key, so an id shows which it is.
+NO_KEY = re.compile(r"~[A-Za-z0-9_-]{16}")
 # Format characters, spaces and combining marks: a text of these alone shows nothing.
 _INVISIBLE_CATEGORIES = frozenset({"Cf", "Zs", "Mn", "Mc", "Me"})
 # Hangul fillers and the Braille blank: letters and a symbol by category, but drawn as blanks.
@@ -106,6 +108,8 @@ def _attribute_value(value: object) -> bool | int | float | str:
 
 def _idempotency_key(value: object) -> str:
     if isinstance(value, str) and _PRINTABLE_KEY.fullmatch(value):
+        if NO_KEY.fullmatch(value):
+            raise ValueError("'~' and 16 letters, digits, '-' or '_' are reserved: choose another key")
         return value
     raise ValueError("expected 1 to 200 printable ASCII characters without spaces")
 

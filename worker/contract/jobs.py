@@ -1,4 +1,4 @@
-"""The kinds of job (`JOBS`), the names of the queues, and how a job id is made (`new_job_id`)."""
+"""The kinds of job (`JOBS`), the names of the queues, and how a job id is made and read."""
 
 import secrets
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from worker.contract.fields import IdempotencyKey
+from worker.contract.fields import NO_KEY, IdempotencyKey
 from worker.contract.imports import (
     CloseImport,
     CloseImportOutcome,
@@ -98,14 +98,23 @@ def new_job_id(spec: JobSpec[Any, Any], idempotency_key: str | None = None) -> s
     """Return the job id for one call: equal keys of one kind of job give equal ids; without a key the id is new.
 
     The job's name is part of the id because arq's in-progress keys ignore the queue. Raises `InvalidPayload`,
-    without the key, for a key that is not 1 to 200 printable ASCII characters without spaces.
+    without the key, for a key that is not 1 to 200 printable ASCII characters without spaces, or that looks like
+    what ids without a key have in its place (`~` and 16 characters).
     """
     if idempotency_key is None:
         # 96 random bits: the chance of any collision among 10^9 ids is one in 10^11.
-        return f"{spec.name}:{secrets.token_urlsafe(12)}"
+        return f"{spec.name}:~{secrets.token_urlsafe(12)}"
     try:
         call = parse(_Call, {"idempotency_key": idempotency_key})
     except InvalidPayload as error:
         # The caller knows the payload that it passed, not `_Call`.
         raise InvalidPayload(spec.payload.__name__, error.problems) from None
     return f"{spec.name}:{call.idempotency_key}"
+
+
+def has_key(job_id: str) -> bool:
+    """Whether a call may be repeated under this id: every id counts that `new_job_id` has not made without a key.
+
+    So ids of producers in other languages, of earlier versions and of arq's own client count too.
+    """
+    return NO_KEY.fullmatch(job_id.partition(":")[2]) is None

@@ -164,10 +164,12 @@ class Completer:
         code = error_code(error)
         parts: list[list[Waiting]]
         if code == "OOM":
-            small = [member for member in group.members if not member[0].needs_memory]
-            large = [member for member in group.members if member[0].needs_memory]
+            members = await self._that_may_fit(group)
+            small = [member for member in members if not member[0].needs_memory]
+            large = [member for member in members if member[0].needs_memory]
             # Those that free memory go first. They go alone, because Redis refuses the whole of a larger group.
-            if not large or (len(group.members) == 1 and not self._waiting and not self._apart):
+            is_alone = len(members) == 1 and not self._waiting and not self._apart
+            if len(members) == len(group.members) and (not large or is_alone):
                 return False
             parts = [small, large]
         elif code not in ("", "ERR") or not await self._limit.read():
@@ -199,6 +201,21 @@ class Completer:
                 kept.append((completion, stored))
             elif not stored.done():
                 stored.set_exception(self._too_large(completion))
+        return kept
+
+    async def _that_may_fit(self, group: _Group) -> list[Waiting]:
+        """Return the members for which a full Redis may have memory later; who waits for another gets the error."""
+        if max(len(completion.result) for completion, _ in group.members) <= ALWAYS_ACCEPTED:
+            return group.members
+        limit, kept = await self._limit.read_memory(), []
+        for completion, stored in group.members:
+            size = len(completion.result)
+            if size <= limit:
+                kept.append((completion, stored))
+            elif not stored.done():
+                stored.set_exception(
+                    ResultTooLarge(f"result too large: {size:,} bytes, limit {limit:,} (half of Redis's maxmemory)")
+                )
         return kept
 
     def _too_large(self, completion: Completion) -> ResultTooLarge:

@@ -8,6 +8,7 @@ from worker.contract.imports import LEFT_OUT
 from worker.contract.validation import parse
 from worker.jobs.context import current_run
 from worker.jobs.records import validated
+from worker.mongo.answers import answer_chunk_once
 from worker.mongo.chunks import ingest_many
 from worker.mongo.imports import write_report
 
@@ -16,15 +17,21 @@ async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> Chun
     """Ingest up to 1,000 records, each independently of the others; see `worker.contract.IngestHospitals`."""
     request = parse(IngestHospitals, payload)
     run = current_run(ctx)
-    outcome = await ingest_many(
-        run.context.mongo,
-        await validated(request.records),
-        request.on_existing,
+    mongo = run.context.mongo
+    records = await validated(request.records)
+    outcome = await answer_chunk_once(
+        mongo,
         run.job_id,
-        import_id=request.import_id,
-        lines=request.lines,
+        lambda: ingest_many(
+            mongo,
+            records,
+            request.on_existing,
+            run.job_id,
+            import_id=request.import_id,
+            lines=request.lines,
+        ),
     )
-    await write_report(run.context.mongo, request, outcome)
+    await write_report(mongo, request, outcome)
     if (batch := ctx.get("batch")) is not None:
         for name, count in _counts(request, outcome).items():
             batch.count(name, count)

@@ -3,6 +3,7 @@
 The document of a hospital lists its latest changes, each written together with the change itself. Here is what
 that list cannot keep: its older entries, and all entries of a hospital that is removed. An entry is written here
 before it leaves the hospital's document, so a crash in between leaves it in both, and never in neither.
+Answers of jobs that changed nothing are here alone (`worker.mongo.answers`).
 
 A job asks here before it writes. A read costs nearly as much as an ingest, so jobs that ask at the same time share
 one.
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pymongo import UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from worker.mongo.errors import translate, translated
 
@@ -30,6 +32,7 @@ _JOBS_PER_READ = 500
 _READS_AT_ONCE = 3
 # Longer ids than producers may choose; together they could exceed what one command may hold.
 _LONGEST_SHARED_ID = 1_000
+_ABSENT: "Document" = {"$exists": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,13 @@ class Remembered:
     """What one job did to one hospital.
 
     `changes` maps the position of a record in its chunk (0 for a single record) to the revision that it produced;
-    revision 1 is the creation. `discarded` identifies the document that a discard set out to remove.
+    revision 1 is the creation. `discarded` identifies the document that a discard set out to remove. `answer` is
+    what the job answered if it changed nothing, as `worker.mongo.answers` stores it.
     """
 
     changes: Mapping[int, int]
     discarded: "Document | None"
+    answer: bytes | None = None
 
     @property
     def created(self) -> bool:
@@ -106,7 +111,7 @@ class JobMemory:
         by_job: dict[str, dict[str, Remembered]] = {}
         for stored in await self._memory.find({"_id.job": {"$in": list(job_ids)}}).to_list(None):
             changes = {change["record"]: change["revision"] for change in stored.get("changes", ())}
-            remembered = Remembered(changes, stored.get("discarded"))
+            remembered = Remembered(changes, stored.get("discarded"), stored.get("answer"))
             by_job.setdefault(stored["_id"]["job"], {})[stored["_id"]["hospital"]] = remembered
         return by_job
 
@@ -130,14 +135,55 @@ class JobMemory:
             )
 
     async def remember_discard(self, job_id: str, hospital_id: str, removed: "Document | None") -> None:
-        """Keep that a discard is about to remove a hospital, or found none, in which case `removed` is `None`."""
+        """Keep that a discard is about to remove a hospital, or found none, in which case `removed` is `None`.
+
+        Raises `ConflictError` if another delivery of the job has meanwhile answered that it removes nothing.
+        """
         discarded = incarnation(removed) if removed else {}
         with translated():
             await self._memory.update_one(
-                {"_id": _key(job_id, hospital_id)},
+                {"_id": _key(job_id, hospital_id), "answer": _ABSENT},
                 {"$set": {"discarded": discarded}, "$max": {"expires_at": self._expiry()}},
                 upsert=True,
             )
+
+    async def remember_answer(
+        self,
+        job_id: str,
+        hospital_id: str,
+        answer: bytes,
+        *,
+        discarded: "Document | None" = None,
+        instead_of: bytes | None = None,
+    ) -> bool:
+        """Keep what the job answered. Returns `False`, and keeps nothing, if another delivery was faster.
+
+        `discarded` and `instead_of` are what the job has recalled; the answer is kept only if they still hold.
+        """
+        seen: Document = {
+            "_id": _key(job_id, hospital_id),
+            "answer": _ABSENT if instead_of is None else instead_of,
+            "changes": _ABSENT,
+            "discarded": _ABSENT if discarded is None else discarded,
+        }
+        update: Document = {"$set": {"answer": answer}, "$max": {"expires_at": self._expiry()}}
+        with translated():
+            try:
+                await self._memory.update_one(seen, update, upsert=True)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def has_changed(self, job_id: str, hospital_id: str) -> bool:
+        """Return whether the job has changed the hospital, wherever this is kept."""
+        with translated():
+            stored = await self._hospitals.find_one(
+                {"_id": hospital_id}, projection=["created_by_job", "applied_jobs"]
+            )
+        if stored is not None and any(change["job"] == job_id for change in _changes_of(stored)):
+            return True
+        # Asked after the hospital, because a change is written here before it leaves there.
+        return bool((await self.recall_one(job_id, hospital_id)).changes)
 
     def _updates(self, hospital_id: str, entries: Iterable["Document"]) -> list[UpdateOne]:
         by_job: dict[str, list[Document]] = {}

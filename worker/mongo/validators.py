@@ -101,6 +101,7 @@ _APPLIED_JOB: dict[str, Any] = {
         "additionalProperties": False,
         "properties": {"created_by_job": _TEXT, "created_at": _INSTANT},
     },
+    "answer": {"bsonType": "binData"},
     "expires_at": _INSTANT,
 }
 _IMPORT_CLAIM: dict[str, Any] = {

@@ -30,8 +30,10 @@ _ID = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_ID}}}")
 _COUNT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _COUNT = re.compile(r"(\S+)=(\d+)")
 _FIELDS = ("created", "total", *OUTCOMES, "sealed", "cancelled", "finished", "completion", "counts")
-# Jobs per call of batch_settle.lua; Redis serves others between two calls, a few milliseconds apart.
+# Jobs per list of them.
 _PAGE = 500
+# Jobs per call of batch_settle.lua; Redis serves others between two calls, about ten milliseconds apart.
+_SETTLED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,7 @@ class BatchStore:
         """Do so for the jobs from one position on; `outcomes` are ids of jobs, each followed by its outcome."""
         answer = await self._settle(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.CLOCK],
-            args=[batch_id, first, first + _PAGE - 1, *outcomes],
+            args=[batch_id, first, first + _SETTLED_AT_ONCE - 1, *outcomes],
         )
         return SettledPage(*answer)
 
@@ -198,7 +200,7 @@ class BatchStore:
             dropped += page.dropped
             if page.unread and read_result is not None:
                 page = await self.settle_page(batch_id, first, await self._outcomes(page.unread, read_result))
-            first += _PAGE
+            first += _SETTLED_AT_ONCE
             if page.waiting == 0 or first >= page.total:
                 return dropped
 

@@ -35,9 +35,10 @@ _REDIS = "Redis"
 _TEMPORARY_REFUSALS = frozenset(
     {"READONLY", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "MASTERDOWN"}
 )
-# What only a server answers that is not the primary, or not yet: a replica, one whose primary is down, one that
-# became a replica while a call was blocked, one that loads what it copied from its primary.
-_NOT_PRIMARY = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED", "LOADING"})
+# What a server answers that is not the primary, or perhaps no longer: a replica, one whose primary is down, one
+# that became a replica while a call was blocked, one that loads what it copied from its primary, and a primary that
+# lost its replicas (`min-replicas-to-write`), of which one may have taken its place.
+_NOT_PRIMARY = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED", "LOADING", "NOREPLICAS"})
 # Refused logins and missing permissions. Redis 6 answers a script with a NOPERM that redis-py does not recognise.
 _REFUSED_LOGINS = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
 # A script's answer when it meets a key of another type. Repeating the call changes nothing.
@@ -53,6 +54,7 @@ _CODE_OF_CLASS = {
 }
 # Redis 6 wraps what a script ran into: "Error running script (...): @user_script:9: ...: -OOM command not ...".
 _CODE = re.compile(r"(?:^|: -?)([A-Z]{3,})(?= )", re.ASCII)
+_NO_SUCH_DATABASE = ("DB index is out of range", "SELECT is not allowed in cluster mode")
 # Only the command's name, which holds no secret.
 _REFUSED_COMMAND = re.compile(r"permissions to run the '([a-z|_-]+)' command", re.ASCII)
 
@@ -80,7 +82,10 @@ def is_wrong_type(error: Exception) -> bool:
 
 
 def is_not_primary(error: Exception) -> bool:
-    """Whether a server answered that it is no primary, and so did nothing: another server may be one by now."""
+    """Whether a server answered that it is no primary, or one without replicas, and so did nothing.
+
+    Another server may be the primary by now.
+    """
     return isinstance(error, BusyLoadingError) or error_code(error) in _NOT_PRIMARY
 
 
@@ -125,6 +130,11 @@ def translate(error: Exception, address: str) -> RegistryError:
         translated = ConfigurationError(
             f"REDIS_URL: Redis at {address} refused the connection ({reason}); check user, password and database "
             "number, and what the user may do"
+        )
+    elif any(answer in str(error) for answer in _NO_SUCH_DATABASE):
+        translated = ConfigurationError(
+            f"REDIS_URL: Redis at {address} has no database of that number (see its setting databases; in cluster "
+            "mode there is only 0)"
         )
     elif isinstance(error, ResponseError) and code in _TEMPORARY_REFUSALS:
         translated = WritesRefused(

@@ -49,3 +49,16 @@ class ValueLimit:
             int(buffered.get("client-query-buffer-limit", _DEFAULT_BUFFER)) // 2,
         )
         return True
+
+    async def read_memory(self) -> int:
+        """Return the largest value for which this Redis may have the memory, now or later.
+
+        Half of `maxmemory`: a value is in memory twice while a script stores it. A Redis that does not say has no
+        such limit.
+        """
+        try:
+            memory = await self._redis.info("memory")
+        except REDIS_ERRORS:
+            return self.bytes
+        most = int(memory.get("maxmemory", 0))
+        return max(ALWAYS_ACCEPTED, most // 2) if most else self.bytes

@@ -1,4 +1,4 @@
-"""Read and write concerns of the commands that are really sent: results on a healthy server show none of them."""
+"""Commands that are really sent, and their read and write concerns: no result on a healthy server shows them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 from pymongo import monitoring
 
 from tests.integration.mongo.conftest import Open, RunJob
+from worker.contract import CORRECT_HOSPITAL, INGEST_HOSPITAL, INGEST_HOSPITALS, new_job_id
 from worker.embedded import EmbeddedMongo
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
@@ -37,6 +38,11 @@ class Recorder(monitoring.CommandListener):
 
     def named(self, *names: str) -> list[dict[str, Any]]:
         return [command for command in self.commands if next(iter(command)) in names]
+
+    def taken(self) -> list[str]:
+        """Return the names and collections of the commands since the last call."""
+        commands, self.commands = self.commands, []
+        return [f"{name} {command[name]}" for command in commands for name in [next(iter(command))]]
 
 
 @pytest.fixture(scope="session")
@@ -116,3 +122,24 @@ async def test_every_read_of_a_reader_sees_only_what_the_majority_has(
     reads = recorder.named("find")
     assert len(reads) == 2
     assert [command["readConcern"]["level"] for command in reads] == ["majority"] * 2
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_only_a_job_with_a_key_that_changes_nothing_sends_more(
+    act: RunJob, record: Callable[..., dict[str, Any]], recorder: Recorder, keyed: bool
+) -> None:
+    """`IDEMPOTENCY_DAYS` costs a job without a key one shared read, whatever it does."""
+    one, chunk, correction = (
+        new_job_id(spec, "key" if keyed else None) for spec in (INGEST_HOSPITAL, INGEST_HOSPITALS, CORRECT_HOSPITAL)
+    )
+    asks, finds, upserts = "find applied_jobs", "find hospitals", "findAndModify hospitals"
+    looks, stores = ([asks], ["update applied_jobs", finds, asks]) if keyed else ([], [])
+
+    await act("ingest_hospital", {"record": record()}, one)
+    assert recorder.taken() == [*looks, asks, upserts]
+    await act("ingest_hospital", {"record": record()}, f"{one}2" if keyed else new_job_id(INGEST_HOSPITAL))
+    assert recorder.taken() == [*looks, asks, upserts, *stores]
+    await act("ingest_hospitals", {"records": [record(external_id="2")]}, chunk)
+    assert recorder.taken() == [*looks, asks, finds, "insert hospitals", *stores[:1]]
+    await act("correct_hospital", {"hospital_id": "cms:1", "revision": 9, "changes": {"beds": 1}}, correction)
+    assert recorder.taken() == [*looks, asks, upserts, finds, *stores]

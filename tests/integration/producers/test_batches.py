@@ -152,29 +152,33 @@ async def test_cancelling_reports_what_was_dropped(producer: HospitalProducer, r
     assert len(await claimed(redis)) == 1
 
 
-async def test_100_000_waiting_jobs_are_dropped_within_2_seconds(
+async def test_100_000_waiting_jobs_are_dropped_in_less_time_than_they_were_added(
     producer: HospitalProducer, redis: ArqRedis
 ) -> None:
     batch = producer.batch("import-7")
     await batch.create(JUNE)
     job = chunks(1)[0]
+    began = await _processor_s(redis)
     await batch.add(INGEST_HOSPITALS, (job for _ in range(100_000)))
-    before = await _processor_s(redis)
+    added = await _processor_s(redis)
     await redis.config_resetstat()
 
     found = await batch.cancel()
 
     assert (found.state, found.dropped) == ("cancelled", 100_000)
     assert await redis.dbsize() < 10
-    # Processor time: other tests run beside this one. About 1 s of it is needed.
-    assert await _processor_s(redis) - before < 2
+    # In Redis's processor time, because other tests run beside this one: with two cores to itself, adding takes
+    # about 2 s and dropping 1 s.
+    assert await _processor_s(redis) - added < added - began
     # Other clients are served meanwhile.
-    assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] >= 200
+    assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] >= 100
 
 
 async def _processor_s(redis: ArqRedis) -> float:
     used = await redis.info("cpu")
-    return float(used["used_cpu_user"] + used["used_cpu_sys"])
+    # Redis 6 does not know the time of the thread that runs commands.
+    parts = [used.get(f"used_cpu_{part}_main_thread", used[f"used_cpu_{part}"]) for part in ("user", "sys")]
+    return float(sum(parts))
 
 
 @pytest.mark.parametrize("batch_id", ["", "a b", "a:b", "x" * 101])

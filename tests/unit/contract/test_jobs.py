@@ -3,7 +3,7 @@ import re
 import pytest
 
 from worker import contract
-from worker.contract import JOBS, new_job_id
+from worker.contract import JOBS, has_key, new_job_id
 from worker.errors import InvalidPayload
 
 
@@ -20,10 +20,10 @@ def test_a_job_id_consists_of_the_job_name_and_the_key() -> None:
     assert new_job_id(ingest, "k:1") == new_job_id(ingest, "k:1") == "ingest_hospital:k:1"
     assert new_job_id(ingest, "k") != new_job_id(register, "k")
     assert new_job_id(ingest) != new_job_id(ingest)
-    assert re.fullmatch(r"ingest_hospital:[-\w]{16}", new_job_id(ingest))
+    assert re.fullmatch(r"ingest_hospital:~[-\w]{16}", new_job_id(ingest))
 
 
-@pytest.mark.parametrize("key", ["!", "~", "order/42#a:b", "x" * 200])
+@pytest.mark.parametrize("key", ["!", "~", "order/42#a:b", "x" * 200, "~" * 17, f"~{'x' * 15}", f"~{'x' * 17}"])
 def test_a_valid_idempotency_key_is_part_of_the_job_id_unchanged(key: str) -> None:
     assert new_job_id(contract.INGEST_HOSPITAL, key) == f"ingest_hospital:{key}"
 
@@ -49,4 +49,39 @@ def test_an_invalid_idempotency_key_is_refused_without_its_value(key: str) -> No
         new_job_id(contract.INGEST_HOSPITAL, key)
     assert str(caught.value) == (
         "IngestHospital refused: idempotency_key: expected 1 to 200 printable ASCII characters without spaces"
+    )
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_an_id_without_a_key_shows_that_it_has_none(name: str) -> None:
+    assert not any(has_key(new_job_id(JOBS[name])) for _ in range(1_000))
+    assert has_key(new_job_id(JOBS[name], "k"))
+
+
+@pytest.mark.parametrize(
+    "job_id",
+    [
+        "ingest_hospital:hr-42-2025-06-30",
+        # Earlier versions, arq's own client, other languages.
+        "ingest_hospital:GfL14f156sfOJTIo",
+        "0b0d7c5d5d6f4b9c8f2b8a0d9e1c7a55",
+        "~GfL14f156sfOJTIo",
+        "ingest_hospital:import:~GfL14f156sfOJTIo",
+        "ingest_hospital:~GfL14f156sfOJTIo:1",
+        "ingest_hospital:~GfL14f156sfOJTI\u00f6",
+        "ingest_hospital:~GfL14f156sfOJTIo\n",
+        "\udc80",
+        "",
+    ],
+)
+def test_every_other_id_counts_as_one_with_a_key(job_id: str) -> None:
+    assert has_key(job_id)
+
+
+def test_a_key_that_looks_like_none_is_refused() -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        new_job_id(contract.INGEST_HOSPITAL, "~GfL14f156sfOJTIo")
+    assert str(caught.value) == (
+        "IngestHospital refused: idempotency_key: '~' and 16 letters, digits, '-' or '_' are reserved: "
+        "choose another key"
     )

@@ -67,10 +67,14 @@ class NotedLimit(ValueLimit):
 
     answers = False
     reads = 0
+    memory = 2_000_000
 
     async def read(self) -> bool:
         self.reads += 1
         return self.answers
+
+    async def read_memory(self) -> int:
+        return self.memory
 
 
 def open_client(server: FakeServer) -> ArqRedis:

@@ -499,6 +499,21 @@ async def test_small_completions_go_first_while_redis_is_full(
         assert await asyncio.gather(*large) == [True] * 3
 
 
+async def test_a_result_for_which_redis_will_never_have_memory_is_given_up(
+    redis: ArqRedis, health: NotedHealth, events: KeptEvents, limit: NotedLimit
+) -> None:
+    scripts = Full(redis)
+    store = Completer(scripts, health, events, limit, timeout_s=5)
+    hopeless = store.submit(done(0, result=bytes(limit.memory + 1)))
+    large = store.submit(done(1, result=bytes(limit.memory)))
+    async with storing(store, tasks=2):
+        with pytest.raises(ResultTooLarge, match=r"2,000,001 bytes, limit 2,000,000 \(half of Redis's maxmemory\)"):
+            await hopeless
+        assert not large.done()
+        scripts.full = False
+        assert await large
+
+
 @pytest.mark.parametrize(
     ("action", "result", "record", "payload", "needs"),
     [

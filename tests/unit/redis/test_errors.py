@@ -78,6 +78,12 @@ def test_the_code_of_a_redis_error_is_found(error: Exception, code: str) -> None
             "cannot run the queue's commands",
         ),
         (ResponseError("WRONGTYPE Operation against a key"), ConfigurationError, "commands (WRONGTYPE)"),
+        (ResponseError("DB index is out of range"), ConfigurationError, "has no database of that number"),
+        (
+            ResponseError("SELECT is not allowed in cluster mode"),
+            ConfigurationError,
+            "has no database of that number",
+        ),
         (InvalidResponse(f"Protocol Error: {SECRET}"), OutageError, "does not answer (InvalidResponse)"),
     ],
 )

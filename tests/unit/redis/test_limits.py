@@ -47,3 +47,36 @@ async def test_the_limit_is_what_redis_says_if_it_says_it(answers: list[Any], is
 
     assert await found.read() == is_there
     assert found.bytes == limit
+
+
+class Memory:
+    """A Redis that answers INFO as the test says."""
+
+    def __init__(self, answer: dict[str, int] | Exception) -> None:
+        self._answer = answer
+
+    async def info(self, section: str) -> dict[str, int]:
+        assert section == "memory"
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit"),
+    [
+        ({"maxmemory": 100_000_000}, 50_000_000),
+        # Values of that size count as acceptable everywhere.
+        ({"maxmemory": 100_000}, 512 * 1024),
+        ({"maxmemory": 0}, DEFAULT),
+        ({}, DEFAULT),
+        (NoPermissionError("NOPERM"), DEFAULT),
+        (RedisConnectionError("gone"), DEFAULT),
+    ],
+    ids=["limited", "small", "unlimited", "not told", "forbidden", "gone"],
+)
+async def test_a_value_of_more_than_half_of_the_memory_never_fits(
+    answer: dict[str, int] | Exception, limit: int
+) -> None:
+    redis: Any = Memory(answer)
+    assert await ValueLimit(redis).read_memory() == limit

@@ -91,8 +91,9 @@ async def fill(redis: "Redis[bytes]", count: int = 5) -> None:
         (b"-MASTERDOWN Link with MASTER is down\r\n", ResponseError),
         (b"-UNBLOCKED force unblock from blocking operation, instance state changed\r\n", ResponseError),
         (b"-LOADING Redis is loading the dataset in memory\r\n", RedisConnectionError),
+        (b"-NOREPLICAS Not enough good replicas to write.\r\n", ResponseError),
     ],
-    ids=["READONLY", "READONLY in a script", "MASTERDOWN", "UNBLOCKED", "LOADING"],
+    ids=["READONLY", "READONLY in a script", "MASTERDOWN", "UNBLOCKED", "LOADING", "NOREPLICAS"],
 )
 async def test_the_answer_of_a_replica_closes_all_connections(
     server: Server, redis: "Redis[bytes]", answer: bytes, error: type[RedisError]

@@ -13,8 +13,8 @@ write_although_full(clock)
 local now = clock_ms()
 local batch = read_batch(id)
 -- These fail before anything is written if a key is of another type.
-redis.call('HLEN', crashes)
-redis.call('ZCARD', abort)
+local any_crash = redis.call('HLEN', crashes) > 0
+local any_abort = redis.call('ZCARD', abort) > 0
 redis.call('HLEN', dead)
 if not batch then
     redis.call('ZREM', BATCHES, id)
@@ -42,15 +42,6 @@ local function is_queue(key)
     return queues[key]
 end
 
-local dropped, gone, unread, left = 0, {}, {}, {}
-local function drop(job, queue)
-    for _, prefix in ipairs({JOB, TRIES, HISTORY}) do gone[#gone + 1] = prefix .. job end
-    left[queue] = left[queue] or {}
-    table.insert(left[queue], job)
-    set_state(batch, job, ':dropped')
-    dropped = dropped + 1
-end
-
 -- How many of the keys of these jobs exist. A call from a script costs more than the command itself.
 local function count_keys(prefix)
     local count = 0
@@ -64,6 +55,21 @@ end
 
 local none_runs, all_stored = count_keys(IN_PROGRESS) == 0, count_keys(JOB) == #open
 local function exists(prefix, job) return redis.call('EXISTS', prefix .. job) == 1 end
+-- Usually no job has been tried before it is dropped.
+local any_tried = batch.cancelled and count_keys(TRIES) + count_keys(HISTORY) > 0
+
+local dropped, gone, unread, left = 0, {}, {}, {}
+local function drop(job, queue)
+    gone[#gone + 1] = JOB .. job
+    if any_tried then
+        gone[#gone + 1] = TRIES .. job
+        gone[#gone + 1] = HISTORY .. job
+    end
+    left[queue] = left[queue] or {}
+    table.insert(left[queue], job)
+    set_state(batch, job, ':dropped')
+    dropped = dropped + 1
+end
 
 for _, job in ipairs(open) do
     local queue = states[job]
@@ -99,8 +105,8 @@ for first = 1, #gone, PER_CALL do
 end
 for queue, ids in pairs(left) do
     in_parts('ZREM', queue, ids)
-    in_parts('ZREM', abort, ids)
-    in_parts('HDEL', crashes, ids)
+    if any_abort then in_parts('ZREM', abort, ids) end
+    if any_crash then in_parts('HDEL', crashes, ids) end
 end
 batch.dropped = batch.dropped + dropped
 store_batches(now)

@@ -27,8 +27,8 @@ local SWEEP_LIMIT = 16
 -- Bytes of the tokens that are kept of a job's former owners. Tokens are shorter, unless another program wrote them.
 local OWNERS_LIMIT = 2000
 
--- After Redis was down or frozen for longer than a lease, every lease looks lost although its owner lives. Owners
--- get half a lease to renew before any of their jobs is taken.
+-- After Redis was down, frozen or failed over, a lease may end although its owner lives. Owners get half a lease to renew
+-- before any of their jobs is taken.
 note_alive(clock, lease, now)
 local resumed = tonumber(redis.call('HGET', clock, 'resumed')) or 0
 -- An instant in the future was not written by these scripts, and would hold until then.
@@ -104,7 +104,12 @@ local function take(queue, position, id, score, payload, spent, owner)
     end
     if owner then
         any_crash = true
-        crash_count = crash_count + 1
+        if string.sub(owner, 1, #worker + 1) == worker .. ':' then
+            -- This worker's own earlier claim, of which it cannot be heard again now: it was held up, and lives.
+            owner = '-'
+        else
+            crash_count = crash_count + 1
+        end
         if #owners + #owner < OWNERS_LIMIT then owners = owners .. ' ' .. owner end
         redis.call('HSET', crashes, id, crash_count .. owners)
     end
@@ -120,6 +125,16 @@ end
 local function lease_ended(queue, id)
     local ends = redis.call('ZSCORE', queue .. LEASED_SUFFIX, id)
     return ends and tonumber(ends) <= now
+end
+
+-- Whether another program's mark on a job that is due would stay for ever. arq's expires; a copy of Redis may lose that.
+-- Only for those of a queue that have been due for longest: such a job is one of them in the end.
+local looked = 0
+local function never_expires(id)
+    if looked == SWEEP_LIMIT then return false end
+    looked = looked + 1
+    -- The rules of a user may lack PTTL.
+    return redis.pcall('PTTL', IN_PROGRESS .. id) == -1
 end
 
 -- Takes the free jobs of one page of a queue's due entries; returns the ids taken and how many other workers hold.
@@ -140,16 +155,17 @@ local function take_from(queue, position, ids, scores, want)
             for _, payload in ipairs(payloads) do largest = math.max(largest, payload and #payload or 0) end
         end
         local holder = holders[i]
-        if holder and holder == owners[i] and not owners_returning and lease_ended(queue, id) then
-            redis.call('DEL', IN_PROGRESS .. id)
+        if holder and holder == owners[i] then
+            if not owners_returning and lease_ended(queue, id) then holder = false end
+        elseif holder and holder ~= 'ended' and never_expires(id) then
             holder = false
         end
         if holder == 'ended' then
             drop(queue, id)
         elseif owners_returning and owners[i] then
             held = held + 1
-            -- A claimer that polls less often than leases end must claim again before Redis would count as silent.
-            note_due(resumed + lease / 2)
+            -- A claimer that polls rarely must claim again before Redis would count as silent.
+            note_due(math.min(resumed + lease / 2, now + math.floor(lease / 4)))
         elseif holder then
             held = held + 1
         else
@@ -191,6 +207,7 @@ end
 for index = 7, #KEYS do
     local queue = KEYS[index]
     local want = math.min(tonumber(ARGV[index - 1]), wanted - #jobs)
+    looked = 0
     sweep(queue)
     -- Taken jobs stay in the window until all are moved together, as jobs of other workers do.
     local held, taken = 0, {}

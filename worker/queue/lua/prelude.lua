@@ -38,10 +38,14 @@ local function announce(queue)
     if waiting == 0 then redis.call('LPUSH', wakeup, 1) end
 end
 
--- Notes that a worker called, and when Redis was last back after it had been down or frozen for longer than a lease.
+-- Share of a lease for which no worker called, after which Redis counts as having been away. Owners renew every quarter
+-- (worker/engine/lease_renewer.py). After a shorter silence every lease has as much left, so owners renew it in time.
+local SILENCE = 3 / 8
+
+-- Notes that a worker called, and when Redis was last back after it had been down, frozen or failed over.
 local function note_alive(clock, lease, now)
     local seen = math.min(tonumber(redis.call('HGET', clock, 'seen')) or now, now)
-    if now - seen > lease then redis.call('HSET', clock, 'resumed', now) end
+    if now - seen > SILENCE * lease then redis.call('HSET', clock, 'resumed', now) end
     redis.call('HSET', clock, 'seen', now)
 end
 
