@@ -24,7 +24,7 @@ async def preview(
     rows = await rows_of(records, on_existing, None, None)
     with translated():
         existing = await find_hospitals(mongo, {row.hospital_id for row in rows})
-    known = {row.index: _status(row, existing.get(row.hospital_id), on_existing) for row in rows}
+    known = {row.position: _status(row, existing.get(row.hospital_id), on_existing) for row in rows}
     statuses = [known.get(index, "rejected") for index in range(len(records))]
     return PreviewOutcome(statuses=statuses, token=mongo.latest_token())
 
