@@ -156,7 +156,7 @@ async def _used_memory(stand: Stand) -> int:
 
 
 async def _stored_bytes(stand: Stand) -> int:
-    """What all keys take. Not `used_memory`, which on some servers contains the memory of scripts themselves."""
+    """What all keys take. `used_memory` also contains what is not stored data, which differs between servers."""
     size = 0
     async for key in stand.redis.scan_iter():
         size += await stand.redis.memory_usage(key, samples=0)
