@@ -325,6 +325,25 @@ async def test_row_45_results_of_50_kb_flow_over_a_slow_link(stand: Stand) -> No
         stand.row.applied += count
 
 
+@pytest.mark.long
+async def test_row_45_a_producer_enqueues_over_a_slow_link(stand: Stand) -> None:
+    payload, size = {"record": {"hospital_name": "n" * 200, "address": "a" * 4_000}}, 250
+    async with Proxy("127.0.0.1", stand.redis_server.port) as proxy:
+        settings = load_settings(redis_url=f"redis://127.0.0.1:{proxy.port}/0", redis_timeout=1)
+        queue = QueueClient(settings, patience=10)
+        jobs = [Enqueue(f"job:{n}", DEFAULT_QUEUE, json.dumps(payload).encode()) for n in range(size)]
+        await queue.open()
+        # One group is 1 MB, which the link carries in 4 s, beyond the timeout of 1 s.
+        proxy.limit(250_000)
+        stand.row.faults += 1
+
+        assert await queue.put(jobs) == ["new"] * size
+
+        assert await stand.redis.zcard(DEFAULT_QUEUE) == size
+        assert (await stand.redis.get(keys.JOB + "job:0")) == jobs[0].payload
+        await queue.close()
+
+
 # ---- row 46 -------------------------------------------------------------------------------------------
 
 SETTLED_WITHIN_S = 5.0

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.engine.events import CompletionDropped, CompletionRefused, CompletionsStored, Events
-from worker.engine.link_budget import LinkBudget
 from worker.engine.redis_health import RedisHealth
 from worker.errors import PermanentError
 from worker.queue.scripts import Completion, Scripts
 from worker.redis.errors import REDIS_ERRORS, error_code, is_wrong_type
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
+from worker.redis.link_budget import LinkBudget
 
 # One script call blocks Redis for a millisecond at this size.
 _GROUP_SIZE = 100
