@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec
@@ -18,6 +19,7 @@ from worker.queue.scripts import Enqueue, EnqueueState, Scripts
 from worker.redis.client import address, open_redis
 from worker.redis.errors import REDIS_ERRORS, is_not_primary, translate
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
+from worker.redis.link_budget import LinkBudget
 from worker.redis.startup import check_redis
 from worker.settings import Settings
 
@@ -25,7 +27,10 @@ P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
 
 _BACKOFF = Backoff(first_s=0.05, longest_s=1)
-_GROUP_JOBS, _GROUP_BYTES = 250, 1024 * 1024
+_GROUP_JOBS = 250
+# What one call sends. Less over a link that does not carry that within the timeout: repeated as it is, it never
+# would.
+_MOST_BYTES, _LEAST_BYTES = 1024 * 1024, 16 * 1024
 
 
 def in_groups(jobs: Iterable[Enqueue]) -> Iterator[list[Enqueue]]:
@@ -35,7 +40,7 @@ def in_groups(jobs: Iterable[Enqueue]) -> Iterator[list[Enqueue]]:
     for job in jobs:
         group.append(job)
         size += len(job.payload)
-        if len(group) == _GROUP_JOBS or size >= _GROUP_BYTES:
+        if len(group) == _GROUP_JOBS or size >= _MOST_BYTES:
             yield group
             group, size = [], 0
     if group:
@@ -57,6 +62,9 @@ class QueueClient:
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._inherited: list[object] = []
         self._limit = ValueLimit(self._redis)
+        self._budget = LinkBudget(
+            first=_MOST_BYTES, least=_LEAST_BYTES, most=_MOST_BYTES, timeout_s=settings.redis_timeout
+        )
         self.patience = patience
 
     async def open(self) -> None:
@@ -99,16 +107,19 @@ class QueueClient:
         ended. Raises `InvalidPayload` for a job that this Redis does not take, `BatchClosed` and `BatchNotFound`.
         """
         failed = uncertain = False
+        found: list[EnqueueState] = []
 
         async def attempt() -> list[EnqueueState]:
             nonlocal failed, uncertain
             uncertain = uncertain or failed
             try:
-                return await self._scripts.enqueue(jobs, batch)
+                while len(found) < len(jobs):
+                    found.extend(await self._put_some(jobs[len(found) :], batch))
             except REDIS_ERRORS as error:
                 failed = not is_not_primary(error)
                 await self._refuse_too_large(jobs)
                 raise
+            return found
 
         try:
             states = await self._persist(attempt, self.patience)
@@ -121,6 +132,21 @@ class QueueClient:
         if not uncertain:
             return states
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
+
+    async def _put_some(self, jobs: Sequence[Enqueue], batch: str) -> list[EnqueueState]:
+        """Put the first of these jobs on their queues, as many as the link carries in one call."""
+        count = size = 0
+        while count < len(jobs) and size < self._budget.size:
+            size += len(jobs[count].payload)
+            count += 1
+        began = time.monotonic()
+        try:
+            states = await self._scripts.enqueue(jobs[:count], batch)
+        except (RedisTimeoutError, TimeoutError):
+            self._budget.halve()
+            raise
+        self._budget.carried(size, time.monotonic() - began)
+        return states
 
     async def _refuse_too_large(self, jobs: Sequence[Enqueue]) -> None:
         """Raise `InvalidPayload` if one of these jobs is larger than Redis takes; it took none of them then."""

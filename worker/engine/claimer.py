@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from worker.engine.context import EngineContext
 from worker.engine.events import Claimed, ClaimFailed, ClaimRecovered
-from worker.engine.link_budget import LinkBudget
 from worker.engine.options import JobOptions
 from worker.engine.queue_shares import QueueShares
 from worker.engine.slots import Slots
@@ -14,6 +13,7 @@ from worker.queue import keys
 from worker.queue.scripts import LARGEST_ANSWER, Claim
 from worker.redis.client import call_timeout_s
 from worker.redis.errors import REDIS_ERRORS, error_code
+from worker.redis.link_budget import LinkBudget
 
 # Doubled with each claim that fills it and arrives soon, so that a slow link does not begin with a timeout.
 _FIRST_ANSWER = 1024 * 1024

@@ -4,17 +4,18 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.engine.events import CompletionDropped, CompletionRefused, CompletionsStored, Events
-from worker.engine.link_budget import LinkBudget
 from worker.engine.redis_health import RedisHealth
 from worker.errors import PermanentError
 from worker.queue.scripts import Completion, Scripts
 from worker.redis.errors import REDIS_ERRORS, error_code, is_wrong_type
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
+from worker.redis.link_budget import LinkBudget
 
 # One script call blocks Redis for a millisecond at this size.
 _GROUP_SIZE = 100
@@ -97,7 +98,7 @@ class Completer:
         """
         stored: asyncio.Future[bool] = self._loop.create_future()
         if len(completion.result) > self._limit.bytes:
-            stored.set_exception(self._too_large(completion))
+            stored.set_exception(_too_large(len(completion.result), self._beyond_limit()))
             return stored
         self._waiting.append((completion, stored))
         self._arrived.set()
@@ -193,40 +194,26 @@ class Completer:
 
     def _without_too_large(self, group: _Group) -> list[Waiting]:
         """Return the members of a failed group that Redis may still take; who waits for another gets the error."""
-        kept = []
-        for completion, stored in group.members:
-            size = len(completion.result)
-            hopeless = len(group.members) == 1 and group.failures >= _FAILURES_TO_GIVE_UP and size > ALWAYS_ACCEPTED
-            if size <= self._limit.bytes and not hopeless:
-                kept.append((completion, stored))
-            elif not stored.done():
-                stored.set_exception(self._too_large(completion))
-        return kept
+        is_hopeless = len(group.members) == 1 and group.failures >= _FAILURES_TO_GIVE_UP
+
+        def problem(size: int) -> str:
+            if size > self._limit.bytes:
+                return self._beyond_limit()
+            if is_hopeless and size > ALWAYS_ACCEPTED:
+                return f"not stored in {_FAILURES_TO_GIVE_UP} tries although Redis answers"
+            return ""
+
+        return _kept(group, problem)
 
     async def _that_may_fit(self, group: _Group) -> list[Waiting]:
         """Return the members for which a full Redis may have memory later; who waits for another gets the error."""
         if max(len(completion.result) for completion, _ in group.members) <= ALWAYS_ACCEPTED:
             return group.members
-        limit, kept = await self._limit.read_memory(), []
-        for completion, stored in group.members:
-            size = len(completion.result)
-            if size <= limit:
-                kept.append((completion, stored))
-            elif not stored.done():
-                stored.set_exception(
-                    ResultTooLarge(f"result too large: {size:,} bytes, limit {limit:,} (half of Redis's maxmemory)")
-                )
-        return kept
+        limit = await self._limit.read_memory()
+        return _kept(group, lambda size: f"limit {limit:,} (half of Redis's maxmemory)" if size > limit else "")
 
-    def _too_large(self, completion: Completion) -> ResultTooLarge:
-        size, limit = len(completion.result), self._limit.bytes
-        if size > limit:
-            return ResultTooLarge(
-                f"result too large: {size:,} bytes, limit {limit:,} (proto-max-bulk-len of Redis)"
-            )
-        return ResultTooLarge(
-            f"result too large: {size:,} bytes, not stored in {_FAILURES_TO_GIVE_UP} tries although Redis answers"
-        )
+    def _beyond_limit(self) -> str:
+        return f"limit {self._limit.bytes:,} (proto-max-bulk-len of Redis)"
 
     async def _store_apart(self, group: _Group, error: Exception) -> None:
         """Store each completion of a group alone, so that one that cannot be stored does not block the others.
@@ -245,3 +232,22 @@ class Completer:
 
 def _name(completion: Completion) -> str:
     return completion.job_id.decode(errors="backslashreplace")
+
+
+def _kept(group: _Group, problem: Callable[[int], str]) -> list[Waiting]:
+    """Return the members of a group whose results have no problem; who waits for another gets `ResultTooLarge`.
+
+    `problem` takes the bytes of a result, and returns an empty string if there is none.
+    """
+    kept = []
+    for completion, stored in group.members:
+        size = len(completion.result)
+        if not (found := problem(size)):
+            kept.append((completion, stored))
+        elif not stored.done():
+            stored.set_exception(_too_large(size, found))
+    return kept
+
+
+def _too_large(size: int, problem: str) -> ResultTooLarge:
+    return ResultTooLarge(f"result too large: {size:,} bytes, {problem}")

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from redis import Redis
 
 from worker.engine.events import EventLoopBlocked, Events, RenewalFailed, RenewalsHeldUp
-from worker.engine.link_budget import LinkBudget
 from worker.engine.stuck_loop import stack_of
 from worker.queue.scripts import RENEW_KEYS, script_source
 from worker.redis.errors import REDIS_ERRORS
+from worker.redis.link_budget import LinkBudget
 
 _RENEWALS_PER_LEASE = 4
 # After a renewal that failed. The rest of the lease may be little more than what one more time-out takes.

@@ -1,5 +1,6 @@
 """Decides whether a failed job is retried: a pure function over the error classes of `worker.errors`."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -100,6 +101,9 @@ def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float
     match error:
         case OutageError():
             return RetryLater(_OUTAGE.delay_s(1, jitter=jitter), spends_try=False)
+        case ArqRetry() if not math.isfinite(error.defer_score or 0):
+            # Redis refuses a time that is not a number, and a job that is due at infinity never runs.
+            return DeadLetterIt("asked to run again at a time that never comes")
         case ArqRetry():
             delay_s = (error.defer_score or 0) / 1000
         case ArqRetryJob():
@@ -116,10 +120,8 @@ def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float
             # OSError includes TimeoutError and the connection errors, but not those of redis-py: a job that uses
             # the worker's own Redis meets them when the event loop was blocked, or Redis was unavailable.
             delay_s = _TRANSIENT.delay_s(tries, jitter=jitter)
-        case PermanentError():
-            return DeadLetterIt("permanent error")
         case _:
-            return DeadLetterIt("unexpected error")
+            return DeadLetterIt("permanent error" if isinstance(error, PermanentError) else "unexpected error")
     if tries >= max_tries:
         return DeadLetterIt(f"{tries} of {max_tries} tries ended with {class_name(error)}{advice}")
     return RetryLater(delay_s)

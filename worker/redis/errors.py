@@ -31,10 +31,18 @@ REDIS_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
 """How a Redis that is down, frozen, full or read-only shows itself to a caller of redis-py."""
 
 _REDIS = "Redis"
-# Refusals that end on their own or after an operator acted: a replica, full memory, a failing disk.
-_TEMPORARY_REFUSALS = frozenset(
-    {"READONLY", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "MASTERDOWN"}
-)
+# Refusals that end on their own or after an operator acted, and what to know or do.
+_TEMPORARY_REFUSALS = {
+    "READONLY": "it is a replica; connect to the primary",
+    "OOM": "its memory is full; add memory, or retry or discard dead letters",
+    "MISCONF": "it cannot save to its disk; see its log",
+    "NOREPLICAS": "too few replicas are connected to it; see min-replicas-to-write",
+    "BUSY": "a script runs for too long; see SCRIPT KILL",
+    "CLUSTERDOWN": "its cluster is down",
+    "TRYAGAIN": "its cluster moves keys",
+    "LOADING": "it still loads its data; wait",
+    "MASTERDOWN": "it is a replica that has lost its primary; connect to the primary",
+}
 # What a server answers that is not the primary, or perhaps no longer: a replica, one whose primary is down, one
 # that became a replica while a call was blocked, one that loads what it copied from its primary, and a primary that
 # lost its replicas (`min-replicas-to-write`), of which one may have taken its place.
@@ -138,7 +146,8 @@ def translate(error: Exception, address: str) -> RegistryError:
         )
     elif isinstance(error, ResponseError) and code in _TEMPORARY_REFUSALS:
         translated = WritesRefused(
-            f"REDIS_URL: Redis at {address} refuses writes for now ({code})", dependency=_REDIS
+            f"REDIS_URL: Redis at {address} refuses writes for now ({code}): {_TEMPORARY_REFUSALS[code]}",
+            dependency=_REDIS,
         )
     # An answer that cannot be read says as little about the call as none.
     elif isinstance(error, RedisConnectionError | RedisTimeoutError | InvalidResponse | OSError):

@@ -1,4 +1,4 @@
-"""A producer whose Redis becomes a replica, with and without another server behind the same name."""
+"""A producer whose Redis becomes a replica, or loses its own, with and without another server behind the name."""
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -14,16 +14,17 @@ MERCY = HospitalRecord(hospital_name="Mercy")
 GRACE = HospitalRecord(hospital_name="Grace")
 
 
+@pytest.mark.parametrize("refusal", ["READONLY", "NOREPLICAS"])
 async def test_a_call_reaches_the_server_to_which_the_name_has_moved(
-    own_redis: EmbeddedRedis,
+    own_redis: EmbeddedRedis, refusal: str
 ) -> None:
     async with EmbeddedRedis() as successor, Proxy("127.0.0.1", own_redis.port) as name:
         settings = load_settings(redis_url=f"redis://127.0.0.1:{name.port}/0")
         async with HospitalProducer.connect(settings, patience=0) as producer:
             await producer.ingest_hospital(MERCY)
-            await _demote(own_redis)
-            # The name has not moved yet, so a new connection leads to the replica too.
-            with pytest.raises(WritesRefused, match="READONLY"):
+            await (_demote(own_redis) if refusal == "READONLY" else _cut_off(own_redis))
+            # The name has not moved yet, so a new connection leads to the old primary too.
+            with pytest.raises(WritesRefused, match=refusal):
                 await producer.ingest_hospital(GRACE)
             name.move("127.0.0.1", successor.port)
             assert (await producer.ingest_hospital(GRACE)).state == "new"
@@ -50,3 +51,9 @@ async def test_a_refusal_by_a_replica_does_not_hide_that_an_answer_was_lost(
 async def _demote(server: EmbeddedRedis) -> None:
     async with HospitalProducer.connect(load_settings(redis_url=server.url)) as other:
         await other._queue._redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+async def _cut_off(server: EmbeddedRedis) -> None:
+    """Let a server lack the replicas without which it takes no writes."""
+    async with HospitalProducer.connect(load_settings(redis_url=server.url)) as other:
+        await other._queue._redis.config_set("min-replicas-to-write", 1)

@@ -1,5 +1,6 @@
 import asyncio
-from typing import Any
+import math
+from typing import Any, cast
 
 import pytest
 from arq.worker import Retry, RetryJob
@@ -168,3 +169,11 @@ def test_an_error_that_a_group_holds_many_times_counts_once() -> None:
 
     assert retry_decision(error, tries=1, max_tries=3, jitter=1) == RetryLater(1.0, spends_try=False)
     assert trouble_of(error) == SHARED
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_retry_at_no_time_is_a_dead_letter(score: float) -> None:
+    error = Retry()
+    error.defer_score = cast(Any, score)
+
+    assert isinstance(retry_decision(error, tries=1, max_tries=5, jitter=0.5), DeadLetterIt)

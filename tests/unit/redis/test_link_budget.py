@@ -1,6 +1,6 @@
 import pytest
 
-from worker.engine.link_budget import LinkBudget
+from worker.redis.link_budget import LinkBudget
 
 
 def budget(size: int) -> LinkBudget:
