@@ -1,23 +1,74 @@
-"""A hospital's identity (`hospital_identity`), and the normalised name that it may be made from.
+"""A hospital's identity (`hospital_identity`), and the normalised text that it may be made from.
 
-Two records with the same identity are the same hospital. Feeds hold different hospitals that share a name, so the
-identity is the feed's own identifier if there is one; the normalised name is the fallback. The identity is stored
-as the document's `_id`.
+Two records with the same identity are the same hospital. Wrongly merging two hospitals destroys data, and wrongly
+keeping two apart can be repaired later, so what may be another hospital gets another identity. The identity is the
+feed's own identifier if there is one; otherwise it is the name together with the place, within the feed. It is
+stored as the document's `_id` when the hospital is created, and stays as it is when the hospital's name or place
+is changed later.
 """
 
+import hashlib
+import re
 import unicodedata
+from typing import Protocol
+
+from worker.contract.placeholders import is_placeholder_identifier
 
 NAME_PREFIX = "name"
+PLACE_FIELDS = ("country", "state", "city", "postal_code")
+"""The fields of a record that are part of an identity by name, in the order in which the identity has them."""
+
+# A longer place is replaced by its digest: a look-up names 1,000 identities, and a command has a limit of 16 MB.
+_LONGEST_PLACE = 500
+# Normalised text has no capital letters, so a word in capitals cannot be a part of a name or place.
+_MARKS = tuple((field, field.upper()) for field in ("source", *PLACE_FIELDS))
+_DIGEST_MARK = "SHA256"
+_FIRST_MARK = re.compile(f" (?:{'|'.join([*(mark for _, mark in _MARKS), _DIGEST_MARK])}) ")
+
+
+class Identifiable(Protocol):
+    """What the identity of a hospital is made from: a `HospitalRecord`, or anything with these fields of it."""
+
+    @property
+    def hospital_name(self) -> str:
+        """The name."""
+
+    @property
+    def source(self) -> str | None:
+        """Whose list it is from."""
+
+    @property
+    def external_id(self) -> str | None:
+        """The identifier in that list."""
+
+    @property
+    def country(self) -> str | None:
+        """The country."""
+
+    @property
+    def state(self) -> str | None:
+        """The state or province."""
+
+    @property
+    def city(self) -> str | None:
+        """The city."""
+
+    @property
+    def postal_code(self) -> str | None:
+        """The postal code."""
 
 
 def normalise_name(name: str) -> str:
-    """Fold a name so that Unicode form, case and white space make no difference.
+    """Fold a name or place so that Unicode form, case and white space make no difference.
 
     Case folding can undo a normal form, and normalisation can undo case folding, so both are repeated until nothing
     changes: two rounds for nearly all text. The steps of a round are those of Unicode's compatibility caseless
     matching (The Unicode Standard, section 3.13, D146). Without the first step, NFD, a Greek iota subscript would
     fold to a letter before the accent beside it is in canonical order.
     """
+    if name.isascii():
+        # ASCII is in every normal form, and one step folds it.
+        return " ".join(name.lower().split())
     folded = name
     while True:
         refolded = unicodedata.normalize("NFD", folded).casefold()
@@ -28,12 +79,33 @@ def normalise_name(name: str) -> str:
         folded = refolded
 
 
-def hospital_identity(hospital_name: str, source: str | None, external_id: str | None) -> str:
-    """Return the `_id` of a hospital: `source:external_id` if both are given, else `name:` and the normalised name.
+def hospital_identity(record: Identifiable) -> str:
+    """Return the `_id` of the hospital that a record describes.
+
+    It is `source:external_id` if both are given and the identifier is no placeholder. Otherwise it is `name:` and
+    the normalised name, followed by the source and the normalised place as far as the record knows them:
+    `name:victoria hospital SOURCE northland CITY aveda`. A record that knows only its name has `name:<name>`.
 
     `source` never contains a colon and is never `name` (see `worker.contract.fields.Source`), so an identity of one
     form never equals one of the other form.
     """
-    if source is not None and external_id is not None:
+    source, external_id = record.source, record.external_id
+    if source is not None and external_id is not None and not is_placeholder_identifier(external_id):
         return f"{source}:{external_id}"
-    return f"{NAME_PREFIX}:{normalise_name(hospital_name)}"
+    identity = f"{NAME_PREFIX}:{normalise_name(record.hospital_name)}"
+    place = ""
+    for field, mark in _MARKS:
+        value = getattr(record, field)
+        if value is not None and (normalised := normalise_name(value)):
+            place += f" {mark} {normalised}"
+    if len(place) > _LONGEST_PLACE:
+        place = f" {_DIGEST_MARK} {hashlib.sha256(place.encode()).hexdigest()}"
+    return identity + place
+
+
+def name_in_identity(hospital_id: str) -> str | None:
+    """Return the normalised name in an identity that was made from a name; `None` for any other identity."""
+    prefix, colon, rest = hospital_id.partition(":")
+    if prefix != NAME_PREFIX or not colon:
+        return None
+    return _FIRST_MARK.split(rest, maxsplit=1)[0]

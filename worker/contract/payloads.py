@@ -21,7 +21,7 @@ from worker.contract.fields import (
     ShortText,
     Source,
 )
-from worker.contract.identity import NAME_PREFIX, hospital_identity
+from worker.contract.identity import hospital_identity, name_in_identity, normalise_name
 
 MAX_CHUNK_RECORDS = 1_000
 
@@ -68,7 +68,7 @@ class HospitalRecord(HospitalFields):
     @property
     def hospital_id(self) -> str:
         """The hospital's identity, the `_id` of its document."""
-        return hospital_identity(self.hospital_name, self.source, self.external_id)
+        return hospital_identity(self)
 
 
 class HospitalChanges(HospitalFields):
@@ -92,12 +92,9 @@ class _ChangesOfHospital(_Payload):
 
     @model_validator(mode="after")
     def _keeps_identity(self) -> Self:
-        name = self.changes.hospital_name
-        if (
-            name is not None
-            and self.hospital_id.startswith(f"{NAME_PREFIX}:")
-            and hospital_identity(name, None, None) != self.hospital_id
-        ):
+        # The place in such an identity is that of the creation: a hospital may move, a wrong place be corrected.
+        name, identified_by = self.changes.hospital_name, name_in_identity(self.hospital_id)
+        if name is not None and identified_by is not None and normalise_name(name) != identified_by:
             raise ValueError("changes.hospital_name would change the identity of a hospital identified by name")
         return self
 

@@ -40,22 +40,22 @@ async def test_another_client_sees_every_write_at_a_secondary(
     async with open_handle(three_members.url, mongodb_database=writer.database.name) as (other, _):
         reader = HospitalReader(other, "secondary")
         for n in range(30):
-            known = parse(HospitalRecord, record(external_id=str(n)))
+            known = parse(HospitalRecord, record(external_id=f"h{n}"))
             outcome = await ingest(writer, known, "keep", f"job-{n}")
             assert outcome.token is not None
-            assert await reader.find_one(f"cms:{n}", token=outcome.token) is not None
-        request = parse(RegisterHospital, {"record": record(external_id="0"), "actor": "a", "reason": "r"})
+            assert await reader.find_one(f"cms:h{n}", token=outcome.token) is not None
+        request = parse(RegisterHospital, {"record": record(external_id="h0"), "actor": "a", "reason": "r"})
         deadline = asyncio.get_running_loop().time() + 20
         registered = await Registrations(writer).register(request, "register", deadline=deadline)
         found = reader.find(HospitalFilter(status="registered"), token=registered.token)
-        assert [hospital["_id"] async for hospital in found] == ["cms:0"]
+        assert [hospital["_id"] async for hospital in found] == ["cms:h0"]
 
 
 async def test_a_causal_read_waits_for_a_lagging_secondary(
     open_handle: Any, three_members: EmbeddedMongo, writer: MongoHandle, record: Make
 ) -> None:
     """Replication is paused, so the secondary cannot have the write when the read begins."""
-    await ingest(writer, parse(HospitalRecord, record(external_id="0")), "keep", "before")
+    await ingest(writer, parse(HospitalRecord, record(external_id="h0")), "keep", "before")
     reader = HospitalReader(writer, "secondary")
     await _pause_secondaries(three_members, "alwaysOn")
     try:
@@ -74,7 +74,7 @@ async def test_a_causal_read_waits_for_a_lagging_secondary(
 async def test_the_token_of_a_chunk_makes_all_its_records_visible(
     open_handle: Any, three_members: EmbeddedMongo, writer: MongoHandle, record: Make
 ) -> None:
-    records = [parse(HospitalRecord, record(external_id=str(n))) for n in range(200)]
+    records = [parse(HospitalRecord, record(external_id=f"h{n}")) for n in range(200)]
     outcome = await ingest_many(writer, records, "keep", "chunk")
     found = HospitalReader(writer, "secondary").find(token=outcome.token)
     assert len([hospital async for hospital in found]) == 200
@@ -83,7 +83,7 @@ async def test_the_token_of_a_chunk_makes_all_its_records_visible(
 async def test_concurrent_operations_get_tokens_later_than_an_earlier_write(
     mongo: MongoHandle, record: Make
 ) -> None:
-    records = [parse(HospitalRecord, record(external_id=str(n))) for n in range(50)]
+    records = [parse(HospitalRecord, record(external_id=f"h{n}")) for n in range(50)]
     first = await ingest(mongo, records[0], "keep", "first")
     later = await asyncio.gather(*(ingest(mongo, known, "keep", "later") for known in records[1:]))
     assert first.token is not None
