@@ -23,7 +23,10 @@ _LONGEST_PLACE = 500
 # Normalised text has no capital letters, so a word in capitals cannot be a part of a name or place.
 _MARKS = tuple((field, field.upper()) for field in ("source", *PLACE_FIELDS))
 _DIGEST_MARK = "SHA256"
-_FIRST_MARK = re.compile(f" (?:{'|'.join([*(mark for _, mark in _MARKS), _DIGEST_MARK])}) ")
+PLACE_PATTERN = f" (?:{'|'.join([*(mark for _, mark in _MARKS), _DIGEST_MARK])}) "
+"""A regular expression for what follows the name in an identity that has a source or place."""
+
+_FIRST_MARK = re.compile(PLACE_PATTERN)
 
 
 class Identifiable(Protocol):

@@ -1,10 +1,12 @@
 """Reads the history of one hospital from the audit log."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from worker.contract.identity import NAME_PREFIX, normalise_name
+from worker.contract.identity import NAME_PREFIX, PLACE_PATTERN, normalise_name
+from worker.errors import PermanentError
 from worker.mongo.audit.tolerant_reads import majority
 from worker.mongo.client import Document, MongoHandle
 from worker.mongo.errors import translated
@@ -27,9 +29,10 @@ class FieldChange:
 async def find_hospital_id(mongo: MongoHandle, given: str) -> str | None:
     """Return the `_id` for a given `_id` or hospital name; `None` if neither collection has it.
 
-    The text is tried as an `_id` first, because a name may look like one.
+    The text is tried as an `_id` first, because a name may look like one. A name is enough for a hospital that is
+    identified by name and place, if no other hospital has this name.
 
-    Raises the errors of `worker.mongo.errors`.
+    Raises `PermanentError` if several hospitals have the name, and the errors of `worker.mongo.errors`.
     """
     name = normalise_name(given.removeprefix(f"{NAME_PREFIX}:"))
     with translated():
@@ -39,7 +42,19 @@ async def find_hospital_id(mongo: MongoHandle, given: str) -> str | None:
                 or await mongo.hospitals.find_one({"_id": hospital_id}, ["_id"]) is not None
             ):
                 return hospital_id
-    return None
+        found = await _identified_by_name(mongo, name)
+    if len(found) > 1:
+        raise PermanentError(f"more than one hospital has this name; give its identity, such as {found[0]!r}")
+    return found[0] if found else None
+
+
+async def _identified_by_name(mongo: MongoHandle, name: str) -> list[str]:
+    """Return up to two identities that are made from this name and a place."""
+    # Anchored and escaped, the expression is a range of the index.
+    pattern = {"$regex": f"^{re.escape(f'{NAME_PREFIX}:{name}')}{PLACE_PATTERN}"}
+    stored = await mongo.hospitals.find({"_id": pattern}, ["_id"]).limit(2).to_list(None)
+    logged: list[str] = await mongo.logs.distinct("hospital_id", {"hospital_id": pattern})
+    return sorted({hospital["_id"] for hospital in stored} | set(logged))[:2]
 
 
 async def read_history(mongo: MongoHandle, hospital_id: str) -> AsyncIterator[Document]:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from worker.errors import PermanentError
 from worker.mongo.audit.history import FieldChange, field_changes, find_hospital_id, read_history
 from worker.mongo.client import MongoHandle
 
@@ -31,6 +32,25 @@ async def test_a_hospital_is_found_by_id_or_by_name(mongo: MongoHandle, run_job:
         assert await find_hospital_id(mongo, given) == "name:strasse: nord"
     assert await find_hospital_id(mongo, " MERCY ") == "name:mercy"
     assert await find_hospital_id(mongo, "unknown") is None
+
+
+async def test_a_hospital_identified_by_name_and_place_is_found_by_its_name_if_that_is_unique(
+    mongo: MongoHandle, run_job: Any
+) -> None:
+    for city in ("Aveda", "Brusk"):
+        record = {"hospital_name": "Civil (A+E)", "city": city}
+        await run_job("register_hospital", {"record": record, **BY}, f"register-{city}")
+        if city == "Aveda":
+            assert await find_hospital_id(mongo, "CIVIL (A+E)") == "name:civil (a+e) CITY aveda"
+            assert await find_hospital_id(mongo, "Civil") is None
+    assert await find_hospital_id(mongo, "name:civil (a+e) CITY brusk") == "name:civil (a+e) CITY brusk"
+    with pytest.raises(PermanentError, match="more than one hospital has this name"):
+        await find_hospital_id(mongo, "Civil (A+E)")
+    for city in ("aveda", "brusk"):
+        hospital_id = f"name:civil (a+e) CITY {city}"
+        await run_job("withdraw_hospital", {"hospital_id": hospital_id, **BY}, f"withdraw-{city}")
+    with pytest.raises(PermanentError, match="CITY aveda"):
+        await find_hospital_id(mongo, "Civil (A+E)")
 
 
 @pytest.mark.parametrize(
