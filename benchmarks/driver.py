@@ -20,9 +20,10 @@ from benchmarks.harness import Stopwatch
 from benchmarks.jobs import hospital
 from producers.files import HospitalFile
 from worker.contract import MAX_CHUNK_RECORDS, HospitalRecord
+from worker.contract.comparison import known_fields
 from worker.mongo.audit.log import AuditedAct, append_entry, entry_hash, log_id
 from worker.mongo.client import Collection, Document, MongoHandle, Session, open_mongo, settled
-from worker.mongo.documents import known_fields, new_hospital, now
+from worker.mongo.documents import new_hospital, now
 from worker.mongo.hospitals import CLASSIFYING_FIELDS
 from worker.settings import load_settings
 

@@ -42,7 +42,8 @@ const ACTIONS = {
   "": ["listCollections"],
   "hospitals": ["find", "insert", "update", "remove", "listIndexes"],
   "logs": ["find", "insert", "listIndexes"],
-  "applied_jobs": ["find", "insert", "update", "listIndexes"]
+  "applied_jobs": ["find", "insert", "update", "listIndexes"],
+  "import_claims": ["find", "insert", "remove", "listIndexes"]
 };
 const ROLE = `hospital_worker_of_${env.MONGODB_DATABASE}`;
 const role = {

@@ -9,6 +9,7 @@ from worker.contract import INGEST_HOSPITALS, MAX_CHUNK_RECORDS, ChunkOutcome, I
 
 # Enough to keep four workers busy while the next chunks are read, with at most 8,000 rows in memory.
 _CHUNKS_IN_FLIGHT = 8
+_UNCHANGED = ("same", "kept", "newer_stored", "registered")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class IngestLoad(FileLoad[ChunkOutcome]):
             **asdict(self._file_summary()),
             created=self._statuses["created"],
             merged=self._statuses["merged"],
-            unchanged=self._statuses["unchanged"],
+            unchanged=sum(self._statuses[status] for status in _UNCHANGED),
         )
 
     async def _send(self, rows: list[FileRow]) -> OutcomeSource[ChunkOutcome]:
@@ -81,8 +82,9 @@ class IngestLoad(FileLoad[ChunkOutcome]):
         # If the outcome has too few statuses, the rows without one count as `lost`.
         self._lost += len(rows) - min(len(rows), len(outcome.statuses))
         for index, (row, status) in enumerate(zip(rows, outcome.statuses, strict=False)):
-            self._statuses[status] += 1
-            if status == "rejected":
+            rejected = status in ("collision", "conflict", "rejected")
+            self._statuses["rejected" if rejected else status] += 1
+            if rejected:
                 self._rejects.write(row, tuple(problems.get(index, ["rejected by the worker"])))
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from worker.codec import Codec
 from worker.contract import JOBS, HospitalChanges, HospitalRecord, IngestHospitals, JobSpec
+from worker.contract.comparison import known_fields
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
-from worker.mongo.documents import known_fields, new_hospital, split_changes
+from worker.mongo.documents import new_hospital, split_changes
 
 # 50 attributes of 1,000 characters of 4 bytes, and some text: far below MongoDB's limit of 16 MB per document.
 _LARGEST_DOCUMENT = 300_000

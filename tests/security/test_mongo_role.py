@@ -14,6 +14,7 @@ from worker.commands.schema import schema
 from worker.commands.support import EXIT_NOTHING_DONE
 from worker.errors import ConfigurationError, OperationRefused
 from worker.mongo.audit.verification import verify_chain
+from worker.mongo.claims import release_claims
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 from worker.mongo.reader import HospitalReader
@@ -51,8 +52,11 @@ MISSING: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
 async def test_a_worker_starts_and_does_every_job_under_the_role(mongo: MongoHandle, run_job: RunJob) -> None:
     other = {"hospital_name": "Angel"}
     assert (await run_job("ingest_hospital", {"record": RECORD})).status == "created"
-    chunk = {"records": [RECORD, other], "on_existing": "merge"}
-    assert (await run_job("ingest_hospitals", chunk)).statuses == ["unchanged", "created"]
+    chunk = {"records": [RECORD, other], "on_existing": "merge", "import_id": "i", "lines": [2, 3]}
+    assert (await run_job("ingest_hospitals", chunk)).statuses == ["same", "created"]
+    taken = {**chunk, "records": [{**RECORD, "city": "Other"}, other], "lines": [4, 5]}
+    assert (await run_job("ingest_hospitals", taken)).statuses == ["collision", "same"]
+    assert await release_claims(mongo, "i") == 1
     correction = {"hospital_id": "name:angel", "revision": 1, "changes": {"beds": 1}}
     assert (await run_job("correct_hospital", correction)).status == "corrected"
     assert (await run_job("discard_hospital", {"hospital_id": "name:angel", "revision": 2})).status == "discarded"

@@ -133,6 +133,9 @@ ExternalId = Annotated[str, *_bounded_text(128)]
 HospitalId = Annotated[str, *_bounded_text(6_000)]
 # Part of a job id, and so of Redis keys and of commands that an operator types.
 IdempotencyKey = Annotated[str, PlainValidator(_idempotency_key)]
+ImportId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}$")]
+# The number of a row in its file, from 1.
+Line = Annotated[int, Field(ge=1, le=INT64_MAX)]
 Source = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$"),

@@ -14,7 +14,9 @@ from worker.contract.fields import (
     ExternalId,
     GeoPoint,
     HospitalId,
+    ImportId,
     Instant,
+    Line,
     Name,
     Reason,
     Revision,
@@ -26,7 +28,9 @@ from worker.contract.identity import hospital_identity, name_in_identity, normal
 MAX_CHUNK_RECORDS = 1_000
 
 HospitalType = Literal["single", "multi"]
-OnExisting = Literal["keep", "merge"]
+OnExisting = Literal["keep", "merge", "replace"]
+"""What happens to a stored hospital that differs: nothing; the record's known fields are written into it; or the
+record takes the place of its whole content. A registered hospital and one that was observed later always stay."""
 
 
 class _Payload(BaseModel):
@@ -115,10 +119,26 @@ class IngestHospitals(_Payload):
     """Ingest up to 1,000 records of a file.
 
     The worker validates each record separately, so an invalid record does not stop the others.
+
+    `import_id` is the import that the records belong to; without it each chunk is an import of its own. `lines` has
+    the line of each record in the imported file. An import needs them, because a row is known by its line.
     """
 
     records: Annotated[list[Any], Field(min_length=1, max_length=MAX_CHUNK_RECORDS)]
     on_existing: OnExisting = "keep"
+    import_id: ImportId | None = None
+    lines: list[Line] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_line_for_each_record(self) -> Self:
+        if self.lines is None:
+            if self.import_id is not None:
+                raise ValueError("import_id needs lines")
+        elif len(self.lines) != len(self.records):
+            raise ValueError("lines must have as many entries as records")
+        elif len(set(self.lines)) != len(self.lines):
+            raise ValueError("lines must differ")
+        return self
 
 
 class CorrectHospital(_ChangesOfHospital):

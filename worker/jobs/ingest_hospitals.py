@@ -1,6 +1,7 @@
 """The job that ingests a chunk of a file."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from worker.contract import ChunkOutcome, HospitalRecord, IngestHospitals, Rejection
@@ -24,9 +25,22 @@ async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> Chun
             await asyncio.sleep(0)
         records.append(_validated(index, raw))
     mongo = run.context.mongo
-    return await answer_chunk_once(
-        mongo, run.job_id, lambda: ingest_many(mongo, records, request.on_existing, run.job_id)
+    outcome = await answer_chunk_once(
+        mongo,
+        run.job_id,
+        lambda: ingest_many(
+            mongo,
+            records,
+            request.on_existing,
+            run.job_id,
+            import_id=request.import_id,
+            lines=request.lines,
+        ),
     )
+    if (batch := ctx.get("batch")) is not None:
+        for status, count in Counter(outcome.statuses).items():
+            batch.count(status, count)
+    return outcome
 
 
 def _validated(index: int, raw: object) -> HospitalRecord | Rejection:

@@ -30,7 +30,7 @@ from worker.mongo.client import MongoHandle
 from worker.mongo.memory import NOTHING
 
 # An answer with one of these can be derived from what the job left behind.
-_CHANGES = frozenset({"created", "merged", "corrected", "discarded"})
+_CHANGES = frozenset({"created", "merged", "replaced", "corrected", "discarded"})
 # The answer of a chunk is of all its hospitals; no hospital has an empty identity.
 _WHOLE_CHUNK = ""
 # Each try fails only if another delivery of the job stores something between two commands of this one.

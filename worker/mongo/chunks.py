@@ -1,247 +1,216 @@
 """Ingests many records at once.
 
-It takes one look-up of stored hospitals, one unordered insert of the absent ones and, with `merge`, unordered bulk
-writes. A record that MongoDB rejects does not affect the others.
+It takes one look-up of stored hospitals, one unordered insert of the absent ones and, with `merge` or `replace`,
+unordered bulk writes. In an import, one more insert claims the identities that were stored before it.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
-from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
-
-from worker.contract import ChunkOutcome, HospitalRecord, OnExisting, RecordStatus, Rejection
-from worker.errors import ConflictError
+from worker.contract import ChunkOutcome, HospitalRecord, IngestStatus, OnExisting, Rejection
+from worker.contract.comparison import is_conflict
+from worker.mongo.chunk_rows import Row, find_claims, held_in_chunk, row_changed, rows_of
+from worker.mongo.chunk_writes import change, find_hospitals, insert_absent, lost_races
+from worker.mongo.claims import claim
 from worker.mongo.client import Document, MongoHandle
-from worker.mongo.documents import known_fields, merge_changes_nothing, merge_pipeline, new_hospital, now
-from worker.mongo.errors import DUPLICATE_KEY, describe_code, translated
-from worker.mongo.hospitals import CLASSIFYING_FIELDS, UPSERT_TRIES, classify
+from worker.mongo.documents import merge_changes_nothing
+from worker.mongo.errors import translated
+from worker.mongo.fates import changed_word, find_fate
+from worker.mongo.hospitals import UPSERT_TRIES
 from worker.mongo.memory import NOTHING, Remembered
-
-# Preparing this many records takes a few milliseconds; then other jobs get a turn on the event loop.
-_RECORDS_PER_TURN = 200
-# PyMongo's asynchronous client encodes a whole command without yielding to the event loop, and merges are long.
-_MERGES_PER_COMMAND = 200
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One valid record; `repeats` means that an earlier record of the chunk is of the same hospital.
-
-    `same_as` is the index of that record if it has all values of this one, which then changes nothing. It is not
-    sent: unlike a change it would leave no trace, and a redelivered chunk could not know that it was applied.
-    """
-
-    index: int
-    record: HospitalRecord
-    hospital_id: str
-    known: Document
-    repeats: bool
-    same_as: int | None
+from worker.mongo.reports import ChunkReport
 
 
 async def ingest_many(
-    mongo: MongoHandle, records: Sequence[HospitalRecord | Rejection], on_existing: OnExisting, job_id: str
+    mongo: MongoHandle,
+    records: Sequence[HospitalRecord | Rejection],
+    on_existing: OnExisting,
+    job_id: str,
+    *,
+    import_id: str | None = None,
+    lines: Sequence[int] | None = None,
 ) -> ChunkOutcome:
     """Ingest the records of a chunk; a `Rejection` takes the place of a record that failed validation.
 
-    If several records are of one absent hospital, the first creates it and the others find it stored. Raises the
-    errors of `worker.mongo.errors` for a failure of the whole chunk; a redelivered chunk continues where it failed.
+    If several records are of one absent hospital, the first creates it and the others find it stored. `import_id`
+    and `lines` are those of the payload (`worker.contract.IngestHospitals`).
+
+    Raises the errors of `worker.mongo.errors` for a failure of the whole chunk; a redelivered chunk continues where
+    it failed.
     """
-    rejections = [record for record in records if isinstance(record, Rejection)]
-    entries = await _entries(records)
-    statuses: dict[int, RecordStatus] = {rejection.index: "rejected" for rejection in rejections}
+    rows = await rows_of(records, on_existing, import_id, lines)
+    report = ChunkReport(
+        (record for record in records if isinstance(record, Rejection)), whole=on_existing == "replace"
+    )
     remembered = await mongo.memory.recall(job_id)
     with translated():
-        # A merge needs whole documents, to find out whether it would change anything.
-        fields = None if on_existing == "merge" else CLASSIFYING_FIELDS
-        existing = await _find(mongo, {entry.hospital_id for entry in entries}, fields)
-        applied = {entry.index for entry in entries if _was_applied(entry, remembered, existing)}
-        left = [entry for entry in entries if entry.index not in applied and entry.same_as is None]
-        rejected = await _insert_absent(mongo, left, existing, job_id)
-        if on_existing == "merge":
-            to_merge = [entry for entry in left if _needs_merge(entry, existing, rejected, job_id)]
-            rejected |= await _merge(mongo, to_merge, job_id)
-            if to_merge:
-                merged = await _find(mongo, {entry.hospital_id for entry in to_merge})
-                # Other jobs may have moved entries of this chunk's first records while its last were merged.
-                remembered = await mongo.memory.recall(job_id)
-                await mongo.memory.shorten(merged.values())
-                existing |= merged
-        for entry in entries:
-            problem = rejected.get(entry.index if entry.same_as is None else entry.same_as)
-            if problem is not None:
-                statuses[entry.index] = "rejected"
-                rejections.append(Rejection(index=entry.index, problems=[problem]))
-            elif (status := _remembered_status(entry, remembered)) is not None:
-                statuses[entry.index] = status
-            elif (stored := existing.get(entry.hospital_id)) is None:
-                # The hospital was absent, so the insert created it; later records of this chunk found it stored.
-                created = not entry.repeats and entry.index not in applied
-                statuses[entry.index] = "created" if created else "unchanged"
+        existing = await find_hospitals(mongo, {row.hospital_id for row in rows})
+        chunk = _Chunk(mongo, on_existing, job_id, import_id, existing, remembered, report)
+        await chunk.ingest(rows)
+    return report.outcome(len(records), mongo.latest_token())
+
+
+class _Chunk:
+    """One delivery of a chunk. `existing` has the stored hospitals as they were last seen."""
+
+    def __init__(
+        self,
+        mongo: MongoHandle,
+        on_existing: OnExisting,
+        job_id: str,
+        import_id: str | None,
+        existing: dict[str, Document],
+        remembered: Mapping[str, Remembered],
+        report: ChunkReport,
+    ) -> None:
+        self._mongo = mongo
+        self._on_existing = on_existing
+        self._job_id = job_id
+        self._import_id = import_id
+        self._existing = existing
+        self._remembered = remembered
+        self._report = report
+        self._handled: set[int] = set()
+        self._refused: dict[int, str] = {}
+
+    async def ingest(self, rows: list[Row]) -> None:
+        """Apply the rows, and note what became of each."""
+        self._handled = {row.index for row in rows if self._was_handled(row)}
+        absent = [
+            row
+            for row in rows
+            if not row.repeats and row.hospital_id not in self._existing and row.index not in self._handled
+        ]
+        inserted, refused = await insert_absent(self._mongo, absent, self._existing, self._job_id)
+        repeated = {row.hospital_id for row in rows if row.repeats}
+        to_compare: list[Row] = []
+        for row in rows:
+            if (problem := refused.get(row.hospital_id)) is not None:
+                # A later row of the same hospital has nothing to be compared with or merged into.
+                self._report.rejected(row, problem)
+            elif row.hospital_id in inserted and row.hospital_id not in repeated:
+                self._report.settled(row, "created", None)
             else:
-                outcome = classify(
-                    stored, entry.record, on_existing, job_id, position=entry.index, repeats=entry.repeats
+                to_compare.append(row)
+        await self._apply(await self._own_rows(to_compare))
+
+    def _was_handled(self, row: Row) -> bool:
+        """Return whether the memory shows that an earlier delivery of this chunk has handled the row."""
+        known = self._remembered.get(row.hospital_id, NOTHING)
+        if not known.changes:
+            return False
+        # Rows are applied in order. A hospital that is gone, or was removed and is a later one's, is left alone.
+        return known.created or row.hospital_id not in self._existing or row.index <= max(known.changes)
+
+    async def _own_rows(self, rows: list[Row]) -> list[Row]:
+        """Note the rows that are of another hospital than the one with their identity; return the others."""
+        claims = find_claims(rows, self._existing, self._remembered, self._job_id, self._import_id)
+        if self._import_id is None:
+            holders = claims.held | held_in_chunk(claims.open)
+        else:
+            holders = claims.held | await claim(self._mongo, self._import_id, claims.open)
+        own: list[Row] = []
+        for row in rows:
+            holder, stored = holders.get(row.hospital_id), self._existing.get(row.hospital_id)
+            if row_changed(row, stored, self._remembered, self._job_id):
+                own.append(row)
+            elif stored is not None and row.hospital_id not in claims.held and is_conflict(stored, row.known):
+                self._report.settled(row, "conflict", stored)
+            elif holder is not None and holder.collides_with(row):
+                self._report.collision(row, holder)
+            else:
+                own.append(row)
+        return own
+
+    async def _apply(self, rows: list[Row]) -> None:
+        """Change stored hospitals, where they are to be changed; the rows of one hospital are applied in order."""
+        waiting = rows
+        changed: dict[str, Document] = {}
+        tries: Counter[int] = Counter()
+        while waiting:
+            one_round, waiting = _next_round(waiting)
+            to_change = [row for row in one_round if self._may_change(row)]
+            if to_change:
+                self._refused |= await change(
+                    self._mongo, to_change, self._existing, self._job_id, whole=self._on_existing == "replace"
                 )
-                statuses[entry.index] = outcome.status
-    return ChunkOutcome(
-        statuses=[statuses[index] for index in range(len(records))],
-        rejections=sorted(rejections, key=lambda rejection: rejection.index),
-        token=mongo.latest_token(),
-    )
+                changed |= await self._look_again(to_change)
+            again = [row for row in one_round if not self._settle(row)]
+            if again:
+                # Either name or place were changed after they had been compared, or other jobs have moved what this
+                # job did to the memory.
+                self._remembered = await self._mongo.memory.recall(self._job_id)
+                again = [row for row in again if not self._settle(row)]
+                tries.update(row.index for row in again)
+                if any(tries[row.index] == UPSERT_TRIES for row in again):
+                    raise lost_races(len(again))
+            waiting = again + waiting
+        await self._mongo.memory.shorten(changed.values())
 
+    def _may_change(self, row: Row) -> bool:
+        """Return whether to send the row. Skipping no-ops saves the server most of the work of a repeated file."""
+        if self._on_existing == "keep" or row.index in self._handled or row.same_as is not None:
+            return False
+        stored = self._existing.get(row.hospital_id)
+        if stored is None:
+            return True
+        fate = self._fate(row, stored)
+        if fate == "same":
+            # A later observation of the same content is stored too.
+            return "observed_at" in row.known and not merge_changes_nothing(stored, row.known)
+        return fate is None
 
-def _was_applied(entry: _Entry, remembered: Mapping[str, Remembered], existing: Mapping[str, Document]) -> bool:
-    """Return whether the memory shows that an earlier delivery of this chunk has handled the record."""
-    known = remembered.get(entry.hospital_id, NOTHING)
-    if not known.changes:
-        return False
-    # Records are applied in order. A hospital that is gone, or was removed and is a later one's, is left alone.
-    return known.created or entry.hospital_id not in existing or entry.index <= max(known.changes)
+    async def _look_again(self, rows: Sequence[Row]) -> dict[str, Document]:
+        hospital_ids = [row.hospital_id for row in rows]
+        found = await find_hospitals(self._mongo, hospital_ids)
+        for hospital_id in hospital_ids:
+            self._existing.pop(hospital_id, None)
+        self._existing |= found
+        return found
 
-
-def _remembered_status(entry: _Entry, remembered: Mapping[str, Remembered]) -> RecordStatus | None:
-    known = remembered.get(entry.hospital_id, NOTHING)
-    if known.created and not entry.repeats:
-        return "created"
-    return "merged" if known.changes.get(entry.index, 1) > 1 else None
-
-
-async def _entries(records: Sequence[HospitalRecord | Rejection]) -> list[_Entry]:
-    entries: list[_Entry] = []
-    latest: dict[str, _Entry] = {}
-    for index, record in enumerate(records):
-        if index % _RECORDS_PER_TURN == 0:
-            await asyncio.sleep(0)
-        if isinstance(record, Rejection):
-            continue
-        hospital_id, known = record.hospital_id, known_fields(record)
-        earlier = latest.get(hospital_id)
-        same = earlier is not None and merge_changes_nothing(earlier.known, known)
-        entry = _Entry(
-            index, record, hospital_id, known, earlier is not None, earlier.index if same and earlier else None
-        )
-        entries.append(entry)
-        if not same:
-            latest[hospital_id] = entry
-    return entries
-
-
-async def _find(
-    mongo: MongoHandle, hospital_ids: Iterable[str], fields: list[str] | None = CLASSIFYING_FIELDS
-) -> dict[str, Document]:
-    found = mongo.hospitals.find({"_id": {"$in": list(hospital_ids)}}, projection=fields)
-    return {hospital["_id"]: hospital for hospital in await found.to_list(None)}
-
-
-async def _insert_absent(
-    mongo: MongoHandle, entries: list[_Entry], existing: dict[str, Document], job_id: str
-) -> dict[int, str]:
-    """Insert the absent hospitals; add to `existing` those that another job inserted first.
-
-    Returns why records were rejected, by index.
-    """
-    at = now()
-    absent = [entry for entry in entries if not entry.repeats and entry.hospital_id not in existing]
-    reasons: dict[str, str] = {}
-    for _ in range(UPSERT_TRIES):
-        if not absent:
-            # If the first record of a hospital was rejected, later records of it have nothing to merge into.
-            return {entry.index: reasons[entry.hospital_id] for entry in entries if entry.hospital_id in reasons}
-        documents = [
-            new_hospital(entry.hospital_id, entry.known, status="partial", job_id=job_id, at=at) for entry in absent
-        ]
-        codes: dict[int, int] = {}
-        try:
-            await mongo.hospitals.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            codes = _error_codes(error)
-        reasons |= {
-            absent[position].hospital_id: f"refused by MongoDB: {describe_code(code)}"
-            for position, code in codes.items()
-            if code != DUPLICATE_KEY
-        }
-        taken = [absent[position] for position, code in codes.items() if code == DUPLICATE_KEY]
-        if taken:
-            existing |= await _find(mongo, [entry.hospital_id for entry in taken])
-        # A hospital that blocked the insert but is not found now was removed in between: insert it again.
-        absent = [entry for entry in taken if entry.hospital_id not in existing]
-    raise _lost_races(len(absent))
-
-
-async def _merge(mongo: MongoHandle, entries: list[_Entry], job_id: str) -> dict[int, str]:
-    """Merge each record, in order, into the stored hospital. Returns why records were rejected, by index."""
-    rejected: dict[int, str] = {}
-    for one_round in _rounds(entries):
-        for start in range(0, len(one_round), _MERGES_PER_COMMAND):
-            rejected |= await _merge_some(mongo, one_round[start : start + _MERGES_PER_COMMAND], job_id)
-    return rejected
-
-
-def _rounds(entries: Iterable[_Entry]) -> list[list[_Entry]]:
-    """Split entries into rounds with one record per hospital, so that its records are applied in order."""
-    rounds: list[list[_Entry]] = []
-    seen: Counter[str] = Counter()
-    for entry in entries:
-        number = seen[entry.hospital_id]
-        seen[entry.hospital_id] += 1
-        if number == len(rounds):
-            rounds.append([])
-        rounds[number].append(entry)
-    return rounds
-
-
-async def _merge_some(mongo: MongoHandle, entries: list[_Entry], job_id: str) -> dict[int, str]:
-    at = now()
-    rejected: dict[int, str] = {}
-    for _ in range(UPSERT_TRIES):
-        if not entries:
-            return rejected
-        updates = [
-            UpdateOne({"_id": entry.hospital_id}, _update(entry, job_id, at), upsert=True) for entry in entries
-        ]
-        try:
-            await mongo.hospitals.bulk_write(updates, ordered=False)
-            return rejected
-        except BulkWriteError as error:
-            codes = _error_codes(error)
-        rejected |= {
-            entries[position].index: f"refused by MongoDB: {describe_code(code)}"
-            for position, code in codes.items()
-            if code != DUPLICATE_KEY
-        }
-        entries = [entries[position] for position, code in codes.items() if code == DUPLICATE_KEY]
-    raise _lost_races(len(entries))
-
-
-def _lost_races(count: int) -> ConflictError:
-    return ConflictError(f"other jobs kept inserting and removing {count} hospitals of a chunk")
-
-
-def _needs_merge(entry: _Entry, existing: Mapping[str, Document], rejected: Mapping[int, str], job_id: str) -> bool:
-    if entry.index in rejected:
-        return False
-    if entry.repeats:
+    def _settle(self, row: Row) -> bool:
+        """Note what became of the row. Return whether that is known."""
+        problem = self._refused.get(row.index if row.same_as is None else row.same_as)
+        if problem is not None:
+            self._report.rejected(row, problem)
+            return True
+        stored = self._existing.get(row.hospital_id)
+        memory = self._remembered.get(row.hospital_id, NOTHING)
+        fate: IngestStatus
+        if memory.created and not row.repeats:
+            fate = "created"
+        elif memory.changes.get(row.index, 1) > 1:
+            fate = changed_word(self._on_existing)
+        elif stored is not None and (found := self._fate(row, stored)) is not None:
+            fate = found
+        elif row.index in self._handled or row.same_as is not None:
+            # It left no trace when it was handled, so it changed nothing.
+            fate = "kept" if self._on_existing == "keep" else "same"
+        else:
+            return False
+        self._report.settled(row, fate, stored)
         return True
-    stored = existing.get(entry.hospital_id)
-    if stored is None or stored["created_by_job"] == job_id or stored["status"] == "registered":
-        return False
-    # A file that is ingested again changes little; skipping its no-op merges saves the server most of the work.
-    return not merge_changes_nothing(stored, entry.known)
+
+    def _fate(self, row: Row, stored: Document) -> IngestStatus | None:
+        fate = find_fate(
+            stored,
+            row.known,
+            self._on_existing,
+            self._job_id,
+            position=row.index,
+            repeats=row.repeats,
+            origin=row.origin,
+        )
+        return None if fate is None else fate.status
 
 
-def _update(entry: _Entry, job_id: str, at: datetime) -> list[Document]:
-    return merge_pipeline(
-        entry.hospital_id, entry.known, job_id=job_id, record=entry.index, at=at, repeats=entry.repeats
-    )
-
-
-def _error_codes(error: BulkWriteError) -> dict[int, int]:
-    """Return the error code of each rejected write by its position; raise an error that concerns all writes."""
-    details = error.details
-    if details.get("writeConcernErrors"):
-        raise error
-    return {failure["index"]: failure["code"] for failure in details["writeErrors"]}
+def _next_round(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Split rows into the first of each hospital, and those that come after it."""
+    first: dict[str, Row] = {}
+    later: list[Row] = []
+    for row in rows:
+        if row.hospital_id in first:
+            later.append(row)
+        else:
+            first[row.hospital_id] = row
+    return list(first.values()), later

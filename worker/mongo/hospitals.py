@@ -1,7 +1,7 @@
 """The sessionless operations on one hospital: each write is one atomic command and needs no replica set."""
 
 import asyncio
-from typing import Literal, cast
+from typing import cast
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -16,20 +16,22 @@ from worker.contract import (
     IngestOutcome,
     OnExisting,
 )
+from worker.contract.comparison import CONTENT_FIELDS, content_differences, known_fields
 from worker.errors import ConflictError, KeyUsedTwice
 from worker.mongo.client import Collection, Document, MongoHandle
 from worker.mongo.documents import (
     applied_entry,
     applied_revision,
     contains_known,
-    known_fields,
-    merge_pipeline,
     new_hospital,
     now,
     split_changes,
 )
 from worker.mongo.errors import translated
+from worker.mongo.fates import APPLIED, Fate, changed_word, find_fate
 from worker.mongo.memory import incarnation
+from worker.mongo.reports import describe
+from worker.mongo.updates import Ingest, expected_hospital, expected_name, ingest_pipeline
 
 # The server itself repeats an upsert that lost a race; these tries are for the few that it does not repeat.
 UPSERT_TRIES = 5
@@ -37,43 +39,73 @@ CLASSIFYING_FIELDS = ["status", "revision", "observed_at", "created_by_job", "ap
 
 
 async def ingest(mongo: MongoHandle, record: HospitalRecord, on_existing: OnExisting, job_id: str) -> IngestOutcome:
-    """Insert the hospital if it is absent; with `merge`, merge the record's known fields into a partial one.
+    """Insert the hospital if it is absent; with `merge` or `replace`, change a partial one.
 
-    Raises `ConflictError` if it repeatedly lost the race with other inserts of this hospital. Raises `KeyUsedTwice`
-    if this job has already ingested a different record of this hospital; this is detected only if the hospital has
-    not changed since. Also raises the other errors of `worker.mongo.errors`.
+    Raises `ConflictError` if it repeatedly lost the race with other jobs that insert or change this hospital.
+    Raises `KeyUsedTwice` if this job has already ingested a different record of this hospital; this is detected
+    only if the hospital has not changed since. Also raises the other errors of `worker.mongo.errors`.
     """
     hospital_id = record.hospital_id
     first = await mongo.memory.recall_one(job_id, hospital_id)
     if (revision := first.changes.get(0)) is not None:
-        status: Literal["created", "merged"] = "created" if first.created else "merged"
+        status = "created" if first.created else changed_word(on_existing)
         return IngestOutcome(status=status, hospital_id=hospital_id, revision=revision, token=mongo.latest_token())
-    known = known_fields(record)
-    at = now()
-    update: Document | list[Document]
-    if on_existing == "merge":
-        update = merge_pipeline(hospital_id, known, job_id=job_id, record=0, at=at)
-    else:
-        created = new_hospital(hospital_id, known, status="partial", job_id=job_id, at=at)
-        del created["_id"]
-        update = {"$setOnInsert": created}
+    ingesting = Ingest(hospital_id=hospital_id, known=known_fields(record), job_id=job_id, at=now())
     with translated():
-        stored = await _upsert(mongo.hospitals, hospital_id, update)
-        outcome = classify(stored, record, on_existing, job_id, token=mongo.latest_token())
-        if outcome.status != "unchanged" and outcome.revision == stored["revision"] and stored["updated_at"] != at:
-            # An earlier delivery of this job wrote it, and the hospital has not changed since.
-            await _check_same_record(mongo.hospitals, stored, known, job_id)
+        stored, fate = await _apply(mongo.hospitals, ingesting, on_existing)
+        outcome = _ingest_outcome(mongo, ingesting, on_existing, stored, fate)
+        written_before = fate.status in APPLIED and stored["updated_at"] != ingesting.at
+        # An earlier delivery of this job wrote it; what it wrote is still known if nobody has changed it since.
+        if written_before and fate.revision == stored["revision"] and not contains_known(stored, ingesting.known):
+            raise KeyUsedTwice(f"job {job_id} has already ingested a different record of this hospital")
     await mongo.memory.shorten([stored])
     return outcome
 
 
-async def _check_same_record(hospitals: Collection, stored: Document, known: Document, job_id: str) -> None:
-    hospital = await hospitals.find_one({"_id": stored["_id"], "revision": stored["revision"]})
-    if hospital is not None and not contains_known(hospital, known):
-        raise KeyUsedTwice(f"job {job_id} has already ingested a different record of this hospital")
+async def _apply(hospitals: Collection, ingesting: Ingest, on_existing: OnExisting) -> tuple[Document, Fate]:
+    """Write the record; return the hospital as it is then, and what became of the record."""
+    # With the stored name a record is never in conflict. Only a record with another name needs a second command,
+    # because only here, and not at the server, names can be compared without regard to spelling.
+    expected = expected_name(ingesting.known["hospital_name"])
+    for _ in range(UPSERT_TRIES):
+        update: Document | list[Document]
+        if on_existing == "keep":
+            created = new_hospital(
+                ingesting.hospital_id, ingesting.known, status="partial", job_id=ingesting.job_id, at=ingesting.at
+            )
+            del created["_id"]
+            update = {"$setOnInsert": created}
+        else:
+            update = ingest_pipeline(ingesting, whole=on_existing == "replace", expected=expected)
+        stored = await _upsert(hospitals, ingesting.hospital_id, update, _projection(ingesting.known, on_existing))
+        fate = find_fate(stored, ingesting.known, on_existing, ingesting.job_id)
+        if fate is not None:
+            return stored, fate
+        expected = expected_hospital(stored)
+    raise ConflictError("other jobs kept changing name or place of the hospital to ingest")
 
 
-async def _upsert(hospitals: Collection, hospital_id: str, update: Document | list[Document]) -> Document:
+def _projection(known: Document, on_existing: OnExisting) -> list[str]:
+    # The attributes of a hospital may be large.
+    attributes = ["attributes"] if "attributes" in known or on_existing == "replace" else []
+    return [*CLASSIFYING_FIELDS, "updated_at", "source", "external_id", *CONTENT_FIELDS, *attributes]
+
+
+def _ingest_outcome(
+    mongo: MongoHandle, ingesting: Ingest, on_existing: OnExisting, stored: Document, fate: Fate
+) -> IngestOutcome:
+    outcome = IngestOutcome(
+        status=fate.status, hospital_id=ingesting.hospital_id, revision=fate.revision, token=mongo.latest_token()
+    )
+    if fate.status in APPLIED or fate.status == "same":
+        return outcome
+    found = content_differences(stored, ingesting.known, whole=on_existing == "replace")
+    return outcome.model_copy(update={"differences": describe(found)})
+
+
+async def _upsert(
+    hospitals: Collection, hospital_id: str, update: Document | list[Document], projection: list[str]
+) -> Document:
     tries_left = UPSERT_TRIES
     while True:
         try:
@@ -82,7 +114,7 @@ async def _upsert(hospitals: Collection, hospital_id: str, update: Document | li
                 update,
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
-                projection=[*CLASSIFYING_FIELDS, "updated_at"],
+                projection=projection,
             )
             # An upsert with ReturnDocument.AFTER always returns a document.
             return cast(Document, stored)
@@ -91,36 +123,6 @@ async def _upsert(hospitals: Collection, hospital_id: str, update: Document | li
             if not tries_left:
                 raise
             await asyncio.sleep(0)
-
-
-def classify(
-    stored: Document,
-    record: HospitalRecord,
-    on_existing: OnExisting,
-    job_id: str,
-    *,
-    position: int = 0,
-    repeats: bool = False,
-    token: str | None = None,
-) -> IngestOutcome:
-    """Return the outcome of an ingest, derived from the document that is stored after it.
-
-    `token` is the write's causal token, `position` the record's position in its chunk. `repeats` means that an
-    earlier record of the chunk is of the same hospital.
-    """
-    hospital_id = stored["_id"]
-    if not repeats and stored["created_by_job"] == job_id:
-        return IngestOutcome(status="created", hospital_id=hospital_id, revision=1, token=token)
-    if (revision := applied_revision(stored, job_id, position)) is not None:
-        return IngestOutcome(status="merged", hospital_id=hospital_id, revision=revision, token=token)
-    unchanged = IngestOutcome(status="unchanged", hospital_id=hospital_id, revision=stored["revision"], token=token)
-    if on_existing == "keep":
-        return unchanged.model_copy(update={"reason": "kept"})
-    if stored["status"] == "registered":
-        return unchanged.model_copy(update={"reason": "registered"})
-    observed_at = stored.get("observed_at")
-    newer = observed_at is not None and record.observed_at is not None and observed_at > record.observed_at
-    return unchanged.model_copy(update={"reason": "newer_stored" if newer else "same"})
 
 
 async def correct(mongo: MongoHandle, request: CorrectHospital, job_id: str) -> CorrectionOutcome:

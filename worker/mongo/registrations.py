@@ -20,13 +20,13 @@ from worker.contract import (
     WithdrawalOutcome,
     WithdrawHospital,
 )
+from worker.contract.comparison import known_fields
 from worker.errors import KeyUsedTwice, OutageError
 from worker.mongo.audit.log import AuditedAct, AuditEvent, append_entry, find_entry
 from worker.mongo.client import Document, MongoHandle, Session
 from worker.mongo.documents import (
     changed_hospital,
     contains_known,
-    known_fields,
     merged_hospital,
     new_hospital,
     now,

@@ -10,7 +10,9 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
+from worker.contract.comparison import DISTINGUISHING_FIELDS
 from worker.errors import ConfigurationError
+from worker.mongo.claims import IMPORT_CLAIMS
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 
@@ -63,6 +65,12 @@ _HOSPITAL_STATE: dict[str, Any] = {
     "created_at": _INSTANT,
     "updated_at": _INSTANT,
     "created_by_job": _TEXT,
+    "import": {
+        "bsonType": "object",
+        "required": ["id", "line"],
+        "additionalProperties": False,
+        "properties": {"id": _TEXT, "line": {**_INTEGER, "minimum": 1}},
+    },
 }
 _REQUIRED_OF_HOSPITAL = [
     "_id",
@@ -105,6 +113,22 @@ _APPLIED_JOB: dict[str, Any] = {
         "properties": {"created_by_job": _TEXT, "created_at": _INSTANT},
     },
     "answer": {"bsonType": "binData"},
+    "expires_at": _INSTANT,
+}
+_IMPORT_CLAIM: dict[str, Any] = {
+    "_id": {
+        "bsonType": "object",
+        "required": ["import", "hospital"],
+        "additionalProperties": False,
+        "properties": {"import": _TEXT, "hospital": _TEXT},
+    },
+    "line": {**_INTEGER, "minimum": 1},
+    "row": {
+        "bsonType": "object",
+        "required": ["hospital_name"],
+        "additionalProperties": False,
+        "properties": {field: _HOSPITAL_STATE[field] for field in DISTINGUISHING_FIELDS},
+    },
     "expires_at": _INSTANT,
 }
 _HOSPITAL_IN_LOG = {
@@ -161,6 +185,14 @@ APPLIED_JOBS_VALIDATOR: dict[str, Any] = {
         "properties": _APPLIED_JOB,
     }
 }
+IMPORT_CLAIMS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": list(_IMPORT_CLAIM),
+        "additionalProperties": False,
+        "properties": _IMPORT_CLAIM,
+    }
+}
 _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
     ("hospitals", HOSPITALS_VALIDATOR, [IndexModel([("hospital_name", ASCENDING)])]),
     ("logs", LOGS_VALIDATOR, [IndexModel([("hospital_id", ASCENDING), ("seq", ASCENDING)], unique=True)]),
@@ -168,6 +200,11 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
         "applied_jobs",
         APPLIED_JOBS_VALIDATOR,
         [IndexModel([("_id.job", ASCENDING)]), IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
+    ),
+    (
+        IMPORT_CLAIMS,
+        IMPORT_CLAIMS_VALIDATOR,
+        [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
     ),
 )
 

@@ -30,7 +30,7 @@ async def test_one_of_fifty_concurrent_identical_ingests_creates_the_hospital(
 ) -> None:
     payload = {"record": record(), "on_existing": mode}
     outcomes = await asyncio.gather(*(run_job("ingest_hospital", payload, f"job-{n}") for n in range(50)))
-    assert Counter(outcome.status for outcome in outcomes) == {"created": 1, "unchanged": 49}
+    assert Counter(outcome.status for outcome in outcomes) == {"created": 1, "same": 49}
     assert await mongo.hospitals.count_documents({}) == 1
     assert (await stored(mongo))["revision"] == 1
 
@@ -102,7 +102,7 @@ async def test_keep_changes_nothing(mongo: MongoHandle, run_job: Any, record: Ma
     await run_job("ingest_hospital", {"record": record()}, "first")
     before = await stored(mongo)
     outcome = await run_job("ingest_hospital", {"record": record(city="New")}, "second")
-    assert (outcome.status, outcome.reason, outcome.revision) == ("unchanged", "kept", 1)
+    assert (outcome.status, [each.field for each in outcome.differences], outcome.revision) == ("kept", ["city"], 1)
     assert await stored(mongo) == before
 
 
@@ -112,17 +112,17 @@ async def test_merge_of_an_older_observation_changes_nothing(
     await run_job("ingest_hospital", {"record": record(observed_at="2025-02-01T00:00:00Z")}, "first")
     older = record(city="Old", observed_at="2025-01-01T00:00:00Z")
     outcome = await run_job("ingest_hospital", {"record": older, "on_existing": "merge"}, "second")
-    assert (outcome.status, outcome.reason) == ("unchanged", "newer_stored")
+    assert outcome.status == "newer_stored"
     assert "city" not in await stored(mongo)
 
 
 async def test_a_later_observation_of_the_same_fields_keeps_the_revision_and_blocks_older_ones(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
-    for month, city, reason in (("01", "A", None), ("03", "A", "same"), ("02", "B", "newer_stored")):
+    for month, city, status in (("01", "A", "created"), ("03", "A", "same"), ("02", "B", "newer_stored")):
         observed = record(city=city, observed_at=f"2025-{month}-01T00:00:00Z")
         outcome = await run_job("ingest_hospital", {"record": observed, "on_existing": "merge"}, month)
-        assert outcome.reason == reason
+        assert outcome.status == status
     hospital = await stored(mongo)
     assert (hospital["city"], hospital["revision"], hospital["observed_at"].month) == ("A", 1, 3)
 
@@ -131,7 +131,7 @@ async def test_merge_leaves_a_registered_hospital_alone(mongo: MongoHandle, run_
     await run_job("register_hospital", {"record": record(), "actor": "a", "reason": "r"})
     payload = {"record": record(city="New"), "on_existing": "merge"}
     outcome = await run_job("ingest_hospital", payload)
-    assert (outcome.status, outcome.reason) == ("unchanged", "registered")
+    assert outcome.status == "registered"
     assert "city" not in await stored(mongo)
 
 
@@ -298,17 +298,17 @@ async def test_find_yields_matching_hospitals_without_applied_jobs(
     mongo: MongoHandle, run_job: Any, record: Make
 ) -> None:
     for n, (city, state) in enumerate([("A", "NY"), ("A", "IL"), ("B", "NY")]):
-        payload = {"record": record(external_id=str(n), city=city, state=state), "on_existing": "merge"}
+        payload = {"record": record(external_id=f"h{n}", city=city, state=state), "on_existing": "merge"}
         await run_job("ingest_hospital", payload, f"job-{n}")
-    changes = {"hospital_id": "cms:0", "revision": 1, "changes": {"beds": 1}}
+    changes = {"hospital_id": "cms:h0", "revision": 1, "changes": {"beds": 1}}
     corrected = await run_job("correct_hospital", changes)
     reader = HospitalReader(mongo)
     wanted = HospitalFilter(city="A", state="NY", source="cms", status="partial", hospital_type="single")
     found = [hospital async for hospital in reader.find(wanted, token=corrected.token)]
-    assert [(hospital["_id"], hospital["beds"]) for hospital in found] == [("cms:0", 1)]
+    assert [(hospital["_id"], hospital["beds"]) for hospital in found] == [("cms:h0", 1)]
     assert "applied_jobs" not in found[0]
     assert len([hospital async for hospital in reader.find(token=corrected.token)]) == 3
-    assert await reader.find_one("cms:0", token=corrected.token) == found[0]
+    assert await reader.find_one("cms:h0", token=corrected.token) == found[0]
     assert await reader.find_one("cms:9") is None
 
 

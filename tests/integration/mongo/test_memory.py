@@ -134,7 +134,7 @@ async def test_a_chunk_is_recognised_after_many_other_changes(
     await change_often(run_job, record)
     before = await hospital_of(mongo)
 
-    assert first.statuses == ["merged", "merged", "unchanged"]
+    assert first.statuses == ["merged", "merged", "same"]
     assert (await run_job("ingest_hospitals", chunk, "key")).statuses == first.statuses
     assert await hospital_of(mongo) == before
 

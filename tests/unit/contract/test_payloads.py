@@ -29,7 +29,12 @@ FULL: dict[str, Any] = {
 }  # fmt: skip
 PAYLOADS: dict[str, dict[str, Any]] = {
     "ingest_hospital": {"record": FULL, "on_existing": "merge"},
-    "ingest_hospitals": {"records": [FULL, {"bad": 1}, None]},
+    "ingest_hospitals": {
+        "records": [FULL, {"bad": 1}, None],
+        "on_existing": "replace",
+        "import_id": "cms-2025.1",
+        "lines": [2, 3, 7],
+    },
     "correct_hospital": {"hospital_id": "hr:42", "revision": 1, "changes": {"beds": None, "city": "Split"}},
     "discard_hospital": {"hospital_id": "hr:42", "revision": 1},
     "register_hospital": {"record": FULL, "actor": "a", "reason": "r"},
@@ -170,6 +175,32 @@ def test_chunks_are_limited_in_size_and_their_records_are_not_validated(count: i
         assert parse(IngestHospitals, raw).records == raw["records"]
     else:
         assert paths(IngestHospitals, raw) == ["records"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"import_id": "i", "lines": [2, 3]}, None),
+        ({"lines": [2, 3]}, None),
+        ({"import_id": None, "lines": None}, None),
+        ({"import_id": "i"}, "payload"),
+        ({"import_id": "i", "lines": [2]}, "payload"),
+        ({"lines": [2, 3, 4]}, "payload"),
+        ({"lines": [2, 2]}, "payload"),
+        ({"lines": [0, 1]}, "lines[0]"),
+        ({"lines": ["2", 3]}, "lines[0]"),
+        ({"import_id": "", "lines": [2, 3]}, "import_id"),
+        ({"import_id": "a b", "lines": [2, 3]}, "import_id"),
+        ({"import_id": "$a", "lines": [2, 3]}, "import_id"),
+        ({"on_existing": "overwrite"}, "on_existing"),
+    ],
+)
+def test_an_import_names_the_line_of_each_record(fields: dict[str, Any], path: str | None) -> None:
+    payload = {"records": [FULL, FULL], **fields}
+    if path is None:
+        assert parse(IngestHospitals, payload).lines == fields["lines"]
+    else:
+        assert paths(IngestHospitals, payload) == [path]
 
 
 @pytest.mark.parametrize(

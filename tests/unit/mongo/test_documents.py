@@ -3,39 +3,18 @@ from typing import Any
 
 import pytest
 
-from worker.contract import HospitalChanges, HospitalRecord
+from worker.contract import HospitalChanges
 from worker.contract.validation import parse
 from worker.mongo.documents import (
     applied_revision,
     changed_hospital,
-    known_fields,
     merge_changes_nothing,
-    merge_pipeline,
     merged_hospital,
     now,
     split_changes,
 )
 
 AT = datetime(2025, 6, 30, tzinfo=UTC)
-
-
-def test_known_fields_are_the_fields_with_a_value() -> None:
-    record = parse(
-        HospitalRecord,
-        {"hospital_name": "A", "beds": 0, "emergency_services": False, "attributes": {}, "city": None},
-    )
-    assert known_fields(record) == {"hospital_name": "A", "beds": 0, "emergency_services": False}
-
-
-def test_known_fields_include_every_field_of_the_contract() -> None:
-    values: dict[str, Any] = {
-        "hospital_name": "A", "source": "s", "external_id": "1", "hospital_type": "multi", "address": "a",
-        "city": "c", "state": "s", "postal_code": "p", "county": "c", "country": "c", "phone": "p",
-        "ownership": "o", "emergency_services": True, "beds": 1,
-        "location": {"type": "Point", "coordinates": [1.0, 2.0]}, "attributes": {"a": 1}, "observed_at": AT,
-    }  # fmt: skip
-    assert set(values) == set(HospitalRecord.model_fields)
-    assert known_fields(parse(HospitalRecord, values)) == values
 
 
 def test_a_merge_does_not_modify_its_arguments() -> None:
@@ -85,20 +64,6 @@ def test_applied_revision_is_found_by_job_and_record() -> None:
     assert applied_revision(hospital, "a", 3) == 7
     assert applied_revision(hospital, "a") is None
     assert applied_revision({}, "a") is None
-
-
-def test_text_from_outside_is_always_within_a_literal() -> None:
-    hostile = {"hospital_name": "$$ROOT", "city": "$where", "attributes": {"a": "$literal"}}
-    pipeline = merge_pipeline("$x", hostile, job_id="$job", record=0, at=AT)
-
-    def outside_literals(part: Any) -> list[str]:
-        if isinstance(part, dict):
-            return [text for key, value in part.items() if key != "$literal" for text in outside_literals(value)]
-        if isinstance(part, list):
-            return [text for value in part for text in outside_literals(value)]
-        return [part] if isinstance(part, str) else []
-
-    assert not {"$where", "$literal", "$job", "$x"} & set(outside_literals(pipeline))
 
 
 def test_now_has_whole_milliseconds() -> None:

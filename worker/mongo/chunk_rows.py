@@ -1,0 +1,159 @@
+"""The rows of a chunk, and which row of an import has an identity.
+
+Within an import an identity belongs to the first row that is applied under it. Another row with this identity must
+be a repetition of it: a row with another name, place or coordinates is in collision and is not applied. Without an
+import, each chunk is one.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from worker.contract import HospitalRecord, OnExisting, Rejection
+from worker.contract.comparison import content_differences, distinguishing_key, is_conflict, known_fields
+from worker.mongo.client import Document
+from worker.mongo.documents import applied_revision, import_row, merge_changes_nothing
+from worker.mongo.memory import NOTHING, Remembered
+
+# Preparing this many records takes a few milliseconds; then other jobs get a turn on the event loop.
+_RECORDS_PER_TURN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One valid record of a chunk.
+
+    `repeats` means that an earlier row of the chunk has the same identity. `same_as` is the index of an earlier row
+    that has all values of this one, which then changes nothing. It is not sent: unlike a change it would leave no
+    trace, and a redelivered chunk could not know that it was applied. `origin` is the row of the import, as a
+    hospital that it creates stores it.
+    """
+
+    index: int
+    hospital_id: str
+    known: Document
+    repeats: bool
+    same_as: int | None
+    line: int | None
+    origin: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The row that has an identity: the fields that tell hospitals apart, its line and its index in this chunk.
+
+    A row of another chunk has no index here, and a row of a payload without lines has no line.
+    """
+
+    known: Mapping[str, Any]
+    line: int | None = None
+    index: int | None = None
+
+    def collides_with(self, row: Row) -> bool:
+        """Whether `row` is another row than this one, and differs in name, place or coordinates."""
+        if row.index == self.index or (self.line is not None and row.line == self.line):
+            return False
+        return distinguishing_key(self.known) != distinguishing_key(row.known)
+
+
+async def rows_of(
+    records: Sequence[HospitalRecord | Rejection],
+    on_existing: OnExisting,
+    import_id: str | None,
+    lines: Sequence[int] | None,
+) -> list[Row]:
+    """Return the rows of the valid records, in order."""
+    rows: list[Row] = []
+    first: dict[str, Row] = {}
+    # The latest row by identity and, once an identity is repeated, by what tells hospitals apart.
+    latest: dict[tuple[str, tuple[object, ...]], Row] = {}
+    for index, record in enumerate(records):
+        if index % _RECORDS_PER_TURN == 0:
+            await asyncio.sleep(0)
+        if isinstance(record, Rejection):
+            continue
+        hospital_id, known = record.hospital_id, known_fields(record)
+        line = None if lines is None else lines[index]
+        origin = import_row(import_id, line) if import_id is not None and line is not None else None
+        row = Row(index, hospital_id, known, hospital_id in first, None, line, origin)
+        if row.repeats:
+            original = first[hospital_id]
+            latest.setdefault((hospital_id, distinguishing_key(original.known)), original)
+            key = (hospital_id, distinguishing_key(known))
+            earlier = latest.get(key)
+            if earlier is not None and _adds_nothing(earlier.known, known, on_existing):
+                row = Row(index, hospital_id, known, True, earlier.index, line, origin)
+            else:
+                latest[key] = row
+        else:
+            first[hospital_id] = row
+        rows.append(row)
+    return rows
+
+
+def _adds_nothing(earlier: Document, known: Document, on_existing: OnExisting) -> bool:
+    if on_existing == "replace" and content_differences(earlier, known, whole=True):
+        return False
+    return merge_changes_nothing(earlier, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Who has the identities of a chunk: `held` by a known row, `open` to the row that claims it first."""
+
+    held: dict[str, Holder]
+    open: dict[str, Row]
+
+
+def find_claims(
+    rows: Sequence[Row],
+    existing: Mapping[str, Document],
+    remembered: Mapping[str, Remembered],
+    job_id: str,
+    import_id: str | None,
+) -> Claims:
+    """Return who has each identity that is repeated in the chunk or stored by another job.
+
+    `existing` are the stored hospitals, after the absent ones were inserted. An identity is open if it was stored
+    before the import: then the first row that is not in conflict with the stored hospital may claim it.
+    """
+    by_hospital: dict[str, list[Row]] = {}
+    for row in rows:
+        by_hospital.setdefault(row.hospital_id, []).append(row)
+    claims = Claims({}, {})
+    for hospital_id, its_rows in by_hospital.items():
+        stored = existing.get(hospital_id)
+        memory = remembered.get(hospital_id, NOTHING)
+        first = its_rows[0]
+        if stored is None or stored["created_by_job"] == job_id or memory.created:
+            if len(its_rows) > 1:
+                claims.held[hospital_id] = _holder(first)
+            continue
+        if import_id is not None and (origin := stored.get("import")) and origin["id"] == import_id:
+            claims.held[hospital_id] = Holder(stored, line=origin["line"])
+            continue
+        applied = [row for row in its_rows if row_changed(row, stored, remembered, job_id)]
+        candidates = applied or [row for row in its_rows if not is_conflict(stored, row.known)]
+        if candidates:
+            claims.open[hospital_id] = candidates[0]
+    return claims
+
+
+def row_changed(row: Row, stored: Document | None, remembered: Mapping[str, Remembered], job_id: str) -> bool:
+    """Return whether the row has created or changed its hospital, now or in an earlier delivery of the chunk."""
+    memory = remembered.get(row.hospital_id, NOTHING)
+    if not row.repeats and (memory.created or (stored is not None and stored["created_by_job"] == job_id)):
+        return True
+    return row.index in memory.changes or (
+        stored is not None and applied_revision(stored, job_id, row.index) is not None
+    )
+
+
+def _holder(row: Row) -> Holder:
+    return Holder(row.known, line=row.line, index=row.index)
+
+
+def held_in_chunk(open_claims: Mapping[str, Row]) -> dict[str, Holder]:
+    """Return the holders if the chunk is an import of its own: whoever may claim an identity has it."""
+    return {hospital_id: _holder(row) for hospital_id, row in open_claims.items()}
