@@ -91,12 +91,17 @@ def content_differences(stored: Known, known: Known, *, whole: bool = False) -> 
     found: list[FieldDifference] = []
     for field in CONTENT_FIELDS:
         value, present = known.get(field), stored.get(field)
-        if value is None and whole and field == "hospital_type":
-            # What a hospital has whose type is not known.
-            value = "single"
-        if (value is not None or whole) and not is_same(present, value):
+        if value is None:
+            if not whole:
+                continue
+            if field == "hospital_type":
+                # What a hospital has whose type is not known.
+                value = "single"
+        if not is_same(present, value):
             found.append(FieldDifference(field, present, value))
-    return found + _attribute_differences(stored.get("attributes", {}), known.get("attributes", {}), whole=whole)
+    if whole or "attributes" in known:
+        found += _attribute_differences(stored.get("attributes", {}), known.get("attributes", {}), whole=whole)
+    return found
 
 
 def _attribute_differences(stored: Known, known: Known, *, whole: bool) -> list[FieldDifference]:

@@ -8,7 +8,7 @@ import, each chunk is one.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from worker.contract import HospitalRecord, OnExisting, Rejection
 from worker.contract.comparison import content_differences, distinguishing_key, is_conflict, known_fields
@@ -20,17 +20,16 @@ from worker.mongo.memory import NOTHING, Remembered
 _RECORDS_PER_TURN = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One valid record of a chunk.
+class Row(NamedTuple):
+    """One valid record of a chunk, at this position in it, from 0.
 
-    `repeats` means that an earlier row of the chunk has the same identity. `same_as` is the index of an earlier row
-    that has all values of this one, which then changes nothing. It is not sent: unlike a change it would leave no
-    trace, and a redelivered chunk could not know that it was applied. `origin` is the row of the import, as a
+    `repeats` means that an earlier row of the chunk has the same identity. `same_as` is the position of an earlier
+    row that has all values of this one, which then changes nothing. It is not sent: unlike a change it would leave
+    no trace, and a redelivered chunk could not know that it was applied. `origin` is the row of the import, as a
     hospital that it creates stores it.
     """
 
-    index: int
+    position: int
     hospital_id: str
     known: Document
     repeats: bool
@@ -41,18 +40,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The row that has an identity: the fields that tell hospitals apart, its line and its index in this chunk.
+    """The row that has an identity: the fields that tell hospitals apart, its line and its position in this chunk.
 
-    A row of another chunk has no index here, and a row of a payload without lines has no line.
+    A row of another chunk has no position here, and a row of a payload without lines has no line.
     """
 
     known: Mapping[str, Any]
     line: int | None = None
-    index: int | None = None
+    position: int | None = None
 
     def collides_with(self, row: Row) -> bool:
         """Whether `row` is another row than this one, and differs in name, place or coordinates."""
-        if row.index == self.index or (self.line is not None and row.line == self.line):
+        if row.position == self.position or (self.line is not None and row.line == self.line):
             return False
         return distinguishing_key(self.known) != distinguishing_key(row.known)
 
@@ -83,7 +82,7 @@ async def rows_of(
             key = (hospital_id, distinguishing_key(known))
             earlier = latest.get(key)
             if earlier is not None and _adds_nothing(earlier.known, known, on_existing):
-                row = Row(index, hospital_id, known, True, earlier.index, line, origin)
+                row = Row(index, hospital_id, known, True, earlier.position, line, origin)
             else:
                 latest[key] = row
         else:
@@ -145,13 +144,13 @@ def row_changed(row: Row, stored: Document | None, remembered: Mapping[str, Reme
     memory = remembered.get(row.hospital_id, NOTHING)
     if not row.repeats and (memory.created or (stored is not None and stored["created_by_job"] == job_id)):
         return True
-    return row.index in memory.changes or (
-        stored is not None and applied_revision(stored, job_id, row.index) is not None
+    return row.position in memory.changes or (
+        stored is not None and applied_revision(stored, job_id, row.position) is not None
     )
 
 
 def _holder(row: Row) -> Holder:
-    return Holder(row.known, line=row.line, index=row.index)
+    return Holder(row.known, line=row.line, position=row.position)
 
 
 def held_in_chunk(open_claims: Mapping[str, Row]) -> dict[str, Holder]:

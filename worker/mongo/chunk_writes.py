@@ -93,7 +93,7 @@ async def _change_some(
                 known=row.known,
                 job_id=job_id,
                 at=at,
-                position=row.index,
+                position=row.position,
                 repeats=row.repeats,
                 row=row.origin,
             )
@@ -105,7 +105,7 @@ async def _change_some(
             return refused
         except BulkWriteError as error:
             codes = _error_codes(error)
-        refused |= {rows[position].index: reason for position, reason in _refusals(codes).items()}
+        refused |= {rows[position].position: reason for position, reason in _refusals(codes).items()}
         rows = [rows[position] for position, code in codes.items() if code == DUPLICATE_KEY]
     raise lost_races(len(rows))
 

@@ -75,11 +75,12 @@ class _Chunk:
 
     async def ingest(self, rows: list[Row]) -> None:
         """Apply the rows, and note what became of each."""
-        self._handled = {row.index for row in rows if self._was_handled(row)}
+        if self._remembered:
+            self._handled = {row.position for row in rows if self._was_handled(row)}
         absent = [
             row
             for row in rows
-            if not row.repeats and row.hospital_id not in self._existing and row.index not in self._handled
+            if not row.repeats and row.hospital_id not in self._existing and row.position not in self._handled
         ]
         inserted, refused = await insert_absent(self._mongo, absent, self._existing, self._job_id)
         repeated = {row.hospital_id for row in rows if row.repeats}
@@ -100,7 +101,7 @@ class _Chunk:
         if not known.changes:
             return False
         # Rows are applied in order. A hospital that is gone, or was removed and is a later one's, is left alone.
-        return known.created or row.hospital_id not in self._existing or row.index <= max(known.changes)
+        return known.created or row.hospital_id not in self._existing or row.position <= max(known.changes)
 
     async def _own_rows(self, rows: list[Row]) -> list[Row]:
         """Note the rows that are of another hospital than the one with their identity; return the others."""
@@ -141,15 +142,15 @@ class _Chunk:
                 # job did to the memory.
                 self._remembered = await self._mongo.memory.recall(self._job_id)
                 again = [row for row in again if not self._settle(row)]
-                tries.update(row.index for row in again)
-                if any(tries[row.index] == UPSERT_TRIES for row in again):
+                tries.update(row.position for row in again)
+                if any(tries[row.position] == UPSERT_TRIES for row in again):
                     raise lost_races(len(again))
             waiting = again + waiting
         await self._mongo.memory.shorten(changed.values())
 
     def _may_change(self, row: Row) -> bool:
         """Return whether to send the row. Skipping no-ops saves the server most of the work of a repeated file."""
-        if self._on_existing == "keep" or row.index in self._handled or row.same_as is not None:
+        if self._on_existing == "keep" or row.position in self._handled or row.same_as is not None:
             return False
         stored = self._existing.get(row.hospital_id)
         if stored is None:
@@ -170,7 +171,7 @@ class _Chunk:
 
     def _settle(self, row: Row) -> bool:
         """Note what became of the row. Return whether that is known."""
-        problem = self._refused.get(row.index if row.same_as is None else row.same_as)
+        problem = self._refused.get(row.position if row.same_as is None else row.same_as)
         if problem is not None:
             self._report.rejected(row, problem)
             return True
@@ -179,11 +180,11 @@ class _Chunk:
         fate: IngestStatus
         if memory.created and not row.repeats:
             fate = "created"
-        elif memory.changes.get(row.index, 1) > 1:
+        elif memory.changes.get(row.position, 1) > 1:
             fate = changed_word(self._on_existing)
         elif stored is not None and (found := self._fate(row, stored)) is not None:
             fate = found
-        elif row.index in self._handled or row.same_as is not None:
+        elif row.position in self._handled or row.same_as is not None:
             # It left no trace when it was handled, so it changed nothing.
             fate = "kept" if self._on_existing == "keep" else "same"
         else:
@@ -197,7 +198,7 @@ class _Chunk:
             row.known,
             self._on_existing,
             self._job_id,
-            position=row.index,
+            position=row.position,
             repeats=row.repeats,
             origin=row.origin,
         )

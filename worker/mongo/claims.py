@@ -42,7 +42,9 @@ async def claim(mongo: MongoHandle, import_id: str, rows: Mapping[str, Row]) -> 
             hospital_ids = list(rows)
             ids = [_key(import_id, hospital_ids[failure["index"]]) for failure in failures]
             taken = await claims.find({"_id": {"$in": ids}}).to_list(None)
-    holders = {hospital_id: Holder(row.known, line=row.line, index=row.index) for hospital_id, row in rows.items()}
+    holders = {
+        hospital_id: Holder(row.known, line=row.line, position=row.position) for hospital_id, row in rows.items()
+    }
     for other in taken:
         hospital_id = other["_id"]["hospital"]
         if other["line"] != rows[hospital_id].line:

@@ -31,21 +31,21 @@ class ChunkReport:
 
     def rejected(self, row: Row, problem: str) -> None:
         """Note a record that MongoDB refused."""
-        self._statuses[row.index] = "rejected"
-        self._rejections.append(Rejection(index=row.index, problems=[problem]))
+        self._statuses[row.position] = "rejected"
+        self._rejections.append(Rejection(index=row.position, problems=[problem]))
 
     def collision(self, row: Row, holder: Holder) -> None:
         """Note a row whose identity another row of the import has."""
-        self._statuses[row.index] = "collision"
+        self._statuses[row.position] = "collision"
         found = distinguishing_differences(holder.known, row.known)
         # A line is known to whoever reads the file; an index only to the sender of the chunk.
-        other = f"line {holder.line}" if holder.line is not None else f"record {holder.index} of the same chunk"
+        other = f"line {holder.line}" if holder.line is not None else f"record {holder.position} of the same chunk"
         self._explain(row, f"collision: {other} has the same identity and differs in {_names(found)}")
         self._add(row, found, holder)
 
     def settled(self, row: Row, status: IngestStatus, hospital: Document | None) -> None:
         """Note any other row, after it was applied or compared with the stored hospital."""
-        self._statuses[row.index] = status
+        self._statuses[row.position] = status
         if status in ("created", "merged", "replaced", "same") or hospital is None:
             return
         found = content_differences(hospital, row.known, whole=self._whole)
@@ -64,7 +64,7 @@ class ChunkReport:
         )
 
     def _explain(self, row: Row, problem: str) -> None:
-        self._rejections.append(Rejection(index=row.index, problems=[problem]))
+        self._rejections.append(Rejection(index=row.position, problems=[problem]))
 
     def _add(self, row: Row, found: Iterable[FieldDifference], holder: Holder | None) -> None:
         described = describe(found)
@@ -77,10 +77,10 @@ class ChunkReport:
         self._characters_left -= size
         self._not_applied.append(
             NotApplied(
-                index=row.index,
+                index=row.position,
                 hospital_id=hospital_id,
                 line=row.line,
-                other_index=holder.index if holder else None,
+                other_index=holder.position if holder else None,
                 other_line=holder.line if holder else None,
                 differences=described,
             )

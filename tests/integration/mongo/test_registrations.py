@@ -173,7 +173,7 @@ async def test_a_rejected_act_changes_nothing_and_is_logged(
     ("job", "payload"),
     [
         ("ingest_hospital", {"record": {"hospital_name": "New"}}),
-        ("ingest_hospital", {"record": {"hospital_name": "Partial", "city": "B"}, "on_existing": "merge"}),
+        ("ingest_hospital", {"record": {"hospital_name": "Partial", "phone": "B"}, "on_existing": "merge"}),
         ("ingest_hospitals", {"records": [{"hospital_name": "New"}, {"hospital_name": "Partial"}, 7]}),
         ("correct_hospital", {"hospital_id": "name:partial", "revision": 1, "changes": {"city": "B"}}),
         ("discard_hospital", {"hospital_id": "name:partial", "revision": 1}),

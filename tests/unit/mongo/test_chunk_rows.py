@@ -30,7 +30,7 @@ async def test_rows_know_their_line_and_whether_they_repeat_or_add_nothing() -> 
         "i",
         [2, 3, 4, 5, 6, 7, 8],
     )
-    assert [(row.index, row.line, row.repeats, row.same_as) for row in found] == [
+    assert [(row.position, row.line, row.repeats, row.same_as) for row in found] == [
         (0, 2, False, None),
         (2, 4, True, None),
         (3, 5, True, None),
@@ -92,7 +92,7 @@ async def test_who_has_an_identity(
     existing = {} if hospital is None else {"s:1": hospital}
     claims = find_claims(its_rows, existing, remembered, "job", import_id)
     assert {key: holder.line for key, holder in claims.held.items()} == ({} if held is None else {"s:1": held})
-    assert {key: row.index for key, row in claims.open.items()} == ({} if opened is None else {"s:1": opened})
+    assert {key: row.position for key, row in claims.open.items()} == ({} if opened is None else {"s:1": opened})
 
 
 async def test_a_row_has_changed_its_hospital_if_a_trace_of_it_is_left() -> None:

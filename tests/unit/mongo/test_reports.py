@@ -29,7 +29,7 @@ def test_every_record_has_one_status_and_those_not_applied_have_details() -> Non
     report = ChunkReport([Rejection(index=1, problems=["beds: x"])], whole=False)
     report.settled(row(0, {"beds": 2}), "kept", {"hospital_name": "M", "beds": 1})
     report.rejected(row(2, {}), "refused by MongoDB")
-    report.collision(row(3, {"city": "B"}), Holder({"hospital_name": "M", "city": "A"}, line=9, index=7))
+    report.collision(row(3, {"city": "B"}), Holder({"hospital_name": "M", "city": "A"}, line=9, position=7))
     report.settled(row(4, {}), "created", None)
     outcome = report.outcome(5, "token")
     assert outcome.statuses == ["kept", "rejected", "rejected", "collision", "created"]
