@@ -115,10 +115,11 @@ class _Chunk:
             holder, stored = holders.get(row.hospital_id), self._existing.get(row.hospital_id)
             if row_changed(row, stored, self._remembered, self._job_id):
                 own.append(row)
-            elif stored is not None and row.hospital_id not in claims.held and is_conflict(stored, row.known):
-                self._report.settled(row, "conflict", stored)
             elif holder is not None and holder.collides_with(row):
+                # Before the comparison with the stored hospital, because the holder may change that.
                 self._report.collision(row, holder)
+            elif holder is None and stored is not None and is_conflict(stored, row.known):
+                self._report.settled(row, "conflict", stored)
             else:
                 own.append(row)
         return own

@@ -143,7 +143,7 @@ class ImportMachine(RuleBasedStateMachine):
         statuses: dict[int, str] = {}
         first = next(iter(rows))
         found = self.stored.get(number)
-        holder: Key | None
+        holder: Key
         if found is None:
             origin = None if sent.import_id is None else (sent.import_id, sent.lines[first])
             self.stored[number] = Stored(*rows[first].key, rows[first].beds, origin=origin)
@@ -151,12 +151,11 @@ class ImportMachine(RuleBasedStateMachine):
         elif sent.import_id is not None and found.origin is not None and found.origin[0] == sent.import_id:
             holder = found.key
         else:
-            for position, row in rows.items():
-                if self._in_conflict(found, row):
-                    statuses[position] = "conflict"
-            fitting = [position for position in rows if position not in statuses]
-            holder = rows[fitting[0]].key if fitting else None
-            if sent.import_id is not None and holder is not None:
+            fitting = [position for position, row in rows.items() if not self._in_conflict(found, row)]
+            if not fitting:
+                return dict.fromkeys(rows, "conflict")
+            holder = rows[fitting[0]].key
+            if sent.import_id is not None:
                 claim = (sent.lines[fitting[0]], holder)
                 _, holder = self.claims.setdefault((sent.import_id, number), claim)
         for position, row in rows.items():
@@ -202,6 +201,10 @@ class ImportMachine(RuleBasedStateMachine):
 
         for each, outcome in zip(sent, self._run(together()), strict=True):
             self._note(each, outcome)
+        if len({each.import_id for each in sent}) > 1:
+            # Which import changed a hospital last is not known.
+            touched = {row.number for each in sent for row in each.rows}
+            self.applied = {key: rows for key, rows in self.applied.items() if key[1] not in touched}
         self._run(self._take_over())
         self.latest = None
 
@@ -224,6 +227,8 @@ class ImportMachine(RuleBasedStateMachine):
         assert [first for first, _ in pairs if first in APPLIED] == [
             again for first, again in pairs if first in APPLIED
         ]
+        # A row that was not applied before may be applied now.
+        sent.statuses = [first if first in APPLIED else "" for first in sent.statuses]
         self._note(sent, outcome)
         self._run(self._take_over())
         self.latest = None
@@ -238,13 +243,14 @@ class ImportMachine(RuleBasedStateMachine):
         self.latest = None
 
     def _note(self, sent: Sent, outcome: ChunkOutcome) -> None:
-        sent.statuses = list(outcome.statuses)
-        self.sent.append(sent)
+        noted, sent.statuses = sent.statuses, list(outcome.statuses)
+        if sent not in self.sent:
+            self.sent.append(sent)
         assert len(outcome.statuses) == len(sent.rows)
         explained = {each.index for each in outcome.not_applied}
         for position, (row, status) in enumerate(zip(sent.rows, outcome.statuses, strict=True)):
             assert (position in explained) is (status not in (*APPLIED, "same")), status
-            if status in APPLIED:
+            if status in APPLIED and status not in noted[position : position + 1]:
                 # A change by others is what later rows of an import are compared with.
                 for other in [each for each in self.applied if each[1] == row.number and each[0] != sent.import_id]:
                     del self.applied[other]

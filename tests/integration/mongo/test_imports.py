@@ -131,7 +131,7 @@ async def test_another_name_at_another_place_is_a_conflict(
     ) == without_token(chunked)
 
 
-async def test_a_row_in_conflict_leaves_the_identity_to_the_row_that_fits(
+async def test_a_row_of_another_hospital_leaves_the_identity_to_the_row_that_fits(
     mongo: MongoHandle, run_job: RunJob, record: Make
 ) -> None:
     await store(run_job, record(hospital_name="A", city="X"))
@@ -139,7 +139,7 @@ async def test_a_row_in_conflict_leaves_the_identity_to_the_row_that_fits(
         record(hospital_name="B", city="Y"), record(hospital_name="A", city="Z"), lines=[2, 3], mode="merge"
     )
     outcome = await run_job("ingest_hospitals", payload)
-    assert outcome.statuses == ["conflict", "merged"]
+    assert outcome.statuses == ["collision", "merged"]
     hospital = (await all_hospitals(mongo))["cms:1"]
     assert (hospital["hospital_name"], hospital["city"]) == ("A", "Z")
     assert (await run_job("ingest_hospitals", payload)).statuses == outcome.statuses
