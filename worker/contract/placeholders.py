@@ -23,7 +23,7 @@ _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670
 _BETWEEN_WORDS = re.compile("(?:(?![\u0900-\u0eff\u1000-\u109f\u1780-\u17ff])[\\W_])+")
 # What programs for statistics write for "not known", in a column of any kind.
 _NO_NUMBER = re.compile(r"-9{3,6}(?:\.0+)?")
-# Not 999999 or 11111111: either may be the identifier of a hospital. If it is not, the rows that share it differ and
+# Not 999999 or 11111111: either may identify a hospital. If it does not, the rows that share it differ and
 # are in collision.
 _NO_IDENTIFIER = re.compile(r"0+(\.0+)?|-0*[19]+(\.0+)?")
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from worker.contract import HospitalRecord, OnExisting, Rejection
 from worker.contract.comparison import content_differences, distinguishing_key, is_conflict, known_fields
 from worker.mongo.client import Document
-from worker.mongo.documents import applied_revision, import_row, merge_changes_nothing
+from worker.mongo.documents import applied_revision, import_row, line_in_import, merge_changes_nothing
 from worker.mongo.memory import NOTHING, Remembered
 
 # Preparing this many records takes a few milliseconds; then other jobs get a turn on the event loop.
@@ -35,7 +35,7 @@ class Row(NamedTuple):
     repeats: bool
     same_as: int | None
     line: int | None
-    origin: Document | None
+    origin: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ def find_claims(
             if len(its_rows) > 1:
                 claims.held[hospital_id] = _holder(first)
             continue
-        if import_id is not None and (origin := stored.get("import")) and origin["id"] == import_id:
-            claims.held[hospital_id] = Holder(stored, line=origin["line"])
+        if import_id is not None and (line := line_in_import(stored, import_id)) is not None:
+            claims.held[hospital_id] = Holder(stored, line=line)
             continue
         applied = [row for row in its_rows if row_changed(row, stored, remembered, job_id)]
         candidates = applied or [row for row in its_rows if not is_conflict(stored, row.known)]

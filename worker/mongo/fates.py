@@ -32,7 +32,7 @@ def find_fate(
     *,
     position: int = 0,
     repeats: bool = False,
-    origin: Document | None = None,
+    origin: str | None = None,
 ) -> Fate | None:
     """Return what became of a record.
 

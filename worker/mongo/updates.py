@@ -35,7 +35,7 @@ class Ingest:
     at: datetime
     position: int = 0
     repeats: bool = False
-    row: Document | None = None
+    row: str | None = None
 
 
 def expected_name(name: str) -> Document:

@@ -54,12 +54,7 @@ _HOSPITAL_STATE: dict[str, Any] = {
     "created_at": _INSTANT,
     "updated_at": _INSTANT,
     "created_by_job": _TEXT,
-    "import": {
-        "bsonType": "object",
-        "required": ["id", "line"],
-        "additionalProperties": False,
-        "properties": {"id": _TEXT, "line": {**_INTEGER, "minimum": 1}},
-    },
+    "import": {**_TEXT, "pattern": ":[1-9][0-9]*$"},
 }
 _REQUIRED_OF_HOSPITAL = [
     "_id",

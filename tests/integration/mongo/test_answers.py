@@ -141,7 +141,7 @@ async def test_a_key_that_was_answered_for_another_hospital_is_refused(
     mongo: MongoHandle, run_job: RunJob, record: Make
 ) -> None:
     await store(run_job, record, "first")
-    assert (await run_job("ingest_hospital", {"record": record()}, "key")).status == "unchanged"
+    assert (await run_job("ingest_hospital", {"record": record()}, "key")).status == "same"
     with pytest.raises(KeyUsedTwice):
         await run_job("ingest_hospital", {"record": record(external_id="2")}, "key")
 
@@ -179,7 +179,7 @@ async def test_two_deliveries_that_change_nothing_agree(mongo: MongoHandle, run_
         return outcome
 
     outcome = await delivery(mongo, overtaken)
-    assert (outcome.status, outcome.revision) == ("unchanged", 3)
+    assert (outcome.status, outcome.revision) == ("same", 3)
     assert untold(await delivery(mongo, ingesting(mongo, 2))) == untold(outcome)
 
 
@@ -191,7 +191,7 @@ async def test_a_delivery_that_changed_the_hospital_counts_more_than_one_that_di
 
     async def overtaken() -> IngestOutcome:
         outcome = await ingesting(mongo, 2)()
-        if outcome.status == "unchanged":
+        if outcome.status == "same":
             await run_job("ingest_hospital", {"record": record(beds=3), "on_existing": "merge"}, "another merge")
             assert (await delivery(mongo, ingesting(mongo, 2))).revision == 4
             if removed:
@@ -211,7 +211,7 @@ async def test_a_change_after_the_answer_was_stored_is_found(
     mongo: MongoHandle, run_job: RunJob, record: Make
 ) -> None:
     await store(run_job, record, "first")
-    assert (await delivery(mongo, ingesting(mongo, 2))).status == "unchanged"
+    assert (await delivery(mongo, ingesting(mongo, 2))).status == "same"
     await run_job("ingest_hospital", {"record": record(beds=3), "on_existing": "merge"}, "another merge")
     # A delivery that had looked for an answer before there was one.
     late = await ingesting(mongo, 2)()
@@ -282,10 +282,10 @@ def chunk(*statuses: RecordStatus) -> ChunkOutcome:
 @pytest.mark.parametrize(
     ("first", "last", "counts"),
     [
-        (chunk("unchanged", "created"), chunk("unchanged", "created"), chunk("unchanged", "created")),
-        (chunk("unchanged", "rejected"), chunk("rejected", "unchanged"), chunk("unchanged", "rejected")),
-        (chunk("unchanged", "created"), chunk("merged", "created"), chunk("merged", "created")),
-        (chunk("merged", "created"), chunk("merged", "unchanged"), chunk("merged", "created")),
+        (chunk("kept", "created"), chunk("kept", "created"), chunk("kept", "created")),
+        (chunk("kept", "rejected"), chunk("rejected", "kept"), chunk("kept", "rejected")),
+        (chunk("kept", "created"), chunk("merged", "created"), chunk("merged", "created")),
+        (chunk("merged", "created"), chunk("merged", "kept"), chunk("merged", "created")),
     ],
 )
 async def test_two_deliveries_of_a_chunk_agree(
@@ -313,7 +313,7 @@ async def test_the_answer_of_a_full_chunk_takes_little_room(
     await mongo.database["applied_jobs"].delete_many({})
     again = await run_job("ingest_hospitals", payload, "key")
 
-    assert (first.count("created"), again.count("unchanged")) == (1_000, 1_000)
+    assert (first.count("created"), again.count("same")) == (1_000, 1_000)
     (memory,) = await memories(mongo)
     assert len(memory["answer"]) < 200
 

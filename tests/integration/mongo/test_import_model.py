@@ -264,13 +264,13 @@ class ImportMachine(RuleBasedStateMachine):
     async def _take_over(self) -> None:
         """Make the model what the database is, after chunks whose order is not known."""
         for hospital in await self._hospitals():
-            origin = hospital.get("import")
+            origin, _, line = hospital.get("import", "").rpartition(":")
             self.stored[int(hospital["external_id"][1:])] = Stored(
                 hospital["hospital_name"],
                 hospital.get("city"),
                 hospital.get("beds"),
                 hospital["status"] == "registered",
-                None if origin is None else (origin["id"].removeprefix(f"{self.source}-"), origin["line"]),
+                (origin.removeprefix(f"{self.source}-"), int(line)) if origin else None,
             )
         for claim in await self.mongo.database[IMPORT_CLAIMS].find({}).to_list(None):
             source, _, import_id = claim["_id"]["import"].partition("-")

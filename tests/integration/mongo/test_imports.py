@@ -165,7 +165,7 @@ async def test_a_hospital_of_an_import_can_be_registered_and_its_chain_verified(
     mongo: MongoHandle, run_job: RunJob, record: Make
 ) -> None:
     await run_job("ingest_hospitals", chunk(record(city="A"), lines=[17]), "chunk")
-    assert (await all_hospitals(mongo))["cms:1"]["import"] == {"id": "i", "line": 17}
+    assert (await all_hospitals(mongo))["cms:1"]["import"] == "i:17"
     act = {"actor": "a", "reason": "r"}
     assert (await run_job("register_hospital", {"record": record(beds=3), **act})).status == "registered"
     assert (await verify_chain(mongo)).ok

@@ -38,7 +38,7 @@ async def test_rows_know_their_line_and_whether_they_repeat_or_add_nothing() -> 
         (5, 7, True, 2),
         (6, 8, False, None),
     ]
-    assert found[0].origin == {"id": "i", "line": 2}
+    assert found[0].origin == "i:2"
 
 
 @pytest.mark.parametrize(("on_existing", "same_as"), [("keep", 0), ("merge", 0), ("replace", None)])
@@ -71,8 +71,8 @@ async def test_a_repetition_does_not_collide_and_another_hospital_does() -> None
         # Created by an earlier delivery, and removed since.
         (None, {"s:1": Remembered({0: 1}, None)}, "i", 2, None),
         # Created by another chunk of the same import, or of another one.
-        (stored(city="B", **{"import": {"id": "i", "line": 77}}), {}, "i", 77, None),
-        (stored(city="B", **{"import": {"id": "j", "line": 77}}), {}, "i", None, 0),
+        (stored(city="B", **{"import": "i:77"}), {}, "i", 77, None),
+        (stored(city="B", **{"import": "j:77"}), {}, "i", None, 0),
         # Stored before the import.
         (stored(city="Z"), {}, "i", None, 0),
         (stored(city="Z"), {}, None, None, 0),

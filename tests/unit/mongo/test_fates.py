@@ -27,8 +27,8 @@ def applied(record: int, revision: int) -> dict[str, Any]:
     [
         ({"created_by_job": "job"}, DIFFERS, {}, ("created", 1)),
         ({"created_by_job": "job"}, SAME, {"repeats": True}, ("same", 7)),
-        ({"import": {"id": "i", "line": 2}}, DIFFERS, {"origin": {"id": "i", "line": 2}}, ("created", 1)),
-        ({"import": {"id": "i", "line": 3}}, SAME, {"origin": {"id": "i", "line": 2}}, ("same", 7)),
+        ({"import": "i:2"}, DIFFERS, {"origin": "i:2"}, ("created", 1)),
+        ({"import": "i:3"}, SAME, {"origin": "i:2"}, ("same", 7)),
         (applied(0, 5), OTHER, {}, ("changed", 5)),
         (applied(3, 5), OTHER, {"position": 3}, ("changed", 5)),
         ({}, SAME, {}, ("same", 7)),

@@ -12,7 +12,7 @@ HOSTILE: dict[str, Any] = {"hospital_name": "$$ROOT", "city": "$where", "attribu
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("expected", [expected_name("$$ROOT"), expected_hospital(HOSTILE), None])
 def test_text_from_outside_is_always_within_a_literal(whole: bool, expected: Any) -> None:
-    origin = {"id": "$id", "line": 1}
+    origin = "$id:1"
     ingest = Ingest(hospital_id="$x", known=HOSTILE, job_id="$job", at=AT, row=origin)
     pipeline = ingest_pipeline(ingest, whole=whole, expected=expected)
 
@@ -23,4 +23,4 @@ def test_text_from_outside_is_always_within_a_literal(whole: bool, expected: Any
             return [text for value in part for text in outside_literals(value)]
         return [part] if isinstance(part, str) else []
 
-    assert not {"$where", "$literal", "$job", "$x", "$b", "$id"} & set(outside_literals(pipeline))
+    assert not {"$where", "$literal", "$job", "$x", "$b", "$id:1"} & set(outside_literals(pipeline))
