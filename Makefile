@@ -36,9 +36,11 @@ help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' Makefile | expand -t 15
 	@echo 'The first run creates .venv with Python 3.11 to 3.15. To choose one: PYTHON=/path/to/python'
 
-demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= DATA= REPORT= KEEP=1
-	@$(BIN)/hospital-worker demo $${FILE:+--file "$$FILE"} $${SOURCE:+--source "$$SOURCE"} \
-		$${DATA:+--data "$$DATA"} $${REPORT:+--report "$$REPORT"} $${KEEP:+--keep}
+demo: $(STAMP) ## run the whole system on this machine; FILE= SOURCE= MAP= ENCODING= PROFILE= DATA= REPORT= KEEP=1
+	@IFS=';'; set -f; set --; for one in $$MAP; do set -- "$$@" --map "$$one"; done; unset IFS; set +f; \
+		$(BIN)/hospital-worker demo $${FILE:+--file "$$FILE"} $${SOURCE:+--source "$$SOURCE"} "$$@" \
+		$${ENCODING:+--encoding "$$ENCODING"} $${PROFILE:+--profile "$$PROFILE"} \
+		$${DATA:+--data "$$DATA"} $${REPORT:+--report "$$REPORT"} $${KEEP:+--keep} $(ARGS)
 
 test: $(STAMP) ## run all tests on private, real servers; TESTS=tests/unit ARGS='-k codec' PARALLEL=
 	@$(BIN)/python -m pytest $(TESTS) $(PARALLEL) $(LIMIT) $(ARGS)

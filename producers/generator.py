@@ -1,23 +1,23 @@
 """Generates hospitals like those in real feeds: many scripts, shared names, duplicates and invalid rows.
 
-The rows are deterministic for a seed and need constant memory. Each row is labelled as new, duplicate or bad, so
-that the result of a load can be verified.
+The rows are deterministic for a seed and need constant memory. Each row is labelled with what an import must make
+of it, so that the result can be verified.
 """
 
 import csv
 import json
 import random
 import unicodedata
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
 from producers.files import FileError
-from producers.files.table import FileFormat
 
-RowKind = Literal["new", "duplicate", "bad"]
+SampleFormat = Literal["csv", "ndjson"]
+RowKind = Literal["created", "same", "kept", "rejected"]
 Row = dict[str, str]
 
 COLUMNS = (
@@ -67,7 +67,11 @@ _OWNERSHIP = ("Government - Local", "Proprietary", "Voluntary non-profit - Priva
 
 @dataclass(frozen=True, slots=True)
 class GeneratedRow:
-    """A row and its kind: a hospital not seen before, a duplicate of one, or a row that must be rejected."""
+    """A row and what becomes of it in an empty registry with `on_existing="keep"`.
+
+    `created`: a hospital not seen before, perhaps with cells that cannot be read. `same`: an exact repetition of
+    one. `kept`: a repetition that spells the name otherwise. `rejected`: a row without a name or identity.
+    """
 
     row: Row
     kind: RowKind
@@ -75,15 +79,13 @@ class GeneratedRow:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The counts that a load into an empty registry with `on_existing="keep"` must report.
-
-    `distinct` rows are created, `duplicates` are unchanged, `bad` rows are rejected.
-    """
+    """The counts that an import into an empty registry with `on_existing="keep"` must report."""
 
     rows: int
-    distinct: int
-    duplicates: int
-    bad: int
+    created: int
+    same: int
+    kept: int
+    rejected: int
 
 
 def generate_rows(count: int, seed: int) -> Iterator[Row]:
@@ -100,25 +102,27 @@ def generate_labelled(count: int, seed: int) -> Iterator[GeneratedRow]:
         draw = chance.random()
         if draw < _BAD_SHARE:
             row = _hospital(chance, serial)
-            chance.choice(_DEFECTS)(row)
-            yield GeneratedRow(row, "bad")
+            defect = chance.choice(_DEFECTS)
+            defect(row)
+            yield GeneratedRow(row, "rejected" if defect in _REJECTED else "created")
         elif draw < _BAD_SHARE + _DUPLICATE_SHARE and recent:
-            yield GeneratedRow(_respelled(chance, chance.choice(recent)), "duplicate")
+            original = chance.choice(recent)
+            row = _respelled(chance, original)
+            spelled = [_read_name(it["hospital_name"]) for it in (original, row)]
+            yield GeneratedRow(row, "same" if spelled[0] == spelled[1] else "kept")
         else:
             row = _hospital(chance, serial)
             recent.append(row)
-            yield GeneratedRow(row, "new")
+            yield GeneratedRow(row, "created")
 
 
 def expected_truth(count: int, seed: int) -> Truth:
     """Return the counts for the rows of `generate_rows(count, seed)`."""
-    kinds = {"new": 0, "duplicate": 0, "bad": 0}
-    for generated in generate_labelled(count, seed):
-        kinds[generated.kind] += 1
-    return Truth(count, kinds["new"], kinds["duplicate"], kinds["bad"])
+    kinds = Counter(generated.kind for generated in generate_labelled(count, seed))
+    return Truth(count, kinds["created"], kinds["same"], kinds["kept"], kinds["rejected"])
 
 
-def write_rows(path: Path, file_format: FileFormat, count: int, seed: int) -> None:
+def write_rows(path: Path, file_format: SampleFormat, count: int, seed: int) -> None:
     """Write the rows to `path`, in UTF-8. Raises `FileError` if it cannot be written."""
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -163,6 +167,11 @@ def _respelled(chance: random.Random, row: Row) -> Row:
     """Return the same hospital as another export may spell it. No spelling changes its identity."""
     name = chance.choice(_SPELLINGS)(row["hospital_name"])
     return row | {"hospital_name": name}
+
+
+def _read_name(name: str) -> str:
+    """Return a name as it is stored: white space makes no difference."""
+    return " ".join(name.split())
 
 
 _SPELLINGS: tuple[Callable[[str], str], ...] = (
@@ -228,6 +237,10 @@ _DEFECTS: tuple[Callable[[Row], None], ...] = (
 )
 
 
+# Any other defect is in an optional cell, which is left out.
+_REJECTED = (_nameless, _with_identifier_but_no_source)
+
+
 def _write_csv(file: TextIO, rows: Iterator[Row]) -> None:
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -240,4 +253,4 @@ def _write_ndjson(file: TextIO, rows: Iterator[Row]) -> None:
         file.write(json.dumps(known, ensure_ascii=False) + "\n")
 
 
-_WRITERS: dict[FileFormat, Callable[[TextIO, Iterator[Row]], None]] = {"csv": _write_csv, "ndjson": _write_ndjson}
+_WRITERS: dict[SampleFormat, Callable[[TextIO, Iterator[Row]], None]] = {"csv": _write_csv, "ndjson": _write_ndjson}

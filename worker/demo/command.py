@@ -6,11 +6,17 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Coroutine
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from producers.files import FileError, FileWishes
+from producers.files.columns import ColumnWishes
+from producers.files.profile import Profile, read_profile
+from producers.files.table import Wishes
+from producers.files.values import ValueWishes
 from worker.commands.support import EXIT_FAILED, console, fail, run
 from worker.demo.report import DemoReport
 from worker.demo.scenario import run_demo
@@ -18,14 +24,24 @@ from worker.demo.scenario import run_demo
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
-def demo(
+def demo(  # noqa: PLR0913, PLR0917 (one argument for each option of the command line)
     file: Annotated[
-        Path | None, typer.Option(help="File of hospitals to import (CSV or NDJSON); generated if omitted.")
+        Path | None,
+        typer.Option(help="File of hospitals to import, in any format that ingest reads; generated if omitted."),
     ] = None,
     source: Annotated[
         str | None,
         typer.Option(help="Source of the file's records, such as cms; the first word of its name if omitted."),
     ] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; repeatable.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the file, such as cp1252.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Character between two cells of a CSV file.")] = None,
+    skip_rows: Annotated[int | None, typer.Option(min=0, help="Lines above the header.")] = None,
+    no_header: Annotated[bool, typer.Option("--no-header", help="The first line is a hospital.")] = False,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Profile that says how the file is read.")] = None,
     data: Annotated[
         Path | None, typer.Option(help="Keep the servers' data in this folder for the next run.")
     ] = None,
@@ -35,10 +51,21 @@ def demo(
     """Run the whole system on this machine with private servers. It stops automatically."""
     out = console()
     _check_writable(data, report)
+    reading = Wishes(
+        encoding=encoding,
+        delimiter=delimiter,
+        skip_rows=skip_rows,
+        header=False if no_header else None,
+        sheet=sheet,
+    )
+    try:
+        wishes = _wishes(reading, _pairs(mapping or []), source, read_profile(profile) if profile else None)
+    except FileError as error:
+        fail(str(error))
     folder = Path(tempfile.mkdtemp(prefix="hospital-demo-"))
     finished = False
     try:
-        found = run(lambda: _until_terminated(run_demo(out, folder, data, file, source)))
+        found = run(lambda: _until_terminated(run_demo(out, folder, data, file, wishes)))
         found.show(out)
         if report is not None:
             report.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
@@ -51,6 +78,28 @@ def demo(
             shutil.rmtree(folder)
     if not finished:
         raise SystemExit(EXIT_FAILED)
+
+
+def _pairs(mapping: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for pair in mapping:
+        field, separator, column = (part.strip() for part in pair.partition("="))
+        if not (field and separator) or field in pairs:
+            fail(f"--map takes FIELD=COLUMN, once for each field, not {pair!r}")
+        pairs[field] = column
+    return pairs
+
+
+def _wishes(reading: Wishes, mapping: dict[str, str], source: str | None, profile: Profile | None) -> FileWishes:
+    if profile is None:
+        return FileWishes(reading=reading, columns=ColumnWishes(mapping=mapping, source=source))
+    given = {name: value for name, value in asdict(reading).items() if value is not None}
+    columns = ColumnWishes(mapping=mapping, source=source or profile.source, profile=profile.columns)
+    return FileWishes(
+        reading=replace(profile.wishes(), **given),
+        columns=columns,
+        values=ValueWishes(settings=profile.values),
+    )
 
 
 async def _until_terminated(demo: Coroutine[Any, Any, DemoReport]) -> DemoReport:

@@ -31,13 +31,24 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """The results of one run. `lost` counts accepted work that neither took effect nor became a dead letter."""
+    """The results of one run.
+
+    `hospitals` are the distinct hospitals of the file by an independent count. `unchanged` are the rows that are
+    `same` or `kept`; `not_applied` those in collision or conflict; `left_out` the cells that could not be read.
+    `lost` counts hospitals of the file that are not stored, rows that no job accounts for, and reported outcomes
+    that did not take effect.
+    """
 
     rows: int
+    hospitals: int
     created: int
     merged: int
     unchanged: int
+    same: int
+    kept: int
+    not_applied: int
     rejected: int
+    left_out: int
     registered: int
     conflicts: int
     lost: int
@@ -72,10 +83,18 @@ class DemoReport:
     def _lines(self) -> list[tuple[str, str, str]]:
         return [
             ("rows read", f"{self.rows:,}", ""),
+            ("distinct hospitals", f"{self.hospitals:,}", "in rows that are not rejected, counted independently"),
             ("created", f"{self.created:,}", "new hospitals"),
             ("merged", f"{self.merged:,}", ""),
-            ("unchanged", f"{self.unchanged:,}", "already stored"),
-            ("rejected", f"{self.rejected:,}", "--keep (make demo KEEP=1) keeps the line and reason of each"),
+            ("same", f"{self.same:,}", "already stored"),
+            ("kept", f"{self.kept:,}", "stored with other content, which was not changed"),
+            (
+                "not applied",
+                f"{self.not_applied:,}",
+                "collisions and conflicts: the identity is another's",
+            ),
+            ("rejected", f"{self.rejected:,}", "make demo KEEP=1 keeps the line and reason of each"),
+            ("cells left out", f"{self.left_out:,}", "could not be read; in the same report"),
             ("registered", f"{self.registered:,}", f"each with a log entry; {self.log_entries:,} entries in total"),
             ("conflicts", f"{self.conflicts:,}", "already registered; the attempt is logged"),
             ("dead letters", f"{self.dead:,}", ""),

@@ -4,26 +4,32 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from arq.connections import ArqRedis
 from rich.console import Console
+from rich.markup import escape as markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from producers.client import HospitalProducer
-from producers.files import HospitalFile, RejectWriter, rejects_path
+from producers.files import FileWishes, HospitalFile
+from producers.files.import_files import write_import_files
 from producers.generator import write_rows
-from producers.ingesting import IngestLoad, LoadSummary
+from producers.imports import FileImport, ImportResult, ImportStalled, report_entries
 from producers.receipts import Receipt
 from worker.codec import Codec
 from worker.contract import MAX_CHUNK_RECORDS, QUEUES, HospitalRecord, RegistrationOutcome
+from worker.contract.imports import ReportEntry
 from worker.demo.processes import WorkerProcess
+from worker.demo.recount import distinct_hospitals
 from worker.demo.report import DemoReport, Percentiles
 from worker.embedded import EmbeddedServers
+from worker.errors import RegistryError
+from worker.escaping import escape
 from worker.mongo.audit.verification import verify_chain
 from worker.mongo.client import MongoHandle, open_mongo
 from worker.queue import keys
@@ -56,19 +62,22 @@ class Stage:
 
 
 async def run_demo(
-    console: Console, folder: Path, data: Path | None, file: Path | None, source: str | None
+    console: Console, folder: Path, data: Path | None, file: Path | None, wishes: FileWishes
 ) -> DemoReport:
     """Run the demonstration and return its results.
 
     `folder` receives the logs and rejects. `data` keeps the servers' data for a later run (None: discarded). `file`
-    is imported (None: a generated file). Raises `RegistryError` if a server or worker does not start.
+    is imported (None: a generated file) as `wishes` say. Raises `FileError` for a file that cannot be imported, and
+    `RegistryError` if a server or worker does not start.
     """
     started = time.monotonic()
     if file is None:
         file = folder / "hospitals.csv"
         write_rows(file, "csv", GENERATED_ROWS, GENERATED_SEED)
         console.print(f"Generated {GENERATED_ROWS:,} messy rows (seed {GENERATED_SEED}) in {file}")
-    hospitals = _open(file, source)
+    hospitals = _open(file, wishes)
+    for note in hospitals.notes:
+        console.print(f"[dim]{markup(escape(note))}[/dim]")
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(EmbeddedServers(data_dir=data))
         console.print(
@@ -92,27 +101,41 @@ async def run_demo(
         producer = await stack.enter_async_context(HospitalProducer.connect(settings))
         stage = Stage(console, folder, settings, redis, mongo, producer)
         before = await mongo.hospitals.count_documents({})
-        summary, killed = await _import(stage, hospitals, workers)
+        imported = await _import(stage, hospitals, workers, before)
         receipts, outcomes = await _register(stage, hospitals)
-        return await _report(stage, before, summary, receipts, outcomes, killed, started)
+        return await _report(stage, imported, receipts, outcomes, started)
 
 
-def _open(file: Path, source: str | None) -> HospitalFile:
-    hospitals = HospitalFile.open(file, source=source)
-    if source is None and hospitals.columns.unused_identifier is not None:
+def _open(file: Path, wishes: FileWishes) -> HospitalFile:
+    hospitals = HospitalFile.open(file, wishes)
+    if wishes.columns.source is None and hospitals.columns.unused_identifier is not None:
         # The file has an identifier column, which is used only together with a source.
         first_word = re.match(r"[a-z0-9]+", file.name.lower())
-        return HospitalFile.open(file, source=first_word.group() if first_word else "demo")
+        columns = replace(wishes.columns, source=first_word.group() if first_word else "demo")
+        return HospitalFile.open(file, replace(wishes, columns=columns))
     return hospitals
 
 
-async def _import(stage: Stage, hospitals: HospitalFile, workers: list[WorkerProcess]) -> tuple[LoadSummary, str]:
+@dataclass(frozen=True, slots=True)
+class _Imported:
+    """The import of the file, and what was stored right after it.
+
+    `hospitals` are in the file by an independent count, `stored` those of them that were in the database, and
+    `created` the documents that the import has added.
+    """
+
+    result: ImportResult
+    hospitals: int
+    stored: int
+    created: int
+    seconds: float
+    killed: str
+
+
+async def _import(stage: Stage, hospitals: HospitalFile, workers: list[WorkerProcess], before: int) -> _Imported:
     done = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with (
-        Progress(*columns, console=stage.console, disable=not stage.console.is_terminal) as progress,
-        RejectWriter(rejects_path(stage.folder / hospitals.path.name)) as rejects,
-    ):
+    with Progress(*columns, console=stage.console, disable=not stage.console.is_terminal) as progress:
         bar = progress.add_task("importing lines of the file", total=hospitals.lines)
 
         def on_progress(line: int) -> None:
@@ -121,19 +144,59 @@ async def _import(stage: Stage, hospitals: HospitalFile, workers: list[WorkerPro
             progress.update(bar, completed=line)
 
         crash = asyncio.create_task(_crash_half_way(stage, workers, lambda: done, hospitals.lines))
-        load = IngestLoad(stage.producer, hospitals, rejects, wait=_OUTCOME_S, on_progress=on_progress)
+        run = FileImport(
+            stage.producer,
+            hospitals,
+            on_existing="keep",
+            started_by="demo",
+            wait_s=_OUTCOME_S,
+            on_progress=on_progress,
+        )
+        started = time.monotonic()
         try:
-            await load.run()
+            result = await run.run()
+        except ImportStalled as error:
+            stage.console.print(f"[red]{markup(escape(str(error)))}[/red]")
+            unfinished = await run.result()
+            if unfinished is None:
+                raise RegistryError(str(error)) from None
+            result = unfinished
         finally:
             crash.cancel()
             (killed,) = await asyncio.gather(crash, return_exceptions=True)
-    summary = load.summary()
-    if summary.trouble:
-        stage.console.print(f"[red]{summary.trouble}[/red]")
+        seconds = time.monotonic() - started
     if not isinstance(killed, str):
         killed = "no worker was killed: the import finished too early"
     stage.console.print(f"[bold]{killed}[/bold]")
-    return summary, killed
+    rejected: set[int] = set()
+    entries = _noting_rejected(report_entries(stage.producer, result.found.import_id, _OUTCOME_S), rejected)
+    await write_import_files(hospitals, entries, stage.folder / "import")
+    return _Imported(
+        result=result,
+        hospitals=distinct_hospitals(hospitals, rejected),
+        stored=await _stored(stage, hospitals),
+        created=await stage.mongo.hospitals.count_documents({}) - before,
+        seconds=seconds,
+        killed=killed,
+    )
+
+
+async def _noting_rejected(entries: AsyncIterator[ReportEntry], lines: set[int]) -> AsyncIterator[ReportEntry]:
+    """Yield the entries, and add the lines of rejected rows to `lines`."""
+    async for entry in entries:
+        if entry.status == "rejected":
+            lines.add(entry.line)
+        yield entry
+
+
+async def _stored(stage: Stage, hospitals: HospitalFile) -> int:
+    """Return how many hospitals of the file are in the database."""
+    identities = {row.record.hospital_id for row in hospitals.rows() if row.record is not None}
+    ordered = iter(identities)
+    stored = 0
+    while group := list(islice(ordered, MAX_CHUNK_RECORDS)):
+        stored += await stage.mongo.hospitals.count_documents({"_id": {"$in": group}})
+    return stored
 
 
 async def _crash_half_way(
@@ -175,40 +238,43 @@ async def _register(
 
 async def _report(
     stage: Stage,
-    before: int,
-    summary: LoadSummary,
+    imported: _Imported,
     receipts: list[Receipt[RegistrationOutcome]],
     outcomes: list[RegistrationOutcome],
-    killed: str,
     started: float,
 ) -> DemoReport:
     views = [await look_up(stage.redis, Codec(), receipt.job_id) for receipt in receipts]
     results = [view.result for view in views if view.result is not None]
     counts = await Scripts(stage.redis).counts(QUEUES)
     chain = await verify_chain(stage.mongo)
-    stored = await stage.mongo.hospitals.count_documents({})
     registered = [outcome for outcome in outcomes if outcome.status == "registered"]
     documents = await stage.mongo.hospitals.count_documents(
         {"_id": {"$in": [outcome.hospital_id for outcome in registered]}, "status": "registered"}
     )
+    rows, result = imported.result.rows, imported.result
     # Every reported outcome must be stored: a document for each created hospital, the status for each registration.
-    missing = (summary.created - (stored - before)) + (len(registered) - documents)
-    without_outcome = summary.pending + summary.unconfirmed + summary.lost
+    missing = abs(rows["created"] - imported.created) + len(registered) - documents
+    hospitals_missing = max(0, imported.hospitals - imported.stored)
     return DemoReport(
-        rows=summary.rows,
-        created=summary.created,
-        merged=summary.merged,
-        unchanged=summary.unchanged,
-        rejected=summary.rejected,
+        rows=result.found.file.rows,
+        hospitals=imported.hospitals,
+        created=rows["created"],
+        merged=rows["merged"] + rows["replaced"],
+        unchanged=rows["same"] + rows["kept"] + rows["newer_stored"] + rows["registered"],
+        same=rows["same"],
+        kept=rows["kept"] + rows["newer_stored"] + rows["registered"],
+        not_applied=rows["collision"] + rows["conflict"],
+        rejected=rows["rejected"],
+        left_out=sum(result.left_out.values()),
         registered=len(registered),
         conflicts=sum(outcome.status == "conflict" for outcome in outcomes),
-        lost=abs(missing) + without_outcome,
+        lost=max(missing, hospitals_missing) + result.unaccounted,
         audit_ok=chain.ok,
-        records_per_s=summary.records_per_s,
+        records_per_s=round(result.found.file.rows / imported.seconds, 1),
         seconds=round(time.monotonic() - started, 1),
         dead=counts.dead,
         log_entries=chain.entries,
-        pickup_ms=Percentiles.of([result["st"] - result["et"] for result in results]),
-        run_ms=Percentiles.of([result["ft"] - result["st"] for result in results]),
-        killed=killed,
+        pickup_ms=Percentiles.of([timed["st"] - timed["et"] for timed in results]),
+        run_ms=Percentiles.of([timed["ft"] - timed["st"] for timed in results]),
+        killed=imported.killed,
     )

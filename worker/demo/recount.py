@@ -1,0 +1,69 @@
+"""Counts the hospitals of a file again, without the import's own reader, to find any that are not stored."""
+
+import csv
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from producers.files import HospitalFile
+from worker.contract.identity import hospital_identity
+from worker.contract.placeholders import is_placeholder_identifier, placeholder_kind
+
+_FIELDS = ("hospital_name", "source", "external_id", "country", "state", "city", "postal_code")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identified:
+    """What the identity of a hospital is made from."""
+
+    hospital_name: str
+    source: str | None
+    external_id: str | None
+    country: str | None
+    state: str | None
+    city: str | None
+    postal_code: str | None
+
+
+def distinct_hospitals(file: HospitalFile, rejected: Collection[int]) -> int:
+    """Return how many hospitals the file has by their identities, in rows that are not on the `rejected` lines.
+
+    An uncompressed CSV file is read with the standard library. For any other file, the count is of the rows that
+    the import's reader finds. Raises `FileError` or `OSError` if the file cannot be read.
+    """
+    if file.dialect.format != "csv" or file.dialect.compression or len(file.dialect.delimiter) != 1:
+        return len({row.record.hospital_id for row in file.rows() if row.record is not None})
+    return len({identity for line, identity in _identities(file) if line not in rejected})
+
+
+def _identities(file: HospitalFile) -> Iterator[tuple[int, str]]:
+    """Yield the first line and the identity of each row that has a name."""
+    dialect = file.dialect
+    encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
+    with file.path.open(encoding=encoding, errors="replace", newline="") as text:
+        for _ in range(dialect.skip_rows):
+            text.readline()
+        lines = (line.replace("\0", "") for line in text)
+        rows = csv.reader(lines, delimiter=dialect.delimiter)
+        if dialect.header:
+            next(rows, None)
+        positions = {column: number for number, column in enumerate(file.statistics)}
+        used = {field: [positions[it] for it in file.columns.columns_of(field)] for field in _FIELDS}
+        line = rows.line_num + dialect.skip_rows + 1
+        for cells in rows:
+            known = {field: _text(cells, numbers, field) for field, numbers in used.items()}
+            name = known.pop("hospital_name")
+            if name is not None:
+                known["source"] = file.source or known["source"]
+                yield line, hospital_identity(_Identified(hospital_name=name, **known))
+            line = rows.line_num + dialect.skip_rows + 1
+
+
+def _text(cells: list[str], numbers: list[int], field: str) -> str | None:
+    joint = "-" if field == "external_id" else " "
+    found = [" ".join(cells[number].split()) for number in numbers if number < len(cells)]
+    if field == "external_id":
+        # A key of several columns is one only with all its parts.
+        complete = len(found) == len(numbers) > 0
+        return joint.join(found) if complete and not any(map(is_placeholder_identifier, found)) else None
+    text = joint.join(it for it in found if placeholder_kind(it) != "unknown")
+    return text or None
