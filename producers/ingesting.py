@@ -1,10 +1,10 @@
-"""Ingests a file of hospitals in chunks, or only checks it."""
+"""Ingests a file of hospitals in chunks, as the demo does."""
 
-import time
 from dataclasses import asdict, dataclass
 
+from producers.console import ProgressCallback
 from producers.files import FileRow, HospitalFile, RejectWriter
-from producers.loading import FileLoad, FileSummary, OutcomeSource, Producer, ProgressCallback
+from producers.loading import FileLoad, FileSummary, OutcomeSource, Producer
 from worker.contract import INGEST_HOSPITALS, MAX_CHUNK_RECORDS, ChunkOutcome, IngestHospitals, OnExisting
 
 # Enough to keep four workers busy while the next chunks are read, with at most 8,000 rows in memory.
@@ -19,17 +19,6 @@ class LoadSummary(FileSummary):
     created: int
     merged: int
     unchanged: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckSummary:
-    """The result of a dry run: a load would send the `fit` rows."""
-
-    rows: int
-    fit: int
-    rejected: int
-    seconds: float
-    records_per_s: float
 
 
 class IngestLoad(FileLoad[ChunkOutcome]):
@@ -86,25 +75,3 @@ class IngestLoad(FileLoad[ChunkOutcome]):
             self._statuses["rejected" if rejected else status] += 1
             if rejected:
                 self._rejects.write(row, tuple(problems.get(index, ["rejected by the worker"])))
-
-
-def check_file(file: HospitalFile, rejects: RejectWriter, on_progress: ProgressCallback) -> CheckSummary:
-    """Read, map and validate every row of a file as a load does, but send nothing."""
-    started = time.monotonic()
-    rows = fit = 0
-    for row in file.rows():
-        rows += 1
-        if row.record is None:
-            rejects.write(row, row.reasons)
-        else:
-            fit += 1
-        if rows % MAX_CHUNK_RECORDS == 0:
-            on_progress(row.line)
-    seconds = time.monotonic() - started
-    return CheckSummary(
-        rows=rows,
-        fit=fit,
-        rejected=rows - fit,
-        seconds=round(seconds, 3),
-        records_per_s=round(rows / seconds, 1) if seconds else 0.0,
-    )
