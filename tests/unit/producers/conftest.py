@@ -19,7 +19,6 @@ from worker.contract import (
 )
 from worker.contract.imports import PreviewHospitals, PreviewOutcome
 
-
 Run = Callable[..., tuple[int, str, str]]
 
 
