@@ -133,14 +133,11 @@ class FileImport:
         self.found = closed.found or found
         return ImportResult(self.found, progress)
 
-    async def result(self, producer: HospitalProducer) -> ImportResult | None:
-        """Return how far the import is, also after it was interrupted; None before it was begun.
-
-        `producer` is asked, because that of an interrupted run is closed.
-        """
+    async def result(self) -> ImportResult | None:
+        """Return how far the import is, also after it was interrupted; None before it was begun."""
         if self.found is None:
             return None
-        return ImportResult(self.found, await producer.batch(self.found.import_id).progress())
+        return ImportResult(self.found, await self._producer.batch(self.found.import_id).progress())
 
     async def _open(self) -> Import:
         size, sha256 = file_digest(self._file.path)

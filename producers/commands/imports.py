@@ -83,7 +83,8 @@ def show_import(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonO
         facts |= found.counts
     else:
         facts |= {status: count for status, count in result.rows.items() if count or as_json}
-        facts |= {"unaccounted": result.unaccounted, "jobs": _jobs(result.progress)}
+        facts["unaccounted"] = result.unaccounted
+        facts |= {f"jobs_{name}": count for name, count in _jobs(result.progress).items() if count or as_json}
         facts["left_out"] = [f"{field} {count:,}" for field, count in result.left_out.items()]
     show("Import", facts, as_json=as_json)
     return DONE

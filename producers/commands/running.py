@@ -91,7 +91,7 @@ def run_import(
     except RegistryError as error:
         run.trouble = str(error)
     if run.result is None and run.loading is not None and run.loading.found is not None:
-        run.result = _afterwards(run.loading)
+        run.result = _afterwards(run.loading.found)
     return _show_result(file, run, interrupted=interrupted, as_json=options.as_json)
 
 
@@ -124,12 +124,14 @@ async def _failed_jobs(producer: "HospitalProducer", result: "ImportResult") -> 
     return tuple([job.job_id async for job in jobs if job.outcome != "complete"])
 
 
-def _afterwards(loading: "FileImport") -> "ImportResult | None":
+def _afterwards(found: Import) -> "ImportResult | None":
     """Return how far an import is that was interrupted, if Redis says so within a few seconds."""
 
-    async def ask() -> "ImportResult | None":
+    async def ask() -> "ImportResult":
+        from producers.imports import ImportResult  # noqa: PLC0415  # as in `run_import`
+
         async with support.connect(_PATIENCE_AFTERWARDS_S) as producer:
-            return await loading.result(producer)
+            return ImportResult(found, await producer.batch(found.import_id).progress())
 
     try:
         return asyncio.run(ask())
