@@ -1,8 +1,8 @@
 """The output of the command line: progress and summaries for people, JSON for programs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import typer
@@ -11,9 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from producers.files import RejectWriter
-from producers.loading import ProgressCallback
 from worker.escaping import escape, escape_json
+
+if TYPE_CHECKING:
+    from producers.files import RejectWriter
+
+ProgressCallback = Callable[[int], None]
+"""Called with the number of the file's lines that are done."""
 
 # The most columns or jobs that a table lists; --json lists all.
 _MOST_SHOWN = 5
@@ -22,6 +26,11 @@ _MOST_SHOWN = 5
 def print_error(message: str) -> None:
     """Print one line to standard error."""
     typer.echo(f"hospital-producer: {escape('; '.join(message.splitlines()))}", err=True)
+
+
+def print_note(note: str) -> None:
+    """Print one line that is not an error to standard error."""
+    typer.echo(f"note: {escape('; '.join(note.splitlines()))}", err=True)
 
 
 def show_json(value: Mapping[str, Any]) -> None:
@@ -49,7 +58,7 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
     Console().print(table)
 
 
-def show_rejects(rejects: RejectWriter) -> None:
+def show_rejects(rejects: "RejectWriter") -> None:
     """Print the first reasons for rejects to standard error, and the names of the rejects files."""
     if rejects.kept_earlier is not None:
         typer.echo(f"rejected rows of an earlier run are now in {escape(str(rejects.kept_earlier))}", err=True)

@@ -56,9 +56,6 @@ _FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 0.5
 _FINGERPRINT_VERSION = 1
 _LONGEST_REASON, _LONGEST_COLUMN, _LONGEST_CELL = 500, 500, 200
 
-ProgressCallback = Callable[[int], None]
-"""Called with the number of the file's lines whose rows have been read and enqueued."""
-
 
 class ImportStalled(TimeoutError):
     """No chunk has ended for a while. The import can be continued."""
@@ -94,6 +91,8 @@ class FileImport:
     `run` begins it, or continues the import of the same file and options that has not ended. `wait_s` is how long
     to wait for the next chunk to end before `ImportStalled` is raised. A cancelled `run` leaves an import that can
     be continued.
+    `on_progress` is called with the number of the file's lines that have been enqueued. `begun` is an import to
+    continue, which must be of the same file, read as its profile says.
     """
 
     def __init__(
@@ -104,7 +103,8 @@ class FileImport:
         on_existing: OnExisting,
         started_by: str,
         wait_s: float,
-        on_progress: ProgressCallback,
+        on_progress: Callable[[int], None],
+        begun: Import | None = None,
     ) -> None:
         self._producer = producer
         self._file = file
@@ -112,14 +112,14 @@ class FileImport:
         self._started_by = started_by
         self._wait_s = wait_s
         self._on_progress = on_progress
-        self.found: Import | None = None
+        self.found: Import | None = begun
         """The import's document, once it was begun."""
-        self.resumed = False
+        self.resumed = begun is not None
         """Whether an import was continued that an earlier run had begun."""
 
     async def run(self) -> ImportResult:
         """Import the file to its end. Raises `ImportStalled`, `FileError`, and the errors of a producer."""
-        self.found = found = await self._open()
+        self.found = found = self.found or await self._open()
         batch = self._producer.batch(found.import_id)
         await batch.create((CLOSE_IMPORT, CloseImport(import_id=found.import_id)))
         progress = await batch.progress()

@@ -9,13 +9,14 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from producers.console import ProgressCallback
 from producers.files import FileError, FileRow, HospitalFile, RejectWriter
 from worker.contract import JobSpec
 from worker.errors import OutageError, RegistryError, RemoteError, WritesRefused
@@ -27,8 +28,6 @@ _ATTRIBUTE_CHARACTERS_PER_JOB = 1_500_000
 P = TypeVar("P", bound=BaseModel)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741  # the name that worker.contract uses for outcomes
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
-ProgressCallback = Callable[[int], None]
-"""Called with the number of the file's lines that are done."""
 
 
 class OutcomeSource(Protocol[O_co]):

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from producers.console import ProgressCallback
 from producers.files import FileRow, HospitalFile, RejectWriter
-from producers.files.values import CONVERTERS, record_values
-from producers.loading import FileLoad, FileSummary, OutcomeSource, Producer, ProgressCallback
+from producers.files.columns import Mapped
+from producers.files.table import RawRow
+from producers.files.values import RowReader, ValueWishes, choose_readers
+from producers.loading import FileLoad, FileSummary, OutcomeSource, Producer
 from worker.contract import REGISTER_HOSPITAL, HospitalRecord, RegisterHospital, RegistrationOutcome
 from worker.contract.validation import parse
-from worker.errors import InvalidPayload
+from worker.errors import InvalidPayload, PayloadProblem
 
 # One MongoDB was fastest with this number of concurrent transactions.
 _REGISTRATIONS_IN_FLIGHT = 50
@@ -78,8 +81,11 @@ def registration(record: HospitalRecord, *, actor: str, reason: str) -> Register
 
 
 def record_from_text(fields: Mapping[str, str]) -> HospitalRecord:
-    """Return a record from fields given as text, as in a file. Raises `InvalidPayload`."""
-    values, problems = record_values(fields, [(name, name, CONVERTERS.get(name)) for name in fields])
-    if problems:
-        raise InvalidPayload(HospitalRecord.__name__, problems)
-    return parse(HospitalRecord, values)
+    """Return a record from fields given as text, which is read as a file's cells are. Raises `InvalidPayload`."""
+    mapped = [Mapped(name, (name,), "given") for name in fields]
+    reader = RowReader(mapped, choose_readers(mapped, {}, ValueWishes()), strict=True)
+    row = reader.read(RawRow(1, fields))
+    if row.record is None:
+        problems = [reason.partition(": ") for reason in row.reasons]
+        raise InvalidPayload(HospitalRecord.__name__, [PayloadProblem(it[0], it[2]) for it in problems])
+    return row.record

@@ -1,7 +1,7 @@
 """A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,13 +26,28 @@ LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
 class FileWishes:
     """What the user has said about a file: how it is read, what its columns and values mean.
 
-    `strict`: a row with an optional cell that cannot be read is invalid.
+    `strict`: a row with an optional cell that cannot be read is invalid. `profile` is that of an earlier delivery
+    of the list; give it with `by_profile`.
     """
 
     reading: Wishes = field(default_factory=Wishes)
     columns: ColumnWishes = field(default_factory=ColumnWishes)
     values: ValueWishes = field(default_factory=ValueWishes)
     strict: bool = False
+    profile: Profile | None = None
+
+    def by_profile(self, profile: Profile) -> "FileWishes":
+        """Return these wishes, and for what they leave open the decisions of a profile."""
+        said = {name: wish for name, wish in asdict(self.reading).items() if wish is not None}
+        return FileWishes(
+            reading=replace(profile.wishes(), **said),
+            columns=replace(
+                self.columns, source=self.columns.source or profile.source, profile=dict(profile.columns)
+            ),
+            values=replace(self.values, settings=profile.values),
+            strict=self.strict,
+            profile=profile,
+        )
 
 
 @dataclass(slots=True)
@@ -76,6 +91,7 @@ class HospitalFile:
         self._table = table
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
+        self._changes = wishes.profile.changes(tuple(own)) if wishes.profile is not None else []
         self._row_reader = self._new_row_reader()
 
     @classmethod
@@ -104,8 +120,8 @@ class HospitalFile:
     @property
     def notes(self) -> list[str]:
         """What a person should know of how the file is read, one sentence each; more after `rows`."""
-        notes = [*self._table.notes, *self.columns.notes, *self._readers.notes, *self._row_reader.notes()]
-        return list(dict.fromkeys(notes))
+        decided = [*self._table.notes, *self.columns.notes, *self._readers.notes]
+        return list(dict.fromkeys([*self._changes, *decided, *self._row_reader.notes()]))
 
     @property
     def profile(self) -> Profile:
@@ -113,7 +129,7 @@ class HospitalFile:
         return Profile(
             dialect=self.dialect,
             source=self.source,
-            all_columns=tuple(self.statistics),
+            all_columns=tuple(column for column in self.statistics if column not in REJECT_COLUMNS),
             columns={mapped.field: mapped.columns for mapped in self.columns.mapped},
             values=self._readers.settings,
         )

@@ -1,5 +1,6 @@
 """The files that a command is to read: from names, folders, archives and standard input."""
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,8 +12,11 @@ from producers.files.detection.compression import members
 from producers.files.errors import FileError
 
 STANDARD_INPUT = Path("-")
-# What this program writes beside a file that it loads.
-_OWN = (".rejects.ndjson", ".report.ndjson", ".report.csv")
+SPOOLED = "standard-input"
+"""The name of the file that standard input is copied to."""
+# What this program writes beside a file that it loads: the folder of an import, and rejected registrations.
+_OWN_FOLDER = re.compile(r"[a-z0-9-]+-\d{8}-\d{6}-[0-9a-f]{4}")
+_OWN_ENDING = ".rejects.ndjson"
 
 
 @contextmanager
@@ -37,11 +41,15 @@ def _files(path: Path) -> list[Path]:
     files = [
         file
         for file in sorted(path.rglob("*"))
-        if file.is_file() and not file.name.endswith(_OWN) and not _is_hidden(file.relative_to(path))
+        if file.is_file() and not _is_own(file.relative_to(path)) and not _is_hidden(file.relative_to(path))
     ]
     if not files:
         raise FileError(path, "is a folder without files")
     return files
+
+
+def _is_own(path: Path) -> bool:
+    return path.name.endswith(_OWN_ENDING) or any(_OWN_FOLDER.fullmatch(part) for part in path.parts[:-1])
 
 
 def _is_hidden(path: Path) -> bool:
@@ -57,7 +65,7 @@ def _unpacked(file: Path) -> list[Path]:
 
 
 def _standard_input(folder: Path) -> Path:
-    spooled = folder / "standard-input"
+    spooled = folder / SPOOLED
     with spooled.open("xb") as file:
         copyfileobj(sys.stdin.buffer, file)
     return spooled

@@ -88,11 +88,18 @@ class Profile:
 def read_profile(path: Path) -> Profile:
     """Return the profile in the file at `path`. Raises `FileError` for one that cannot be read."""
     try:
-        with path.open("rb") as file:
-            stored = parse(_Stored, tomllib.load(file))
+        return parse_profile(path.read_text(encoding="utf-8"), path)
     except OSError as error:
         raise FileError(path, f"the profile cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise FileError(path, f"is not a profile, which is a TOML file: {error}") from None
+
+
+def parse_profile(text: str, path: Path) -> Profile:
+    """Return the profile that a text contains; `path` is what messages name. Raises `FileError`."""
+    try:
+        stored = parse(_Stored, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         raise FileError(path, f"is not a profile, which is a TOML file: {error}") from None
     except InvalidPayload as error:
         raise FileError(path, f"is not a profile of this version: {error.problems[0]}") from None

@@ -5,14 +5,11 @@
 
 from producers.files.values.cells import MISSING, CellReader, DateOrder, LeftOut, ReadRow, UnreadableCell
 from producers.files.values.choosing import Readers, ValueWishes, choose_readers
-from producers.files.values.converters import CONVERTERS, Converter, record_values
 from producers.files.values.rows import RowReader
 
 __all__ = [
-    "CONVERTERS",
     "MISSING",
     "CellReader",
-    "Converter",
     "DateOrder",
     "LeftOut",
     "ReadRow",
@@ -21,5 +18,4 @@ __all__ = [
     "UnreadableCell",
     "ValueWishes",
     "choose_readers",
-    "record_values",
 ]

@@ -1,10 +1,14 @@
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 import pytest
 from pydantic import BaseModel
 
+from producers import cli
+from producers.commands import support
+from tests.unit.producers.scripted_imports import ScriptedBatch, ScriptedImports
 from worker.contract import (
     ChunkOutcome,
     HospitalRecord,
@@ -13,6 +17,9 @@ from worker.contract import (
     RegisterHospital,
     RegistrationOutcome,
 )
+from worker.contract.imports import PreviewHospitals, PreviewOutcome
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 class ScriptedReceipt:
@@ -39,6 +46,10 @@ class ScriptedProducer:
         self.refuse: Exception | None = None
         self.job_status: Any = None
         self._known: set[str] = set()
+        self.imports = ScriptedImports()
+
+    def batch(self, batch_id: str) -> ScriptedBatch:
+        return self.imports.batch(batch_id, self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,14 +80,35 @@ class ScriptedProducer:
                 return RegistrationOutcome(
                     hospital_id=record.hospital_id, status="registered" if new else "conflict", log_id="log"
                 )
+            case PreviewHospitals(records=records):
+                known = [HospitalRecord.model_validate(it).hospital_id in self._known for it in records]
+                return PreviewOutcome(statuses=["same" if it else "created" for it in known])
+        found = self.imports.answer(payload)
+        if found is not None:
+            return found
         raise AssertionError(payload)
 
     def _seen(self, record: HospitalRecord) -> Any:
         known = record.hospital_id in self._known
         self._known.add(record.hospital_id)
-        return "unchanged" if known else "created"
+        return "same" if known else "created"
 
 
 @pytest.fixture
 def producer() -> ScriptedProducer:
     return ScriptedProducer()
+
+
+@pytest.fixture
+def run(producer: ScriptedProducer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setattr(support, "connect", lambda *_: producer)
+
+    def run_command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hospital-producer", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        shown = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, shown.out, shown.err
+
+    return run_command

@@ -21,14 +21,14 @@ def load(path: Path) -> RejectWriter:
 
 
 def test_rejects_contain_line_reasons_and_row(path: Path) -> None:
-    path.write_text('name,beds,zip\nA,1,0\nБ,many,007\n"C,3,1\n')
+    path.write_text('name,beds,city\nA,1,P\n-,3,Б\n"C,3,1\n')
     writer = load(path)
     assert writer.path.name == "list.csv.rejects.ndjson"
     assert [json.loads(line) for line in writer.path.read_text(encoding="utf-8").splitlines()] == [
         {
             "line": 3,
-            "reasons": ["beds: expected a whole number such as 120, without thousands separators"],
-            "row": {"name": "Б", "beds": "many", "zip": "007"},
+            "reasons": ["hospital_name: is missing"],
+            "row": {"name": "-", "beds": "3", "city": "Б"},
         },
         {"line": 4, "reasons": ["a quote is opened but never closed"], "text": '"C,3,1'},
     ]
@@ -37,19 +37,19 @@ def test_rejects_contain_line_reasons_and_row(path: Path) -> None:
 
 
 def test_corrected_rejects_can_be_loaded(path: Path) -> None:
-    path.write_text("name,beds\nA,many\n")
+    path.write_text("name,beds\nA,3\n-,4\n")
     rejects = load(path).path
-    rejects.write_text(rejects.read_text().replace("many", "12"))
+    rejects.write_text(rejects.read_text().replace('"-"', '"B"'))
     (row,) = HospitalFile.open(rejects).rows()
     assert row.record is not None
-    assert row.record.beds == 12
+    assert (row.record.hospital_name, row.record.beds) == ("B", 4)
 
 
 def test_rejects_of_an_earlier_run_are_renamed_and_no_empty_file_is_left(path: Path) -> None:
-    path.write_text("name,beds\nA,many\n")
+    path.write_text("name,beds\nA,3\n-,4\n")
     rejects = load(path).path
     for number in (1, 2):
-        corrected = rejects.read_text().replace("many", "12")
+        corrected = rejects.read_text().replace('"-"', '"B"')
         rejects.write_text(corrected)
         again = load(path)
         assert again.kept_earlier == path.with_name(f"list.csv.rejects.{number}.ndjson")
@@ -68,13 +68,13 @@ def test_a_file_with_other_content_is_not_replaced(path: Path) -> None:
 
 
 def test_a_path_that_cannot_be_written_is_reported(path: Path, tmp_path: Path) -> None:
-    path.write_text("name,beds\nA,many\n")
+    path.write_text("name,beds\nA,3\n-,4\n")
     with pytest.raises(FileError, match="--rejects"), RejectWriter(tmp_path / "none" / "rejects"):
         pass
 
 
 def write_one(writer: RejectWriter) -> None:
-    writer.write(FileRow(line=2, reasons=(), record=None, fields={"name": "A"}, text=None), ("wrong",))
+    writer.write(FileRow(line=2, reasons=(), left_out=(), record=None, fields={"name": "A"}, text=None), ("wrong",))
 
 
 def test_a_device_is_written_to_and_not_renamed(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The subcommands of `hospital-producer`, one module for each group."""

@@ -1,0 +1,90 @@
+"""Checks all rows of a file and, if it can be reached, compares them with the registry. Changes nothing."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import get_args
+
+from producers.commands import support
+from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY
+from producers.commands.tables import show_inspection
+from producers.console import print_error, progress_bar, show_json
+from producers.files import HospitalFile
+from producers.inspection import FieldFindings, Inspection, inspect_file
+from worker.contract import OnExisting, RecordStatus
+from worker.errors import RegistryError
+
+_PATIENCE_S = 3
+_APPLIED = ("created", "merged", "replaced", "same")
+
+
+def check(file: HospitalFile, *, on_existing: OnExisting, wait: float, as_json: bool) -> int:
+    """Read and compare all rows, and show what was found. Returns the exit code.
+
+    It is 0 if an import could apply every row, as far as that is known.
+    """
+    try:
+        with progress_bar(file.lines) as on_progress:
+            found = inspect_file(file, on_progress)
+        fates, problem = _compare(file, found, on_existing, wait)
+    except KeyboardInterrupt:
+        print_error("interrupted; nothing was sent")
+        return INTERRUPTED
+    if as_json:
+        show_json(_facts(file, found, fates, problem))
+    else:
+        show_inspection(file, found, fates, problem)
+    fit = found.usable if fates is None else sum(fates[status] for status in _APPLIED)
+    fit += found.repeated
+    return DONE if fit == found.rows else PARTLY if fit else NOTHING
+
+
+def _compare(
+    file: HospitalFile, found: Inspection, on_existing: OnExisting, wait: float
+) -> tuple[Mapping[str, int] | None, str]:
+    """Return what would become of the rows, or None and why that is not known."""
+
+    async def ask() -> Counter[str]:
+        from producers.previewing import preview  # noqa: PLC0415  # as in `support.connect`
+
+        async with support.connect(_PATIENCE_S) as producer:
+            return await preview(producer, found.records(file), on_existing=on_existing, wait_s=wait)
+
+    try:
+        counts = asyncio.run(ask())
+    except TimeoutError:
+        return None, f"no worker answered within {wait:g} s"
+    except RegistryError as error:
+        return None, str(error)
+    fates = {status: counts[status] for status in get_args(RecordStatus)}
+    fates["rejected"] += found.rejected
+    fates["collision"] += found.collisions
+    return fates, ""
+
+
+def _facts(
+    file: HospitalFile, found: Inspection, fates: Mapping[str, int] | None, problem: str
+) -> dict[str, object]:
+    return {
+        "file": str(file.path),
+        **asdict(file.dialect),
+        "rows": found.rows,
+        "rejected": found.rejected,
+        "reasons": dict(found.reasons.most_common()),
+        "collisions": found.collisions,
+        "repeated": found.repeated,
+        "identified_by_source": found.by_id,
+        "fields": {
+            it.field: {
+                "columns": list(it.columns),
+                "why": it.why,
+                **asdict(found.fields.get(it.field, FieldFindings())),
+            }
+            for it in file.columns.mapped
+        },
+        "columns_left_out": list(file.columns.left_out),
+        "notes": file.notes,
+        "registry": fates,
+        "registry_problem": problem or None,
+    }

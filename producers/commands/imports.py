@@ -1,0 +1,214 @@
+"""`hospital-producer imports …`: list, show, resume and cancel imports, and fetch their reports."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from producers.commands import support
+from producers.commands.ingest import ReportCsvOption, ReportOption
+from producers.commands.running import RunOptions, report_folder, run_import
+from producers.commands.support import DONE, NOTHING, JsonOption, WaitOption, show
+from producers.console import print_error, print_note, show_json
+from producers.files import FileError, FileWishes, HospitalFile
+from producers.files.digest import file_digest
+from producers.files.import_files import ImportFiles, write_import_files
+from producers.files.profile import parse_profile
+from worker.contract import CLOSE_IMPORT
+from worker.contract.imports import CloseImport, Import
+from worker.errors import BatchNotFound, ConfigurationError
+from worker.escaping import escape
+
+if TYPE_CHECKING:
+    from producers.imports import ImportResult
+    from worker.queue.batches import BatchProgress
+
+_LISTED = 20
+
+app = typer.Typer(no_args_is_help=True, help="List, show, resume and cancel imports; fetch their reports.")
+
+ImportArgument = Annotated[str, typer.Argument(metavar="IMPORT", help="id of the import")]
+
+
+@app.command("list")
+def list_imports(wait: WaitOption = 10, as_json: JsonOption = False) -> int:
+    """List the latest imports, the newest first."""
+    found = _find(None, wait)
+    if as_json:
+        show_json({"imports": [it.model_dump(mode="json", exclude={"profile"}) for it in found]})
+        return DONE
+    table = Table("import", "state", "rows", "started", "file", box=None, pad_edge=False)
+    for it in found:
+        started = f"{it.started_at:%Y-%m-%d %H:%M}"
+        cells = it.import_id, it.state, f"{it.file.rows:,}", started, Path(it.file.name).name
+        table.add_row(*(Text(escape(cell)) for cell in cells))
+    if found:
+        Console(highlight=False, soft_wrap=True).print(table)
+    else:
+        typer.echo("no imports")
+    return DONE
+
+
+@app.command("show")
+def show_import(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonOption = False) -> int:
+    """Show an import and how far it is."""
+    found = _one(import_id, wait)
+
+    async def ask() -> "ImportResult | None":
+        from producers.imports import ImportResult  # noqa: PLC0415  # as in `support.connect`
+
+        async with support.connect() as producer:
+            with suppress(BatchNotFound):
+                return ImportResult(found, await producer.batch(import_id).progress())
+        return None
+
+    result = asyncio.run(ask())
+    facts: dict[str, object] = {
+        "import": found.import_id,
+        "state": found.state,
+        "file": found.file.name,
+        "rows": found.file.rows,
+        "source": found.source,
+        "on_existing": found.on_existing,
+        "started_by": found.started_by,
+        "started_at": found.started_at.isoformat(),
+        "ended_at": found.ended_at.isoformat() if found.ended_at else None,
+    }
+    if result is None:
+        facts |= found.counts
+    else:
+        facts |= {status: count for status, count in result.rows.items() if count or as_json}
+        facts["unaccounted"] = result.unaccounted
+        facts |= {f"jobs_{name}": count for name, count in _jobs(result.progress).items() if count or as_json}
+        facts["left_out"] = [f"{field} {count:,}" for field, count in result.left_out.items()]
+    show("Import", facts, as_json=as_json)
+    return DONE
+
+
+@app.command()
+def resume(  # a parameter for each option
+    import_id: ImportArgument,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="where the file is; default: where it was")
+    ] = None,
+    report: ReportOption = None,
+    report_csv: ReportCsvOption = False,
+    wait: WaitOption = 120,
+    as_json: JsonOption = False,
+) -> int:
+    """Continue an import that was interrupted, at the first rows that were not enqueued."""
+    found = _one(import_id, wait)
+    if found.state != "running":
+        print_error(f"import {import_id} is {found.state}; see: hospital-producer imports report {import_id}")
+        return NOTHING
+    options = RunOptions(report=report, report_csv=report_csv, wait=wait, as_json=as_json)
+    return run_import(_open(found, path), options, on_existing=found.on_existing, begun=found)
+
+
+@app.command()
+def cancel(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonOption = False) -> int:
+    """Cancel an import: what waits is dropped. Rows that are stored stay stored."""
+
+    async def drop() -> "BatchProgress":
+        async with support.connect() as producer:
+            batch = producer.batch(import_id)
+            with suppress(BatchNotFound):
+                return await batch.cancel()
+            # It was interrupted before its batch was made; now it ends as others do.
+            await batch.create((CLOSE_IMPORT, CloseImport(import_id=_running(found).import_id)))
+            return await batch.cancel()
+
+    found = _one(import_id, wait)
+    progress = asyncio.run(drop())
+    show(f"Import {import_id}", {"state": progress.state, **_jobs(progress)}, as_json=as_json)
+    if progress.state == "finished":
+        print_error(f"import {import_id} has finished, so nothing was cancelled")
+        return NOTHING
+    return DONE
+
+
+@app.command()
+def report(  # a parameter for each option
+    import_id: ImportArgument,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="where the file is; default: where it was")
+    ] = None,
+    folder: ReportOption = None,
+    report_csv: ReportCsvOption = False,
+    wait: WaitOption = 120,
+    as_json: JsonOption = False,
+) -> int:
+    """Write the report of an import and its rejected rows again."""
+    found = _one(import_id, wait)
+    file = _open(found, path)
+    target = report_folder(file, folder) / import_id
+
+    async def write() -> ImportFiles:
+        from producers.imports import report_entries  # noqa: PLC0415  # as in `support.connect`
+
+        async with support.connect() as producer:
+            entries = report_entries(producer, import_id, wait)
+            return await write_import_files(file, entries, target, as_csv=report_csv)
+
+    files = asyncio.run(write())
+    if found.state == "running":
+        print_note(f"import {import_id} has not ended, so its report is not complete")
+    facts = {
+        "report": str(files.report) if files.report else None,
+        "entries": files.entries,
+        "rejects": str(files.rejects) if files.rejects else None,
+        "rejected": files.rejected,
+    }
+    show(f"Report of import {import_id}", facts, as_json=as_json)
+    return DONE
+
+
+def _find(import_id: str | None, wait: float) -> list[Import]:
+    async def ask() -> list[Import]:
+        from producers.imports import find_imports  # noqa: PLC0415  # as in `support.connect`
+
+        async with support.connect() as producer:
+            return await find_imports(producer, import_id, _LISTED, wait)
+
+    try:
+        return asyncio.run(ask())
+    except TimeoutError:
+        raise ConfigurationError(f"no worker has answered within {wait:g} s; start a worker") from None
+
+
+def _one(import_id: str, wait: float) -> Import:
+    found = _find(import_id, wait)
+    if not found:
+        raise ConfigurationError(f"there is no import {import_id}; see: hospital-producer imports list")
+    return found[0]
+
+
+def _running(found: Import) -> Import:
+    if found.state != "running":
+        raise ConfigurationError(f"import {found.import_id} is {found.state}, and its jobs are forgotten")
+    return found
+
+
+def _open(found: Import, path: Path | None) -> HospitalFile:
+    """Open the file of an import as it was read then. Raises `FileError` if it is another file."""
+    path = path or Path(found.file.name)
+    wishes = FileWishes(strict=found.strict).by_profile(parse_profile(found.profile, path))
+    file = HospitalFile.open(path, wishes)
+    if file_digest(path)[1] != found.file.sha256:
+        raise FileError(path, f"is not the file of import {found.import_id}: its content differs")
+    return file
+
+
+def _jobs(progress: "BatchProgress") -> dict[str, object]:
+    return {
+        "total": progress.total,
+        "complete": progress.complete,
+        "dead": progress.dead,
+        "dropped": progress.dropped,
+        "waiting": progress.total - progress.ended,
+    }

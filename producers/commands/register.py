@@ -1,0 +1,147 @@
+"""`hospital-producer register`: register one hospital, or all hospitals of a file."""
+
+import asyncio
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from producers.commands import support
+from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, JsonOption, WaitOption, pairs, show
+from producers.console import print_error, print_note, progress_bar, show_rejects
+from producers.file_options import takes_file_options
+from producers.files import FileError, FileWishes, HospitalFile, RejectWriter, rejects_path
+from producers.registering import record_from_text, registration
+from worker.contract import REGISTER_HOSPITAL, RegisterHospital, RegistrationOutcome, new_job_id
+from worker.errors import OutageError, RegistryError, RemoteError, WritesRefused
+
+if TYPE_CHECKING:
+    from producers.registering import RegistrationLoad
+
+
+@takes_file_options
+def register(  # noqa: PLR0913  # a parameter for each option
+    *,
+    actor: Annotated[str, typer.Option(help="who registers, for the audit log")],
+    reason: Annotated[str, typer.Option(help="why, for the audit log")],
+    wishes: FileWishes,
+    name: Annotated[str | None, typer.Option(help="the hospital's name")] = None,
+    external_id: Annotated[str | None, typer.Option(help="the source's identifier of the hospital")] = None,
+    fields: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="another field; repeatable")
+    ] = None,
+    path: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="register all hospitals of a file instead")
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", help="file for rejected rows; default: FILE.rejects.ndjson")
+    ] = None,
+    wait: WaitOption = 120,
+    as_json: JsonOption = False,
+) -> int:
+    """Register one hospital, or all hospitals of a file, each with an audit log entry."""
+    one = name is not None or external_id is not None or bool(fields)
+    if one == (path is not None):
+        raise TyperException("give either --name and the fields of one hospital, or --file")
+    if path is None:
+        named = {"hospital_name": name, "source": wishes.columns.source, "external_id": external_id}
+        known = {field: text for field, text in named.items() if text is not None}
+        payload = registration(record_from_text(known | pairs("--set", fields)), actor=actor, reason=reason)
+        return _register_one(payload, wait, as_json=as_json)
+    file = HospitalFile.open(path, wishes)
+    with RejectWriter(_rejects_beside(path, rejects)) as writer:
+        return _register_file(file, writer, actor=actor, reason=reason, wait=wait, as_json=as_json)
+
+
+def _rejects_beside(path: Path, rejects: Path | None) -> Path:
+    """Return the file for rejected rows. It is never the input file, which would be emptied before it is read."""
+    if rejects is not None and rejects.exists() and rejects.samefile(path):
+        raise FileError(rejects, "is the input file; choose another file with --rejects")
+    return rejects or rejects_path(path)
+
+
+def _register_file(
+    file: HospitalFile, rejects: RejectWriter, *, actor: str, reason: str, wait: float, as_json: bool
+) -> int:
+    load: RegistrationLoad | None = None
+
+    async def run() -> None:
+        nonlocal load
+        from producers.registering import RegistrationLoad  # noqa: PLC0415  # as in `support.connect`
+
+        async with support.connect() as producer:
+            with progress_bar(file.lines) as on_progress:
+                load = RegistrationLoad(
+                    producer, file, rejects, actor=actor, reason=reason, wait=wait, on_progress=on_progress
+                )
+                await load.run()
+
+    interrupted = False
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        interrupted = True
+    if load is None:
+        print_error("interrupted before anything was sent")
+        return INTERRUPTED
+    summary = load.summary()
+    facts = {
+        "rows": summary.rows,
+        "registered": summary.registered,
+        "conflicts": summary.conflicts,
+        **asdict(summary),
+        "columns_left_out": list(file.columns.left_out),
+        "rejects_file": str(rejects.path) if rejects.count else None,
+    }
+    for note in file.notes:
+        print_note(note)
+    show(f"Registered {file.path}{', interrupted' * interrupted}", facts, as_json=as_json)
+    show_rejects(rejects)
+    if summary.trouble is not None:
+        print_error(summary.trouble)
+    if interrupted:
+        return INTERRUPTED
+    if not summary.done and not summary.pending and not load.may_be_queued:
+        return NOTHING
+    return DONE if summary.complete else PARTLY
+
+
+def _register_one(payload: RegisterHospital, wait: float, *, as_json: bool) -> int:
+    # Made here, so that every message below can contain the job's id.
+    key = secrets.token_urlsafe(12)
+    job_id = new_job_id(REGISTER_HOSPITAL, key)
+
+    async def ask() -> RegistrationOutcome | str:
+        async with support.connect() as producer:
+            try:
+                receipt = await producer.enqueue(REGISTER_HOSPITAL, payload, idempotency_key=key)
+            except WritesRefused:
+                raise
+            except OutageError as error:
+                return f"{error}; the queue may have taken the job"
+            try:
+                return await receipt.outcome(wait)
+            except RemoteError:
+                raise
+            except TimeoutError:
+                return f"no outcome within {wait:g} s; the queue has taken the job"
+            except RegistryError as error:
+                return f"{error}; the queue has taken the job"
+
+    try:
+        outcome = asyncio.run(ask())
+    except KeyboardInterrupt:
+        print_error(f"interrupted; the queue may have taken the job: hospital-producer status {job_id}")
+        return INTERRUPTED
+    except RemoteError as error:
+        print_error(f"{job_id} failed: {error}")
+        return NOTHING
+    if isinstance(outcome, str):
+        print_error(f"{outcome}: hospital-producer status {job_id}")
+        return PARTLY
+    facts = {"job_id": job_id} | outcome.model_dump(exclude_none=True, exclude={"token"})
+    show("Registration", facts, as_json=as_json)
+    return DONE if outcome.status == "registered" else PARTLY

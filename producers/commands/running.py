@@ -1,0 +1,209 @@
+"""Runs the import of one file from the command line, writes its report, and shows what became of every row."""
+
+import asyncio
+import getpass
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from producers.commands import support
+from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, show
+from producers.console import print_error, print_note, progress_bar
+from producers.files import FileError, HospitalFile
+from producers.files.detection.compression import archive_of
+from producers.files.import_files import ImportFiles, write_import_files
+from producers.files.inputs import SPOOLED
+from worker.contract import OnExisting, RecordStatus
+from worker.contract.imports import Import
+from worker.errors import RegistryError
+
+if TYPE_CHECKING:
+    from producers.client import HospitalProducer
+    from producers.imports import FileImport, ImportResult
+
+APPLIED: tuple[RecordStatus, ...] = ("created", "merged", "replaced", "same")
+"""The fates of rows that are stored as the file has them."""
+_PATIENCE_AFTERWARDS_S = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How an import is run. `report` is the folder for what it leaves; None: that of the file."""
+
+    report: Path | None
+    report_csv: bool
+    wait: float
+    as_json: bool
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is known of a run, also if it was interrupted."""
+
+    started: float
+    loading: "FileImport | None" = None
+    result: "ImportResult | None" = None
+    failed_jobs: tuple[str, ...] = ()
+    files: ImportFiles | None = None
+    trouble: str | None = None
+
+
+def run_import(
+    file: HospitalFile, options: RunOptions, *, on_existing: OnExisting, begun: Import | None = None
+) -> int:
+    """Import a file, or continue the import `begun`, and show the result. Returns the exit code."""
+    folder = report_folder(file, options.report)
+    run = _Run(time.monotonic())
+
+    async def load() -> None:
+        # Without the modules of Redis, commands that need no queue start in half the time.
+        from producers.imports import FileImport, report_entries  # noqa: PLC0415
+
+        async with support.connect() as producer:
+            with progress_bar(file.lines) as on_progress:
+                run.loading = FileImport(
+                    producer,
+                    file,
+                    on_existing=on_existing,
+                    started_by=_user(),
+                    wait_s=options.wait,
+                    on_progress=on_progress,
+                    begun=begun,
+                )
+                run.result = await run.loading.run()
+            run.failed_jobs = await _failed_jobs(producer, run.result)
+            import_id = run.result.found.import_id
+            entries = report_entries(producer, import_id, options.wait)
+            run.files = await write_import_files(file, entries, folder / import_id, as_csv=options.report_csv)
+
+    interrupted = False
+    try:
+        asyncio.run(load())
+    except KeyboardInterrupt:
+        interrupted = True
+    except TimeoutError as error:
+        run.trouble = str(error) or (
+            f"no worker has answered within {options.wait:g} s; start a worker, and run the same command again"
+        )
+    except RegistryError as error:
+        run.trouble = str(error)
+    if run.result is None and run.loading is not None and run.loading.found is not None:
+        run.result = _afterwards(run.loading.found)
+    return _show_result(file, run, interrupted=interrupted, as_json=options.as_json)
+
+
+def report_folder(file: HospitalFile, given: Path | None) -> Path:
+    """Return the folder in which that of an import is made. Raises `FileError` if nothing can be written there."""
+    archive, _ = archive_of(file.path)
+    folder = given or archive.parent
+    if given is None and file.path.name == SPOOLED:
+        folder = Path.cwd()
+    existing = next((it for it in (folder, *folder.absolute().parents) if it.exists()), folder)
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        # Said now, not when the file has been imported.
+        raise FileError(folder, "the report of an import cannot be written here; name another folder with --report")
+    return folder
+
+
+def _user() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        # In a container the user may have no name.
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"[:200]
+
+
+async def _failed_jobs(producer: "HospitalProducer", result: "ImportResult") -> tuple[str, ...]:
+    if result.progress.complete == result.progress.total:
+        return ()
+    jobs = producer.batch(result.found.import_id).jobs()
+    return tuple([job.job_id async for job in jobs if job.outcome != "complete"])
+
+
+def _afterwards(found: Import) -> "ImportResult | None":
+    """Return how far an import is that was interrupted, if Redis says so within a few seconds."""
+
+    async def ask() -> "ImportResult":
+        from producers.imports import ImportResult  # noqa: PLC0415  # as in `run_import`
+
+        async with support.connect(_PATIENCE_AFTERWARDS_S) as producer:
+            return ImportResult(found, await producer.batch(found.import_id).progress())
+
+    try:
+        return asyncio.run(ask())
+    except (KeyboardInterrupt, RegistryError):
+        return None
+
+
+def _show_result(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bool) -> int:
+    found = run.loading.found if run.loading is not None else None
+    if run.result is not None:
+        _show_table(file, run, interrupted=interrupted, as_json=as_json)
+    if found is None:
+        print_error("interrupted before anything was sent" if interrupted else run.trouble or "nothing was sent")
+        return INTERRUPTED if interrupted else NOTHING
+    ended = run.result is not None and run.result.progress.has_ended
+    resume = "" if ended else f"; continue with: hospital-producer imports resume {found.import_id}"
+    if run.trouble is not None:
+        print_error(run.trouble if resume and resume[16:] in run.trouble else run.trouble + resume)
+    elif interrupted:
+        print_error(f"interrupted{resume}")
+    if run.failed_jobs:
+        print_error(
+            f"{len(run.failed_jobs)} jobs of the import failed or were dropped, the first is {run.failed_jobs[0]}; "
+            "see hospital-worker dead list"
+        )
+    return INTERRUPTED if interrupted else _code(run)
+
+
+def _code(run: _Run) -> int:
+    if run.result is None:
+        return PARTLY
+    applied = sum(run.result.rows[status] for status in APPLIED)
+    if run.trouble is None and applied == run.result.found.file.rows:
+        return DONE
+    # Of an import that has not ended, jobs may be in the queue.
+    return NOTHING if not applied and run.result.progress.has_ended else PARTLY
+
+
+def _show_table(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bool) -> None:
+    result = run.result
+    if result is None:
+        return
+    seconds = time.monotonic() - run.started
+    rows: dict[str, object] = {
+        status: count for status, count in result.rows.items() if as_json or count or status == "created"
+    }
+    facts: dict[str, object] = {
+        "import": result.found.import_id,
+        "state": result.found.state if result.progress.has_ended else "running",
+        "resumed": run.loading is not None and run.loading.resumed,
+        "rows": result.found.file.rows,
+        **rows,
+        "unaccounted": result.unaccounted,
+        "left_out": result.left_out,
+        "columns": {it.field: list(it.columns) for it in file.columns.mapped},
+        "columns_left_out": list(file.columns.left_out),
+        "failed_jobs": list(run.failed_jobs),
+        "report": str(run.files.report) if run.files and run.files.report else None,
+        "rejects": str(run.files.rejects) if run.files and run.files.rejects else None,
+        "notes": file.notes,
+        "seconds": round(seconds, 3),
+        "rows_per_s": round(result.found.file.rows / seconds, 1),
+        "trouble": run.trouble,
+    }
+    if not as_json:
+        left_out = facts.pop("left_out")
+        for name in ("columns", "notes", "trouble", *(() if facts["unaccounted"] else ("unaccounted",))):
+            del facts[name]
+        if not facts["resumed"]:
+            del facts["resumed"]
+        if isinstance(left_out, dict) and left_out:
+            facts["cells left out"] = [f"{field} {count:,}" for field, count in left_out.items()]
+        for note in file.notes:
+            print_note(note)
+    show(f"Imported {file.path}{', interrupted' * interrupted}", facts, as_json=as_json)

@@ -1,0 +1,50 @@
+"""Shared by all subcommands: exit codes, the connection, and how a result is shown."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from producers.console import show_facts, show_json
+
+if TYPE_CHECKING:
+    from producers.client import HospitalProducer
+
+DONE, PARTLY, NOTHING, INTERRUPTED = 0, 1, 2, 130
+
+WaitOption = Annotated[float, typer.Option(min=0.1, help="seconds to wait for the outcome of one job")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+
+
+def connect(patience: float = 30) -> "HospitalProducer":
+    """Return a producer for the servers that the environment configures; it retries for `patience` seconds."""
+    # Without the modules of Redis and arq, commands that need no queue start in half the time.
+    from producers.client import HospitalProducer  # noqa: PLC0415
+
+    return HospitalProducer.connect(patience=patience)
+
+
+def show(title: str, facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Print facts as one JSON object or, for people, as a table without those that say nothing."""
+    if as_json:
+        show_json(facts)
+    else:
+        show_facts(title, {name: fact for name, fact in facts.items() if fact not in (None, [], (), {}, "")})
+
+
+def pairs(option: str, given: Iterable[str] | None, *, may_be_empty: bool = False) -> dict[str, str]:
+    """Return what an option that takes `FIELD=…` was given, by field. Raises `TyperException`."""
+    parsed: dict[str, str] = {}
+    for pair in given or ():
+        field, separator, value = (part.strip() for part in pair.partition("="))
+        if not (field and separator and (value or may_be_empty)) or field in parsed:
+            raise TyperException(f"{option} takes FIELD=…, once per field, not {pair!r}")
+        parsed[field] = value
+    return parsed
+
+
+def combined(codes: Iterable[int]) -> int:
+    """Return the exit code for several things, each of which has one."""
+    different = set(codes)
+    return different.pop() if len(different) == 1 else PARTLY
