@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from worker.contract.identity import PLACE_FIELDS, normalise_name
 from worker.contract.payloads import HospitalFields, HospitalRecord
 
-DISTINGUISHING_FIELDS = ("hospital_name", *PLACE_FIELDS, "county", "address", "location")
+DISTINGUISHING_FIELDS = ("hospital_name", *PLACE_FIELDS, "county", "address", "location", "local_id")
 """The fields that tell hospitals apart: rows of one identity and one import that differ in one of them collide."""
 
 CONTENT_FIELDS = ("hospital_name", *(field for field in HospitalFields.model_fields if field != "attributes"))
@@ -45,7 +45,7 @@ def known_fields(record: HospitalRecord) -> dict[str, Any]:
 
 
 def distinguishing_key(known: Known) -> tuple[object, ...]:
-    """Return what must be equal in two rows of one identity and one import: name, place, address and coordinates.
+    """Return what must be equal in two rows of one identity and one import: name, place, address and local id.
 
     Unicode form, case and white space make no difference. An unknown value differs from a known one; otherwise the
     second of three rows could agree with both others although these two contradict each other.

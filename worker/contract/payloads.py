@@ -54,6 +54,7 @@ class HospitalFields(Payload):
     emergency_services: bool | None = None
     beds: Beds | None = None
     location: GeoPoint | None = None
+    local_id: ExternalId | None = None
     attributes: Attributes | None = None
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from worker.contract.comparison import DISTINGUISHING_FIELDS
 from worker.errors import ConfigurationError
 from worker.mongo.claims import IMPORT_CLAIMS
 from worker.mongo.client import MongoHandle

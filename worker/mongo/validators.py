@@ -44,6 +44,7 @@ _HOSPITAL_STATE: dict[str, Any] = {
             "coordinates": {"bsonType": "array", "minItems": 2, "maxItems": 2, "items": _NUMBER},
         },
     },
+    "local_id": _TEXT,
     "attributes": {
         "bsonType": "object",
         "maxProperties": MAX_STORED_ATTRIBUTES,

@@ -175,6 +175,9 @@ class _Choice:
         found = find_identifiers(self._unused(), self._statistics, source_column=source)
         if found.candidates and has_source:
             self._mapped["external_id"] = Mapped("external_id", (found.candidates[0],), "name")
+        elif found.local is not None and "local_id" not in {*self._mapped, *self._left_out}:
+            # Hospitals of one name at one place are still told apart.
+            self._mapped["local_id"] = Mapped("local_id", (found.local,), "name")
         self._notes += on_identifiers(found, has_source=has_source, given_source=self._wishes.source is not None)
         return found.candidates
 

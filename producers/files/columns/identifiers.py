@@ -21,6 +21,7 @@ from producers.files.statistics import ColumnStatistics
 FULL = 0.95
 """The part of the rows that must have an identifier; the others are identified by name and place."""
 _NEARLY_ALL = 0.9
+_MOSTLY_DISTINCT = 0.5
 _NO_IDENTIFIERS: tuple[Shape, ...] = ("coordinates", "date", "email address")
 _MOST_PROPOSED = 5
 _LONGEST_NUMBER = 4
@@ -34,11 +35,13 @@ _LONGEST = 128
 class Identifiers:
     """The columns that may be the identifier, best first, and notes on columns that may not.
 
-    `counts`: the best one only numbers the rows.
+    `counts`: the best one only numbers the rows. `local`: the best column that tells rows apart, although it may be
+    no identity.
     """
 
     candidates: tuple[str, ...]
     counts: bool
+    local: str | None
     notes: tuple[str, ...]
 
 
@@ -51,6 +54,7 @@ def find_identifiers(
     within each source only.
     """
     ranked: list[tuple[bool, int, int, int, str]] = []
+    partial: list[tuple[int, int, int, str]] = []
     notes: list[str | None] = []
     for position, column in enumerate(free):
         cost = identifier_cost(column)
@@ -64,11 +68,14 @@ def find_identifiers(
                 ranked.append((weak, cost, -known.identifying, position, column))
             elif cost < WEAK_COST:
                 notes.append(_incomplete(column, known))
+                partial.append((cost, -known.identifying, position, column))
         elif cost < WEAK_COST and not any(
             column in statistics[other].unique_with for other in free[:position] if other in statistics
         ):
             # A key of two columns is named once.
             notes.append(repeated(column, known, used=False))
+            if known.share_distinct >= _MOSTLY_DISTINCT:
+                partial.append((cost, -known.identifying, position, column))
     ranked.sort()
     counts = bool(ranked) and ranked[0][0]
     if not ranked:
@@ -76,7 +83,8 @@ def find_identifiers(
     elif not counts:
         # Why other columns are not used is of interest only as long as there is no good one.
         notes.clear()
-    return Identifiers(tuple(rank[-1] for rank in ranked), counts, tuple(filter(None, notes)))
+    local = ranked[0][-1] if ranked and not counts else min(partial)[-1] if partial else None
+    return Identifiers(tuple(rank[-1] for rank in ranked), counts, local, tuple(filter(None, notes)))
 
 
 def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) -> list[str]:
@@ -91,7 +99,7 @@ def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) 
     if not has_source:
         notes.append(
             f"{best} has a different value in every row, but an identifier is used only together with its source; "
-            "say whose list this is: --source NAME"
+            "say whose list this is: --source NAME. Until then it only tells hospitals of one name and place apart"
         )
     if others:
         notes.append(

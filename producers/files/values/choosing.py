@@ -92,6 +92,7 @@ class _Choice:
     def _reader(self, mapped: MappedColumns) -> CellReader:
         makers: Mapping[str, Callable[[MappedColumns], CellReader]] = {
             "external_id": self._identifier,
+            "local_id": self._identifier,
             "phone": self._code,
             "postal_code": self._code,
             "emergency_services": self._yes_no,

@@ -30,12 +30,33 @@ def test_a_full_and_unique_column_named_as_an_identifier_is_used_with_a_source(c
 def test_an_identifier_is_never_used_without_a_source() -> None:
     chosen = choose(*with_names(HospitalCode=CODES))
     assert "external_id" not in fields(chosen)
-    assert (chosen.unused_identifier, chosen.left_out) == ("HospitalCode", ("HospitalCode",))
+    assert (fields(chosen)["local_id"], chosen.unused_identifier) == ("HospitalCode", "HospitalCode")
     [note] = chosen.notes
     assert note == (
         "HospitalCode has a different value in every row, but an identifier is used only together with its source; "
-        "say whose list this is: --source NAME"
+        "say whose list this is: --source NAME. Until then it only tells hospitals of one name and place apart"
     )
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "wishes", "local"),
+    [
+        ("HospitalCode", CODES, ColumnWishes(), "HospitalCode"),
+        ("HospitalCode", CODES, ColumnWishes(mapping={"local_id": ""}), None),
+        ("HospitalCode", CODES, CMS, None),
+        # Often missing, or the same in some rows that differ: of no use as identity.
+        ("HospitalCode", [*CODES[:6], *[""] * 4], CMS, "HospitalCode"),
+        ("HospitalCode", [*CODES[:8], *CODES[:2]], CMS, "HospitalCode"),
+        # Most rows share it, or it only counts them.
+        ("HospitalCode", ["A"] * 8 + ["B"] * 2, CMS, None),
+        ("id", [str(number) for number in range(1, 11)], ColumnWishes(), None),
+        ("OBJECTID", CODES, ColumnWishes(), None),
+    ],
+)
+def test_an_identifier_that_cannot_be_the_identity_tells_rows_apart(
+    column: str, values: Sequence[str], wishes: ColumnWishes, local: str | None
+) -> None:
+    assert fields(choose(*with_names(**{column: values}), wishes)).get("local_id") == local
 
 
 def test_an_identifier_is_used_with_a_source_column() -> None:
