@@ -243,6 +243,10 @@ class Counts:
     queues: dict[str, QueueCounts]
 
 
+def _lost_by(owner: str) -> str:
+    return HEARD_OF if owner.startswith(HEARD_OF) else owner
+
+
 def _worker_of(token: str) -> str:
     return token.rpartition(":")[0] or token
 
@@ -292,7 +296,7 @@ class Scripts:
                     float(abort_ms),
                     cast(EnvelopeProblem, problem.decode()),
                     payload,
-                    tuple(owners.decode(errors="backslashreplace").split()) if owners else (),
+                    tuple(map(_lost_by, owners.decode(errors="backslashreplace").split())) if owners else (),
                 )
                 for job_id, position, score, tries, crashes, abort_ms, problem, payload, owners in jobs
             ],

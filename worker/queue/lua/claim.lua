@@ -106,7 +106,7 @@ local function take(queue, position, id, score, payload, spent, owner)
         any_crash = true
         if string.sub(owner, 1, #worker + 1) == worker .. ':' then
             -- This worker's own earlier claim, of which it cannot be heard again now: it was held up, and lives.
-            owner = '-'
+            owner = '-' .. owner
         else
             crash_count = crash_count + 1
         end
