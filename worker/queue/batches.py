@@ -44,11 +44,10 @@ _LONGEST_CANCEL_S = 1.5
 class BatchProgress:
     """How far a batch is: how many jobs it has, and how many have ended in each way.
 
-    `dropped` jobs waited when the batch was cancelled: they count from that moment on, although removing them takes a
-    while. `lost` ones have left no trace: somebody deleted their keys,
-    or a worker of an earlier version ended them and their results have expired. A dead letter that is retried
-    counts as dead until the job ends again. `counts` are those that its completed jobs have reported. `completion`
-    is the id of the completion job, empty if there is none.
+    `dropped` jobs waited when the batch was cancelled: they count from then on, although removing them takes a while.
+    `lost` ones have left no trace: somebody deleted their keys, or a worker of an earlier version ended them and
+    their results have expired. A dead letter that is retried counts as dead until the job ends again. `counts` are
+    those that its completed jobs have reported. `completion` is the id of the completion job, empty if there is none.
     """
 
     batch_id: str
