@@ -9,6 +9,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, cast
@@ -44,10 +45,11 @@ _LONGEST_CANCEL_S = 1.5
 class BatchProgress:
     """How far a batch is: how many jobs it has, and how many have ended in each way.
 
-    `dropped` jobs waited when the batch was cancelled: they count from then on, although removing them takes a while.
+    `dropped` jobs waited when the batch was cancelled: they count from then on, although removing them takes time.
     `lost` ones have left no trace: somebody deleted their keys, or a worker of an earlier version ended them and
     their results have expired. A dead letter that is retried counts as dead until the job ends again. `counts` are
-    those that its completed jobs have reported. `completion` is the id of the completion job, empty if there is none.
+    those that its completed jobs have reported. `completion` is the id of the completion job, empty if there is
+    none.
     """
 
     batch_id: str
@@ -67,6 +69,12 @@ class BatchProgress:
     def ended(self) -> int:
         """How many jobs have ended."""
         return self.complete + self.dead + self.aborted + self.dropped + self.lost
+
+    @property
+    def outcomes(self) -> dict[BatchOutcome, int]:
+        """How many jobs have ended in each way; ways in which none has ended are left out."""
+        numbers: dict[BatchOutcome, int] = {outcome: getattr(self, outcome) for outcome in OUTCOMES}
+        return {outcome: number for outcome, number in numbers.items() if number}
 
     @property
     def has_ended(self) -> bool:
@@ -170,6 +178,17 @@ class BatchStore:
     async def unfinished(self) -> list[str]:
         """Return the ids of the batches that have not ended."""
         return [batch_id.decode() for batch_id in await self._redis.zrange(keys.BATCHES, 0, -1)]
+
+    async def running(self, most: int) -> tuple[list[BatchProgress], int]:
+        """Return up to `most` of the batches that have not ended, oldest first, and how many more there are."""
+        batch_ids = await self.unfinished()
+        found: list[BatchProgress] = []
+        for batch_id in batch_ids[:most]:
+            # One that another program has overwritten is not there.
+            with suppress(BatchNotFound):
+                found.append(await self.progress(batch_id))
+        running = [batch for batch in found if not batch.has_ended]
+        return sorted(running, key=lambda batch: batch.created_at), max(0, len(batch_ids) - most)
 
     async def next_silent(self) -> str:
         """Return a batch none of whose jobs has ended lately, and let no other caller have it for a while.
