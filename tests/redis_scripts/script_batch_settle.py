@@ -6,7 +6,7 @@ import pytest
 
 from tests.redis_scripts.script_batch import batch_id, completions, create, entry, progress
 from tests.redis_scripts.script_bench import ScriptBench
-from worker.errors import BatchClosed
+from worker.errors import BatchClosed, BatchNotFound
 from worker.queue import keys
 from worker.queue.batches import BatchOutcome
 from worker.queue.scripts import Enqueue
@@ -181,6 +181,29 @@ class BatchCancelContract:
 
         assert await bench.claimed_names() == ["a"]
         assert await bench.redis.zscore(keys.CANCELLED_BATCHES, created) is None
+
+    async def test_a_cancelled_batch_that_has_left_the_index_is_found(self, bench: ScriptBench) -> None:
+        created = await create(bench, "a")
+        await bench.batches._close_batch(created, "cancelled")
+        await bench.redis.zrem(keys.BATCHES, created)
+        assert await self._silent(bench) == []
+
+        await bench.redis.zadd(keys.CANCELLED_BATCHES, {created: 1})
+        assert await self._silent(bench) == [created]
+        assert await self._silent(bench) == []
+
+        await settle(bench)
+        assert (await progress(bench)).state == "cancelled"
+
+    async def test_the_mark_of_a_batch_that_was_overwritten_is_removed(self, bench: ScriptBench) -> None:
+        created = await create(bench, "a")
+        await bench.batches._close_batch(created, "cancelled")
+        await bench.redis.delete(keys.BATCH + created)
+
+        with pytest.raises(BatchNotFound):
+            await settle(bench)
+
+        assert await bench.claimed_names() == ["a"]
 
     async def test_a_key_of_another_type_in_place_of_the_cancelled_batches_stops_nothing(
         self, bench: ScriptBench

@@ -53,7 +53,7 @@ BATCHES = "arq:batches"
 them ends before."""
 CANCELLED_BATCHES = "arq:batches:cancelled"
 """Sorted set: id of a batch whose waiting jobs are to be dropped, and are not claimed meanwhile → when it was
-cancelled, in milliseconds."""
+cancelled, or a worker last found it here, in milliseconds."""
 BATCH = "arq:batch:"
 """Hash per batch: its counters, when it was created, sealed, cancelled and finished, and its completion job."""
 BATCH_JOBS = "arq:batch-jobs:"

@@ -44,10 +44,6 @@ def test_the_bare_loop_inserts_what_the_import_stores(path: Path) -> None:
     assert documents[-1]["created_by_job"] == f"ingest_hospitals:{import_id}:2"
 
 
-def test_an_import_that_went_as_it_should_is_measured() -> None:
-    check_fates({"created": 6, "same": 2, "kept": 1, "rejected": 1, "unaccounted": 0}, TRUTH, stored=6)
-
-
 @pytest.mark.parametrize(
     ("fates", "stored"),
     [
@@ -57,6 +53,8 @@ def test_an_import_that_went_as_it_should_is_measured() -> None:
     ],
     ids=["another fate", "a row without a fate", "a hospital that is not stored"],
 )
-def test_a_wrong_import_has_no_figure(fates: dict[str, int], stored: int) -> None:
+def test_only_a_right_import_has_a_figure(fates: dict[str, int], stored: int) -> None:
+    check_fates({"created": 6, "same": 2, "kept": 1, "rejected": 1, "unaccounted": 0}, TRUTH, stored=6)
+
     with pytest.raises(BenchmarkError, match=f"stored {stored} hospitals"):
         check_fates(fates, TRUTH, stored=stored)
