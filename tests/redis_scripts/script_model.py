@@ -101,7 +101,7 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, wanted: int) -> None:
         self.claims += 1
         token = f"token{self.claims}"
-        expected = self._in("waiting", "orphaned")
+        expected = self._claimable()
         claimed = self._run(self.bench.claim(token, wanted)).jobs
         names = [self._name(found) for found in claimed]
         assert len(set(names)) == len(names) == min(wanted, len(expected))
@@ -116,6 +116,10 @@ class QueueMachine(RuleBasedStateMachine):
             job.place, job.owner, job.token, job.claim_answered = "leased", found, token, False
             assert (found.tries, found.crashes) == (job.tries + 1, len(job.counted_for))
             assert (found.abort_ms >= 0) == job.abort_requested
+
+    def _claimable(self) -> list[str]:
+        """Return the jobs that a worker may claim."""
+        return self._in("waiting", "orphaned")
 
     @precondition(lambda self: self._in("leased"))
     @rule(data=st.data(), action=st.sampled_from(["done", "dead", "retry", "return"]), keep=st.booleans())
@@ -230,10 +234,14 @@ class QueueMachine(RuleBasedStateMachine):
         self._run(self.bench.redis.delete(keys.RESULT + self.bench.id(name)))
         del self.jobs[name]
 
-    @precondition(lambda self: self._in("done", "dead"))
+    def _completed(self) -> list[str]:
+        """Return the ended jobs that may be delivered again."""
+        return self._in("done", "dead")
+
+    @precondition(lambda self: self._completed())
     @rule(data=st.data())
     def a_completed_job_is_delivered_again(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(self._in("done", "dead")))
+        name = data.draw(st.sampled_from(self._completed()))
         self._run(self.bench.redis.zadd(self.bench.queue, {self.bench.id(name): 1}))
         self.claim(4)
 
