@@ -1,7 +1,8 @@
 """The tables of `inspect`, which fit a terminal of 80 columns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +12,9 @@ from producers.inspection import FieldFindings, Inspection
 from worker.escaping import escape
 
 _WIDTH = 80
+_WIDEST_NAME = 24
+# "known", "unread" and what separates the columns.
+_OTHER_COLUMNS = 19
 _MOST_LISTED = 12
 
 
@@ -18,20 +22,23 @@ def show_inspection(file: HospitalFile, found: Inspection, fates: Mapping[str, i
     """Print how a file is read, its fields, and what would become of its rows."""
     console = Console(highlight=False)
     console.width = min(console.width, _WIDTH)
+    console.print(Text(escape(_title(file, found))))
     console.print(_fields(file, found))
     for line in (*_lines(file, found), *_fates(found, fates, problem)):
         console.print(Text(escape(line)))
 
 
 def _fields(file: HospitalFile, found: Inspection) -> Table:
-    table = Table(title=Text(escape(_title(file, found))), title_justify="left", box=None, pad_edge=False)
-    table.add_column("field", overflow="fold", max_width=20)
-    table.add_column("column", overflow="fold", max_width=22)
+    table = Table(box=None, pad_edge=False)
+    columns = {it.field: " + ".join(it.columns) for it in file.columns.mapped}
+    shown = sorted(dict.fromkeys([*columns, *found.fields]), key=_place_in_table)
+    fields, names = _width(["field", *shown]), _width(["column", *columns.values()])
+    table.add_column("field", overflow="fold", width=fields)
+    table.add_column("column", overflow="fold", width=names)
     table.add_column("known", justify="right", no_wrap=True)
     table.add_column("unread", justify="right", no_wrap=True)
-    table.add_column("example", overflow="ellipsis", no_wrap=True)
-    columns = {it.field: " + ".join(it.columns) for it in file.columns.mapped}
-    shown = dict.fromkeys([*columns, *found.fields])
+    example = _WIDTH - fields - names - _OTHER_COLUMNS
+    table.add_column("example", overflow="ellipsis", no_wrap=True, max_width=example)
     for name in shown:
         findings = found.fields.get(name)
         if name in ("latitude", "longitude") and findings is None:
@@ -46,16 +53,26 @@ def _fields(file: HospitalFile, found: Inspection) -> Table:
     return table
 
 
+def _place_in_table(field: str) -> int:
+    first = ("hospital_name", "source", "external_id", "local_id")
+    return first.index(field) if field in first else len(first)
+
+
+def _width(texts: Iterable[str]) -> int:
+    # Examples are cut rather than names.
+    return min(max(map(cell_len, texts)), _WIDEST_NAME)
+
+
 def _title(file: HospitalFile, found: Inspection) -> str:
     dialect = file.dialect
-    parts = [f"{file.path}: {found.rows:,} rows", " ".join(filter(None, (dialect.format, dialect.compression)))]
+    parts = [f"{file.path}: {' '.join(filter(None, (dialect.format, dialect.compression)))}"]
     if dialect.encoding:
         parts.append(dialect.encoding)
     if dialect.format == "csv":
         parts.append(f"delimiter {dialect.delimiter!r}" + ("" if dialect.header else ", no header"))
     if dialect.sheet:
         parts.append(f"sheet {dialect.sheet!r}")
-    return ", ".join(parts)
+    return ", ".join([*parts, f"rows: {found.rows:,}"])
 
 
 def _lines(file: HospitalFile, found: Inspection) -> Iterator[str]:
@@ -67,12 +84,12 @@ def _lines(file: HospitalFile, found: Inspection) -> Iterator[str]:
     else:
         yield "identity: name and place, because no identifier is used"
     if found.repeated:
-        yield f"repeated: {found.repeated:,} rows say the same hospital as an earlier row"
+        yield f"repeated: {found.repeated:,}, the same hospital as an earlier row"
     if found.collisions:
         lines = ", ".join(f"{line} with {other}" for line, other in found.first)
-        yield f"collisions: {found.collisions:,} rows have the identity of another hospital (lines {lines})"
+        yield f"collisions: {found.collisions:,}, other hospitals of an earlier row's identity; lines {lines}"
     if found.rejected:
-        yield f"rejected: {found.rejected:,} rows"
+        yield f"rejected: {found.rejected:,}"
         for line, reasons in found.first_rejected:
             yield f"  line {line}: {reasons}"
     left_out = file.columns.left_out

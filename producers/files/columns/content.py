@@ -181,6 +181,8 @@ def _observed_at(column: ColumnStatistics, _code: bool) -> str | None:
 def _source(column: ColumnStatistics, _code: bool) -> str | None:
     if not column.values or len(column.values) > MOST_SOURCES or not all(map(is_source_name, column.values)):
         return "contains no names of sources such as cms"
+    if column.share_filled < _MOST:
+        return "is empty in most rows"
     return None
 
 

@@ -96,7 +96,9 @@ def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) 
         return [*missing, *found.notes]
     best, *others = found.candidates
     notes = []
-    if not has_source:
+    if not has_source and found.counts:
+        notes.append(f"{best} counts the rows; if it identifies hospitals, say whose list this is: --source NAME")
+    elif not has_source:
         notes.append(
             f"{best} has a different value in every row, but an identifier is used only together with its source; "
             "say whose list this is: --source NAME. Until then it only tells hospitals of one name and place apart"
@@ -106,7 +108,7 @@ def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) 
             f"{best} is {'used' if has_source else 'proposed'} as the identifier; also with a different value in "
             f"every row: {', '.join(others)} ({option('external_id', others[0])})"
         )
-    if found.counts:
+    if has_source and found.counts:
         notes.append(
             f"{best} only counts the rows; if the next delivery counts them anew, leave it out: --map external_id="
         )

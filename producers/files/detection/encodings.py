@@ -28,6 +28,7 @@ _FEW_CHARACTERS = 12
 _MOST_STRAYS_OF_GIVEN = 0.1
 _BINARY, _FEW_CONTROLS = 0.02, 4
 _CONTEXT = 20_000
+_ASCII_AND_NO_BREAK_SPACE = bytes((*range(128), 0xA0))
 
 
 class Opener(Protocol):
@@ -129,6 +130,9 @@ def _is_text(text: str) -> bool:
 def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
     with opener() as stream:
         lines = sample_lines(stream, counts.blocks)
+    if not b"".join(lines).translate(None, _ASCII_AND_NO_BREAK_SPACE):
+        # A DOS encoding has a letter in place of the no-break space, but a list in it would have others too.
+        return _confirmed(path, opener, Reading("cp1252", []), nuls)
     # Without the first line, because headers are often in English.
     body = counts.head.partition(b"\n")[2]
     readings = judge(lines, body[:_CONTEXT], _share_beyond_ascii(body, lines, counts.lines))
@@ -224,7 +228,7 @@ def _shown(lines: Sequence[bytes], readings: Sequence[Reading]) -> str:
 def _cells(lines: Sequence[bytes]) -> list[bytes]:
     """Return three cells that hold more beyond ASCII than the others, the same for each encoding."""
     distinct = dict.fromkeys(
-        cell.strip()[:_CELL_LENGTH]
+        _around_first_beyond_ascii(cell.strip())
         for line in lines
         for cell in re.split(rb'[,;\t"]+', line)
         if not cell.isascii() and len(cell) > 2
@@ -232,6 +236,12 @@ def _cells(lines: Sequence[bytes]) -> list[bytes]:
     return sorted(distinct or dict.fromkeys(lines), key=lambda cell: -sum(byte > 127 for byte in cell))[
         :_CELLS_SHOWN
     ]
+
+
+def _around_first_beyond_ascii(cell: bytes) -> bytes:
+    first = next((index for index, byte in enumerate(cell) if byte > 127), 0)
+    begin = max(0, first - _CELL_LENGTH // 2) if len(cell) > _CELL_LENGTH else 0
+    return cell[begin : begin + _CELL_LENGTH]
 
 
 def _readable(cell: bytes, encoding: str) -> str:

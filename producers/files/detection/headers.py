@@ -121,7 +121,9 @@ def _evidence(first: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[int,
         is_numeric = bool(column) and numbers >= 0.8 * len(column)
         if _NUMBER.fullmatch(text):
             data += 2 if is_numeric else 1
-        elif text not in column and (_is_name(text) or (is_numeric and not _has_digit(text))):
+        elif text not in column and (
+            _is_name(text) or (is_numeric and (text[0].isalpha() or not _has_digit(text)))
+        ):
             names += 1
         else:
             data += _likeness(text, column)

@@ -81,6 +81,8 @@ def read_rows(
         if header:
             header = False
             continue
+        if len(cells) == 1 < len(columns):
+            cells = _unwrapped(cells, marks, len(columns))
         if pads:
             cells += [""] * (len(columns) - len(cells))
         yield _row(lines.first_number, columns, cells)
@@ -95,6 +97,12 @@ def _row(number: int, columns: Sequence[str], cells: list[str]) -> RawRow:
         return RawRow(number, fields)
     surplus = {f"column {n}": cell for n, cell in enumerate(cells[width:], width + 1)}
     return RawRow(number, fields | surplus, problem=f"has {len(cells)} cells, but the header has {width}")
+
+
+def _unwrapped(cells: list[str], marks: Marks, width: int) -> list[str]:
+    """Split a row that a second program has quoted as a whole; if that does not make a row, return it as it is."""
+    inner = split_leniently(cells[0], marks)
+    return inner if len(inner) == width else cells
 
 
 def split_leniently(line: str, marks: Marks) -> list[str]:

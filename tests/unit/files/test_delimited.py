@@ -48,6 +48,12 @@ def test_ragged_rows_are_rejected_with_all_their_cells() -> None:
     assert (padded.problem, padded.fields) == (None, {"a": "1", "b": "2"})
 
 
+def test_a_row_that_is_quoted_as_a_whole_is_a_row() -> None:
+    whole, other = rows('a,b\n"1,""2, 3"""\n"1,2,3"\n')
+    assert (whole.problem, whole.fields) == (None, {"a": "1", "b": "2, 3"})
+    assert (other.problem, other.fields) == ("has 1 cells, but the header has 2", {"a": "1,2,3"})
+
+
 def test_a_stray_quote_rejects_only_its_own_line() -> None:
     found = rows('a,b\n1,2\n"3,4\n5,6\n7,8\n')
     assert lines_and_problems(found) == [(2, False), (3, True), (4, False), (5, False)]

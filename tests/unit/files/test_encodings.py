@@ -103,6 +103,16 @@ def test_unicode_is_read_right_with_and_without_a_mark(language: str, encoding: 
     assert content.encode(encoding).decode(detect(content.encode(encoding)).name) == content
 
 
+def test_bytes_that_are_all_no_break_spaces_are_spaces_and_no_letters_of_dos() -> None:
+    data = b"name,note\nOak Clinic,open to local\xa0residents\nElm Clinic,no beds\n"
+    assert data.decode(detect(data).name).count("\u00a0") == 1
+
+
+def test_the_cells_of_a_refusal_show_what_is_in_doubt() -> None:
+    with pytest.raises(FileError, match=r"cp1252: '[^']*Ramírez"):
+        detect(b"name,town\nCentro de Salud Just Ram\xedrez,Aveda\nCentro Norte,Brusk\n")
+
+
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
 def test_a_byte_order_mark_decides(mark: bytes) -> None:
     names = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}

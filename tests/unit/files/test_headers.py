@@ -38,6 +38,12 @@ def test_years_may_be_names_of_columns() -> None:
     assert find_header(table).present
 
 
+def test_a_code_above_a_column_of_numbers_is_a_name() -> None:
+    assert find_header(
+        [["rsid", "A7", "CI_AC1"], ["HOP1", "12", "0"], ["HOP2", "40", "1"], ["HOP3", "0", "1"]]
+    ).present
+
+
 @pytest.mark.parametrize(
     "table",
     [

@@ -207,6 +207,20 @@ def test_inspect_fits_80_columns_and_needs_no_registry(run: Run, path: Path, pro
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_inspect_cuts_examples_rather_than_names_of_fields_and_columns(run: Run, path: Path) -> None:
+    header = ["Emergency Services", "Hospital Ownership", "Facility Name", "Address"]
+    path.write_text(f"{','.join(header)}\nyes,{'Government ' * 9},A,{'Main Street ' * 9}\n")
+    lines = run("inspect", path)[1].splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith("field "))
+    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[begin + 1 :]]
+    assert [row[:2] for row in cells[:4]] == [
+        ["hospital_name", "Facility Name"],
+        ["address", "Address"],
+        ["ownership", "Hospital Ownership"],
+        ["emergency_services", "Emergency Services"],
+    ]
+
+
 def test_inspect_finds_collisions(run: Run, path: Path) -> None:
     path.write_text("source,external_id,name,city\nx,1,A,P\nx,2,B,Q\nx,1,C,R\n")
     found = json.loads(run("inspect", path, "--json")[1])

@@ -43,6 +43,7 @@ def table(**columns: Sequence[object]) -> tuple[list[str], list[Sequence[object]
             ["http://a.org", "http://a.org", "State Dept."],
             "SOURCE contains no names of sources such as cms",
         ),
+        ("source:name", ["osm", "", ""], "source:name is empty in most rows"),
     ],
 )
 def test_a_column_whose_content_contradicts_its_name_is_left_out_with_a_note(
