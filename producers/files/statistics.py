@@ -20,8 +20,9 @@ class ColumnStatistics:
     the filled cells that may be identifiers, which zero and other placeholders may not. `unique`: whether no two
     rows that differ have the same identifying cell; None if there were too many rows to know. `unique_with`: the
     columns together with which it is unique, if it is not alone. `values`: how often each value occurs, if there
-    are few; else empty. `longest`: characters of the longest cell. `sample`: filled cells from the whole file, all
-    of them if `sample_is_complete`; text is stripped and cut after 300 characters.
+    are few; else empty. `placeholder`: the first word for "not known", if the column has nothing else. `longest`:
+    characters of the longest cell. `sample`: filled cells from the whole file, all of them if `sample_is_complete`;
+    text is stripped and cut after 300 characters.
     """
 
     rows: int
@@ -30,6 +31,7 @@ class ColumnStatistics:
     unique: bool | None = None
     unique_with: tuple[str, ...] = ()
     values: Mapping[str, int] = field(default_factory=dict)
+    placeholder: str = ""
     longest: int = 0
     sample: tuple[object, ...] = ()
 

@@ -143,6 +143,7 @@ class _Column:
         self._unique: bool | None = None if not tracked else role != "qualifier"
         self._filled = 0
         self._seen = False
+        self._placeholder = ""
         self._values: Counter[str] | None = Counter()
         self._sample: list[object] = []
         self._most = _LARGEST_SAMPLE
@@ -165,6 +166,8 @@ class _Column:
                 if len(self._values) > MOST_VALUES_COUNTED:
                     self._values = None
             self._extend_sample(cells, text, filled)
+        elif not self._placeholder:
+            self._placeholder = next(filter(None, text), "")
         if self.hashes is not None:
             self._extend_hashes(self.hashes, text, rows)
 
@@ -211,6 +214,7 @@ class _Column:
             unique=self._unique,
             unique_with=tuple(unique_with),
             values={value: count for value, count in values.items() if value not in self._missing},
+            placeholder="" if filled else self._placeholder[:_CHARACTERS_KEPT],
             longest=self.longest,
             sample=tuple(self._sample),
         )

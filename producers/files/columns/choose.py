@@ -46,6 +46,7 @@ class _Choice:
     def columns(self) -> Columns:
         """Decide, and return what was decided."""
         self._note_doubtful_columns_given()
+        self._note_source_column()
         contradictions = self._assign_by_name()
         self._find_names(contradictions)
         self._find_position()
@@ -91,6 +92,20 @@ class _Choice:
             if reason is not None:
                 self._notes.append(f"{field} {reason}; it is read from {it.columns[0]} as given")
 
+    def _note_source_column(self) -> None:
+        """Say why a column that names sources is not read although `--source` is given."""
+        if self._wishes.source is None or "source" in self._left_out:
+            return
+        assigned, contradictions = assign(self._unused(), self._statistics, ("source",))
+        for column in assigned.values():
+            known = self._statistics.get(column)
+            if known is not None and any(str(value) != self._wishes.source for value in known.values):
+                self._notes.append(
+                    f"{column} names sources (first: {known.first}), but is not used because --source is given"
+                )
+        for found in worth_a_note(contradictions, assigned, ()):
+            self._notes.append(f"{found.column} {found.reason}, so it is not used as the source")
+
     def _assign_by_name(self) -> list[Contradiction]:
         assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted())
         drop_second_position(assigned, self._statistics)
@@ -111,7 +126,9 @@ class _Choice:
         if "hospital_name" in self._mapped:
             return
         refused = next((found for found in contradictions if found.field == "hospital_name"), None)
-        column = None if refused is not None else surely_names(self._unused(), self._statistics)
+        column = None
+        if refused is None or not self._is_filled(refused.column):
+            column = surely_names(self._unused(), self._statistics)
         if column is None:
             raise ColumnError(self._no_name(refused))
         self._mapped["hospital_name"] = Mapped("hospital_name", (column,), "content")
