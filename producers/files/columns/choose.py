@@ -172,6 +172,10 @@ class _Choice:
             settled |= _POSITION
         used = {column for it in self._mapped.values() for column in it.columns}
         for found in worth_a_note(contradictions, settled, used):
+            known = self._statistics[found.column]
+            if found.field not in _POSITION and contradiction("location", known) is None:
+                # A position is no address, of course; it is not used because other columns have the position.
+                continue
             if found.field == "source":
                 consequence = "is left out; to say whose list this is: --source NAME"
             else:

@@ -73,3 +73,11 @@ def test_hospitals_are_found_by_content_if_the_column_of_the_name_has_only_place
     rows = [["-", "Clinic A"], ["N/A", "Clinic B"], ["-", "Mercy Hospital"]]
     chosen = choose(["name", "c2"], rows)
     assert fields(chosen)["hospital_name"] == "c2"
+
+
+@pytest.mark.parametrize("wishes", [ColumnWishes(), ColumnWishes(mapping={"location": ""})])
+def test_a_position_that_is_not_needed_is_not_reported_as_a_wrong_address(wishes: ColumnWishes) -> None:
+    points = [{"type": "Point", "coordinates": [2.5, 48.5]}, {"type": "Point", "coordinates": [3.5, 49.5]}]
+    rows = [[f"Clinic {number}", point, "48.5", "2.5"] for number, point in enumerate(points)]
+    chosen = choose(["name", "location", "lat", "lon"], rows, wishes)
+    assert (chosen.left_out, chosen.notes) == (("location",), ())
