@@ -210,8 +210,11 @@ class _Choice:
             )
         if len(columns) > 1:
             return ()
-        if columns[0] in self._statistics:
-            note = repeated(columns[0], self._statistics[columns[0]], used=True)
+        known = self._statistics.get(columns[0])
+        source = self._mapped.get("source")
+        # Each source has its own identifiers.
+        if known is not None and (source is None or source.columns[0] not in known.unique_with):
+            note = repeated(columns[0], known, used=True)
             self._notes += [note] if note is not None else []
         return columns
 
