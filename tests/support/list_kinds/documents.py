@@ -44,6 +44,18 @@ _PLACEMARKS = (
     b"</Document></kml>\n"
 )
 
+_WITH_DEGREES = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "properties": {"name": name, "lat": latitude, "lon": longitude},
+            "geometry": {"type": "Point", "coordinates": [longitude, latitude]},
+        }
+        for name, latitude, longitude in (("Larch Hospital", 40.5, 8.5), ("Hazel Hospital", 41.5, 9.5))
+    ],
+}
+
 DOCUMENTS = (
     Kind(
         name="25_geojson_one_line",
@@ -60,6 +72,17 @@ DOCUMENTS = (
         rows=_OF_FEATURES,
         columns_left_out=("osm_id",),
         notes=(f"osm_id {COUNTS}",),
+    ),
+    Kind(
+        # Degrees in the properties too: no field misses its column, so there is nothing to say.
+        name="25_geojson_one_line, with degrees",
+        file="25-degrees.geojson",
+        content=json.dumps(_WITH_DEGREES).encode(),
+        rows=(
+            row(1, "name:larch hospital", "Larch Hospital", location=point(40.5, 8.5)),
+            row(2, "name:hazel hospital", "Hazel Hospital", location=point(41.5, 9.5)),
+        ),
+        columns_left_out=("location",),
     ),
     Kind(
         name="27_json_wrapped",

@@ -100,6 +100,36 @@ IDENTIFIERS = (
         ),
     ),
     Kind(
+        # Rows that differ in nothing but their number and a column that is not read.
+        name="07_identifier_not_unique, one hospital",
+        file="07-one.csv",
+        content=(
+            b"No.,HospitalCode,hospital_name,city,ward of the day\n"
+            b"1,R1,Bergklinik,Dorn,3\n"
+            b"2,R2,Talklinik,Fahr,4\n"
+            b"3,R1,Bergklinik,Dorn,5\n"
+        ),
+        options=("--source", "demo"),
+        rows=tuple(
+            row(
+                line,
+                f"demo:{code}",
+                name,
+                source="demo",
+                external_id=code,
+                city=city,
+                fate="same" if line == 4 else "created",
+            )
+            for line, code, name, city in (
+                (2, "R1", "Bergklinik", "Dorn"),
+                (3, "R2", "Talklinik", "Fahr"),
+                (4, "R1", "Bergklinik", "Dorn"),
+            )
+        ),
+        columns_left_out=("No.", "ward of the day"),
+        notes=("HospitalCode repeats in rows that agree in name and place, so each is taken for one hospital",),
+    ),
+    Kind(
         name="08_source_column_is_text",
         file="08.csv",
         content=_TEXT_AS_SOURCE,

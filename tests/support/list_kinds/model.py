@@ -33,8 +33,8 @@ class Row:
 class Kind:
     """One kind of list, and what an import of it does.
 
-    `options` are those of `hospital-producer ingest`. `notes` has a phrase of each note that must be shown; there are
-    no others. `refusal` has phrases of the message if the file is refused. `after` is a list that is imported
+    `options` are those of `hospital-producer ingest`. `notes` has a phrase of each note that must be shown; there
+    are no others. `refusal` has phrases of the message if the file is refused. `after` is a list that is imported
     before, into the same registry.
     """
 
@@ -61,7 +61,7 @@ def row(
     other_line: int | None = None,
     **fields: Any,
 ) -> Row:
-    """Return a row that has a record: its line, identity, name and other fields, of which None is not known."""
+    """Return a row that has a record: its line, identity, name, and other fields; None is not known."""
     known = {name: value for name, value in fields.items() if value is not None}
     stored = {"_id": identity, "hospital_name": hospital_name, **known}
     return Row(line=line, stored=stored, fate=fate, left_out=left_out or {}, other_line=other_line)

@@ -247,10 +247,7 @@ TABLES = (
         name="31_demo_hint",
         file="31.csv",
         content=_UNKNOWN_HEADER,
-        refusal=(
-            'has no column for the hospital\'s name; choose it with --map hospital_name="COLUMN"; '
-            "its columns are 'khurlo', 'dorvane'",
-        ),
+        refusal=("choose it with --map hospital_name=\"COLUMN\"; its columns are 'khurlo', 'dorvane'",),
         code=2,
     ),
     Kind(
