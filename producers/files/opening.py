@@ -85,7 +85,8 @@ def _text_table(path: Path, compression: Compression, wishes: Wishes) -> Table:
     head = source.head(_HEAD_OF_TEXT)
     notes = []
     if found.strays:
-        notes.append(f"{found.strays:,} bytes are not {found.name} and are read as cp1252 or shown as \ufffd")
+        strays = "1 byte is" if found.strays == 1 else f"{found.strays:,} bytes are"
+        notes.append(f"{strays} not {found.name} and read as cp1252 or shown as \ufffd")
     if found.nuls:
         notes.append(f"{found.nuls:,} NUL characters are left out")
     if wishes.format == "csv" or (wishes.format is None and not is_json(head)):
@@ -159,7 +160,8 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
     else:
         width = max(len(row) for row in cells[header.row :])
         columns = [str(number) for number in range(1, width + 1)]
-        notes.append("the first line is data, not names of columns, so the columns are numbered")
+        if wishes.header is None:
+            notes.append("the first line is data, not names of columns, so the columns are numbered")
     if header.doubtful and wishes.header is None and header.present:
         notes.append("the first line may be data: --no-header loads it, too")
     notes += _skipped(cells[: header.row], marks, named=marks.named and wishes.skip_rows is None)
