@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_columns, role_in_key
+from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_columns, role_in_key, telling_apart
 from producers.files.errors import FileError
 from producers.files.opening import open_table
 from producers.files.profile import Profile
@@ -109,7 +109,7 @@ class HospitalFile:
                 f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
         table = open_table(path, wishes.reading)
-        collector = StatisticsCollector(table.columns, role=role_in_key)
+        collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
         rows_read = 0
         for raw in table.rows():
             rows_read += 1
@@ -139,6 +139,10 @@ class HospitalFile:
         self._row_reader = self._new_row_reader()
         for raw in self._table.rows():
             yield self._read(raw)
+
+    def raw_rows(self) -> Iterator[RawRow]:
+        """Yield the same rows as the file has them, in a tenth of the time. Raises `FileError` likewise."""
+        return self._table.rows()
 
     def _new_row_reader(self) -> RowReader:
         return RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)

@@ -85,7 +85,8 @@ def _text_table(path: Path, compression: Compression, wishes: Wishes) -> Table:
     head = source.head(_HEAD_OF_TEXT)
     notes = []
     if found.strays:
-        notes.append(f"{found.strays:,} bytes are not {found.name} and are read as cp1252 or shown as \ufffd")
+        strays = "1 byte is" if found.strays == 1 else f"{found.strays:,} bytes are"
+        notes.append(f"{strays} not {found.name} and read as cp1252 or shown as \ufffd")
     if found.nuls:
         notes.append(f"{found.nuls:,} NUL characters are left out")
     if wishes.format == "csv" or (wishes.format is None and not is_json(head)):
@@ -159,7 +160,8 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
     else:
         width = max(len(row) for row in cells[header.row :])
         columns = [str(number) for number in range(1, width + 1)]
-        notes.append("the first line is data, not names of columns, so the columns are numbered")
+        if wishes.header is None:
+            notes.append("the first line is data, not names of columns, so the columns are numbered")
     if header.doubtful and wishes.header is None and header.present:
         notes.append("the first line may be data: --no-header loads it, too")
     notes += _skipped(cells[: header.row], marks, named=marks.named and wishes.skip_rows is None)
@@ -176,7 +178,7 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
         notes.append("rows leave out the empty cells at their end")
     with source.open() as text:
         if next(read_rows(text, marks, columns, dialect, pads=pads), None) is None:
-            raise FileError(path, "has a header but no rows")
+            raise FileError(path, "has a header but no rows; if that line is a hospital: --no-header")
     return DelimitedTable(source, dialect, marks, columns, notes, pads)
 
 

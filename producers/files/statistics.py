@@ -18,18 +18,22 @@ class ColumnStatistics:
 
     `filled`: rows with a cell that is neither empty nor one of the commonest words for "not known". `identifying`:
     the filled cells that may be identifiers, which zero and other placeholders may not. `unique`: whether no two
-    rows that differ have the same identifying cell; None if there were too many rows to know. `unique_with`: the
-    columns together with which it is unique, if it is not alone. `values`: how often each value occurs, if there
-    are few; else empty. `longest`: characters of the longest cell. `sample`: filled cells from the whole file, all
-    of them if `sample_is_complete`; text is stripped and cut after 300 characters.
+    rows that differ have the same identifying cell; None if there were too many rows to know.
+    `repeats_hospitals`: it is not unique, but rows with the same cell agree in the columns that tell hospitals
+    apart. `unique_with`: the columns together with which it would be unique, if it is neither. `values`: how often
+    each value occurs, if there are few; else empty. `placeholder`: the first word for "not known", if the column
+    has nothing else. `longest`: characters of the longest cell. `sample`: filled cells from the whole file, all of
+    them if `sample_is_complete`; text is stripped and cut after 300 characters.
     """
 
     rows: int
     filled: int
     identifying: int = 0
     unique: bool | None = None
+    repeats_hospitals: bool = False
     unique_with: tuple[str, ...] = ()
     values: Mapping[str, int] = field(default_factory=dict)
+    placeholder: str = ""
     longest: int = 0
     sample: tuple[object, ...] = ()
 

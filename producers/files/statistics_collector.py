@@ -8,19 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from producers.files.shapes import shapes
 from producers.files.statistics import ColumnStatistics, KeyRole
 from producers.files.transposing import as_texts, cells_by_column
-from producers.files.uniqueness import combined, hashes, is_key
+from producers.files.uniqueness import HospitalHashes, combined, hashes, is_key
 from worker.contract.placeholders import is_placeholder_identifier, placeholder_kind
 
 MOST_VALUES_COUNTED = 200
 """A column with at most so many different values has each counted, unless one has more than 300 characters."""
 _ROWS_A_BATCH = 500
+# A batch of large rows ends earlier: JSON may have an outline of thousands of points in each row.
+_CHARACTERS_A_BATCH = 1_000_000
 # For all columns together, so a file of 10,000 columns has short samples: about 20 MB of usual text.
 _CELLS_SAMPLED = 100_000
 _LARGEST_SAMPLE = 1_000
 _SMALLEST_SAMPLE = 20
 _CHARACTERS_KEPT = 300
-# 32 MB: the rows and three columns of a million rows. A file with more rows loses keys of pairs first.
-_MOST_HASHES = 4_000_000
+# 40 MB: the rows, what tells their hospitals apart and three columns, of a million rows. A file with more rows
+# loses keys of pairs first.
+_MOST_HASHES = 5_000_000
 _MOST_COLUMNS_IN_PAIRS = 3
 _FIRST_CHECK = 4_096
 # Short lines without a digit, or of one digit repeated: only these are compared with the table of placeholders.
@@ -33,8 +36,9 @@ _TEXT = {str, type(None)}
 class StatisticsCollector:
     """Gathers `ColumnStatistics`: give every row of a file to `add`, then call `finish`.
 
-    `role` says what a column may be in a key by its name. Columns that appear first in later rows, as JSON allows,
-    are added up to `most_columns`.
+    `role` says what a column may be in a key by its name, and `telling_apart` which of the columns tell hospitals
+    apart; without them every difference of two rows counts. Columns that appear first in later rows, as JSON
+    allows, are added up to `most_columns`.
     """
 
     def __init__(
@@ -42,13 +46,16 @@ class StatisticsCollector:
         columns: Sequence[str],
         *,
         role: Callable[[str], KeyRole] = lambda _: "none",
+        telling_apart: Callable[[Sequence[str]], Sequence[str]] = lambda _: (),
         most_columns: int = 10_000,
     ) -> None:
         self._role = role
+        self._hospitals = HospitalHashes(telling_apart)
         self._most_columns = most_columns
         self._columns: dict[str, _Column] = {}
         self._roles: Counter[KeyRole] = Counter()
         self._waiting: list[Mapping[str, object]] = []
+        self._characters = 0
         self._rows = 0
         self._row_hashes = array("q")
         self._next_check = _FIRST_CHECK
@@ -57,7 +64,8 @@ class StatisticsCollector:
     def add(self, row: Mapping[str, object]) -> None:
         """Take one row by column. Rows that could not be split into columns are not given."""
         self._waiting.append(row)
-        if len(self._waiting) >= _ROWS_A_BATCH:
+        self._characters += _size_of_row(row)
+        if len(self._waiting) >= _ROWS_A_BATCH or self._characters >= _CHARACTERS_A_BATCH:
             self._take_in()
 
     def finish(self) -> dict[str, ColumnStatistics]:
@@ -65,7 +73,7 @@ class StatisticsCollector:
         self._take_in()
         partners = [column for column in self._columns.values() if column.hashes is not None]
         return {
-            name: column.statistics(self._rows, self._row_hashes, partners)
+            name: column.statistics(self._rows, self._row_hashes, self._hospitals.hashes, partners)
             for name, column in self._columns.items()
         }
 
@@ -82,12 +90,15 @@ class StatisticsCollector:
         sample = max(_SMALLEST_SAMPLE, min(_LARGEST_SAMPLE, _CELLS_SAMPLED // max(1, len(self._columns))))
         for column in self._columns.values():
             column.shorten_sample(sample)
+        if self._roles["identifier"]:
+            self._hospitals.learn(list(self._columns))
 
     def _take_in(self) -> None:
         rows = self._waiting
         if not rows:
             return
         self._waiting = []
+        self._characters = 0
         present = list(self._columns)
         by_column = cells_by_column(rows, present)
         if by_column is None:
@@ -107,6 +118,7 @@ class StatisticsCollector:
         self._rows += len(rows)
         if tracked:
             self._row_hashes.extend(batch)
+            self._hospitals.take_in(dict(zip(present, texts, strict=True)), batch)
             self._bound_hashes()
 
     def _bound_hashes(self) -> None:
@@ -120,10 +132,11 @@ class StatisticsCollector:
             (column for column in tracked if column.hashes is not None),
             key=lambda column: (column.is_only_in_pairs, column.role != "identifier", column.longest),
         )
-        while tracked and (len(tracked) + 1) * self._rows > _MOST_HASHES:
+        while tracked and (len(tracked) + 2) * self._rows > _MOST_HASHES:
             tracked.pop().forget()
         if not tracked:
             self._row_hashes = array("q")
+            self._hospitals.forget()
 
 
 class _Column:
@@ -143,6 +156,7 @@ class _Column:
         self._unique: bool | None = None if not tracked else role != "qualifier"
         self._filled = 0
         self._seen = False
+        self._placeholder = ""
         self._values: Counter[str] | None = Counter()
         self._sample: list[object] = []
         self._most = _LARGEST_SAMPLE
@@ -165,6 +179,8 @@ class _Column:
                 if len(self._values) > MOST_VALUES_COUNTED:
                     self._values = None
             self._extend_sample(cells, text, filled)
+        elif not self._placeholder:
+            self._placeholder = next(filter(None, text), "")
         if self.hashes is not None:
             self._extend_hashes(self.hashes, text, rows)
 
@@ -190,16 +206,20 @@ class _Column:
         while len(self._sample) > most:
             self._thin_sample()
 
-    def statistics(self, all_rows: int, rows: "array[int]", partners: "Sequence[_Column]") -> ColumnStatistics:
+    def statistics(
+        self, all_rows: int, rows: "array[int]", hospitals: "array[int]", partners: "Sequence[_Column]"
+    ) -> ColumnStatistics:
         """Return the result; `partners` are the columns that may make a key together with this one."""
         self.check(rows)
+        repeats_hospitals = False
         unique_with: list[str] = []
         if self.role == "identifier" and self.is_only_in_pairs and self.hashes is not None:
-            for other in partners:
+            repeats_hospitals = any(self.hashes) and is_key(self.hashes, hospitals)
+            for other in () if repeats_hospitals else partners:
                 # A column that is unique alone needs no partner.
                 if other is not self and other.is_only_in_pairs and other.hashes is not None:
                     pair = combined(self.hashes, other.hashes)
-                    if any(pair) and is_key(pair, rows):
+                    if any(pair) and is_key(pair, hospitals):
                         unique_with.append(other.name)
         values: Mapping[str, int] = self._values or {}
         # A few may have been counted before they were found to be missing.
@@ -209,8 +229,10 @@ class _Column:
             filled=filled,
             identifying=filled if self.hashes is None else all_rows - self.hashes.count(0),
             unique=self._unique,
+            repeats_hospitals=repeats_hospitals,
             unique_with=tuple(unique_with),
             values={value: count for value, count in values.items() if value not in self._missing},
+            placeholder="" if filled else self._placeholder[:_CHARACTERS_KEPT],
             longest=self.longest,
             sample=tuple(self._sample),
         )
@@ -268,6 +290,23 @@ class _Column:
         known.extend(batch)
         if not self.is_only_in_pairs and not is_key(batch, rows):
             self._repeats()
+
+
+def _size_of_row(row: Mapping[str, object]) -> int:
+    """Return about how many characters a row has."""
+    try:
+        # Most rows are of text alone, and this runs for every row.
+        return len("".join(row.values()))  # type: ignore[arg-type]
+    except TypeError:
+        return sum(map(_size, row.values()))
+
+
+def _size(cell: object) -> int:
+    if isinstance(cell, str):
+        return len(cell)
+    if isinstance(cell, Mapping):
+        return sum(map(_size, cell.values())) + 8 * len(cell)
+    return sum(map(_size, cell)) + 8 * len(cell) if isinstance(cell, list) else 8
 
 
 def _is_missing(cell: str) -> bool:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from producers.files.columns import Columns, ColumnWishes, choose_columns, role_in_key
+from producers.files.columns import Columns, ColumnWishes, choose_columns, role_in_key, telling_apart
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
 
 
 def statistics_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dict[str, ColumnStatistics]:
     """Return the statistics of a table, gathered as a survey of a file does."""
-    collector = StatisticsCollector(columns, role=role_in_key)
+    collector = StatisticsCollector(columns, role=role_in_key, telling_apart=telling_apart)
     for row in rows:
         collector.add(dict(zip(columns, row, strict=False)))
     return collector.finish()

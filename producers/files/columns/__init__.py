@@ -2,6 +2,15 @@
 
 from producers.files.columns.choose import choose_columns
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped
-from producers.files.columns.names import role_in_key
+from producers.files.columns.names import role_in_key, telling_apart
 
-__all__ = ["FIELDS", "ColumnError", "ColumnWishes", "Columns", "Mapped", "choose_columns", "role_in_key"]
+__all__ = [
+    "FIELDS",
+    "ColumnError",
+    "ColumnWishes",
+    "Columns",
+    "Mapped",
+    "choose_columns",
+    "role_in_key",
+    "telling_apart",
+]

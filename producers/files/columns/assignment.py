@@ -51,7 +51,7 @@ def assign(
     contradictions: list[Contradiction] = []
     for position, column in enumerate(columns):
         known = statistics.get(column)
-        if known is not None and not known.filled:
+        if known is not None and not known.filled and not known.placeholder:
             continue
         for field, match in fields_by_name(column).items():
             if field not in fields or (field == "hospital_name" and (identifier_cost(column) or 99) < _IDENTIFIER):

@@ -46,6 +46,7 @@ class _Choice:
     def columns(self) -> Columns:
         """Decide, and return what was decided."""
         self._note_doubtful_columns_given()
+        self._note_source_column()
         contradictions = self._assign_by_name()
         self._find_names(contradictions)
         self._find_position()
@@ -91,6 +92,20 @@ class _Choice:
             if reason is not None:
                 self._notes.append(f"{field} {reason}; it is read from {it.columns[0]} as given")
 
+    def _note_source_column(self) -> None:
+        """Say why a column that names sources is not read although `--source` is given."""
+        if self._wishes.source is None or "source" in self._left_out:
+            return
+        assigned, contradictions = assign(self._unused(), self._statistics, ("source",))
+        for column in assigned.values():
+            known = self._statistics.get(column)
+            if known is not None and any(str(value) != self._wishes.source for value in known.values):
+                self._notes.append(
+                    f"{column} names sources (first: {known.first}), but is not used because --source is given"
+                )
+        for found in worth_a_note(contradictions, assigned, ()):
+            self._notes.append(f"{found.column} {found.reason}, so it is not used as the source")
+
     def _assign_by_name(self) -> list[Contradiction]:
         assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted())
         drop_second_position(assigned, self._statistics)
@@ -111,7 +126,9 @@ class _Choice:
         if "hospital_name" in self._mapped:
             return
         refused = next((found for found in contradictions if found.field == "hospital_name"), None)
-        column = None if refused is not None else surely_names(self._unused(), self._statistics)
+        column = None
+        if refused is None or not self._is_filled(refused.column):
+            column = surely_names(self._unused(), self._statistics)
         if column is None:
             raise ColumnError(self._no_name(refused))
         self._mapped["hospital_name"] = Mapped("hospital_name", (column,), "content")
@@ -155,6 +172,10 @@ class _Choice:
             settled |= _POSITION
         used = {column for it in self._mapped.values() for column in it.columns}
         for found in worth_a_note(contradictions, settled, used):
+            known = self._statistics[found.column]
+            if found.field not in _POSITION and contradiction("location", known) is None:
+                # A position is no address, of course; it is not used because other columns have the position.
+                continue
             if found.field == "source":
                 consequence = "is left out; to say whose list this is: --source NAME"
             else:
@@ -189,8 +210,11 @@ class _Choice:
             )
         if len(columns) > 1:
             return ()
-        if columns[0] in self._statistics:
-            note = repeated(columns[0], self._statistics[columns[0]], used=True)
+        known = self._statistics.get(columns[0])
+        source = self._mapped.get("source")
+        # Each source has its own identifiers.
+        if known is not None and (source is None or source.columns[0] not in known.unique_with):
+            note = repeated(columns[0], known, used=True)
             self._notes += [note] if note is not None else []
         return columns
 

@@ -42,6 +42,8 @@ def contradiction(field: str, column: ColumnStatistics, *, code: bool = False) -
     the field. A column without content contradicts nothing.
     """
     check = _CHECKS.get(field)
+    if not column.filled and column.placeholder:
+        return f"is not known in any row (first: {_shown(column.placeholder)})"
     if check is None or not column.sample:
         return None
     if field not in _OBJECTS and column.share_of(lambda value: isinstance(value, Mapping | list)) >= _MOST:

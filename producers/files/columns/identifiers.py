@@ -1,7 +1,8 @@
 """Finds the column that identifies the hospitals of a list: by its name and by its content.
 
 An identifier that is not one merges hospitals, so a column is used only if its name says that it is an identifier
-and no two rows that differ share a value. Others are proposed in a note.
+and no two rows that differ share a value; if there is none, if these rows differ in nothing that tells hospitals
+apart. Others are proposed in a note.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,8 @@ _MOST_PROPOSED = 5
 _LONGEST_NUMBER = 4
 # The cost of names such as "id" and "code" that do not say whose they are.
 _ANY_IDENTIFIER = 20
+_NO_IDENTITY = ", so it does not identify the hospitals"
+_REPEATS_HOSPITALS = "{} repeats in rows that agree in name and place, so each is taken for one hospital"
 # That of `external_id` in the contract.
 _LONGEST = 128
 
@@ -35,12 +38,13 @@ _LONGEST = 128
 class Identifiers:
     """The columns that may be the identifier, best first, and notes on columns that may not.
 
-    `counts`: the best one only numbers the rows. `local`: the best column that tells rows apart, although it may be
-    no identity.
+    `counts`: the best one only numbers the rows. `repeats`: rows of one hospital share it. `local`: the best column
+    that tells rows apart, although it may be no identity.
     """
 
     candidates: tuple[str, ...]
     counts: bool
+    repeats: bool
     local: str | None
     notes: tuple[str, ...]
 
@@ -53,7 +57,7 @@ def find_identifiers(
     `source_column`: the column that the source is read from, if there is one; an identifier must then be unique
     within each source only.
     """
-    ranked: list[tuple[bool, int, int, int, str]] = []
+    ranked: list[tuple[bool, bool, int, int, int, str]] = []
     partial: list[tuple[int, int, int, str]] = []
     notes: list[str | None] = []
     for position, column in enumerate(free):
@@ -61,30 +65,34 @@ def find_identifiers(
         known = statistics.get(column)
         if cost is None or known is None or not _may_identify(known):
             continue
-        if known.unique or (source_column is not None and source_column in known.unique_with):
+        is_unique = known.unique or (source_column is not None and source_column in known.unique_with)
+        if is_unique or (known.repeats_hospitals and cost < WEAK_COST):
             if known.identifying >= FULL * known.rows:
                 # An authority may number its hospitals from 1, but just "id" and "nr" may count the rows.
                 weak = cost >= _ANY_IDENTIFIER and counts_rows(known)
-                ranked.append((weak, cost, -known.identifying, position, column))
+                ranked.append((weak, not is_unique, cost, -known.identifying, position, column))
             elif cost < WEAK_COST:
                 notes.append(_incomplete(column, known))
                 partial.append((cost, -known.identifying, position, column))
-        elif cost < WEAK_COST and not any(
-            column in statistics[other].unique_with for other in free[:position] if other in statistics
-        ):
+        elif cost < WEAK_COST and not _is_part_of_key(column, free[:position], statistics):
             # A key of two columns is named once.
             notes.append(repeated(column, known, used=False))
             if known.share_distinct >= _MOSTLY_DISTINCT:
                 partial.append((cost, -known.identifying, position, column))
     ranked.sort()
-    counts = bool(ranked) and ranked[0][0]
-    if not ranked:
+    counts, repeats = ranked[0][:2] if ranked else (False, False)
+    candidates = tuple(column for _, repeated_too, *_, column in ranked if repeated_too == repeats)
+    if not candidates:
         notes.extend(_proposals(free, statistics))
     elif not counts:
         # Why other columns are not used is of interest only as long as there is no good one.
         notes.clear()
-    local = ranked[0][-1] if ranked and not counts else min(partial)[-1] if partial else None
-    return Identifiers(tuple(rank[-1] for rank in ranked), counts, local, tuple(filter(None, notes)))
+    local = candidates[0] if candidates and not counts else min(partial)[-1] if partial else None
+    return Identifiers(candidates, counts, repeats, local, tuple(filter(None, notes)))
+
+
+def _is_part_of_key(column: str, earlier: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> bool:
+    return any(column in statistics[other].unique_with for other in earlier if other in statistics)
 
 
 def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) -> list[str]:
@@ -95,18 +103,19 @@ def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) 
         )
         return [*missing, *found.notes]
     best, *others = found.candidates
-    notes = []
+    every = "for every hospital" if found.repeats else "in every row"
+    notes = [_REPEATS_HOSPITALS.format(best)] if found.repeats else []
     if not has_source and found.counts:
         notes.append(f"{best} counts the rows; if it identifies hospitals, say whose list this is: --source NAME")
     elif not has_source:
         notes.append(
-            f"{best} has a different value in every row, but an identifier is used only together with its source; "
+            f"{best} has a different value {every}, but an identifier is used only together with its source; "
             "say whose list this is: --source NAME. Until then it only tells hospitals of one name and place apart"
         )
     if others:
         notes.append(
-            f"{best} is {'used' if has_source else 'proposed'} as the identifier; also with a different value in "
-            f"every row: {', '.join(others)} ({option('external_id', others[0])})"
+            f"{best} is {'used' if has_source else 'proposed'} as the identifier; also with a different value "
+            f"{every}: {', '.join(others)} ({option('external_id', others[0])})"
         )
     if has_source and found.counts:
         notes.append(
@@ -116,20 +125,22 @@ def on_identifiers(found: Identifiers, *, has_source: bool, given_source: bool) 
 
 
 def repeated(column: str, known: ColumnStatistics, *, used: bool) -> str | None:
-    """Return a note if an identifier repeats in rows that differ, with the key of two columns if one exists.
+    """Return a note if an identifier repeats in rows that differ, with the key of two columns if one is needed.
 
     `used`: it is the identifier all the same, because the user says so.
     """
     if known.unique is not False:
         return None
+    if known.repeats_hospitals:
+        return _REPEATS_HOSPITALS.format(column)
     if known.unique_with:
         other = known.unique_with[0]
         return (
             f"{column} repeats in rows that differ; together with {other} it does not: "
             f'--map external_id="{other} + {column}"'
         )
-    consequence = "of which only the first can be applied" if used else "so it does not identify the hospitals"
-    return f"{column} repeats in rows that differ, {consequence}"
+    consequence = "; those with another place or name than the first are not applied" if used else _NO_IDENTITY
+    return f"{column} repeats in rows that differ{consequence}"
 
 
 def counts_rows(known: ColumnStatistics) -> bool:
@@ -152,7 +163,7 @@ def _whole(value: object) -> str:
 
 
 def _may_identify(known: ColumnStatistics) -> bool:
-    if not known.sample or known.longest > _LONGEST:
+    if not known.identifying or known.longest > _LONGEST:
         return False
     if any(known.share(shape) >= 0.5 for shape in _NO_IDENTIFIERS) or known.share("yes or no") >= _NEARLY_ALL:
         return False

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from producers.files.columns.name_table import name_key, name_table, name_tokens
 from producers.files.columns.readings import Reading, code_of, readings
 from producers.files.statistics import KeyRole
+from worker.contract.comparison import DISTINGUISHING_FIELDS
 
 CODE_COST = 30
 """What a match costs more if the column contains a code of the field, such as "State Code"."""
@@ -26,6 +27,7 @@ _NUMBERS = frozenset(("nr", "no", "num", "number", "numero", "nummer", "numer", 
 _LENGTH_IN_SHAPEFILES = 10
 _SHORTEST_TRUNCATED = 8
 _TRUNCATED_COST = 5
+_TELLING_APART = frozenset((*DISTINGUISHING_FIELDS, "latitude", "longitude"))
 _SIGNS_OF_NUMBERS = frozenset(("#", "№", "N°", "Nº"))
 
 
@@ -99,6 +101,18 @@ def role_in_key(column: str) -> KeyRole:
     if name_key(column) in name_table().qualifiers or any(match.cost < WEAK_COST for match in places):
         return "qualifier"
     return "identifier" if cost is not None and cost < WEAK_COST + _OWN_IDENTIFIER else "none"
+
+
+def telling_apart(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that tell hospitals apart by what their names say: name, place, address and position.
+
+    There are none unless both the name and something of the place are among them.
+    """
+    found = {column: _TELLING_APART & fields_by_name(column).keys() for column in columns}
+    fields = set().union(*found.values())
+    if "hospital_name" not in fields or len(fields) == 1:
+        return ()
+    return tuple(column for column, its_fields in found.items() if its_fields)
 
 
 def _fields_of_truncated_name(column: str) -> dict[str, NameMatch]:

@@ -70,7 +70,11 @@ def _first_full(rows: Sequence[Sequence[str]]) -> int:
         return 0
     most = max(usual, key=lambda count: (usual[count], count))
     if most < 2:
-        return next(index for index, count in enumerate(counts) if count)
+        # Titles, or rows that know nothing but a name, may be more than the full rows.
+        header = (
+            index for index, count in enumerate(counts[:_MOST_ABOVE]) if count > 1 and _named(rows[index]) == count
+        )
+        return next(header, next(index for index, count in enumerate(counts) if count))
     # Rows leave cells empty, so more than half of the usual number is enough; a header is hardly emptier than that.
     least = max(2, most // 2 + 1)
     found = next(

@@ -75,6 +75,11 @@ def test_rows_of_titles_are_above_the_header(titles: list[str], row: int) -> Non
     assert find_header(rows(*titles, "id|name|city|beds")) == Header(row, True)
 
 
+def test_a_header_is_found_above_rows_that_know_little() -> None:
+    table = [["List, 2024"], ["Ministry"], ["name", "address", "beds"], ["Oak Hospital", "", ""]]
+    assert find_header(table) == Header(2, True)
+
+
 def test_no_row_is_skipped_where_there_is_no_header() -> None:
     table = [["", "Oak", "", "", ""], ["17", "Elm", "AB1", "5", "6"], ["18", "Ash", "AB2", "7", "8"]]
     assert find_header(table) == Header(0, False)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.files.columns import role_in_key, telling_apart
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
 from tests.support.tables import statistics_of
@@ -173,3 +174,13 @@ def test_many_columns_of_json_are_learned_in_little_time() -> None:
     known = collector.finish()
     assert len(known) == 10_000
     assert (known["name"].filled, known["name"].rows, known["column 0"].rows) == (10_000, 10_000, 10_000)
+
+
+def test_an_identifier_that_appears_later_may_be_shared_by_rows_of_one_hospital() -> None:
+    rows: list[Mapping[str, object]] = [{"name": f"Clinic {n}", "city": "A"} for n in range(600)]
+    named = [{"name": "Clinic", "city": "A", "code": code, "beds": n} for n, code in enumerate(("H1", "H2", "H1"))]
+    collector = StatisticsCollector([], role=role_in_key, telling_apart=telling_apart)
+    for row in [*rows, *named]:
+        collector.add(row)
+    known = collector.finish()["code"]
+    assert (known.rows, known.unique, known.repeats_hospitals) == (603, False, True)

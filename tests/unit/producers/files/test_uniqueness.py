@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.files.uniqueness import combined, count_distinct, hashes, is_key
+from producers.files.uniqueness import HospitalHashes, combined, count_distinct, folded, hashes, is_key
 
 SMALL = st.lists(st.integers(-3, 3), max_size=30)
 
@@ -32,3 +32,23 @@ def test_a_pair_is_missing_if_one_of_it_is() -> None:
     pairs = combined(array("q", [1, 0, 1, 2, 1]), array("q", [5, 5, 0, 5, 5]))
     assert [bool(pair) for pair in pairs] == [True, False, False, True, True]
     assert pairs[0] == pairs[4] != pairs[3]
+
+
+def test_texts_are_folded_many_at_once() -> None:
+    texts = ["NORTH   Hospital", "E\u0301lan", "", "Stra\u00dfe"]
+    assert folded(texts) == ["north hospital", "\u00e9lan", "", "strasse"]
+    assert folded(["NORTH  Hospital", ""]) == ["north hospital", ""]
+    assert folded(["A\0B", "C"]) == ["A\0B", "C"]
+    assert folded([]) == []
+
+
+def test_rows_are_compared_in_what_tells_hospitals_apart_or_as_a_whole() -> None:
+    found = HospitalHashes(lambda columns: [column for column in columns if column == "name"])
+    whole = array("q", [1, 2, 3])
+    found.take_in({"name": ["A", "a", "b"], "beds": ["1", "2", "1"]}, whole)
+    assert found.hashes == whole
+    found.learn(["name", "beds"])
+    found.take_in({"name": ["A", "a", "b"], "beds": ["1", "2", "1"]}, whole)
+    assert found.hashes[3] == found.hashes[4] != found.hashes[5]
+    found.forget()
+    assert not found.hashes

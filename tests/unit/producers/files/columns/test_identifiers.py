@@ -226,3 +226,74 @@ def test_a_given_identifier_needs_a_source() -> None:
 def test_the_identifier_can_be_left_out() -> None:
     chosen = choose(*with_names(code=CODES), ColumnWishes(source="cms", mapping={"external_id": ""}))
     assert (chosen.candidates, chosen.left_out, chosen.notes) == ((), ("code",), ())
+
+
+# Two rows of one hospital that differ only in columns that say nothing of who it is.
+REPEATED = [
+    ["1", "H17", "North Hospital", "Aveda", "surgery"],
+    ["2", "H27", "South Hospital", "Brusk", "surgery"],
+    ["3", "H17", "NORTH  Hospital", "Aveda", "eyes"],
+    ["4", "H37", "West Hospital", "Corvo", "eyes"],
+]
+
+
+@pytest.mark.parametrize("number", ["S.No", "id"])
+def test_rows_of_one_hospital_may_share_its_identifier(number: str) -> None:
+    columns = [number, "HospitalCode", "name", "city", "speciality of the day"]
+    chosen = choose(columns, REPEATED, CMS)
+    assert fields(chosen)["external_id"] == "HospitalCode"
+    assert chosen.notes == (
+        "HospitalCode repeats in rows that agree in name and place, so each is taken for one hospital",
+    )
+    assert fields(choose(columns, REPEATED))["local_id"] == "HospitalCode"
+    given = choose(columns, REPEATED, ColumnWishes(source="cms", mapping={"external_id": "HospitalCode"}))
+    assert given.notes == chosen.notes
+
+
+def test_an_identifier_of_each_row_comes_before_one_that_rows_share() -> None:
+    columns = ["site code", "HospitalCode", "name", "city"]
+    rows = [["S1", "H17", "City Clinic", "Aveda"], ["S2", "H17", "City Clinic", "Aveda"], ["S3", "H3", "X", "Y"]]
+    assert choose(columns, rows, CMS).candidates == ("site code",)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        # Nothing of the place is known, or not whose name it is.
+        ["ward", "HospitalCode", "name", "what", "else"],
+        ["ward", "HospitalCode", "c", "city", "else"],
+    ],
+)
+def test_rows_may_share_an_identifier_only_if_their_name_and_place_are_known(columns: list[str]) -> None:
+    chosen = choose(columns, REPEATED, ColumnWishes(source="cms", mapping={"hospital_name": columns[2]}))
+    assert "external_id" not in fields(chosen)
+    assert "HospitalCode repeats in rows that differ, so it does not identify the hospitals" in chosen.notes
+
+
+def test_a_key_of_two_columns_may_repeat_in_rows_of_one_hospital() -> None:
+    columns = ["S.No", "id", "name", "city", "country"]
+    rows = [
+        ["1", "17", "Nordklinik", "Aveda", "Aland"],
+        ["2", "17", "Clinica Sur", "Brusk", "Bland"],
+        ["3", "18", "Ostklinik", "Corvo", "Aland"],
+        ["4", "18", "Ostklinik", "Corvo", "Aland"],
+    ]
+    assert any(
+        'together with country it does not: --map external_id="country + id"' in note
+        for note in choose(columns, rows, CMS).notes
+    )
+
+
+def test_an_identifier_that_is_given_may_repeat_in_another_source() -> None:
+    columns, rows = with_names(
+        source=["moh", "osm"] * 5, external_id=[code for code in CODES[:5] for _ in range(2)]
+    )
+    chosen = choose(columns, rows)
+    assert (fields(chosen)["external_id"], chosen.notes) == ("external_id", ())
+
+
+@pytest.mark.parametrize("placeholder", ["0", "00000", "nil"])
+def test_a_column_of_placeholders_alone_identifies_nothing(placeholder: str) -> None:
+    for wishes in (CMS, ColumnWishes()):
+        chosen = choose(*with_names(code=[placeholder] * 10), wishes)
+        assert (chosen.left_out, chosen.candidates) == (("code",), ())

@@ -1,0 +1,83 @@
+"""What is said of columns that are not read although their name promises a field."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from producers.files.columns import ColumnWishes
+from tests.support.tables import choose, fields
+
+
+def notes_on(
+    column: str, cells: Sequence[object], wishes: ColumnWishes | None = None, **more: object
+) -> tuple[str, ...]:
+    rows = [[f"Clinic {number}", cell, *more.values()] for number, cell in enumerate(cells)]
+    return choose(["name", column, *more], rows, wishes).notes
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (
+            ["http://a.org", "http://a.org", "County Office"],
+            (
+                "SOURCE contains no names of sources such as cms (first: http://a.org), "
+                "so it is not used as the source"
+            ),
+        ),
+        (["osm", "moh", "osm"], "SOURCE names sources (first: osm), but is not used because --source is given"),
+        (["moh", "moh", "moh"], None),
+        (["", "", ""], None),
+    ],
+)
+def test_a_source_column_is_mentioned_unless_it_agrees_with_the_source_given(
+    cells: Sequence[str], note: str | None
+) -> None:
+    notes = notes_on("SOURCE", cells, ColumnWishes(source="moh"))
+    assert [text for text in notes if text.startswith("SOURCE")] == ([] if note is None else [note])
+
+
+def test_a_source_column_that_is_left_out_on_purpose_is_not_mentioned() -> None:
+    wishes = ColumnWishes(source="moh", mapping={"source": ""})
+    assert not any(note.startswith("SOURCE") for note in notes_on("SOURCE", ["a b", "c d"], wishes))
+    wishes = ColumnWishes(source="moh", mapping={"attributes.list": "SOURCE"})
+    assert not any(note.startswith("SOURCE") for note in notes_on("SOURCE", ["a b", "c d"], wishes))
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "note"),
+    [
+        ("phone", ["NOT AVAILABLE", "N/A", "-"], "phone is not known in any row (first: NOT AVAILABLE)"),
+        ("beds", [None, "-999", "-999"], "beds is not known in any row (first: -999)"),
+        ("city", ["", "unbekannt", ""], "city is not known in any row (first: unbekannt)"),
+        ("phone", ["", "", ""], None),
+        ("phone", [None, None, None], None),
+        ("phone", ["N/A", "555-0101", "-"], None),
+        ("remarks", ["N/A", "N/A", "N/A"], None),
+    ],
+)
+def test_a_column_of_placeholders_alone_is_mentioned(
+    column: str, cells: Sequence[object], note: str | None
+) -> None:
+    expected = () if note is None else (f"{note}, so it is not used as {column}",)
+    assert notes_on(column, cells) == expected
+
+
+def test_a_column_of_placeholders_is_not_mentioned_if_another_has_the_field() -> None:
+    rows = [["Clinic A", "N/A", "555-0101"], ["Clinic B", "N/A", "555-0102"]]
+    chosen = choose(["name", "phone", "telephone"], rows)
+    assert (fields(chosen)["phone"], chosen.notes) == ("telephone", ())
+
+
+def test_hospitals_are_found_by_content_if_the_column_of_the_name_has_only_placeholders() -> None:
+    rows = [["-", "Clinic A"], ["N/A", "Clinic B"], ["-", "Mercy Hospital"]]
+    chosen = choose(["name", "c2"], rows)
+    assert fields(chosen)["hospital_name"] == "c2"
+
+
+@pytest.mark.parametrize("wishes", [ColumnWishes(), ColumnWishes(mapping={"location": ""})])
+def test_a_position_that_is_not_needed_is_not_reported_as_a_wrong_address(wishes: ColumnWishes) -> None:
+    points = [{"type": "Point", "coordinates": [2.5, 48.5]}, {"type": "Point", "coordinates": [3.5, 49.5]}]
+    rows = [[f"Clinic {number}", point, "48.5", "2.5"] for number, point in enumerate(points)]
+    chosen = choose(["name", "location", "lat", "lon"], rows, wishes)
+    assert (chosen.left_out, chosen.notes) == (("location",), ())
