@@ -71,6 +71,12 @@ class _Fit:
     decimal: bool
 
     @property
+    def is_sure(self) -> bool:
+        # Signs within one column, such as that between two coordinates, make two cells of each row.
+        begins = self.begins and self.first == 0 and self.share >= 0.8
+        return begins and self.width > 2 and not self.decimal and not self.gaps
+
+    @property
     def rank(self) -> tuple[bool, bool, int, bool, float, int]:
         # Decimal commas, and the commas of addresses, are in all rows but not in the header above them.
         share = round(self.share * 5) / 5
@@ -80,14 +86,7 @@ class _Fit:
 def _delimiter(lines: Sequence[str], quote: str, escape: str) -> str:
     usual = [fit for mark in _USUAL if (fit := _fit(lines, Marks(mark, quote, escape))) and fit.share >= _STEADY]
     best = max(usual, key=lambda fit: fit.rank, default=None)
-    if (
-        best is not None
-        and best.begins
-        and best.share >= 0.8
-        and best.first == 0
-        and not best.decimal
-        and not best.gaps
-    ):
+    if best is not None and best.is_sure:
         return best.mark
     for mark in _SELDOM:
         fit = _fit(lines, Marks(mark, quote, escape))
