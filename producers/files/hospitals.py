@@ -12,7 +12,7 @@ from producers.files.opening import open_table
 from producers.files.profile import Profile
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
-from producers.files.table import RawRow, Table, Wishes
+from producers.files.table import Table, Wishes
 from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source
@@ -92,7 +92,7 @@ class HospitalFile:
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
         self._changes = wishes.profile.changes(tuple(own)) if wishes.profile is not None else []
-        self._row_reader = self._new_row_reader()
+        self._notes_on_rows: list[str] = []
 
     @classmethod
     def open(cls, path: Path, wishes: FileWishes | None = None) -> "HospitalFile":
@@ -119,9 +119,9 @@ class HospitalFile:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of how the file is read, one sentence each; more after `rows`."""
+        """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
         decided = [*self._table.notes, *self.columns.notes, *self._readers.notes]
-        return list(dict.fromkeys([*self._changes, *decided, *self._row_reader.notes()]))
+        return list(dict.fromkeys([*self._changes, *decided, *self._notes_on_rows]))
 
     @property
     def profile(self) -> Profile:
@@ -136,20 +136,17 @@ class HospitalFile:
 
     def rows(self) -> Iterator[FileRow]:
         """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
-        self._row_reader = self._new_row_reader()
+        # Every pass counts anew, and one that is not complete, as that of the report may be, says nothing.
+        self._readers.forget_changes()
+        reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         for raw in self._table.rows():
-            yield self._read(raw)
+            row = reader.read(raw)
+            yield FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
+        self._notes_on_rows = reader.notes()
 
     def raw_rows(self) -> Iterator[RawRow]:
         """Yield the same rows as the file has them, in a tenth of the time. Raises `FileError` likewise."""
         return self._table.rows()
-
-    def _new_row_reader(self) -> RowReader:
-        return RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
-
-    def _read(self, raw: RawRow) -> FileRow:
-        row = self._row_reader.read(raw)
-        return FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
 
 
 def _is_source(source: str) -> bool:

@@ -1,5 +1,6 @@
 """What reading a cell can result in: a value, `MISSING`, or `UnreadableCell`; and the reports made of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -35,7 +36,7 @@ class CellReader(Protocol):
     """Reads the cells of one field, all by the same decisions."""
 
     @property
-    def changes(self) -> Mapping[str, int]:
+    def changes(self) -> Counter[str]:
         """How many cells were changed beyond trimming, by what was done."""
 
     def read(self, cells: Sequence[object]) -> object:

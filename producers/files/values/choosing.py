@@ -49,6 +49,11 @@ class Readers:
     notes: Sequence[str]
     region: Region
 
+    def forget_changes(self) -> None:
+        """Count the cells that are changed from 0 again."""
+        for reader in self.by_field.values():
+            reader.changes.clear()
+
 
 def choose_readers(
     mapped: Sequence[MappedColumns],

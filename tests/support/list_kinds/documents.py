@@ -111,4 +111,11 @@ DOCUMENTS = (
         refusal=("is KML", "ogr2ogr -f GeoJSON OUT.geojson 29.kml"),
         code=2,
     ),
+    Kind(
+        name="29_kml, other XML",
+        file="29.xml",
+        content=b'<?xml version="1.0"?>\n<list><hospital><name>Larch Hospital</name></hospital></list>\n',
+        refusal=("is XML",),
+        code=2,
+    ),
 )

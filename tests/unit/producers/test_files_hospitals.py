@@ -113,6 +113,17 @@ def test_an_undecodable_byte_costs_its_character_only(path: Path) -> None:
     assert [row.record and row.record.hospital_name for row in file.rows()] == ["A", "B\ufffd", "C\u2019s"]
 
 
+def test_notes_on_cells_are_those_of_the_last_complete_pass(path: Path) -> None:
+    path.write_text("name,postcode\nA,2190.0\nB,3340.0\nC,5551.0\n")
+    file = HospitalFile.open(path)
+    assert file.notes == []
+    for _ in range(2):
+        rows = len(list(file.rows()))
+        next(file.rows())
+        (note,) = file.notes
+        assert (rows, note[-9:]) == (3, "(3 cells)")
+
+
 def test_ndjson_fields_may_be_absent_from_the_first_row(path: Path) -> None:
     rows = (
         ['{"beds": 1}', '{"hospital_name": "A"}'] + ['{"hospital_name": "B"}'] * 200 + ['{"name": "C", "zip": 1}']
