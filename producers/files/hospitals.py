@@ -12,7 +12,7 @@ from producers.files.opening import open_table
 from producers.files.profile import Profile
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
-from producers.files.table import Table, Wishes
+from producers.files.table import RawRow, Table, Wishes
 from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source

@@ -19,7 +19,7 @@ async def put_faulty(stand: Stand, function: str, *arguments: Any, count: int = 
         job_id = f"{function}:{number}"
         payload = {"record": record(number).model_dump(mode="json"), "actor": "faults", "reason": "the suite"}
         await stand.put(function, payload, *arguments, job_id=job_id)
-        stand.ledger.accept("register", job_id, f"faults:{number}")
+        stand.ledger.accept("register", job_id, f"faults:h{number}")
         job_ids.append(job_id)
     return job_ids
 

@@ -23,7 +23,7 @@ _ACTOR, _REASON = "faults", "the suite"
 def record(number: int) -> HospitalRecord:
     """Return a hospital that is unique to `number`; its phone is a canary that must not appear in any log."""
     return HospitalRecord(
-        hospital_name=f"Hospital {number}", source="faults", external_id=str(number), phone=f"{_CANARY}-{number}"
+        hospital_name=f"Hospital {number}", source="faults", external_id=f"h{number}", phone=f"{_CANARY}-{number}"
     )
 
 
@@ -59,7 +59,7 @@ class Load:
     async def put(self, kind: Kind) -> None:
         """Enqueue one job for a new hospital, or an amendment; record whether it was accepted."""
         number = next(_numbers)
-        hospital_id = self._rng.choice(self._registered) if kind == "amend" else f"faults:{number}"
+        hospital_id = self._rng.choice(self._registered) if kind == "amend" else f"faults:h{number}"
         try:
             receipt = await self._enqueue(kind, hospital_id, number, f"{kind}-{number}")
         except OutageError:
@@ -90,9 +90,9 @@ class Load:
         for _ in range(self._amended):
             number = next(_numbers)
             receipt = await self._producer.register_hospital(record(number), actor=_ACTOR, reason=_REASON)
-            self._ledger.accept("register", receipt.job_id, f"faults:{number}")
+            self._ledger.accept("register", receipt.job_id, f"faults:h{number}")
             await receipt.outcome(timeout=30)
-            self._registered.append(f"faults:{number}")
+            self._registered.append(f"faults:h{number}")
 
     async def __aenter__(self) -> Self:
         await self.prepare()

@@ -19,7 +19,7 @@ _accepted: dict[str, str] = {}
 
 async def _put(producer: HospitalProducer, number: int) -> None:
     receipts = await asyncio.gather(*(producer.ingest_hospital(record(number * 1_000 + at)) for at in range(30)))
-    _accepted.update({receipt.job_id: f"faults:{number * 1_000 + at}" for at, receipt in enumerate(receipts)})
+    _accepted.update({receipt.job_id: f"faults:h{number * 1_000 + at}" for at, receipt in enumerate(receipts)})
 
 
 async def _enter_and_put(producer: HospitalProducer, number: int) -> None:

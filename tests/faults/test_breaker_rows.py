@@ -62,14 +62,14 @@ async def _enqueue_ingests(stand: Stand, numbers: Sequence[int]) -> None:
     payloads = [IngestHospital(record=record(number)) for number in numbers]
     receipts = await stand.producer_client.enqueue_many(INGEST_HOSPITAL, payloads)
     for number, receipt in zip(numbers, receipts, strict=True):
-        stand.ledger.accept("ingest", receipt.job_id, f"faults:{number}")
+        stand.ledger.accept("ingest", receipt.job_id, f"faults:h{number}")
 
 
 async def _register(stand: Stand, numbers: Sequence[int]) -> None:
     payloads = [RegisterHospital(record=record(number), actor="faults", reason="the suite") for number in numbers]
     receipts = await stand.producer_client.enqueue_many(REGISTER_HOSPITAL, payloads)
     for number, receipt in zip(numbers, receipts, strict=True):
-        stand.ledger.accept("register", receipt.job_id, f"faults:{number}")
+        stand.ledger.accept("register", receipt.job_id, f"faults:h{number}")
 
 
 # Atomic, because a job that a worker has claimed meanwhile must stay.

@@ -86,7 +86,7 @@ async def _assert_starts_in_time(stand: Stand, number: int, producer_shift_s: fl
     with _with_shifted_clocks(producer_shift_s):
         receipt = await stand.producer_client.enqueue(REGISTER_HOSPITAL, payload, delay=delay)
         enqueued = time.monotonic()
-    stand.ledger.accept("register", receipt.job_id, f"faults:{number}")
+    stand.ledger.accept("register", receipt.job_id, f"faults:h{number}")
     await stand.result(receipt.job_id)
     took_s = time.monotonic() - enqueued
     stand.row.note_pause(took_s - delay)

@@ -16,7 +16,7 @@ from worker.queue import keys
 
 # Far above the numbers that a load uses.
 HOSPITAL = 2_000_000_001
-HOSPITAL_ID = f"faults:{HOSPITAL}"
+HOSPITAL_ID = f"faults:h{HOSPITAL}"
 BY = {"actor": "dr-ito", "reason": "licence 4711"}
 OTHER_CHANGES = 25
 
@@ -78,8 +78,8 @@ def _while_registered(stand: Stand) -> Calls:
         (_amend(stand, 1, "amends"), "amended"),
         (_amend(stand, 1, "amends-too-late"), "conflict"),
         (_register(stand, "registers-again"), "conflict"),
-        (_ingest(stand, "merge", 77, "merges-registered"), "unchanged"),
-        (_chunk(stand, "merge", 78, "merges-registered"), "unchanged"),
+        (_ingest(stand, "merge", 77, "merges-registered"), "registered"),
+        (_chunk(stand, "merge", 78, "merges-registered"), "registered"),
         (_correct(stand, 2, "corrects-registered"), "conflict"),
         (_discard(stand, 2, "discards-registered"), "conflict"),
         (_withdraw(stand, 1, "withdraws-too-late"), "conflict"),
@@ -93,10 +93,10 @@ def _while_partial(stand: Stand) -> Calls:
         (_ingest(stand, "keep", 5, "creates"), "created"),
         (_ingest(stand, "merge", 6, "merges"), "merged"),
         (_chunk(stand, "merge", 7, "merges"), "merged"),
-        (_ingest(stand, "merge", 7, "changes-nothing"), "unchanged"),
-        (_ingest(stand, "keep", 8, "keeps"), "unchanged"),
-        (_chunk(stand, "merge", 7, "changes-nothing"), "unchanged"),
-        (_chunk(stand, "keep", 8, "keeps"), "unchanged"),
+        (_ingest(stand, "merge", 7, "changes-nothing"), "same"),
+        (_ingest(stand, "keep", 8, "keeps"), "kept"),
+        (_chunk(stand, "merge", 7, "changes-nothing"), "same"),
+        (_chunk(stand, "keep", 8, "keeps"), "kept"),
         (_correct(stand, 99, "corrects-another"), "conflict"),
         # What the hospital will have when it has been created anew.
         (_discard(stand, 1, "discards-another"), "conflict"),
@@ -185,7 +185,7 @@ async def _is_being_stored(stand: Stand) -> bool:
 
 @pytest.mark.long
 async def test_row_42_a_frozen_worker_does_not_replace_the_answer(open_stand: OpenStand) -> None:
-    """Its answer "unchanged" is on its way when it is frozen; then the hospital is withdrawn, and others answer."""
+    """Its answer "registered" is on its way when it is frozen; then the hospital is withdrawn, and others answer."""
     async with open_stand(WORKER_LEASE="2", REDIS_TIMEOUT="1") as stand:
         worker = await stand.worker()
         await _first([(_register(stand, "registers"), "registered")])

@@ -23,7 +23,7 @@ from worker.queue import keys
 
 # Far above the numbers that a load uses.
 HOSPITAL = 2_000_000_000
-HOSPITAL_ID = f"faults:{HOSPITAL}"
+HOSPITAL_ID = f"faults:h{HOSPITAL}"
 OTHER_CHANGES = 45
 BACK_MS = 120_000
 JOBS = 30

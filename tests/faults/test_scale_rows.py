@@ -212,7 +212,7 @@ async def test_row_36_figures_are_exact_at_each_quiet_point(open_stand: OpenStan
             payload = IngestHospital(record=record(-1 - number))
             receipt = await producer.enqueue(INGEST_HOSPITAL, payload, delay=3_600)
             stand.ledger.accept("ingest", receipt.job_id, payload.record.hospital_id)
-        deferred_jobs = [job_id for job_id, job in stand.ledger.accepted.items() if "faults:-" in job.hospital_id]
+        deferred_jobs = [job_id for job_id, job in stand.ledger.accepted.items() if "faults:h-" in job.hospital_id]
         for number in range(chunks):
             await producer.ingest_hospitals([record(-100 - number)])
             stand.ledger.uncertain(record(-100 - number).hospital_id)

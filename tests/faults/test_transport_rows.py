@@ -66,7 +66,7 @@ async def test_row_38_a_name_moves_and_its_old_primary_becomes_a_replica(tmp_pat
             await name.fail_over()
             row.faults += 1
             receipt = await stand.producer_client.ingest_hospital(record(-1))
-            stand.ledger.accept("ingest", receipt.job_id, "faults:-1")
+            stand.ledger.accept("ingest", receipt.job_id, "faults:h-1")
             await receipt.outcome(timeout=_works_again_within_s(name))
             row.notes["a fresh job ended after s"] = round(time.monotonic() - name.moved_at, 2)
             await stand.until(lambda: _renewed(stand, latest), _works_again_within_s(name))
@@ -172,7 +172,7 @@ class Crowd:
     async def runs_a_job(self, within_s: float) -> None:
         began = time.monotonic()
         receipt = await self.stand.producer_client.ingest_hospital(record(-3))
-        self.stand.ledger.accept("ingest", receipt.job_id, "faults:-3")
+        self.stand.ledger.accept("ingest", receipt.job_id, "faults:h-3")
         await receipt.outcome(timeout=within_s)
         self.stand.row.notes["reconnected after s"] = round(time.monotonic() - began, 2)
 

@@ -65,10 +65,11 @@ CHANGES = st.fixed_dictionaries(
 )
 REVISIONS = st.integers(1, 2**63 - 1) | NUMBERS
 ACT = {"actor": TEXTS, "reason": TEXTS}
+ON_EXISTING = st.sampled_from(["keep", "merge", "replace"])
+IMPORT_IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,20}", fullmatch=True) | TEXTS
+DIGESTS = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
 PAYLOADS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
-    "ingest_hospital": st.fixed_dictionaries(
-        {"record": RECORDS}, optional={"on_existing": st.sampled_from(["keep", "merge"])}
-    ),
+    "ingest_hospital": st.fixed_dictionaries({"record": RECORDS}, optional={"on_existing": ON_EXISTING}),
     "ingest_hospitals": st.fixed_dictionaries({"records": st.lists(RECORDS | JUNK, min_size=1, max_size=3)}),
     "correct_hospital": st.fixed_dictionaries({"hospital_id": TEXTS, "changes": CHANGES, "revision": REVISIONS}),
     "discard_hospital": st.fixed_dictionaries({"hospital_id": TEXTS, "revision": REVISIONS}),
@@ -77,6 +78,25 @@ PAYLOADS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         {"hospital_id": TEXTS, "changes": CHANGES, **ACT}, optional={"revision": REVISIONS}
     ),
     "withdraw_hospital": st.fixed_dictionaries({"hospital_id": TEXTS, **ACT}, optional={"revision": REVISIONS}),
+    "open_import": st.fixed_dictionaries(
+        {
+            "import_id": IMPORT_IDS,
+            "fingerprint": DIGESTS,
+            "file": st.fixed_dictionaries(
+                {"name": TEXTS, "bytes": REVISIONS, "sha256": DIGESTS, "rows": REVISIONS}
+            ),
+            "on_existing": ON_EXISTING,
+            "profile": TEXTS,
+            "started_by": TEXTS,
+        },
+        optional={"source": TEXTS, "strict": st.booleans()},
+    ),
+    "close_import": st.fixed_dictionaries({"import_id": IMPORT_IDS}),
+    "find_imports": st.fixed_dictionaries({"import_id": IMPORT_IDS}, optional={"limit": REVISIONS}),
+    "read_import_report": st.fixed_dictionaries({"import_id": IMPORT_IDS}, optional={"first_chunk": REVISIONS}),
+    "preview_hospitals": st.fixed_dictionaries(
+        {"records": st.lists(RECORDS | JUNK, min_size=1, max_size=3)}, optional={"on_existing": ON_EXISTING}
+    ),
 }
 
 

@@ -89,7 +89,7 @@ async def test_a_key_reused_for_a_different_record_of_the_same_hospital_is_refus
     assert outcome.status == ("merged" if is_there else "created")
     # A later observation of the same values changes nothing but `observed_at`.
     later = {"record": record(beds=3, observed_at="2025-07-01T00:00:00Z"), "on_existing": "merge"}
-    assert (await run_job("ingest_hospital", later, "later")).reason == "same"
+    assert (await run_job("ingest_hospital", later, "later")).status == "same"
     with pytest.raises(KeyUsedTwice):
         await run_job("ingest_hospital", {"record": record(beds=4), "on_existing": mode}, "key")
     assert (await run_job("ingest_hospital", first, "key")).status == outcome.status

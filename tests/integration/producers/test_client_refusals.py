@@ -24,7 +24,7 @@ Put = Callable[[HospitalProducer], Awaitable[Receipt[Any]]]
         (lambda producer: producer.discard_hospital("", revision=1), "hospital_id"),
         (lambda producer: producer.ingest_hospitals([]), "records"),
         (lambda producer: producer.ingest_hospitals([MERCY] * 1_001), "records"),
-        (lambda producer: producer.ingest_hospital(MERCY, on_existing="replace"), "on_existing"),
+        (lambda producer: producer.ingest_hospital(MERCY, on_existing="overwrite"), "on_existing"),
         (
             lambda producer: producer.amend_hospital("name:mercy", HospitalChanges(hospital_name="Grace"), **BY),
             "changes.hospital_name",
