@@ -7,7 +7,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from worker.errors import ConfigurationError
-from worker.mongo.claims import IMPORT_CLAIMS
+from worker.mongo.claims import CLAIM_INDEXES, IMPORT_CLAIMS
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 from worker.mongo.imports import IMPORT_REPORTS, IMPORTS
@@ -31,11 +31,7 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
         APPLIED_JOBS_VALIDATOR,
         [IndexModel([("_id.job", ASCENDING)]), IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
     ),
-    (
-        IMPORT_CLAIMS,
-        IMPORT_CLAIMS_VALIDATOR,
-        [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
-    ),
+    (IMPORT_CLAIMS, IMPORT_CLAIMS_VALIDATOR, CLAIM_INDEXES),
     (
         IMPORTS,
         IMPORTS_VALIDATOR,

@@ -101,18 +101,26 @@ _APPLIED_JOB: dict[str, Any] = {
     "expires_at": _INSTANT,
 }
 _IMPORT_CLAIM: dict[str, Any] = {
-    "_id": {
-        "bsonType": "object",
-        "required": ["import", "hospital"],
-        "additionalProperties": False,
-        "properties": {"import": _TEXT, "hospital": _TEXT},
-    },
-    "line": {**_INTEGER, "minimum": 1},
-    "row": {
-        "bsonType": "object",
-        "required": ["hospital_name"],
-        "additionalProperties": False,
-        "properties": {field: _HOSPITAL_STATE[field] for field in DISTINGUISHING_FIELDS},
+    "_id": {"bsonType": "objectId"},
+    "import": _TEXT,
+    "claims": {
+        "bsonType": "array",
+        "minItems": 1,
+        "items": {
+            "bsonType": "object",
+            "required": ["hospital", "line", "row"],
+            "additionalProperties": False,
+            "properties": {
+                "hospital": _TEXT,
+                "line": {**_INTEGER, "minimum": 1},
+                "row": {
+                    "bsonType": "object",
+                    "required": ["hospital_name"],
+                    "additionalProperties": False,
+                    "properties": {field: _HOSPITAL_STATE[field] for field in DISTINGUISHING_FIELDS},
+                },
+            },
+        },
     },
     "expires_at": _INSTANT,
 }

@@ -272,10 +272,12 @@ class ImportMachine(RuleBasedStateMachine):
                 hospital["status"] == "registered",
                 (origin.removeprefix(f"{self.source}-"), int(line)) if origin else None,
             )
-        for claim in await self.mongo.database[IMPORT_CLAIMS].find({}).to_list(None):
-            source, _, import_id = claim["_id"]["import"].partition("-")
-            if source == self.source:
-                number = int(claim["_id"]["hospital"].rpartition(":h")[2])
+        for document in await self.mongo.database[IMPORT_CLAIMS].find({}).to_list(None):
+            source, _, import_id = document["import"].partition("-")
+            if source != self.source:
+                continue
+            for claim in document["claims"]:
+                number = int(claim["hospital"].rpartition(":h")[2])
                 self.claims[import_id, number] = (
                     claim["line"],
                     Key(claim["row"]["hospital_name"], claim["row"].get("city")),
