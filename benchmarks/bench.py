@@ -70,8 +70,8 @@ class Bench:
         """Delete all data from both servers."""
         async with connect(self.redis_url) as redis:
             await redis.flushall()
-        await self.mongo.hospitals.delete_many({})
-        await self.mongo.logs.delete_many({})
+        for name in await self.mongo.database.list_collection_names():
+            await self.mongo.database[name].delete_many({})
 
     async def bare_loop(self, operation: str, argument: int | Path) -> float:
         """Return the operations per second of a loop over the driver, in a separate process."""

@@ -18,12 +18,13 @@ from pymongo.write_concern import WriteConcern
 from benchmarks.bench import CONCURRENCY
 from benchmarks.harness import Stopwatch
 from benchmarks.jobs import hospital
-from producers.files import HospitalFile
-from worker.contract import MAX_CHUNK_RECORDS, HospitalRecord
+from producers.files import FileRow, HospitalFile
+from producers.imports import new_import_id
+from worker.contract import INGEST_HOSPITALS, MAX_CHUNK_RECORDS, HospitalRecord, new_job_id
 from worker.contract.comparison import known_fields
 from worker.mongo.audit.log import AuditedAct, append_entry, entry_hash, log_id
 from worker.mongo.client import Collection, Document, MongoHandle, Session, open_mongo, settled
-from worker.mongo.documents import new_hospital, now
+from worker.mongo.documents import import_row, new_hospital, now
 from worker.mongo.hospitals import CLASSIFYING_FIELDS
 from worker.settings import load_settings
 
@@ -140,10 +141,29 @@ async def _loop(target: _Target, operation: Operation, documents: list[Document]
     return rate
 
 
+def _imported_documents(path: Path) -> list[Document]:
+    """Return the documents that an import of the file stores: of each hospital the first row."""
+    import_id = new_import_id(path.name)
+    rows: dict[str, tuple[int, FileRow, HospitalRecord]] = {}
+    for number, row in enumerate(HospitalFile.open(path).rows()):
+        if row.record is not None:
+            rows.setdefault(row.record.hospital_id, (number // MAX_CHUNK_RECORDS, row, row.record))
+    return [
+        new_hospital(
+            hospital_id,
+            known_fields(record),
+            status="partial",
+            job_id=new_job_id(INGEST_HOSPITALS, f"{import_id}:{chunk}"),
+            at=now(),
+            row=import_row(import_id, row.line),
+        )
+        for hospital_id, (chunk, row, record) in rows.items()
+    ]
+
+
 async def _insert_file(hospitals: Collection, path: Path) -> float:
     """Insert a file's hospitals with consecutive calls of insert_many, each of as many documents as a chunk has."""
-    records = (row.record for row in HospitalFile.open(path).rows() if row.record is not None)
-    documents = _documents(iter({record.hospital_id: record for record in records}.values()), "partial")
+    documents = _imported_documents(path)
     started = time.perf_counter()
     for first in range(0, len(documents), MAX_CHUNK_RECORDS):
         await hospitals.insert_many(documents[first : first + MAX_CHUNK_RECORDS], ordered=False)

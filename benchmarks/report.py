@@ -19,7 +19,7 @@ TARGETS: Mapping[str, tuple[Bound, float]] = {
     "ingest_vs_driver": ("at least", 0.85),
     "ingest_vs_best_peer": ("at least", 2.5),
     "register_vs_driver": ("at least", 0.85),
-    "bulk_vs_insert_many": ("at least", 0.4),
+    "bulk_vs_insert_many": ("at least", 0.45),
     "enqueue_many_vs_arq": ("at least", 10),
     "pickup_p50_ms": ("at most", 5),
     "pickup_p99_ms": ("at most", 25),

@@ -91,7 +91,8 @@ class Batch:
         """Drop the jobs that wait, and take no more; returns how far the batch is then.
 
         Jobs that run end normally, and then the completion job runs. A job that would be retried is dropped. The
-        outcome of a dropped job is `JobNotFound`. A batch that has ended stays as it is.
+        outcome of a dropped job is `JobNotFound`. A batch that has ended stays as it is. If there are very many
+        jobs, workers remove the last ones after this has returned; none of them starts, and all are counted.
         """
         await self._queue.on_batches(lambda batches: batches.cancel(self.id))
         return await self.progress()

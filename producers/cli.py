@@ -55,6 +55,10 @@ def _as_command(name: str, target: typer.Typer | Callable[..., Any]) -> Any:
     return get_group(parent).commands[name]
 
 
+# A load creates many short-lived rows. With Python's default thresholds, garbage collection would take a sixth of
+# its time.
+GC_THRESHOLDS = (50_000, 20, 50)
+
 app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,
@@ -71,9 +75,7 @@ def options() -> None:
 
 def main() -> None:
     """Run the command line: the console entry point. A known error is printed as one line on standard error."""
-    # A load creates many short-lived rows. With Python's default thresholds, garbage collection would take a sixth
-    # of a load's time.
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         status = app(standalone_mode=False)
     except TyperException as error:

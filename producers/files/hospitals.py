@@ -12,7 +12,7 @@ from producers.files.opening import open_table
 from producers.files.profile import Profile
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
-from producers.files.table import Table, Wishes
+from producers.files.table import RawRow, Table, Wishes
 from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source
@@ -136,13 +136,17 @@ class HospitalFile:
 
     def rows(self) -> Iterator[FileRow]:
         """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
-        # Every pass counts anew, and one that is not complete, as that of the report may be, says nothing.
+        # Every pass counts anew, and one that is not complete says nothing.
         self._readers.forget_changes()
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         for raw in self._table.rows():
             row = reader.read(raw)
             yield FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
         self._notes_on_rows = reader.notes()
+
+    def raw_rows(self) -> Iterator[RawRow]:
+        """Yield the same rows as the file has them, in a tenth of the time. Raises `FileError` likewise."""
+        return self._table.rows()
 
 
 def _is_source(source: str) -> bool:

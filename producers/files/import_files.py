@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from producers.files.errors import FileError
-from producers.files.hospitals import LINE_COLUMN, REASON_COLUMN, REJECT_COLUMNS, FileRow, HospitalFile
+from producers.files.hospitals import LINE_COLUMN, REASON_COLUMN, REJECT_COLUMNS, HospitalFile
+from producers.files.table import RawRow
 from worker.contract.imports import ReportEntry
 
 _TO_CORRECT = frozenset(("rejected", "collision", "conflict"))
@@ -36,7 +37,7 @@ async def write_import_files(
     format if that is text (`rejects.csv`, `rejects.ndjson`), otherwise in CSV, with the columns `import_line` and
     `import_reason` besides. Raises `FileError` if they cannot be written.
     """
-    rows = iter(file.rows())
+    rows = iter(file.raw_rows())
     row = next(rows, None)
     with ExitStack() as stack:
         report: _Report | None = None
@@ -123,7 +124,7 @@ class _Rejects:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def write(self, row: FileRow, line: int, reason: str) -> None:
+    def write(self, row: RawRow, line: int, reason: str) -> None:
         """Write one row with its line in the imported file and the reason why it was not applied."""
         if self._is_csv:
             # A line that could not be split into columns is kept whole, in the first one.
@@ -140,7 +141,7 @@ def _cell(fields: Mapping[str, object], column: str) -> object:
     return "" if value is None else value
 
 
-def _original_line(row: FileRow) -> int | None:
+def _original_line(row: RawRow) -> int | None:
     """Return the line that a corrected row had in the file that it was rejected from."""
     text = str(row.fields.get(LINE_COLUMN, ""))
     return int(text) if text.isascii() and text.isdigit() else None

@@ -178,7 +178,7 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
         notes.append("rows leave out the empty cells at their end")
     with source.open() as text:
         if next(read_rows(text, marks, columns, dialect, pads=pads), None) is None:
-            raise FileError(path, "has a header but no rows")
+            raise FileError(path, "has a header but no rows; if that line is a hospital: --no-header")
     return DelimitedTable(source, dialect, marks, columns, notes, pads)
 
 

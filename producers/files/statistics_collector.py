@@ -14,6 +14,8 @@ from worker.contract.placeholders import is_placeholder_identifier, placeholder_
 MOST_VALUES_COUNTED = 200
 """A column with at most so many different values has each counted, unless one has more than 300 characters."""
 _ROWS_A_BATCH = 500
+# A batch of large rows ends earlier: JSON may have an outline of thousands of points in each row.
+_CHARACTERS_A_BATCH = 1_000_000
 # For all columns together, so a file of 10,000 columns has short samples: about 20 MB of usual text.
 _CELLS_SAMPLED = 100_000
 _LARGEST_SAMPLE = 1_000
@@ -53,6 +55,7 @@ class StatisticsCollector:
         self._columns: dict[str, _Column] = {}
         self._roles: Counter[KeyRole] = Counter()
         self._waiting: list[Mapping[str, object]] = []
+        self._characters = 0
         self._rows = 0
         self._row_hashes = array("q")
         self._next_check = _FIRST_CHECK
@@ -61,7 +64,8 @@ class StatisticsCollector:
     def add(self, row: Mapping[str, object]) -> None:
         """Take one row by column. Rows that could not be split into columns are not given."""
         self._waiting.append(row)
-        if len(self._waiting) >= _ROWS_A_BATCH:
+        self._characters += _size_of_row(row)
+        if len(self._waiting) >= _ROWS_A_BATCH or self._characters >= _CHARACTERS_A_BATCH:
             self._take_in()
 
     def finish(self) -> dict[str, ColumnStatistics]:
@@ -94,6 +98,7 @@ class StatisticsCollector:
         if not rows:
             return
         self._waiting = []
+        self._characters = 0
         present = list(self._columns)
         by_column = cells_by_column(rows, present)
         if by_column is None:
@@ -285,6 +290,23 @@ class _Column:
         known.extend(batch)
         if not self.is_only_in_pairs and not is_key(batch, rows):
             self._repeats()
+
+
+def _size_of_row(row: Mapping[str, object]) -> int:
+    """Return about how many characters a row has."""
+    try:
+        # Most rows are of text alone, and this runs for every row.
+        return len("".join(row.values()))  # type: ignore[arg-type]
+    except TypeError:
+        return sum(map(_size, row.values()))
+
+
+def _size(cell: object) -> int:
+    if isinstance(cell, str):
+        return len(cell)
+    if isinstance(cell, Mapping):
+        return sum(map(_size, cell.values())) + 8 * len(cell)
+    return sum(map(_size, cell)) + 8 * len(cell) if isinstance(cell, list) else 8
 
 
 def _is_missing(cell: str) -> bool:

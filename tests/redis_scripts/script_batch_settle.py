@@ -6,7 +6,7 @@ import pytest
 
 from tests.redis_scripts.script_batch import batch_id, completions, create, entry, progress
 from tests.redis_scripts.script_bench import ScriptBench
-from worker.errors import BatchClosed
+from worker.errors import BatchClosed, BatchNotFound
 from worker.queue import keys
 from worker.queue.batches import BatchOutcome
 from worker.queue.scripts import Enqueue
@@ -110,15 +110,112 @@ class BatchCancelContract:
         assert (await progress(bench)).state == "cancelled"
 
     async def test_a_worker_drops_what_a_caller_that_died_has_not(self, bench: ScriptBench) -> None:
-        created = await create(bench, "a", "b")
-        await bench.batches._closed(created, "cancelled")
-        assert (await progress(bench)).dropped == 0
+        names = [str(number) for number in range(1_700)]
+        created = await create(bench, *names)
+        await bench.batches._close_batch(created, "cancelled")
+        # Counted at once, as far as no other batch's jobs are leased.
+        found = await progress(bench)
+        assert found.state == "cancelling"
+        assert 1_000 < found.dropped <= 1_700
+        assert await bench.claimed_names() == []
 
         assert await self._silent(bench) == [created]
         await settle(bench)
 
-        assert (await progress(bench)).state == "cancelled"
+        found = await progress(bench)
+        assert (found.state, found.dropped) == ("cancelled", 1_700)
         assert await bench.claimed_names() == ["completion"]
+        assert await bench.redis.zscore(keys.CANCELLED_BATCHES, created) is None
+
+    async def test_no_waiting_job_of_a_cancelled_batch_is_claimed_and_others_are(self, bench: ScriptBench) -> None:
+        created = await create(bench, *map(str, range(600)))
+        running = (await bench.claim(wanted=1)).jobs[0]
+        dead = (await bench.claim(wanted=1)).jobs[0]
+        await bench.finish(dead, "dead", record=b"dead letter", batch=entry(bench, "dead"))
+        await bench.enqueue("behind")
+        await bench.batches._close_batch(created, "cancelled")
+        await bench.scripts.redrive([Enqueue(dead.job_id.decode(), bench.queue, b"payload")])
+
+        claimed = {job.job_id for job in (await bench.claim(wanted=3)).jobs}
+
+        assert claimed == {bench.id("behind").encode(), dead.job_id}
+        assert await bench.finish(running, batch=entry(bench))
+        found = await progress(bench)
+        assert (found.state, found.complete) == ("cancelling", 1)
+        assert await bench.batches.cancel(created) == 598
+        found = await progress(bench)
+        assert (found.state, found.dropped, found.complete, found.dead) == ("cancelled", 598, 1, 1)
+
+    async def test_a_worker_is_woken_for_what_is_behind_the_dropped_jobs(self, bench: ScriptBench) -> None:
+        created = await create(bench, "a")
+        await bench.enqueue("behind")
+        await bench.redis.delete(bench.queue + keys.WAKEUP_SUFFIX)
+
+        await bench.batches.cancel(created)
+
+        assert await bench.wakeups() == 1
+
+    async def test_a_cancellation_ends_in_time_and_workers_go_on(
+        self, bench: ScriptBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        created = await create(bench, *map(str, range(1_700)))
+        monkeypatch.setattr("worker.queue.batches._LONGEST_CANCEL_S", 0)
+
+        assert await bench.batches.cancel(created) == 1_000
+        assert await bench.claimed_names() == []
+
+        await settle(bench)
+        found = await progress(bench)
+        assert (found.state, found.dropped) == ("cancelled", 1_700)
+
+    async def test_jobs_that_were_running_are_delivered_again_once_the_others_are_dropped(
+        self, bench: ScriptBench
+    ) -> None:
+        created = await create(bench, "a", "b")
+        await bench.claim("dead owner", wanted=1)
+        await bench.let_lease_end("a")
+        await bench.batches._close_batch(created, "cancelled")
+        assert await bench.claimed_names() == []
+
+        await settle(bench)
+
+        assert await bench.claimed_names() == ["a"]
+        assert await bench.redis.zscore(keys.CANCELLED_BATCHES, created) is None
+
+    async def test_a_cancelled_batch_that_has_left_the_index_is_found(self, bench: ScriptBench) -> None:
+        created = await create(bench, "a")
+        await bench.batches._close_batch(created, "cancelled")
+        await bench.redis.zrem(keys.BATCHES, created)
+        assert await self._silent(bench) == []
+
+        await bench.redis.zadd(keys.CANCELLED_BATCHES, {created: 1})
+        assert await self._silent(bench) == [created]
+        assert await self._silent(bench) == []
+
+        await settle(bench)
+        assert (await progress(bench)).state == "cancelled"
+
+    async def test_the_mark_of_a_batch_that_was_overwritten_is_removed(self, bench: ScriptBench) -> None:
+        created = await create(bench, "a")
+        await bench.batches._close_batch(created, "cancelled")
+        await bench.redis.delete(keys.BATCH + created)
+
+        with pytest.raises(BatchNotFound):
+            await settle(bench)
+
+        assert await bench.claimed_names() == ["a"]
+
+    async def test_a_key_of_another_type_in_place_of_the_cancelled_batches_stops_nothing(
+        self, bench: ScriptBench
+    ) -> None:
+        created = await create(bench, "a")
+        await bench.enqueue("other")
+        await bench.redis.set(keys.CANCELLED_BATCHES, "foreign")
+        try:
+            assert await bench.batches.cancel(created) == 1
+            assert sorted(await bench.claimed_names()) == ["completion", "other"]
+        finally:
+            await bench.redis.delete(keys.CANCELLED_BATCHES)
 
     async def test_only_a_silent_batch_is_looked_at_and_by_one_worker(self, bench: ScriptBench) -> None:
         created = await create(bench, "a", "b")
@@ -184,7 +281,7 @@ class BatchSettleContract:
     ) -> None:
         created = await create(bench, "a", sealed=True)
         await bench.finish(await bench.claim_one(), result=result, result_life_ms=-1)
-        assert await bench.batches.settle_page(created, 0) == (1, 1, 0, [bench.id("a").encode()])
+        assert await bench.batches.settle_page(created, 0) == (1, 1, 0, [bench.id("a").encode()], 0)
 
         await settle(bench)
 

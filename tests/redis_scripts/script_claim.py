@@ -117,7 +117,7 @@ class ClaimContract:
             if sign == "renewal":
                 assert await bench.renew(job, token="second") == [job.job_id]
             else:
-                assert not await bench.finish(job, token="second")
+                assert not await bench.finish(job, "retry", token="second")
         # One whose crash was not counted changes nothing.
         assert await bench.renew(job, token="fifth") == [job.job_id]
 

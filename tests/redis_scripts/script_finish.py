@@ -85,6 +85,49 @@ class FinishContract:
 
         assert (await bench.claim_one()).job_id.decode() == bench.id("a")
 
+    async def _loses_leases(self, bench: ScriptBench, *owners: str) -> ClaimedJob:
+        """Return the job that has been taken from each of these owners, as the next one has it."""
+        await bench.enqueue("a")
+        for owner in owners:
+            await bench.claim_one(owner)
+            await bench.let_lease_end("a")
+        return await bench.claim_one("now:1")
+
+    @pytest.mark.parametrize("heard", [False, True])
+    async def test_a_job_that_keeps_losing_leases_is_done_when_one_of_their_owners_has_done_it(
+        self, bench: ScriptBench, heard: bool
+    ) -> None:
+        job = await self._loses_leases(bench, "first:1", "second:1", "first:2")
+        if heard:
+            await bench.renew(job, token="second:1")
+
+        assert await bench.finish(job, token="second:1", result=b"result", result_life_ms=-1)
+
+        assert await bench.places_of("a") == {keys.RESULT}
+        assert not await bench.redis.hexists(keys.CRASHES, job.job_id)
+        assert not await bench.finish(job, token="now:1", result=b"other", result_life_ms=-1)
+        assert await bench.redis.get(keys.RESULT + bench.id("a")) == b"result"
+
+    @pytest.mark.parametrize(
+        ("owners", "token", "action"),
+        [
+            (("first:1", "second:1"), "first:1", "done"),
+            (("first:1", "second:1", "third:1"), "fourth:1", "done"),
+            (("first:1", "second:1", "third:1"), "first", "done"),
+            (("first:1", "second:1", "third:1"), "first:1", "retry"),
+            (("first:1", "second:1", "third:1"), "first:1", "dead"),
+        ],
+    )
+    async def test_any_other_late_completion_leaves_the_job_with_its_owner(
+        self, bench: ScriptBench, owners: tuple[str, ...], token: str, action: Any
+    ) -> None:
+        job = await self._loses_leases(bench, *owners)
+
+        assert not await bench.finish(job, action, token, record=b"late")
+
+        assert await bench.redis.hget(keys.LEASES, job.job_id) == b"now:1"
+        assert await bench.finish(job, token="now:1")
+
     async def _given_up(self, bench: ScriptBench) -> ClaimedJob:
         """Return a job as its frozen owner knows it, after another worker has dead-lettered it."""
         await bench.enqueue("a")

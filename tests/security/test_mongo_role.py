@@ -17,12 +17,21 @@ from worker.mongo.audit.verification import verify_chain
 from worker.mongo.claims import release_claims
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
+from worker.mongo.imports import close_import
 from worker.mongo.reader import HospitalReader
 from worker.mongo.schema import ensure_schema
 
 _UNAUTHORIZED = 13
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "role"}
 ACT = {"actor": "dr-ito", "reason": "licence"}
+IMPORT = {
+    "import_id": "role",
+    "fingerprint": "ab" * 32,
+    "file": {"name": "list.csv", "bytes": 120, "sha256": "cd" * 32, "rows": 1},
+    "on_existing": "keep",
+    "profile": "",
+    "started_by": "ito@desk",
+}
 EXPIRING = {"key": {"at": 1}, "name": "expiring", "expireAfterSeconds": 2_000_000_000}
 
 FORBIDDEN: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
@@ -68,6 +77,20 @@ async def test_a_worker_starts_and_does_every_job_under_the_role(mongo: MongoHan
     assert (await run_job("withdraw_hospital", {"hospital_id": "cms:role", **ACT})).status == "withdrawn"
     assert (await verify_chain(mongo)).ok
     assert await mongo.logs.count_documents({"hospital_id": "cms:role"}) == 4
+
+
+async def test_a_file_is_imported_under_the_role(mongo: MongoHandle, run_job: RunJob) -> None:
+    await run_job("ingest_hospital", {"record": RECORD})
+    opened = await run_job("open_import", IMPORT)
+    assert (await run_job("preview_hospitals", {"records": [RECORD]})).statuses == ["same"]
+    chunk = {"records": [{**RECORD, "beds": 3}], "import_id": "role", "lines": [2], "chunk": 0}
+    assert (await run_job("ingest_hospitals", chunk)).statuses == ["kept"]
+    assert (await run_job("ingest_hospitals", chunk)).statuses == ["kept"]
+    assert [it.line for it in (await run_job("read_import_report", {"import_id": "role"})).entries] == [2]
+    assert (await close_import(mongo, "role", "finished", {"kept": 1}, may_go_on=False)).status == "closed"
+    (found,) = (await run_job("find_imports", {"import_id": "role"})).found
+    assert (opened.found.state, found.state, found.counts) == ("running", "finished", {"kept": 1})
+    assert await release_claims(mongo, "role") == 0
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)

@@ -1,9 +1,10 @@
-"""`hospital-worker queue`: the length of the queues, dead letters and workers."""
+"""`hospital-worker queue`: the length of the queues, dead letters, workers and running batches."""
 
 import json
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -11,11 +12,14 @@ from worker.commands.support import console, queue_connection, run
 from worker.escaping import escape, escape_json
 from worker.queue.stats import QueueStats, read_stats
 
+# The table of batches fits it; their ids are folded.
+_WIDTH = 80
+
 
 def queue(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Show the length of each queue, dead letters and workers.
+    """Show the length of each queue, dead letters, workers and running batches.
 
     The length is shown as waiting, deferred and in-flight jobs.
     """
@@ -28,11 +32,11 @@ def queue(
     if as_json:
         typer.echo(escape_json(json.dumps(state.as_json(), indent=2)))
     else:
-        _show(state)
+        show(state, console())
 
 
-def _show(state: QueueStats) -> None:
-    out = console()
+def show(state: QueueStats, out: Console) -> None:
+    """Print the state for a person."""
     queues = Table("queue", box=None, pad_edge=False)
     for heading in ("waiting", "deferred", "in flight", "oldest waiting"):
         queues.add_column(heading, justify="right")
@@ -60,3 +64,21 @@ def _show(state: QueueStats) -> None:
     for name in state.unknown_functions:
         line = f"no worker has the function '{name}'; its jobs return to the queue every few seconds"
         out.print(Text(escape(line)))
+    if state.batches:
+        out.print()
+        out.print(_batches(state), soft_wrap=False, width=min(out.width, _WIDTH))
+    if state.more_batches:
+        out.print(f"and {state.more_batches:,} more batches")
+
+
+def _batches(state: QueueStats) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("batch", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    for heading in ("jobs", "done"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("outcomes", min_width=15)
+    for batch in state.batches:
+        outcomes = "\n".join(f"{outcome} {number:,}" for outcome, number in batch.outcomes.items())
+        table.add_row(Text(escape(batch.batch_id)), batch.state, f"{batch.total:,}", f"{batch.ended:,}", outcomes)
+    return table

@@ -68,7 +68,8 @@ def is_conflict(stored: Known, known: Known) -> bool:
     Then it is more likely that the identifier was given to another hospital than that a hospital was renamed and
     moved. A place that one of the two does not know is no other place.
     """
-    if normalise_name(stored["hospital_name"]) == normalise_name(known["hospital_name"]):
+    name, other_name = stored["hospital_name"], known["hospital_name"]
+    if name == other_name or normalise_name(name) == normalise_name(other_name):
         return False
     shared = [field for field in PLACE_FIELDS if field in stored and field in known]
     if shared:
@@ -90,13 +91,17 @@ def content_differences(stored: Known, known: Known, *, whole: bool = False) -> 
     """
     found: list[FieldDifference] = []
     for field in CONTENT_FIELDS:
-        value, present = known.get(field), stored.get(field)
+        value = known.get(field)
         if value is None:
             if not whole:
                 continue
             if field == "hospital_type":
                 # What a hospital has whose type is not known.
                 value = "single"
+        present = stored.get(field)
+        # The usual case, without a call: this runs for every row of a file that was imported before.
+        if present == value and type(present) is type(value):
+            continue
         if not is_same(present, value):
             found.append(FieldDifference(field, present, value))
     if whole or "attributes" in known:

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import FailFast, TypeAdapter, ValidationError
 
 from worker.contract import HospitalRecord, Rejection
 from worker.contract.validation import parse
@@ -9,15 +12,20 @@ from worker.errors import InvalidPayload
 
 # Validating this many records takes a few milliseconds; then other jobs get a turn on the event loop.
 _RECORDS_PER_TURN = 200
+_VALID: TypeAdapter[list[HospitalRecord]] = TypeAdapter(Annotated[list[HospitalRecord], FailFast()])
 
 
 async def validated(raw_records: Sequence[object]) -> list[HospitalRecord | Rejection]:
     """Return the records in order; a `Rejection` takes the place of an invalid one."""
     records: list[HospitalRecord | Rejection] = []
-    for index, raw in enumerate(raw_records):
-        if index % _RECORDS_PER_TURN == 0:
-            await asyncio.sleep(0)
-        records.append(_validated(index, raw))
+    for first in range(0, len(raw_records), _RECORDS_PER_TURN):
+        await asyncio.sleep(0)
+        some = raw_records[first : first + _RECORDS_PER_TURN]
+        try:
+            # Usually all are valid, and validating them together takes less time.
+            records += _VALID.validate_python(some)
+        except ValidationError:
+            records += [_validated(index, raw) for index, raw in enumerate(some, first)]
     return records
 
 

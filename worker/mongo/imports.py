@@ -120,8 +120,11 @@ async def write_report(mongo: MongoHandle, request: IngestHospitals, outcome: Ch
 
     Raises the errors of `worker.mongo.errors`.
     """
+    if request.chunk is None:
+        # It is of no import, and has no lines to report by.
+        return
     entries = _entries(request, outcome)
-    if not entries or request.chunk is None:
+    if not entries:
         return
     key = {"import": request.import_id, "chunk": request.chunk}
     document: Document = {

@@ -5,8 +5,11 @@ the script that counts the last of them enqueues the completion job in the same 
 its jobs can be read for 30 days after that.
 """
 
+import math
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, cast
@@ -29,21 +32,24 @@ LONGEST_ID = 100
 _ID = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_ID}}}")
 _COUNT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _COUNT = re.compile(r"(\S+)=(\d+)")
-_FIELDS = ("created", "total", *OUTCOMES, "sealed", "cancelled", "finished", "completion", "counts")
+_FIELDS = ("created", "total", *OUTCOMES, "sealed", "cancelled", "to_drop", "finished", "completion", "counts")
 # Jobs per list of them.
 _PAGE = 500
 # Jobs per call of batch_settle.lua; Redis serves others between two calls, about ten milliseconds apart.
 _SETTLED_AT_ONCE = 1_000
+# For so long the caller of a cancellation drops jobs itself; workers drop the rest.
+_LONGEST_CANCEL_S = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProgress:
     """How far a batch is: how many jobs it has, and how many have ended in each way.
 
-    `dropped` jobs waited when the batch was cancelled. `lost` ones have left no trace: somebody deleted their keys,
-    or a worker of an earlier version ended them and their results have expired. A dead letter that is retried
-    counts as dead until the job ends again. `counts` are those that its completed jobs have reported. `completion`
-    is the id of the completion job, empty if there is none.
+    `dropped` jobs waited when the batch was cancelled: they count from then on, although removing them takes time.
+    `lost` ones have left no trace: somebody deleted their keys, or a worker of an earlier version ended them and
+    their results have expired. A dead letter that is retried counts as dead until the job ends again. `counts` are
+    those that its completed jobs have reported. `completion` is the id of the completion job, empty if there is
+    none.
     """
 
     batch_id: str
@@ -65,6 +71,12 @@ class BatchProgress:
         return self.complete + self.dead + self.aborted + self.dropped + self.lost
 
     @property
+    def outcomes(self) -> dict[BatchOutcome, int]:
+        """How many jobs have ended in each way; ways in which none has ended are left out."""
+        numbers: dict[BatchOutcome, int] = {outcome: getattr(self, outcome) for outcome in OUTCOMES}
+        return {outcome: number for outcome, number in numbers.items() if number}
+
+    @property
     def has_ended(self) -> bool:
         """Whether the batch has ended, so that its completion job is enqueued."""
         return self.finished_at is not None
@@ -81,13 +93,14 @@ class SettledPage(NamedTuple):
     """The answer to one call of batch_settle.lua.
 
     How many jobs the batch has, -1 if there is none; how many of them have not ended; how many were dropped by this
-    call; and the ids of those of which only a result is left that nobody has read.
+    call; the ids of those of which only a result is left that nobody has read; and whether the batch is cancelled.
     """
 
     total: int
     waiting: int
     dropped: int
     unread: list[bytes]
+    cancelled: int
 
 
 def is_batch_id(text: str) -> bool:
@@ -128,16 +141,17 @@ class BatchStore:
 
     async def seal(self, batch_id: str) -> None:
         """Fix the number of jobs. Raises `BatchNotFound`."""
-        await self._closed(batch_id, "sealed")
+        await self._close_batch(batch_id, "sealed")
 
     async def cancel(self, batch_id: str) -> int:
-        """Drop the jobs that wait, and let those that run end; returns how many were dropped now.
+        """Drop the jobs that wait, and let those that run end; returns how many were removed now.
 
-        A job that would run again is dropped too. A batch that has ended stays as it is. If the caller ends too
-        early, a worker drops the rest. Raises `BatchNotFound`.
+        From its first step on no waiting job is claimed any more, and `progress` counts them as dropped. A job that
+        would run again is dropped too. A batch that has ended stays as it is. After a second and a half, or if the
+        caller ends before, a worker removes the rest. Raises `BatchNotFound`.
         """
-        await self._closed(batch_id, "cancelled")
-        return await self._settle_pages(batch_id, None)
+        await self._close_batch(batch_id, "cancelled")
+        return await self._settle_pages(batch_id, None, until=time.monotonic() + _LONGEST_CANCEL_S)
 
     async def progress(self, batch_id: str) -> BatchProgress:
         """Return how far a batch is. Raises `BatchNotFound`."""
@@ -165,6 +179,17 @@ class BatchStore:
         """Return the ids of the batches that have not ended."""
         return [batch_id.decode() for batch_id in await self._redis.zrange(keys.BATCHES, 0, -1)]
 
+    async def running(self, most: int) -> tuple[list[BatchProgress], int]:
+        """Return up to `most` of the batches that have not ended, oldest first, and how many more there are."""
+        batch_ids = await self.unfinished()
+        found: list[BatchProgress] = []
+        for batch_id in batch_ids[:most]:
+            # One that another program has overwritten is not there.
+            with suppress(BatchNotFound):
+                found.append(await self.progress(batch_id))
+        running = [batch for batch in found if not batch.has_ended]
+        return sorted(running, key=lambda batch: batch.created_at), max(0, len(batch_ids) - most)
+
     async def next_silent(self) -> str:
         """Return a batch none of whose jobs has ended lately, and let no other caller have it for a while.
 
@@ -177,7 +202,7 @@ class BatchStore:
 
         Raises `BatchNotFound`, and forgets such a batch.
         """
-        await self._settle_pages(batch_id, read_result)
+        await self._settle_pages(batch_id, read_result, until=math.inf)
 
     async def settle_page(self, batch_id: str, first: int, outcomes: Sequence[Any] = ()) -> SettledPage:
         """Do so for the jobs from one position on; `outcomes` are ids of jobs, each followed by its outcome."""
@@ -187,21 +212,31 @@ class BatchStore:
         )
         return SettledPage(*answer)
 
-    async def _closed(self, batch_id: str, mark: Literal["sealed", "cancelled"]) -> None:
-        if not await self._close(keys=[keys.CLOCK], args=[batch_id, mark]):
+    async def _close_batch(self, batch_id: str, mark: Literal["sealed", "cancelled", "dropped"]) -> None:
+        if not await self._close(keys=[keys.CLOCK, keys.LEASES], args=[batch_id, mark]):
             raise _not_found(batch_id)
 
-    async def _settle_pages(self, batch_id: str, read_result: ResultReader | None) -> int:
+    async def _settle_pages(self, batch_id: str, read_result: ResultReader | None, *, until: float) -> int:
         dropped = first = 0
+        was_cancelled = False
         while True:
             page = await self.settle_page(batch_id, first)
             if page.total < 0:
                 raise _not_found(batch_id)
+            if first == 0:
+                # If it is cancelled only meanwhile, the jobs before are still to be dropped.
+                was_cancelled = bool(page.cancelled)
             dropped += page.dropped
             if page.unread and read_result is not None:
                 page = await self.settle_page(batch_id, first, await self._outcomes(page.unread, read_result))
             first += _SETTLED_AT_ONCE
-            if page.waiting == 0 or first >= page.total:
+            if page.waiting == 0:
+                return dropped
+            if first >= page.total:
+                if was_cancelled:
+                    await self._close_batch(batch_id, "dropped")
+                return dropped
+            if time.monotonic() > until:
                 return dropped
 
     async def _outcomes(self, job_ids: list[bytes], read_result: ResultReader) -> list[Any]:
@@ -229,14 +264,18 @@ def _progress(batch_id: str, values: Mapping[str, str]) -> BatchProgress:
         state = "cancelling"
     else:
         state = "sealed" if "sealed" in values else "open"
+    total, dropped = int(values["total"]), int(values.get("dropped", 0))
+    if state == "cancelling":
+        others = sum(int(values.get(outcome, 0)) for outcome in OUTCOMES if outcome != "dropped")
+        dropped = max(dropped, min(int(values.get("to_drop", 0)), total - others))
     return BatchProgress(
         batch_id=batch_id,
         state=state,
-        total=int(values["total"]),
+        total=total,
         complete=int(values.get("complete", 0)),
         dead=int(values.get("dead", 0)),
         aborted=int(values.get("aborted", 0)),
-        dropped=int(values.get("dropped", 0)),
+        dropped=dropped,
         lost=int(values.get("lost", 0)),
         counts={name: int(number) for name, number in _COUNT.findall(values.get("counts", ""))},
         completion=values.get("completion", ""),

@@ -25,6 +25,7 @@ _FIXED: dict[str, KeyType] = {
     keys.WORKERS_SEEN: "zset",
     keys.UNKNOWN: "zset",
     keys.BATCHES: "zset",
+    keys.CANCELLED_BATCHES: "zset",
 }
 _OF_QUEUE: dict[str, KeyType] = {
     "": "zset",

@@ -51,6 +51,9 @@ CRON_SUFFIX = ":cron"
 BATCHES = "arq:batches"
 """Sorted set: id of a batch that has not ended → when a worker looks at its jobs, in milliseconds, unless one of
 them ends before."""
+CANCELLED_BATCHES = "arq:batches:cancelled"
+"""Sorted set: id of a batch whose waiting jobs are to be dropped, and are not claimed meanwhile → when it was
+cancelled, or a worker last found it here, in milliseconds."""
 BATCH = "arq:batch:"
 """Hash per batch: its counters, when it was created, sealed, cancelled and finished, and its completion job."""
 BATCH_JOBS = "arq:batch-jobs:"

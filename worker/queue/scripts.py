@@ -37,6 +37,7 @@ _LUA_NAMES = {
     "CLOCK": keys.CLOCK,
     "DEAD_PAYLOAD": keys.DEAD_PAYLOAD,
     "BATCHES": keys.BATCHES,
+    "CANCELLED_BATCHES": keys.CANCELLED_BATCHES,
     "BATCH": keys.BATCH,
     "BATCH_JOBS": keys.BATCH_JOBS,
     "BATCH_ORDER": keys.BATCH_ORDER,
@@ -243,6 +244,10 @@ class Counts:
     queues: dict[str, QueueCounts]
 
 
+def _lost_by(owner: str) -> str:
+    return HEARD_OF if owner.startswith(HEARD_OF) else owner
+
+
 def _worker_of(token: str) -> str:
     return token.rpartition(":")[0] or token
 
@@ -292,7 +297,7 @@ class Scripts:
                     float(abort_ms),
                     cast(EnvelopeProblem, problem.decode()),
                     payload,
-                    tuple(owners.decode(errors="backslashreplace").split()) if owners else (),
+                    tuple(map(_lost_by, owners.decode(errors="backslashreplace").split())) if owners else (),
                 )
                 for job_id, position, score, tries, crashes, abort_ms, problem, payload, owners in jobs
             ],

@@ -6,11 +6,14 @@ from typing import Any
 from redis.asyncio import Redis
 
 from worker.queue import keys
+from worker.queue.batches import BatchProgress, BatchStore
 from worker.queue.heartbeats import Heartbeat, read_heartbeats, redis_time
 from worker.queue.scripts import QueueCounts, Scripts
 
 # Jobs of an unknown function return to a worker every few seconds.
 _UNKNOWN_FOR_MS = 60_000
+# Each is read by itself.
+_MOST_BATCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,18 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """All queues, the dead letters, the workers' heartbeats, and functions that no worker has."""
+    """All queues, the dead letters, the workers' heartbeats, functions that no worker has, and running batches.
+
+    `more_batches` is how many batches run besides those in `batches`.
+    """
 
     queues: dict[str, QueueState]
     dead: int
     workers: list[tuple[Heartbeat, float]]
     """Each with its age in seconds."""
     unknown_functions: list[str]
+    batches: list[BatchProgress]
+    more_batches: int
 
     def as_json(self) -> dict[str, Any]:
         """Return the same with plain values."""
@@ -52,6 +60,19 @@ class QueueStats:
                 {**heartbeat.model_dump(mode="json"), "age_s": round(age, 1)} for heartbeat, age in self.workers
             ],
             "unknown_functions": self.unknown_functions,
+            "batches": [
+                {
+                    "batch": batch.batch_id,
+                    "state": batch.state,
+                    "total": batch.total,
+                    "done": batch.ended,
+                    "outcomes": batch.outcomes,
+                    "counts": dict(batch.counts),
+                    "created_at": batch.created_at.isoformat(),
+                }
+                for batch in self.batches
+            ],
+            "more_batches": self.more_batches,
         }
 
 
@@ -61,10 +82,13 @@ async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueSta
     now = await redis_time(redis)
     heartbeats = await read_heartbeats(redis)
     asked_since = counts.now_ms - _UNKNOWN_FOR_MS
+    batches, more_batches = await BatchStore(redis).running(_MOST_BATCHES)
     unknown = await redis.zrangebyscore(keys.UNKNOWN, asked_since, "+inf")
     return QueueStats(
         queues={queue: QueueState.of(found, counts.now_ms) for queue, found in counts.queues.items()},
         dead=counts.dead,
         workers=[(heartbeat, heartbeat.age_s(now)) for heartbeat in heartbeats],
         unknown_functions=sorted(name.decode(errors="backslashreplace") for name in unknown),
+        batches=batches,
+        more_batches=more_batches,
     )

@@ -1,5 +1,6 @@
 """Decides which column of a file is which field."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from producers.files.columns.addresses import numbered_parts
@@ -14,6 +15,8 @@ from producers.files.columns.places import drop_half_position, drop_second_posit
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
 
+# How the readers call a column whose name is blank.
+_WITHOUT_NAME = re.compile(r"column [0-9]+")
 _FIRST_VALUES_SHOWN = 10
 _OWN_NAME = "external_id"
 _POSITION = frozenset(("location", "latitude", "longitude"))
@@ -141,6 +144,8 @@ class _Choice:
         problem = "has no column for the hospital's name"
         if refused is not None:
             problem += f": hospital_name {refused.reason}, so {refused.column!r} is not used"
+        if any(map(_WITHOUT_NAME.fullmatch, self._columns)):
+            problem += "; if the columns are named in a later line: --skip-rows N"
         likely = next(iter(like_names(self._columns, self._statistics)), None)
         if likely is None:
             problem += '; choose it with --map hospital_name="COLUMN"'

@@ -8,6 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
+from producers.files.values import CellReader, UnreadableCell
+from producers.files.values.yes_no import YesNoReader, yes_no_style
 from producers.files.words import fold, names_a_hospital, word_set
 from worker.contract.fields import Source
 
@@ -157,8 +159,17 @@ def _beds(column: ColumnStatistics, _code: bool) -> str | None:
 
 
 def _emergency_services(column: ColumnStatistics, _code: bool) -> str | None:
-    share = 1 - column.share("yes or no")
+    reader = YesNoReader(yes_no_style([value for value, _ in column.known_cells]))
+    share = column.share_of(lambda value: not _is_read(reader, value))
     return f"is not yes or no {_in_rows(column, share)}" if share > _MOST else None
+
+
+def _is_read(reader: CellReader, value: object) -> bool:
+    try:
+        reader.read((value,))
+    except UnreadableCell:
+        return False
+    return True
 
 
 def _degrees(shape: Shape, limit: int) -> "Callable[[ColumnStatistics, bool], str | None]":

@@ -81,7 +81,9 @@ def find_columns(wanted: str, columns: Sequence[str], field: str) -> tuple[str, 
     several = _several_columns(parts, columns) if len(parts) > 1 else None
     if several is None:
         missing = wanted if len(parts) == 1 else next((p for p in parts if _one_column(p, columns) is None), wanted)
-        raise ColumnError(f"has no column {missing.strip()!r} for --map; its columns are {listed(columns)}")
+        # The columns of a file without a header are numbers.
+        remedy = "; if the first line is a hospital already: --no-header" if missing.strip().isdigit() else ""
+        raise ColumnError(f"has no column {missing.strip()!r} for --map{remedy}; its columns are {listed(columns)}")
     if len(several) > 1 and field in _ONE_COLUMN:
         raise ColumnError(f"--map {field}={wanted} names {len(several)} columns; {field} is read from one")
     if len(set(several)) < len(several):

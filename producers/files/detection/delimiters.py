@@ -59,7 +59,7 @@ class _Fit:
     """How a text looks when it is split at a mark: its table begins at row `first` and is `width` cells wide.
 
     `share` of the rows from there on have that width, `begins` says that the first of them has it, and `gaps` that
-    rows below it do not contain the mark at all.
+    rows below it do not contain the mark at all; `decimal`, that it only ever stands between digits.
     """
 
     mark: str
@@ -68,17 +68,25 @@ class _Fit:
     share: float
     begins: bool
     gaps: bool
+    decimal: bool
 
     @property
-    def rank(self) -> tuple[bool, bool, int, float, int]:
+    def is_sure(self) -> bool:
+        # Signs within one column, such as that between two coordinates, make two cells of each row.
+        begins = self.begins and self.first == 0 and self.share >= 0.8
+        return begins and self.width > 2 and not self.decimal and not self.gaps
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, bool, float, int]:
         # Decimal commas, and the commas of addresses, are in all rows but not in the header above them.
-        return not self.gaps, self.begins, -self.first, round(self.share * 5) / 5, self.width
+        share = round(self.share * 5) / 5
+        return not self.gaps, self.begins, -self.first, not self.decimal, share, self.width
 
 
 def _delimiter(lines: Sequence[str], quote: str, escape: str) -> str:
     usual = [fit for mark in _USUAL if (fit := _fit(lines, Marks(mark, quote, escape))) and fit.share >= _STEADY]
     best = max(usual, key=lambda fit: fit.rank, default=None)
-    if best is not None and best.begins and best.share >= 0.8 and best.first == 0:
+    if best is not None and best.is_sure:
         return best.mark
     for mark in _SELDOM:
         fit = _fit(lines, Marks(mark, quote, escape))
@@ -95,7 +103,7 @@ def _delimiter(lines: Sequence[str], quote: str, escape: str) -> str:
 
 
 def _fit(lines: Sequence[str], marks: Marks) -> _Fit | None:
-    if not any(marks.delimiter in line for line in lines):
+    if not any(marks.delimiter in line for line in lines) or _is_amid_quotes(lines, marks):
         return None
     widths = [len(row) for _, row in split_rows(lines, marks) if any(cell.strip() for cell in row)]
     counts = Counter(width for width in widths if width > 1)
@@ -106,7 +114,17 @@ def _fit(lines: Sequence[str], marks: Marks) -> _Fit | None:
     # Lines of one cell above the table are titles, and not counted.
     considered = widths[first:] if first <= len(widths) // 2 else widths
     share = counts[width] / len(considered)
-    return _Fit(marks.delimiter, first, width, share, widths[first] == width, 1 in widths[first:])
+    mark = re.escape(marks.delimiter)
+    decimal = not any(re.search(rf"(?<!\d){mark}|{mark}(?!\d)", line) for line in lines)
+    return _Fit(marks.delimiter, first, width, share, widths[first] == width, 1 in widths[first:], decimal)
+
+
+def _is_amid_quotes(lines: Sequence[str], marks: Marks) -> bool:
+    """Return whether most quotes around the first cell of a line end before something else than the mark."""
+    quote = marks.quote
+    cell = re.compile(rf"{quote}(?:[^{quote}]|{quote}{quote})*{quote} *([^ \r\n])")
+    after = [match[1] for line in lines if (match := cell.match(line))]
+    return 2 * after.count(marks.delimiter) < len(after)
 
 
 def _is_prose(lines: Sequence[str], mark: str) -> bool:

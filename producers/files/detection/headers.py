@@ -33,15 +33,17 @@ def find_header(rows: Sequence[Sequence[str]], *, skip: int | None = None, prese
     start = skip if skip is not None else _first_full(rows)
     if start >= len(rows):
         return Header(start, present is not False)
-    if present is not None:
-        return Header(start, present)
+    if present:
+        return Header(start, True)
+    # Without a header, nothing shows that a row above is a title and no sparse row of data.
+    first = start if skip is not None else next((index for index, row in enumerate(rows) if filled(row)), start)
+    if present is False:
+        return Header(first, False)
     body = [row for row in rows[start + 1 : start + 1 + _ROWS_COMPARED] if any(cell.strip() for cell in row)]
     names, data = _evidence(rows[start], body)
     if names or data < 2:
         return Header(start, True, doubtful=not names and (data == 1 or not body))
-    # Without a header, nothing shows that a row above is a title and no sparse row of data.
-    first = next(index for index, row in enumerate(rows) if filled(row))
-    return Header(first if skip is None else start, False)
+    return Header(first, False)
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -70,7 +72,15 @@ def _first_full(rows: Sequence[Sequence[str]]) -> int:
         return 0
     most = max(usual, key=lambda count: (usual[count], count))
     if most < 2:
-        return next(index for index, count in enumerate(counts) if count)
+        # Titles, or rows that know nothing but a name, may be more than the full rows.
+        return next(
+            (
+                index
+                for index, count in enumerate(counts[:_MOST_ABOVE])
+                if count > 1 and (_named(rows[index]) == count or _goes_on(counts[index + 1 :]))
+            ),
+            next(index for index, count in enumerate(counts) if count),
+        )
     # Rows leave cells empty, so more than half of the usual number is enough; a header is hardly emptier than that.
     least = max(2, most // 2 + 1)
     found = next(
@@ -86,6 +96,12 @@ def _first_full(rows: Sequence[Sequence[str]]) -> int:
         # Groups of columns may have a row of titles of their own above the names.
         return following if _named(rows[following]) > _named(rows[found]) == 0 else found
     return found
+
+
+def _goes_on(counts: Sequence[int]) -> bool:
+    """Return whether there are rows below, and all of them are wider than a title."""
+    below = [count for count in counts if count]
+    return bool(below) and min(below) > 1
 
 
 def _named(row: Sequence[str]) -> int:

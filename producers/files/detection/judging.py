@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,6 +16,7 @@ _SELDOM, _FEW, _SELDOM_ANOTHER_SCRIPT = 0.05, 5, 10.0
 _ANOTHER_LANGUAGE = 3.5  # nats for a word of another language than the rest of the file
 _MOST_WORDS = 400
 _NEVER = 1e9
+_MANY_CELLS, _FEW_CELLS = 0.3, 0.7
 _SYMBOLS_BETWEEN_CELLS = "¬¦§¶"
 # ASCII words are a hint only: headers are English, and the names of the country's own language may be few.
 _WEIGHT_OF_ASCII, _MOST_UNLIKELY = 0.4, 6.0
@@ -140,13 +142,18 @@ def _weigh(
 
 
 def _delimiters(lines: Sequence[str]) -> list[str]:
-    """Return the symbols that stand equally often in every line, as ¬ does: they are no part of any word."""
-    if len(lines) < 3:
-        return []
-    counts = {mark: lines[0].count(mark) for mark in _SYMBOLS_BETWEEN_CELLS}
-    return [
-        mark for mark, count in counts.items() if count > 1 and all(line.count(mark) == count for line in lines)
-    ]
+    """Return the symbols that stand equally often in most lines, as ¬ does: they are no part of any word.
+
+    Titles, and lines that are a part of a row, have fewer of them.
+    """
+    found = []
+    for mark in _SYMBOLS_BETWEEN_CELLS:
+        counts = Counter(count for line in lines if (count := line.count(mark)) > 1)
+        count, rows = max(counts.items(), key=lambda it: (it[1], it[0]), default=(0, 0))
+        # Twice in a line may be chance.
+        if rows >= 3 and rows >= (_MANY_CELLS if count > 2 else _FEW_CELLS) * len(lines):
+            found.append(mark)
+    return found
 
 
 def _unlikely_languages(context: bytes) -> Mapping[str, float]:

@@ -18,10 +18,13 @@ from worker.contract.placeholders import placeholder_kind, word_key
 
 _CROSSES = frozenset(("x", "\u0445"))  # the second is Cyrillic
 # They contradict "available" and its like. In a column without these, they say that the answer is not known.
-_AVAILABLE = frozenset(("available", "disponible", "disponivel", "verfugbar", "متوفر", "متاح", "mevcut", "उपलब्ध"))
+_AVAILABLE = frozenset(
+    ("available", "disponible", "disponivel", "verfugbar", "متوفر", "متاح", "mevcut", "tersedia", "उपलब्ध")
+)
 _NOT_AVAILABLE = frozenset((
     "not available", "unavailable", "no disponible", "nao disponivel", "non disponible", "indisponible",
-    "nicht verfugbar", "غير متوفر", "غير متاح", "mevcut degil", "उपलब्ध नहीं",
+    "nicht verfugbar", "غير متوفر", "غير متاح", "mevcut degil", "tidak tersedia",
+    "उपलब्ध नहीं",
 ))  # fmt: skip
 
 

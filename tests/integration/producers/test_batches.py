@@ -165,6 +165,10 @@ async def test_100_000_waiting_jobs_are_dropped_in_less_time_than_they_were_adde
 
     found = await batch.cancel()
 
+    # Counted in its first step, on however slow a machine.
+    assert found.dropped == 100_000
+    while not found.has_ended:
+        found = await batch.cancel()
     assert (found.state, found.dropped) == ("cancelled", 100_000)
     assert await redis.dbsize() < 10
     # In Redis's processor time, because other tests run beside this one: with two cores to itself, adding takes

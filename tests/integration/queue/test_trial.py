@@ -73,7 +73,7 @@ async def test_a_user_without_scripts_is_refused_in_one_line(limited: Limited) -
     ("pattern", "missing"),
     [
         ("~arq:[^a]*", [keys.ABORT]),
-        ("~arq:[^b]*", [keys.BATCHES, "arq:batch:trial", "arq:batch-jobs:trial"]),
+        ("~arq:[^b]*", [keys.BATCHES, keys.CANCELLED_BATCHES, "arq:batch:trial", "arq:batch-jobs:trial"]),
         ("~arq:[^c]*", [keys.CLOCK, keys.CRASHES, keys.CLAIMS]),
         ("~arq:[^d]*", [keys.DEAD, keys.DEAD_INDEX, keys.DEAD_ARCHIVER]),
         ("~arq:[^w]*", [keys.WORKERS, keys.WORKERS_SEEN]),

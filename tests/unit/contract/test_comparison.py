@@ -21,7 +21,7 @@ VALUES = st.sampled_from(["A", "a ", "B", "Ü", "ü"])
 ROWS = st.fixed_dictionaries(
     {"hospital_name": VALUES},
     optional={
-        **dict.fromkeys(["country", "city", "address"], VALUES),
+        **dict.fromkeys(["country", "city", "address", "local_id"], VALUES),
         "location": st.sampled_from([{"type": "Point", "coordinates": [1.0, latitude]} for latitude in (2, 3)]),
     },
 )
@@ -43,7 +43,7 @@ def test_known_fields_include_every_field_of_the_contract() -> None:
     values: dict[str, Any] = {
         "hospital_name": "A", "source": "s", "external_id": "1", "hospital_type": "multi", "address": "a",
         "city": "c", "state": "s", "postal_code": "p", "county": "c", "country": "c", "phone": "p",
-        "ownership": "o", "emergency_services": True, "beds": 1,
+        "ownership": "o", "emergency_services": True, "beds": 1, "local_id": "7",
         "location": {"type": "Point", "coordinates": [1.0, 2.0]}, "attributes": {"a": 1}, "observed_at": AT,
     }  # fmt: skip
     assert set(values) == set(HospitalRecord.model_fields)
@@ -60,13 +60,16 @@ def test_known_fields_include_every_field_of_the_contract() -> None:
         ({"hospital_name": "Mercy", "city": "Boaz"}, ["location"]),
         ({"hospital_name": "Mercy", "city": "Boaz", "location": at(1, 2.001)}, ["location"]),
         ({"hospital_name": "Mercy", "city": "Boaz", "location": at(1, 2), "address": "1 Main"}, ["address"]),
+        ({"hospital_name": "Mercy", "city": "Boaz", "location": at(1, 2), "local_id": "8"}, ["local_id"]),
         (
             {"hospital_name": "Mercy", "city": "Boaz", "location": at(1, 2), "country": "US", "county": "M"},
             ["country", "county"],
         ),
     ],
 )
-def test_rows_differ_if_name_place_address_or_coordinates_do(other: dict[str, Any], differing: list[str]) -> None:
+def test_rows_differ_if_name_place_address_coordinates_or_local_id_do(
+    other: dict[str, Any], differing: list[str]
+) -> None:
     row = {"hospital_name": "Mercy", "city": "Boaz", "location": at(1.0, 2.0), "beds": 3}
     assert [each.field for each in distinguishing_differences(row, other)] == differing
     assert (distinguishing_key(row) == distinguishing_key(other)) is (not differing)

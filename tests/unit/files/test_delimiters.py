@@ -23,6 +23,12 @@ def test_delimiters_inside_quotes_do_not_count(mark: str) -> None:
     ("lines", "delimiter"),
     [
         (["id;lat;lon\n", "1;10,5;20,5\n", "2;11,5;21,5\n"], ";"),
+        (["Oak;10,5;20,5\n", "Elm;11,5;21,5\n"], ";"),
+        (["Oak¬10,5¬20,5\n", "Elm¬11,5¬21,5\n"], "¬"),
+        (['"Oak, North"¬"(10.5, 20.5)"\n', '"Elm, South"¬"(11.5, 21.5)"\n'], "¬"),
+        (["Oak, 2024^^\n", "name^city^place\n"] + ["Elm^Aveda^(1.5, 2.5)\n"] * 9, "^"),
+        (["Oak^Aveda^1,5; 2,5\n", "Elm^Brusk^2,5; 3,5\n"], "^"),
+        (["1,2,3\n", "4,5,6\n"], ","),
         (["id\tname\taddress\n", "1\tA\tx, y, z\n", "2\tB\tu, v\n"], "\t"),
         (["name;address\n", "A;1, B Street, C\n", "B;2, C Street, D\n"], ";"),
         (["name,note\n", "A,x;y;z\n", "B,u;v;w\n"], ","),

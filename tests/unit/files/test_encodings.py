@@ -190,3 +190,9 @@ def test_iso_2022_is_known_by_its_escapes() -> None:
 @pytest.mark.parametrize(("content", "lines"), [("a\nb\n", 2), ("a\nb", 2), ("a\r\nb\r\n", 2), ("a\rb\r", 2)])
 def test_lines_are_counted_for_every_line_end(content: str, lines: int) -> None:
     assert detect(content.encode()).lines == lines
+
+
+def test_a_delimiter_beyond_ascii_says_nothing_of_the_encoding() -> None:
+    rows = [f"{row}¬Oui¬é¬x y¬12¬a".replace(",", "¬x¬12¬") for row in text("French", 4).splitlines()[1:]]
+    content = "\n".join(["Hérault", *rows]) + "\n"
+    assert outcome(content, "cp1252") == "right"

@@ -75,6 +75,13 @@ def test_rows_of_titles_are_above_the_header(titles: list[str], row: int) -> Non
     assert find_header(rows(*titles, "id|name|city|beds")) == Header(row, True)
 
 
+def test_a_header_is_found_above_rows_that_know_little() -> None:
+    table = [["List, 2024"], ["Ministry"], ["name", "address", "beds"], ["Oak Hospital", "", ""]]
+    assert find_header(table) == Header(2, True)
+    table = [["List, 2024"], ["Ministry"], ["Hospital", "Kind", "Beds"], ["Oak", "private", "12"]]
+    assert find_header(table) == Header(2, True)
+
+
 def test_no_row_is_skipped_where_there_is_no_header() -> None:
     table = [["", "Oak", "", "", ""], ["17", "Elm", "AB1", "5", "6"], ["18", "Ash", "AB2", "7", "8"]]
     assert find_header(table) == Header(0, False)
@@ -82,6 +89,7 @@ def test_no_row_is_skipped_where_there_is_no_header() -> None:
 
 def test_what_the_user_says_takes_precedence() -> None:
     assert find_header(rows("id|name|city|beds"), present=False) == Header(0, False)
+    assert find_header([["Oak", ""], ["Elm", "60"], ["Ash", "7"]], present=False) == Header(0, False)
     assert find_header(rows("x|y|z|w", "id|name|city|beds"), skip=1) == Header(1, True)
     assert find_header([["1", "2"], ["3", "4"]], present=True) == Header(0, True)
 

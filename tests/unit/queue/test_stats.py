@@ -6,8 +6,9 @@ import pytest
 
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.queue import keys
+from worker.queue.batches import completion_entry
 from worker.queue.heartbeats import Heartbeat, redis_time, write_heartbeat
-from worker.queue.scripts import QueueCounts
+from worker.queue.scripts import Enqueue, QueueCounts
 from worker.queue.stats import QueueState, read_stats
 
 
@@ -77,3 +78,38 @@ async def test_the_oldest_wait_is_counted_from_the_due_time(redis: Any, bench: S
 
     assert (state.waiting, state.deferred, state.in_flight) == (2, 0, 0)
     assert 60 <= state.oldest_wait_s < 65
+
+
+async def test_stats_have_the_batches_that_run(redis: Any, bench: ScriptBench, monkeypatch: Any) -> None:
+    for number, names in enumerate((["a", "b"], ["c"], [])):
+        await bench.batches.create(f"batch-{number}", None)
+        await bench.redis.hset(keys.BATCH + f"batch-{number}", "created", 1_000 - number)
+        if names:
+            await bench.scripts.enqueue([Enqueue(it, bench.queue, b"{}") for it in names], f"batch-{number}")
+    (job,) = (await bench.claim(wanted=1)).jobs
+    await bench.finish(job, batch=completion_entry("batch-0", "complete", {"created": 990}))
+    # One has ended, and one was overwritten by another program.
+    await bench.batches.seal("batch-2")
+    await bench.batches.create("foreign", None)
+    await redis.delete(keys.BATCH + "foreign")
+    await redis.set(keys.BATCH + "foreign", "text")
+
+    state = await read_stats(redis, (bench.queue,))
+
+    assert [(it.batch_id, it.total, it.ended, it.outcomes) for it in state.batches] == [
+        ("batch-1", 1, 0, {}),
+        ("batch-0", 2, 1, {"complete": 1}),
+    ]
+    printed = json.loads(json.dumps(state.as_json()))
+    assert printed["batches"][1] == {
+        "batch": "batch-0",
+        "state": "open",
+        "total": 2,
+        "done": 1,
+        "outcomes": {"complete": 1},
+        "counts": {"created": 990},
+        "created_at": "1970-01-01T00:00:01+00:00",
+    }
+    assert printed["more_batches"] == 0
+    monkeypatch.setattr("worker.queue.stats._MOST_BATCHES", 1)
+    assert (await read_stats(redis, (bench.queue,))).more_batches == 2

@@ -6,7 +6,7 @@
 -- ARGV  id of the batch, first and last position among its jobs, then pairs: id of a job, and the outcome that its
 --       result tells
 -- Returns {how many jobs the batch has, or -1 if there is no such batch; how many have not ended; how many were dropped;
---   ids of the jobs that have a result whose outcome is not among the arguments}
+--   ids of the jobs that have a result whose outcome is not among the arguments; 1 if the batch is cancelled, otherwise 0}
 local leases, crashes, abort, dead, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id = ARGV[1]
 write_although_full(clock)
@@ -18,7 +18,8 @@ local any_abort = redis.call('ZCARD', abort) > 0
 redis.call('HLEN', dead)
 if not batch then
     redis.call('ZREM', BATCHES, id)
-    return {-1, 0, 0, {}}
+    redis.pcall('ZREM', CANCELLED_BATCHES, id)
+    return {-1, 0, 0, {}, 0}
 end
 local told = {}
 for i = 4, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
@@ -29,8 +30,8 @@ for _, job in ipairs(jobs) do
     if states[job] and not outcome_of(states[job]) then open[#open + 1] = job end
 end
 
-local owners = {}
-for first = 1, #open, PER_CALL do
+local owners, any_lease = {}, redis.call('HLEN', leases) > 0
+for first = 1, any_lease and #open or 0, PER_CALL do
     local part = {unpack(open, first, math.min(first + PER_CALL - 1, #open))}
     for i, owner in ipairs(redis.call('HMGET', leases, unpack(part))) do owners[part[i]] = owner end
 end
@@ -107,7 +108,9 @@ for queue, ids in pairs(left) do
     in_parts('ZREM', queue, ids)
     if any_abort then in_parts('ZREM', abort, ids) end
     if any_crash then in_parts('HDEL', crashes, ids) end
+    -- A worker that passed over these jobs may have left others behind them.
+    if redis.call('ZCARD', queue) > 0 then announce(queue) end
 end
 batch.dropped = batch.dropped + dropped
 store_batches(now)
-return {batch.total, batch.total - ended_jobs(batch), dropped, unread}
+return {batch.total, batch.total - ended_jobs(batch), dropped, unread, batch.cancelled and 1 or 0}

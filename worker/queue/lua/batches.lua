@@ -96,6 +96,7 @@ local function end_batch(id, batch, now)
     batch.finished = now
     redis.call('HSET', BATCH .. id, 'finished', string.format('%d', now))
     redis.pcall('ZREM', BATCHES, id)
+    if batch.cancelled then redis.pcall('ZREM', CANCELLED_BATCHES, id) end
     for _, prefix in ipairs({BATCH, BATCH_JOBS, BATCH_ORDER}) do redis.call('EXPIRE', prefix .. id, BATCH_TTL) end
 end
 

@@ -18,7 +18,8 @@ local BYTES_LIMIT, worker = tonumber(ARGV[4]), ARGV[5]
 local BYTES_BESIDE = 100
 local now = clock_ms()
 local lease_end = now + lease
--- How many due entries that other workers hold may be skipped; there are few unless stock arq workers share the queue.
+-- How many due entries may be skipped that other workers hold or that wait to be dropped; there are few unless stock arq
+-- workers share the queue.
 local SCAN_LIMIT = 5000
 -- The most tries that a producer may say a job has had.
 local LARGEST_COUNT = 1000000
@@ -66,6 +67,25 @@ local function note_due(at)
     if next_due < 0 or at < next_due then next_due = at end
 end
 
+-- Usually there is none: a batch is here while its waiting jobs are dropped.
+local cancelled_batches = redis.pcall('ZRANGE', CANCELLED_BATCHES, 0, -1)
+
+-- Returns the ids and scores of a page without those jobs that wait to be dropped: of a cancelled batch, and not ended.
+local function without_unwanted(ids, scores)
+    local unwanted = {}
+    for _, batch in ipairs(cancelled_batches) do
+        for i, state in ipairs(redis.pcall('HMGET', BATCH_JOBS .. batch, unpack(ids))) do
+            -- A colon stands before an outcome: a dead letter that was retried since is wanted.
+            if state and string.byte(state) ~= 58 then unwanted[i] = true end
+        end
+    end
+    local kept, kept_scores = {}, {}
+    for i, id in ipairs(ids) do
+        if not unwanted[i] then kept[#kept + 1], kept_scores[#kept_scores + 1] = id, scores[i] end
+    end
+    return kept, kept_scores
+end
+
 -- Why a job has no readable payload; nil if it has none because it has ended.
 local function problem_of(id)
     -- MGET answers nil for a key of another type.
@@ -106,7 +126,7 @@ local function take(queue, position, id, score, payload, spent, owner)
         any_crash = true
         if string.sub(owner, 1, #worker + 1) == worker .. ':' then
             -- This worker's own earlier claim, of which it cannot be heard again now: it was held up, and lives.
-            owner = '-'
+            owner = '-' .. owner
         else
             crash_count = crash_count + 1
         end
@@ -212,16 +232,23 @@ for index = 7, #KEYS do
     -- Taken jobs stay in the window until all are moved together, as jobs of other workers do.
     local held, taken = 0, {}
     while #taken < want and held < SCAN_LIMIT and bytes < BYTES_LIMIT do
-        local page = math.min(math.max(want - #taken, 16), PER_CALL)
+        local page = cancelled_batches[1] and PER_CALL or math.min(math.max(want - #taken, 16), PER_CALL)
         local due = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', held + #taken, page)
         if #due == 0 then break end
         local ids, scores = {}, {}
         for i = 1, #due, 2 do
             ids[#ids + 1], scores[#scores + 1] = due[i], due[i + 1]
         end
-        local got, others = take_from(queue, index - 7, ids, scores, want - #taken)
-        held = held + others
-        for _, id in ipairs(got) do taken[#taken + 1] = id end
+        if cancelled_batches[1] then
+            local found = #ids
+            ids, scores = without_unwanted(ids, scores)
+            held = held + found - #ids
+        end
+        if #ids > 0 then
+            local got, others = take_from(queue, index - 7, ids, scores, want - #taken)
+            held = held + others
+            for _, id in ipairs(got) do taken[#taken + 1] = id end
+        end
     end
     move(queue, taken)
     local head = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)

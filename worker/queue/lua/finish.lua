@@ -1,6 +1,8 @@
 -- Stores a group of completions in one atomic step. Each is applied only if its sender still owns the job. A late one
 -- changes nothing but what had been concluded from its absence: the crash that was counted for its sender, and a dead
--- letter of a job that, as it now turns out, its sender has done.
+-- letter of a job that, as it now turns out, its sender has done. But a job that lost several leases is done when any
+-- of their owners has done it: otherwise owners that are each held up for longer than a lease would take it from one
+-- another for ever.
 --
 -- KEYS  leases, crashes, abort, dead letters, their index, clock
 -- ARGV  1 if the group is to be stored even if Redis is full, otherwise 0; then for each completion ten values:
@@ -21,6 +23,8 @@ local now = clock_ms()
 local HISTORY_LENGTH = 20
 -- Seconds after which a counter of tries expires that was left over when a job was deleted by hand.
 local TRIES_TTL = 30 * 86400
+
+local SEVERAL_LOSSES = 3
 
 -- Usually these are empty.
 local any_crash = redis.call('HLEN', crashes) > 0
@@ -119,6 +123,17 @@ local function was_given_up(id, token)
         and redis.call('EXISTS', JOB .. id) == 0
 end
 
+-- Whether a job has lost several leases, one of them the late sender's.
+local function keeps_losing_leases(id, token)
+    local entry = any_crash and redis.pcall('HGET', crashes, id)
+    if type(entry) ~= 'string' then return false end
+    local _, owners = read_crashes(entry)
+    local _, losses = string.gsub(owners, '%S+', '')
+    owners = owners .. ' '
+    return losses >= SEVERAL_LOSSES
+        and (string.find(owners, ' ' .. token .. ' ', 1, true) or string.find(owners, ' -' .. token .. ' ', 1, true))
+end
+
 -- Whether an earlier call stored this dead letter, answered 2, and nobody has stored its payload since: the caller
 -- repeats the group if that fails.
 local function lacks_payload(id, dead_letter)
@@ -146,7 +161,8 @@ end
 local applied, left, ended, seen = {}, {}, {}, {}
 for i = 2, #ARGV, 10 do
     local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    if not seen[id] and owns(token, owners[id], holders[id], queue, id) then
+    local is_owner = owns(token, owners[id], holders[id], queue, id)
+    if not seen[id] and (is_owner or (action == 'done' and keeps_losing_leases(id, token))) then
         seen[id] = true
         local state = 1
         left[queue], ended[queue] = left[queue] or {}, ended[queue] or {}

@@ -76,8 +76,9 @@ local function owns(token, owner, holder, queue, id)
     return redis.call('ZSCORE', queue, id) or redis.call('EXISTS', JOB .. id) == 1
 end
 
--- Reads an entry of the hash of crashes, "2 TOKEN TOKEN": how many crashes count, and for each lost lease its owner's
--- token, or "-" if that owner was heard of again. Anyone may have written it: what is not such an entry counts as none.
+-- Reads an entry of the hash of crashes, "2 TOKEN -TOKEN": how many crashes count, and for each lost lease its owner's
+-- token, with a "-" if that owner was heard of again. Anyone may have written it: what is not such an entry counts as
+-- none.
 local function read_crashes(text)
     local count, owners = string.match(text or '', '^(%d+)(.*)$')
     if not count or owners ~= '' and string.sub(owners, 1, 1) ~= ' ' then return 0, '' end
@@ -90,9 +91,9 @@ local function take_back_crash(crashes, id, token)
     -- A key of another type must not keep leases from being renewed.
     if type(entry) ~= 'string' then return end
     local count, owners = read_crashes(entry)
-    local first, last = string.find(owners .. ' ', ' ' .. token .. ' ', 1, true)
+    local first = string.find(owners .. ' ', ' ' .. token .. ' ', 1, true)
     if not first then return end
-    owners = string.sub(owners, 1, first) .. '-' .. string.sub(owners, last)
+    owners = string.sub(owners, 1, first) .. '-' .. string.sub(owners, first + 1)
     redis.call('HSET', crashes, id, math.max(count - 1, 0) .. owners)
 end
 

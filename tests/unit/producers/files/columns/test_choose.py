@@ -332,3 +332,17 @@ def test_a_list_whose_header_is_a_hospital_is_not_read_as_if_it_had_a_header() -
         "has no column for the hospital's name; if the first line is a hospital already: --no-header "
         '--map hospital_name=2; if it is the header: --map hospital_name="Oak Clinic"; its columns are'
     )
+
+
+@pytest.mark.parametrize("answers", [("Var", "Yok"), ("есть", "нет"), ("يوجد", "لا يوجد"), ("Tak", "Nie")])
+def test_answers_of_any_language_are_yes_and_no(answers: tuple[str, str]) -> None:
+    rows = [(f"Clinic {number}", answers[number % 2]) for number in range(6)]
+    assert fields(choose(["name", "emergency"], rows)) == {
+        "hospital_name": "name",
+        "emergency_services": "emergency",
+    }
+
+
+def test_a_file_without_names_of_columns_is_refused_with_the_option_for_titles() -> None:
+    with pytest.raises(ColumnError, match="if the columns are named in a later line: --skip-rows N"):
+        choose(["List, 2024", "column 2"], [["bed", "x"], ["1", "2"]])

@@ -46,6 +46,7 @@ def test_a_field_is_read_from_the_columns_that_are_given(
     [
         ({"bedz": "A"}, r"--map names the unknown field 'bedz'; fields are .*beds.*latitude.*attributes.NAME"),
         ({"beds": "Betten"}, r"has no column 'Betten' for --map; its columns are 'Klinik', 'street'"),
+        ({"beds": "3"}, r"has no column '3' for --map; if the first line is a hospital already: --no-header; its"),
         ({"address": "street + hose"}, r"has no column 'hose' for --map"),
         ({"attributes.1st": "A"}, r"--map names the attribute '1st'; use at most 64 letters"),
         ({"attributes.": "A"}, r"--map names the attribute ''"),
