@@ -136,7 +136,7 @@ class HospitalFile:
 
     def rows(self) -> Iterator[FileRow]:
         """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
-        # Every pass counts anew, and one that is not complete, as that of the report may be, says nothing.
+        # Every pass counts anew, and one that is not complete says nothing.
         self._readers.forget_changes()
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         for raw in self._table.rows():
