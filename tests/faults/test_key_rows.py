@@ -185,7 +185,7 @@ async def _is_being_stored(stand: Stand) -> bool:
 
 @pytest.mark.long
 async def test_row_42_a_frozen_worker_does_not_replace_the_answer(open_stand: OpenStand) -> None:
-    """Its answer "registered" is on its way when it is frozen; then the hospital is withdrawn, and others answer."""
+    """Its answer "registered" is on its way when it is frozen; then the hospital is withdrawn; others answer."""
     async with open_stand(WORKER_LEASE="2", REDIS_TIMEOUT="1") as stand:
         worker = await stand.worker()
         await _first([(_register(stand, "registers"), "registered")])
