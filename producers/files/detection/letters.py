@@ -1,9 +1,9 @@
 """How likely a word is in each of some forty languages, from the frequencies of letters and of pairs of letters.
 
 The data (`letters.json`) is one table per language: for alphabets the cost of each letter after each other one, for
-Chinese, Japanese and Korean the cost of the frequent characters. `python -m tests.letters` makes it from the names of
-the Unicode CLDR and of Faker, and from the usual words of hospital lists. A cost is the negative natural logarithm of
-a probability, in quarter steps, written as one digit to the base of 62.
+Chinese, Japanese and Korean the cost of the frequent characters. `python -m tests.letters` makes it from the names
+of the Unicode CLDR and of Faker, and from the usual words of hospital lists. A cost is the negative natural
+logarithm of a probability, in quarter steps, written as one digit to the base of 62.
 """
 
 import json
