@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.contract.fields import ImportId, ShortText, Source
+from worker.contract.fields import INT64_MAX, ImportId, ShortText, Source
 from worker.contract.outcomes import Difference, Outcome, RecordStatus
 from worker.contract.payloads import LeftOutCell, OnExisting, Payload
 
@@ -20,7 +20,7 @@ LEFT_OUT = "left_out_"
 """How the counters of an import begin that have the cells left out of rows, by field."""
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Count = Annotated[int, Field(ge=0)]
+_Count = Annotated[int, Field(ge=0, le=INT64_MAX)]
 
 
 class ImportedFile(Payload):

@@ -92,8 +92,8 @@ def _delimiter(lines: Sequence[str], quote: str, escape: str) -> str:
         fit = _fit(lines, Marks(mark, quote, escape))
         if fit is None or fit.share < _VERY_STEADY or not fit.begins or (fit.width < 3 and mark not in "¬^§¦"):
             continue
-        # Times and links are full of such marks, but a header is not.
-        if best is None or (fit.first == 0 and fit.rank > best.rank):
+        # Times and links are full of such marks, but a header that another mark divides is not.
+        if best is None or (fit.first <= best.first and fit.rank > best.rank):
             return mark
     if best is not None and not _is_prose(lines, best.mark):
         return best.mark
