@@ -157,6 +157,22 @@ def test_an_import_is_resumed_by_its_id(run: Run, path: Path, producer: Any) -> 
     assert run("imports", "resume", import_id)[0] == NOTHING
 
 
+def test_chunks_that_redis_loses_meanwhile_are_enqueued_again(run: Run, path: Path, producer: Any) -> None:
+    path.write_text("name\n" + "".join(f"Hospital {number}\n" for number in range(3_001)))
+    chunks: list[int | None] = []
+
+    async def lose(payload: Any) -> Any:
+        if isinstance(payload, IngestHospitals):
+            chunks.append(payload.chunk)
+            if chunks == [0, 1, 2]:
+                producer.imports.batch(payload.import_id, producer).lose("1")
+        return await producer.successful_answer(payload)
+
+    producer.answer = lose
+    assert json.loads(run("ingest", path, "--json")[1])["state"] == "finished"
+    assert chunks == [0, 1, 2, 1, 3]
+
+
 def test_another_file_does_not_resume_an_import(run: Run, path: Path, tmp_path: Path, producer: Any) -> None:
     run("ingest", path)
     (import_id,) = producer.imports.documents
