@@ -208,8 +208,7 @@ class FileImport:
                 ended, since, delay = progress.ended, time.monotonic(), _FIRST_POLL_S
             elif time.monotonic() - since > self._wait_s:
                 raise ImportStalled(
-                    f"no chunk of import {batch.id} has ended within {self._wait_s:g} s; start a worker, and "
-                    f"continue with: hospital-producer imports resume {batch.id}"
+                    f"no chunk of import {batch.id} has ended within {self._wait_s:g} s; start a worker"
                 )
             await asyncio.sleep(delay)
             delay = min(_LONGEST_POLL_S, delay * 1.5)

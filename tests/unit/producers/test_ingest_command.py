@@ -9,6 +9,7 @@ import pytest
 
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY
 from worker.contract import ChunkOutcome, IngestHospitals
+from worker.contract.imports import ReadImportReport
 from worker.errors import OutageError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -135,6 +136,22 @@ def test_an_interrupted_import_says_how_to_resume_and_the_same_command_resumes(
         True,
         {"created": 2, "rejected": 1},
     )
+
+
+def test_an_import_that_is_interrupted_at_its_end_says_how_to_get_its_report(
+    run: Run, path: Path, producer: Any
+) -> None:
+    async def interrupt(payload: Any) -> Any:
+        if isinstance(payload, ReadImportReport):
+            signal.raise_signal(signal.SIGINT)
+            return await asyncio.Event().wait()
+        return await producer.successful_answer(payload)
+
+    producer.answer = interrupt
+    status, out, err = run("ingest", path, "--json")
+    summary = json.loads(out)
+    assert (status, summary["state"], summary["report"]) == (INTERRUPTED, "finished", None)
+    assert f"interrupted; write its report with: hospital-producer imports report {summary['import']}\n" in err
 
 
 def test_an_import_is_resumed_by_its_id(run: Run, path: Path, producer: Any) -> None:
