@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from operator import attrgetter
 from typing import get_args
 
 from producers.batches import Batch
@@ -43,7 +41,7 @@ from worker.contract.imports import (
     ReportEntry,
 )
 from worker.contract.validation import parse
-from worker.errors import BatchClosed
+from worker.errors import BatchClosed, BatchNotFound
 from worker.queue.batches import BatchProgress
 
 # Enough to keep four workers busy while the next chunks are read, with at most 8,000 rows in Redis.
@@ -121,14 +119,13 @@ class FileImport:
         """Import the file to its end. Raises `ImportStalled`, `FileError`, and the errors of a producer."""
         self.found = found = self.found or await self._open()
         batch = self._producer.batch(found.import_id)
-        await batch.create((CLOSE_IMPORT, CloseImport(import_id=found.import_id)))
-        progress = await batch.progress()
-        if progress.state == "open":
-            with suppress(BatchClosed):
-                # Somebody cancels it meanwhile.
-                await self._enqueue(batch, skip=progress.total)
-                await batch.seal()
-        progress = await self._until(batch, attrgetter("has_ended"))
+        progress: BatchProgress | None = None
+        while progress is None or not progress.has_ended:
+            # Once, unless Redis loses what it had: then what is missing is enqueued again.
+            await batch.create((CLOSE_IMPORT, CloseImport(import_id=found.import_id)))
+            with suppress(BatchNotFound):
+                await self._fill(batch)
+                progress = await self._until(batch, _ended_or_lost)
         closed = await batch.completion(CLOSE_IMPORT).outcome(self._wait_s)
         self.found = closed.found or found
         return ImportResult(self.found, progress)
@@ -162,13 +159,29 @@ class FileImport:
         self.resumed = outcome.status == "resumed"
         return outcome.found
 
-    async def _enqueue(self, batch: Batch, *, skip: int) -> None:
-        """Enqueue the chunks after the first `skip`, a few at a time."""
+    async def _fill(self, batch: Batch) -> None:
+        """Enqueue the chunks that the batch does not have, and seal it; one that takes no jobs stays as it is."""
+        # Somebody may cancel it meanwhile.
+        with suppress(BatchClosed):
+            while (await batch.progress()).state == "open":
+                if await self._enqueue(batch):
+                    await batch.seal()
+
+    async def _enqueue(self, batch: Batch) -> bool:
+        """Enqueue the chunks that the batch does not have, a few at a time; returns whether it has them all.
+
+        It has not if Redis lost some of them meanwhile, as it may in a failover or a crash.
+        """
+        known = {job.job_id.rpartition(":")[2] async for job in batch.jobs()}
         for number, rows in enumerate(_chunks(self._file)):
-            if number >= skip:
+            if str(number) not in known:
+                known.add(str(number))
                 await batch.add(INGEST_HOSPITALS, [self._chunk(batch.id, number, rows)], keys=[str(number)])
-                await self._until(batch, partial(_has_room, number + 1))
+                progress = await self._until(batch, _has_room)
+                if progress.total < len(known):
+                    return False
             self._on_progress(rows[-1].line)
+        return (await batch.progress()).total >= len(known)
 
     def _chunk(self, import_id: str, number: int, rows: list[FileRow]) -> IngestHospitals:
         known = [row for row in rows if row.record is not None]
@@ -195,8 +208,7 @@ class FileImport:
                 ended, since, delay = progress.ended, time.monotonic(), _FIRST_POLL_S
             elif time.monotonic() - since > self._wait_s:
                 raise ImportStalled(
-                    f"no chunk of import {batch.id} has ended within {self._wait_s:g} s; start a worker, and "
-                    f"continue with: hospital-producer imports resume {batch.id}"
+                    f"no chunk of import {batch.id} has ended within {self._wait_s:g} s; start a worker"
                 )
             await asyncio.sleep(delay)
             delay = min(_LONGEST_POLL_S, delay * 1.5)
@@ -230,9 +242,14 @@ async def report_entries(producer: HospitalProducer, import_id: str, wait_s: flo
         first_chunk = page.next_chunk
 
 
-def _has_room(added: int, progress: BatchProgress) -> bool:
-    """Whether one more chunk may be enqueued after `added`. A batch that is closed by now refuses it."""
-    return progress.state != "open" or added - progress.ended < _CHUNKS_IN_FLIGHT
+def _has_room(progress: BatchProgress) -> bool:
+    """Whether one more chunk may be enqueued. A batch that is closed by now refuses it."""
+    return progress.state != "open" or progress.total - progress.ended < _CHUNKS_IN_FLIGHT
+
+
+def _ended_or_lost(progress: BatchProgress) -> bool:
+    """Whether a batch that was sealed has ended, or Redis has lost that it was."""
+    return progress.has_ended or progress.state == "open"
 
 
 def _chunks(file: HospitalFile) -> Iterator[list[FileRow]]:

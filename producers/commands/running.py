@@ -144,14 +144,17 @@ def _show_result(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: b
     if run.result is not None:
         _show_table(file, run, interrupted=interrupted, as_json=as_json)
     if found is None:
-        print_error("interrupted before anything was sent" if interrupted else run.trouble or "nothing was sent")
+        print_error("interrupted before any row was sent" if interrupted else run.trouble or "nothing was sent")
         return INTERRUPTED if interrupted else NOTHING
-    ended = run.result is not None and run.result.progress.has_ended
-    resume = "" if ended else f"; continue with: hospital-producer imports resume {found.import_id}"
+    next_step = ""
+    if run.result is None or not run.result.progress.has_ended:
+        next_step = f"; continue with: hospital-producer imports resume {found.import_id}"
+    elif run.files is None:
+        next_step = f"; write its report with: hospital-producer imports report {found.import_id}"
     if run.trouble is not None:
-        print_error(run.trouble if resume and resume[16:] in run.trouble else run.trouble + resume)
+        print_error(run.trouble + next_step)
     elif interrupted:
-        print_error(f"interrupted{resume}")
+        print_error(f"interrupted{next_step}")
     if run.failed_jobs:
         print_error(
             f"{len(run.failed_jobs)} jobs of the import failed or were dropped, the first is {run.failed_jobs[0]}; "

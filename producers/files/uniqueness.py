@@ -75,7 +75,13 @@ def is_key(keys: "array[int]", rows: "array[int]") -> bool:
 
 def combined(first: "array[int]", second: "array[int]") -> "array[int]":
     """Return the hashes of pairs; 0 where the first or the second is 0."""
-    return array("q", [hash(pair) if pair[0] and pair[1] else 0 for pair in zip(first, second, strict=True)])
+    found = array("q")
+    for start in range(0, len(first), _LARGEST_SET):
+        # A list of all of them would take five times as much memory as the array.
+        part = slice(start, start + _LARGEST_SET)
+        pairs = zip(first[part], second[part], strict=True)
+        found.extend(array("q", [hash(pair) if pair[0] and pair[1] else 0 for pair in pairs]))
+    return found
 
 
 def _parts(values: "array[int]") -> "Iterator[array[int]]":

@@ -124,6 +124,14 @@ class ScriptedBatch:
         self._progress = replace(await self.progress(), state="cancelled", finished_at=_NOW)
         return self._progress
 
+    def lose(self, key: str) -> None:
+        """Forget a job that has ended, as a Redis does that fails over to a replica."""
+        del self._jobs[key]
+        assert self._progress is not None
+        self._progress = replace(
+            self._progress, total=self._progress.total - 1, complete=self._progress.complete - 1
+        )
+
     async def jobs(self) -> Any:
         for job in self._jobs.values():
             yield job

@@ -9,6 +9,7 @@ import pytest
 
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY
 from worker.contract import ChunkOutcome, IngestHospitals
+from worker.contract.imports import ReadImportReport
 from worker.errors import OutageError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -137,6 +138,22 @@ def test_an_interrupted_import_says_how_to_resume_and_the_same_command_resumes(
     )
 
 
+def test_an_import_that_is_interrupted_at_its_end_says_how_to_get_its_report(
+    run: Run, path: Path, producer: Any
+) -> None:
+    async def interrupt(payload: Any) -> Any:
+        if isinstance(payload, ReadImportReport):
+            signal.raise_signal(signal.SIGINT)
+            return await asyncio.Event().wait()
+        return await producer.successful_answer(payload)
+
+    producer.answer = interrupt
+    status, out, err = run("ingest", path, "--json")
+    summary = json.loads(out)
+    assert (status, summary["state"], summary["report"]) == (INTERRUPTED, "finished", None)
+    assert f"interrupted; write its report with: hospital-producer imports report {summary['import']}\n" in err
+
+
 def test_an_import_is_resumed_by_its_id(run: Run, path: Path, producer: Any) -> None:
     async def fail(payload: Any) -> Any:
         if isinstance(payload, IngestHospitals):
@@ -155,6 +172,22 @@ def test_an_import_is_resumed_by_its_id(run: Run, path: Path, producer: Any) -> 
     assert fates(json.loads(out)) == {"created": 2, "rejected": 1}
     assert producer.imports.documents[import_id].state == "finished"
     assert run("imports", "resume", import_id)[0] == NOTHING
+
+
+def test_chunks_that_redis_loses_meanwhile_are_enqueued_again(run: Run, path: Path, producer: Any) -> None:
+    path.write_text("name\n" + "".join(f"Hospital {number}\n" for number in range(3_001)))
+    chunks: list[int | None] = []
+
+    async def lose(payload: Any) -> Any:
+        if isinstance(payload, IngestHospitals):
+            chunks.append(payload.chunk)
+            if chunks == [0, 1, 2]:
+                producer.imports.batch(payload.import_id, producer).lose("1")
+        return await producer.successful_answer(payload)
+
+    producer.answer = lose
+    assert json.loads(run("ingest", path, "--json")[1])["state"] == "finished"
+    assert chunks == [0, 1, 2, 1, 3]
 
 
 def test_another_file_does_not_resume_an_import(run: Run, path: Path, tmp_path: Path, producer: Any) -> None:

@@ -1,3 +1,4 @@
+import tracemalloc
 from array import array
 
 import pytest
@@ -52,3 +53,16 @@ def test_rows_are_compared_in_what_tells_hospitals_apart_or_as_a_whole() -> None
     assert found.hashes[3] == found.hashes[4] != found.hashes[5]
     found.forget()
     assert not found.hashes
+
+
+def test_pairs_take_little_more_memory_than_their_numbers() -> None:
+    count = 200_000
+    first, second = (array("q", range(start, start + count)) for start in (0, 7))
+    tracemalloc.start()
+    try:
+        pairs = combined(first, second)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert list(pairs) == [hash(pair) if all(pair) else 0 for pair in zip(first, second, strict=True)]
+    assert peak < 4 * 8 * count
