@@ -11,6 +11,7 @@ _SELDOM = "¬^~§¦\x1f\x01¤†‡‖│:#$@*"
 _SEP_LINE = re.compile(r'\s*"?sep=(.)"?[,;\s]*', re.IGNORECASE)
 _STEADY = 0.6
 _VERY_STEADY = 0.9
+_NARROWEST_HEADER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,7 @@ def _delimiter(lines: Sequence[str], quote: str, escape: str) -> str:
         fit = _fit(lines, Marks(mark, quote, escape))
         if fit is None or fit.share < _VERY_STEADY or not fit.begins or (fit.width < 3 and mark not in "¬^§¦"):
             continue
-        # Times and links are full of such marks, but a header that another mark divides is not.
-        if best is None or (fit.first <= best.first and fit.rank > best.rank):
+        if best is None or (fit.rank > best.rank and not _is_below_header(lines, fit, best, quote)):
             return mark
     if best is not None and not _is_prose(lines, best.mark):
         return best.mark
@@ -125,6 +125,16 @@ def _is_amid_quotes(lines: Sequence[str], marks: Marks) -> bool:
     cell = re.compile(rf"{quote}(?:[^{quote}]|{quote}{quote})*{quote} *([^ \r\n])")
     after = [match[1] for line in lines if (match := cell.match(line))]
     return 2 * after.count(marks.delimiter) < len(after)
+
+
+def _is_below_header(lines: Sequence[str], fit: _Fit, best: _Fit, quote: str) -> bool:
+    """Return whether a line above the rows that have a mark is a header that a better mark divides.
+
+    Times and links are full of marks that no name of a column has. A title has a comma or two as well, but not as
+    many as the rows.
+    """
+    least = max(_NARROWEST_HEADER, best.width - 1) - 1
+    return any(_count_outside_quotes(line, best.mark, quote) >= least for line in lines[: fit.first])
 
 
 def _is_prose(lines: Sequence[str], mark: str) -> bool:

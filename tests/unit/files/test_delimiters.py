@@ -40,6 +40,7 @@ def test_delimiters_inside_quotes_do_not_count(mark: str) -> None:
         (["Hospitals, by region\n", "id;name;at\n", "1;A;x, y\n", "2;B;u, v\n"], ";"),
         (["id;name;city\n", "1;A;x\n", "2;B;y\n", "3;C;z\n", "Source: Ministry, 2024\n"], ";"),
         (["name|city\n", "A|x\n"], "|"),
+        (["Clinics, 2024\n", "Aveda\n", "name¬lat¬lon\n", "A¬1,5¬2,5\n", "B¬3,5¬4,5\n"], "¬"),
         (["Clinics\n", "name¬lat¬lon\n", "A¬1,5¬2,5\n", "B¬3,5¬4,5\n"], "¬"),
         (["name,waits,seen\n", "1,A,4:42:22,3:02:23\n", "2,B,1:10:05,2:00:41\n"], ","),
         ([], ","),
