@@ -180,6 +180,8 @@ class FileImport:
                 progress = await self._until(batch, _has_room)
                 if progress.total < len(known):
                     return False
+            # Also when it is all known: otherwise nothing could interrupt this for as long as the file is read.
+            await asyncio.sleep(0)
             self._on_progress(rows[-1].line)
         return (await batch.progress()).total >= len(known)
 

@@ -191,7 +191,7 @@ class QueueClient:
         connected_anew = False
         while True:
             try:
-                return await call()
+                return await _cancellable(call)
             except REDIS_ERRORS as error:
                 failure = translate(error, address(self._settings))
                 if isinstance(failure, WritesRefused) and is_not_primary(error) and not connected_anew:
@@ -224,3 +224,18 @@ class QueueClient:
             self._scripts = Scripts(self._redis)
             self._limit = ValueLimit(self._redis)
         self._home = here
+
+
+async def _cancellable(call: Callable[[], Awaitable[T]]) -> T:
+    """Await a call of redis-py, and raise `CancelledError` if the task was cancelled meanwhile.
+
+    redis-py awaits what it sends in `asyncio.wait_for`, and that of Python 3.11 drops a cancellation which comes as
+    the data is written.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        return await call()
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError

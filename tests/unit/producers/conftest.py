@@ -1,4 +1,5 @@
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
@@ -107,6 +108,8 @@ def run(producer: ScriptedProducer, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         monkeypatch.setattr(sys, "argv", ["hospital-producer", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
+        # The command leaves it ignored, because its process would end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         shown = capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return ended.value.code, shown.out, shown.err
