@@ -87,7 +87,7 @@ def run_import(
         except KeyboardInterrupt:
             # `pressed` says so, also if it is pressed after this.
             pass
-        except (TimeoutError, RegistryError) as error:
+        except RegistryError as error:
             run.trouble = str(error)
         if run.result is None and run.loading is not None and run.loading.found is not None:
             run.result = _afterwards(run.loading.found)

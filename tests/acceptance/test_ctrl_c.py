@@ -68,6 +68,47 @@ async def test_while_the_file_is_read_first_nothing_was_sent(interrupted: Interr
     assert not await interrupted.site.redis.exists("arq:queue", keys.BATCHES)
 
 
+async def test_an_import_that_no_worker_has_begun_is_not_begun_later(interrupted: Interrupted) -> None:
+    site = interrupted.site
+    waited = await site.run(*interrupted.ingest("--wait", "0.1"))
+    assert (waited.code, waited.out) == (2, "")
+    assert waited.err == "hospital-producer: no worker has answered within 0.1 s; start a worker\n"
+    process = await interrupted.start(interrupted.ingest())
+    await site.until(lambda: _queued(site, 2), 60)
+    stopped = await _stopped(interrupted, process)
+    assert stopped.err == "hospital-producer: interrupted before any row was sent\n"
+    await site.worker()
+    await site.until(lambda: _queued(site, 0))
+    listed = await site.run("producers", "imports", "list", "--json")
+    assert json.loads(listed.out) == {"imports": []}
+
+
+async def _queued(site: Site, jobs: int) -> bool:
+    return int(await site.redis.zcard("arq:queue")) == jobs and await site.leases() == 0
+
+
+async def test_while_it_waits_for_the_end_an_import_stops(interrupted: Interrupted) -> None:
+    interrupted.hold(CHUNKS - 1)
+    await interrupted.site.worker(SETTINGS)
+    process = await interrupted.start(interrupted.ingest())
+    import_id = await _import_with(interrupted, CHUNKS)
+    await _until_sealed(interrupted, import_id)
+    stopped = await _stopped(interrupted, process)
+    assert stopped.err.endswith(f"interrupted; continue with: hospital-producer imports resume {import_id}\n")
+    # To continue, it reads what it has sent without sending it; then, too, the first Ctrl-C counts.
+    process = await interrupted.start(("producers", "imports", "resume", import_id, "--json"))
+    await interrupted.site.until(lambda: _reads(process, interrupted.file), 60)
+    assert "interrupted" in (await _stopped(interrupted, process)).err
+
+
+async def _until_sealed(interrupted: Interrupted, import_id: str) -> None:
+    async def is_sealed() -> bool:
+        progress = await interrupted.progress(import_id)
+        return progress is not None and progress.state == "sealed"
+
+    await interrupted.site.until(is_sealed, 60)
+
+
 @pytest.mark.parametrize("presses", [1, 3])
 @pytest.mark.parametrize("chunks", [1, 2, 4, 7, 11, 16])
 async def test_while_rows_are_sent_the_import_stops_and_goes_on_later(

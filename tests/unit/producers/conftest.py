@@ -36,12 +36,16 @@ class ScriptedReceipt:
         finally:
             self._producer.in_flight -= 1
 
+    async def abort(self) -> None:
+        self._producer.aborted.append(self._payload)
+
 
 class ScriptedProducer:
     """A test double of `HospitalProducer`. A test may replace `answer`; `enqueue` raises `refuse` if it is set."""
 
     def __init__(self) -> None:
         self.payloads: list[Any] = []
+        self.aborted: list[Any] = []
         self.in_flight = self.most_in_flight = 0
         self.answer: Callable[[Any], Awaitable[BaseModel]] = self.successful_answer
         self.refuse: Exception | None = None
