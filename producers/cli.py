@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_group
 
+from producers import ctrl_c
 from producers.commands.support import INTERRUPTED, NOTHING
 from producers.console import print_error
 from worker.errors import RegistryError
@@ -44,6 +45,16 @@ class LazyGroup(TyperGroup):
             ctx.fail(f"No such command {cmd_name!r}." + (f" Did you mean {closest[0]!r}?" if closest else ""))
         module, attribute = _SUBCOMMANDS[cmd_name]
         return _as_command(cmd_name, getattr(import_module(module), attribute))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a subcommand; Ctrl-C ends it with one line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Typer would end the command without a word.
+            ctrl_c.ignore()
+            print_error("interrupted")
+            return INTERRUPTED
 
 
 def _as_command(name: str, target: typer.Typer | Callable[..., Any]) -> Any:
@@ -85,6 +96,7 @@ def main() -> None:
         print_error(str(error))
         status = NOTHING
     except KeyboardInterrupt:
-        print_error("interrupted before anything was sent")
+        print_error("interrupted")
         status = INTERRUPTED
+    ctrl_c.ignore()
     sys.exit(status)

@@ -10,13 +10,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import get_args
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel
 
 from producers.batches import Batch
 from producers.client import HospitalProducer
 from producers.files import FileRow, HospitalFile
 from producers.files.digest import file_digest
 from producers.files.profile import profile_text
+from producers.receipts import Receipt
 from worker.contract import (
     CLOSE_IMPORT,
     FIND_IMPORTS,
@@ -41,8 +44,10 @@ from worker.contract.imports import (
     ReportEntry,
 )
 from worker.contract.validation import parse
-from worker.errors import BatchClosed, BatchNotFound
+from worker.errors import BatchClosed, BatchNotFound, RegistryError
 from worker.queue.batches import BatchProgress
+
+O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 
 # Enough to keep four workers busy while the next chunks are read, with at most 8,000 rows in Redis.
 _CHUNKS_IN_FLIGHT = 8
@@ -55,8 +60,8 @@ _FINGERPRINT_VERSION = 1
 _LONGEST_REASON, _LONGEST_COLUMN, _LONGEST_CELL = 500, 500, 200
 
 
-class ImportStalled(TimeoutError):
-    """No chunk has ended for a while. The import can be continued."""
+class ImportStalled(RegistryError):
+    """No worker has answered for a while. An import that was begun can be continued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ class FileImport:
             with suppress(BatchNotFound):
                 await self._fill(batch)
                 progress = await self._until(batch, _ended_or_lost)
-        closed = await batch.completion(CLOSE_IMPORT).outcome(self._wait_s)
+        closed = await _answer(batch.completion(CLOSE_IMPORT), self._wait_s)
         self.found = closed.found or found
         return ImportResult(self.found, progress)
 
@@ -155,7 +160,12 @@ class FileImport:
             },
         )
         receipt = await self._producer.enqueue(OPEN_IMPORT, request)
-        outcome = await receipt.outcome(self._wait_s)
+        try:
+            outcome = await _answer(receipt, self._wait_s)
+        except (ImportStalled, asyncio.CancelledError):
+            # Otherwise a worker that starts later would begin an import that nobody runs.
+            await receipt.abort()
+            raise
         self.resumed = outcome.status == "resumed"
         return outcome.found
 
@@ -180,6 +190,8 @@ class FileImport:
                 progress = await self._until(batch, _has_room)
                 if progress.total < len(known):
                     return False
+            # Also when it is all known: otherwise nothing could interrupt this for as long as the file is read.
+            await asyncio.sleep(0)
             self._on_progress(rows[-1].line)
         return (await batch.progress()).total >= len(known)
 
@@ -231,15 +243,22 @@ async def find_imports(
 async def report_entries(producer: HospitalProducer, import_id: str, wait_s: float) -> AsyncIterator[ReportEntry]:
     """Yield what an import reports on its rows, in the order of the file's lines.
 
-    Raises the errors of a producer.
+    Raises `ImportStalled` if no worker answers within `wait_s` seconds, and the errors of a producer.
     """
     first_chunk: int | None = 0
     while first_chunk is not None:
         request = ReadImportReport(import_id=import_id, first_chunk=first_chunk)
-        page = await (await producer.enqueue(READ_IMPORT_REPORT, request)).outcome(wait_s)
+        page = await _answer(await producer.enqueue(READ_IMPORT_REPORT, request), wait_s)
         for entry in page.entries:
             yield entry
         first_chunk = page.next_chunk
+
+
+async def _answer(receipt: Receipt[O_co], wait_s: float) -> O_co:
+    try:
+        return await receipt.outcome(wait_s)
+    except TimeoutError:
+        raise ImportStalled(f"no worker has answered within {wait_s:g} s; start a worker") from None
 
 
 def _has_room(progress: BatchProgress) -> bool:

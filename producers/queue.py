@@ -13,6 +13,7 @@ from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
 from worker.errors import ConfigurationError, InvalidPayload, OutageError, PayloadProblem, WritesRefused
+from worker.queue import keys
 from worker.queue.batches import BatchStore
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
@@ -160,6 +161,15 @@ class QueueClient:
         """Return what a call on the batches returns; it is repeated if Redis does not answer."""
         return await self._persist(lambda: call(BatchStore(self._redis)), self.patience)
 
+    async def abort(self, job_id: str) -> None:
+        """Ask workers not to run a job, or to stop running it, as arq's `Job.abort` does."""
+
+        async def request() -> None:
+            seconds, _ = await self._redis.time()
+            await self._redis.zadd(keys.ABORT, {job_id: seconds * 1000})
+
+        await self._persist(request, self.patience)
+
     async def view(self, job_id: str, patience: float) -> JobView:
         """Return what Redis knows of a job, without its envelope."""
         return await self._persist(lambda: look_up(self._redis, self._codec, job_id), patience)
@@ -191,7 +201,7 @@ class QueueClient:
         connected_anew = False
         while True:
             try:
-                return await call()
+                return await _cancellable(call)
             except REDIS_ERRORS as error:
                 failure = translate(error, address(self._settings))
                 if isinstance(failure, WritesRefused) and is_not_primary(error) and not connected_anew:
@@ -224,3 +234,18 @@ class QueueClient:
             self._scripts = Scripts(self._redis)
             self._limit = ValueLimit(self._redis)
         self._home = here
+
+
+async def _cancellable(call: Callable[[], Awaitable[T]]) -> T:
+    """Await a call of redis-py, and raise `CancelledError` if the task was cancelled meanwhile.
+
+    redis-py awaits what it sends in `asyncio.wait_for`, and that of Python 3.11 drops a cancellation which comes as
+    the data is written.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        return await call()
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError

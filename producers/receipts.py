@@ -74,6 +74,13 @@ class Receipt(Generic[O_co]):
             await asyncio.sleep(min(delay, left))
             delay = min(_LONGEST_POLL_S, delay * 1.5)
 
+    async def abort(self) -> None:
+        """Ask workers not to run the job, or to cancel it if it runs. It may have ended before they notice.
+
+        Raises `OutageError` if Redis does not answer.
+        """
+        await self._queue.abort(self.job_id)
+
     def _finished(self, result: dict[str, Any]) -> O_co:
         if not result["s"]:
             error = result["r"]

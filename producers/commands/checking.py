@@ -1,13 +1,13 @@
 """Checks all rows of a file and, if it can be reached, compares them with the registry. Changes nothing."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import get_args
 
+from producers import ctrl_c
 from producers.commands import support
-from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY
+from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, before_sending
 from producers.commands.tables import show_inspection
 from producers.console import print_error, progress_bar, show_json
 from producers.files import HospitalFile
@@ -25,11 +25,11 @@ def check(file: HospitalFile, *, on_existing: OnExisting, wait: float, as_json: 
     It is 0 if an import could apply every row, as far as that is known.
     """
     try:
-        with progress_bar(file.lines) as on_progress:
+        with before_sending(file.path), progress_bar(file.lines) as on_progress:
             found = inspect_file(file, on_progress)
         fates, problem = _compare(file, found, on_existing, wait)
     except KeyboardInterrupt:
-        print_error("interrupted; nothing was sent")
+        print_error("interrupted; nothing was changed")
         return INTERRUPTED
     if as_json:
         show_json(_facts(file, found, fates, problem))
@@ -52,7 +52,7 @@ def _compare(
             return await preview(producer, found.records(file), on_existing=on_existing, wait_s=wait)
 
     try:
-        counts = asyncio.run(ask())
+        counts = ctrl_c.run(ask())
     except TimeoutError:
         return None, f"no worker answered within {wait:g} s"
     except RegistryError as error:

@@ -1,6 +1,5 @@
 """`hospital-producer imports …`: list, show, resume and cancel imports, and fetch their reports."""
 
-import asyncio
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from producers import ctrl_c
 from producers.commands import support
 from producers.commands.ingest import ReportCsvOption, ReportOption
 from producers.commands.running import RunOptions, report_folder, run_import
@@ -67,7 +67,7 @@ def show_import(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonO
                 return ImportResult(found, await producer.batch(import_id).progress())
         return None
 
-    result = asyncio.run(ask())
+    result = ctrl_c.run(ask())
     facts: dict[str, object] = {
         "import": found.import_id,
         "state": found.state,
@@ -124,7 +124,7 @@ def cancel(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonOption
             return await batch.cancel()
 
     found = _one(import_id, wait)
-    progress = asyncio.run(drop())
+    progress = ctrl_c.run(drop())
     show(f"Import {import_id}", {"state": progress.state, **_jobs(progress)}, as_json=as_json)
     if progress.state == "finished":
         print_error(f"import {import_id} has finished, so nothing was cancelled")
@@ -155,7 +155,7 @@ def report(  # a parameter for each option
             entries = report_entries(producer, import_id, wait)
             return await write_import_files(file, entries, target, as_csv=report_csv)
 
-    files = asyncio.run(write())
+    files = ctrl_c.run(write())
     if found.state == "running":
         print_note(f"import {import_id} has not ended, so its report is not complete")
     facts = {
@@ -176,7 +176,7 @@ def _find(import_id: str | None, wait: float) -> list[Import]:
             return await find_imports(producer, import_id, _LISTED, wait)
 
     try:
-        return asyncio.run(ask())
+        return ctrl_c.run(ask())
     except TimeoutError:
         raise ConfigurationError(f"no worker has answered within {wait:g} s; start a worker") from None
 

@@ -7,7 +7,7 @@ import typer
 
 from producers.commands.checking import check
 from producers.commands.running import RunOptions, run_import
-from producers.commands.support import INTERRUPTED, NOTHING, JsonOption, WaitOption, combined
+from producers.commands.support import INTERRUPTED, NOTHING, JsonOption, WaitOption, before_sending, combined
 from producers.console import print_error
 from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile
@@ -50,7 +50,8 @@ def ingest(
     with input_files(paths) as files:
         for path in files:
             try:
-                file = HospitalFile.open(path, wishes)
+                with before_sending(path):
+                    file = HospitalFile.open(path, wishes)
                 if dry_run:
                     codes.append(check(file, on_existing=on_existing, wait=wait, as_json=as_json))
                 else:

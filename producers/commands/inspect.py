@@ -7,7 +7,7 @@ import typer
 
 from producers.commands.checking import check
 from producers.commands.ingest import FilesArgument, OnExistingOption
-from producers.commands.support import DONE, INTERRUPTED, NOTHING, JsonOption, WaitOption, combined
+from producers.commands.support import DONE, INTERRUPTED, NOTHING, JsonOption, WaitOption, before_sending, combined
 from producers.console import print_error, print_note
 from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile
@@ -34,7 +34,8 @@ def inspect(
             raise FileError(save, "one profile is for one list; inspect the files one by one")
         for path in files:
             try:
-                file = HospitalFile.open(path, wishes)
+                with before_sending(path):
+                    file = HospitalFile.open(path, wishes)
                 codes.append(check(file, on_existing=on_existing, wait=wait, as_json=as_json))
             except FileError as error:
                 print_error(str(error))

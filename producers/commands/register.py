@@ -1,6 +1,5 @@
 """`hospital-producer register`: register one hospital, or all hospitals of a file."""
 
-import asyncio
 import secrets
 from dataclasses import asdict
 from pathlib import Path
@@ -9,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.exceptions import TyperException
 
+from producers import ctrl_c
 from producers.commands import support
-from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, JsonOption, WaitOption, pairs, show
+from producers.commands.support import (
+    DONE,
+    INTERRUPTED,
+    NOTHING,
+    PARTLY,
+    JsonOption,
+    WaitOption,
+    before_sending,
+    pairs,
+    show,
+)
 from producers.console import print_error, print_note, progress_bar, show_rejects
 from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile, RejectWriter, rejects_path
@@ -51,7 +61,8 @@ def register(  # noqa: PLR0913  # a parameter for each option
         known = {field: text for field, text in named.items() if text is not None}
         payload = registration(record_from_text(known | pairs("--set", fields)), actor=actor, reason=reason)
         return _register_one(payload, wait, as_json=as_json)
-    file = HospitalFile.open(path, wishes)
+    with before_sending(path):
+        file = HospitalFile.open(path, wishes)
     with RejectWriter(_rejects_beside(path, rejects)) as writer:
         return _register_file(file, writer, actor=actor, reason=reason, wait=wait, as_json=as_json)
 
@@ -81,7 +92,7 @@ def _register_file(
 
     interrupted = False
     try:
-        asyncio.run(run())
+        ctrl_c.run(run())
     except KeyboardInterrupt:
         interrupted = True
     if load is None:
@@ -132,7 +143,7 @@ def _register_one(payload: RegisterHospital, wait: float, *, as_json: bool) -> i
                 return f"{error}; the queue has taken the job"
 
     try:
-        outcome = asyncio.run(ask())
+        outcome = ctrl_c.run(ask())
     except KeyboardInterrupt:
         print_error(f"interrupted; the queue may have taken the job: hospital-producer status {job_id}")
         return INTERRUPTED

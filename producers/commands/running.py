@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from producers.commands import support
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, show
 from producers.console import print_error, print_note, progress_bar
+from producers.ctrl_c import CtrlC
 from producers.files import FileError, HospitalFile
 from producers.files.detection.compression import archive_of
 from producers.files.import_files import ImportFiles, write_import_files
@@ -79,20 +80,18 @@ def run_import(
             entries = report_entries(producer, import_id, options.wait)
             run.files = await write_import_files(file, entries, folder / import_id, as_csv=options.report_csv)
 
-    interrupted = False
-    try:
-        asyncio.run(load())
-    except KeyboardInterrupt:
-        interrupted = True
-    except TimeoutError as error:
-        run.trouble = str(error) or (
-            f"no worker has answered within {options.wait:g} s; start a worker, and run the same command again"
-        )
-    except RegistryError as error:
-        run.trouble = str(error)
-    if run.result is None and run.loading is not None and run.loading.found is not None:
-        run.result = _afterwards(run.loading.found)
-    return _show_result(file, run, interrupted=interrupted, as_json=options.as_json)
+    # Until all has been said, so that a second Ctrl-C does not hide what to do next.
+    with CtrlC() as ctrl_c:
+        try:
+            ctrl_c.run(load())
+        except KeyboardInterrupt:
+            # `pressed` says so, also if it is pressed after this.
+            pass
+        except RegistryError as error:
+            run.trouble = str(error)
+        if run.result is None and run.loading is not None and run.loading.found is not None:
+            run.result = _afterwards(run.loading.found)
+        return _show_result(file, run, interrupted=ctrl_c.pressed, as_json=options.as_json)
 
 
 def report_folder(file: HospitalFile, given: Path | None) -> Path:
@@ -130,12 +129,15 @@ def _afterwards(found: Import) -> "ImportResult | None":
     async def ask() -> "ImportResult":
         from producers.imports import ImportResult  # noqa: PLC0415  # as in `run_import`
 
-        async with support.connect(_PATIENCE_AFTERWARDS_S) as producer:
+        async with (
+            asyncio.timeout(_PATIENCE_AFTERWARDS_S),
+            support.connect(_PATIENCE_AFTERWARDS_S) as producer,
+        ):
             return ImportResult(found, await producer.batch(found.import_id).progress())
 
     try:
         return asyncio.run(ask())
-    except (KeyboardInterrupt, RegistryError):
+    except (TimeoutError, RegistryError):
         return None
 
 

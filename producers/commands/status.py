@@ -1,11 +1,11 @@
 """`hospital-producer status`: the state and the outcome of one job."""
 
-import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from producers import ctrl_c
 from producers.commands import support
 from producers.commands.support import DONE, NOTHING, PARTLY, JsonOption, show
 from producers.console import print_error
@@ -21,7 +21,7 @@ def status(job_id: Annotated[str, typer.Argument(metavar="JOB")], as_json: JsonO
         async with support.connect() as producer:
             return await producer.status(job_id)
 
-    found = asyncio.run(ask())
+    found = ctrl_c.run(ask())
     facts = {key: value for key, value in asdict(found).items() if value is not None}
     show("Job", facts, as_json=as_json)
     if found.state == "unknown":

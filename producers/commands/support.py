@@ -1,12 +1,15 @@
 """Shared by all subcommands: exit codes, the connection, and how a result is shown."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from producers.console import show_facts, show_json
+from producers import ctrl_c
+from producers.console import print_error, show_facts, show_json
 
 if TYPE_CHECKING:
     from producers.client import HospitalProducer
@@ -23,6 +26,17 @@ def connect(patience: float = 30) -> "HospitalProducer":
     from producers.client import HospitalProducer  # noqa: PLC0415
 
     return HospitalProducer.connect(patience=patience)
+
+
+@contextmanager
+def before_sending(path: Path) -> Iterator[None]:
+    """Read a file, of which nothing has been sent yet; on Ctrl-C say so, and end the command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        ctrl_c.ignore()
+        print_error(f"{path}: interrupted before anything was sent")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def show(title: str, facts: Mapping[str, object], *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """What an import leaves for a person: a report on its rows, and the rows to correct, in one folder."""
 
+import asyncio
 import csv
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -13,6 +14,7 @@ from producers.files.hospitals import LINE_COLUMN, REASON_COLUMN, REJECT_COLUMNS
 from producers.files.table import RawRow
 from worker.contract.imports import ReportEntry
 
+_ROWS_AT_A_TIME = 10_000
 _TO_CORRECT = frozenset(("rejected", "collision", "conflict"))
 _REPORT_COLUMNS = ("line", "status", "hospital_id", "other_line", "field", "column", "stored", "given", "reason")
 
@@ -42,11 +44,15 @@ async def write_import_files(
     with ExitStack() as stack:
         report: _Report | None = None
         rejects: _Rejects | None = None
-        written = rejected = 0
+        written = rejected = passed = 0
         try:
             async for entry in entries:
                 while row is not None and row.line < entry.line:
                     row = next(rows, None)
+                    passed += 1
+                    if passed % _ROWS_AT_A_TIME == 0:
+                        # Otherwise nothing could interrupt this while rows are passed over.
+                        await asyncio.sleep(0)
                 if report is None:
                     report = stack.enter_context(_Report(folder, as_csv=as_csv))
                 original = _original_line(row) if row is not None and row.line == entry.line else None

@@ -254,6 +254,15 @@ async def test_a_job_that_takes_longer_raises_a_timeout(producer: HospitalProduc
         await receipt.outcome(timeout=0)
 
 
+async def test_a_worker_that_claims_a_job_sees_that_its_abort_was_requested(
+    producer: HospitalProducer, worker: Worker
+) -> None:
+    receipt = await producer.ingest_hospital(MERCY)
+    await receipt.abort()
+    claimed = await worker.claim()
+    assert claimed.abort_ms >= claimed.score - 1_000
+
+
 async def test_an_unknown_job_is_reported(producer: HospitalProducer) -> None:
     with pytest.raises(JobNotFound, match=r"^ingest_hospital:never: no such job"):
         await producer.receipt(INGEST_HOSPITAL, "ingest_hospital:never").outcome(timeout=5)

@@ -1,4 +1,5 @@
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
@@ -35,12 +36,16 @@ class ScriptedReceipt:
         finally:
             self._producer.in_flight -= 1
 
+    async def abort(self) -> None:
+        self._producer.aborted.append(self._payload)
+
 
 class ScriptedProducer:
     """A test double of `HospitalProducer`. A test may replace `answer`; `enqueue` raises `refuse` if it is set."""
 
     def __init__(self) -> None:
         self.payloads: list[Any] = []
+        self.aborted: list[Any] = []
         self.in_flight = self.most_in_flight = 0
         self.answer: Callable[[Any], Awaitable[BaseModel]] = self.successful_answer
         self.refuse: Exception | None = None
@@ -107,6 +112,8 @@ def run(producer: ScriptedProducer, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         monkeypatch.setattr(sys, "argv", ["hospital-producer", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
+        # The command leaves it ignored, because its process would end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         shown = capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return ended.value.code, shown.out, shown.err

@@ -9,7 +9,7 @@ import pytest
 
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY
 from worker.contract import ChunkOutcome, IngestHospitals
-from worker.contract.imports import ReadImportReport
+from worker.contract.imports import OpenImport, ReadImportReport
 from worker.errors import OutageError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -136,6 +136,40 @@ def test_an_interrupted_import_says_how_to_resume_and_the_same_command_resumes(
         True,
         {"created": 2, "rejected": 1},
     )
+
+
+@pytest.mark.parametrize("interrupts", [False, True], ids=["no worker", "ctrl-c"])
+def test_an_import_that_no_worker_has_begun_is_not_begun_later(
+    run: Run, path: Path, producer: Any, interrupts: bool
+) -> None:
+    async def keep_waiting(_: Any) -> Any:
+        if not interrupts:
+            raise TimeoutError("open_import:x: still queued after 3 s")
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.Event().wait()
+
+    producer.answer = keep_waiting
+    said = {
+        False: (NOTHING, "", "hospital-producer: no worker has answered within 3 s; start a worker\n"),
+        True: (INTERRUPTED, "", "hospital-producer: interrupted before any row was sent\n"),
+    }
+    assert run("ingest", path, "--wait", "3") == said[interrupts]
+    assert [type(it) for it in producer.aborted] == [type(it) for it in producer.payloads] == [OpenImport]
+
+
+def test_a_report_that_no_worker_reads_is_reported_in_one_line(run: Run, path: Path, producer: Any) -> None:
+    async def be_late(payload: Any) -> Any:
+        if isinstance(payload, ReadImportReport):
+            raise TimeoutError("read_import_report:x: still queued after 3 s")
+        return await producer.successful_answer(payload)
+
+    producer.answer = be_late
+    status, _, err = run("ingest", path)
+    (import_id,) = producer.imports.documents
+    late = "hospital-producer: no worker has answered within {} s; start a worker"
+    next_step = f"; write its report with: hospital-producer imports report {import_id}"
+    assert (status, err.splitlines()[-1]) == (PARTLY, late.format(120) + next_step)
+    assert run("imports", "report", import_id, "--wait", "3")[::2] == (NOTHING, late.format(3) + "\n")
 
 
 def test_an_import_that_is_interrupted_at_its_end_says_how_to_get_its_report(
