@@ -1,12 +1,13 @@
 """A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_columns, role_in_key, telling_apart
+from producers.files.corrections import PROFILE, REJECT_COLUMNS, open_rejected_rows
 from producers.files.errors import FileError
 from producers.files.opening import open_table
 from producers.files.profile import Profile
@@ -17,9 +18,6 @@ from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, cho
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source
 from worker.errors import ConfigurationError
-
-LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
-"""The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +36,8 @@ class FileWishes:
 
     def by_profile(self, profile: Profile) -> "FileWishes":
         """Return these wishes, and for what they leave open the decisions of a profile."""
-        said = {name: wish for name, wish in asdict(self.reading).items() if wish is not None}
         return FileWishes(
-            reading=replace(profile.wishes(), **said),
+            reading=profile.wishes(self.reading),
             columns=replace(
                 self.columns, source=self.columns.source or profile.source, profile=dict(profile.columns)
             ),
@@ -93,12 +90,14 @@ class HospitalFile:
         self.strict = wishes.strict
         self._changes = wishes.profile.changes(tuple(own)) if wishes.profile is not None else []
         self._notes_on_rows: list[str] = []
+        self._profile_beside: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: Path, wishes: FileWishes | None = None) -> "HospitalFile":
         """Read through the file at `path` once and decide how to read it.
 
-        Raises `FileError`, one line, for a file that cannot be read, has no rows, or has no column for the
+        The rejected rows of an import are read by the profile beside them, unless `wishes` have one. Raises
+        `FileError`, one line, for a file that cannot be read, has no rows, or has no column for the
         hospital's name, and for a wish that it cannot fulfil.
         """
         wishes = wishes or FileWishes()
@@ -108,20 +107,28 @@ class HospitalFile:
                 path,
                 f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
-        table = open_table(path, wishes.reading)
+        if wishes.profile is None:
+            table, profile = open_rejected_rows(path, wishes.reading)
+        else:
+            table, profile = open_table(path, wishes.reading), None
+        if profile is not None:
+            wishes = wishes.by_profile(profile)
         collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
         rows_read = 0
         for raw in table.rows():
             rows_read += 1
             if raw.problem is None:
                 collector.add(raw.fields)
-        return cls(table, collector.finish(), rows_read, wishes)
+        file = cls(table, collector.finish(), rows_read, wishes)
+        if profile is not None:
+            file._profile_beside = (f"rejected rows of an import, read as their list: {path.with_name(PROFILE)}",)
+        return file
 
     @property
     def notes(self) -> list[str]:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
         decided = [*self._table.notes, *self.columns.notes, *self._readers.notes]
-        return list(dict.fromkeys([*self._changes, *decided, *self._notes_on_rows]))
+        return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
 
     @property
     def profile(self) -> Profile:

@@ -178,7 +178,7 @@ def _cost_as_licence(column: str) -> int | None:
 
 @lru_cache(maxsize=_NAMES_KEPT)
 def _kinds_of_parts(token: str) -> frozenset[str]:
-    """Return in which lists of words the parts of a token such as "Zulassungsnummer" are; none if one is unknown."""
+    """Return in which lists of words the parts of "Zulassungsnummer" or 許可番号 are; none if one is unknown."""
     for kind in ("licence", "number", "facility"):
         for word in name_table().words[kind]:
             if token == word:
