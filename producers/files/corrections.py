@@ -18,27 +18,27 @@ PROFILE = "profile.toml"
 """The name of the profile that an import writes beside its rejected rows."""
 
 
-def open_rejected_rows(path: Path, said: Wishes) -> tuple[Table, Profile | None]:
-    """Open a file, and return the profile beside it if the file has rejected rows and there is one.
+def open_list(path: Path, said: Wishes, given: Profile | None) -> tuple[Table, Profile | None]:
+    """Open a file, and return the profile that it is to be read by: the one `given`, or one beside rejected rows.
 
     `said` is what the user has said on how it is read. Raises `FileError` as `open_table` does, and for rejected
     rows with a profile that cannot be read.
     """
+    wishes = said if given is None else given.wishes(said)
     beside = path.with_name(PROFILE)
     if not beside.is_file():
-        return open_table(path, said), None
-    try:
-        table = open_table(path, said)
-    except FileError:
-        # What is plain in a list may be in doubt in a few of its rows: the encoding.
-        other = _by_profile(path, beside, said)
-        if other is None:
-            raise
-        return other, read_profile(beside)
-    if not _has_rejected_rows(table):
-        # Above rows of few columns the header may be taken for a title.
-        other = _by_profile(path, beside, said)
-        return (table, None) if other is None else (other, read_profile(beside))
+        return open_table(path, wishes), given
+    table = _rejected_rows(path, wishes)
+    if table is None and given is not None:
+        # The list had another form, such as lines above its header.
+        table = _rejected_rows(path, said)
+    if table is None:
+        # What is plain in a list may be in doubt in a few of its rows: the encoding, and whether there is a header.
+        table = _by_profile(path, beside, said)
+    if table is None:
+        return open_table(path, wishes), given
+    if given is not None:
+        return table, given
     profile = read_profile(beside)
     detected, kept = table.dialect.encoding, profile.dialect.encoding
     if said.encoding is None and detected != kept and not _is_certain(detected) and not _is_certain(kept):
@@ -50,15 +50,19 @@ def open_rejected_rows(path: Path, said: Wishes) -> tuple[Table, Profile | None]
 
 def _by_profile(path: Path, profile: Path, said: Wishes) -> Table | None:
     try:
-        table = open_table(path, read_profile(profile).wishes(said))
+        wishes = read_profile(profile).wishes(said)
     except FileError:
-        # It need not be the profile of this file, nor a profile.
+        # It need not be a profile.
         return None
-    return table if _has_rejected_rows(table) else None
+    return _rejected_rows(path, wishes)
 
 
-def _has_rejected_rows(table: Table) -> bool:
-    return {*REJECT_COLUMNS} <= {*table.columns}
+def _rejected_rows(path: Path, wishes: Wishes) -> Table | None:
+    try:
+        table = open_table(path, wishes)
+    except FileError:
+        return None
+    return table if {*REJECT_COLUMNS} <= {*table.columns} else None
 
 
 def _is_certain(encoding: str) -> bool:

@@ -7,9 +7,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_columns, role_in_key, telling_apart
-from producers.files.corrections import PROFILE, REJECT_COLUMNS, open_rejected_rows
+from producers.files.corrections import PROFILE, REJECT_COLUMNS, open_list
 from producers.files.errors import FileError
-from producers.files.opening import open_table
 from producers.files.profile import Profile
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
@@ -36,13 +35,11 @@ class FileWishes:
 
     def by_profile(self, profile: Profile) -> "FileWishes":
         """Return these wishes, and for what they leave open the decisions of a profile."""
-        return FileWishes(
-            reading=profile.wishes(self.reading),
-            columns=replace(
-                self.columns, source=self.columns.source or profile.source, profile=dict(profile.columns)
-            ),
+        source = self.columns.source or profile.source
+        return replace(
+            self,
+            columns=replace(self.columns, source=source, profile=dict(profile.columns)),
             values=replace(self.values, settings=profile.values),
-            strict=self.strict,
             profile=profile,
         )
 
@@ -107,11 +104,9 @@ class HospitalFile:
                 path,
                 f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
-        if wishes.profile is None:
-            table, profile = open_rejected_rows(path, wishes.reading)
-        else:
-            table, profile = open_table(path, wishes.reading), None
-        if profile is not None:
+        table, profile = open_list(path, wishes.reading, wishes.profile)
+        is_found = profile is not None and profile is not wishes.profile
+        if profile is not None and is_found:
             wishes = wishes.by_profile(profile)
         collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
         rows_read = 0
@@ -120,7 +115,7 @@ class HospitalFile:
             if raw.problem is None:
                 collector.add(raw.fields)
         file = cls(table, collector.finish(), rows_read, wishes)
-        if profile is not None:
+        if is_found:
             file._profile_beside = (f"rejected rows of an import, read as their list: {path.with_name(PROFILE)}",)
         return file
 

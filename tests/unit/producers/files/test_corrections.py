@@ -91,6 +91,14 @@ async def test_the_rejected_rows_have_a_form_of_their_own(
     assert records(rejects, given) == expected
 
 
+async def test_the_profile_of_a_list_with_lines_above_its_header_reads_its_rejected_rows(path: Path) -> None:
+    path.write_text("List of hospitals\n\n" + HEADER + "".join(ROWS))
+    by_list = MOH.by_profile(HospitalFile.open(path, MOH).profile)
+    for lines in ((11,), (11, 12, 13, 14, 15)):
+        expected = [row.record for row in HospitalFile.open(path, MOH).rows() if row.line in lines]
+        assert records(await reject(path, *lines), by_list) == expected
+
+
 async def test_rejected_rows_may_be_saved_by_a_spreadsheet(path: Path) -> None:
     rejects = await reject(path, 9, 10)
     expected = records(rejects)
