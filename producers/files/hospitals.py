@@ -1,14 +1,14 @@
 """A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_columns, role_in_key, telling_apart
+from producers.files.corrections import PROFILE, REJECT_COLUMNS, open_list
 from producers.files.errors import FileError
-from producers.files.opening import open_table
 from producers.files.profile import Profile
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
@@ -17,9 +17,6 @@ from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, cho
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source
 from worker.errors import ConfigurationError
-
-LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
-"""The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +35,11 @@ class FileWishes:
 
     def by_profile(self, profile: Profile) -> "FileWishes":
         """Return these wishes, and for what they leave open the decisions of a profile."""
-        said = {name: wish for name, wish in asdict(self.reading).items() if wish is not None}
-        return FileWishes(
-            reading=replace(profile.wishes(), **said),
-            columns=replace(
-                self.columns, source=self.columns.source or profile.source, profile=dict(profile.columns)
-            ),
+        source = self.columns.source or profile.source
+        return replace(
+            self,
+            columns=replace(self.columns, source=source, profile=dict(profile.columns)),
             values=replace(self.values, settings=profile.values),
-            strict=self.strict,
             profile=profile,
         )
 
@@ -93,12 +87,14 @@ class HospitalFile:
         self.strict = wishes.strict
         self._changes = wishes.profile.changes(tuple(own)) if wishes.profile is not None else []
         self._notes_on_rows: list[str] = []
+        self._profile_beside: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: Path, wishes: FileWishes | None = None) -> "HospitalFile":
         """Read through the file at `path` once and decide how to read it.
 
-        Raises `FileError`, one line, for a file that cannot be read, has no rows, or has no column for the
+        The rejected rows of an import are read by the profile beside them, unless `wishes` have one. Raises
+        `FileError`, one line, for a file that cannot be read, has no rows, or has no column for the
         hospital's name, and for a wish that it cannot fulfil.
         """
         wishes = wishes or FileWishes()
@@ -108,20 +104,26 @@ class HospitalFile:
                 path,
                 f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
-        table = open_table(path, wishes.reading)
+        table, profile = open_list(path, wishes.reading, wishes.profile)
+        is_found = profile is not None and profile is not wishes.profile
+        if profile is not None and is_found:
+            wishes = wishes.by_profile(profile)
         collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
         rows_read = 0
         for raw in table.rows():
             rows_read += 1
             if raw.problem is None:
                 collector.add(raw.fields)
-        return cls(table, collector.finish(), rows_read, wishes)
+        file = cls(table, collector.finish(), rows_read, wishes)
+        if is_found:
+            file._profile_beside = (f"rejected rows of an import, read as their list: {path.with_name(PROFILE)}",)
+        return file
 
     @property
     def notes(self) -> list[str]:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
         decided = [*self._table.notes, *self.columns.notes, *self._readers.notes]
-        return list(dict.fromkeys([*self._changes, *decided, *self._notes_on_rows]))
+        return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
 
     @property
     def profile(self) -> Profile:

@@ -5,13 +5,15 @@ import csv
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from producers.files.corrections import LINE_COLUMN, PROFILE, REASON_COLUMN, REJECT_COLUMNS
 from producers.files.errors import FileError
-from producers.files.hospitals import LINE_COLUMN, REASON_COLUMN, REJECT_COLUMNS, HospitalFile
-from producers.files.table import RawRow
+from producers.files.hospitals import HospitalFile
+from producers.files.profile import write_profile
+from producers.files.table import Dialect, RawRow
 from worker.contract.imports import ReportEntry
 
 _ROWS_AT_A_TIME = 10_000
@@ -37,7 +39,8 @@ async def write_import_files(
     `entries` are in the order of the file's lines. The folder is made if there is something to write; files of an
     earlier call for the same import are replaced, because they say the same. Rejected rows are in the file's own
     format if that is text (`rejects.csv`, `rejects.ndjson`), otherwise in CSV, with the columns `import_line` and
-    `import_reason` besides. Raises `FileError` if they cannot be written.
+    `import_reason` besides, and beside them is the profile that they are read by when they are corrected. Raises
+    `FileError` if they cannot be written.
     """
     rows = iter(file.raw_rows())
     row = next(rows, None)
@@ -115,15 +118,22 @@ class _Rejects:
         self._is_csv = file.dialect.format in ("csv", "workbook", "parquet")
         self.path = folder / ("rejects.csv" if self._is_csv else "rejects.ndjson")
         self._columns = [column for column in file.statistics if column not in REJECT_COLUMNS]
+        self._read_from = list(dict.fromkeys(column for it in file.columns.mapped for column in it.columns))
         own = file.dialect.format == "csv"
-        self._encoding = file.dialect.encoding if own else "utf-8"
-        self._delimiter = file.dialect.delimiter if own else ","
+        dialect = Dialect(
+            format="csv" if self._is_csv else "ndjson",
+            encoding=file.dialect.encoding if own else "utf-8",
+            delimiter=file.dialect.delimiter if own else ",",
+        )
+        self._profile = replace(file.profile, dialect=dialect)
 
     def __enter__(self) -> "_Rejects":
         # What the encoding cannot write was not of it: a stray byte. It is shown by its number.
-        self._file: TextIO = self.path.open("w", encoding=self._encoding, errors="backslashreplace", newline="")
+        dialect = self._profile.dialect
+        write_profile(self.path.with_name(PROFILE), self._profile)
+        self._file: TextIO = self.path.open("w", encoding=dialect.encoding, errors="backslashreplace", newline="")
         if self._is_csv:
-            self._csv = csv.writer(self._file, delimiter=self._delimiter)
+            self._csv = csv.writer(self._file, delimiter=dialect.delimiter)
             self._csv.writerow([LINE_COLUMN, REASON_COLUMN, *self._columns])
         return self
 
@@ -137,7 +147,9 @@ class _Rejects:
             cells = [row.text] if row.text is not None else [_cell(row.fields, it) for it in self._columns]
             self._csv.writerow([line, reason, *cells])
             return
-        fields = {"text": row.text} if row.text is not None else dict(row.fields)
+        # A column that none of the rows has would be gone from the list: that of the identifier may not be.
+        missing = dict.fromkeys(column for column in self._read_from if column not in row.fields)
+        fields = {"text": row.text} if row.text is not None else {**row.fields, **missing}
         form = {LINE_COLUMN: line, REASON_COLUMN: reason, **fields}
         self._file.write(json.dumps(form, ensure_ascii=False, default=str) + "\n")
 

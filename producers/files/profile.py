@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,12 +59,12 @@ class Profile:
     columns: Mapping[str, tuple[str, ...]]
     values: Mapping[str, str]
 
-    def wishes(self) -> Wishes:
-        """Return what a table is to be opened with."""
+    def wishes(self, said: Wishes) -> Wishes:
+        """Return what a table is to be opened with: what the user has `said`, else as the profile says."""
         dialect = self.dialect
         delimited = dialect.format == "csv"
         sheeted = dialect.format == "workbook"
-        return Wishes(
+        wishes = Wishes(
             format=dialect.format,
             encoding=dialect.encoding or None,
             delimiter=dialect.delimiter if delimited else None,
@@ -73,6 +73,7 @@ class Profile:
             sheet=dialect.sheet or None,
             records=dialect.records if dialect.format == "json" else None,
         )
+        return replace(wishes, **{name: wish for name, wish in asdict(said).items() if wish is not None})
 
     def changes(self, columns: tuple[str, ...]) -> list[str]:
         """Return what is different in a later delivery of the list, which has these columns; one sentence each."""

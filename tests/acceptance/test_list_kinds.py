@@ -166,3 +166,21 @@ async def test_the_demo_takes_the_column_that_its_message_asks_for(registry: Reg
     assert done.code == 0, done.out + done.err
     found = json.loads(report.read_text())
     assert (found["rows"], found["created"], found["lost"]) == (2, 2, 0)
+
+
+async def test_corrected_rejects_are_the_same_hospitals_as_in_the_corrected_list(
+    registry: Registry, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    # The code of two rows that differ is the same; among the rejected rows each is different.
+    rows = [f"{'-' if number in (3, 5) else 'Clinic'},S{min(number, 8)},Town {number}" for number in range(10)]
+    path.write_text("List of the ministry\n\nFacility Name,facility_code,City\n" + "\n".join(rows))
+    first = json.loads((await registry.run("producers", "ingest", str(path), "--source", "demo", "--json")).out)
+    rejects = Path(first["rejects"])
+    for file in (rejects, path):
+        file.write_text(file.read_text().replace("-,S", "Clinic,S"))
+    corrected = await registry.run("producers", "ingest", str(rejects), "--json")
+    assert (corrected.code, json.loads(corrected.out)["created"]) == (0, 2)
+    again = await registry.run("producers", "ingest", str(path), "--source", "demo", "--json")
+    assert (again.code, json.loads(again.out)["same"]) == (0, 10)
+    assert len(await registry.hospitals()) == 10

@@ -6,7 +6,6 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Coroutine
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,10 +92,9 @@ def _pairs(mapping: list[str]) -> dict[str, str]:
 def _wishes(reading: Wishes, mapping: dict[str, str], source: str | None, profile: Profile | None) -> FileWishes:
     if profile is None:
         return FileWishes(reading=reading, columns=ColumnWishes(mapping=mapping, source=source))
-    given = {name: value for name, value in asdict(reading).items() if value is not None}
     columns = ColumnWishes(mapping=mapping, source=source or profile.source, profile=profile.columns)
     return FileWishes(
-        reading=replace(profile.wishes(), **given),
+        reading=profile.wishes(reading),
         columns=columns,
         values=ValueWishes(settings=profile.values),
     )

@@ -10,7 +10,8 @@ from producers.files.columns.content import contradiction
 from producers.files.columns.hospital_names import like_names, surely_names
 from producers.files.columns.identifiers import find_identifiers, on_identifiers, repeated
 from producers.files.columns.mapping import listed, map_given, option
-from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped
+from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped, Why
+from producers.files.columns.names import identifier_cost
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
@@ -203,7 +204,8 @@ class _Choice:
             self._mapped["external_id"] = Mapped("external_id", (found.candidates[0],), "name")
         elif found.local is not None and "local_id" not in {*self._mapped, *self._left_out}:
             # Hospitals of one name at one place are still told apart.
-            self._mapped["local_id"] = Mapped("local_id", (found.local,), "name")
+            why: Why = "content" if identifier_cost(found.local) is None else "name"
+            self._mapped["local_id"] = Mapped("local_id", (found.local,), why)
         self._notes += on_identifiers(found, has_source=has_source, given_source=self._wishes.source is not None)
         return found.candidates
 

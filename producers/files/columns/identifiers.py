@@ -26,6 +26,7 @@ _MOSTLY_DISTINCT = 0.5
 _NO_IDENTIFIERS: tuple[Shape, ...] = ("coordinates", "date", "email address")
 _MOST_PROPOSED = 5
 _LONGEST_NUMBER = 4
+_FOOTERS = 2
 # The cost of names such as "id" and "code" that do not say whose they are.
 _ANY_IDENTIFIER = 20
 _NO_IDENTITY = ", so it does not identify the hospitals"
@@ -82,12 +83,14 @@ def find_identifiers(
     ranked.sort()
     counts, repeats = ranked[0][:2] if ranked else (False, False)
     candidates = tuple(column for _, repeated_too, *_, column in ranked if repeated_too == repeats)
-    if not candidates:
-        notes.extend(_proposals(free, statistics))
-    elif not counts:
+    if candidates and not counts:
         # Why other columns are not used is of interest only as long as there is no good one.
-        notes.clear()
-    local = candidates[0] if candidates and not counts else min(partial)[-1] if partial else None
+        return Identifiers(candidates, counts, repeats, candidates[0], ())
+    named = [column for *_, column in sorted(partial)]
+    unnamed = _unique_codes([column for column in free if column not in named], statistics)
+    local = next(iter([*named, *unnamed]), None)
+    if not candidates:
+        notes.extend(_proposals(free, statistics, unnamed, local))
     return Identifiers(candidates, counts, repeats, local, tuple(filter(None, notes)))
 
 
@@ -165,8 +168,11 @@ def _whole(value: object) -> str:
 def _may_identify(known: ColumnStatistics) -> bool:
     if not known.identifying or known.longest > _LONGEST:
         return False
-    if any(known.share(shape) >= 0.5 for shape in _NO_IDENTIFIERS) or known.share("yes or no") >= _NEARLY_ALL:
+    if any(known.share(shape) >= 0.5 for shape in _NO_IDENTIFIERS):
         return False
+    if known.share("yes or no") >= _NEARLY_ALL:
+        # A delivery of one row may have the hospital whose number is 1.
+        return known.unique is True and known.share("integer") >= _NEARLY_ALL
     return known.share("number") - known.share("integer") < 0.5 and not _is_prose(known)
 
 
@@ -182,34 +188,54 @@ def _incomplete(column: str, known: ColumnStatistics) -> str:
     )
 
 
-def _proposals(free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> Iterable[str]:
-    serial = [column for column in free if is_serial(column) and column in statistics]
-    for column in serial:
-        if statistics[column].unique and statistics[column].identifying >= FULL * statistics[column].rows:
+def _proposals(
+    free: Sequence[str],
+    statistics: Mapping[str, ColumnStatistics],
+    unnamed: Sequence[str],
+    local: str | None,
+) -> Iterable[str]:
+    """Yield notes on columns that may be the identifier, although their names do not say so or say otherwise.
+
+    `unnamed` are those whose content says so; `local` is the column that tells rows apart.
+    """
+    for column in free:
+        known = statistics.get(column)
+        if known is not None and is_serial(column) and known.unique and known.identifying >= FULL * known.rows:
             yield (
                 f"{column} numbers the rows of this delivery, so it is not used as the identifier; "
                 f"if the list keeps its numbers: {option('external_id', column)}"
             )
             break
-    unique = [
-        column
-        for column in free
-        if column not in serial
-        and not names_something_else(column)
-        and not fields_by_name(column)
-        and column in statistics
-        and _is_full_of_codes(statistics[column])
-    ]
-    if unique:
-        more = f" and {len(unique) - _MOST_PROPOSED} more" if len(unique) > _MOST_PROPOSED else ""
+    if unnamed:
+        best = unnamed[0]
+        more = f" and {len(unnamed) - _MOST_PROPOSED} more" if len(unnamed) > _MOST_PROPOSED else ""
+        used = f". Until then {best} only tells hospitals of one name and place apart" if best == local else ""
+        full = statistics[best].identifying == statistics[best].rows
         yield (
-            f"no column is named as an identifier; with a different value in every row: "
-            f"{', '.join(unique[:_MOST_PROPOSED])}{more} ({option('external_id', unique[0])})"
+            f"no column is named as an identifier; with a different value in {'every' if full else 'nearly every'} "
+            f"row: {', '.join(unnamed[:_MOST_PROPOSED])}{more} ({option('external_id', best)}){used}"
         )
 
 
+def _unique_codes(free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return the columns whose content is that of identifiers, whatever their names; full ones first."""
+    unique = [
+        column
+        for column in free
+        if column in statistics
+        and not is_serial(column)
+        and not names_something_else(column)
+        and not fields_by_name(column)
+        and _is_full_of_codes(statistics[column])
+    ]
+    return sorted(unique, key=lambda column: -statistics[column].identifying)
+
+
 def _is_full_of_codes(known: ColumnStatistics) -> bool:
-    if not known.unique or known.identifying < known.rows or not _may_identify(known) or counts_rows(known):
+    # Below a short list there may be a total and a remark, which have no code.
+    without = known.rows - known.identifying
+    is_full = known.identifying >= FULL * known.rows or without <= min(_FOOTERS, known.identifying - 1)
+    if not is_full or not known.unique or not _may_identify(known) or counts_rows(known):
         return False
     if known.share("integer") >= _NEARLY_ALL and known.longest <= _LONGEST_NUMBER:
         # Short numbers may be different by chance: house numbers, floors, counts.

@@ -24,6 +24,7 @@ _MOST_FOR_FILLERS = 5
 _NUMBER = 2
 _KEYS_OF_DATABASES = frozenset(("id", "ids", "uid", "uuid", "guid", "key"))
 _NUMBERS = frozenset(("nr", "no", "num", "number", "numero", "nummer", "numer", "nomor", "번호", "番号"))
+_SHORTEST_PART = 4
 _LENGTH_IN_SHAPEFILES = 10
 _SHORTEST_TRUNCATED = 8
 _TRUNCATED_COST = 5
@@ -66,10 +67,15 @@ def identifier_cost(column: str) -> int | None:
     if costs:
         return min(costs)
     tokens = name_tokens(column)
+    if names_something_else(column):
+        return None
+    numbered = _cost_as_licence(column) or _cost_as_number(tokens)
+    if numbered is not None:
+        return numbered
     rests = tuple(code_of(tokens))
     kind = _kind_of_identifier(tokens)
     # A number of something is as often a count: "sickbed_num".
-    if not rests or kind == _NUMBER or names_something_else(column) or fields_by_name(column):
+    if not rests or kind == _NUMBER or fields_by_name(column):
         return None
     return None if not name_table().words["other"].isdisjoint(rests) else WEAK_COST + kind
 
@@ -150,6 +156,50 @@ def _cost_as_identifier(reading: Reading) -> int | None:
     if reading.facility:
         cost = min(cost, _OWN_IDENTIFIER)
     return cost + min(reading.cost, _MOST_FOR_FILLERS) + _kind_of_identifier(reading.tokens)
+
+
+def _cost_as_licence(column: str) -> int | None:
+    """Return how well a name fits what an authority gives a hospital and numbers: "Licence No", "許可番号"."""
+    words = name_table().words
+    kinds: set[str] = set()
+    all_known = True
+    for token in name_tokens(column):
+        if token not in words["stop"] and token not in words["facility"]:
+            parts = _kinds_of_parts(token)
+            kinds |= parts
+            all_known = all_known and bool(parts)
+    if all_known and {"licence", "number"} <= kinds:
+        return _OWN_IDENTIFIER + _NUMBER
+    # Other words say whose number it is, as in "GST Registration No". "Licence" alone may be its kind or its state.
+    if "licence" in kinds and (all_known or "number" in kinds) and not fields_by_name(column):
+        return WEAK_COST + _NUMBER
+    return None
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _kinds_of_parts(token: str) -> frozenset[str]:
+    """Return in which lists of words the parts of "Zulassungsnummer" or 許可番号 are; none if one is unknown."""
+    for kind in ("licence", "number", "facility"):
+        for word in name_table().words[kind]:
+            if token == word:
+                return frozenset((kind,))
+            # Short words are found in others by chance.
+            if token.startswith(word) and (not word.isascii() or len(word) >= _SHORTEST_PART):
+                rest = _kinds_of_parts(token[len(word) :])
+                if rest:
+                    return rest | {kind}
+    return frozenset()
+
+
+def _cost_as_number(tokens: Sequence[str]) -> int | None:
+    """Return how well "N° FINESS" fits an identifier if "FINESS" is one."""
+    table = name_table()
+    costs: list[int] = []
+    for number, rest in ((tokens[:1], tokens[1:]), (tokens[-1:], tokens[:-1])):
+        if not table.words["number"].isdisjoint(number):
+            key = "".join(token for token in rest if token not in table.words["facility"] | table.words["stop"])
+            costs += [table.identifiers[key] + _NUMBER] if key in table.identifiers else []
+    return min(costs, default=None)
 
 
 def _kind_of_identifier(tokens: Sequence[str]) -> int:

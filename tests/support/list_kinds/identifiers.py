@@ -27,7 +27,69 @@ _TEXT_AS_SOURCE = (
     b"503,Sandy Creek Hospital,Fahr,OR,County Health Office,33\n"
 )
 
+_ONE_NAME_AND_TOWN = b"Hospital Name,%s,Town\nSt Mary,A1001,Dorn\nSt Mary,A1002,Dorn\nRed Cedar,A1003,Elst\n"
+
 IDENTIFIERS = (
+    Kind(
+        name="licence_numbers",
+        file="licences.csv",
+        content=_ONE_NAME_AND_TOWN % b"Licence No.",
+        options=("--source", "demo"),
+        rows=tuple(
+            row(line, f"demo:{code}", name, source="demo", external_id=code, city=city)
+            for line, name, code, city in (
+                (2, "St Mary", "A1001", "Dorn"),
+                (3, "St Mary", "A1002", "Dorn"),
+                (4, "Red Cedar", "A1003", "Elst"),
+            )
+        ),
+    ),
+    Kind(
+        name="licence_numbers, under a name that is not known",
+        file="licences-unknown.csv",
+        content=_ONE_NAME_AND_TOWN % b"Kenning",
+        options=("--source", "demo"),
+        rows=(
+            row(
+                2,
+                "name:st mary SOURCE demo CITY dorn",
+                "St Mary",
+                source="demo",
+                local_id="A1001",
+                city="Dorn",
+            ),
+            row(
+                3,
+                "name:st mary SOURCE demo CITY dorn",
+                "St Mary",
+                source="demo",
+                local_id="A1002",
+                city="Dorn",
+                fate="collision",
+                other_line=2,
+            ),
+            row(
+                4,
+                "name:red cedar SOURCE demo CITY elst",
+                "Red Cedar",
+                source="demo",
+                local_id="A1003",
+                city="Elst",
+            ),
+        ),
+        notes=(
+            "no column was found that identifies the hospitals",
+            "Until then Kenning only tells hospitals of one name and place apart",
+        ),
+        code=1,
+    ),
+    Kind(
+        name="one_row",
+        file="one.csv",
+        content=b"Facility Name;Facility ID;City;beds\nRed Cedar;1;Elst;66\n",
+        options=("--source", "demo"),
+        rows=(row(2, "demo:1", "Red Cedar", source="demo", external_id="1", city="Elst", beds=66),),
+    ),
     Kind(
         name="06_placeholder_identifier",
         file="06.csv",

@@ -31,8 +31,8 @@ TABLES = (
         name="15_no_header",
         file="15.csv",
         content=_NO_HEADER,
-        rows=tuple(row(line, f"name:{name.lower()}", name) for line, _, name in _TRUSTS),
-        columns_left_out=("1", "3", "4", "5"),
+        rows=tuple(row(line, f"name:{name.lower()}", name, local_id=code) for line, code, name in _TRUSTS),
+        columns_left_out=("3", "4", "5"),
         notes=(
             "the first line is data, not names of columns, so the columns are numbered",
             "2 contains names of hospitals and is used as hospital_name",

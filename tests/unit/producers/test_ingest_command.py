@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,23 @@ def test_a_corrected_rejects_file_is_ingested(run: Run, path: Path) -> None:
     status, out, _ = run("ingest", rejects, "--source", "cms", "--json")
     assert (status, fates(json.loads(out))) == (DONE, {"created": 1})
     assert "import_line" not in json.loads(out)["columns_left_out"]
+
+
+def test_corrected_rejects_keep_the_identity_that_they_have_in_their_list(run: Run, path: Path) -> None:
+    # The code of two rows that differ is the same; among the rejected rows each is different.
+    rows = [f"Clinic {number},S{min(number, 58)},Town {number}" for number in range(60)]
+    for number in (3, 5, 7):
+        rows[number] = f"-,S{number},Town {number}"
+    path.write_text("Facility Name,facility_code,City\n" + "\n".join(rows))
+    rejects = Path(json.loads(run("ingest", path, "--source", "sub", "--json")[1])["rejects"])
+    for file in (rejects, path):
+        lines = file.read_text().splitlines()
+        file.write_text("\n".join(re.sub(r"-,S(\d+),", r"Clinic \1,S\1,", line) for line in lines))
+    status, out, _ = run("ingest", rejects, "--json")
+    assert (status, fates(json.loads(out))) == (DONE, {"created": 3})
+    assert any(str(rejects.with_name("profile.toml")) in note for note in json.loads(out)["notes"])
+    status, out, _ = run("ingest", path, "--source", "sub", "--json")
+    assert (status, fates(json.loads(out))) == (DONE, {"same": 60})
 
 
 def test_strict_rejects_a_row_with_an_unreadable_cell(run: Run, path: Path) -> None:

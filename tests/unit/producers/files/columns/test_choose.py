@@ -134,7 +134,7 @@ def test_the_only_column_of_names_of_hospitals_is_used_whatever_it_is_called() -
         ["R0B", "EAST TRUST", ""],
     ]
     chosen = choose(["1", "2", "3"], rows)
-    assert chosen.mapped == (Mapped("hospital_name", ("2",), "content"),)
+    assert chosen.mapped == (Mapped("local_id", ("1",), "content"), Mapped("hospital_name", ("2",), "content"))
     assert chosen.notes[0] == (
         "2 contains names of hospitals and is used as hospital_name; "
         "to use another column: --map hospital_name=COLUMN"

@@ -188,7 +188,7 @@ def test_columns_of_codes_with_other_names_are_proposed() -> None:
     assert "external_id" not in fields(chosen)
     assert chosen.notes[-1] == (
         "no column is named as an identifier; with a different value in every row: Kenning "
-        "(--map external_id=Kenning)"
+        "(--map external_id=Kenning). Until then Kenning only tells hospitals of one name and place apart"
     )
 
 

@@ -61,6 +61,11 @@ def test_identifiers_are_recognised_by_name(name: str) -> None:
     assert role_in_key(name) == "identifier"
 
 
+@pytest.mark.parametrize("name", NAMES["licences"])
+def test_the_number_of_a_licence_is_an_identifier_in_any_language(name: str) -> None:
+    assert (identifier_cost(name) or 99) < 20
+
+
 @pytest.mark.parametrize("name", NAMES["no_identifiers"])
 def test_other_numbers_and_codes_are_no_identifiers(name: str) -> None:
     assert identifier_cost(name) is None
