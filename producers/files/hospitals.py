@@ -10,16 +10,14 @@ from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_c
 from producers.files.errors import FileError
 from producers.files.opening import open_table
 from producers.files.profile import Profile
+from producers.files.repeated_headers import rows_of
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
-from producers.files.table import RawRow, Table, Wishes
+from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source
 from worker.errors import ConfigurationError
-
-LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
-"""The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,7 @@ class HospitalFile:
         table = open_table(path, wishes.reading)
         collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
         rows_read = 0
-        for raw in table.rows():
+        for raw in rows_of(table):
             rows_read += 1
             if raw.problem is None:
                 collector.add(raw.fields)
@@ -139,7 +137,7 @@ class HospitalFile:
         # Every pass counts anew, and one that is not complete says nothing.
         self._readers.forget_changes()
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
-        for raw in self._table.rows():
+        for raw in rows_of(self._table):
             row = reader.read(raw)
             yield FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
         self._notes_on_rows = reader.notes()

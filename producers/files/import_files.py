@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from producers.files.errors import FileError
-from producers.files.hospitals import LINE_COLUMN, REASON_COLUMN, REJECT_COLUMNS, HospitalFile
-from producers.files.table import RawRow
+from producers.files.hospitals import HospitalFile
+from producers.files.table import LINE_COLUMN, REASON_COLUMN, REJECT_COLUMNS, RawRow
 from worker.contract.imports import ReportEntry
 
 _TO_CORRECT = frozenset(("rejected", "collision", "conflict"))
