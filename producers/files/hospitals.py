@@ -108,12 +108,22 @@ class HospitalFile:
             )
         table = open_table(path, wishes.reading)
         collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
-        rows_read = 0
+        rows_read = usable = 0
+        problem = ""
         for raw in rows_of(table):
             rows_read += 1
             if raw.problem is None:
+                usable += 1
                 collector.add(raw.fields)
-        return cls(table, collector.finish(), rows_read, wishes)
+            elif not problem:
+                problem = f"line {raw.line} {raw.problem}"
+        try:
+            return cls(table, collector.finish(), rows_read, wishes)
+        except FileError:
+            if usable:
+                raise
+            # Without any row, nothing could be said of the columns.
+            raise FileError(path, f"none of its rows can be read: {problem}") from None
 
     @property
     def notes(self) -> list[str]:

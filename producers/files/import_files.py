@@ -109,6 +109,7 @@ class _Rejects:
         self._is_csv = file.dialect.format in ("csv", "workbook", "parquet")
         self.path = folder / ("rejects.csv" if self._is_csv else "rejects.ndjson")
         self._columns = [column for column in file.statistics if column not in REJECT_COLUMNS]
+        self._known = {*self._columns, *REJECT_COLUMNS}
         own = file.dialect.format == "csv"
         self._encoding = file.dialect.encoding if own else "utf-8"
         self._delimiter = file.dialect.delimiter if own else ","
@@ -129,11 +130,17 @@ class _Rejects:
         if self._is_csv:
             # A line that could not be split into columns is kept whole, in the first one.
             cells = [row.text] if row.text is not None else [_cell(row.fields, it) for it in self._columns]
-            self._csv.writerow([line, reason, *cells])
+            self._csv.writerow([line, reason, *cells, *self._surplus(row)])
             return
         fields = {"text": row.text} if row.text is not None else dict(row.fields)
         form = {LINE_COLUMN: line, REASON_COLUMN: reason, **fields}
         self._file.write(json.dumps(form, ensure_ascii=False, default=str) + "\n")
+
+    def _surplus(self, row: RawRow) -> list[object]:
+        """Return the cells of a row that is too long, beyond the last column, where a person sees them."""
+        if row.problem is None:
+            return []
+        return [cell for column, cell in row.fields.items() if column not in self._known]
 
 
 def _cell(fields: Mapping[str, object], column: str) -> object:
