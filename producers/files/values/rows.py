@@ -62,7 +62,8 @@ class RowReader:
         if self._has_attributes:
             self._gather_attributes(values)
         if "hospital_name" not in values and not any(reason.startswith("hospital_name") for reason in reasons):
-            reasons.append("hospital_name: is missing")
+            cell = shown([raw.fields.get(it) for it in self._columns.get("hospital_name", ())])
+            reasons.append("hospital_name: is missing" + (f" ({cell!r})" if cell else ""))
         if "external_id" in values and "source" not in values:
             reasons.append("external_id: needs a source, and the row has none")
         record = None if reasons else self._record(raw, values, left_out, reasons)

@@ -91,7 +91,7 @@ def test_an_unreadable_cell_costs_its_field_only_and_strict_the_row(
 
 
 def test_a_row_without_a_name_does_not_affect_others(path: Path) -> None:
-    assert reasons_of(path, "name,beds\nA,1\n-,2\n\nC,3\n") == [(), ("hospital_name: is missing",), ()]
+    assert reasons_of(path, "name,beds\nA,1\n-,2\n\nC,3\n") == [(), ("hospital_name: is missing ('-')",), ()]
 
 
 def test_a_profile_reads_a_file_alike_and_what_is_given_takes_precedence(path: Path) -> None:

@@ -57,5 +57,5 @@ async def test_what_is_written_after_an_import_leaves_its_notes_alone(tmp_path: 
 
     assert file.notes == noted
     assert written.rejects is not None
-    assert written.rejects.read_text().splitlines()[1:] == ["3,hospital_name: is missing,-,4"]
+    assert written.rejects.read_text().splitlines()[1:] == ["3,hospital_name: is missing ('-'),-,4"]
     assert json.loads((tmp_path / "import" / "report.ndjson").read_text())["line"] == 3
