@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from producers.files.values.attributes import AttributeReader, AttributesReader
 from producers.files.values.cells import CellReader, DateOrder, MappedColumns, Sampled
+from producers.files.values.codes import codes_like_words
 from producers.files.values.coordinate_order import coordinate_order
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style
-from producers.files.values.missing import CODES, PLACES, PlaceWords, codes_like_words, is_missing, is_missing_text
+from producers.files.values.missing import CODES, PLACES, PlaceWords, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
 from producers.files.values.positions import Region, readable
 from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
@@ -71,7 +72,11 @@ def choose_readers(
         it.field: [cell for column in it.columns if column in statistics for cell in _cells(statistics[column])]
         for it in mapped
     }
-    return _Choice(mapped, samples, wishes, now or datetime.now(UTC)).readers()
+    with_words = {
+        it.field: [*samples[it.field], *(word for column in it.columns for word in _words(statistics, column))]
+        for it in mapped
+    }
+    return _Choice(mapped, samples, with_words, wishes, now or datetime.now(UTC)).readers()
 
 
 class _Choice:
@@ -79,11 +84,13 @@ class _Choice:
         self,
         mapped: Sequence[MappedColumns],
         samples: Mapping[str, Sequence[object]],
+        with_words: Mapping[str, Sequence[object]],
         wishes: ValueWishes,
         now: datetime,
     ) -> None:
         self._mapped = mapped
         self._samples = samples
+        self._with_words = with_words
         self._wishes = wishes
         self._now = now
         self._settings: dict[str, str] = {}
@@ -123,7 +130,7 @@ class _Choice:
         if name in CODES:
             setting = f"{name}.codes"
             given = self._given(setting)
-            has_codes, words = codes_like_words(self._samples, name)
+            has_codes, words = codes_like_words(self._with_words, name)
             if given is not None or has_codes:
                 codes = words if given is None else frozenset(_listed(given))
                 self._settings[setting] = ", ".join(sorted(codes))
@@ -216,6 +223,10 @@ class _Choice:
     def _note(self, note: str) -> None:
         if note:
             self._notes.append(note)
+
+
+def _words(statistics: Mapping[str, Sampled], column: str) -> Collection[str]:
+    return statistics[column].missing_words if column in statistics else ()
 
 
 def _cells(column: Sampled) -> Sequence[object]:
