@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from producers.files import FileRow, HospitalFile
@@ -12,6 +12,8 @@ from worker.contract.identity import hospital_identity
 
 _PARTS = 64
 _SHOWN = 5
+# Reasons may have a text of the row, so there may be as many as rows.
+_MOST_REASONS = 1_000
 _USABLE, _UNREAD, _COLLIDES, _REPEATS = range(4)
 
 
@@ -29,9 +31,10 @@ class FieldFindings:
 class Inspection:
     """The rows of one file.
 
-    `rejected` rows have no record; `reasons` counts why. `collisions` have the identity of an earlier row that
-    differs in name, place or coordinates; `repeated` rows have it too, but do not differ in these. `first` are the
-    first collisions: a line, the line it collides with. `by_id` rows are identified by the list's identifier.
+    `rejected` rows have no record; `reasons` counts why, up to a thousand different ones. `collisions` have the
+    identity of an earlier row that differs in name, place or coordinates; `repeated` rows have it too, but do not
+    differ in these. `first` are the first collisions: a line, the line it collides with. `by_id` rows are
+    identified by the list's identifier.
     """
 
     rows: int = 0
@@ -69,7 +72,7 @@ def inspect_file(file: HospitalFile, on_progress: Callable[[int], None]) -> Insp
         if row.record is None:
             found.rejected += 1
             found.marks.append(_UNREAD)
-            found.reasons.update(row.reasons)
+            _count_reasons(found.reasons, row.reasons)
             if len(found.first_rejected) < _SHOWN:
                 found.first_rejected.append((row.line, "; ".join(row.reasons)))
         else:
@@ -85,6 +88,11 @@ def inspect_file(file: HospitalFile, on_progress: Callable[[int], None]) -> Insp
             on_progress(row.line)
     _find_collisions(found, identities, keys, lines)
     return found
+
+
+def _count_reasons(counts: Counter[str], reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        counts[reason if reason in counts or len(counts) < _MOST_REASONS else "other reasons"] += 1
 
 
 def _count_fields(fields: dict[str, FieldFindings], row: FileRow) -> None:

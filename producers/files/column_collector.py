@@ -47,6 +47,7 @@ class ColumnCollector:
         self._stride = 1
         self._until_next = 0
         self._missing = _MISSING
+        self._words: set[str] = set()
         self._no_identifiers = _MISSING
 
     def take_in(self, cells: Sequence[object], text: Sequence[str], rows: "array[int]") -> None:
@@ -116,6 +117,7 @@ class ColumnCollector:
             unique_with=tuple(unique_with),
             values={value: count for value, count in values.items() if value not in self._missing},
             placeholder="" if filled else self._placeholder[:_CHARACTERS_KEPT],
+            missing_words=frozenset(self._words - {""}),
             longest=self.longest,
             sample=tuple(self._sample),
         )
@@ -129,12 +131,15 @@ class ColumnCollector:
 
     def _filled_cells(self, text: Sequence[str]) -> list[str]:
         filled = [cell for cell in text if cell not in self._missing]
+        if len(filled) < len(text):
+            self._words |= self._missing.intersection(text)
         # Every cell of the first rows is looked up, later only those of the sample.
         candidates = filled[self._until_next :: self._stride] if self._seen else set(filled)
         self._seen = True
         missing = {cell for cell in candidates if _is_missing(cell)}
         if missing:
             self._missing |= missing
+            self._words |= missing
             filled = [cell for cell in filled if cell not in missing]
         return filled
 

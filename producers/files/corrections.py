@@ -10,10 +10,8 @@ from pathlib import Path
 from producers.files.errors import FileError
 from producers.files.opening import open_table
 from producers.files.profile import Profile, read_profile
-from producers.files.table import Table, Wishes
+from producers.files.table import REJECT_COLUMNS, Table, Wishes
 
-LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
-"""The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
 PROFILE = "profile.toml"
 """The name of the profile that an import writes beside its rejected rows."""
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_columns, role_in_key, telling_apart
-from producers.files.corrections import PROFILE, REJECT_COLUMNS, open_list
+from producers.files.corrections import PROFILE, open_list
 from producers.files.errors import FileError
 from producers.files.profile import Profile
+from producers.files.repeated_headers import rows_of
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
-from producers.files.table import RawRow, Table, Wishes
+from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract import HospitalRecord
 from worker.contract.fields import Source
@@ -109,12 +110,22 @@ class HospitalFile:
         if profile is not None and is_found:
             wishes = wishes.by_profile(profile)
         collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
-        rows_read = 0
-        for raw in table.rows():
+        rows_read = usable = 0
+        problem = ""
+        for raw in rows_of(table):
             rows_read += 1
             if raw.problem is None:
+                usable += 1
                 collector.add(raw.fields)
-        file = cls(table, collector.finish(), rows_read, wishes)
+            elif not problem:
+                problem = f"line {raw.line} {raw.problem}"
+        try:
+            file = cls(table, collector.finish(), rows_read, wishes)
+        except FileError:
+            if usable:
+                raise
+            # Without any row, nothing could be said of the columns.
+            raise FileError(path, f"none of its rows can be read: {problem}") from None
         if is_found:
             file._profile_beside = (f"rejected rows of an import, read as their list: {path.with_name(PROFILE)}",)
         return file
@@ -141,7 +152,7 @@ class HospitalFile:
         # Every pass counts anew, and one that is not complete says nothing.
         self._readers.forget_changes()
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
-        for raw in self._table.rows():
+        for raw in rows_of(self._table):
             row = reader.read(raw)
             yield FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
         self._notes_on_rows = reader.notes()

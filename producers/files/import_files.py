@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from producers.files.corrections import LINE_COLUMN, PROFILE, REASON_COLUMN, REJECT_COLUMNS
+from producers.files.corrections import PROFILE
 from producers.files.errors import FileError
 from producers.files.hospitals import HospitalFile
 from producers.files.profile import write_profile
-from producers.files.table import Dialect, RawRow
+from producers.files.table import LINE_COLUMN, REASON_COLUMN, REJECT_COLUMNS, Dialect, RawRow
 from worker.contract.imports import ReportEntry
 
 _ROWS_AT_A_TIME = 10_000
@@ -119,6 +119,7 @@ class _Rejects:
         self.path = folder / ("rejects.csv" if self._is_csv else "rejects.ndjson")
         self._columns = [column for column in file.statistics if column not in REJECT_COLUMNS]
         self._read_from = list(dict.fromkeys(column for it in file.columns.mapped for column in it.columns))
+        self._known = {*self._columns, *REJECT_COLUMNS}
         own = file.dialect.format == "csv"
         dialect = Dialect(
             format="csv" if self._is_csv else "ndjson",
@@ -145,13 +146,19 @@ class _Rejects:
         if self._is_csv:
             # A line that could not be split into columns is kept whole, in the first one.
             cells = [row.text] if row.text is not None else [_cell(row.fields, it) for it in self._columns]
-            self._csv.writerow([line, reason, *cells])
+            self._csv.writerow([line, reason, *cells, *self._surplus(row)])
             return
         # A column that none of the rows has would be gone from the list: that of the identifier may not be.
         missing = dict.fromkeys(column for column in self._read_from if column not in row.fields)
         fields = {"text": row.text} if row.text is not None else {**row.fields, **missing}
         form = {LINE_COLUMN: line, REASON_COLUMN: reason, **fields}
         self._file.write(json.dumps(form, ensure_ascii=False, default=str) + "\n")
+
+    def _surplus(self, row: RawRow) -> list[object]:
+        """Return the cells of a row that is too long, beyond the last column, where a person sees them."""
+        if row.problem is None:
+            return []
+        return [cell for column, cell in row.fields.items() if column not in self._known]
 
 
 def _cell(fields: Mapping[str, object], column: str) -> object:

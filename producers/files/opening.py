@@ -19,7 +19,7 @@ from producers.files.readers.json_lines import JsonLinesTable, read_lines
 from producers.files.readers.parquet import open_parquet
 from producers.files.readers.text import TextSource
 from producers.files.readers.workbooks import open_workbook
-from producers.files.table import Compression, Dialect, FileFormat, RawRow, Table, Wishes
+from producers.files.table import LINE_COLUMN, Compression, Dialect, FileFormat, RawRow, Table, Wishes
 
 _HEAD = 1 << 16
 _HEAD_OF_TEXT = 1 << 18
@@ -193,6 +193,8 @@ def _columns(names: list[str], body: list[list[str]]) -> tuple[list[str], list[s
     if (
         widths == {len(names) + 1}
         and len(names) > 1
+        # All rows of a file of rejected rows may be too long.
+        and names[0] != LINE_COLUMN
         and all(row[0].strip() and row[-1].strip() for row in body if row)
     ):
         return distinct(["", *names]), ["the header has no name for the first column"]

@@ -22,8 +22,9 @@ class ColumnStatistics:
     `repeats_hospitals`: it is not unique, but rows with the same cell agree in the columns that tell hospitals
     apart. `unique_with`: the columns together with which it would be unique, if it is neither. `values`: how often
     each value occurs, if there are few; else empty. `placeholder`: the first word for "not known", if the column
-    has nothing else. `longest`: characters of the longest cell. `sample`: filled cells from the whole file, all of
-    them if `sample_is_complete`; text is stripped and cut after 300 characters.
+    has nothing else. `missing_words`: the words for "not known" that were found. `longest`: characters of the
+    longest cell. `sample`: filled cells from the whole file, all of them if `sample_is_complete`; text is stripped
+    and cut after 300 characters.
     """
 
     rows: int
@@ -34,6 +35,7 @@ class ColumnStatistics:
     unique_with: tuple[str, ...] = ()
     values: Mapping[str, int] = field(default_factory=dict)
     placeholder: str = ""
+    missing_words: frozenset[str] = frozenset()
     longest: int = 0
     sample: tuple[object, ...] = ()
 

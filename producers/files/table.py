@@ -8,6 +8,9 @@ from typing import Literal, Protocol
 FileFormat = Literal["csv", "ndjson", "json", "geojson", "workbook", "parquet"]
 Compression = Literal["", "gzip", "bz2", "xz", "zstd", "zip"]
 
+LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
+"""The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:

@@ -24,6 +24,7 @@ class Column:
 
     sample: Sequence[object]
     values: Mapping[str, int] = field(default_factory=dict)
+    missing_words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

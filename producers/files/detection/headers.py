@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from producers.files.table import REJECT_COLUMNS
+
 _MOST_ABOVE = 40
 _ROWS_COMPARED = 200
 _NUMBER = re.compile(r"[+-]?[\d.,\s\u00a0']*\d[\d.,\s\u00a0']*%?")
@@ -35,12 +37,19 @@ def find_header(rows: Sequence[Sequence[str]], *, skip: int | None = None, prese
         return Header(start, present is not False)
     if present:
         return Header(start, True)
+    if present is None and skip in (None, 0) and tuple(rows[0][: len(REJECT_COLUMNS)]) == REJECT_COLUMNS:
+        # This program has written the list, so its word needs no proof.
+        return Header(0, True)
     # Without a header, nothing shows that a row above is a title and no sparse row of data.
     first = start if skip is not None else next((index for index, row in enumerate(rows) if filled(row)), start)
     if present is False:
         return Header(first, False)
     body = [row for row in rows[start + 1 : start + 1 + _ROWS_COMPARED] if any(cell.strip() for cell in row)]
-    names, data = _evidence(rows[start], body)
+    # A header may stand among the rows again, where pages were put together.
+    others = [row for row in body if _plain(row) != _plain(rows[start])]
+    names, data = _evidence(rows[start], others)
+    if len(others) < len(body) and not names:
+        names, data = _evidence(rows[start], body)
     if names or data < 2:
         return Header(start, True, doubtful=not names and (data == 1 or not body))
     return Header(first, False)
@@ -62,6 +71,10 @@ def distinct(names: Sequence[str]) -> list[str]:
 def filled(row: Sequence[str]) -> int:
     """Return how many cells of a row are not blank."""
     return sum(1 for cell in row if cell and not cell.isspace())
+
+
+def _plain(row: Sequence[str]) -> list[str]:
+    return [" ".join(cell.split()).casefold() for cell in row]
 
 
 def _first_full(rows: Sequence[Sequence[str]]) -> int:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TextIO
 
 from producers.files.detection.delimiters import Marks
+from producers.files.detection.headers import distinct
 from producers.files.lines import MAX_ROW_LENGTH, MAX_ROW_LINES, NumberedLines, RowTooLong
 from producers.files.readers.text import TextSource, repair, shortened
 from producers.files.table import Dialect, RawRow
+from producers.files.values.cells import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,12 @@ def _row(number: int, columns: Sequence[str], cells: list[str]) -> RawRow:
     fields = dict(zip(columns, cells, strict=False))
     if len(cells) == width:
         return RawRow(number, fields)
-    surplus = {f"column {n}": cell for n, cell in enumerate(cells[width:], width + 1)}
-    return RawRow(number, fields | surplus, problem=f"has {len(cells)} cells, but the header has {width}")
+    problem = f"has {len(cells)} cells, but the header has {width}"
+    if len(cells) > width:
+        names = distinct([*columns, *[""] * (len(cells) - width)])[width:]
+        fields.update(zip(names, cells[width:], strict=True))
+        problem += f"; after the last column: {shown(cells[width:])!r}"
+    return RawRow(number, fields, problem=problem)
 
 
 def _unwrapped(cells: list[str], marks: Marks, width: int) -> list[str]:

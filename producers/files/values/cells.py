@@ -1,7 +1,7 @@
 """What reading a cell can result in: a value, `MISSING`, or `UnreadableCell`; and the reports made of them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, Protocol, TypeVar
@@ -69,6 +69,10 @@ class Sampled(Protocol):
     @property
     def values(self) -> Mapping[str, int]:
         """How often each value occurs in the whole file, if there are few different ones; else empty."""
+
+    @property
+    def missing_words(self) -> Set[str]:
+        """Words for "not known" in the column, which need not be in the sample."""
 
 
 class Row(Protocol):

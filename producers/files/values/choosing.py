@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from producers.files.values.attributes import AttributeReader, AttributesReader
 from producers.files.values.cells import CellReader, DateOrder, MappedColumns, Sampled
+from producers.files.values.codes import codes_like_words
 from producers.files.values.coordinate_order import coordinate_order
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style
-from producers.files.values.missing import CODES, PLACES, PlaceWords, codes_like_words, is_missing, is_missing_text
+from producers.files.values.misplaced import STYLES, NumberStyle, number_style
+from producers.files.values.missing import CODES, PLACES, PlaceWords, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
 from producers.files.values.positions import Region, readable
 from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
@@ -41,13 +43,14 @@ class Readers:
     """The reader of each mapped field, and what was decided.
 
     `settings` has the decisions as text, for a profile. `notes` say what a person should know. `region` judges
-    positions by where most hospitals of the file are.
+    positions by where most hospitals of the file are. `numbers` says what becomes of numbers in fields of places.
     """
 
     by_field: Mapping[str, CellReader]
     settings: Mapping[str, str]
     notes: Sequence[str]
     region: Region
+    numbers: Mapping[str, NumberStyle]
 
     def forget_changes(self) -> None:
         """Count the cells that are changed from 0 again."""
@@ -71,28 +74,37 @@ def choose_readers(
         it.field: [cell for column in it.columns if column in statistics for cell in _cells(statistics[column])]
         for it in mapped
     }
-    return _Choice(mapped, samples, wishes, now or datetime.now(UTC)).readers()
+    return _Choice(mapped, statistics, samples, wishes, now or datetime.now(UTC)).readers()
 
 
 class _Choice:
     def __init__(
         self,
         mapped: Sequence[MappedColumns],
+        statistics: Mapping[str, Sampled],
         samples: Mapping[str, Sequence[object]],
         wishes: ValueWishes,
         now: datetime,
     ) -> None:
         self._mapped = mapped
         self._samples = samples
+        self._statistics = statistics
         self._wishes = wishes
         self._now = now
         self._settings: dict[str, str] = {}
+        self._numbers: dict[str, NumberStyle] = {}
         self._notes: list[str] = []
 
     def readers(self) -> Readers:
         by_field = {it.field: self._reader(it) for it in self._mapped}
         region = self._region(by_field.keys())
-        return Readers(by_field=by_field, settings=self._settings, notes=tuple(self._notes), region=region)
+        return Readers(
+            by_field=by_field,
+            settings=self._settings,
+            notes=tuple(self._notes),
+            region=region,
+            numbers=self._numbers,
+        )
 
     def _reader(self, mapped: MappedColumns) -> CellReader:
         makers: Mapping[str, Callable[[MappedColumns], CellReader]] = {
@@ -123,12 +135,35 @@ class _Choice:
         if name in CODES:
             setting = f"{name}.codes"
             given = self._given(setting)
-            has_codes, words = codes_like_words(self._samples, name)
+            has_codes, words = codes_like_words(self._samples_with_words(), name)
             if given is not None or has_codes:
                 codes = words if given is None else frozenset(_listed(given))
                 self._settings[setting] = ", ".join(sorted(codes))
+            self._numbers[name] = self._number_style(mapped)
         changes: Counter[str] = Counter()
         return TextReader(PlaceWords(name, codes, changes).is_missing, changes)
+
+    def _samples_with_words(self) -> Mapping[str, Sequence[object]]:
+        """Return the samples with the words for "not known" of each field, which the survey leaves out of them."""
+        return {
+            it.field: [
+                *self._samples[it.field],
+                *(word for column in self._of(it) for word in column.missing_words),
+            ]
+            for it in self._mapped
+        }
+
+    def _number_style(self, mapped: MappedColumns) -> NumberStyle:
+        setting = f"{mapped.field}.numbers"
+        given = next((style for style in STYLES if style == self._given(setting)), None)
+        # A field of several columns has a sample of each, which say nothing of what they are together.
+        columns = self._of(mapped) if len(mapped.columns) == 1 else []
+        style = given or number_style([cell for column in columns for cell in column.sample])
+        self._settings[setting] = style
+        return style
+
+    def _of(self, mapped: MappedColumns) -> list[Sampled]:
+        return [self._statistics[column] for column in mapped.columns if column in self._statistics]
 
     def _identifier(self, mapped: MappedColumns) -> CellReader:
         floats = self._floats(mapped.field)

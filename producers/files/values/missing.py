@@ -7,7 +7,7 @@ are judged by how they are written, and in columns of codes by what the rest of 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 
 from producers.files.values.cells import UnreadableCell
 from worker.contract.placeholders import LONGEST_PLACEHOLDER, placeholder_kind
@@ -18,13 +18,12 @@ IsMissing = Callable[[str], bool]
 PLACES = frozenset(("hospital_name", "city", "county", "state", "country"))
 """The fields in which a short word may be a name or a code."""
 
-CODES = frozenset(("state", "country"))
+CODES = PLACES - {"hospital_name"}
 """The fields that may contain codes of two letters."""
 
 _CODE = re.compile(r"[A-Z]\.? ?[A-Z]\.?")
 # North Carolina and Dakota, South Dakota, New Brunswick, Northern Ireland. With a slash, N/D means "no data".
 _STATE = re.compile(r"N\. ?[BCDI]\.|S\. ?D\.")
-_SHARE_OF_CODES = 0.8
 _ZEROS = re.compile(r"0+(?:\.0+)?")
 
 
@@ -43,28 +42,6 @@ def is_missing_attribute(text: str) -> bool:
     return placeholder_kind(text) in ("unknown", "short")
 
 
-def codes_like_words(samples: Mapping[str, Sequence[object]], field: str) -> tuple[bool, frozenset[str]]:
-    """Return whether a field has codes of two letters, and which words for "not known" are codes in it.
-
-    `samples` maps fields to cells. A word is a code if the column has it and no column has it that can only mean
-    "not known" by it.
-    """
-    counts = Counter(text.strip() for text in _texts(samples[field]))
-    # NA alone says nothing of its column, but ND and SD are written for North and South Dakota.
-    values = {text for text in counts if placeholder_kind(text) is None or text in ("ND", "SD")}
-    codes = {text for text in values if _CODE.fullmatch(text)}
-    if not values or len(codes) < _SHARE_OF_CODES * len(values):
-        return False, frozenset()
-    elsewhere = {
-        cell.strip()
-        for other, cells in samples.items()
-        if other not in PLACES and not other.startswith("attributes.")
-        for cell in set(_texts(cells))
-    }
-    words = {text for text in counts if placeholder_kind(text) is not None and _CODE.fullmatch(text)}
-    return True, frozenset(words - elsewhere)
-
-
 class PlaceWords:
     """Judges the words in one field of names or places.
 
@@ -73,6 +50,7 @@ class PlaceWords:
     """
 
     def __init__(self, field: str, codes: frozenset[str] | None, changes: Counter[str]) -> None:
+        self._field = field
         self._is_state = field == "state"
         self._codes = codes
         self._changes = changes
@@ -86,14 +64,12 @@ class PlaceWords:
             # NA may be Naples, N.D. may be North Dakota.
             if text in (self._codes or ()):
                 return False
-            raise UnreadableCell("may be a code or mean 'not known'")
+            raise UnreadableCell(
+                f"may be a code or mean 'not known'; if it is a code, add it to {self._field}.codes in a profile"
+            )
         if kind == "short":
             # "Nan" and "Leer" are written as names are; "None" is what Python writes.
             if text.istitle() and text != "None":
                 return False
             self._changes[f"{text!r} counts as missing"] += 1
         return True
-
-
-def _texts(cells: Iterable[object]) -> Iterable[str]:
-    return (cell for cell in cells if isinstance(cell, str) and len(cell) <= LONGEST_PLACEHOLDER)

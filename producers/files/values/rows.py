@@ -7,6 +7,7 @@ from producers.files.values.cells import MISSING, LeftOut, MappedColumns, ReadRo
 from producers.files.values.choosing import Readers
 from producers.files.values.coordinates import Position
 from producers.files.values.countries import place_in_country
+from producers.files.values.misplaced import IS_NUMBER, Misplaced
 from worker.contract import HospitalRecord
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload, PayloadProblem
@@ -47,6 +48,7 @@ class RowReader:
         self._fields_of = {column: it.field for it in mapped for column in it.columns}
         self._repaired: Counter[str] = Counter()
         self._outside = self._first_outside = 0
+        self._misplaced = Misplaced(readers.numbers)
 
     def read(self, raw: Row) -> ReadRow:
         """Return the row's record, or the reasons why it has none, and what was left out."""
@@ -57,12 +59,14 @@ class RowReader:
         left_out: list[LeftOut] = []
         reasons: list[str] = []
         values = self._values(raw.fields, left_out, reasons)
+        left_out += [self._left_out(raw, field, IS_NUMBER) for field in self._misplaced.take_out(values, raw.line)]
         if self._has_position:
             self._place(raw, values, left_out)
         if self._has_attributes:
             self._gather_attributes(values)
         if "hospital_name" not in values and not any(reason.startswith("hospital_name") for reason in reasons):
-            reasons.append("hospital_name: is missing")
+            cell = shown([raw.fields.get(it) for it in self._columns.get("hospital_name", ())])
+            reasons.append("hospital_name: is missing" + (f" ({cell!r})" if cell else ""))
         if "external_id" in values and "source" not in values:
             reasons.append("external_id: needs a source, and the row has none")
         record = None if reasons else self._record(raw, values, left_out, reasons)
@@ -110,7 +114,7 @@ class RowReader:
         if self._outside:
             cells = f"{_cells(self._outside)}, first in line {self._first_outside}"
             notes.append(f"location: outside of the row's country ({cells})")
-        return notes
+        return notes + self._misplaced.notes()
 
     def _place(self, raw: Row, values: dict[str, object], left_out: list[LeftOut]) -> None:
         """Make one location of what the row says of its position."""

@@ -40,12 +40,18 @@ def test_ragged_rows_are_rejected_with_all_their_cells() -> None:
     short, long, good, padded = rows("a,b\n1\n1,2,3\n1,2\n1,2,,\n")
     assert (short.problem, short.fields) == ("has 1 cells, but the header has 2", {"a": "1"})
     assert (long.problem, long.fields) == (
-        "has 3 cells, but the header has 2",
+        "has 3 cells, but the header has 2; after the last column: '3'",
         {"a": "1", "b": "2", "column 3": "3"},
     )
     assert good.problem is None
     # Spreadsheets write delimiters after the last column.
     assert (padded.problem, padded.fields) == (None, {"a": "1", "b": "2"})
+
+
+def test_a_surplus_cell_takes_no_column_of_the_file() -> None:
+    (row,) = rows("column 3,b\n1,2,3,4\n", ["column 3", "b"])
+    assert list(row.fields.values()) == ["1", "2", "3", "4"]
+    assert row.problem == "has 4 cells, but the header has 2; after the last column: '3 | 4'"
 
 
 def test_a_row_that_is_quoted_as_a_whole_is_a_row() -> None:

@@ -91,7 +91,7 @@ def test_an_unreadable_cell_costs_its_field_only_and_strict_the_row(
 
 
 def test_a_row_without_a_name_does_not_affect_others(path: Path) -> None:
-    assert reasons_of(path, "name,beds\nA,1\n-,2\n\nC,3\n") == [(), ("hospital_name: is missing",), ()]
+    assert reasons_of(path, "name,beds\nA,1\n-,2\n\nC,3\n") == [(), ("hospital_name: is missing ('-')",), ()]
 
 
 def test_a_profile_reads_a_file_alike_and_what_is_given_takes_precedence(path: Path) -> None:
@@ -111,6 +111,20 @@ def test_an_undecodable_byte_costs_its_character_only(path: Path) -> None:
     path.write_bytes(b"name\nA\nB\x81\nC\x92s\n")
     file = HospitalFile.open(path, wishes(encoding="utf-8"))
     assert [row.record and row.record.hospital_name for row in file.rows()] == ["A", "B\ufffd", "C\u2019s"]
+
+
+@pytest.mark.parametrize(
+    ("beds", "county", "left_out"), [("", "NA", []), ("NA", None, ["county"])], ids=["code", "word"]
+)
+def test_naples_keeps_its_code_unless_the_list_writes_it_for_not_known(
+    path: Path, beds: str, county: str | None, left_out: list[str]
+) -> None:
+    rows = [("A", "NA", "4"), ("B", "RM", beds), ("C", "MI", "5"), ("D", "TO", "6")]
+    path.write_text("nome,provincia,beds\n" + "".join(f"{','.join(row)}\n" for row in rows))
+    file = HospitalFile.open(path, wishes(mapping={"county": "provincia", "hospital_name": "nome"}))
+    first, *_ = file.rows()
+    assert first.record is not None
+    assert (first.record.county, [cell.field for cell in first.left_out]) == (county, left_out)
 
 
 def test_notes_on_cells_are_those_of_the_last_complete_pass(path: Path) -> None:

@@ -27,7 +27,7 @@ def test_rejects_contain_line_reasons_and_row(path: Path) -> None:
     assert [json.loads(line) for line in writer.path.read_text(encoding="utf-8").splitlines()] == [
         {
             "line": 3,
-            "reasons": ["hospital_name: is missing"],
+            "reasons": ["hospital_name: is missing ('-')"],
             "row": {"name": "-", "beds": "3", "city": "Б"},
         },
         {"line": 4, "reasons": ["a quote is opened but never closed"], "text": '"C,3,1'},

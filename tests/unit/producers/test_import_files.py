@@ -2,9 +2,43 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from producers.files import HospitalFile
+import pytest
+
+from producers.files import FileError, HospitalFile
 from producers.files.import_files import write_import_files
 from worker.contract.imports import ReportEntry
+
+
+async def rejected(file: HospitalFile, line: int, *reasons: str) -> AsyncIterator[ReportEntry]:
+    assert any(row.line == line for row in file.raw_rows())
+    yield ReportEntry(line=line, status="rejected", reasons=list(reasons))
+
+
+async def test_every_cell_of_a_row_that_is_too_long_is_in_the_rejects(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("code,name,city,beds\n1,Oak,X,4\nQ5,Hosp 5,X,5,extra,,last\n")
+    for line in (3, 2):
+        file = HospitalFile.open(path)
+        (row,) = (row for row in file.rows() if row.record is None)
+        assert row.line == line
+        assert row.reasons[0].endswith("; after the last column: 'extra | | last'")
+        written = await write_import_files(file, rejected(file, line, "too long"), tmp_path / "import")
+        assert written.rejects is not None
+        assert written.rejects.read_text().splitlines() == [
+            "import_line,import_reason,code,name,city,beds",
+            "3,too long,Q5,Hosp 5,X,5,extra,,last",
+        ]
+        # The row is rejected again as long as it is not corrected.
+        path = written.rejects.rename(tmp_path / "corrected.csv")
+        with path.open("a") as corrected:
+            corrected.write("4,x,Q6,Elm,Y,6\n")
+
+
+def test_a_list_of_rows_that_are_all_too_long_is_refused_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.csv"
+    path.write_text("import_line,import_reason,code,name\n3,too long,Q5,Hosp 5,extra\n")
+    with pytest.raises(FileError, match="none of its rows can be read: line 2 has 5 cells, but the header has 4"):
+        HospitalFile.open(path)
 
 
 async def test_what_is_written_after_an_import_leaves_its_notes_alone(tmp_path: Path) -> None:
@@ -23,5 +57,5 @@ async def test_what_is_written_after_an_import_leaves_its_notes_alone(tmp_path: 
 
     assert file.notes == noted
     assert written.rejects is not None
-    assert written.rejects.read_text().splitlines()[1:] == ["3,hospital_name: is missing,-,4"]
+    assert written.rejects.read_text().splitlines()[1:] == ["3,hospital_name: is missing ('-'),-,4"]
     assert json.loads((tmp_path / "import" / "report.ndjson").read_text())["line"] == 3

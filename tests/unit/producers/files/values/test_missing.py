@@ -6,7 +6,8 @@ import pytest
 from producers.files.values import MISSING, RowReader, ValueWishes, choose_readers
 from tests.support.columns import Column, Mapped, Row, read_column, read_rows
 
-CODE = "!may be a code or mean 'not known'"
+CODE = "!may be a code or mean 'not known'; if it is a code, add it to state.codes in a profile"
+KEPT = ["RM", "RM", "MI", "MI", "TO", "TO", "PINEROLO", "ALBA"]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,12 @@ CODE = "!may be a code or mean 'not known'"
         ("state", ["SD"], ["SD"]),
         ("state", ["N/A", "TX"], [MISSING, "TX"]),
         ("state", ["NA", "Texas", "Ohio"], [MISSING, "Texas", "Ohio"]),
+        ("state", ["NA", "TX", "NY", "CA"], [CODE, "TX", "NY", "CA"]),
+        ("state", ["NA", "TX", "NY", "Ohio"], [CODE, "TX", "NY", "Ohio"]),
+        ("county", ["NA", "RM", "MI"], ["NA", "RM", "MI"]),
+        ("county", ["NA", "RM", "RM", "MI", "MI", "TO", "TO", "PINEROLO", "ALBA"], ["NA", *KEPT]),
+        ("county", ["NA", "Rome"], [MISSING, "Rome"]),
+        ("city", ["NA", "RM", "MI"], ["NA", "RM", "MI"]),
     ],
 )
 def test_short_words_are_judged_by_field_and_spelling(field: str, cells: list[str], values: list[object]) -> None:
@@ -57,6 +64,20 @@ def test_a_name_that_counts_as_missing_is_noted_with_its_number() -> None:
     for city in ("None", "None", "Rome", "NA", "unknown"):
         assert reader.read(Row({"n": "A", "c": city})).record is not None
     assert reader.notes() == ["city: 'NA' counts as missing (1 cell)", "city: 'None' counts as missing (2 cells)"]
+
+
+def test_a_place_that_may_be_a_code_is_reported_in_every_field() -> None:
+    for field in ("city", "county", "state", "country"):
+        rows = [{"n": "A", "p": "NA"}, {"n": "B", "p": "XQ"}, {"n": "C", "p": "Rome"}]
+        first, *_ = read_rows({"hospital_name": "n", field: "p"}, rows)
+        ((name, value, reason),) = [(it.field, it.value, it.reason) for it in first.left_out]
+        assert (name, value) == (field, "NA")
+        assert f"add it to {field}.codes in a profile" in reason
+        (kept,) = read_rows(
+            {"hospital_name": "n", field: "p"}, rows[:1], wishes=ValueWishes(settings={f"{field}.codes": "NA"})
+        )
+        assert kept.record is not None
+        assert getattr(kept.record, field) == "NA"
 
 
 def test_a_profile_says_which_words_are_codes() -> None:

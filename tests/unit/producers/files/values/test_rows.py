@@ -137,8 +137,8 @@ def test_a_cell_that_the_contract_refuses_is_left_out() -> None:
     ("text", "reason"),
     [
         ("name,city\n ,Rome\n", "hospital_name: is missing"),
-        ("name\nN/A\n", "hospital_name: is missing"),
-        ("name\n???\n", "hospital_name: is missing"),
+        ("name\nN/A\n", "hospital_name: is missing ('N/A')"),
+        ("name\n???\n", "hospital_name: is missing ('???')"),
         (f"name\n{'x' * 301}\n", "hospital_name: String should have at most 300 characters"),
         ("name,id\nA,5\n", "external_id: needs a source, and the row has none"),
         ("name,id,source\nA,5,unknown\n", "external_id: needs a source, and the row has none"),
@@ -154,6 +154,13 @@ def test_only_a_missing_name_or_an_invalid_identity_rejects_a_row(text: str, rea
     (row,) = read_rows({HEADERS[column]: column for column in rows[0]}, rows)
     assert row.record is None
     assert [it[: len(reason)] for it in row.reasons] == [reason]
+
+
+def test_a_name_that_means_not_known_is_in_the_reason() -> None:
+    rows: list[dict[str, object]] = [{"n": "Unknown"}, {"n": " "}, {"n": ""}, {"n": None}]
+    found = read_rows({"hospital_name": "n"}, rows)
+    missing = "hospital_name: is missing"
+    assert [row.reasons for row in found] == [(f"{missing} ('Unknown')",), (missing,), (missing,), (missing,)]
 
 
 def test_all_reasons_of_a_row_are_given() -> None:
