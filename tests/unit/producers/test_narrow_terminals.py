@@ -49,9 +49,8 @@ def test_no_id_is_broken(run: Run, import_id: str, command: str, monkeypatch: py
 
 def test_paths_are_in_one_piece(run: Run, path: Path, import_id: str) -> None:
     folder = path.parent / import_id
-    for out in (run("ingest", path)[1], run("imports", "report", import_id)[1]):
-        assert str(path.parent) in out
-        assert "report.ndjson\n" in out
+    assert str(path) in run("ingest", path)[1]
+    assert str(path) in run("inspect", path)[1]
     lines = run("imports", "report", import_id)[1].splitlines()
     assert f"report: {folder / 'report.ndjson'}" in lines
     assert f"rejects: {folder / 'rejects.csv'}" in lines
@@ -72,3 +71,22 @@ def test_ids_of_failed_jobs_are_in_one_piece(run: Run, path: Path, producer: Any
     out = run("ingest", path)[1]
     (import_id,) = producer.imports.documents
     assert f"ingest_hospitals:{import_id}:0" in out
+
+
+@pytest.mark.parametrize(("rows", "more"), [(5, ""), (6, " and 1 more"), (1_384, " and 1,379 more")])
+def test_inspect_says_how_many_rows_it_does_not_list(run: Run, path: Path, rows: int, more: str) -> None:
+    path.write_text("source,external_id,name,city\nx,1,A,P\n" + "x,1,B,Q\n" * rows + "x,2,,R\n" * rows)
+    out = run("inspect", path)[1]
+    joined = " ".join(out.split())
+    assert f"collisions: {rows:,}, other hospitals" in joined
+    assert f"5 with 2, 6 with 2, 7 with 2{more} rejected: {rows:,} line " in joined
+    listed = [line for line in out.splitlines() if line.startswith("  line ")]
+    assert len(listed) == 5
+    after = out.splitlines()[out.splitlines().index(listed[-1]) + 1]
+    assert after == f" {more}" if more else " more" not in after
+
+
+def test_inspect_breaks_no_text_that_has_room(run: Run, path: Path) -> None:
+    path.write_text("name,lat,lon\nA,1.5,2.5\nB,2.5,3.5\n")
+    lines = [line.split("  ") for line in run("inspect", path, "--source", "cms")[1].splitlines()]
+    assert {"--source", "lat + lon"} <= {cell.strip() for line in lines for cell in line}
