@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from producers.files import HospitalFile
+from producers.files.spooling import shown_path
 from producers.inspection import FieldFindings, Inspection
 from worker.escaping import escape
 
@@ -23,8 +24,10 @@ def show_inspection(file: HospitalFile, found: Inspection, fates: Mapping[str, i
     """Print how a file is read, its fields, and what would become of its rows."""
     console = Console(highlight=False)
     console.width = min(console.width, _WIDTH)
-    # It begins with the path, which is never broken.
-    console.print(Text(escape(_title(file, found))), soft_wrap=True)
+    path, facts = escape(f"{shown_path(file.path)}:"), escape(_facts(file, found))
+    # A path is never broken.
+    fits = cell_len(f"{path} {facts}") <= console.width
+    console.print(Text(f"{path} {facts}" if fits else f"{path}\n  {facts}"), soft_wrap=True)
     console.print(_fields(file, found))
     for line in (*_lines(file, found), *_fates(found, fates, problem)):
         console.print(Text(escape(line)))
@@ -71,9 +74,9 @@ def _width(texts: Iterable[str]) -> int:
     return min(max(map(cell_len, texts)), _WIDEST_NAME)
 
 
-def _title(file: HospitalFile, found: Inspection) -> str:
+def _facts(file: HospitalFile, found: Inspection) -> str:
     dialect = file.dialect
-    parts = [f"{file.path}: {' '.join(filter(None, (dialect.format, dialect.compression)))}"]
+    parts = [" ".join(filter(None, (dialect.format, dialect.compression)))]
     if dialect.encoding:
         parts.append(dialect.encoding)
     if dialect.format == "csv":
