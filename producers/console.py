@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -21,6 +22,8 @@ ProgressCallback = Callable[[int], None]
 
 # The most columns or jobs that a table lists; --json lists all.
 _MOST_SHOWN = 5
+# What a table of two columns needs besides the texts.
+_BORDERS = 7
 
 
 def print_error(message: str) -> None:
@@ -49,13 +52,29 @@ def progress_bar(lines: int) -> Iterator[ProgressCallback]:
 
 
 def show_facts(title: str, facts: Mapping[str, object]) -> None:
-    """Print a table to standard output, for people."""
-    table = Table(title=Text(escape(title)), title_justify="left", show_header=False)
+    """Print a table to standard output, for people.
+
+    Ids and paths are to be copied, so the title and each value that is too wide for the table have a line of their
+    own, which only the terminal may break.
+    """
+    console = Console(highlight=False)
+    names = {name: name.replace("_", " ") for name in facts}
+    room = console.width - max(map(cell_len, names.values()), default=0) - _BORDERS
+    table = Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", overflow="fold")
+    below = []
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), Text(escape(_plain(value))))
-    Console().print(table)
+        text = escape(_plain(value))
+        items = value if isinstance(value, list | tuple) else (text,)
+        if any(cell_len(escape(str(item))) > room for item in items[:_MOST_SHOWN]):
+            below.append(f"{names[name]}: {text}")
+        else:
+            table.add_row(names[name], Text(text))
+    console.print(Text(escape(title), style="table.title"), soft_wrap=True)
+    console.print(table)
+    for line in below:
+        console.print(Text(line), soft_wrap=True)
 
 
 def show_rejects(rejects: "RejectWriter") -> None:

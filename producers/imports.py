@@ -19,6 +19,7 @@ from producers.client import HospitalProducer
 from producers.files import FileRow, HospitalFile
 from producers.files.digest import file_digest
 from producers.files.profile import profile_text
+from producers.files.spooling import shown_path
 from producers.receipts import Receipt
 from worker.contract import (
     CLOSE_IMPORT,
@@ -145,7 +146,7 @@ class FileImport:
         size, sha256 = file_digest(self._file.path)
         profile = profile_text(self._file.profile)
         decisive = [_FINGERPRINT_VERSION, sha256, profile, self._on_existing, self._file.strict]
-        file = ImportedFile(name=str(self._file.path), bytes=size, sha256=sha256, rows=self._file.rows_read)
+        file = ImportedFile(name=shown_path(self._file.path), bytes=size, sha256=sha256, rows=self._file.rows_read)
         request = parse(
             OpenImport,
             {

@@ -11,6 +11,7 @@ from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, befor
 from producers.commands.tables import show_inspection
 from producers.console import print_error, progress_bar, show_json
 from producers.files import HospitalFile
+from producers.files.spooling import shown_path
 from producers.inspection import FieldFindings, Inspection, inspect_file
 from worker.contract import OnExisting, RecordStatus
 from worker.errors import RegistryError
@@ -67,7 +68,7 @@ def _facts(
     file: HospitalFile, found: Inspection, fates: Mapping[str, int] | None, problem: str
 ) -> dict[str, object]:
     return {
-        "file": str(file.path),
+        "file": shown_path(file.path),
         **asdict(file.dialect),
         "rows": found.rows,
         "rejected": found.rejected,

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from worker.queue.batches import BatchProgress
 
 _LISTED = 20
+# What the columns of a list take beside the id.
+_LEAST_OF_OTHERS = 30
 
 app = typer.Typer(no_args_is_help=True, help="List, show, resume and cancel imports; fetch their reports.")
 
@@ -42,13 +44,8 @@ def list_imports(wait: WaitOption = 10, as_json: JsonOption = False) -> int:
     if as_json:
         show_json({"imports": [it.model_dump(mode="json", exclude={"profile"}) for it in found]})
         return DONE
-    table = Table("import", "state", "rows", "started", "file", box=None, pad_edge=False)
-    for it in found:
-        started = f"{it.started_at:%Y-%m-%d %H:%M}"
-        cells = it.import_id, it.state, f"{it.file.rows:,}", started, Path(it.file.name).name
-        table.add_row(*(Text(escape(cell)) for cell in cells))
     if found:
-        Console(highlight=False, soft_wrap=True).print(table)
+        _show_list(found)
     else:
         typer.echo("no imports")
     return DONE
@@ -186,6 +183,22 @@ def _one(import_id: str, wait: float) -> Import:
     if not found:
         raise ConfigurationError(f"there is no import {import_id}; see: hospital-producer imports list")
     return found[0]
+
+
+def _show_list(found: list[Import]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("import", "state", "rows"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "rows" else "left")
+    table.add_column("file")
+    narrowest = _LEAST_OF_OTHERS + max(len(it.import_id) for it in found)
+    for it in found:
+        # The id begins with the file's name and the time is in it, so that is what can be cut.
+        file = Text(escape(Path(it.file.name).name), no_wrap=True, overflow="ellipsis")
+        table.add_row(it.import_id, it.state, f"{it.file.rows:,}", file)
+    console = Console(highlight=False)
+    # Every other command needs the id: if there is no room for it, the terminal may break its line after it.
+    console.width = max(console.width, narrowest)
+    console.print(table)
 
 
 def _running(found: Import) -> Import:

@@ -13,6 +13,7 @@ from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile
 from producers.files.inputs import input_files
 from producers.files.profile import write_profile
+from producers.files.spooling import spooled_part
 
 
 @takes_file_options
@@ -45,6 +46,7 @@ def inspect(
                 return INTERRUPTED
             if save is not None:
                 write_profile(save, file.profile)
-                print_note(f"the profile is in {save}; use it with: ingest {path} --profile {save}")
+                given = path if spooled_part(path) is None else "-"
+                print_note(f"the profile is in {save}; use it with: ingest {given} --profile {save}")
     # Whatever was found, the files were inspected.
     return combined(DONE if code != NOTHING else code for code in codes)

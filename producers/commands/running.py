@@ -16,7 +16,7 @@ from producers.ctrl_c import CtrlC
 from producers.files import FileError, HospitalFile
 from producers.files.detection.compression import archive_of
 from producers.files.import_files import ImportFiles, write_import_files
-from producers.files.inputs import SPOOLED
+from producers.files.spooling import shown_path, spooled_part
 from worker.contract import OnExisting, RecordStatus
 from worker.contract.imports import Import
 from worker.errors import RegistryError
@@ -98,7 +98,7 @@ def report_folder(file: HospitalFile, given: Path | None) -> Path:
     """Return the folder in which that of an import is made. Raises `FileError` if nothing can be written there."""
     archive, _ = archive_of(file.path)
     folder = given or archive.parent
-    if given is None and file.path.name == SPOOLED:
+    if given is None and spooled_part(file.path) is not None:
         folder = Path.cwd()
     existing = next((it for it in (folder, *folder.absolute().parents) if it.exists()), folder)
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
@@ -211,4 +211,4 @@ def _show_table(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bo
             facts["cells left out"] = [f"{field} {count:,}" for field, count in left_out.items()]
         for note in file.notes:
             print_note(note)
-    show(f"Imported {file.path}{', interrupted' * interrupted}", facts, as_json=as_json)
+    show(f"Imported {shown_path(file.path)}{', interrupted' * interrupted}", facts, as_json=as_json)

@@ -8,11 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from producers.files import HospitalFile
+from producers.files.spooling import shown_path
 from producers.inspection import FieldFindings, Inspection
 from worker.escaping import escape
 
 _WIDTH = 80
 _WIDEST_NAME = 24
+_HEADINGS = ("field", "column")
 # "known", "unread" and what separates the columns.
 _OTHER_COLUMNS = 19
 _MOST_LISTED = 12
@@ -22,24 +24,34 @@ def show_inspection(file: HospitalFile, found: Inspection, fates: Mapping[str, i
     """Print how a file is read, its fields, and what would become of its rows."""
     console = Console(highlight=False)
     console.width = min(console.width, _WIDTH)
-    console.print(Text(escape(_title(file, found))))
+    path, facts = escape(f"{shown_path(file.path)}:"), escape(_facts(file, found))
+    # A path is never broken.
+    fits = cell_len(f"{path} {facts}") <= console.width
+    console.print(Text(f"{path} {facts}" if fits else f"{path}\n  {facts}"), soft_wrap=True)
     console.print(_fields(file, found))
     for line in (*_lines(file, found), *_fates(found, fates, problem)):
         console.print(Text(escape(line)))
 
 
 def _fields(file: HospitalFile, found: Inspection) -> Table:
+    rows = list(_rows(file, found))
+    fields, names = (_width(row[place] for row in (_HEADINGS, *rows)) for place in (0, 1))
     table = Table(box=None, pad_edge=False)
-    columns = {it.field: " + ".join(it.columns) for it in file.columns.mapped}
-    shown = sorted(dict.fromkeys([*columns, *found.fields]), key=_place_in_table)
-    fields, names = _width(["field", *shown]), _width(["column", *columns.values()])
-    table.add_column("field", overflow="fold", width=fields)
-    table.add_column("column", overflow="fold", width=names)
+    table.add_column(_HEADINGS[0], overflow="fold", width=fields)
+    table.add_column(_HEADINGS[1], overflow="fold", width=names)
     table.add_column("known", justify="right", no_wrap=True)
     table.add_column("unread", justify="right", no_wrap=True)
     example = _WIDTH - fields - names - _OTHER_COLUMNS
     table.add_column("example", overflow="ellipsis", no_wrap=True, max_width=example)
-    for name in shown:
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _rows(file: HospitalFile, found: Inspection) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each field, as they are shown."""
+    columns = {it.field: " + ".join(it.columns) for it in file.columns.mapped}
+    for name in sorted(dict.fromkeys([*columns, *found.fields]), key=_place_in_table):
         findings = found.fields.get(name)
         if name in ("latitude", "longitude") and findings is None:
             # They are shown as the location.
@@ -49,8 +61,7 @@ def _fields(file: HospitalFile, found: Inspection) -> Table:
         column = columns.get(name) or " + ".join(pair) or "--source"
         known = f"{findings.filled / found.rows:.0%}" if found.rows else "-"
         unread = f"{findings.left_out:,}" if findings.left_out else ""
-        table.add_row(*(Text(escape(cell)) for cell in (name, column, known, unread, findings.example)))
-    return table
+        yield tuple(map(escape, (name, column, known, unread, findings.example)))
 
 
 def _place_in_table(field: str) -> int:
@@ -63,9 +74,9 @@ def _width(texts: Iterable[str]) -> int:
     return min(max(map(cell_len, texts)), _WIDEST_NAME)
 
 
-def _title(file: HospitalFile, found: Inspection) -> str:
+def _facts(file: HospitalFile, found: Inspection) -> str:
     dialect = file.dialect
-    parts = [f"{file.path}: {' '.join(filter(None, (dialect.format, dialect.compression)))}"]
+    parts = [" ".join(filter(None, (dialect.format, dialect.compression)))]
     if dialect.encoding:
         parts.append(dialect.encoding)
     if dialect.format == "csv":
@@ -87,17 +98,22 @@ def _lines(file: HospitalFile, found: Inspection) -> Iterator[str]:
         yield f"repeated: {found.repeated:,}, the same hospital as an earlier row"
     if found.collisions:
         lines = ", ".join(f"{line} with {other}" for line, other in found.first)
+        lines += _more(found.collisions - len(found.first))
         yield f"collisions: {found.collisions:,}, other hospitals of an earlier row's identity; lines {lines}"
     if found.rejected:
         yield f"rejected: {found.rejected:,}"
-        for line, reasons in found.first_rejected:
-            yield f"  line {line}: {reasons}"
+        yield from (f"  line {line}: {reasons}" for line, reasons in found.first_rejected)
+        more = _more(found.rejected - len(found.first_rejected))
+        yield from [f" {more}"] if more else []
     left_out = file.columns.left_out
     if left_out:
-        more = f" and {len(left_out) - _MOST_LISTED} more" if len(left_out) > _MOST_LISTED else ""
-        yield f"columns left out: {', '.join(left_out[:_MOST_LISTED])}{more}"
+        yield f"columns left out: {', '.join(left_out[:_MOST_LISTED])}{_more(len(left_out) - _MOST_LISTED)}"
     for note in file.notes:
         yield f"note: {note}"
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} more" if count > 0 else ""
 
 
 def _fates(found: Inspection, fates: Mapping[str, int] | None, problem: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from producers.files.spooling import shown_path
 from worker.errors import PermanentError
 
 
@@ -14,4 +15,4 @@ class FileError(PermanentError):
     def __init__(self, path: Path, problem: str) -> None:
         self.path = path
         # A file's name and its header may contain line breaks; the message must stay one line.
-        super().__init__(" ".join(f"{path}: {problem}".splitlines()))
+        super().__init__(" ".join(f"{shown_path(path)}: {problem}".splitlines()))

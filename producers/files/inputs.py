@@ -10,10 +10,9 @@ from shutil import copyfileobj
 
 from producers.files.detection.compression import members
 from producers.files.errors import FileError
+from producers.files.spooling import SPOOL_PREFIX, SPOOLED
 
 STANDARD_INPUT = Path("-")
-SPOOLED = "standard-input"
-"""The name of the file that standard input is copied to."""
 # What this program writes beside a file that it loads: the folder of an import, and rejected registrations.
 _OWN_FOLDER = re.compile(r"[a-z0-9-]+-\d{8}-\d{6}-[0-9a-f]{4}")
 _OWN_ENDING = ".rejects.ndjson"
@@ -27,7 +26,7 @@ def input_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
     its members (`lists.zip/a.csv`); `-` for standard input, which is copied to a temporary file, because files are
     read twice. Raises `FileError` for a path that does not exist and for a folder without files.
     """
-    with tempfile.TemporaryDirectory(prefix="hospital-producer-") as folder:
+    with tempfile.TemporaryDirectory(prefix=SPOOL_PREFIX) as folder:
         found: dict[Path, None] = {}
         for path in paths:
             for file in [_standard_input(Path(folder))] if path == STANDARD_INPUT else _files(path):

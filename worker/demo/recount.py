@@ -1,14 +1,19 @@
 """Counts the hospitals of a file again, without the import's own reader, to find any that are not stored."""
 
 import csv
-from collections.abc import Collection, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from io import StringIO
 
 from producers.files import HospitalFile
 from worker.contract.identity import hospital_identity
 from worker.contract.placeholders import is_placeholder_identifier, placeholder_kind
 
 _FIELDS = ("hospital_name", "source", "external_id", "country", "state", "city", "postal_code")
+# An open quote swallows no more lines than these; without a limit, many of them would each swallow the whole file.
+_MOST_LINES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,23 +44,56 @@ def _identities(file: HospitalFile) -> Iterator[tuple[int, str]]:
     """Yield the first line and the identity of each row that has a name."""
     dialect = file.dialect
     encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
+    positions = {column: number for number, column in enumerate(file.statistics)}
+    used = {field: [positions[it] for it in file.columns.columns_of(field)] for field in _FIELDS}
     with file.path.open(encoding=encoding, errors="replace", newline="") as text:
-        for _ in range(dialect.skip_rows):
-            text.readline()
-        lines = (line.replace("\0", "") for line in text)
-        rows = csv.reader(lines, delimiter=dialect.delimiter)
-        if dialect.header:
-            next(rows, None)
-        positions = {column: number for number, column in enumerate(file.statistics)}
-        used = {field: [positions[it] for it in file.columns.columns_of(field)] for field in _FIELDS}
-        line = rows.line_num + dialect.skip_rows + 1
-        for cells in rows:
+        for number, row in enumerate(_rows(text, dialect.skip_rows, dialect.delimiter)):
+            if number == 0 and dialect.header:
+                continue
+            line, cells = row
+            if len(cells) == 1 < len(positions):
+                # A second program has quoted the row as a whole.
+                inner = next(csv.reader(StringIO(cells[0], newline=""), delimiter=dialect.delimiter), cells)
+                cells = inner if len(inner) == len(positions) else cells
             known = {field: _text(cells, numbers, field) for field, numbers in used.items()}
             name = known.pop("hospital_name")
             if name is not None:
                 known["source"] = file.source or known["source"]
                 yield line, hospital_identity(_Identified(hospital_name=name, **known))
-            line = rows.line_num + dialect.skip_rows + 1
+
+
+def _rows(text: Iterable[str], skipped: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the first line and the cells of each row that is not blank, after the `skipped` lines.
+
+    A quote that is not closed, or not as CSV has it, costs only its own line: the lines that it has swallowed are
+    read again.
+    """
+    unread, taken = iter(text), list[str]()
+    line = skipped + 1
+    for _ in range(skipped):
+        next(unread, None)
+    again: deque[str] = deque()
+
+    def lines() -> Iterator[str]:
+        while len(taken) < _MOST_LINES and (read := again.popleft() if again else next(unread, "")):
+            taken.append(read.replace("\0", ""))
+            yield taken[-1]
+
+    while True:
+        taken.clear()
+        try:
+            cells = next(csv.reader(lines(), delimiter=delimiter, strict=True), None)
+        except csv.Error:
+            again.extendleft(reversed(taken[1:]))
+            del taken[1:]
+            cells = []
+            with suppress(csv.Error):
+                cells = next(csv.reader(taken, delimiter=delimiter))
+        if cells is None:
+            return
+        if cells:
+            yield line, cells
+        line += len(taken)
 
 
 def _text(cells: list[str], numbers: list[int], field: str) -> str | None:

@@ -33,14 +33,16 @@ class Percentiles:
 class DemoReport:
     """The results of one run.
 
-    `hospitals` are the distinct hospitals of the file by an independent count. `unchanged` are the rows that are
-    `same` or `kept`; `not_applied` those in collision or conflict; `left_out` the cells that could not be read.
+    `hospitals` are the distinct hospitals of the file by an independent count, `found` those that the import's
+    reader finds. `unchanged` are the rows that are `same` or `kept`; `not_applied` those in collision or conflict;
+    `left_out` the cells that could not be read.
     `lost` counts hospitals of the file that are not stored, rows that no job accounts for, and reported outcomes
     that did not take effect.
     """
 
     rows: int
     hospitals: int
+    found: int
     created: int
     merged: int
     unchanged: int
@@ -63,15 +65,15 @@ class DemoReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was lost and the audit log is intact."""
-        return self.lost == 0 and self.audit_ok
+        """Whether nothing was lost, both counts of the hospitals are equal, and the audit log is intact."""
+        return self.lost == 0 and self.hospitals == self.found and self.audit_ok
 
     def as_json(self) -> dict[str, object]:
         """Return the report with plain values."""
         return asdict(self)
 
     def show(self, console: Console) -> None:
-        """Write the report as a table."""
+        """Write the report as a table, and a line that says so if the two counts of the hospitals differ."""
         table = Table(title="Summary", show_header=False, title_justify="left")
         table.add_column()
         table.add_column(justify="right")
@@ -79,6 +81,11 @@ class DemoReport:
         for name, value, note in self._lines():
             table.add_row(name, value, note)
         console.print(table)
+        if self.hospitals != self.found:
+            console.print(
+                f"The import finds {self.found:,} distinct hospitals in the file, but the independent count "
+                f"{self.hospitals:,}: one of the two has read the file wrongly"
+            )
 
     def _lines(self) -> list[tuple[str, str, str]]:
         return [

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -120,12 +120,13 @@ def _open(file: Path, wishes: FileWishes) -> HospitalFile:
 class _Imported:
     """The import of the file, and what was stored right after it.
 
-    `hospitals` are in the file by an independent count, `stored` those of them that were in the database, and
-    `created` the documents that the import has added.
+    `hospitals` are in the file by an independent count, `found` are in it by the import's reader, `stored` those of
+    them that were in the database, and `created` the documents that the import has added.
     """
 
     result: ImportResult
     hospitals: int
+    found: int
     stored: int
     created: int
     seconds: float
@@ -171,10 +172,14 @@ async def _import(stage: Stage, hospitals: HospitalFile, workers: list[WorkerPro
     rejected: set[int] = set()
     entries = _noting_rejected(report_entries(stage.producer, result.found.import_id, _OUTCOME_S), rejected)
     await write_import_files(hospitals, entries, stage.folder / "import")
+    identities = {
+        row.record.hospital_id for row in hospitals.rows() if row.record is not None and row.line not in rejected
+    }
     return _Imported(
         result=result,
         hospitals=distinct_hospitals(hospitals, rejected),
-        stored=await _stored(stage, hospitals),
+        found=len(identities),
+        stored=await _stored(stage, identities),
         created=await stage.mongo.hospitals.count_documents({}) - before,
         seconds=seconds,
         killed=killed,
@@ -189,9 +194,8 @@ async def _noting_rejected(entries: AsyncIterator[ReportEntry], lines: set[int])
         yield entry
 
 
-async def _stored(stage: Stage, hospitals: HospitalFile) -> int:
-    """Return how many hospitals of the file are in the database."""
-    identities = {row.record.hospital_id for row in hospitals.rows() if row.record is not None}
+async def _stored(stage: Stage, identities: Iterable[str]) -> int:
+    """Return how many of these hospitals are in the database."""
     ordered = iter(identities)
     stored = 0
     while group := list(islice(ordered, MAX_CHUNK_RECORDS)):
@@ -258,6 +262,7 @@ async def _report(
     return DemoReport(
         rows=result.found.file.rows,
         hospitals=imported.hospitals,
+        found=imported.found,
         created=rows["created"],
         merged=rows["merged"] + rows["replaced"],
         unchanged=rows["same"] + rows["kept"] + rows["newer_stored"] + rows["registered"],

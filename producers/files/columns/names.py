@@ -4,6 +4,7 @@ The cost of a match says how far a name is from the best name: 10 to 59 for the 
 `names.toml`, with 1 to 9 for words left aside, and `CODE_COST` more for a code.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,6 +30,10 @@ _LENGTH_IN_SHAPEFILES = 10
 _SHORTEST_TRUNCATED = 8
 _TRUNCATED_COST = 5
 _TELLING_APART = frozenset((*DISTINGUISHING_FIELDS, "latitude", "longitude"))
+# Some programs replace the colons; then only capitals tell "ref_FR_FINESS" from "ref_no_of_ward".
+_REFERENCE = re.compile(
+    r"(?:[^\s:]+[.:])?ref(?:(?::(?P<country>[A-Za-z]{2}))?:|[_.](?P<capitals>[A-Z]{2})[_.])(?P<name>[^\s]+)"
+)
 _SIGNS_OF_NUMBERS = frozenset(("#", "№", "N°", "Nº"))
 
 
@@ -61,6 +66,9 @@ def identifier_cost(column: str) -> int | None:
     """
     if is_serial(column) or name_key(column) in name_table().nothing:
         return None
+    reference = _REFERENCE.fullmatch(column.strip())
+    if reference is not None and (cost := _cost_as_reference(reference)) is not None:
+        return cost
     # What is left of "fax no." would be an identifier.
     certain = readings(column)[:1] if names_something_else(column) else readings(column)
     costs = [cost for reading in certain if (cost := _cost_as_identifier(reading)) is not None]
@@ -78,6 +86,17 @@ def identifier_cost(column: str) -> int | None:
     if not rests or kind == _NUMBER or fields_by_name(column):
         return None
     return None if not name_table().words["other"].isdisjoint(rests) else WEAK_COST + kind
+
+
+def _cost_as_reference(reference: re.Match[str]) -> int | None:
+    """Return how well OpenStreetMap's `ref:COUNTRY:NAME` or `ref:NAME` fits; NAME is an authority or a register."""
+    name = reference["name"]
+    if names_something_else(name) or fields_by_name(name):
+        return None
+    # Which authorities a country has, no table knows.
+    unknown = _OWN_IDENTIFIER + _MOST_FOR_FILLERS if reference["country"] or reference["capitals"] else None
+    cost = identifier_cost(name)
+    return unknown if cost is None else cost
 
 
 def is_serial(column: str) -> bool:

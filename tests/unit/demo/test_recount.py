@@ -44,3 +44,22 @@ def test_placeholders_are_no_identifiers(tmp_path: Path) -> None:
 def test_other_formats_are_counted_by_their_reader(tmp_path: Path) -> None:
     file = opened(tmp_path / "list.ndjson", '{"name": "Mill Hospital"}\n{"name": "Dune Clinic"}\n')
     assert distinct_hospitals(file, ()) == 2
+
+
+def test_a_row_that_is_quoted_as_a_whole_is_counted_by_its_cells(tmp_path: Path) -> None:
+    rows = "name,city,phone\n" + "".join(
+        f'"{name},""Oster, north"",{number}"\n' for number, name in enumerate(("Mill Hospital", "Dune Clinic"))
+    )
+    file = opened(tmp_path / "list.csv", rows + "Elm Hospital,Wester,7\n")
+    assert {row.record.hospital_name for row in file.rows() if row.record is not None} == {
+        "Mill Hospital", "Dune Clinic", "Elm Hospital",
+    }  # fmt: skip
+    assert distinct_hospitals(file, ()) == 3
+
+
+def test_an_open_quote_hides_no_other_hospital(tmp_path: Path) -> None:
+    text = 'name,city\n"Mill Hospital,Oster\nDune Clinic,"Wester"\n\n"Elm\nHospital",Oster\nSt "The" B,Oster\n'
+    file = opened(tmp_path / "list.csv", text)
+    rejected = {row.line for row in file.rows() if row.record is None}
+    assert rejected == {2}
+    assert distinct_hospitals(file, rejected) == 3

@@ -28,6 +28,23 @@ def test_other_columns_become_attributes_with_valid_names(column: str, attribute
     assert chosen.left_out == ()
 
 
+def test_a_note_says_which_column_a_numbered_attribute_is() -> None:
+    chosen = choose(["name", "진료과목", "Wing", "備考"], [["A Clinic", "a", "b", "c"]], KEEP)
+    [note] = chosen.notes
+    assert note == (
+        "attributes have names of ASCII letters, so column_2 is 진료과목, column_4 is 備考; "
+        "to name one: --map attributes.NAME=COLUMN"
+    )
+
+
+def test_the_note_on_numbered_attributes_is_bounded() -> None:
+    columns = [chr(ord("가") + number) * 3 for number in range(30)]
+    chosen = choose(["name", *columns], [["A Clinic", *("v" for _ in columns)]], KEEP)
+    [note] = chosen.notes
+    assert note.count(" is ") == 20
+    assert f"column_21 is {columns[19]} and 10 more; " in note
+
+
 def test_columns_of_the_same_name_become_different_attributes() -> None:
     chosen = choose(["name", "Wing", "wing", "WING "], [["A Clinic", "a", "b", "c"]], KEEP)
     assert [it.field for it in chosen.mapped[1:]] == ["attributes.wing", "attributes.wing_2", "attributes.wing_3"]
