@@ -74,9 +74,11 @@ def identifier_cost(column: str) -> int | None:
     costs = [cost for reading in certain if (cost := _cost_as_identifier(reading)) is not None]
     if costs:
         return min(costs)
+    return None if names_something_else(column) else _cost_as_number_or_code(column)
+
+
+def _cost_as_number_or_code(column: str) -> int | None:
     tokens = name_tokens(column)
-    if names_something_else(column):
-        return None
     numbered = _cost_as_licence(column) or _cost_as_number(tokens)
     if numbered is not None:
         return numbered

@@ -289,7 +289,8 @@ def test_inspect_fits_80_columns_and_needs_no_registry(run: Run, path: Path, pro
     assert "registry: not compared: Redis is away" in out
     assert "columns left out: extra" in out
     assert "not read: beds, 1 cells" in out
-    assert max(map(len, out.splitlines())) <= 80
+    # A path is never broken over lines.
+    assert max(map(len, out.splitlines()[1:])) <= 80
 
 
 def test_inspect_cuts_examples_rather_than_names_of_fields_and_columns(run: Run, path: Path) -> None:
