@@ -71,7 +71,7 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
             below.append(f"{names[name]}: {text}")
         else:
             table.add_row(names[name], Text(text))
-    console.print(Text(escape(title), style="table.title"), soft_wrap=True)
+    console.print(Text(escape(title)), soft_wrap=True)
     console.print(table)
     for line in below:
         console.print(Text(line), soft_wrap=True)
