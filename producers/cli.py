@@ -5,7 +5,8 @@ The exit code is 0 if everything succeeded, 1 if only a part did, 2 if nothing w
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -46,15 +47,26 @@ class LazyGroup(TyperGroup):
         module, attribute = _SUBCOMMANDS[cmd_name]
         return _as_command(cmd_name, getattr(import_module(module), attribute))
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments; Ctrl-C ends the program with one line."""
+        with _until_interrupted():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a subcommand; Ctrl-C ends it with one line."""
-        try:
+        with _until_interrupted():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            # Typer would end the command without a word.
-            ctrl_c.ignore()
-            print_error("interrupted")
-            return INTERRUPTED
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        # Typer would end the program without a word.
+        ctrl_c.ignore()
+        print_error("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _as_command(name: str, target: typer.Typer | Callable[..., Any]) -> Any:
@@ -85,7 +97,7 @@ def options() -> None:
 
 
 def main() -> None:
-    """Run the command line: the console entry point. A known error is printed as one line on standard error."""
+    """Run the command line. A known error is printed as one line on standard error."""
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         status = app(standalone_mode=False)

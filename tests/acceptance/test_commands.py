@@ -121,6 +121,19 @@ async def test_the_demo_reports_its_results(site: Site) -> None:
     assert (report["created"], report["lost"], report["audit_ok"]) == (0, 0, True)
 
 
+async def test_the_demo_counts_rows_in_collision_and_rows_that_are_quoted_as_a_whole(site: Site) -> None:
+    file, report = site.folder / "list.csv", site.folder / "report.json"
+    rows = ("St Mary,A1001,Kisumu", "St Mary,A1002,Kisumu", '"Mill Hospital,A1003,""Oster, north"""')
+    file.write_text("\n".join(("Hospital Name,License No,Town", *rows, "")))
+    arguments = ("--file", str(file), "--map", "local_id=License No", "--report", str(report))
+    done = await site.run("worker", "demo", *arguments)
+    assert done.code == 0, done.out + done.err
+    found = json.loads(report.read_text())
+    assert {it: found[it] for it in ("rows", "hospitals", "found", "created", "not_applied", "lost")} == {
+        "rows": 3, "hospitals": 2, "found": 2, "created": 2, "not_applied": 1, "lost": 0,
+    }  # fmt: skip
+
+
 async def test_private_servers_run_until_they_are_stopped(site: Site) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", "servers"), stdout=asyncio.subprocess.PIPE

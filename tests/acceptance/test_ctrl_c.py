@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -54,6 +55,17 @@ async def _import_with(interrupted: Interrupted, chunks: int) -> str:
         return str(running["_id"]) if running and progress and progress.total >= chunks else None
 
     return str(await interrupted.site.until(found, 60))
+
+
+async def test_while_the_program_starts_it_says_so(interrupted: Interrupted) -> None:
+    process = await interrupted.start(interrupted.ingest())
+    await interrupted.site.until(lambda: "pydantic_core" in Path(f"/proc/{process.pid}/maps").read_text(), 60)
+    interrupted.type_ctrl_c()
+    stopped = await interrupted.finish(process)
+    assert stopped.err == "hospital-producer: interrupted\n"
+    # In code that was made by `exec`, as that of dataclasses, it lets Python end by the signal afterwards;
+    # a shell shows 130 for both.
+    assert stopped.code in (130, -signal.SIGINT)
 
 
 @pytest.mark.parametrize(
