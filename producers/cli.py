@@ -5,47 +5,31 @@ The exit code is 0 if everything succeeded, 1 if only a part did, 2 if nothing w
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
-from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
-from typer.main import get_group
 
 from producers import ctrl_c
 from producers.commands.support import INTERRUPTED, NOTHING
 from producers.console import print_error
 from worker.errors import RegistryError
-
-# The module of each subcommand, and the name of the command or group in it.
-_SUBCOMMANDS = {
-    "inspect": ("producers.commands.inspect", "inspect"),
-    "ingest": ("producers.commands.ingest", "ingest"),
-    "imports": ("producers.commands.imports", "app"),
-    "register": ("producers.commands.register", "register"),
-    "status": ("producers.commands.status", "status"),
-    "generate": ("producers.commands.generate", "generate"),
-}
+from worker.lazy_commands import LazyGroup
 
 
-class LazyGroup(TyperGroup):
-    """A group that imports a subcommand's module on first use."""
+class _ProducerCommands(LazyGroup):
+    """The subcommands of `hospital-producer`."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (the interface of TyperGroup)
-        """Return the names in the order of the help text."""
-        return list(_SUBCOMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a subcommand. An unknown name is a usage error that suggests the closest match."""
-        if cmd_name not in _SUBCOMMANDS:
-            closest = get_close_matches(cmd_name, _SUBCOMMANDS, n=1)
-            ctx.fail(f"No such command {cmd_name!r}." + (f" Did you mean {closest[0]!r}?" if closest else ""))
-        module, attribute = _SUBCOMMANDS[cmd_name]
-        return _as_command(cmd_name, getattr(import_module(module), attribute))
+    subcommands: ClassVar = {
+        "inspect": ("producers.commands.inspect", "inspect"),
+        "ingest": ("producers.commands.ingest", "ingest"),
+        "imports": ("producers.commands.imports", "app"),
+        "register": ("producers.commands.register", "register"),
+        "status": ("producers.commands.status", "status"),
+        "generate": ("producers.commands.generate", "generate"),
+    }
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments; Ctrl-C ends the program with one line."""
@@ -69,21 +53,12 @@ def _until_interrupted() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _as_command(name: str, target: typer.Typer | Callable[..., Any]) -> Any:
-    parent = typer.Typer(add_completion=False, rich_markup_mode=None)
-    if isinstance(target, typer.Typer):
-        parent.add_typer(target, name=name)
-    else:
-        parent.command(name)(target)
-    return get_group(parent).commands[name]
-
-
 # A load creates many short-lived rows. With Python's default thresholds, garbage collection would take a sixth of
 # its time.
 GC_THRESHOLDS = (50_000, 20, 50)
 
 app = typer.Typer(
-    cls=LazyGroup,
+    cls=_ProducerCommands,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -19,6 +19,7 @@ from producers.files import FileError, FileWishes, HospitalFile
 from producers.files.digest import file_digest
 from producers.files.import_files import ImportFiles, write_import_files
 from producers.files.profile import parse_profile
+from producers.files.spooling import STANDARD_INPUT
 from worker.contract import CLOSE_IMPORT
 from worker.contract.imports import CloseImport, Import
 from worker.errors import BatchNotFound, ConfigurationError
@@ -209,6 +210,8 @@ def _running(found: Import) -> Import:
 
 def _open(found: Import, path: Path | None) -> HospitalFile:
     """Open the file of an import as it was read then. Raises `FileError` if it is another file."""
+    if path is None and found.file.name.startswith(STANDARD_INPUT):
+        raise FileError(Path(found.file.name), "cannot be read again; name a file of the same content after the id")
     path = path or Path(found.file.name)
     wishes = FileWishes(strict=found.strict).by_profile(parse_profile(found.profile, path))
     file = HospitalFile.open(path, wishes)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 SPOOLED = "standard-input"
 """The name of the copy. An import is called after it."""
+STANDARD_INPUT = "standard input"
+"""What a person knows the copy as."""
 SPOOL_PREFIX = "hospital-producer-"
 """How the name of the temporary folder begins that the copy is in."""
 
@@ -19,4 +21,4 @@ def spooled_part(path: Path) -> str | None:
 def shown_path(path: Path) -> str:
     """Return a path as a person knows the file: as it was given, or `standard input` and what is in it."""
     part = spooled_part(path)
-    return str(path) if part is None else "/".join(filter(None, ("standard input", part)))
+    return str(path) if part is None else "/".join(filter(None, (STANDARD_INPUT, part)))

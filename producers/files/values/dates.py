@@ -128,7 +128,7 @@ class DateParser:
         raise UnreadableCell("is a number, and not in all rows a date as a spreadsheet or Unix counts it")
 
     def kind_of_number(self, text: str) -> Numbers | None:
-        """Return how a number can be meant as a date; None if the text is no number or is one such as 20240301."""
+        """Return how a number can be meant as a date; None if it is not a number, or one such as 20240301."""
         if not _NUMBER.fullmatch(text) or _YEAR_AND_MONTH.fullmatch(text) or self._is_compact(text):
             return None
         number = float(text)

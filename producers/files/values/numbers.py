@@ -116,7 +116,7 @@ def _number_texts(sample: Iterable[object]) -> Iterable[str]:
 
 
 def _bare(text: str) -> str | None:
-    """Return the number within a text, without words around it; None if there is no number, or words not known."""
+    """Return the number within a text, without words around it; None without a number or with unknown words."""
     if about := _about().match(text):
         text = text[about.end() :]
     number = _NUMBER.match(text)

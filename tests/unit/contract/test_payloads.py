@@ -16,6 +16,7 @@ from worker.contract import (
     JobSpec,
     RegisterHospital,
 )
+from worker.contract.imports import ReadImportReport
 from worker.contract.validation import MAX_PROBLEMS, parse
 from worker.errors import InvalidPayload, PayloadProblem
 
@@ -201,6 +202,11 @@ def test_a_chunk_of_an_import_may_have_no_row_that_could_be_read() -> None:
 
     assert [row.line for row in chunk.unread] == [2]
     assert paths(IngestHospitals, {"records": [], "unread": unread}) == ["payload"]
+
+
+@pytest.mark.parametrize("chunk", [-1, 2**63])
+def test_the_first_chunk_of_a_report_is_a_count_that_can_be_stored(chunk: int) -> None:
+    assert paths(ReadImportReport, {"import_id": "i", "first_chunk": chunk}) == ["first_chunk"]
 
 
 @pytest.mark.parametrize(

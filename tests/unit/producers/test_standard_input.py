@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from producers.commands.support import NOTHING, PARTLY
+from producers.commands.support import DONE, NOTHING, PARTLY
 
 Run = Callable[..., tuple[int, str, str]]
 LIST = b"Facility Name,beds\nA,1\nB,many\n,2\n"
@@ -35,6 +35,19 @@ def test_standard_input_is_called_so(run: Run, given: Callable[[bytes], None], p
     (imported,) = producer.imports.documents.values()
     assert imported.file.name == "standard input"
     assert (Path(imported.import_id) / "rejects.csv").exists()
+
+
+def test_an_import_of_standard_input_is_reported_again_from_a_file(
+    run: Run, given: Callable[[bytes], None], producer: Any, tmp_path: Path
+) -> None:
+    given(LIST)
+    run("ingest", "-")
+    (import_id,) = producer.imports.documents
+    status, _, err = run("imports", "report", import_id)
+    assert status == NOTHING
+    assert "standard input: cannot be read again; name a file of the same content after the id" in err
+    (tmp_path / "list.csv").write_bytes(LIST)
+    assert run("imports", "report", import_id, tmp_path / "list.csv")[0] == DONE
 
 
 def test_an_error_in_standard_input_names_it(run: Run, given: Callable[[bytes], None]) -> None:
