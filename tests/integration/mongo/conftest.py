@@ -22,11 +22,14 @@ _databases = itertools.count(1)
 
 
 class FailCommand(Protocol):
-    """Makes commands of this service fail at the server within a block."""
+    """Makes commands of this service fail at the server within a block.
+
+    Yields what waits until the server has received the first of them.
+    """
 
     def __call__(
         self, commands: list[str], *, mode: Mapping[str, int] | str = ..., **data: object
-    ) -> AbstractAsyncContextManager[None]: ...
+    ) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]: ...
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -97,11 +100,16 @@ def failing(member: MongoMember) -> FailCommand:
     @asynccontextmanager
     async def fail(
         commands: list[str], *, mode: Mapping[str, int] | str = "alwaysOn", **data: object
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         content = {"failCommands": commands, "appName": "hospital-registry-worker", **data}
-        await member.command("configureFailPoint", "failCommand", mode=mode, data=content)
+        before = await member.command("configureFailPoint", "failCommand", mode=mode, data=content)
+
+        async def until_received() -> None:
+            times = before["count"] + 1
+            await member.command("waitForFailPoint", "failCommand", timesEntered=times, maxTimeMS=9_000)
+
         try:
-            yield
+            yield until_received
         finally:
             await member.command("configureFailPoint", "failCommand", mode="off")
 

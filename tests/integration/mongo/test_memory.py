@@ -289,11 +289,11 @@ async def test_every_job_that_asks_raises_the_error_of_a_failed_read(
 
 async def test_a_read_that_hangs_holds_only_its_own_jobs(mongo: MongoHandle, fail_command: FailCommand) -> None:
     await mongo.memory.recall("opens a connection")
-    async with fail_command(["find"], mode={"times": 1}, blockConnection=True, blockTimeMS=1_500):
+    held = {"blockConnection": True, "blockTimeMS": 3_000}
+    async with fail_command(["find"], mode={"times": 1}, **held) as until_received:
         hanging = asyncio.create_task(mongo.memory.recall("hangs"))
-        # Two turns of the loop: the job asks, and the read that it does not share with later ones begins.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        # Else the server could receive the first of the others before it, and hold that one.
+        await until_received()
         for number in range(5):
             assert await mongo.memory.recall(f"job-{number}") == {}
         assert not hanging.done()
