@@ -42,26 +42,20 @@ async def write_import_files(
     `import_reason` besides, and beside them is the profile that they are read by when they are corrected. Raises
     `FileError` if they cannot be written.
     """
-    rows = iter(file.raw_rows())
-    row = next(rows, None)
+    originals = _OriginalRows(file)
     with ExitStack() as stack:
         report: _Report | None = None
         rejects: _Rejects | None = None
-        written = rejected = passed = 0
+        written = rejected = 0
         try:
             async for entry in entries:
-                while row is not None and row.line < entry.line:
-                    row = next(rows, None)
-                    passed += 1
-                    if passed % _ROWS_AT_A_TIME == 0:
-                        # Otherwise nothing could interrupt this while rows are passed over.
-                        await asyncio.sleep(0)
+                row = await originals.find(entry)
                 if report is None:
                     report = stack.enter_context(_Report(folder, as_csv=as_csv))
-                original = _original_line(row) if row is not None and row.line == entry.line else None
+                original = _original_line(row) if row is not None else None
                 report.write(entry, original)
                 written += 1
-                if entry.status in _TO_CORRECT and row is not None and row.line == entry.line:
+                if entry.status in _TO_CORRECT and row is not None:
                     if rejects is None:
                         rejects = stack.enter_context(_Rejects(folder, file))
                     rejects.write(row, original or entry.line, "; ".join(entry.reasons))
@@ -69,6 +63,35 @@ async def write_import_files(
         except OSError as error:
             raise FileError(folder, f"the report of the import cannot be written: {error.strerror}") from None
     return ImportFiles(report.path if report else None, written, rejects.path if rejects else None, rejected)
+
+
+class _OriginalRows:
+    """The rows of the file that the entries of a report are on; asked for in the order of their lines."""
+
+    def __init__(self, file: HospitalFile) -> None:
+        self._file = file
+        self._is_of_corrections = LINE_COLUMN in file.statistics
+        self._rows: Iterator[RawRow] | None = None
+        self._row: RawRow | None = None
+        self._passed = 0
+
+    async def find(self, entry: ReportEntry) -> RawRow | None:
+        """Return the row of an entry, if what is written of the entry takes it. Raises `FileError`."""
+        if entry.status not in _TO_CORRECT and not self._is_of_corrections:
+            return None
+        return self._file.rejected_row(entry.line) or await self._pass_to(entry.line)
+
+    async def _pass_to(self, line: int) -> RawRow | None:
+        if self._rows is None:
+            self._rows = iter(self._file.raw_rows())
+            self._row = next(self._rows, None)
+        while self._row is not None and self._row.line < line:
+            self._row = next(self._rows, None)
+            self._passed += 1
+            if self._passed % _ROWS_AT_A_TIME == 0:
+                # Otherwise nothing could interrupt this while rows are passed over.
+                await asyncio.sleep(0)
+        return self._row if self._row is not None and self._row.line == line else None
 
 
 class _Report:

@@ -74,9 +74,9 @@ def placeholder_kind(text: str) -> PlaceholderKind | None:
         return None
     # Nearly all text is told apart by its ends, which takes a tenth of the time. No word ends with a digit.
     if text[-1:].isdigit():
-        return "unknown" if _NO_NUMBER.fullmatch(text) else None
+        return "unknown" if text[0] == "-" and _NO_NUMBER.fullmatch(text) else None
     beginning = text[:3]
-    if beginning.isascii() and beginning.isalpha() and beginning.lower() not in _beginnings():
+    if beginning.isascii() and beginning.isalnum() and beginning.lower() not in _beginnings():
         return None
     key = word_key(text)
     if not key:
@@ -93,4 +93,5 @@ def is_placeholder_identifier(text: str) -> bool:
     if kind == "short":
         # A list of states may identify them by ND and SD.
         return word_key(text) in _table()["short_identifiers"]
-    return kind is not None or _NO_IDENTIFIER.fullmatch(text.strip()) is not None
+    text = text.strip()
+    return kind is not None or (text[:1] in ("0", "-") and _NO_IDENTIFIER.fullmatch(text) is not None)

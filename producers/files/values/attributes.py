@@ -20,7 +20,7 @@ class AttributeReader:
 
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
-        self._text = TextReader(is_missing_attribute)
+        self._text = TextReader(is_missing_attribute, self.changes)
 
     def read(self, cells: Sequence[object]) -> object:
         """Return text, a number or a boolean, or `MISSING`. Raises `UnreadableCell`."""

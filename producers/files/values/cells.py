@@ -4,15 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol
 
 from worker.contract import HospitalRecord
 
 _LONGEST_SHOWN = 200
 _MOST_LOOKED_AT = 1_000
-_MOST_REMEMBERED = 5_000
-_LONGEST_REMEMBERED = 200
-_Value = TypeVar("_Value")
 
 
 class Missing(Enum):
@@ -128,12 +125,6 @@ def one_cell(cells: Sequence[object], joined_by: str = " ") -> object:
         if len(cells) == 1
         else joined_by.join(str(cell).strip() for cell in cells if cell is not None) or None
     )
-
-
-def remember(known: dict[str, _Value], cell: str, value: _Value) -> None:
-    """Keep what a cell was read as, if it is short and not too many are kept: 5 MB at most."""
-    if len(known) < _MOST_REMEMBERED and len(cell) <= _LONGEST_REMEMBERED:
-        known[cell] = value
 
 
 def shown(cells: Sequence[object]) -> str:

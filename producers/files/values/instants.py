@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import get_args
 
-from producers.files.values.cells import MISSING, DateOrder, UnreadableCell, one_cell, remember
+from producers.files.values.cells import MISSING, DateOrder, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
 from producers.files.values.dates import DateParser, Instant, Numbers, Readings
 from producers.files.values.missing import is_missing
@@ -79,7 +79,6 @@ class InstantReader:
         self.changes: Counter[str] = Counter()
         self._style = style
         self._parser = parser
-        self._known: dict[str, Instant] = {}
 
     def read(self, cells: Sequence[object]) -> object:
         """Return an aware `datetime` in UTC, or `MISSING`. Raises `UnreadableCell`."""
@@ -88,14 +87,7 @@ class InstantReader:
             case None:
                 return MISSING
             case str():
-                found = self._known.get(cell)
-                if found is None:
-                    changes = self.changes.total()
-                    found = self._from_text(ascii_digits(clean(cell, self.changes)))
-                    # All rows of a list are often of one day.
-                    if changes == self.changes.total():
-                        remember(self._known, cell, found)
-                return found
+                return self._from_text(ascii_digits(clean(cell, self.changes)))
             case datetime():
                 return self._parser.native(cell)
             case date():

@@ -3,7 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from producers.files.values.cells import MISSING, LeftOut, MappedColumns, ReadRow, Row, UnreadableCell, shown
+from producers.files.values.cells import (
+    MISSING,
+    CellReader,
+    LeftOut,
+    MappedColumns,
+    ReadRow,
+    Row,
+    UnreadableCell,
+    shown,
+)
 from producers.files.values.choosing import Readers
 from producers.files.values.coordinates import Position
 from producers.files.values.countries import place_in_country
@@ -14,6 +23,8 @@ from worker.errors import InvalidPayload, PayloadProblem
 
 _REQUIRED = frozenset(("hospital_name", "source", "external_id"))
 _ATTRIBUTE = "attributes."
+# Of each field: 1 MB at most.
+_MOST_KEPT, _LONGEST_KEPT = 5_000, 200
 # A value that is left out can make another one invalid, but not endlessly.
 _MOST_ROUNDS = 5
 
@@ -38,8 +49,8 @@ class RowReader:
         self._readers = readers
         self._columns = {it.field: it.columns for it in mapped}
         both = {"latitude", "longitude"} <= self._columns.keys()
-        self._plan = [
-            (it.field, it.columns[0] if len(it.columns) == 1 else None, it.columns, readers.by_field[it.field].read)
+        self._cells = [
+            _Cells(it.field, it.columns, readers.by_field[it.field])
             for it in mapped
             if it.field not in self._constants and (both or it.field not in ("latitude", "longitude"))
         ]
@@ -81,24 +92,22 @@ class RowReader:
         self, fields: Mapping[str, object], left_out: list[LeftOut], reasons: list[str]
     ) -> dict[str, object]:
         values = self._constants.copy()
-        for field, column, columns, read in self._plan:
-            if column is not None:
-                cell = fields.get(column)
-                if cell is None or cell == "":
-                    continue
-                cells: Sequence[object] = (cell,)
-            else:
-                cells = [fields.get(name) for name in columns]
+        for its in self._cells:
+            # This runs for every cell of a file, and nearly every cell of some columns was read before.
+            cell = fields.get(its.column)
+            value = its.known.get(cell) if type(cell) is str else None
             try:
-                value = read(cells)
+                if value is None:
+                    value = its.read(fields)
             except UnreadableCell as error:
-                if field in _REQUIRED:
-                    reasons.append(f"{field}: {error}")
+                if its.field in _REQUIRED:
+                    reasons.append(f"{its.field}: {error}")
                 else:
-                    left_out.append(LeftOut(field, " + ".join(columns), shown(cells), str(error)))
+                    cells = [fields.get(column) for column in its.columns]
+                    left_out.append(LeftOut(its.field, " + ".join(its.columns), shown(cells), str(error)))
                 continue
             if value is not MISSING:
-                values[field] = value
+                values[its.field] = value
         return values
 
     def notes(self) -> list[str]:
@@ -199,6 +208,38 @@ class RowReader:
             columns = self._columns.get("latitude", ()) + self._columns.get("longitude", ())
         columns = columns or self._columns.get("attributes", ())
         return LeftOut(field, " + ".join(columns), shown([raw.fields.get(it) for it in columns]), reason)
+
+
+class _Cells:
+    """The cells of one field in the rows of a file.
+
+    `known` is what texts were read as in `column`, the field's first; of a field with several it stays empty.
+    """
+
+    __slots__ = ("_reader", "column", "columns", "field", "known")
+
+    def __init__(self, field: str, columns: tuple[str, ...], reader: CellReader) -> None:
+        self.field = field
+        self.columns = columns
+        self.column = columns[0]
+        self.known: dict[str, object] = {"": MISSING} if len(columns) == 1 else {}
+        self._reader = reader
+
+    def read(self, fields: Mapping[str, object]) -> object:
+        """Return the field's value in a row, or `MISSING`. Raises `UnreadableCell`."""
+        if len(self.columns) > 1:
+            return self._reader.read([fields.get(column) for column in self.columns])
+        cell = fields.get(self.column)
+        if cell is None:
+            return MISSING
+        changes = self._reader.changes
+        before = changes.total() if changes else 0
+        value = self._reader.read((cell,))
+        # A cell that is changed is counted each time, and attributes of a row may be left out later.
+        keep = not isinstance(value, dict) and not (changes and changes.total() > before)
+        if keep and isinstance(cell, str) and len(cell) <= _LONGEST_KEPT and len(self.known) < _MOST_KEPT:
+            self.known[cell] = value
+        return value
 
 
 def _cells(count: int) -> str:

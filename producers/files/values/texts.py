@@ -8,7 +8,7 @@ from datetime import date, time
 from decimal import Decimal
 from functools import cache
 
-from producers.files.values.cells import MISSING, UnreadableCell, one_cell, remember
+from producers.files.values.cells import MISSING, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
 from producers.files.values.missing import IsMissing
 from producers.files.values.numbers import ascii_digits, integer_text
@@ -81,23 +81,11 @@ class TextReader:
     def __init__(self, missing: IsMissing, changes: Counter[str] | None = None) -> None:
         self.changes: Counter[str] = Counter() if changes is None else changes
         self._missing = missing
-        self._known: dict[str, object] = {}
 
     def read(self, cells: Sequence[object]) -> object:
         """Return cleaned text, or `MISSING`. Raises `UnreadableCell`."""
         if len(cells) == 1:
-            cell = cells[0]
-            if not isinstance(cell, str):
-                return self._one(cell)
-            # Columns of places have the same cells again and again.
-            known = self._known.get(cell)
-            if known is None:
-                changes = self.changes.total()
-                known = self._one(cell)
-                # A cell that is changed is counted each time.
-                if changes == self.changes.total():
-                    remember(self._known, cell, known)
-            return known
+            return self._one(cells[0])
         values = [value for value in map(self._one, cells) if isinstance(value, str)]
         return " ".join(values) if values else MISSING
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from producers.files.values.cells import MISSING, UnreadableCell, one_cell, remember
+from producers.files.values.cells import MISSING, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
 from producers.files.values.numbers import ascii_digits, integer_text
 from producers.files.values.words import table
@@ -87,22 +87,11 @@ class YesNoReader:
     def __init__(self, style: YesNoStyle) -> None:
         self.changes: Counter[str] = Counter()
         self._answers = _answers() | dict.fromkeys(style.yes, True) | dict.fromkeys(style.no, False)
-        self._known: dict[str, object] = {}
 
     def read(self, cells: Sequence[object]) -> object:
         """Return True or False, or `MISSING`. Raises `UnreadableCell`."""
         cell = one_cell(cells)
-        if isinstance(cell, bool):
-            return cell
-        if not isinstance(cell, str):
-            return self._answer(_text(cell, self.changes))
-        found = self._known.get(cell)
-        if found is None:
-            changes = self.changes.total()
-            found = self._answer(_text(cell, self.changes))
-            if changes == self.changes.total():
-                remember(self._known, cell, found)
-        return found
+        return cell if isinstance(cell, bool) else self._answer(_text(cell, self.changes))
 
     def _answer(self, text: str) -> object:
         if not text:

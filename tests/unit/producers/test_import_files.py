@@ -1,3 +1,4 @@
+import csv
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -39,6 +40,56 @@ def test_a_list_of_rows_that_are_all_too_long_is_refused_with_the_reason(tmp_pat
     path.write_text("import_line,import_reason,code,name\n3,too long,Q5,Hosp 5,extra\n")
     with pytest.raises(FileError, match="none of its rows can be read: line 2 has 5 cells, but the header has 4"):
         HospitalFile.open(path)
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+@pytest.mark.parametrize("defects", [3, 5_100])
+async def test_the_rejects_are_those_of_the_reader_and_of_the_registry_in_the_order_of_lines(
+    tmp_path: Path, *, read_before: bool, defects: int
+) -> None:
+    path = tmp_path / "list.csv"
+    # Every third row has no name, and one of them is longer than what is kept of the first pass.
+    lines = [f"{'' if number % 3 == 0 else f'Oak {number}'},{number}" for number in range(2, 3 * defects + 2)]
+    lines[10 % len(lines)] = f",{'long ' * 800}"
+    path.write_text("\n".join(["name,city", *lines]) + "\n")
+    file = HospitalFile.open(path)
+    unread = [
+        row.line for row in (file.rows() if read_before else HospitalFile.open(path).rows()) if not row.record
+    ]
+    assert len(unread) >= defects
+    collisions = [line for line in range(5, 3 * defects, 1_000) if line not in unread]
+
+    async def entries() -> AsyncIterator[ReportEntry]:
+        for line in range(2, 3 * defects + 2):
+            if line in unread or line in collisions:
+                yield ReportEntry(line=line, status="rejected" if line in unread else "collision", reasons=["why"])
+            elif line % 3 == 1:
+                yield ReportEntry(line=line, status="kept")
+
+    written = await write_import_files(file, entries(), tmp_path / "import")
+
+    assert written.rejects is not None
+    with written.rejects.open(newline="") as rejects:
+        found = [(int(line), cells) for line, _, *cells in list(csv.reader(rejects))[1:]]
+    assert found == [(line, lines[line - 2].split(",")) for line in sorted({*unread, *collisions})]
+
+
+async def test_a_report_on_rejected_rows_takes_no_second_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("name,city\nOak,X\n,Y\nElm,Z\n")
+    file = HospitalFile.open(path)
+    assert [row.line for row in file.rows() if row.record is None] == [3]
+
+    async def entries() -> AsyncIterator[ReportEntry]:
+        yield ReportEntry(line=2, status="kept")
+        yield ReportEntry(line=3, status="rejected", reasons=["why"])
+
+    monkeypatch.delattr(HospitalFile, "raw_rows")
+    written = await write_import_files(file, entries(), tmp_path / "import")
+
+    assert (written.entries, written.rejected) == (2, 1)
 
 
 async def test_what_is_written_after_an_import_leaves_its_notes_alone(tmp_path: Path) -> None:
