@@ -34,6 +34,7 @@ from worker.contract import (
     RecordStatus,
     UnreadRow,
 )
+from worker.contract.comparison import given_values
 from worker.contract.imports import (
     LEFT_OUT,
     CloseImport,
@@ -197,13 +198,11 @@ class FileImport:
         return (await batch.progress()).total >= len(known)
 
     def _chunk(self, import_id: str, number: int, rows: list[FileRow]) -> IngestHospitals:
-        known = [row for row in rows if row.record is not None]
         unread = [_unread(row) for row in rows if row.record is None or row.left_out]
-        # Dumping the models would cost several times as much; the codec converts instants and points to JSON.
-        records = [{name: value for name, value in vars(row.record).items() if value is not None} for row in known]
         return IngestHospitals(
-            records=records,
-            lines=[row.line for row in known],
+            # The codec converts instants and points to JSON.
+            records=[given_values(row.record) for row in rows if row.record is not None],
+            lines=[row.line for row in rows if row.record is not None],
             on_existing=self._on_existing,
             import_id=import_id,
             chunk=number,

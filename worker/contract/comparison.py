@@ -33,10 +33,18 @@ class FieldDifference(NamedTuple):
     given: object
 
 
+def given_values(record: HospitalRecord) -> dict[str, Any]:
+    """Return the record's known fields with their values as the model has them."""
+    # This is ten times as fast as `model_dump`, and runs for every record of a file.
+    values = vars(record).copy()
+    for name in [name for name, value in values.items() if value is None]:
+        del values[name]
+    return values
+
+
 def known_fields(record: HospitalRecord) -> dict[str, Any]:
     """Return the record's known fields, as stored; an empty `attributes` is left out."""
-    # This is ten times as fast as `model_dump`, and runs for every record of a file.
-    known = {name: value for name, value in vars(record).items() if value is not None}
+    known = given_values(record)
     if record.location is not None:
         known["location"] = {"type": "Point", "coordinates": list(record.location.coordinates)}
     if not record.attributes:

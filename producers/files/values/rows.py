@@ -70,7 +70,8 @@ class RowReader:
         left_out: list[LeftOut] = []
         reasons: list[str] = []
         values = self._values(raw.fields, left_out, reasons)
-        left_out += [self._left_out(raw, field, IS_NUMBER) for field in self._misplaced.take_out(values, raw.line)]
+        if misplaced := self._misplaced.take_out(values, raw.line):
+            left_out += [self._left_out(raw, field, IS_NUMBER) for field in misplaced]
         if self._has_position:
             self._place(raw, values, left_out)
         if self._has_attributes:
