@@ -34,6 +34,24 @@ class Shutdown:
         self._events = events
         self._beside = beside
 
+    async def until_claiming_ends(self, claiming: asyncio.Task[None], stopping: asyncio.Event) -> None:
+        """Wait until the claimer has ended. After `stopping` was set, wait for a moment only: Redis may be frozen.
+
+        Raises what ended the claimer or one of `beside`.
+        """
+        stopped = asyncio.create_task(stopping.wait())
+        waited_for: list[asyncio.Future[Any]] = [claiming, *self._beside]
+        try:
+            await asyncio.wait([*waited_for, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if stopped.done():
+                # The jobs of a claim that is on its way may still run within the grace period.
+                await asyncio.wait(waited_for, timeout=_LAST_CLAIM_S, return_when=asyncio.FIRST_COMPLETED)
+            for future in waited_for:
+                if future.done():
+                    future.result()
+        finally:
+            stopped.cancel()
+
     async def wait_for_jobs(self, cut_short: asyncio.Event, seconds: float | None = None) -> None:
         """Wait until no job runs, `cut_short` is set or the time is over; raises what ended one of `beside`."""
         cut = asyncio.create_task(cut_short.wait())

@@ -217,10 +217,7 @@ class LeaseWorker(Worker):
         shutdown = Shutdown(slots, self.events, [slots.failed, *side_tasks])
         try:
             # What runs beside the claimer never ends without an error, and then the worker fails too.
-            waited_for: list[asyncio.Future[None]] = [claiming, slots.failed, *side_tasks]
-            done, _ = await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await shutdown.until_claiming_ends(claiming, self._stopping)
             # In burst mode the last jobs may run as long as they need; a signal begins the grace period.
             await shutdown.wait_for_jobs(self._stopping)
             if self._stopping.is_set():
