@@ -38,9 +38,9 @@ _WHITE_SPACE = "".join(
 # What is not after it need not be compared with the clock.
 _IMPORTED_AT = datetime.now(UTC)
 _PRINTABLE_KEY = re.compile(r"[!-~]{1,200}")
-# Instants as they were read, by the text or instant that was given.
-_read_instants: dict[str | datetime, datetime] = {}
-_MOST_READ_INSTANTS = 1_000
+# Instants by their text. Two of the repeated hour in autumn are equal as `datetime`, so these are not kept.
+_read_instants: dict[str, datetime] = {}
+_MOST_KEPT_INSTANTS, _LONGEST_KEPT_INSTANT = 1_000, 40
 # What stands in a key's place in the id of a job that has none. It is refused as a key, so an id shows which it is.
 NO_KEY = re.compile(r"~[A-Za-z0-9_-]{16}")
 # Format characters, spaces and combining marks: a text of these alone shows nothing.
@@ -78,16 +78,22 @@ def _not_reserved(source: str) -> str:
 
 
 def _instant(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
-    # pydantic would read a text of digits as seconds or milliseconds since 1970, and guess which.
-    if isinstance(value, datetime) or (isinstance(value, str) and value[4:5] == "-"):
+    if type(value) is str:
         # The rows of a list have few instants.
         if (known := _read_instants.get(value)) is not None:
             return known
-        instant = _plausible(read(value))
-        if len(_read_instants) >= _MOST_READ_INSTANTS:
-            _read_instants.clear()
-        _read_instants[value] = instant
-        return instant
+        # pydantic would read a text of digits as seconds or milliseconds since 1970, and guess which.
+        if value[4:5] == "-":
+            instant = _plausible(read(value))
+            if len(value) <= _LONGEST_KEPT_INSTANT:
+                if len(_read_instants) >= _MOST_KEPT_INSTANTS:
+                    _read_instants.clear()
+                _read_instants[value] = instant
+            return instant
+    elif type(value) is datetime and value.tzinfo is UTC:
+        return _plausible(value)
+    elif isinstance(value, datetime):
+        return _plausible(read(value))
     raise ValueError("expected an ISO 8601 instant with its offset, such as 2025-06-30T12:00:00Z")
 
 

@@ -1,6 +1,8 @@
 import math
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -249,3 +251,26 @@ def test_an_instant_may_be_at_most_a_day_in_the_future() -> None:
 )
 def test_messages_never_repeat_the_value(kind: Any, value: object) -> None:
     assert "4711" not in refusal(kind, value)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_two_instants_of_a_repeated_hour_stay_apart(first: int) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    hours = {0: 0, 1: 1}
+    for fold in (first, 1 - first):
+        given = datetime(2024, 10, 27, 2, 30, tzinfo=berlin, fold=fold)
+        assert check(fields.Instant, given) == datetime(2024, 10, 27, hours[fold], 30, tzinfo=UTC)
+
+
+def test_an_instant_is_read_the_same_each_time() -> None:
+    for text in ("2024-10-27T02:30:00+02:00", "2024-10-27T00:30:00Z", f"2024-10-27T00:30:00.{'0' * 100}Z"):
+        for _ in range(2):
+            assert check(fields.Instant, text) == datetime(2024, 10, 27, 0, 30, tzinfo=UTC)
+
+
+def test_texts_of_instants_take_little_memory() -> None:
+    tracemalloc.start()
+    for number in range(3_000):
+        check(fields.Instant, f"2024-10-27T00:30:00.{number:06}{'0' * 10_000}Z")
+    assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    tracemalloc.stop()
