@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,25 +16,21 @@ from pydantic import BaseModel
 
 from producers.batches import Batch
 from producers.client import HospitalProducer
-from producers.files import FileRow, HospitalFile
+from producers.files import HospitalFile
 from producers.files.digest import file_digest
 from producers.files.profile import profile_text
 from producers.files.spooling import shown_path
+from producers.import_chunks import chunks_of, payload_of
 from producers.receipts import Receipt
 from worker.contract import (
     CLOSE_IMPORT,
     FIND_IMPORTS,
     INGEST_HOSPITALS,
-    MAX_CHUNK_RECORDS,
     OPEN_IMPORT,
     READ_IMPORT_REPORT,
-    IngestHospitals,
-    LeftOutCell,
     OnExisting,
     RecordStatus,
-    UnreadRow,
 )
-from worker.contract.comparison import given_values
 from worker.contract.imports import (
     LEFT_OUT,
     CloseImport,
@@ -53,13 +49,9 @@ O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 
 # Enough to keep four workers busy while the next chunks are read, with at most 8,000 rows in Redis.
 _CHUNKS_IN_FLIGHT = 8
-# A job of more than 16 MB is refused. A chunk without attributes has at most half of that, and each character of an
-# attribute takes up to four bytes.
-_ATTRIBUTE_CHARACTERS_PER_CHUNK = 1_500_000
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 0.5
 # A change of how rows are grouped must not continue an import whose chunks were made otherwise.
-_FINGERPRINT_VERSION = 1
-_LONGEST_REASON, _LONGEST_COLUMN, _LONGEST_CELL = 500, 500, 200
+_FINGERPRINT_VERSION = 2
 
 
 class ImportStalled(RegistryError):
@@ -185,29 +177,18 @@ class FileImport:
         It has not if Redis lost some of them meanwhile, as it may in a failover or a crash.
         """
         known = {job.job_id.rpartition(":")[2] async for job in batch.jobs()}
-        for number, rows in enumerate(_chunks(self._file)):
+        for number, chunk in enumerate(chunks_of(self._file)):
             if str(number) not in known:
                 known.add(str(number))
-                await batch.add(INGEST_HOSPITALS, [self._chunk(batch.id, number, rows)], keys=[str(number)])
+                job = payload_of(chunk, batch.id, number, self._on_existing)
+                await batch.add(INGEST_HOSPITALS, [job], keys=[str(number)])
                 progress = await self._until(batch, _has_room)
                 if progress.total < len(known):
                     return False
             # Also when it is all known: otherwise nothing could interrupt this for as long as the file is read.
             await asyncio.sleep(0)
-            self._on_progress(rows[-1].line)
+            self._on_progress(chunk.rows[-1].line)
         return (await batch.progress()).total >= len(known)
-
-    def _chunk(self, import_id: str, number: int, rows: list[FileRow]) -> IngestHospitals:
-        unread = [_unread(row) for row in rows if row.record is None or row.left_out]
-        return IngestHospitals(
-            # The codec converts instants and points to JSON.
-            records=[given_values(row.record) for row in rows if row.record is not None],
-            lines=[row.line for row in rows if row.record is not None],
-            on_existing=self._on_existing,
-            import_id=import_id,
-            chunk=number,
-            unread=unread,
-        )
 
     async def _until(self, batch: Batch, reached: Callable[[BatchProgress], bool]) -> BatchProgress:
         """Wait until the batch has come so far. Raises `ImportStalled` if none of its jobs ends for too long."""
@@ -269,34 +250,3 @@ def _has_room(progress: BatchProgress) -> bool:
 def _ended_or_lost(progress: BatchProgress) -> bool:
     """Whether a batch that was sealed has ended, or Redis has lost that it was."""
     return progress.has_ended or progress.state == "open"
-
-
-def _chunks(file: HospitalFile) -> Iterator[list[FileRow]]:
-    """Yield the rows in groups for one job each. The same file makes the same groups, whoever reads it."""
-    group: list[FileRow] = []
-    characters = 0
-    for row in file.rows():
-        group.append(row)
-        if row.record is not None and row.record.attributes:
-            characters += sum(len(str(value)) for value in row.record.attributes.values())
-        if len(group) == MAX_CHUNK_RECORDS or characters >= _ATTRIBUTE_CHARACTERS_PER_CHUNK:
-            yield group
-            group, characters = [], 0
-    if group:
-        yield group
-
-
-def _unread(row: FileRow) -> UnreadRow:
-    return UnreadRow(
-        line=row.line,
-        reasons=[reason[:_LONGEST_REASON] for reason in row.reasons],
-        left_out=[
-            LeftOutCell(
-                field=cell.field,
-                column=cell.column[:_LONGEST_COLUMN],
-                value=cell.value[:_LONGEST_CELL],
-                reason=cell.reason[:_LONGEST_REASON],
-            )
-            for cell in row.left_out
-        ],
-    )

@@ -21,7 +21,7 @@ from producers.files.import_files import ImportFiles, write_import_files
 from producers.files.profile import parse_profile
 from producers.files.spooling import STANDARD_INPUT
 from worker.contract import CLOSE_IMPORT
-from worker.contract.imports import CloseImport, Import
+from worker.contract.imports import MOST_IMPORTS_LISTED, CloseImport, Import
 from worker.errors import BatchNotFound, ConfigurationError
 from worker.escaping import escape
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from producers.imports import ImportResult
     from worker.queue.batches import BatchProgress
 
-_LISTED = 20
 # What the columns of a list take beside the id.
 _LEAST_OF_OTHERS = 30
 
@@ -39,9 +38,13 @@ ImportArgument = Annotated[str, typer.Argument(metavar="IMPORT", help="id of the
 
 
 @app.command("list")
-def list_imports(wait: WaitOption = 10, as_json: JsonOption = False) -> int:
+def list_imports(
+    limit: Annotated[int, typer.Option(min=1, max=MOST_IMPORTS_LISTED, help="how many")] = 20,
+    wait: WaitOption = 10,
+    as_json: JsonOption = False,
+) -> int:
     """List the latest imports, the newest first."""
-    found = _find(None, wait)
+    found = _find(None, wait, limit)
     if as_json:
         show_json({"imports": [it.model_dump(mode="json", exclude={"profile"}) for it in found]})
         return DONE
@@ -166,12 +169,12 @@ def report(  # a parameter for each option
     return DONE
 
 
-def _find(import_id: str | None, wait: float) -> list[Import]:
+def _find(import_id: str | None, wait: float, limit: int = 1) -> list[Import]:
     async def ask() -> list[Import]:
         from producers.imports import find_imports  # noqa: PLC0415  # as in `support.connect`
 
         async with support.connect() as producer:
-            return await find_imports(producer, import_id, _LISTED, wait)
+            return await find_imports(producer, import_id, limit, wait)
 
     try:
         return ctrl_c.run(ask())

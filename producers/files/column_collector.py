@@ -19,6 +19,8 @@ _CHARACTERS_KEPT = 300
 _PERHAPS_PLACEHOLDER = re.compile(r"^(?=.{1,40}$)(?:[^\d\n]+|[+-]?(\d)\1*(?:\.0+)?)$", re.MULTILINE)
 # Missing without a look at the table of placeholders. Zero is not: it may be a number of beds.
 _MISSING = frozenset(("", "-", "\\N", "N/A", "NA", "NULL", "None", "NaN", "null", "-999"))
+# The share of rows that a partner may leave without the key of two columns.
+_MOST_LOST = 0.05
 _TEXT = {str, type(None)}
 
 
@@ -103,7 +105,9 @@ class ColumnCollector:
                 # A column that is unique alone needs no partner.
                 if other is not self and other.is_only_in_pairs and other.hashes is not None:
                     pair = combined(self.hashes, other.hashes)
-                    if any(pair) and is_key(pair, hospitals):
+                    # A partner that is mostly empty would leave most rows without an identifier.
+                    lost = pair.count(0) - self.hashes.count(0)
+                    if lost <= _MOST_LOST * len(pair) and any(pair) and is_key(pair, hospitals):
                         unique_with.append(other.name)
         values: Mapping[str, int] = self._values or {}
         # A few may have been counted before they were found to be missing.

@@ -1,5 +1,6 @@
 """A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,8 +20,8 @@ from worker.contract import HospitalRecord
 from worker.contract.fields import Source
 from worker.errors import ConfigurationError
 
-# An ordinary row takes about 2 KB. With those kept, a report on ordinary lists needs no second pass over the file.
-_MOST_REJECTED_KEPT, _LONGEST_REJECTED_KEPT = 5_000, 2_000
+# Bytes. An ordinary row takes 3,000; with those kept, a report on most lists needs no second pass over the file.
+_MOST_KEPT, _OF_A_CELL = 8_000_000, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,16 +157,19 @@ class HospitalFile:
         # Every pass counts anew, and one that is not complete says nothing.
         self._readers.forget_changes()
         self._rejected.clear()
+        kept = 0
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         for raw in rows_of(self._table):
             row = reader.read(raw)
-            if row.record is None and len(self._rejected) < _MOST_REJECTED_KEPT and _is_short(raw):
-                self._rejected[raw.line] = raw
+            if row.record is None and kept < _MOST_KEPT and (size := _size_of(raw)) is not None:
+                kept += size
+                if kept <= _MOST_KEPT:
+                    self._rejected[raw.line] = raw
             yield FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
         self._notes_on_rows = reader.notes()
 
     def rejected_row(self, line: int) -> RawRow | None:
-        """Return a row that the latest pass of `rows` rejected, if it is one of those that are kept: a few MB."""
+        """Return a row that the latest pass of `rows` rejected, if it is one of the first, which are kept: 8 MB."""
         return self._rejected.get(line)
 
     def raw_rows(self) -> Iterator[RawRow]:
@@ -173,9 +177,14 @@ class HospitalFile:
         return self._table.rows()
 
 
-def _is_short(raw: RawRow) -> bool:
-    cells = raw.fields.values()
-    return all(isinstance(cell, str) for cell in cells) and sum(map(len, map(str, cells))) <= _LONGEST_REJECTED_KEPT
+def _size_of(raw: RawRow) -> int | None:
+    """Return about how many bytes a row takes; None if it has cells other than text, whose size is not known."""
+    size = 0
+    for cell in raw.fields.values():
+        if not isinstance(cell, str):
+            return None
+        size += _OF_A_CELL + sys.getsizeof(cell)
+    return size
 
 
 def _is_source(source: str) -> bool:

@@ -1,29 +1,34 @@
-"""Finds header lines that stand among the rows: pages that were put together, lists that were appended."""
+"""Finds rows that name the columns: headers of pages or lists that were put together, and the tags of HXL.
 
+HXL (the Humanitarian Exchange Language, hxlstandard.org) puts a row of tags such as `#loc +name` below the header.
+"""
+
+import re
 from collections.abc import Iterator, Mapping
 
 from producers.files.table import REJECT_COLUMNS, RawRow, Table
 
 REPEATS_HEADER = "repeats the header"
-"""Why such a row is no hospital."""
+HAS_TAGS = "has the tags of the columns (HXL)"
+"""Why such rows are no hospitals."""
+
+_TAG = re.compile(r"#[a-z][a-z0-9_]*(?: ?\+ ?[a-z0-9_]+)*")
 
 
 def rows_of(table: Table) -> Iterator[RawRow]:
-    """Yield the rows of a table; one that repeats the header has that as its problem. Raises `FileError`.
+    """Yield the rows of a table; one that names the columns has that as its problem. Raises `FileError`.
 
-    It repeats the header if each filled cell has the name of its column, apart from case and white space.
+    It repeats the header if each filled cell has the name of its column, apart from case and white space; it has
+    tags if each of two or more filled cells is a tag.
     """
-    if not table.dialect.header:
-        yield from table.rows()
-        return
-    names = {column: _word(column) for column in table.columns}
+    names = {column: _word(column) for column in table.columns} if table.dialect.header else {}
     for row in table.rows():
-        if row.problem is None and _repeats(row.fields, names):
-            row.problem = REPEATS_HEADER
+        if row.problem is None:
+            row.problem = _problem(row.fields, names)
         yield row
 
 
-def _repeats(fields: Mapping[str, object], names: Mapping[str, str]) -> bool:
+def _problem(fields: Mapping[str, object], names: Mapping[str, str]) -> str | None:
     # In nearly every row the first filled cell differs.
     found = False
     for column, cell in fields.items():
@@ -33,12 +38,22 @@ def _repeats(fields: Mapping[str, object], names: Mapping[str, str]) -> bool:
         word = _word(str(cell))
         if not word:
             continue
+        if not found and word.startswith("#"):
+            return HAS_TAGS if _has_tags(fields) else None
         name = names.get(column)
         # The second of two columns of one name is called "name (3)".
         if name is None or (word != name and not (name.startswith(f"{word} (") and name.endswith(")"))):
-            return False
+            return None
         found = True
-    return found
+    return REPEATS_HEADER if found else None
+
+
+def _has_tags(fields: Mapping[str, object]) -> bool:
+    words = [
+        _word(str(cell)) for column, cell in fields.items() if cell is not None and column not in REJECT_COLUMNS
+    ]
+    filled = [word for word in words if word]
+    return len(filled) > 1 and all(map(_TAG.fullmatch, filled))
 
 
 def _word(text: str) -> str:

@@ -59,7 +59,7 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
     cells = sheets[name]
     if not sizes[name]:
         raise FileError(path, f"its sheet {name!r} contains no rows")
-    texts = [["" if cell == "" else str(_value(cell)) for cell in row] for row in cells[:_ROWS_COMPARED]]
+    texts = [[_text(cell) for cell in row] for row in cells[:_ROWS_COMPARED]]
     header = find_header(texts, skip=wishes.skip_rows, present=wishes.header)
     width = max((_width(row) for row in cells[header.row :]), default=0)
     names = texts[header.row][:width] if header.present and header.row < len(texts) else []
@@ -115,6 +115,11 @@ def _width(row: Sequence[Cell]) -> int:
 
 def _numbers(width: int) -> list[str]:
     return [str(number) for number in range(1, width + 1)]
+
+
+def _text(cell: Cell) -> str:
+    value = _value(cell)
+    return "" if value is None else str(value)
 
 
 def _value(cell: Cell) -> object:

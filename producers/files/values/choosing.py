@@ -196,7 +196,7 @@ class _Choice:
         given = self._given(setting)
         sign, note = thousands_sign(self._samples[name]) if given is None else (given, None)
         self._settings[setting] = sign
-        self._note(f"{name}: {note}" if note else "")
+        self._note(f"{name}: {note}; a profile (inspect --save) says it with {setting}" if note else "")
         return WholeNumberReader(sign)
 
     def _position(self, mapped: MappedColumns) -> CellReader:

@@ -8,9 +8,11 @@ are judged by how they are written, and in columns of codes by what the rest of 
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 
 from producers.files.values.cells import UnreadableCell
-from worker.contract.placeholders import LONGEST_PLACEHOLDER, placeholder_kind
+from producers.files.values.words import table
+from worker.contract.placeholders import LONGEST_PLACEHOLDER, placeholder_kind, word_key
 
 IsMissing = Callable[[str], bool]
 """Returns whether a cell's text means that the value is not known. Raises `UnreadableCell` if nobody can say."""
@@ -42,6 +44,11 @@ def is_missing_attribute(text: str) -> bool:
     return placeholder_kind(text) in ("unknown", "short")
 
 
+@cache
+def _totals() -> frozenset[str]:
+    return frozenset(map(word_key, table("words")["totals"]))
+
+
 class PlaceWords:
     """Judges the words in one field of names or places.
 
@@ -59,6 +66,8 @@ class PlaceWords:
         """Return whether the text means "not known". Raises `UnreadableCell` if it may be a code as well."""
         kind = placeholder_kind(text)
         if kind is None:
+            if self._field == "hospital_name" and word_key(text) in _totals():
+                raise UnreadableCell("is the word for a total, so the row is no hospital")
             return _ZEROS.fullmatch(text) is not None
         if (self._codes is not None and _CODE.fullmatch(text)) or (self._is_state and _STATE.fullmatch(text)):
             # NA may be Naples, N.D. may be North Dakota.

@@ -92,3 +92,10 @@ def test_a_workbook_without_rows_or_broken_is_refused(path: Path) -> None:
 def test_other_workbooks_are_read(suffix: str) -> None:
     table = open_table(Path(__file__).with_name(f"hospitals.{suffix}"))
     assert [row.fields for row in table.rows()] == [{"id": 1, "name": "Élan"}, {"id": 2, "name": "Oak"}]
+
+
+def test_a_column_whose_name_is_blank_is_called_by_its_number(path: Path) -> None:
+    table = open_table(
+        save(path, Hospitals=[["name", "\u3000 ", "city"], ["Oak", "1", "Aveda"], ["Elm", "2", "Brusk"]])
+    )
+    assert table.columns == ["name", "column 2", "city"]

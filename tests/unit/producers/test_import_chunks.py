@@ -8,7 +8,7 @@ from producers.files import FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
 from producers.imports import FileImport
 from tests.unit.producers.scripted_imports import ScriptedBatch
-from worker.contract import IngestHospitals
+from worker.contract import IngestHospitals, OnExisting
 from worker.queue.batches import BatchProgress
 
 
@@ -34,7 +34,7 @@ class WaitingBatch(ScriptedBatch):
         return progress
 
 
-async def imported(producer: Any, file: HospitalFile) -> WaitingBatch:
+async def imported(producer: Any, file: HospitalFile, on_existing: OnExisting = "keep") -> WaitingBatch:
     batches: list[WaitingBatch] = []
 
     def batch(batch_id: str) -> WaitingBatch:
@@ -43,7 +43,9 @@ async def imported(producer: Any, file: HospitalFile) -> WaitingBatch:
         return batches[0]
 
     producer.batch = batch
-    loading = FileImport(producer, file, on_existing="keep", started_by="ito", wait_s=5, on_progress=lambda _: None)
+    loading = FileImport(
+        producer, file, on_existing=on_existing, started_by="ito", wait_s=5, on_progress=lambda _: None
+    )
     await loading.run()
     return batches[0]
 
@@ -68,3 +70,25 @@ async def test_a_chunk_has_fewer_rows_if_their_attributes_are_long(producer: Any
     batch = await imported(producer, HospitalFile.open(path, wishes))
 
     assert [len(chunk.records) for chunk in batch.chunks] == [31, 9]
+
+
+async def test_rows_that_collided_change_no_stored_hospital_when_they_are_loaded_again(
+    producer: Any, tmp_path: Path
+) -> None:
+    reasons = [
+        "rejected",
+        "collision: line 2 has the same identity",
+        "collision: line 3",
+        "rejected",
+        "",
+        "collision?",
+    ]
+    path = tmp_path / "rejects.csv"
+    rows = [f"{line},{reason},Oak {line},{line}\n" for line, reason in enumerate(reasons, 5)]
+    path.write_text(f"import_line,import_reason,name,beds\n{''.join(rows)}")
+
+    chunks = (await imported(producer, HospitalFile.open(path), on_existing="merge")).chunks
+
+    assert [(chunk.on_existing, chunk.lines) for chunk in chunks] == [
+        ("merge", [2]), ("keep", [3, 4]), ("merge", [5, 6, 7]),
+    ]  # fmt: skip

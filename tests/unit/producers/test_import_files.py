@@ -48,15 +48,18 @@ async def test_the_rejects_are_those_of_the_reader_and_of_the_registry_in_the_or
     tmp_path: Path, *, read_before: bool, defects: int
 ) -> None:
     path = tmp_path / "list.csv"
-    # Every third row has no name, and one of them is longer than what is kept of the first pass.
-    lines = [f"{'' if number % 3 == 0 else f'Oak {number}'},{number}" for number in range(2, 3 * defects + 2)]
-    lines[10 % len(lines)] = f",{'long ' * 800}"
+    # Every third row has no name. Of 5,100 long ones, only the first are kept from the first pass.
+    lines = [
+        f",{'x' * 1_500}" if number % 3 == 0 else f"Oak {number},{number}" for number in range(2, 3 * defects + 2)
+    ]
     path.write_text("\n".join(["name,city", *lines]) + "\n")
     file = HospitalFile.open(path)
     unread = [
         row.line for row in (file.rows() if read_before else HospitalFile.open(path).rows()) if not row.record
     ]
-    assert len(unread) >= defects
+    assert len(unread) == defects
+    assert (file.rejected_row(unread[0]) is not None) is read_before
+    assert (file.rejected_row(unread[-1]) is not None) is (read_before and defects == 3)
     collisions = [line for line in range(5, 3 * defects, 1_000) if line not in unread]
 
     async def entries() -> AsyncIterator[ReportEntry]:

@@ -255,6 +255,9 @@ def test_imports_are_listed_shown_and_reported_again(run: Run, path: Path, tmp_p
     run("ingest", path, "--source", "cms")
     (import_id,) = producer.imports.documents
     assert import_id in run("imports", "list")[1]
+    assert producer.payloads[-1].limit == 20
+    assert import_id in run("imports", "list", "--limit", "7")[1]
+    assert producer.payloads[-1].limit == 7
     shown = json.loads(run("imports", "show", import_id, "--json")[1])
     assert (shown["state"], shown["created"], shown["rejected"]) == ("finished", 2, 1)
     written = json.loads(run("imports", "report", import_id, path, "--report", tmp_path / "again", "--json")[1])

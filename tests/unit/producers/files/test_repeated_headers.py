@@ -5,7 +5,7 @@ import pytest
 
 from producers.files import FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
-from producers.files.repeated_headers import REPEATS_HEADER
+from producers.files.repeated_headers import HAS_TAGS, REPEATS_HEADER
 from producers.files.table import Wishes
 from tests.support.lists.writing import workbook
 
@@ -38,6 +38,27 @@ def test_a_header_among_the_rows_is_a_rejected_row(tmp_path: Path, content: byte
     # Its words are none of the columns' values.
     assert (file.statistics["beds"].rows, "beds" in file.statistics["beds"].values) == (3, False)
     assert [row.record.beds for row in rows if row.record] == [12, 20, 31]
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(
+    ("line", "is_tags"),
+    [
+        ("#loc +name,#adm1+name", True),
+        ("#LOC,#adm1 +name+v_hor", True),
+        ("#loc+name,", False),
+        ("#loc +name,Rome", False),
+        ("#1 Clinic,#2 Road", False),
+        ("# 5,#adm1", False),
+    ],
+)
+def test_a_row_of_tags_is_a_rejected_row(tmp_path: Path, line: str, *, header: bool, is_tags: bool) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"name,city\nOak,Aveda\n{line}\nElm,Brusk\n")
+    mapping = {} if header else {"hospital_name": "1"}
+    wishes = FileWishes(reading=Wishes(header=header), columns=ColumnWishes(mapping=mapping))
+    rows = list(HospitalFile.open(path, wishes).rows())[0 if header else 1 :]
+    assert [row.reasons for row in rows] == [(), (HAS_TAGS,) if is_tags else (), ()]
 
 
 @pytest.mark.parametrize(

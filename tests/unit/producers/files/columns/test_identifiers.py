@@ -166,6 +166,16 @@ def test_an_identifier_that_is_unique_only_with_another_column_is_named_with_it(
     assert note in single.notes
 
 
+def test_a_column_that_is_often_empty_is_not_proposed_as_a_part_of_a_key() -> None:
+    columns = ["id", "hospital_name", "city", "country"]
+    rows = [[f"1{n // 2}", f"Clinic {n}", "Aveda", ("Aland", "Bland")[n % 2]] for n in range(40)]
+    assert any("together with country" in note for note in choose(columns, rows, CMS).notes)
+    emptier = [[*row[:3], row[3] if n > 8 else ""] for n, row in enumerate(rows)]
+    notes = choose(columns, emptier, CMS).notes
+    assert any(note.startswith("id repeats in rows that differ") for note in notes)
+    assert not any("together with" in note for note in notes)
+
+
 def test_two_identifiers_that_are_unique_only_together_are_named() -> None:
     rows = [[f"Clinic {n}", f"A{n // 2}", f"0{n % 2}"] for n in range(8)]
     chosen = choose(["name", "Codice struttura", "Sub Codice"], rows, CMS)
