@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,12 @@ async def _stopped(interrupted: Interrupted, process: asyncio.subprocess.Process
 async def _reads(process: asyncio.subprocess.Process, path: Path) -> bool:
     """Whether a process has a file open."""
     assert process.returncode is None
-    links = Path(f"/proc/{process.pid}/fd").iterdir()
-    return str(path) in {str(link.readlink()) for link in links if link.is_symlink()}
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        # It may close the file meanwhile.
+        with suppress(FileNotFoundError):
+            if link.readlink() == path:
+                return True
+    return False
 
 
 async def _import_with(interrupted: Interrupted, chunks: int) -> str:
