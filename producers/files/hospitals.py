@@ -161,15 +161,14 @@ class HospitalFile:
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         for raw in rows_of(self._table):
             row = reader.read(raw)
-            if row.record is None and kept < _MOST_KEPT and (size := _size_of(raw)) is not None:
+            if row.record is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
                 kept += size
-                if kept <= _MOST_KEPT:
-                    self._rejected[raw.line] = raw
+                self._rejected[raw.line] = raw
             yield FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
         self._notes_on_rows = reader.notes()
 
     def rejected_row(self, line: int) -> RawRow | None:
-        """Return a row that the latest pass of `rows` rejected, if it is one of the first, which are kept: 8 MB."""
+        """Return a row that the latest pass of `rows` rejected, if it is among those that are kept: 8 MB."""
         return self._rejected.get(line)
 
     def raw_rows(self) -> Iterator[RawRow]:

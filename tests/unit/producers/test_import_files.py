@@ -77,6 +77,21 @@ async def test_the_rejects_are_those_of_the_reader_and_of_the_registry_in_the_or
     assert found == [(line, lines[line - 2].split(",")) for line in sorted({*unread, *collisions})]
 
 
+async def test_an_entry_on_a_line_without_a_row_takes_no_other_row_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("name,city\nOak,X\n\n\nElm,Z\n")
+
+    async def entries() -> AsyncIterator[ReportEntry]:
+        yield ReportEntry(line=3, status="collision", reasons=["why"])
+        yield ReportEntry(line=5, status="collision", reasons=["why"])
+
+    written = await write_import_files(HospitalFile.open(path), entries(), tmp_path / "import")
+
+    assert (written.entries, written.rejected) == (2, 1)
+    assert written.rejects is not None
+    assert written.rejects.read_text().splitlines()[1:] == ["5,why,Elm,Z"]
+
+
 async def test_a_report_on_rejected_rows_takes_no_second_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

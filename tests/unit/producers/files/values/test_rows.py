@@ -179,6 +179,23 @@ def test_what_the_sample_is_read_for_is_not_counted() -> None:
     assert reader.notes() == ["latitude: HTML removed (1 cell)"]
 
 
+def test_a_cell_that_is_changed_is_counted_each_time_that_it_occurs() -> None:
+    mapped = [Mapped("hospital_name", ("n",)), Mapped("attributes.tag", ("t",))]
+    reader = RowReader(mapped, choose_readers(mapped, {}, ValueWishes()))
+    found = [reader.read(Row({"n": "<b>A</b>", "t": tag})).record for tag in ("<i>x</i>", "<i>x</i>", "x")]
+    assert [record and record.attributes for record in found] == [{"tag": "x"}] * 3
+    assert reader.notes() == ["hospital_name: HTML removed (3 cells)", "attributes.tag: HTML removed (2 cells)"]
+
+
+def test_what_is_left_out_of_the_attributes_of_one_row_stays_in_no_other() -> None:
+    mapped = [Mapped("hospital_name", ("n",)), Mapped("attributes", ("a",))]
+    reader = RowReader(mapped, choose_readers(mapped, {}, ValueWishes()))
+    cells = '{"good": 1, "large": 1e300}'
+    found = [reader.read(Row({"n": "A", "a": cells})) for _ in range(2)]
+    assert [row.record and row.record.attributes for row in found] == [{"good": 1}] * 2
+    assert [[it.field for it in row.left_out] for row in found] == [["attributes.large"]] * 2
+
+
 def test_a_broken_character_is_reported() -> None:
     (row,) = read_rows({"hospital_name": "n", "city": "c"}, [{"n": "A", "c": "B\ud800"}])
     assert row.left_out == (LeftOut("city", "c", "B\\ud800", "contains a broken character"),)
