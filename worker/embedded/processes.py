@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,10 +61,11 @@ class ServerProcess:
     `server.log` in the folder. The object is not bound to an event loop.
     """
 
-    def __init__(self, name: str, binary: Path, folder: Path) -> None:
+    def __init__(self, name: str, binary: Path, folder: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self._binary = binary
         self.folder = folder
+        self._environment = environment
         self._log = folder / "server.log"
         self._log_start = 0
         self._guardian: subprocess.Popen[bytes] | None = None
@@ -198,6 +199,7 @@ class ServerProcess:
                     stdout=report_write,
                     stderr=log,
                     cwd=self.folder,
+                    env=self._environment,
                     start_new_session=True,
                     # The server keeps this descriptor, and with it the lock, until it ends.
                     pass_fds=[lock],

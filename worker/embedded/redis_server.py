@@ -1,7 +1,7 @@
 """A private redis-server with an append-only file."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -16,6 +16,9 @@ from worker.embedded.ports import LOOPBACK
 from worker.embedded.server import PrivateServer
 
 _PROBE_SECONDS = 1.0
+# The Valkey of the extra `embedded` uses the C library's allocator. By default that joins small free pieces of
+# memory, and then each job of a queue of a million takes a fifth more time than one of a short queue.
+_ALLOCATOR = "glibc.malloc.tcache_count=65535:glibc.malloc.mxfast=160"
 
 
 class EmbeddedRedis(PrivateServer):
@@ -67,6 +70,9 @@ class EmbeddedRedis(PrivateServer):
     def _url(self, port: int) -> str:
         login = f":{self._password}@" if self._password else ""
         return f"redis://{login}{LOOPBACK}:{port}/0"
+
+    def _environment(self) -> Mapping[str, str]:
+        return {"GLIBC_TUNABLES": _ALLOCATOR, **os.environ}
 
     def _find_binary(self) -> Path:
         return find_redis_server(os.environ)

@@ -1,8 +1,9 @@
 """The common part of the private servers: start on a private port, stop, kill, freeze, restart."""
 
+import os
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from worker.embedded import ports
@@ -56,7 +57,7 @@ class PrivateServer(ABC):
         folder = self._data.open() / self._subfolder
         folder.mkdir(mode=0o700, exist_ok=True)
         if self._process is None or self._process.folder != folder:
-            self._process = ServerProcess(self._name, self._find_binary(), folder)
+            self._process = ServerProcess(self._name, self._find_binary(), folder, self._environment())
         if self._port is not None:
             await self._start_on(self._process, folder, self._port)
             return
@@ -120,6 +121,10 @@ class PrivateServer(ABC):
         if self._process is None:
             raise EmbeddedServerError(f"the private {self._name} is not running: start it first")
         return self._process
+
+    def _environment(self) -> Mapping[str, str]:
+        """The environment variables of the server's process."""
+        return os.environ
 
     @abstractmethod
     def _find_binary(self) -> Path: ...
