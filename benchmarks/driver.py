@@ -18,10 +18,11 @@ from pymongo.write_concern import WriteConcern
 from benchmarks.bench import CONCURRENCY
 from benchmarks.harness import Stopwatch
 from benchmarks.jobs import hospital
-from producers.files import FileRow, HospitalFile
+from producers.files import HospitalFile
 from producers.imports import new_import_id
 from worker.contract import INGEST_HOSPITALS, MAX_CHUNK_RECORDS, HospitalRecord, new_job_id
-from worker.contract.comparison import known_fields
+from worker.contract.identity import hospital_identity
+from worker.contract.known import Known, known_fields
 from worker.mongo.audit.log import AuditedAct, append_entry, entry_hash, log_id
 from worker.mongo.client import Collection, Document, MongoHandle, Session, open_mongo, settled
 from worker.mongo.documents import import_row, new_hospital, now
@@ -144,20 +145,20 @@ async def _loop(target: _Target, operation: Operation, documents: list[Document]
 def _imported_documents(path: Path) -> list[Document]:
     """Return the documents that an import of the file stores: of each hospital the first row."""
     import_id = new_import_id(path.name)
-    rows: dict[str, tuple[int, FileRow, HospitalRecord]] = {}
+    rows: dict[str, tuple[int, int, Known]] = {}
     for number, row in enumerate(HospitalFile.open(path).rows()):
-        if row.record is not None:
-            rows.setdefault(row.record.hospital_id, (number // MAX_CHUNK_RECORDS, row, row.record))
+        if row.known is not None:
+            rows.setdefault(hospital_identity(row.known), (number // MAX_CHUNK_RECORDS, row.line, row.known))
     return [
         new_hospital(
             hospital_id,
-            known_fields(record),
+            known,
             status="partial",
             job_id=new_job_id(INGEST_HOSPITALS, f"{import_id}:{chunk}"),
             at=now(),
-            row=import_row(import_id, row.line),
+            row=import_row(import_id, line),
         )
-        for hospital_id, (chunk, row, record) in rows.items()
+        for hospital_id, (chunk, line, known) in rows.items()
     ]
 
 

@@ -20,7 +20,7 @@ from producers.files import HospitalFile
 from producers.files.digest import file_digest
 from producers.files.profile import profile_text
 from producers.files.spooling import shown_path
-from producers.import_chunks import chunks_of, payload_of
+from producers.import_chunks import chunks_of
 from producers.receipts import Receipt
 from worker.contract import (
     CLOSE_IMPORT,
@@ -180,14 +180,14 @@ class FileImport:
         for number, chunk in enumerate(chunks_of(self._file)):
             if str(number) not in known:
                 known.add(str(number))
-                job = payload_of(chunk, batch.id, number, self._on_existing)
+                job = chunk.payload(batch.id, number, self._on_existing)
                 await batch.add(INGEST_HOSPITALS, [job], keys=[str(number)])
                 progress = await self._until(batch, _has_room)
                 if progress.total < len(known):
                     return False
             # Also when it is all known: otherwise nothing could interrupt this for as long as the file is read.
             await asyncio.sleep(0)
-            self._on_progress(chunk.rows[-1].line)
+            self._on_progress(chunk.last_line)
         return (await batch.progress()).total >= len(known)
 
     async def _until(self, batch: Batch, reached: Callable[[BatchProgress], bool]) -> BatchProgress:

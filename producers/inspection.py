@@ -2,13 +2,13 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from producers.files import FileRow, HospitalFile
-from worker.contract import HospitalRecord
-from worker.contract.comparison import distinguishing_key, known_fields
+from worker.contract.comparison import distinguishing_key
 from worker.contract.identity import hospital_identity
+from worker.contract.known import Known
 
 _PARTS = 64
 _SHOWN = 5
@@ -53,11 +53,11 @@ class Inspection:
         """The rows that an import would send to the registry as the first ones of their hospitals."""
         return self.rows - self.rejected - self.collisions - self.repeated
 
-    def records(self, file: HospitalFile) -> Iterator[HospitalRecord]:
-        """Yield the records of the usable rows. Raises `FileError` if reading fails part-way."""
+    def records(self, file: HospitalFile) -> Iterator[Known]:
+        """Yield the known fields of the usable rows. Raises `FileError` if reading fails part-way."""
         for mark, row in zip(self.marks, file.rows(), strict=False):
-            if mark == _USABLE and row.record is not None:
-                yield row.record
+            if mark == _USABLE and row.known is not None:
+                yield row.known
 
 
 def inspect_file(file: HospitalFile, on_progress: Callable[[int], None]) -> Inspection:
@@ -69,7 +69,7 @@ def inspect_file(file: HospitalFile, on_progress: Callable[[int], None]) -> Insp
     identities, keys, lines = array("q"), array("q"), array("q")
     for row in file.rows():
         found.rows += 1
-        if row.record is None:
+        if row.known is None:
             found.rejected += 1
             found.marks.append(_UNREAD)
             _count_reasons(found.reasons, row.reasons)
@@ -78,11 +78,11 @@ def inspect_file(file: HospitalFile, on_progress: Callable[[int], None]) -> Insp
         else:
             found.marks.append(_USABLE)
         _count_fields(found.fields, row)
-        record = row.record
-        if record is not None and record.external_id is not None:
+        known = row.known
+        if known is not None and "external_id" in known:
             found.by_id += 1
-        identities.append(0 if record is None else hash(hospital_identity(record)) or 1)
-        keys.append(0 if record is None else hash(distinguishing_key(known_fields(record))))
+        identities.append(0 if known is None else hash(hospital_identity(known)) or 1)
+        keys.append(0 if known is None else hash(distinguishing_key(known)))
         lines.append(row.line)
         if found.rows % 1_000 == 0:
             on_progress(row.line)
@@ -96,8 +96,8 @@ def _count_reasons(counts: Counter[str], reasons: Sequence[str]) -> None:
 
 
 def _count_fields(fields: dict[str, FieldFindings], row: FileRow) -> None:
-    if row.record is not None:
-        for name, value in _values(row.record):
+    if row.known is not None:
+        for name, value in _values(row.known):
             findings = fields.setdefault(name, FieldFindings())
             findings.filled += 1
             if not findings.example:
@@ -109,14 +109,14 @@ def _count_fields(fields: dict[str, FieldFindings], row: FileRow) -> None:
             findings.first_reason = f"{cell.value!r} {cell.reason} (line {row.line})"
 
 
-def _values(record: HospitalRecord) -> Iterator[tuple[str, object]]:
-    for name, value in vars(record).items():
-        if name == "attributes" and isinstance(value, Mapping):
+def _values(known: Known) -> Iterator[tuple[str, object]]:
+    for name, value in known.items():
+        if name == "attributes":
             yield from ((f"attributes.{key}", it) for key, it in value.items())
-        elif name == "location" and record.location is not None:
-            longitude, latitude = record.location.coordinates
+        elif name == "location":
+            longitude, latitude = value["coordinates"]
             yield name, f"{latitude:g}, {longitude:g}"
-        elif value is not None:
+        else:
             yield name, value
 
 

@@ -163,13 +163,13 @@ class FileLoad(ABC, Generic[O]):
         characters = 0
         for row in self._file.rows():
             self._rows += 1
-            if row.record is None:
+            if row.known is None:
                 self._invalid += 1
                 self._rejects.write(row, row.reasons)
                 continue
             group.append(row)
-            if row.record.attributes:
-                characters += sum(len(str(value)) for value in row.record.attributes.values())
+            if "attributes" in row.known:
+                characters += sum(len(str(value)) for value in row.known["attributes"].values())
             if len(group) == self._rows_per_job or characters >= _ATTRIBUTE_CHARACTERS_PER_JOB:
                 yield group
                 group, characters = [], 0

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from producers.client import HospitalProducer
-from worker.contract import MAX_CHUNK_RECORDS, PREVIEW_HOSPITALS, HospitalRecord, OnExisting
+from worker.contract import MAX_CHUNK_RECORDS, PREVIEW_HOSPITALS, OnExisting
 from worker.contract.imports import PreviewHospitals
+from worker.contract.known import Known
 
 _IN_FLIGHT = 4
 
 
 async def preview(
-    producer: HospitalProducer, records: Iterable[HospitalRecord], *, on_existing: OnExisting, wait_s: float
+    producer: HospitalProducer, records: Iterable[Known], *, on_existing: OnExisting, wait_s: float
 ) -> Counter[str]:
     """Return how many of the records would be created, merged, kept and so on. Changes nothing.
 
@@ -34,7 +35,7 @@ async def preview(
     return counts
 
 
-def _groups(records: Iterable[HospitalRecord]) -> Iterator[list[object]]:
-    remaining = iter(records)
+def _groups(records: Iterable[Known]) -> Iterator[list[object]]:
+    remaining: Iterator[object] = iter(records)
     while group := list(islice(remaining, MAX_CHUNK_RECORDS)):
-        yield [{name: value for name, value in vars(record).items() if value is not None} for record in group]
+        yield group

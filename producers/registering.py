@@ -66,10 +66,9 @@ class RegistrationLoad(FileLoad[RegistrationOutcome]):
         )
 
     async def _send(self, rows: list[FileRow]) -> OutcomeSource[RegistrationOutcome]:
-        (record,) = (row.record for row in rows if row.record)
-        return await self._producer.enqueue(
-            REGISTER_HOSPITAL, registration(record, actor=self._actor, reason=self._reason)
-        )
+        (known,) = (row.known for row in rows)
+        payload = registration(parse(HospitalRecord, known), actor=self._actor, reason=self._reason)
+        return await self._producer.enqueue(REGISTER_HOSPITAL, payload)
 
     def _count(self, rows: list[FileRow], outcome: RegistrationOutcome) -> None:
         self._statuses[outcome.status] += len(rows)
@@ -85,7 +84,7 @@ def record_from_text(fields: Mapping[str, str]) -> HospitalRecord:
     mapped = [Mapped(name, (name,), "given") for name in fields]
     reader = RowReader(mapped, choose_readers(mapped, {}, ValueWishes()), strict=True)
     row = reader.read(RawRow(1, fields))
-    if row.record is None:
+    if row.known is None:
         problems = [reason.partition(": ") for reason in row.reasons]
         raise InvalidPayload(HospitalRecord.__name__, [PayloadProblem(it[0], it[2]) for it in problems])
-    return row.record
+    return HospitalRecord.model_validate(row.known)

@@ -15,8 +15,7 @@ from producers.files.repeated_headers import rows_of
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
-from producers.files.values import LeftOut, Readers, RowReader, ValueWishes, choose_readers
-from worker.contract import HospitalRecord
+from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract.fields import Source
 from worker.errors import ConfigurationError
 
@@ -47,22 +46,6 @@ class FileWishes:
             values=replace(self.values, settings=profile.values),
             profile=profile,
         )
-
-
-@dataclass(slots=True)
-class FileRow:
-    """One row: the number of its first line, its record or the reasons why it has none, and its raw form.
-
-    `left_out` are the optional cells that could not be read. `fields` are the row's values by column; `text` is the
-    line itself if it could not be split into columns.
-    """
-
-    line: int
-    record: HospitalRecord | None
-    reasons: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
-    fields: Mapping[str, object]
-    text: str | None
 
 
 class HospitalFile:
@@ -161,10 +144,10 @@ class HospitalFile:
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         for raw in rows_of(self._table):
             row = reader.read(raw)
-            if row.record is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
+            if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
                 kept += size
                 self._rejected[raw.line] = raw
-            yield FileRow(raw.line, row.record, row.reasons, row.left_out, raw.fields, raw.text)
+            yield row
         self._notes_on_rows = reader.notes()
 
     def rejected_row(self, line: int) -> RawRow | None:

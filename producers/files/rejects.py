@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self, TextIO, cast
 
 from producers.files.errors import FileError
-from producers.files.hospitals import FileRow
 from producers.files.readers.json_lines import REJECT_KEYS, REJECT_TEXT_KEYS
+from producers.files.values import FileRow
 
 _REASONS_KEPT = 5
 

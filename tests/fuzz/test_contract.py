@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from worker.codec import Codec
 from worker.contract import JOBS, HospitalChanges, HospitalRecord, IngestHospitals, JobSpec
-from worker.contract.comparison import known_fields
 from worker.contract.imports import PreviewHospitals
+from worker.contract.known import known_fields
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 from worker.mongo.documents import new_hospital, split_changes

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from producers.files.values import ReadRow, RowReader, UnreadableCell, ValueWishes, choose_readers
+from producers.files.values import FileRow, RowReader, UnreadableCell, ValueWishes, choose_readers
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -33,6 +33,7 @@ class Row:
 
     fields: Mapping[str, object]
     line: int = 2
+    text: str | None = None
     problem: str | None = None
     repaired: tuple[str, ...] = field(default=())
 
@@ -59,7 +60,7 @@ def read_rows(
     strict: bool = False,
     constants: Mapping[str, object] | None = None,
     wishes: ValueWishes | None = None,
-) -> list[ReadRow]:
+) -> list[FileRow]:
     """Return the rows of a file whose columns are mapped by `fields`, read by what all of them show."""
     mapped = [Mapped(name, (it,) if isinstance(it, str) else it) for name, it in fields.items()]
     columns = {column for it in mapped for column in it.columns}

@@ -10,7 +10,8 @@ is changed later.
 import hashlib
 import re
 import unicodedata
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from worker.contract.placeholders import is_placeholder_identifier
 
@@ -27,38 +28,6 @@ PLACE_PATTERN = f" (?:{'|'.join([*(mark for _, mark in _MARKS), _DIGEST_MARK])})
 """A regular expression for what follows the name in an identity that has a source or place."""
 
 _FIRST_MARK = re.compile(PLACE_PATTERN)
-
-
-class Identifiable(Protocol):
-    """What the identity of a hospital is made from: a `HospitalRecord`, or anything with these fields of it."""
-
-    @property
-    def hospital_name(self) -> str:
-        """The name."""
-
-    @property
-    def source(self) -> str | None:
-        """Whose list it is from."""
-
-    @property
-    def external_id(self) -> str | None:
-        """The identifier in that list."""
-
-    @property
-    def country(self) -> str | None:
-        """The country."""
-
-    @property
-    def state(self) -> str | None:
-        """The state or province."""
-
-    @property
-    def city(self) -> str | None:
-        """The city."""
-
-    @property
-    def postal_code(self) -> str | None:
-        """The postal code."""
 
 
 def normalise_name(name: str) -> str:
@@ -82,8 +51,8 @@ def normalise_name(name: str) -> str:
         folded = refolded
 
 
-def hospital_identity(record: Identifiable) -> str:
-    """Return the `_id` of the hospital that a record describes.
+def hospital_identity(record: Mapping[str, Any]) -> str:
+    """Return the `_id` of the hospital that the fields of a record describe; one not known is absent or `None`.
 
     It is `source:external_id` if both are given and the identifier is no placeholder. Otherwise it is `name:` and
     the normalised name, followed by the source and the normalised place as far as the record knows them:
@@ -92,13 +61,13 @@ def hospital_identity(record: Identifiable) -> str:
     `source` never contains a colon and is never `name` (see `worker.contract.fields.Source`), so an identity of one
     form never equals one of the other form.
     """
-    source, external_id = record.source, record.external_id
+    source, external_id = record.get("source"), record.get("external_id")
     if source is not None and external_id is not None and not is_placeholder_identifier(external_id):
         return f"{source}:{external_id}"
-    identity = f"{NAME_PREFIX}:{normalise_name(record.hospital_name)}"
+    identity = f"{NAME_PREFIX}:{normalise_name(record['hospital_name'])}"
     place = ""
     for field, mark in _MARKS:
-        value = getattr(record, field)
+        value = record.get(field)
         if value is not None and (normalised := normalise_name(value)):
             place += f" {mark} {normalised}"
     if len(place) > _LONGEST_PLACE:

@@ -26,6 +26,8 @@ from worker.contract.fields import (
 from worker.contract.identity import hospital_identity, name_in_identity, normalise_name
 
 MAX_CHUNK_RECORDS = 1_000
+EXTERNAL_ID_NEEDS_SOURCE = "external_id needs a source"
+"""Why a record with an identifier, but without a source, is refused."""
 
 HospitalType = Literal["single", "multi"]
 OnExisting = Literal["keep", "merge", "replace"]
@@ -69,13 +71,13 @@ class HospitalRecord(HospitalFields):
     @model_validator(mode="after")
     def _external_id_needs_source(self) -> Self:
         if self.external_id is not None and self.source is None:
-            raise ValueError("external_id needs a source")
+            raise ValueError(EXTERNAL_ID_NEEDS_SOURCE)
         return self
 
     @property
     def hospital_id(self) -> str:
         """The hospital's identity, the `_id` of its document."""
-        return hospital_identity(self)
+        return hospital_identity(vars(self))
 
 
 class HospitalChanges(HospitalFields):

@@ -24,14 +24,19 @@ def parse(model: type[_Model], raw: object, *, within: str = "") -> _Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        problems = [
-            PayloadProblem(_path(within, details), _reason(details))
-            for details in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
-        unlisted = len(problems) - MAX_PROBLEMS
-        if unlisted > 0:
-            problems[MAX_PROBLEMS:] = [PayloadProblem(within or "payload", f"{unlisted} more problems")]
-        raise InvalidPayload(model.__name__, problems) from None
+        raise invalid(model.__name__, error, within) from None
+
+
+def invalid(model: str, error: ValidationError, within: str) -> InvalidPayload:
+    """Return the error of a payload that is not valid for the model of this name."""
+    problems = [
+        PayloadProblem(_path(within, details), _reason(details))
+        for details in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+    unlisted = len(problems) - MAX_PROBLEMS
+    if unlisted > 0:
+        problems[MAX_PROBLEMS:] = [PayloadProblem(within or "payload", f"{unlisted} more problems")]
+    return InvalidPayload(model, problems)
 
 
 def _path(within: str, details: ErrorDetails) -> str:

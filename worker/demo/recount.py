@@ -4,7 +4,6 @@ import csv
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from io import StringIO
 
 from producers.files import HospitalFile
@@ -16,19 +15,6 @@ _FIELDS = ("hospital_name", "source", "external_id", "country", "state", "city",
 _MOST_LINES = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Identified:
-    """What the identity of a hospital is made from."""
-
-    hospital_name: str
-    source: str | None
-    external_id: str | None
-    country: str | None
-    state: str | None
-    city: str | None
-    postal_code: str | None
-
-
 def distinct_hospitals(file: HospitalFile, rejected: Collection[int]) -> int:
     """Return how many hospitals the file has by their identities, in rows that are not on the `rejected` lines.
 
@@ -36,7 +22,7 @@ def distinct_hospitals(file: HospitalFile, rejected: Collection[int]) -> int:
     the import's reader finds. Raises `FileError` or `OSError` if the file cannot be read.
     """
     if file.dialect.format != "csv" or file.dialect.compression or len(file.dialect.delimiter) != 1:
-        return len({row.record.hospital_id for row in file.rows() if row.record is not None})
+        return len({hospital_identity(row.known) for row in file.rows() if row.known is not None})
     return len({identity for line, identity in _identities(file) if line not in rejected})
 
 
@@ -56,10 +42,9 @@ def _identities(file: HospitalFile) -> Iterator[tuple[int, str]]:
                 inner = next(csv.reader(StringIO(cells[0], newline=""), delimiter=dialect.delimiter), cells)
                 cells = inner if len(inner) == len(positions) else cells
             known = {field: _text(cells, numbers, field) for field, numbers in used.items()}
-            name = known.pop("hospital_name")
-            if name is not None:
+            if known["hospital_name"] is not None:
                 known["source"] = file.source or known["source"]
-                yield line, hospital_identity(_Identified(hospital_name=name, **known))
+                yield line, hospital_identity(known)
 
 
 def _rows(text: Iterable[str], skipped: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:

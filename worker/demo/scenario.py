@@ -23,6 +23,7 @@ from producers.imports import FileImport, ImportResult, ImportStalled, report_en
 from producers.receipts import Receipt
 from worker.codec import Codec
 from worker.contract import MAX_CHUNK_RECORDS, QUEUES, HospitalRecord, RegistrationOutcome
+from worker.contract.identity import hospital_identity
 from worker.contract.imports import ReportEntry
 from worker.demo.processes import WorkerProcess
 from worker.demo.recount import distinct_hospitals
@@ -173,7 +174,9 @@ async def _import(stage: Stage, hospitals: HospitalFile, workers: list[WorkerPro
     entries = _noting_rejected(report_entries(stage.producer, result.found.import_id, _OUTCOME_S), rejected)
     await write_import_files(hospitals, entries, stage.folder / "import")
     identities = {
-        row.record.hospital_id for row in hospitals.rows() if row.record is not None and row.line not in rejected
+        hospital_identity(row.known)
+        for row in hospitals.rows()
+        if row.known is not None and row.line not in rejected
     }
     return _Imported(
         result=result,

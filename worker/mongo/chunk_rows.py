@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from worker.contract import HospitalRecord, OnExisting, Rejection
-from worker.contract.comparison import content_differences, distinguishing_key, is_conflict, known_fields
+from worker.contract import OnExisting, Rejection
+from worker.contract.comparison import content_differences, distinguishing_key, is_conflict
+from worker.contract.identity import hospital_identity
+from worker.contract.known import Known
 from worker.mongo.client import Document
 from worker.mongo.documents import applied_revision, import_row, line_in_import, merge_changes_nothing
 from worker.mongo.memory import NOTHING, Remembered
@@ -31,7 +33,7 @@ class Row(NamedTuple):
 
     position: int
     hospital_id: str
-    known: Document
+    known: Known
     repeats: bool
     same_as: int | None
     line: int | None
@@ -57,7 +59,7 @@ class Holder:
 
 
 async def rows_of(
-    records: Sequence[HospitalRecord | Rejection],
+    records: Sequence[Known | Rejection],
     on_existing: OnExisting,
     import_id: str | None,
     lines: Sequence[int] | None,
@@ -67,12 +69,12 @@ async def rows_of(
     first: dict[str, Row] = {}
     # The latest row by identity and, once an identity is repeated, by what tells hospitals apart.
     latest: dict[tuple[str, tuple[object, ...]], Row] = {}
-    for index, record in enumerate(records):
+    for index, known in enumerate(records):
         if index % _RECORDS_PER_TURN == 0:
             await asyncio.sleep(0)
-        if isinstance(record, Rejection):
+        if isinstance(known, Rejection):
             continue
-        hospital_id, known = record.hospital_id, known_fields(record)
+        hospital_id = hospital_identity(known)
         line = None if lines is None else lines[index]
         origin = import_row(import_id, line) if import_id is not None and line is not None else None
         row = Row(index, hospital_id, known, hospital_id in first, None, line, origin)
@@ -91,7 +93,7 @@ async def rows_of(
     return rows
 
 
-def _adds_nothing(earlier: Document, known: Document, on_existing: OnExisting) -> bool:
+def _adds_nothing(earlier: Known, known: Known, on_existing: OnExisting) -> bool:
     if on_existing == "replace" and content_differences(earlier, known, whole=True):
         return False
     return merge_changes_nothing(earlier, known)

@@ -7,8 +7,9 @@ unordered bulk writes. In an import, one more insert claims the identities that 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from worker.contract import ChunkOutcome, HospitalRecord, IngestStatus, OnExisting, Rejection
+from worker.contract import ChunkOutcome, IngestStatus, OnExisting, Rejection
 from worker.contract.comparison import is_conflict
+from worker.contract.known import Known
 from worker.mongo.chunk_rows import Row, find_claims, held_in_chunk, row_changed, rows_of
 from worker.mongo.chunk_writes import change, find_hospitals, insert_absent, lost_races
 from worker.mongo.claims import claim
@@ -23,7 +24,7 @@ from worker.mongo.reports import ChunkReport
 
 async def ingest_many(
     mongo: MongoHandle,
-    records: Sequence[HospitalRecord | Rejection],
+    records: Sequence[Known | Rejection],
     on_existing: OnExisting,
     job_id: str,
     *,
@@ -42,11 +43,13 @@ async def ingest_many(
     report = ChunkReport(
         (record for record in records if isinstance(record, Rejection)), whole=on_existing == "replace"
     )
-    remembered = await mongo.memory.recall(job_id)
-    with translated():
-        existing = await find_hospitals(mongo, {row.hospital_id for row in rows})
-        chunk = _Chunk(mongo, on_existing, job_id, import_id, existing, remembered, report)
-        await chunk.ingest(rows)
+    hospital_ids = {row.hospital_id for row in rows}
+    async with mongo.turns.of(hospital_ids):
+        remembered = await mongo.memory.recall(job_id)
+        with translated():
+            existing = await find_hospitals(mongo, hospital_ids)
+            chunk = _Chunk(mongo, on_existing, job_id, import_id, existing, remembered, report)
+            await chunk.ingest(rows)
     return report.outcome(len(records), mongo.latest_token())
 
 

@@ -24,6 +24,7 @@ from worker.mongo.driver_patches import look_up_names_apart, trust_session_timeo
 from worker.mongo.memory import JobMemory
 from worker.mongo.pool import PoolCounter, PoolStatistics
 from worker.mongo.tokens import CausalPoint, encode_token
+from worker.mongo.turns import Turns
 from worker.settings import Settings
 
 Document = dict[str, Any]
@@ -55,6 +56,8 @@ class MongoHandle:
     """The audit log."""
     memory: JobMemory
     """What jobs did, beyond the lists in the hospitals' documents."""
+    turns: Turns
+    """Which chunks are being ingested."""
     pool_counter: PoolCounter
 
     def latest_token(self) -> str | None:
@@ -138,7 +141,7 @@ def open_mongo(settings: Settings) -> MongoHandle:
     # The collections are created once: for each access Motor would build a collection out of several objects.
     hospitals, logs, applied_jobs = database["hospitals"], database["logs"], database["applied_jobs"]
     memory = JobMemory(applied_jobs, hospitals, settings.idempotency_days)
-    return MongoHandle(client, database, hospitals, logs, memory, counter)
+    return MongoHandle(client, database, hospitals, logs, memory, Turns(), counter)
 
 
 def _open_motor(url: str, options: dict[str, Any]) -> Client:

@@ -11,6 +11,7 @@ from typing import Any
 
 from worker.contract import HospitalChanges
 from worker.contract.comparison import is_same
+from worker.contract.known import Known
 from worker.mongo.client import Document
 
 
@@ -21,7 +22,7 @@ def now() -> datetime:
 
 
 def new_hospital(
-    hospital_id: str, known: Document, *, status: str, job_id: str, at: datetime, row: str | None = None
+    hospital_id: str, known: Known, *, status: str, job_id: str, at: datetime, row: str | None = None
 ) -> Document:
     """Return the document of a new hospital; `row` is the row of an import that it is made from."""
     created = {
@@ -51,7 +52,7 @@ def line_in_import(hospital: Document, import_id: str) -> int | None:
     return int(line) if its_import == import_id else None
 
 
-def merged_hospital(current: Document, known: Document, *, at: datetime) -> Document:
+def merged_hospital(current: Document, known: Known, *, at: datetime) -> Document:
     """Return the document with the known fields merged in; attributes are merged key by key."""
     merged = {**current, **known, "revision": current["revision"] + 1, "updated_at": at}
     if "attributes" in known:
@@ -77,7 +78,7 @@ def split_changes(changes: HospitalChanges) -> tuple[Document, list[str]]:
     return values, [name for name, value in given.items() if value is None]
 
 
-def merge_changes_nothing(current: Document, known: Document) -> bool:
+def merge_changes_nothing(current: Known, known: Known) -> bool:
     """Whether merging `known` would leave the document exactly as it is, including `observed_at`."""
     known_attributes = known.get("attributes", {})
     attributes = current.get("attributes", {})
@@ -86,7 +87,7 @@ def merge_changes_nothing(current: Document, known: Document) -> bool:
     )
 
 
-def contains_known(hospital: Document, known: Document) -> bool:
+def contains_known(hospital: Document, known: Known) -> bool:
     """Whether the document has all values of `known`, except `observed_at`, which may be later."""
     return merge_changes_nothing(hospital, {name: value for name, value in known.items() if name != "observed_at"})
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from worker.contract import IngestStatus, OnExisting
 from worker.contract.comparison import content_differences, is_conflict
-from worker.mongo.client import Document
+from worker.contract.known import Known
 from worker.mongo.documents import applied_revision
 
 # Whether a record with one of these statuses changed the registry.
@@ -26,7 +26,7 @@ def changed_word(on_existing: OnExisting) -> IngestStatus:
 
 def find_fate(
     stored: Mapping[str, Any],
-    known: Document,
+    known: Known,
     on_existing: OnExisting,
     job_id: str,
     *,
@@ -57,7 +57,7 @@ def find_fate(
     return None if reason is None else Fate(reason, revision)
 
 
-def _reason(stored: Mapping[str, Any], known: Document, on_existing: OnExisting) -> IngestStatus | None:
+def _reason(stored: Mapping[str, Any], known: Known, on_existing: OnExisting) -> IngestStatus | None:
     """Return why a record that differs may not be applied, if there is a reason."""
     if is_conflict(stored, known):
         return "conflict"

@@ -16,7 +16,8 @@ from worker.contract import (
     IngestOutcome,
     OnExisting,
 )
-from worker.contract.comparison import CONTENT_FIELDS, content_differences, known_fields
+from worker.contract.comparison import CONTENT_FIELDS, content_differences
+from worker.contract.known import Known, known_fields
 from worker.errors import ConflictError, KeyUsedTwice
 from worker.mongo.client import Collection, Document, MongoHandle
 from worker.mongo.documents import (
@@ -85,7 +86,7 @@ async def _apply(hospitals: Collection, ingesting: Ingest, on_existing: OnExisti
     raise ConflictError("other jobs kept changing name or place of the hospital to ingest")
 
 
-def _projection(known: Document, on_existing: OnExisting) -> list[str]:
+def _projection(known: Known, on_existing: OnExisting) -> list[str]:
     # The attributes of a hospital may be large.
     attributes = ["attributes"] if "attributes" in known or on_existing == "replace" else []
     return [*CLASSIFYING_FIELDS, "updated_at", "source", "external_id", *CONTENT_FIELDS, *attributes]

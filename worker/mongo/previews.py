@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from worker.contract import HospitalRecord, OnExisting, RecordStatus, Rejection
+from worker.contract import OnExisting, RecordStatus, Rejection
 from worker.contract.imports import PreviewOutcome
+from worker.contract.known import Known
 from worker.mongo.chunk_rows import Row, rows_of
 from worker.mongo.chunk_writes import find_hospitals
 from worker.mongo.client import Document, MongoHandle
@@ -14,7 +15,7 @@ _NO_JOB = ""
 
 
 async def preview(
-    mongo: MongoHandle, records: Sequence[HospitalRecord | Rejection], on_existing: OnExisting
+    mongo: MongoHandle, records: Sequence[Known | Rejection], on_existing: OnExisting
 ) -> PreviewOutcome:
     """Return what would become of each record, compared with what is stored now.
 

@@ -20,7 +20,7 @@ from worker.contract import (
     WithdrawalOutcome,
     WithdrawHospital,
 )
-from worker.contract.comparison import known_fields
+from worker.contract.known import known_fields
 from worker.errors import KeyUsedTwice, OutageError
 from worker.mongo.audit.log import AuditedAct, AuditEvent, append_entry, find_entry
 from worker.mongo.client import Document, MongoHandle, Session

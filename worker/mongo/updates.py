@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from worker.contract.comparison import DISTINGUISHING_FIELDS
+from worker.contract.known import Known
 from worker.contract.payloads import HospitalFields
 from worker.mongo.client import Document
 from worker.mongo.documents import applied_entry, new_hospital
@@ -30,7 +31,7 @@ class Ingest:
     """
 
     hospital_id: str
-    known: Document
+    known: Known
     job_id: str
     at: datetime
     position: int = 0
@@ -116,14 +117,14 @@ def ingest_pipeline(ingest: Ingest, *, whole: bool = False, expected: Document |
     ]
 
 
-def _merged(known: Document) -> Document:
+def _merged(known: Known) -> Document:
     merged: list[Document | str] = ["$$ROOT", {"$literal": known}]
     if "attributes" in known:
         merged.append({"attributes": {"$mergeObjects": ["$attributes", {"$literal": known["attributes"]}]}})
     return {"$mergeObjects": merged}
 
 
-def _replaced(known: Document) -> Document:
+def _replaced(known: Known) -> Document:
     # Fields and attributes that stay keep their order: for MongoDB a document in another order is another document.
     content = {"hospital_type": "single", **known}
     parts: list[Document | str] = ["$$ROOT", {"$literal": content}]

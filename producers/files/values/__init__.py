@@ -3,7 +3,7 @@
 `choose_readers` decides once for a file how each column is to be read; `RowReader` makes records of its rows.
 """
 
-from producers.files.values.cells import MISSING, CellReader, DateOrder, LeftOut, ReadRow, UnreadableCell
+from producers.files.values.cells import MISSING, CellReader, DateOrder, FileRow, LeftOut, UnreadableCell
 from producers.files.values.choosing import Readers, ValueWishes, choose_readers
 from producers.files.values.rows import RowReader
 
@@ -11,8 +11,8 @@ __all__ = [
     "MISSING",
     "CellReader",
     "DateOrder",
+    "FileRow",
     "LeftOut",
-    "ReadRow",
     "Readers",
     "RowReader",
     "UnreadableCell",

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from worker.contract import HospitalRecord
+from worker.contract.known import Known
 
 _LONGEST_SHOWN = 200
 _MOST_LOOKED_AT = 1_000
@@ -84,6 +85,10 @@ class Row(Protocol):
         """The cells by column."""
 
     @property
+    def text(self) -> str | None:
+        """The line itself, if it could not be split into columns."""
+
+    @property
     def problem(self) -> str | None:
         """Why the row cannot be used at all."""
 
@@ -107,12 +112,24 @@ class LeftOut:
 
 
 @dataclass(slots=True)
-class ReadRow:
-    """A row that was read: its record, or the reasons why it has none, and what was left out of it."""
+class FileRow:
+    """One row: the number of its first line, the known fields of its record or the reasons why it has none.
 
-    record: HospitalRecord | None
-    reasons: tuple[str, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    `left_out` are the optional cells that could not be read. `fields` are the row's values by column; `text` is the
+    line itself if it could not be split into columns.
+    """
+
+    line: int
+    known: Known | None
+    reasons: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    fields: Mapping[str, object]
+    text: str | None
+
+    @property
+    def record(self) -> HospitalRecord | None:
+        """The record, made anew with each access."""
+        return None if self.known is None else HospitalRecord.model_validate(self.known)
 
 
 DateOrder = Literal["dmy", "mdy", "ymd"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from producers.files.values.cells import (
     MISSING,
     CellReader,
+    FileRow,
     LeftOut,
     MappedColumns,
-    ReadRow,
     Row,
     UnreadableCell,
     shown,
@@ -17,8 +17,7 @@ from producers.files.values.choosing import Readers
 from producers.files.values.coordinates import Position
 from producers.files.values.countries import place_in_country
 from producers.files.values.misplaced import IS_NUMBER, Misplaced
-from worker.contract import HospitalRecord
-from worker.contract.validation import parse
+from worker.contract.known import Known, parse_known
 from worker.errors import InvalidPayload, PayloadProblem
 
 _REQUIRED = frozenset(("hospital_name", "source", "external_id"))
@@ -61,10 +60,10 @@ class RowReader:
         self._outside = self._first_outside = 0
         self._misplaced = Misplaced(readers.numbers)
 
-    def read(self, raw: Row) -> ReadRow:
+    def read(self, raw: Row) -> FileRow:
         """Return the row's record, or the reasons why it has none, and what was left out."""
         if raw.problem is not None:
-            return ReadRow(None, (raw.problem,))
+            return FileRow(raw.line, None, (raw.problem,), (), raw.fields, raw.text)
         if raw.repaired:
             self._repaired.update(self._fields_of[it] for it in raw.repaired if it in self._fields_of)
         left_out: list[LeftOut] = []
@@ -81,13 +80,11 @@ class RowReader:
             reasons.append("hospital_name: is missing" + (f" ({cell!r})" if cell else ""))
         if "external_id" in values and "source" not in values:
             reasons.append("external_id: needs a source, and the row has none")
-        record = None if reasons else self._record(raw, values, left_out, reasons)
+        known = None if reasons else self._validated(raw, values, left_out, reasons)
         if self._strict and left_out:
-            record = None
+            known = None
             reasons += [f"{it.field}: {it.reason}" for it in left_out]
-        if not left_out and not reasons:
-            return ReadRow(record)
-        return ReadRow(record, tuple(reasons), tuple(left_out))
+        return FileRow(raw.line, known, tuple(reasons), tuple(left_out), raw.fields, raw.text)
 
     def _values(
         self, fields: Mapping[str, object], left_out: list[LeftOut], reasons: list[str]
@@ -167,13 +164,13 @@ class RowReader:
             attributes.update((field.removeprefix(_ATTRIBUTE), values.pop(field)) for field in named)
             values["attributes"] = attributes
 
-    def _record(
+    def _validated(
         self, raw: Row, values: dict[str, object], left_out: list[LeftOut], reasons: list[str]
-    ) -> HospitalRecord | None:
-        """Return the validated record. Optional values that the contract refuses are left out."""
+    ) -> Known | None:
+        """Return the known fields of a valid record. Optional values that the contract refuses are left out."""
         for _ in range(_MOST_ROUNDS):
             try:
-                return parse(HospitalRecord, values)
+                return parse_known(values)
             except InvalidPayload as error:
                 optional = [problem for problem in error.problems if self._is_optional(problem, values)]
                 if len(optional) < len(error.problems):

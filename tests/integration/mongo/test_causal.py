@@ -6,6 +6,7 @@ import pytest_asyncio
 from pymongo.write_concern import WriteConcern
 
 from worker.contract import HospitalRecord, RegisterHospital
+from worker.contract.known import known_fields
 from worker.contract.validation import parse
 from worker.embedded import EmbeddedMongo
 from worker.mongo.chunks import ingest_many
@@ -75,7 +76,7 @@ async def test_the_token_of_a_chunk_makes_all_its_records_visible(
     open_handle: Any, three_members: EmbeddedMongo, writer: MongoHandle, record: Make
 ) -> None:
     records = [parse(HospitalRecord, record(external_id=f"h{n}")) for n in range(200)]
-    outcome = await ingest_many(writer, records, "keep", "chunk")
+    outcome = await ingest_many(writer, [known_fields(it) for it in records], "keep", "chunk")
     found = HospitalReader(writer, "secondary").find(token=outcome.token)
     assert len([hospital async for hospital in found]) == 200
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from worker.contract import ChunkOutcome, HospitalRecord
+from worker.contract.known import known_fields
 from worker.embedded import EmbeddedMongo
 from worker.mongo.chunks import ingest_many
 from worker.mongo.claims import IMPORT_CLAIMS
@@ -118,9 +119,11 @@ class ImportMachine(RuleBasedStateMachine):
 
     async def _ingest(self, sent: Sent) -> ChunkOutcome:
         records = [
-            HospitalRecord(
-                hospital_name=row.key.name, city=row.key.city, beds=row.beds, source=self.source,
-                external_id=f"h{row.number}",
+            known_fields(
+                HospitalRecord(
+                    hospital_name=row.key.name, city=row.key.city, beds=row.beds, source=self.source,
+                    external_id=f"h{row.number}",
+                )
             )
             for row in sent.rows
         ]  # fmt: skip

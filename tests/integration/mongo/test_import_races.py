@@ -20,8 +20,8 @@ from worker.mongo.client import MongoHandle
 # A process that ingests one chunk into the database, and prints the statuses.
 PROCESS = """
 import asyncio, json, sys
-from worker.contract import HospitalRecord
-from worker.contract.validation import parse
+
+from worker.contract.known import parse_known
 from worker.mongo.chunks import ingest_many
 from worker.mongo.client import open_mongo
 from worker.settings import load_settings
@@ -29,7 +29,7 @@ from worker.settings import load_settings
 async def main(url, database, job, city, mode):
     mongo = open_mongo(load_settings(mongodb_url=url, mongodb_database=database))
     raw = [{"hospital_name": "M", "source": "cms", "external_id": f"h{n}", "city": city} for n in range(300)]
-    records = [parse(HospitalRecord, record) for record in raw]
+    records = [parse_known(record) for record in raw]
     lines = [n + 1_000 * int(job) for n in range(300)]
     print("ready", flush=True)
     sys.stdin.readline()

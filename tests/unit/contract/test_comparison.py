@@ -12,8 +12,8 @@ from worker.contract.comparison import (
     distinguishing_differences,
     distinguishing_key,
     is_conflict,
-    known_fields,
 )
+from worker.contract.known import known_fields
 from worker.contract.validation import parse
 
 AT = datetime(2025, 6, 30, tzinfo=UTC)

@@ -178,4 +178,4 @@ def test_the_longest_places_are_told_apart_and_make_a_valid_hospital_id() -> Non
     for record in records:
         assert parse(DiscardHospital, {"hospital_id": record.hospital_id, "revision": 1}).hospital_id
         assert name_in_identity(record.hospital_id) == normalise_name(record.hospital_name)
-    assert len({hospital_identity(record) for record in records}) == 2
+    assert len({hospital_identity(vars(record)) for record in records}) == 2

@@ -1,4 +1,4 @@
-from worker.contract import HospitalRecord, Rejection
+from worker.contract import Rejection
 from worker.jobs.records import validated
 
 
@@ -11,9 +11,9 @@ async def test_each_invalid_record_is_rejected_by_itself_wherever_it_is() -> Non
     rejected = {record.index: record.problems for record in records if isinstance(record, Rejection)}
     assert rejected == {
         0: ["records[0].hospital_name: Field required"],
-        199: ["records[199]: Input should be a valid dictionary or instance of HospitalRecord"],
+        199: ["records[199]: Input should be a valid dictionary"],
         200: ["records[200].hospital_name: Input should be a valid string"],
         999: ["records[999].unknown: unknown field"],
     }
-    names = [record.hospital_name for record in records if isinstance(record, HospitalRecord)]
+    names = [record["hospital_name"] for record in records if not isinstance(record, Rejection)]
     assert names == [f"Hospital {index}" for index in range(1_000) if index not in invalid]

@@ -2,13 +2,14 @@ from typing import Any
 
 import pytest
 
-from worker.contract import HospitalRecord, OnExisting, Rejection
+from worker.contract import OnExisting, Rejection
+from worker.contract.known import Known, parse_known
 from worker.mongo.chunk_rows import Row, find_claims, held_in_chunk, row_changed, rows_of
 from worker.mongo.memory import Remembered
 
 
-def records(*fields: dict[str, Any]) -> list[HospitalRecord | Rejection]:
-    return [HospitalRecord(**({"hospital_name": "M", "source": "s", "external_id": "1"} | each)) for each in fields]
+def records(*fields: dict[str, Any]) -> list[Known | Rejection]:
+    return [parse_known({"hospital_name": "M", "source": "s", "external_id": "1"} | each) for each in fields]
 
 
 async def rows(*fields: dict[str, Any], on_existing: OnExisting = "keep", import_id: str | None = "i") -> list[Row]:

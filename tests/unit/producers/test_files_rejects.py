@@ -74,7 +74,7 @@ def test_a_path_that_cannot_be_written_is_reported(path: Path, tmp_path: Path) -
 
 
 def write_one(writer: RejectWriter) -> None:
-    writer.write(FileRow(line=2, reasons=(), left_out=(), record=None, fields={"name": "A"}, text=None), ("wrong",))
+    writer.write(FileRow(line=2, reasons=(), left_out=(), known=None, fields={"name": "A"}, text=None), ("wrong",))
 
 
 def test_a_device_is_written_to_and_not_renamed(path: Path) -> None:
