@@ -212,3 +212,5 @@ def _show_table(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bo
         for note in file.notes:
             print_note(note)
     show(f"Imported {shown_path(file.path)}{', interrupted' * interrupted}", facts, as_json=as_json)
+    if (collisions := result.rows["collision"]) and not as_json:
+        print_note(f"rows in collision: {collisions:,}; {file.advice_on_collisions}")

@@ -100,6 +100,7 @@ def _lines(file: HospitalFile, found: Inspection) -> Iterator[str]:
         lines = ", ".join(f"{line} with {other}" for line, other in found.first)
         lines += _more(found.collisions - len(found.first))
         yield f"collisions: {found.collisions:,}, other hospitals of an earlier row's identity; lines {lines}"
+        yield f"  {file.advice_on_collisions}"
     if found.rejected:
         yield f"rejected: {found.rejected:,}"
         yield from (f"  line {line}: {reasons}" for line, reasons in found.first_rejected)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from producers.files.columns import ColumnError, Columns, ColumnWishes, choose_columns, role_in_key, telling_apart
+from producers.files.columns import (
+    ColumnError,
+    Columns,
+    ColumnWishes,
+    advice_on_collisions,
+    choose_columns,
+    role_in_key,
+    telling_apart,
+)
 from producers.files.corrections import PROFILE, open_list
 from producers.files.errors import FileError
 from producers.files.profile import Profile
@@ -123,6 +131,11 @@ class HospitalFile:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
         decided = [*self._table.notes, *self.columns.notes, *self._readers.notes]
         return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
+
+    @property
+    def advice_on_collisions(self) -> str:
+        """What to do if rows of different hospitals have one identity."""
+        return advice_on_collisions(self.columns, source_is_given=self.source is not None)
 
     @property
     def profile(self) -> Profile:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from producers.files.columns.addresses import numbered_parts
+from producers.files.columns.addresses import numbered_parts, with_house_number
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
 from producers.files.columns.content import contradiction
@@ -119,7 +119,10 @@ class _Choice:
         return contradictions
 
     def _join_address(self, column: str) -> None:
-        parts = numbered_parts(column, [other for other in self._unused() if self._is_filled(other)])
+        unused = [other for other in self._unused() if other in self._statistics and self._is_filled(other)]
+        parts = numbered_parts(column, unused)
+        if len(parts) == 1:
+            parts = with_house_number(column, self._columns, unused, self._statistics)
         if len(parts) > 1:
             self._mapped["address"] = Mapped("address", parts, "name")
             self._notes.append(

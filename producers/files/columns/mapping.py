@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from producers.files.columns.model import ATTRIBUTE_PREFIX, FIELDS, ColumnError, ColumnWishes, Mapped
+from producers.files.columns.model import ATTRIBUTE_PREFIX, FIELDS, ColumnError, Columns, ColumnWishes, Mapped
 from producers.files.words import fold
 
 # Each of these is one number, one point or one answer; text and identifiers can be joined.
@@ -94,6 +94,18 @@ def find_columns(wanted: str, columns: Sequence[str], field: str) -> tuple[str, 
 def option(field: str, column: str) -> str:
     """Return the option that maps a field to a column, as it is typed in a shell."""
     return f"--map {field}={column if shlex.quote(column) == column else _quoted(column)}"
+
+
+def advice_on_collisions(columns: Columns, *, source_is_given: bool) -> str:
+    """Return what to do if rows of different hospitals have one identity, as options that can be typed."""
+    identifier, has_source = columns.columns_of("external_id"), source_is_given or columns.columns_of("source")
+    source = "" if has_source else " --source NAME"
+    if identifier:
+        joined = option("external_id", f"{' + '.join(identifier)} + COLUMN")
+        return f"their identifier is that of several hospitals; to add what tells them apart: {joined}{source}"
+    name, address = columns.columns_of("hospital_name"), columns.columns_of("address")
+    joined = option("external_id", " + ".join((*name, *(address or ("COLUMN",)))))
+    return f"they have the name and place of another row; to tell them apart by more: {joined}{source}"
 
 
 def listed(columns: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from producers.files.words import fold
 
-_NOT_FIELDS = ("none", "serial", "identifier", "qualifier", "words")
+_NOT_FIELDS = ("house_number", "none", "serial", "identifier", "qualifier", "words")
 _FIRST_OF_EAST_ASIA = "\u2e80"
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
@@ -18,7 +18,8 @@ class NameTable(NamedTuple):
     """`fields`: for each name, the fields that it may mean and the cost of each, 10 to 50 by precedence.
 
     `identifiers`: the same for identifiers. `nothing`: names that mean no field. `serials`: names of running
-    numbers. `qualifiers`: names of what may be the other part of a key. `words`: lists of single words.
+    numbers. `qualifiers`: names of what may be the other part of a key. `house_numbers`: names of what may stand
+    beside a street, and the cost of each. `words`: lists of single words.
     """
 
     fields: dict[str, dict[str, int]]
@@ -26,6 +27,7 @@ class NameTable(NamedTuple):
     nothing: frozenset[str]
     serials: frozenset[str]
     qualifiers: frozenset[str]
+    house_numbers: dict[str, int]
     words: dict[str, frozenset[str]]
 
 
@@ -38,15 +40,13 @@ def name_table() -> NameTable:
         if field not in _NOT_FIELDS:
             for key, cost in _costs(tiers):
                 fields.setdefault(key, {}).setdefault(field, cost)
-    identifiers: dict[str, int] = {}
-    for key, cost in _costs(data["identifier"]):
-        identifiers.setdefault(key, cost)
     return NameTable(
         fields,
-        identifiers,
+        _best(data["identifier"]),
         frozenset(key for key, _ in _costs(data["none"])),
         frozenset(key for key, _ in _costs(data["serial"])),
         frozenset(key for key, _ in _costs(data["qualifier"])),
+        _best(data["house_number"]),
         {name: frozenset(map(fold, words)) for name, words in data["words"].items()},
     )
 
@@ -74,6 +74,13 @@ def _begins_word(before: str, character: str, after: str) -> bool:
         # FAX番号 and IDコード are two words.
         return (before < _FIRST_OF_EAST_ASIA) != (character < _FIRST_OF_EAST_ASIA)
     return (character.isdigit() and before.isalpha()) or (character.isalpha() and before.isdigit())
+
+
+def _best(tiers: dict[str, Iterable[str]]) -> dict[str, int]:
+    best: dict[str, int] = {}
+    for key, cost in _costs(tiers):
+        best.setdefault(key, cost)
+    return best
 
 
 def _costs(tiers: dict[str, Iterable[str]]) -> Iterator[tuple[str, int]]:

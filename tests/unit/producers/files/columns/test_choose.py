@@ -278,6 +278,42 @@ def test_an_address_in_numbered_columns_is_joined(columns: Sequence[str], expect
     assert any(note.startswith("address is joined from") for note in chosen.notes) == ("+" in expected)
 
 
+STREETS = ["Hill Road", "Av. Mitre", "Oak Lane"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "streets", "numbers", "expected"),
+    [
+        (["calle", "x", "altura"], STREETS, ["12", "3400", "s/n"], "calle+altura"),
+        (["Street", "Building_number"], STREETS, ["12", "7 b", "9"], "Street+Building_number"),
+        (["Hausnr.", "Straße"], STREETS, ["12", "7", "9"], "Hausnr.+Straße"),
+        (["Straße", "Nr."], STREETS, ["12", "7", "9"], "Straße+Nr."),
+        (["numéro de voie", "voie"], STREETS, ["12", "7 bis", "9"], "numéro de voie+voie"),
+        # Not beside the street, streets that have their numbers, and cells that are no house numbers.
+        (["Straße", "x", "Nr."], STREETS, ["12", "7", "9"], "Straße"),
+        (["calle", "altura"], ["Hill 1", "Oak 2", "Elm"], ["12", "7", "9"], "calle"),
+        (["calle", "altura"], STREETS, ["upper floor", "low", "9"], "calle"),
+        (["calle", "altura"], STREETS, ["7004-4421-17-A", "1", "9"], "calle"),
+    ],
+)
+def test_a_house_number_in_a_column_of_its_own_is_joined_to_the_street(
+    columns: Sequence[str], streets: Sequence[str], numbers: Sequence[str], expected: str
+) -> None:
+    is_street = ("calle", "Street", "Straße", "voie")
+    rows = [
+        [f"{name} Clinic", *(street if it in is_street else "same" if it == "x" else number for it in columns)]
+        for name, street, number in zip("ABC", streets, numbers, strict=True)
+    ]
+    chosen = choose(["name", *columns], rows)
+    assert fields(chosen)["address"] == expected
+    assert any(note.startswith("address is joined from") for note in chosen.notes) == ("+" in expected)
+
+
+def test_an_identifier_beside_the_street_is_no_house_number() -> None:
+    rows = [[f"Clinic {n}", f"{'ABCDEFGHIJ'[n % 10]} Road", str(1_000 + n)] for n in range(60)]
+    assert fields(choose(["name", "street", "number"], rows))["address"] == "street"
+
+
 def test_an_empty_part_of_an_address_is_left_out() -> None:
     chosen = choose(["name", "Address1", "Address2"], [["A Clinic", "Hill Road 1", "N/A"]])
     assert (fields(chosen)["address"], chosen.notes) == ("Address1", ())
