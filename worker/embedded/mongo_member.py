@@ -1,6 +1,7 @@
 """One private mongod: a member of a replica set, or a standalone."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from worker.embedded.binaries import find_mongod
+from worker.embedded.errors import EmbeddedServerError
 from worker.embedded.folders import DataFolder
 from worker.embedded.ports import LOOPBACK
 from worker.embedded.server import PrivateServer
@@ -18,6 +20,14 @@ REPLICA_SET = "registry"
 _PROBE_MS, _COMMAND_MS = 1_000, 10_000
 _CACHE_GB = "0.25"
 _OPLOG_MB = "990"  # the minimum that mongod accepts
+_IN_SET = ("--replSet", REPLICA_SET, "--oplogSize", _OPLOG_MB)
+_ALONE = ()
+_RECOVERING = (
+    *("--setParameter", "recoverFromOplogAsStandalone=true"),
+    *("--setParameter", "takeUnstableCheckpointOnShutdown=true"),
+)
+# It contains the process id of a mongod that runs or was killed, and is empty after a clean stop.
+_DATABASE, _LOCK = "db", "mongod.lock"
 
 
 class MongoMember(PrivateServer):
@@ -28,7 +38,7 @@ class MongoMember(PrivateServer):
     ) -> None:
         super().__init__("mongod", data, f"member-{index}", start_timeout=start_timeout)
         self.index = index
-        self._standalone = standalone
+        self._options: Sequence[str] = _ALONE if standalone else _IN_SET
         self._test_commands = test_commands
 
     @property
@@ -51,11 +61,26 @@ class MongoMember(PrivateServer):
 
     async def start_alone(self) -> None:
         """Start outside the replica set, so that its stored configuration can be changed."""
-        standalone, self._standalone = self._standalone, True
+        lock = self._data.open() / self._subfolder / _DATABASE / _LOCK
+        if lock.is_file() and lock.stat().st_size:
+            await self._recover()
+        await self._start_with(_ALONE)
+
+    async def _recover(self) -> None:
+        """Apply what a member that was killed has only in its oplog: outside the set it would be forgotten.
+
+        A member that was killed before its first checkpoint has no data to recover, and mongod exits then.
+        """
+        with contextlib.suppress(EmbeddedServerError):
+            await self._start_with(_RECOVERING)
+        await self.stop()
+
+    async def _start_with(self, options: Sequence[str]) -> None:
+        member, self._options = self._options, options
         try:
             await self.start()
         finally:
-            self._standalone = standalone
+            self._options = member
 
     async def rewrite_addresses(self, addresses: Sequence[str]) -> None:
         """Change the members' addresses in the stored configuration. Raises PyMongoError.
@@ -72,7 +97,7 @@ class MongoMember(PrivateServer):
         return find_mongod(os.environ)
 
     def _arguments(self, folder: Path, port: int) -> Sequence[str]:
-        database = folder / "db"
+        database = folder / _DATABASE
         database.mkdir(mode=0o700, exist_ok=True)
         arguments = [
             *("--dbpath", str(database), "--port", str(port), "--bind_ip", LOOPBACK),
@@ -81,8 +106,7 @@ class MongoMember(PrivateServer):
             # By default a primary that is asked to stop gives its clients 15 s to finish.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
         ]
-        if not self._standalone:
-            arguments += ["--replSet", REPLICA_SET, "--oplogSize", _OPLOG_MB]
+        arguments += self._options
         if self._test_commands:
             arguments += ["--setParameter", "enableTestCommands=1"]
         return arguments
