@@ -163,7 +163,7 @@ def report(  # a parameter for each option
         "report": str(files.report) if files.report else None,
         "entries": files.entries,
         "rejects": str(files.rejects) if files.rejects else None,
-        "rejected": files.rejected,
+        "rows_to_correct": files.rejected,
     }
     show(f"Report of import {import_id}", facts, as_json=as_json)
     return DONE

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from statistics import harmonic_mean
+from statistics import median
 from typing import Any
 
 import pytest
@@ -168,8 +168,8 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
         for backlog in (short, long):
             await backlog.balance()
             await backlog.close()
-    # Compare all jobs over all of the time: single rounds of half a second each vary by a tenth around that.
-    overall = {name: harmonic_mean(found) for name, found in rates.items()}
+    # Single rounds of half a second vary by a tenth, and one in which the disk or a neighbour stalls by half.
+    overall = {name: median(found) for name, found in rates.items()}
     stand.row.notes |= {f"jobs/s, {name}": round(rate) for name, rate in overall.items()}
     assert overall["long"] / overall["short"] >= 0.9
 

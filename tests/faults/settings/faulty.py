@@ -11,7 +11,9 @@ import sys
 import time
 from typing import Any
 
+from arq.connections import ArqRedis
 from arq.worker import func
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker import main
 from worker.jobs.register_hospital import register_hospital
@@ -22,9 +24,18 @@ Payload = dict[str, Any]
 async def held(ctx: dict[str, Any], payload: Payload) -> Any:
     """Register once the key `gate` exists."""
     await ctx["redis"].incr("runs")
-    while not await ctx["redis"].exists("gate"):
+    while not await _is_open(ctx["redis"]):
         await asyncio.sleep(0.02)
     return await register_hospital(ctx, payload)
+
+
+async def _is_open(redis: ArqRedis) -> bool:
+    try:
+        return bool(await redis.exists("gate"))
+    except RedisTimeoutError:
+        # Another job has blocked the event loop for longer than a call may take. That would be a retry of this job,
+        # and look like a lease that was lost.
+        return False
 
 
 async def stubborn(ctx: dict[str, Any], payload: Payload) -> Any:

@@ -261,7 +261,7 @@ def test_imports_are_listed_shown_and_reported_again(run: Run, path: Path, tmp_p
     shown = json.loads(run("imports", "show", import_id, "--json")[1])
     assert (shown["state"], shown["created"], shown["rejected"]) == ("finished", 2, 1)
     written = json.loads(run("imports", "report", import_id, path, "--report", tmp_path / "again", "--json")[1])
-    assert (written["entries"], written["rejected"]) == (2, 1)
+    assert (written["entries"], written["rows_to_correct"]) == (2, 1)
     assert Path(written["rejects"]).parent == tmp_path / "again" / import_id
     assert "no import nope" in run("imports", "show", "nope")[2]
 
