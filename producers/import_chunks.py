@@ -51,6 +51,7 @@ class Chunk:
             on_existing="keep" if self.collided else on_existing,
             import_id=import_id,
             chunk=number,
+            collided=self.collided,
             unread=self.unread,
         )
 

@@ -72,6 +72,10 @@ class RegistrationLoad(FileLoad[RegistrationOutcome]):
 
     def _count(self, rows: list[FileRow], outcome: RegistrationOutcome) -> None:
         self._statuses[outcome.status] += len(rows)
+        if outcome.status == "conflict":
+            # It may be another hospital of this identity, so the row must not disappear.
+            for row in rows:
+                self._rejects.write(row, (f"conflict: {outcome.hospital_id} is registered already",))
 
 
 def registration(record: HospitalRecord, *, actor: str, reason: str) -> RegisterHospital:

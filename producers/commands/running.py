@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import shlex
 import socket
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from producers.files import FileError, HospitalFile
 from producers.files.detection.compression import archive_of
 from producers.files.import_files import ImportFiles, write_import_files
 from producers.files.spooling import shown_path, spooled_part
+from producers.files.table import REASON_COLUMN
 from worker.contract import OnExisting, RecordStatus
 from worker.contract.imports import Import
 from worker.errors import RegistryError
@@ -211,6 +213,13 @@ def _show_table(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bo
             facts["cells left out"] = [f"{field} {count:,}" for field, count in left_out.items()]
         for note in file.notes:
             print_note(note)
+        if result.found.on_existing != "keep" and REASON_COLUMN in file.statistics:
+            print_note("rows that were in collision are loaded with --on-existing keep")
     show(f"Imported {shown_path(file.path)}{', interrupted' * interrupted}", facts, as_json=as_json)
     if (collisions := result.rows["collision"]) and not as_json:
-        print_note(f"rows in collision: {collisions:,}; {file.advice_on_collisions}")
+        why, options = file.advice_on_collisions
+        path = shlex.quote(str(run.files.rejects)) if run.files and run.files.rejects else "REJECTS"
+        print_note(
+            f"rows in collision: {collisions:,}; {why}; if they are other hospitals: "
+            f"hospital-producer ingest {path} {options}"
+        )

@@ -30,7 +30,8 @@ def show_inspection(file: HospitalFile, found: Inspection, fates: Mapping[str, i
     console.print(Text(f"{path} {facts}" if fits else f"{path}\n  {facts}"), soft_wrap=True)
     console.print(_fields(file, found))
     for line in (*_lines(file, found), *_fates(found, fates, problem)):
-        console.print(Text(escape(line)))
+        # Not broken: an option that is shown can be pasted.
+        console.print(Text(escape(line)), soft_wrap=True)
 
 
 def _fields(file: HospitalFile, found: Inspection) -> Table:
@@ -100,7 +101,8 @@ def _lines(file: HospitalFile, found: Inspection) -> Iterator[str]:
         lines = ", ".join(f"{line} with {other}" for line, other in found.first)
         lines += _more(found.collisions - len(found.first))
         yield f"collisions: {found.collisions:,}, other hospitals of an earlier row's identity; lines {lines}"
-        yield f"  {file.advice_on_collisions}"
+        why, options = file.advice_on_collisions
+        yield f"  {why}; to tell them apart by more, before the list is imported: {options}"
     if found.rejected:
         yield f"rejected: {found.rejected:,}"
         yield from (f"  line {line}: {reasons}" for line, reasons in found.first_rejected)

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from producers.files.columns import (
+    Advice,
     ColumnError,
     Columns,
     ColumnWishes,
@@ -23,7 +24,7 @@ from producers.files.repeated_headers import rows_of
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
-from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
+from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers, is_total
 from worker.contract.fields import Source
 from worker.errors import ConfigurationError
 
@@ -112,7 +113,9 @@ class HospitalFile:
             rows_read += 1
             if raw.problem is None:
                 usable += 1
-                collector.add(raw.fields)
+                # A total has no identifier, and would cost a short list its own.
+                if not is_total(raw.fields):
+                    collector.add(raw.fields)
             elif not problem:
                 problem = f"line {raw.line} {raw.problem}"
         try:
@@ -133,7 +136,7 @@ class HospitalFile:
         return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
 
     @property
-    def advice_on_collisions(self) -> str:
+    def advice_on_collisions(self) -> Advice:
         """What to do if rows of different hospitals have one identity."""
         return advice_on_collisions(self.columns, source_is_given=self.source is not None)
 

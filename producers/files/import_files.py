@@ -154,7 +154,7 @@ class _Rejects:
     def __enter__(self) -> "_Rejects":
         # What the encoding cannot write was not of it: a stray byte. It is shown by its number.
         dialect = self._profile.dialect
-        write_profile(self.path.with_name(PROFILE), self._profile)
+        write_profile(self.path.with_name(PROFILE), self._profile, of=f"{self.path.name}, rows of a list")
         self._file: TextIO = self.path.open("w", encoding=dialect.encoding, errors="backslashreplace", newline="")
         if self._is_csv:
             self._csv = csv.writer(self._file, delimiter=dialect.delimiter)

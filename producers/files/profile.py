@@ -113,24 +113,27 @@ def parse_profile(text: str, path: Path) -> Profile:
     )
 
 
-def write_profile(path: Path, profile: Profile) -> None:
-    """Write the profile to a new file, or over another profile. Raises `FileError` if it cannot be written."""
+def write_profile(path: Path, profile: Profile, *, of: str = "this list") -> None:
+    """Write the profile to a new file, or over another profile; `of` says what is read so.
+
+    Raises `FileError` if it cannot be written.
+    """
     if path.exists():
         # Anything else is not replaced.
         read_profile(path)
     try:
-        path.write_text(profile_text(profile), encoding="utf-8")
+        path.write_text(profile_text(profile, of=of), encoding="utf-8")
     except OSError as error:
         raise FileError(path, f"the profile cannot be written: {error.strerror}") from None
 
 
-def profile_text(profile: Profile) -> str:
-    """Return the content of a profile's file."""
-    return "".join(_lines(profile))
+def profile_text(profile: Profile, *, of: str = "this list") -> str:
+    """Return the content of a profile's file; `of` says what is read so."""
+    return "".join(_lines(profile, of))
 
 
-def _lines(profile: Profile) -> Iterator[str]:
-    yield "# How hospital-producer reads this list. Use it with: hospital-producer ingest FILE --profile THIS\n"
+def _lines(profile: Profile, of: str) -> Iterator[str]:
+    yield f"# How hospital-producer reads {of}. Use it with: hospital-producer ingest FILE --profile THIS\n"
     yield f"version = {_VERSION}\n"
     if profile.source is not None:
         yield f"source = {_value(profile.source)}\n"

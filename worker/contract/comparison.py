@@ -49,6 +49,15 @@ def distinguishing_differences(holder: Known, known: Known) -> list[FieldDiffere
     ]
 
 
+def contradicts(holder: Known, known: Known) -> bool:
+    """Whether two rows differ in a field of `distinguishing_key` that both know."""
+    return any(
+        _folded(holder[field]) != _folded(known[field])
+        for field in DISTINGUISHING_FIELDS
+        if field in holder and field in known
+    )
+
+
 def is_conflict(stored: Known, known: Known) -> bool:
     """Whether a record of the stored hospital's identity has another name and is at another place.
 

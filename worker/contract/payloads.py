@@ -145,7 +145,8 @@ class IngestHospitals(Payload):
     `import_id` is the import that the records belong to; without it each chunk is an import of its own. `lines` has
     the line of each record in the imported file. An import needs them, because a row is known by its line. `chunk`
     is the number of the chunk in its import, from 0, and `unread` what the reader of the file could not read of its
-    rows: both are for the import's report.
+    rows: both are for the import's report. `collided`: the records were in collision with others in an earlier
+    import, and are again if they still differ in name, place or address from the hospital that is stored.
     """
 
     records: Annotated[list[Any], Field(max_length=MAX_CHUNK_RECORDS)]
@@ -153,6 +154,7 @@ class IngestHospitals(Payload):
     import_id: ImportId | None = None
     lines: list[Line] | None = None
     chunk: Annotated[int, Field(ge=0)] | None = None
+    collided: bool = False
     unread: Annotated[list[UnreadRow], Field(max_length=MAX_CHUNK_RECORDS)] = []
 
     @model_validator(mode="after")

@@ -29,6 +29,7 @@ async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> Chun
             run.job_id,
             import_id=request.import_id,
             lines=request.lines,
+            collided=request.collided,
         ),
     )
     await write_report(mongo, request, outcome)

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from worker.contract import ChunkOutcome, IngestStatus, OnExisting, Rejection
-from worker.contract.comparison import is_conflict
+from worker.contract.comparison import contradicts, is_conflict
 from worker.contract.known import Known
-from worker.mongo.chunk_rows import Row, find_claims, held_in_chunk, row_changed, rows_of
+from worker.mongo.chunk_rows import Holder, Row, find_claims, held_in_chunk, row_changed, rows_of
 from worker.mongo.chunk_writes import change, find_hospitals, insert_absent, lost_races
 from worker.mongo.claims import claim
 from worker.mongo.client import Document, MongoHandle
@@ -30,11 +30,12 @@ async def ingest_many(
     *,
     import_id: str | None = None,
     lines: Sequence[int] | None = None,
+    collided: bool = False,
 ) -> ChunkOutcome:
     """Ingest the records of a chunk; a `Rejection` takes the place of a record that failed validation.
 
-    If several records are of one absent hospital, the first creates it and the others find it stored. `import_id`
-    and `lines` are those of the payload (`worker.contract.IngestHospitals`).
+    If several records are of one absent hospital, the first creates it and the others find it stored. `import_id`,
+    `lines` and `collided` are those of the payload (`worker.contract.IngestHospitals`).
 
     Raises the errors of `worker.mongo.errors` for a failure of the whole chunk; a redelivered chunk continues where
     it failed.
@@ -48,7 +49,7 @@ async def ingest_many(
         remembered = await mongo.memory.recall(job_id)
         with translated():
             existing = await find_hospitals(mongo, hospital_ids)
-            chunk = _Chunk(mongo, on_existing, job_id, import_id, existing, remembered, report)
+            chunk = _Chunk(mongo, on_existing, job_id, import_id, existing, remembered, report, collided=collided)
             await chunk.ingest(rows)
     return report.outcome(len(records), mongo.latest_token())
 
@@ -65,8 +66,11 @@ class _Chunk:
         existing: dict[str, Document],
         remembered: Mapping[str, Remembered],
         report: ChunkReport,
+        *,
+        collided: bool,
     ) -> None:
         self._mongo = mongo
+        self._collided = collided
         self._on_existing = on_existing
         self._job_id = job_id
         self._import_id = import_id
@@ -121,6 +125,9 @@ class _Chunk:
             elif holder is not None and holder.collides_with(row):
                 # Before the comparison with the stored hospital, because the holder may change that.
                 self._report.collision(row, holder)
+            elif self._collided and stored is not None and contradicts(stored, row.known):
+                # The row that has the identity was of an earlier import.
+                self._report.collision(row, Holder(stored))
             elif holder is None and stored is not None and is_conflict(stored, row.known):
                 self._report.settled(row, "conflict", stored)
             else:

@@ -39,7 +39,12 @@ class ChunkReport:
         self._statuses[row.position] = "collision"
         found = distinguishing_differences(holder.known, row.known)
         # A line is known to whoever reads the file; an index only to the sender of the chunk.
-        other = f"line {holder.line}" if holder.line is not None else f"record {holder.position} of the same chunk"
+        if holder.line is not None:
+            other = f"line {holder.line}"
+        elif holder.position is not None:
+            other = f"record {holder.position} of the same chunk"
+        else:
+            other = "the stored hospital"
         self._explain(row, f"collision: {other} has the same identity and differs in {_names(found)}")
         self._add(row, found, holder)
 

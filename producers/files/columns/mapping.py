@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from producers.files.columns.model import ATTRIBUTE_PREFIX, FIELDS, ColumnError, Columns, ColumnWishes, Mapped
 from producers.files.words import fold
@@ -96,16 +97,23 @@ def option(field: str, column: str) -> str:
     return f"--map {field}={column if shlex.quote(column) == column else _quoted(column)}"
 
 
-def advice_on_collisions(columns: Columns, *, source_is_given: bool) -> str:
-    """Return what to do if rows of different hospitals have one identity, as options that can be typed."""
+class Advice(NamedTuple):
+    """Why rows of different hospitals have one identity, and the options that give them other ones."""
+
+    why: str
+    options: str
+
+
+def advice_on_collisions(columns: Columns, *, source_is_given: bool) -> Advice:
+    """Return what to do if rows of different hospitals have one identity."""
     identifier, has_source = columns.columns_of("external_id"), source_is_given or columns.columns_of("source")
     source = "" if has_source else " --source NAME"
     if identifier:
         joined = option("external_id", f"{' + '.join(identifier)} + COLUMN")
-        return f"their identifier is that of several hospitals; to add what tells them apart: {joined}{source}"
+        return Advice("their identifier is that of another row too", joined + source)
     name, address = columns.columns_of("hospital_name"), columns.columns_of("address")
     joined = option("external_id", " + ".join((*name, *(address or ("COLUMN",)))))
-    return f"they have the name and place of another row; to tell them apart by more: {joined}{source}"
+    return Advice("they have the name and place of another row", joined + source)
 
 
 def listed(columns: Sequence[str]) -> str:
@@ -150,12 +158,16 @@ def _check_used_once(given: Iterable[Mapped]) -> None:
     users: dict[str, str] = {}
     for mapped in given:
         for column in mapped.columns:
-            # A part of a key, or of an address, is a value of its own too.
-            if len(mapped.columns) > 1 or mapped.field.startswith(ATTRIBUTE_PREFIX):
+            if _shares_columns(mapped):
                 continue
             if column in users:
                 raise ColumnError(f"--map uses the column {column!r} for {users[column]} and for {mapped.field}")
             users[column] = mapped.field
+
+
+def _shares_columns(mapped: Mapped) -> bool:
+    """Return whether another field may be read from the same columns: a part of a key is a value of its own too."""
+    return len(mapped.columns) > 1 or mapped.field.startswith(ATTRIBUTE_PREFIX)
 
 
 def _add_profile(
@@ -165,7 +177,7 @@ def _add_profile(
     left_out: set[str],
     notes: list[str],
 ) -> None:
-    taken = {column for mapped in given.values() for column in mapped.columns}
+    taken = {column for mapped in given.values() if not _shares_columns(mapped) for column in mapped.columns}
     for field, wanted in profile.items():
         if field in given or field in left_out or taken.intersection(wanted):
             continue

@@ -5,6 +5,7 @@
 
 from producers.files.values.cells import MISSING, CellReader, DateOrder, FileRow, LeftOut, UnreadableCell
 from producers.files.values.choosing import Readers, ValueWishes, choose_readers
+from producers.files.values.missing import is_total
 from producers.files.values.rows import RowReader
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "UnreadableCell",
     "ValueWishes",
     "choose_readers",
+    "is_total",
 ]

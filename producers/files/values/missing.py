@@ -7,7 +7,7 @@ are judged by how they are written, and in columns of codes by what the rest of 
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from producers.files.values.cells import UnreadableCell
@@ -47,6 +47,16 @@ def is_missing_attribute(text: str) -> bool:
 @cache
 def _totals() -> frozenset[str]:
     return frozenset(map(word_key, table("words")["totals"]))
+
+
+def is_total(fields: Mapping[str, object]) -> bool:
+    """Return whether a row is a total: half of its cells are empty, and the first other one is the word for it."""
+    cells = list(fields.values())
+    # First what is fast, because this runs for every row of a file.
+    if 2 * (cells.count("") + cells.count(None)) < len(cells):
+        return False
+    first = next((cell for cell in cells if cell is not None and cell != ""), None)
+    return isinstance(first, str) and len(first) <= LONGEST_PLACEHOLDER and word_key(first) in _totals()
 
 
 class PlaceWords:

@@ -51,6 +51,26 @@ async def test_a_row_with_another_name_or_place_is_a_collision_in_a_later_chunk(
     assert await mongo.database[IMPORT_CLAIMS].count_documents({}) == 0
 
 
+async def test_rows_that_collided_do_so_again_unless_they_were_corrected(
+    mongo: MongoHandle, run_job: RunJob, record: Make
+) -> None:
+    await store(run_job, record(hospital_name="Oak", address="Hill 1", beds=1))
+    before = await all_hospitals(mongo)
+    again = chunk(
+        record(hospital_name="Oak", address="Hill 9"),
+        record(hospital_name="Oak", address="Hill 9", external_id="2"),
+        record(hospital_name="Oak", address="hill  1", beds=7),
+        lines=[2, 3, 4],
+    )
+    outcome = await run_job("ingest_hospitals", again | {"collided": True})
+    # The third differs in nothing that tells hospitals apart, but the first of the chunk has the identity.
+    assert outcome.statuses[:2] == ["collision", "created"]
+    assert outcome.rejections[0].problems == [
+        "collision: the stored hospital has the same identity and differs in address"
+    ]
+    assert (await all_hospitals(mongo))["cms:1"] == before["cms:1"]
+
+
 @MODES
 @pytest.mark.parametrize("import_id", ["i", None])
 async def test_a_row_with_another_place_is_a_collision_within_a_chunk(

@@ -89,6 +89,6 @@ async def test_rows_that_collided_change_no_stored_hospital_when_they_are_loaded
 
     chunks = (await imported(producer, HospitalFile.open(path), on_existing="merge")).chunks
 
-    assert [(chunk.on_existing, chunk.lines) for chunk in chunks] == [
-        ("merge", [2]), ("keep", [3, 4]), ("merge", [5, 6, 7]),
+    assert [(chunk.on_existing, chunk.collided, chunk.lines) for chunk in chunks] == [
+        ("merge", False, [2]), ("keep", True, [3, 4]), ("merge", False, [5, 6, 7]),
     ]  # fmt: skip

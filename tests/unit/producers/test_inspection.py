@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from producers.files import HospitalFile
+from producers.files import FileWishes, HospitalFile
+from producers.files.columns import ColumnWishes
 from producers.inspection import inspect_file
 
 
@@ -10,3 +11,10 @@ def test_reasons_with_texts_of_rows_take_bounded_memory(tmp_path: Path) -> None:
     found = inspect_file(HospitalFile.open(path), lambda _: None)
     assert (found.rejected, found.reasons.total()) == (1_500, 1_500)
     assert (len(found.reasons), found.reasons["other reasons"]) == (1_001, 500)
+
+
+def test_a_total_below_a_short_list_does_not_cost_its_identifier(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("facility_id,name,city,beds\nA1,Oak,Aveda,3\nA2,Elm,Brusk,4\nTOTAL,,,7\n")
+    found = inspect_file(HospitalFile.open(path, FileWishes(columns=ColumnWishes(source="moh"))), lambda _: None)
+    assert (found.rows, found.rejected, found.by_id) == (3, 1, 2)

@@ -60,6 +60,9 @@ async def test_a_hospital_that_was_registered_before_is_a_conflict(producer: Any
     await run(load)
     summary = load.summary()
     assert (summary.rows, summary.registered, summary.conflicts, summary.complete) == (4, 1, 3, False)
+    # They may be other hospitals of these identities, so they are kept as rejected rows are.
+    assert [row["line"] for row in rejects(path)] == [2, 3, 4]
+    assert {row["reasons"][0].partition(":")[0] for row in rejects(path)} == {"conflict"}
 
 
 async def test_the_number_of_jobs_in_flight_is_limited(producer: Any, path: Path) -> None:

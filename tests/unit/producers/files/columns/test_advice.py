@@ -26,7 +26,7 @@ def test_rows_in_collision_are_told_apart_by_the_options_of_the_advice(text: str
     path.write_text(text)
     collisions, file = inspected(path, ColumnWishes())
     assert collisions == 1
-    options = shlex.split(file.advice_on_collisions.partition(": ")[2])
+    options = shlex.split(file.advice_on_collisions.options)
     assert options[0] == "--map"
     mapping = dict([options[1].split("=", 1)])
     assert options[2:] == ([] if "source" in file.statistics else ["--source", "NAME"])
@@ -39,4 +39,13 @@ def test_the_advice_on_an_identifier_of_several_hospitals_names_its_columns(tmp_
     path.write_text("name,group\nOak,7\nElm,7\n")
     collisions, file = inspected(path, ColumnWishes(mapping={"external_id": "group"}, source="moh"))
     assert collisions == 1
-    assert file.advice_on_collisions.endswith('--map external_id="group + COLUMN"')
+    assert file.advice_on_collisions.options == '--map external_id="group + COLUMN"'
+
+
+def test_the_advice_can_be_followed_with_the_profile_of_the_list(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(LISTS["name, place, address"])
+    profile = inspected(path, ColumnWishes())[1].profile
+    wishes = FileWishes(columns=ColumnWishes(mapping={"external_id": "name + address"}, source="moh"))
+    file = HospitalFile.open(path, wishes.by_profile(profile))
+    assert inspect_file(file, lambda _: None).collisions == 0
