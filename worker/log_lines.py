@@ -8,40 +8,37 @@ this service's own format.
 
 import logging
 import textwrap
+from collections.abc import Mapping
+from typing import Self
 
 from worker.escaping import escape, escape_lines
 
 MULTILINE_FACTS = frozenset({"exception", "stack"})
 """Facts that are shown below their line, indented, so that no line of theirs can pass for a log line."""
 
-# `logging` refuses to overwrite these.
-_TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message"}
 
+class LogLine(str):
+    """The message of a record: a string, which filters expect, that knows its text and its facts."""
 
-class LogLine:
-    """The message of a record: a text and its facts, made into one string only if a handler asks for it."""
+    text: str
+    facts: Mapping[str, object]
 
-    __slots__ = ("facts", "text")
-
-    def __init__(self, text: str, facts: dict[str, object]) -> None:
-        self.text = text
-        self.facts = facts
-
-    def __str__(self) -> str:
+    def __new__(cls, text: str, facts: Mapping[str, object]) -> Self:
+        """Return the text with its facts behind it."""
         # Job ids and names come from any program that can write to Redis: they must not forge a line.
-        shown = [f"{name}={_shown(value)}" for name, value in self.facts.items() if name not in MULTILINE_FACTS]
-        below = [
-            "\n" + textwrap.indent(escape_lines(str(self.facts[name])), "  ")
-            for name in self.facts
-            if name in MULTILINE_FACTS
-        ]
-        return " ".join([self.text, *shown]) + "".join(below)
+        shown = [f"{name}={_shown(value)}" for name, value in facts.items() if name not in MULTILINE_FACTS]
+        long = [str(facts[name]) for name in facts if name in MULTILINE_FACTS]
+        below = ["\n" + textwrap.indent(escape_lines(fact), "  ") for fact in long]
+        line = super().__new__(cls, " ".join([text, *shown]) + "".join(below))
+        line.text, line.facts = text, facts
+        return line
 
 
 class LineLogger:
     """Logs lines under one name of the standard library's `logging`.
 
-    A fact whose name `logging` uses itself gets an underscore as an attribute of the record: `message_`.
+    A fact whose name `logging` or the program's factory of records uses gets an underscore as an attribute of the
+    record: `message_`.
     """
 
     def __init__(self, name: str) -> None:
@@ -65,7 +62,9 @@ class LineLogger:
 
     def _log(self, level: int, text: str, facts: dict[str, object], **hidden: object) -> None:
         if self._logger.isEnabledFor(level):
-            attributes = {f"{name}_" if name in _TAKEN else name: value for name, value in facts.items()}
+            # `logging` refuses to overwrite these. A program's own factory of records may set more of them.
+            taken = {*vars(logging.makeLogRecord({})), "asctime", "message"}
+            attributes = {f"{name}_" if name in taken else name: value for name, value in facts.items()}
             self._logger.log(level, LogLine(text, facts), extra=attributes | hidden, stacklevel=3)
 
 

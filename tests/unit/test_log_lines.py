@@ -1,4 +1,5 @@
 import logging
+from typing import Any
 
 import pytest
 
@@ -64,3 +65,39 @@ def test_what_nobody_wants_is_not_made(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level(logging.ERROR, logger="lines")
     LineLogger("lines").info("text", fact=Secret())
     assert caplog.records == []
+
+
+def test_a_message_is_a_string_for_filters_that_look_into_it(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("tests.filtered")
+    seen: list[str] = []
+
+    def unwanted(record: logging.LogRecord) -> bool:
+        seen.append(record.msg)
+        return "recording health" not in record.msg and not record.msg.startswith("j_complete")
+
+    logger.addFilter(unwanted)
+    try:
+        LineLogger(logger.name).error("job died", job_id="a 1", stack="one\ntwo")
+    finally:
+        logger.removeFilter(unwanted)
+    assert seen == ["job died job_id='a 1'\n  one\n  two"]
+    assert [record.getMessage() for record in caplog.records] == seen
+
+
+def test_a_fact_that_the_programs_own_record_factory_sets_gets_an_underscore(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plain = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = plain(*args, **kwargs)
+        record.job_id = "of the program"
+        return record
+
+    logging.setLogRecordFactory(factory)
+    try:
+        LineLogger("tests.factory").error("job died", job_id="a")
+    finally:
+        logging.setLogRecordFactory(plain)
+    (record,) = caplog.records
+    assert (vars(record)["job_id"], vars(record)["job_id_"]) == ("of the program", "a")

@@ -19,6 +19,8 @@ _RENEWALS_PER_LEASE = 4
 _AGAIN_S = 0.5
 _PER_CALL, _LEAST_PER_CALL = 1_000, 50
 _BLOCKED_AFTER_S = 5.0
+# A lease may be an hour, and nobody waits so long to learn that the event loop is stuck.
+LONGEST_WITHOUT_LOOK_S = 2.5
 
 
 class Lease(NamedTuple):
@@ -34,9 +36,9 @@ class LeaseRenewer:
 
     The leases are written by the event loop and read by the thread; single operations of a dict are atomic.
     `connect` opens the thread's own connection. `on_lost` is called in the loop with leases that another worker
-    owns by now. `is_stuck` is called in each round with the seconds for which the loop has been silent and the id
-    of the loop's thread, and says whether the loop has lost all its jobs. `failed` gets an exception if the thread
-    dies of one.
+    owns by now. `is_stuck` is called every 2.5 s at least with the seconds for which the loop has been silent and
+    the id of the loop's thread, and says whether the loop has lost all its jobs. `failed` gets an exception if the
+    thread dies of one.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class LeaseRenewer:
         self._on_lost = on_lost
         self._events = events
         self._is_stuck = is_stuck
+        self._reported_blocked = False
         self._stop = threading.Event()
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -100,15 +103,13 @@ class LeaseRenewer:
         per_call = LinkBudget(
             first=_PER_CALL, least=min(_LEAST_PER_CALL, _PER_CALL), most=_PER_CALL, timeout_s=interval_s
         )
-        reported_blocked = False
         slept_from = time.monotonic()
-        while not self._stop.wait(wait_s):
+        while not self._wait_and_watch(wait_s):
             held_up_s = time.monotonic() - slept_from - wait_s
             held_up = held_up_s > self._lease_s / 2
             if held_up:
                 self._events.send(RenewalsHeldUp(held_up_s))
             wait_s = interval_s
-            reported_blocked = self._watch_loop(reported_blocked)
             leases = list(self._held.copy().values())
             try:
                 while leases:
@@ -131,6 +132,16 @@ class LeaseRenewer:
                 self._events.send(RenewalFailed(type(error).__name__))
             slept_from = time.monotonic()
         redis.close()
+
+    def _wait_and_watch(self, seconds: float) -> bool:
+        """Wait for so long, and look at the event loop meanwhile. Returns whether to stop."""
+        while seconds > 0:
+            until_look_s = min(seconds, LONGEST_WITHOUT_LOOK_S)
+            if self._stop.wait(until_look_s):
+                return True
+            seconds -= until_look_s
+            self._reported_blocked = self._watch_loop(self._reported_blocked)
+        return False
 
     def _watch_loop(self, reported: bool) -> bool:
         silent_s = time.monotonic() - self._loop_seen

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from worker.engine.running_job import RunningJob
 
 # Beyond the longest time that a running job may take. A loop that is only slow comes back within it.
 _MARGIN_S = 10.0
+# Twice as long as between two looks.
+_PATIENCE_S = 5.0
 # A full worker takes a part of a second; Redis may be slow.
 _HAND_BACK_S = 5.0
 # Deep enough to reach from inside a client library out to the job that called it.
@@ -51,9 +54,10 @@ class StuckLoop:
         self._allow()
 
     def _allow(self) -> None:
-        # Any job may start before the next look.
+        # Any job may start before the next look, and until then the threads of jobs may keep all processors busy.
         if self._process_exit is not None:
-            self._process_exit.allow(self._process_exit.longest_job_s + _MARGIN_S)
+            threads_s = _PATIENCE_S * (os.cpu_count() or 1)
+            self._process_exit.allow(max(self._process_exit.longest_job_s + _MARGIN_S, threads_s))
 
     def close(self) -> None:
         """Note that nobody will look any more."""

@@ -495,3 +495,20 @@ async def test_leases_are_renewed_in_redis_and_losses_noticed(server: FakeServer
     }
     assert events.sent == []
     await redis.aclose(close_connection_pool=True)
+
+
+async def test_the_loop_is_watched_between_the_renewals_of_long_leases(
+    connection: Connection, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_renewer, "_RENEWALS_PER_LEASE", LEASE_S / 3_600)
+    monkeypatch.setattr(lease_renewer, "LONGEST_WITHOUT_LOOK_S", 0.005)
+    looks: list[float] = []
+
+    def is_stuck(silent_s: float, thread: int) -> bool:
+        looks.append(silent_s)
+        return False
+
+    async with renewing(connection.connect, events, A, is_stuck=is_stuck):
+        await until(lambda: len(looks) > 3)
+
+    assert connection.calls == []

@@ -3,6 +3,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import pytest
+
 from tests.support.engine import make_job
 from tests.unit.engine.conftest import KeptEvents
 from worker.engine.events import EventLoopStuck
@@ -128,7 +130,22 @@ async def test_a_job_without_a_timeout_may_hold_the_loop_for_ever(events: KeptEv
     assert look_from_a_thread(stuck_loop, 1e9, 1e9) == [False, False]
 
 
-async def test_the_process_ends_if_it_belongs_to_the_worker(events: KeptEvents) -> None:
+@pytest.mark.parametrize(("processors", "allowed_s"), [(None, 70.0), (2, 70.0), (64, 320.0)])
+async def test_threads_may_keep_all_processors_busy_between_two_looks(
+    processors: int | None, allowed_s: float, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    process_exit = NotedExit()
+
+    watch(running(ALLOWED_S), events, process_exit)
+
+    assert process_exit.allowed == [allowed_s]
+
+
+async def test_the_process_ends_if_it_belongs_to_the_worker(
+    events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     jobs = running(ALLOWED_S)
     jobs[b"0"].task = asyncio.current_task()
     process_exit = NotedExit()
