@@ -6,26 +6,46 @@ HXL (the Humanitarian Exchange Language, hxlstandard.org) puts a row of tags suc
 import re
 from collections.abc import Iterator, Mapping
 
+from producers.files.columns.names import fields_by_name
 from producers.files.table import REJECT_COLUMNS, RawRow, Table
 
 REPEATS_HEADER = "repeats the header"
+IN_OTHER_WORDS = "names the columns in other words, as a second header does"
 HAS_TAGS = "has the tags of the columns (HXL)"
 """Why such rows are no hospitals."""
 
+# Cells that name the field of their column.
+_ENOUGH_NAMES, _LONGEST_NAME = 3, 80
 _TAG = re.compile(r"#[a-z][a-z0-9_]*(?: ?\+ ?[a-z0-9_]+)*")
 
 
 def rows_of(table: Table) -> Iterator[RawRow]:
     """Yield the rows of a table; one that names the columns has that as its problem. Raises `FileError`.
 
-    It repeats the header if each filled cell has the name of its column, apart from case and white space; it has
-    tags if each of two or more filled cells is a tag.
+    The first row may be a second header, in another language. A row repeats the header if each filled cell has the
+    name of its column, apart from case and white space; it has tags if each of two or more filled cells is a tag.
     """
     names = {column: _word(column) for column in table.columns} if table.dialect.header else {}
+    first = table.dialect.header
     for row in table.rows():
         if row.problem is None:
-            row.problem = _problem(row.fields, names)
+            row.problem = _problem(row.fields, names) or (
+                IN_OTHER_WORDS if first and _names_the_same(row.fields) else None
+            )
+        first = False
         yield row
+
+
+def _names_the_same(fields: Mapping[str, object]) -> bool:
+    """Return whether several cells of a row name what their columns name, in other words, and none has a digit."""
+    same = 0
+    for column, cell in fields.items():
+        text = str(cell or "")
+        if any(map(str.isdigit, text)):
+            return False
+        if text and column not in REJECT_COLUMNS and len(text) <= _LONGEST_NAME:
+            same += not fields_by_name(column).keys().isdisjoint(fields_by_name(text))
+    return same >= _ENOUGH_NAMES
 
 
 def _problem(fields: Mapping[str, object], names: Mapping[str, str]) -> str | None:

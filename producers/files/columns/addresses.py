@@ -10,6 +10,7 @@ _MOST_PARTS = 9
 _SURELY = 10
 _LONGEST_NUMBER = 12
 _ENOUGH_TO_REPEAT = 50
+_MOSTLY_SHORT = 0.9
 # The most streets that have a number themselves, and the most house numbers that have none ("s/n"), of the filled
 # cells; the fewest rows that a column of house numbers fills.
 _MOST_NUMBERED_STREETS, _MOST_WITHOUT_NUMBER, _FEWEST_FILLED = 0.25, 0.4, 0.2
@@ -65,7 +66,7 @@ def _has_house_numbers(known: ColumnStatistics) -> bool:
         and known.share_filled >= _FEWEST_FILLED
         # Two hospitals have the same house number sooner or later, but never the same identifier.
         and not (known.unique and known.filled >= _ENOUGH_TO_REPEAT)
-        and known.longest <= _LONGEST_NUMBER
+        and _share(known, _is_short) >= _MOSTLY_SHORT
         and _share(known, _has_digit) >= 1 - _MOST_WITHOUT_NUMBER
     )
 
@@ -73,6 +74,10 @@ def _has_house_numbers(known: ColumnStatistics) -> bool:
 def _share(known: ColumnStatistics, has: Callable[[object], bool]) -> float:
     """Return in which part of the sampled cells, from 0 to 1, something is so."""
     return sum(map(has, known.sample)) / len(known.sample) if known.sample else 0.0
+
+
+def _is_short(cell: object) -> bool:
+    return len(str(cell)) <= _LONGEST_NUMBER
 
 
 def _has_digit(cell: object) -> bool:

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from producers.files.columns.content import FEW_ROWS, contradiction
 from producers.files.columns.model import FIELDS
+from producers.files.columns.name_table import name_tokens
 from producers.files.columns.names import WEAK_COST, NameMatch, fields_by_name, identifier_cost
+from producers.files.columns.readings import readings
 from producers.files.statistics import ColumnStatistics
 
 # A name that is two and a half levels worse in precedence wins against a column that is less than half as full.
 _EMPTIER = 25
+# A row without a name is rejected, so a fuller column wins that is one level worse.
+_WITHOUT_GAPS, _WITH_GAPS = 0.98, 12
 # Below this, a name promises the field, so the person wants to know why its column is not used.
 _PROMISES = 40
 _PROMISES_EXACTLY = 20
@@ -37,6 +41,7 @@ class _Candidate:
     column: str
     cost: int
     position: int
+    is_code: bool
 
 
 def assign(
@@ -61,8 +66,10 @@ def assign(
                 if known is None
                 else contradiction(field, known, code=match.code) or _too_few(field, match, known)
             )
+            if reason is None and field == "postal_code" and _is_half(column, statistics):
+                reason = "is only its first part, by its number"
             if reason is None:
-                candidates.append(_Candidate(field, column, match.cost, position))
+                candidates.append(_Candidate(field, column, match.cost, position, is_code=match.code))
             else:
                 contradictions.append(Contradiction(field, column, reason, match.cost))
     assigned: dict[str, str] = {}
@@ -72,6 +79,7 @@ def assign(
         if field not in assigned and column not in used:
             assigned[field] = column
             used.add(column)
+    _drop_codes_of_names(assigned, candidates)
     _order_areas(assigned, [candidate for candidate in candidates if candidate.column not in used], statistics)
     return assigned, contradictions
 
@@ -108,13 +116,13 @@ def _weighed(
     candidates: Sequence[_Candidate], statistics: Mapping[str, ColumnStatistics]
 ) -> list[tuple[tuple[float, float, float, int, int], _Candidate]]:
     fullest: dict[str, float] = {}
-    most_distinct = 0.0
+    names: list[tuple[int, float]] = []
     for candidate in candidates:
         known = statistics.get(candidate.column)
         if known is not None:
             fullest[candidate.field] = max(fullest.get(candidate.field, 0.0), known.share_filled)
             if candidate.field == "hospital_name":
-                most_distinct = max(most_distinct, known.share_distinct)
+                names.append((candidate.cost, known.share_distinct))
     weighed: list[tuple[tuple[float, float, float, int, int], _Candidate]] = []
     for candidate in candidates:
         known = statistics.get(candidate.column)
@@ -123,12 +131,42 @@ def _weighed(
         cost = candidate.cost
         if filled < fullest.get(candidate.field, 0.0) / 2:
             cost += _EMPTIER
-        # The same name in many rows is that of the hospitals' owner, or of their kind.
-        if candidate.field == "hospital_name" and distinct < most_distinct / 2:
-            cost += _EMPTIER
+        if candidate.field == "hospital_name":
+            if filled < _WITHOUT_GAPS * fullest.get("hospital_name", 0.0):
+                cost += _WITH_GAPS
+            # The same name in many rows is that of the hospitals' owner, or of their kind. If the other column is
+            # less clearly called a name, it may be that of departments or towns, and only a few values are kinds.
+            worst = None if distinct <= _FEW else candidate.cost
+            others = (share for its_cost, share in names if worst is None or its_cost <= worst)
+            if distinct < max(others, default=0.0) / 2:
+                cost += _EMPTIER
         key = (cost, -round(filled, 2), -round(distinct, 2), FIELDS.index(candidate.field), candidate.position)
         weighed.append((key, candidate))
     return weighed
+
+
+def _drop_codes_of_names(assigned: dict[str, str], candidates: Sequence[_Candidate]) -> None:
+    """Leave out a code whose name is another field: "Código Municipio" is no county beside "Nombre Municipio"."""
+    coded = {(it.field, it.column) for it in candidates if it.is_code}
+    for field, column in list(assigned.items()):
+        if (field, column) not in coded:
+            continue
+        names = {name for reading in readings(column) for name in reading.code_of}
+        others = (other for other in assigned.values() if other != column)
+        if any(reading.key in names for other in others for reading in readings(other)):
+            del assigned[field]
+
+
+def _is_half(column: str, statistics: Mapping[str, ColumnStatistics]) -> bool:
+    """Return whether a column ends with 1, and another of its name with 2 that is filled at least half as much."""
+    tokens = name_tokens(column)
+    if tokens[-1:] != ("1",) or column not in statistics:
+        return False
+    wanted = (*tokens[:-1], "2")
+    return any(
+        name_tokens(other) == wanted and 2 * known.filled >= statistics[column].filled
+        for other, known in statistics.items()
+    )
 
 
 def _order_areas(

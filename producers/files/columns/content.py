@@ -27,6 +27,7 @@ _CHARACTERS_SHOWN = 40
 _NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
 _OBJECTS = frozenset(("location", "attributes"))
 _ZERO = re.compile(r"[+-]?0+([.,]0+)?")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # What no text of a hospital is, and how a message says so.
 _NOT_TEXT: tuple[tuple[Shape, str], ...] = (
     ("number", "is a number"),
@@ -86,6 +87,9 @@ def _shown(value: str) -> str:
 
 
 def _not_text(column: ColumnStatistics, *, numbers: float = _MOST) -> str | None:
+    share = column.share_of(lambda value: _UUID.fullmatch(str(value)) is not None)
+    if share >= _MOST:
+        return f"is an identifier of a database {_in_rows(column, share)}"
     for shape, problem in _NOT_TEXT:
         share = column.share(shape)
         if share >= (numbers if shape == "number" else _MOST):

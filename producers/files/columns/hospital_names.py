@@ -26,7 +26,8 @@ def like_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics
         if column in statistics and _may_be_names(statistics[column])
     }
     likely = [column for column, score in scores.items() if score >= _LEAST_SCORE]
-    return sorted(likely, key=lambda column: -scores[column])
+    # Kinds of hospitals have such words too, but their column is called otherwise.
+    return sorted(likely, key=lambda column: (not mentions_name(column), -scores[column]))
 
 
 def surely_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str | None:

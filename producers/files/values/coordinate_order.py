@@ -18,9 +18,8 @@ from producers.files.values.countries import place_in_country
 from producers.files.values.numbers import ascii_digits
 
 # 经纬度 is longitude and latitude, 緯度経度 and 위경도 the other way round.
-_LATITUDE_FIRST = re.compile(
-    r"lat.*l(on|ng)|geo.?point|gps|緯.*経|纬.*经|緯.*經|위.*경|шир.*долг|wgs.?84", re.IGNORECASE
-)
+_SAYS_LATITUDE_FIRST = re.compile(r"lat.*l(on|ng)|緯.*経|纬.*经|緯.*經|위.*경|шир.*долг", re.IGNORECASE)
+_LATITUDE_FIRST = re.compile(r"geo.?point|gps|wgs.?84", re.IGNORECASE)
 # Columns of geometry are written by geographic software, which has x first.
 _LONGITUDE_FIRST = re.compile(
     r"l(on|ng).*lat|geom|経.*緯|经.*纬|經.*緯|경.*위|долг.*шир|(?<![a-z])xy(?![a-z])", re.IGNORECASE
@@ -74,7 +73,7 @@ def _shown(pair: Position) -> CoordinateOrder | None:
 
 
 def _order_by_name(name: str, bracketed: bool) -> CoordinateOrder | None:
-    if _LATITUDE_FIRST.search(name) and not bracketed:
+    if _SAYS_LATITUDE_FIRST.search(name) or (_LATITUDE_FIRST.search(name) and not bracketed):
         return "latlon"
     return "lonlat" if _LONGITUDE_FIRST.search(name) else None
 

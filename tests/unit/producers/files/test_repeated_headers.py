@@ -5,7 +5,7 @@ import pytest
 
 from producers.files import FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
-from producers.files.repeated_headers import HAS_TAGS, REPEATS_HEADER
+from producers.files.repeated_headers import HAS_TAGS, IN_OTHER_WORDS, REPEATS_HEADER
 from producers.files.table import Wishes
 from tests.support.lists.writing import workbook
 
@@ -96,3 +96,22 @@ def test_a_rejected_header_stays_rejected_until_it_is_removed(tmp_path: Path) ->
     path = tmp_path / "rejects.csv"
     path.write_text("import_line,import_reason,name,city\n9,repeats the header,name,city\n12,x,Oak,Aveda\n")
     assert [row.reasons for row in HospitalFile.open(path).rows()] == [(REPEATS_HEADER,), ()]
+
+
+@pytest.mark.parametrize(
+    ("second", "is_header"),
+    [
+        ("Полное наименование,Адрес,Телефон,Коечный фонд", True),
+        ("Nom,Adresse,Téléphone,Lits", True),
+        ("Clinic,Telephone Road,Phone,", False),
+        ("Oak,Hill Road,,", False),
+        ("Полное наименование,Адрес 2,Телефон,Коечный фонд", False),
+    ],
+)
+def test_a_second_header_in_another_language_is_a_rejected_row(
+    tmp_path: Path, second: str, *, is_header: bool
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"FullName,Address,Phone,Beds\n{second}\nElm,Elm Road,030 1234567,30\nFir,Fir Road,,20\n")
+    first, *_ = HospitalFile.open(path).rows()
+    assert (first.reasons == (IN_OTHER_WORDS,)) == is_header

@@ -314,6 +314,47 @@ def test_an_identifier_beside_the_street_is_no_house_number() -> None:
     assert fields(choose(["name", "street", "number"], rows))["address"] == "street"
 
 
+def test_long_remarks_among_house_numbers_do_not_cost_the_others() -> None:
+    rows = [[f"Clinic {n}", "Hill Road", "27 below the church" if n == 7 else str(n % 20)] for n in range(60)]
+    assert fields(choose(["name", "street", "house_number"], rows))["address"] == "street+house_number"
+
+
+def test_a_name_column_with_gaps_is_not_taken_if_a_fuller_one_is_nearly_as_well_named() -> None:
+    rows = [["" if n % 5 == 0 else f"Centre hospitalier {n}", f"CH {n}"] for n in range(40)]
+    assert fields(choose(["rslongue", "rs"], rows))["hospital_name"] == "rs"
+    # A title is not as good a name, even where the name is missing.
+    assert fields(choose(["name", "title"], rows))["hospital_name"] == "name"
+
+
+def test_departments_that_differ_more_are_not_the_names_of_their_hospitals() -> None:
+    rows = [[f"Clinic {n // 3}", f"Department {n}"] for n in range(60)]
+    assert fields(choose(["hospital_name", "site_name"], rows))["hospital_name"] == "hospital_name"
+    # But a few words for kinds are no names.
+    rows = [["Hospital" if n % 2 else "RHU", f"Oak {n}"] for n in range(60)]
+    assert fields(choose(["RHU / Hospital", "name"], rows))["hospital_name"] == "name"
+
+
+def test_the_code_of_an_area_whose_name_is_read_is_no_other_area() -> None:
+    columns = ["Nombre Sede", "Código Municipio", "Nombre Municipio"]
+    chosen = choose(columns, [["Clinic A", "5002", "Abejorral"], ["Clinic B", "5004", "Abriaqui"]])
+    assert fields(chosen) == {"hospital_name": "Nombre Sede", "city": "Nombre Municipio"}
+
+
+def test_an_area_that_is_a_key_of_a_database_is_left_for_its_name() -> None:
+    rows = [[f"Clinic {n}", f"9f5beb0d-5987-4dfc-9a0a-29d902f516c{n}", f"Area {n}"] for n in range(4)]
+    assert fields(choose(["name", "county", "county_name"], rows))["county"] == "county_name"
+
+
+def test_half_a_postal_code_is_left_out_with_a_note() -> None:
+    rows = [["A Clinic", "085", "11"], ["B Clinic", "135", "02"]]
+    chosen = choose(["name", "우편번호1", "우편번호2"], rows)
+    assert "postal_code" not in fields(chosen)
+    assert any("우편번호1 is only its first part" in note for note in chosen.notes)
+    # Where the second is hardly ever filled, the first is whole.
+    alone = choose(["name", "zip 1", "zip 2"], [[f"Clinic {n}", "08511", "1" if n == 0 else ""] for n in range(5)])
+    assert fields(alone)["postal_code"] == "zip 1"
+
+
 def test_an_empty_part_of_an_address_is_left_out() -> None:
     chosen = choose(["name", "Address1", "Address2"], [["A Clinic", "Hill Road 1", "N/A"]])
     assert (fields(chosen)["address"], chosen.notes) == ("Address1", ())
