@@ -124,6 +124,7 @@ class ServerProcess:
         except BaseException:
             if self.running:
                 await self.kill()
+            self._close_lifeline()
             raise
 
     async def stop(self, *, seconds: float) -> None:
@@ -141,6 +142,7 @@ class ServerProcess:
         """SIGKILL the server and wait until it has exited."""
         self.signal(signal.SIGKILL)
         await self._wait_for_exit(_KILL_SECONDS)
+        self._close_lifeline()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server. Raises EmbeddedServerError if it is not running."""
