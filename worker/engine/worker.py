@@ -32,6 +32,7 @@ from worker.engine.context import EngineContext
 from worker.engine.cron import CronClock
 from worker.engine.dead_letter_archive import DeadLetterArchive, DeadLetterLimits
 from worker.engine.decision import DecisionRules
+from worker.engine.early_signals import EarlySignals
 from worker.engine.event_log import log_events
 from worker.engine.events import (
     Claimed,
@@ -112,6 +113,7 @@ class LeaseWorker(Worker):
         if queues is not None:
             arq_settings.setdefault("queue_name", next(iter(checked_queues(queues))))
         arq_settings.setdefault("log_results", False)
+        self._early_signals = EarlySignals()
         super().__init__(functions, **arq_settings)
         if arq_settings.get("timezone") is None:
             # arq takes the offset that the machine's zone has now, and keeps it when the clocks change.
@@ -154,6 +156,7 @@ class LeaseWorker(Worker):
         """
         if self._served:
             self._reset()
+        await self._early_signals.pass_on(lambda signum: self.handle_sig(Signals(signum)), self._stopping.is_set)
         if self._pool is None:
             self._pool = await self._connect()
         try:
@@ -353,6 +356,8 @@ class LeaseWorker(Worker):
         self._process_exit = ProcessExit(self.events, self._job_completion_wait, longest_s)
         if self._handle_signals:
             self._process_exit.watch(Signals.SIGTERM, Signals.SIGINT)
+            if self._early_signals.noted is not None:
+                self._process_exit.stopping()
         code = 1
         try:
             self._run_and_close()
@@ -412,6 +417,10 @@ class LeaseWorker(Worker):
             self.main_task.cancel()
 
     handle_sig_wait_for_completion = handle_sig
+
+    def _add_signal_handler(self, signum: Signals, handler: Callable[[Signals], None]) -> None:
+        super()._add_signal_handler(signum, handler)
+        self._early_signals.watch(signum)
 
     async def close(self) -> None:
         """Stop if still running, then close what was opened."""
