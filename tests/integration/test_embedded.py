@@ -278,6 +278,18 @@ async def test_data_folder_survives_although_servers_are_killed_and_ports_taken(
     assert await check() == environment
 
 
+async def test_a_member_outside_its_set_makes_no_collection_of_sessions(tmp_path: Path) -> None:
+    # Each member's own would have another identifier, and a secondary aborts when the primary writes to its.
+    async with EmbeddedMongo(data_dir=tmp_path) as mongo:
+        await mongo.kill()
+        (member,) = mongo.members
+        await member.start_alone()
+        refreshes = await member.command("getParameter", disableLogicalSessionCacheRefresh=1)
+        assert refreshes["disableLogicalSessionCacheRefresh"] is True
+        async with mongo_client(f"mongodb://{member.address}/?directConnection=true") as client:
+            assert "system.sessions" not in await client.config.list_collection_names()
+
+
 async def test_data_folder_with_another_number_of_members_is_refused(tmp_path: Path) -> None:
     async with EmbeddedMongo(data_dir=tmp_path):
         pass

@@ -22,7 +22,11 @@ _CACHE_GB = "0.25"
 _OPLOG_MB = "990"  # the minimum that mongod accepts
 _IN_SET = ("--replSet", REPLICA_SET, "--oplogSize", _OPLOG_MB)
 _ALONE = ()
+# Outside the set each member would make a collection of sessions of its own, and abort later, because the primary's
+# has another identifier.
+_APART = ("--setParameter", "disableLogicalSessionCacheRefresh=true")
 _RECOVERING = (
+    *_APART,
     *("--setParameter", "recoverFromOplogAsStandalone=true"),
     *("--setParameter", "takeUnstableCheckpointOnShutdown=true"),
 )
@@ -64,7 +68,7 @@ class MongoMember(PrivateServer):
         lock = self._data.open() / self._subfolder / _DATABASE / _LOCK
         if lock.is_file() and lock.stat().st_size:
             await self._recover()
-        await self._start_with(_ALONE)
+        await self._start_with(_APART)
 
     async def _recover(self) -> None:
         """Apply what a member that was killed has only in its oplog: outside the set it would be forgotten.

@@ -50,6 +50,19 @@ def test_the_report_and_the_rejects_are_in_one_folder_beside_the_file(run: Run, 
     assert [(entry["line"], entry["status"]) for entry in lines] == [(3, "rejected"), (4, "created")]
 
 
+@pytest.mark.parametrize(("columns", "mode", "said"), [
+    ("import_line,import_reason,name", "merge", True),
+    ("import_line,import_reason,name", "keep", False),
+    ("number,remark,name", "merge", False),
+])  # fmt: skip
+def test_it_is_said_that_collided_rows_are_loaded_otherwise_than_asked(
+    run: Run, path: Path, columns: str, mode: str, *, said: bool
+) -> None:
+    path.write_text(f"{columns}\n2,collision: line 3,Oak\n5,collision: line 3,Elm\n")
+    err = run("ingest", path, "--on-existing", mode)[2]
+    assert ("rows that were in collision are loaded with --on-existing keep" in err) == said
+
+
 def test_the_report_is_written_to_the_named_folder_as_csv(run: Run, path: Path, tmp_path: Path) -> None:
     out = run("ingest", path, "--report", tmp_path / "out", "--report-csv", "--json")[1]
     assert json.loads(out)["report"] == str(tmp_path / "out" / json.loads(out)["import"] / "report.csv")

@@ -15,6 +15,6 @@ def test_reasons_with_texts_of_rows_take_bounded_memory(tmp_path: Path) -> None:
 
 def test_a_total_below_a_short_list_does_not_cost_its_identifier(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
-    path.write_text("facility_id,name,city,beds\nA1,Oak,Aveda,3\nA2,Elm,Brusk,4\nTOTAL,,,7\n")
+    path.write_text("name,facility_id,city,beds\nOak,A1,Aveda,3\nElm,A2,Brusk,4\nTOTAL,,,7\n")
     found = inspect_file(HospitalFile.open(path, FileWishes(columns=ColumnWishes(source="moh"))), lambda _: None)
     assert (found.rows, found.rejected, found.by_id) == (3, 1, 2)

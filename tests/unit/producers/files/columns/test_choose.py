@@ -355,6 +355,12 @@ def test_half_a_postal_code_is_left_out_with_a_note() -> None:
     assert fields(alone)["postal_code"] == "zip 1"
 
 
+def test_a_column_that_is_called_a_name_is_proposed_before_one_of_kinds() -> None:
+    rows = [[f"Children's hospital {n}", f"Clinic {n % 9} A"] for n in range(12)]
+    with pytest.raises(ColumnError, match="kinds_name looks like the name"):
+        choose(["sort", "kinds_name"], [[a, b if n % 3 else "x"] for n, (a, b) in enumerate(rows)])
+
+
 def test_an_empty_part_of_an_address_is_left_out() -> None:
     chosen = choose(["name", "Address1", "Address2"], [["A Clinic", "Hill Road 1", "N/A"]])
     assert (fields(chosen)["address"], chosen.notes) == ("Address1", ())

@@ -167,6 +167,16 @@ def test_an_order_that_no_row_shows_is_noted() -> None:
     assert notes_of("location", ["11.6, 92.7"]) == ""
 
 
+@pytest.mark.parametrize("name", ["lat_long", "latlng", "緯度経度", "위경도"])
+def test_a_name_that_says_the_order_holds_for_lists_in_brackets_too(name: str) -> None:
+    cells = ["[-1.3, 36.8]", "[-1.4, 36.9]"]
+    (value, _) = read_column("location", cells, header=name)
+    assert value == (-1.3, 36.8)
+    assert notes_of("location", cells, header=name) == ""
+    # A list of GPS coordinates may be GeoJSON, which has longitude first.
+    assert "none is read" in notes_of("location", cells, header="gps")
+
+
 NAMES = {"hospital_name": "n", "latitude": "lat", "longitude": "lon"}
 
 
