@@ -1,11 +1,9 @@
 """Signals that arrive before the event loop runs."""
 
 import asyncio
-import signal
 from collections.abc import Callable
-from types import FrameType
 
-_Handler = Callable[[int, FrameType | None], object]
+from worker.engine.signal_handlers import call_before_handler
 
 
 class EarlySignals:
@@ -21,11 +19,7 @@ class EarlySignals:
 
     def watch(self, signum: int) -> None:
         """Note this signal beside the handler that it has. To be called in the main thread."""
-        before = signal.getsignal(signum)
-        if callable(before):
-            signal.signal(signum, self._noting(before))
-            # As event loops do it: interrupted system calls are repeated.
-            signal.siginterrupt(signum, False)
+        call_before_handler(signum, self._note)
 
     async def pass_on(self, handle: Callable[[int], None], is_stopping: Callable[[], bool]) -> None:
         """Hand a noted signal to `handle`, unless the loop has by now. To be called first of all in the loop."""
@@ -40,10 +34,6 @@ class EarlySignals:
             if not is_stopping():
                 handle(noted)
 
-    def _noting(self, before: _Handler) -> _Handler:
-        def handler(signum: int, frame: FrameType | None) -> object:
-            if not self._loop_runs:
-                self.noted = signum
-            return before(signum, frame)
-
-        return handler
+    def _note(self, signum: int) -> None:
+        if not self._loop_runs:
+            self.noted = signum

@@ -11,10 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 from typing import NoReturn
 
 from worker.engine.events import Events, ExitForced
+from worker.engine.signal_handlers import call_before_handler
 
 _CLOSING_S = 5.0
 """Seconds after the grace period within which the process is gone."""
@@ -55,11 +55,7 @@ class ProcessExit:
     def watch(self, *signals: signal.Signals) -> None:
         """Notice these signals beside the handlers that they have. To be called in the main thread."""
         for signum in signals:
-            before = signal.getsignal(signum)
-            if callable(before):
-                signal.signal(signum, self._noticing(before))
-                # As event loops do it: interrupted system calls are repeated.
-                signal.siginterrupt(signum, False)
+            call_before_handler(signum, lambda _: self.stopping())
 
     def stopping(self, code: int = 0) -> None:
         """Give the process the grace period and 5 s; called once more, it has only the 5 s left."""
@@ -114,12 +110,3 @@ class ProcessExit:
         for handler in logging.getLogger().handlers:
             handler.flush()
         sys.stdout.flush()
-
-    def _noticing(
-        self, before: Callable[[int, FrameType | None], object]
-    ) -> Callable[[int, FrameType | None], object]:
-        def handler(signum: int, frame: FrameType | None) -> object:
-            self.stopping()
-            return before(signum, frame)
-
-        return handler

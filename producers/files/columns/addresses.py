@@ -1,6 +1,6 @@
 """Finds the other parts of an address that a list divides into several columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from producers.files.columns.name_table import name_key, name_table, name_tokens
 from producers.files.statistics import ColumnStatistics
@@ -48,7 +48,7 @@ def with_house_number(
     called "number" must be beside the street's.
     """
     known = statistics.get(street)
-    if known is None or _share(known, _has_digit) > _MOST_NUMBERED_STREETS:
+    if known is None or known.share_of(_has_digit) > _MOST_NUMBERED_STREETS:
         return (street,)
     house_numbers = name_table().house_numbers
     at = columns.index(street)
@@ -66,14 +66,9 @@ def _has_house_numbers(known: ColumnStatistics) -> bool:
         and known.share_filled >= _FEWEST_FILLED
         # Two hospitals have the same house number sooner or later, but never the same identifier.
         and not (known.unique and known.filled >= _ENOUGH_TO_REPEAT)
-        and _share(known, _is_short) >= _MOSTLY_SHORT
-        and _share(known, _has_digit) >= 1 - _MOST_WITHOUT_NUMBER
+        and known.share_of(_is_short) >= _MOSTLY_SHORT
+        and known.share_of(_has_digit) >= 1 - _MOST_WITHOUT_NUMBER
     )
-
-
-def _share(known: ColumnStatistics, has: Callable[[object], bool]) -> float:
-    """Return in which part of the sampled cells, from 0 to 1, something is so."""
-    return sum(map(has, known.sample)) / len(known.sample) if known.sample else 0.0
 
 
 def _is_short(cell: object) -> bool:

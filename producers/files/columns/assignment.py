@@ -67,7 +67,7 @@ def assign(
                 else contradiction(field, known, code=match.code) or _too_few(field, match, known)
             )
             if reason is None and field == "postal_code" and _is_half(column, statistics):
-                reason = "is only its first part, by its number"
+                reason = "is only the first of two parts"
             if reason is None:
                 candidates.append(_Candidate(field, column, match.cost, position, is_code=match.code))
             else:

@@ -349,7 +349,8 @@ def test_half_a_postal_code_is_left_out_with_a_note() -> None:
     rows = [["A Clinic", "085", "11"], ["B Clinic", "135", "02"]]
     chosen = choose(["name", "우편번호1", "우편번호2"], rows)
     assert "postal_code" not in fields(chosen)
-    assert any("우편번호1 is only its first part" in note for note in chosen.notes)
+    reason = "우편번호1 is only the first of two parts, so it is not used as postal_code"
+    assert any(reason in note for note in chosen.notes)
     # Where the second is hardly ever filled, the first is whole.
     alone = choose(["name", "zip 1", "zip 2"], [[f"Clinic {n}", "08511", "1" if n == 0 else ""] for n in range(5)])
     assert fields(alone)["postal_code"] == "zip 1"
