@@ -15,6 +15,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from tests.acceptance.conftest import Site, WorkerRun
+from tests.faults.faulty_jobs import FAULTY, put_faulty
 from tests.faults.injectors.fail_command import Injected, fail_command
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load, record
@@ -31,7 +32,7 @@ from worker.settings import load_settings
 UNAUTHORIZED, OUT_OF_DISK_SPACE = 13, 14031
 OPENED = "action=circuit_breaker_opened function=register_hospital"
 HOPELESS, HEALTHY = 60, 500
-MANY_HOPELESS = 10_000
+MANY_HOPELESS, HOPELESS_OF_EACH = 10_000, 1_000
 # Five hundred ingests take half a second alone, and took a minute beside sixty hopeless registrations.
 INGESTED_WITHIN_S = 8.0
 RESUMED_WITHIN_S = 5.0
@@ -180,6 +181,25 @@ async def test_row_39_ingests_beside_ten_thousand_refused_registrations(stand: S
     assert account.dead == 0
     assert ratio() >= RATIO
     assert ahead_s < INGESTED_WITHIN_S
+
+
+@pytest.mark.long
+async def test_row_39_two_functions_that_meet_an_outage_ahead_of_one_that_does_not(stand: Stand) -> None:
+    worker = await stand.worker(FAULTY)
+    async with _log_refuses(stand, OUT_OF_DISK_SPACE) as injected:
+        await _register(stand, range(HOPELESS_OF_EACH))
+        # Another function that registers.
+        await put_faulty(stand, "slow", 0, count=HOPELESS_OF_EACH)
+        await stand.until(lambda: OPENED in worker.log)
+        await stand.until(lambda: "action=circuit_breaker_opened function=slow" in worker.log)
+        await _put_first(stand)
+        ingested_s = await _ingest_s(stand, range(HOPELESS_OF_EACH, HOPELESS_OF_EACH + HEALTHY))
+        assert ingested_s < INGESTED_WITHIN_S
+        await stand.until(lambda: stand.is_ready(worker))
+    stand.row.faults = injected.times
+    stand.row.notes["ingested after s"] = round(ingested_s, 2)
+    account = await stand.balance(90)
+    assert account.dead == 0
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from tests.faults.injectors.proxy import Proxy
 from tests.faults.injectors.redis_refusals import demoted
 from tests.faults.stand import Stand, logged_jobs
 from worker.engine.decision import CRASH_LIMIT
+from worker.engine.job_threads import JobThreads
 from worker.queue import keys
 from worker.queue.heartbeats import read_heartbeats
 
@@ -162,13 +163,14 @@ async def test_row_40_a_worker_that_was_frozen_is_not_counted_as_dead(open_stand
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-async def test_row_41_a_job_that_never_gives_the_event_loop_back(open_stand: OpenStand) -> None:
+@pytest.mark.parametrize("function", ["spinning", "spinning_in_a_task"])
+async def test_row_41_a_job_that_never_gives_the_event_loop_back(function: str, open_stand: OpenStand) -> None:
     timeout_s = 3
     async with open_stand(WORKER_JOB_TIMEOUT=str(timeout_s), **SHORT_LEASE) as stand:
         neighbours = await put_faulty(stand, "held", count=9)
         worker = await stand.worker(STUCK)
         await wait_for_runs(stand, 9)
-        (spinner,) = await put_faulty(stand, "spinning")
+        (spinner,) = await put_faulty(stand, function)
         await reaches(stand, "spins", 1)
         await open_gate(stand)
         for crash in range(1, CRASH_LIMIT + 1):
@@ -219,6 +221,23 @@ async def test_row_41_jobs_that_ignore_cancellation_fill_the_slots(open_stand: O
         await stand.worker(STUCK)
         account = await stand.balance()
         assert (account.applied, account.dead) == (5, 0)
+
+
+@pytest.mark.long
+async def test_row_41_threads_that_their_jobs_have_left_behind(open_stand: OpenStand) -> None:
+    async with open_stand(WORKER_JOB_TIMEOUT="1", WORKER_GRACE_PERIOD="2", **SHORT_LEASE) as stand:
+        jobs = await put_faulty(stand, "leaving", count=(JobThreads().size + 1) // 2)
+        worker = await stand.worker(STUCK)
+        stand.row.faults += len(jobs)
+
+        assert await worker.ended(60) == 1
+        assert logged_jobs(worker.log, "job_left_thread") == set(jobs)
+        assert "action=threads_blocked" in worker.log
+        assert (await stand.leases(), await stand.redis.hlen(keys.CRASHES)) == (0, 0)
+        await open_gate(stand)
+        await stand.worker(STUCK)
+        account = await stand.balance()
+        assert (account.applied, account.dead) == (len(jobs), 0)
 
 
 @pytest.mark.long

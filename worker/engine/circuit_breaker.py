@@ -3,15 +3,15 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from worker.backoff import Backoff
 from worker.engine.events import BreakerChanged, Events
 from worker.engine.function_breaker import OPENS_AT, PROBES, FunctionBreaker
 from worker.engine.retry_policy import Trouble
 
-# While only one function has met a shared trouble, nobody knows whether the others would. Its jobs are put aside to
-# find some: this many, which takes about a second.
+# While some functions have met a shared trouble, nobody knows whether the others would. Their jobs are put aside to
+# find one of another: this many, which takes about a second.
 _PUT_ASIDE = 20_000
 # As short as the wait of a job that met an outage.
 _ASIDE = Backoff(first_s=1, longest_s=1)
@@ -26,10 +26,11 @@ class CircuitBreaker:
     Three jobs in a row of one function open that function's (`FunctionBreaker`). Its jobs are put aside, that is
     returned to their queue without being run and without spending a try, while those of other functions run.
 
-    The breaker for all jobs opens after three jobs in a row that met a shared trouble, if they are of two functions
-    or more, or if no job of another function was found. A function counts no longer once others have succeeded
-    beside it. While it is open, one job at a time probes, and it closes if that succeeds. The first probe comes
-    within an eighth of a second; the delay doubles up to a second.
+    The breaker for all jobs opens when all of the worker's `functions` have met a shared trouble, three jobs in a
+    row, or if no job of another function was found. A function counts no longer once others have succeeded beside
+    it. Without `functions`, two that have met it are taken for all. While it is open, one job at a time probes, and
+    it closes if that succeeds. The first probe comes within an eighth of a second; then the delay doubles up to a
+    second.
 
     Only jobs that were claimed since the last change count. A job from before an outage may end well long after it
     began, because its last steps waited for a free thread; one from before the return of MongoDB may still report
@@ -43,8 +44,10 @@ class CircuitBreaker:
         events: Events,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        functions: Collection[str] = (),
     ) -> None:
         self._events = events
+        self._all_functions = frozenset(functions)
         self._clock = clock
         self._jitter = jitter
         self._functions: dict[str, FunctionBreaker] = {}
@@ -150,7 +153,7 @@ class CircuitBreaker:
             self._events.send(BreakerChanged(True, trouble.reason, function))
         if not breaker.is_the_only_one:
             self._in_a_row[function] += 1
-            if len(self._in_a_row) > 1 and self._in_a_row.total() >= OPENS_AT:
+            if self._in_a_row.total() >= OPENS_AT and self._is_met_by_all():
                 self._stop(trouble)
 
     def inconclusive(self, function: str, era: int) -> None:
@@ -167,18 +170,25 @@ class CircuitBreaker:
         """Note that a job of that function succeeded."""
         if not self._functions or era < self._stop_changed:
             return
-        recovered = function in self._functions
-        if recovered:
+        breaker = self._functions.get(function)
+        if breaker is not None:
             if era < self._changed.get(function, 0):
                 return
             self._close(function)
+            if breaker.is_open and breaker.trouble.is_shared:
+                self._close_all_shared()
         self._in_a_row.clear()
         self._put_aside = 0
-        for other, breaker in self._functions.items():
-            if breaker.is_open and era >= self._changed[other]:
-                breaker.others_succeed = True
+        for other, held in self._functions.items():
+            if held.is_open and era >= self._changed[other]:
+                held.others_succeed = True
         if self._stopped_for:
-            self._resume(recovered)
+            self._resume(recovered=breaker is not None)
+
+    def _is_met_by_all(self) -> bool:
+        if self._all_functions:
+            return self._functions.keys() >= self._all_functions
+        return len(self._in_a_row) > 1
 
     def _may_probe(self, function: str) -> bool:
         """Return whether a job runs that was claimed while all claims are stopped."""
@@ -200,14 +210,18 @@ class CircuitBreaker:
         self._postpone_probe()
         self._events.send(BreakerChanged(True, trouble.reason))
 
-    def _resume(self, recovered: bool) -> None:
-        """Let all jobs be claimed. If a function works again that had failed, the others are taken to work too."""
+    def _resume(self, *, recovered: bool) -> None:
+        """Let all jobs be claimed; `recovered` says whether a function works again that had failed."""
         reason, self._stopped_for = self._stopped_for, ""
         self._stop_changed = self._next_era()
         if recovered:
-            for function in [name for name, breaker in self._functions.items() if breaker.trouble.is_shared]:
-                self._close(function)
+            self._close_all_shared()
         self._events.send(BreakerChanged(False, reason))
+
+    def _close_all_shared(self) -> None:
+        """Take it that what all functions wait for is back, because one works again that had failed."""
+        for function in [name for name, breaker in self._functions.items() if breaker.trouble.is_shared]:
+            self._close(function)
 
     def _close(self, function: str) -> None:
         breaker = self._functions.pop(function)

@@ -39,17 +39,8 @@ class EngineContext:
     wake: asyncio.Event
     stopping: asyncio.Event
 
-    def is_blocked(self, ignoring: int) -> bool:
-        """Whether so many jobs that ignore their cancellation fill half of the slots."""
-        return 2 * ignoring >= self.slots
-
-    def why_not_ready(self, ignoring: int = 0) -> str:
-        """Return why the worker should get no more work; an empty string if it should.
-
-        `ignoring` is the number of jobs that ignore their cancellation.
-        """
-        if self.is_blocked(ignoring):
-            return f"{ignoring} of {self.slots} slots hold jobs that ignore cancellation"
+    def why_not_ready(self) -> str:
+        """Return why the worker should get no more work; an empty string if it should."""
         if self.stopping.is_set():
             return "stopping"
         if self.breaker.is_open:

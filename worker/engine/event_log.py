@@ -2,10 +2,10 @@
 
 Each line has a stable `action` key; docs/operations.md lists them with what to do. No line holds a payload.
 
-The names of both loggers begin with `arq`, because that is the one name that arq's command line configures, and all
-others may be switched off by a `--custom-log-dict`. What concerns one job goes to the logger of arq's own lines
-about jobs, so that who filters those has these too; Sentry, for one, leaves them out, because it reports the errors
-itself.
+Both loggers are arq's `arq.worker` or below it: a `--custom-log-dict` switches off what it does not name, unless
+what is above is named, and users of arq name `arq` or `arq.worker`. What concerns one job goes to the logger of
+arq's own lines about jobs, so that who filters those has these too; Sentry, for one, leaves them out, because it
+reports the errors itself.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from worker.engine import events
 from worker.engine.events import Events, JobFinished
 from worker.log_lines import LineLogger
 
-_log = LineLogger("arq.engine")
+_log = LineLogger("arq.worker.engine")
 _jobs = LineLogger("arq.worker")
 
 _LONGEST_NAME = 200
@@ -99,7 +99,8 @@ _JOB_LINES: dict[str, Callable[[JobFinished], None]] = {
 
 
 def _hook_failed(event: events.HookFailed) -> None:
-    _jobs.error(
+    # Not beside the job's lines: it is no error of the job, which Sentry would report.
+    _log.error(
         "a hook failed",
         action="hook_failed",
         hook=event.hook,
@@ -269,6 +270,24 @@ def _slots_blocked(event: events.SlotsBlocked) -> None:
         action="slots_blocked",
         jobs=event.jobs,
         slots=event.slots,
+        queue=event.queue or "all",
+    )
+
+
+def _job_left_thread(event: events.JobLeftThread) -> None:
+    _log.error(
+        "job has ended, and a thread that it started runs on",
+        action="job_left_thread",
+        job_id=event.job_id,
+    )
+
+
+def _threads_blocked(event: events.ThreadsBlocked) -> None:
+    _log.error(
+        "jobs that have ended occupy too many threads; stopping, so that the process is replaced",
+        action="threads_blocked",
+        left=event.left,
+        threads=event.threads,
     )
 
 
@@ -331,6 +350,8 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.EventLoopStuck: _event_loop_stuck,
     events.JobIgnoresCancellation: _job_ignores_cancellation,
     events.SlotsBlocked: _slots_blocked,
+    events.JobLeftThread: _job_left_thread,
+    events.ThreadsBlocked: _threads_blocked,
     events.CronCaughtUp: _cron_caught_up,
     events.ShutdownStarted: _shutdown_started,
     events.StartCancelled: _start_cancelled,

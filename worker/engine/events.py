@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 Event = TypeVar("Event")
 
-_log = logging.getLogger("arq.engine")
+_log = logging.getLogger("arq.worker.engine")
 
 JobOutcome = Literal[
     "complete",
@@ -111,7 +111,7 @@ class RunJobPatchFailed:
 
 @dataclass(frozen=True, slots=True)
 class HookFailed:
-    """A user's hook raised after the job's end was decided; `stack` names places only."""
+    """A user's hook raised, or took too long; `stack` names places only."""
 
     hook: str
     job_id: str
@@ -299,10 +299,29 @@ class JobIgnoresCancellation:
 
 @dataclass(frozen=True, slots=True)
 class SlotsBlocked:
-    """Jobs that ignore cancellation fill half of the `slots` or more; the worker stops, to be replaced."""
+    """Jobs that ignore cancellation fill half of the `slots` or more; the worker stops, to be replaced.
+
+    `queue` is empty if all of the worker's slots are meant, otherwise the queue that may fill so many.
+    """
 
     jobs: int
     slots: int
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobLeftThread:
+    """A job ended long ago, and a thread that it started runs on. Sent once for each job."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadsBlocked:
+    """Half of the `threads` or more work for jobs that have ended; the worker stops, to be replaced."""
+
+    left: int
+    threads: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Runs claimed jobs, one try each. What becomes of a job afterwards is decided in `decision`."""
 
 import asyncio
+import contextlib
+import functools
 import random
 import traceback
 
-from arq.worker import JobExecutionFailed
+from arq.worker import JobExecutionFailed, Retry, RetryJob
 
 from worker.engine.attempt import Attempt
 from worker.engine.circuit_breaker import CircuitBreaker
@@ -21,6 +23,7 @@ from worker.engine.decision import (
 from worker.engine.envelope import Call, read_call
 from worker.engine.events import CallStarted, Events, HookFailed, JobStarted, TryDecided
 from worker.engine.options import Hook, JobContext, JobFunction, JobOptions
+from worker.engine.patched_run_job import PatchedRunJob
 from worker.engine.results import loggable_message
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
@@ -28,7 +31,10 @@ from worker.errors import class_name
 
 
 class Executor:
-    """Runs the jobs of one worker. It needs no server: claims come in, decisions go out."""
+    """Runs the jobs of one worker. It needs no server: claims come in, decisions go out.
+
+    Each call of a job's function passes through `patched_run_job`, if there is one.
+    """
 
     def __init__(
         self,
@@ -38,6 +44,7 @@ class Executor:
         clock: RedisClock,
         events: Events,
         breaker: CircuitBreaker,
+        patched_run_job: PatchedRunJob | None = None,
     ) -> None:
         self._options = options
         self._rules = rules
@@ -45,6 +52,7 @@ class Executor:
         self._clock = clock
         self._events = events
         self._breaker = breaker
+        self._patched_run_job = patched_run_job
         # What these contain costs too much, and is too secret, to be sent to nobody for every job.
         self._shows_calls = events.wants(CallStarted) or events.wants(TryDecided)
 
@@ -63,7 +71,11 @@ class Executor:
             function = self._find(attempt, call)
             if self._breaker.is_troubled:
                 self._let_through(job, call)
-            result = await self._invoke(attempt, function, call)
+            if self._patched_run_job is None:
+                result = await self._invoke(attempt, function, call)
+            else:
+                invoke = functools.partial(self._invoke, attempt, function, call)
+                result = await self._patched_run_job.call(job.name, job.score, invoke)
         except BaseException as error:  # noqa: BLE001 (a job may raise anything, SystemExit too)
             attempt.finish()
             decision = self._rules.after_failure(attempt, error, jitter=random.random())
@@ -135,7 +147,7 @@ class Executor:
         options = self._options
         context = attempt.start(call, options.context)
         if options.on_job_start is not None:
-            await options.on_job_start(context)
+            await self._call_hook("on_job_start", options.on_job_start, context)
         attempt.running()
         if self._events.wants(JobStarted):
             job = attempt.job
@@ -153,7 +165,7 @@ class Executor:
             raise
         self._returned(attempt)
         if options.on_job_end is not None:
-            await options.on_job_end(context)
+            await self._call_hook("on_job_end", options.on_job_end, context)
         return result
 
     def _show_call(self, attempt: Attempt, call: Call) -> None:
@@ -171,13 +183,37 @@ class Executor:
             self._timeouts.end(attempt.job, attempt.function.timeout_s)
         attempt.job.returned()
 
-    async def _run_hook(self, name: str, hook: Hook, context: JobContext) -> None:
-        """Run a hook on a job whose end is decided; what it raises is sent as an event and changes nothing."""
+    async def _call_hook(self, name: str, hook: Hook, context: JobContext) -> None:
+        """Call a hook; what it raises is sent as an event, and raised.
+
+        A hook may take as long as a job: one that hangs would keep the job's slot for ever.
+        """
+        timeout_s = self._options.hook_timeout_s
+        limit = asyncio.timeout(timeout_s)
         try:
-            await hook(context)
-        except Exception as error:  # noqa: BLE001 (a user's hook may raise anything; it concerns its own job alone)
-            # Places only: the message of another library's error can repeat a payload.
-            stack = "".join(traceback.format_tb(error.__traceback__))
-            self._events.send(
-                HookFailed(name, context["job_id"], class_name(error), loggable_message(error), stack)
-            )
+            async with limit:
+                await hook(context)
+        except (Retry, RetryJob):
+            # With these it asks for something; it has not failed.
+            raise
+        except TimeoutError as error:
+            if not limit.expired():
+                self._report(name, context, error)
+                raise
+            late = TimeoutError(f"{name} not finished within {timeout_s:g} s").with_traceback(error.__traceback__)
+            self._report(name, context, late)
+            raise late from None
+        except Exception as error:
+            self._report(name, context, error)
+            raise
+
+    def _report(self, hook: str, context: JobContext, error: Exception) -> None:
+        # Places only: the message of another library's error can repeat a payload.
+        stack = "".join(traceback.format_tb(error.__traceback__))
+        self._events.send(HookFailed(hook, context["job_id"], class_name(error), loggable_message(error), stack))
+
+    async def _run_hook(self, name: str, hook: Hook, context: JobContext) -> None:
+        """Call a hook on a job whose end is decided; what it raises changes nothing."""
+        # A user's hook may raise anything; it concerns its own job alone.
+        with contextlib.suppress(Exception):
+            await self._call_hook(name, hook, context)

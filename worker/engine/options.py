@@ -69,6 +69,12 @@ class JobOptions:
     after_job_end: Hook | None
 
     @property
+    def hook_timeout_s(self) -> float | None:
+        """How many seconds a hook may take: as long as a job without a timeout of its own; `None` is no limit."""
+        timeout_s = self.unknown.timeout_s
+        return timeout_s if timeout_s is not None and math.isfinite(timeout_s) else None
+
+    @property
     def longest_run_s(self) -> float:
         """How many seconds a try may take; without a timeout it has no limit, and counts as 5 minutes."""
         timeouts = [function.timeout_s for function in (*self.functions.values(), self.unknown)]

@@ -1,9 +1,9 @@
-"""Runs claimed jobs inside of what somebody has put around arq's `Worker.run_job`.
+"""Calls the functions of jobs inside of what somebody has put around arq's `Worker.run_job`.
 
 Tracing does that: Sentry's integration makes a transaction of each call of `run_job`. The engine does not need
-arq's method, so a job passes through it only if it has been patched, or overridden in a subclass; otherwise this
+arq's method, so a call passes through it only if it has been patched, or overridden in a subclass; otherwise this
 costs nothing. What was put around it calls, at its core, the function that it found in arq's class. That one is
-replaced by a function that runs the job which this engine has claimed, and is arq's own for everybody else.
+replaced by a function that makes the call for this engine, and is arq's own for everybody else.
 
 A patch may be older than the engine's import, and then holds arq's function where only it can see it: in a closure,
 or as `__wrapped__`. Both are looked into.
@@ -19,23 +19,40 @@ from arq.worker import Worker
 
 from worker.engine.events import Events, RunJobPatchFailed
 
-RunClaimed = Callable[[], Awaitable[None]]
+RunClaimed = Callable[[], Awaitable[object]]
 RunJob = Callable[[str, int], Awaitable[None]]
 
 _NAME = "run_job"
 
 
 class _Turn:
-    """One claimed job that is run at most once, wherever in a patch the call of arq's function stands."""
+    """One call that is made at most once, wherever in a patch the call of arq's function stands."""
 
     def __init__(self, run: RunClaimed) -> None:
         self._run = run
+        self._result: object = None
+        self._error: BaseException | None = None
         self.taken = False
 
     async def take(self) -> None:
-        if not self.taken:
-            self.taken = True
-            await self._run()
+        """Make the call. As with arq, the patch does not get to see what a job returns or raises."""
+        self.taken = True
+        try:
+            self._result = await self._run()
+        except BaseException as error:
+            self._error = error
+            if not isinstance(error, Exception):
+                raise
+
+    def outcome(self) -> object:
+        """Return what the call returned, or raise what it raised."""
+        try:
+            if self._error is not None:
+                raise self._error
+            return self._result
+        finally:
+            # The traceback of the error leads back to this frame.
+            self._error = None
 
 
 # Of the task of one claimed job.
@@ -43,22 +60,27 @@ _turn: ContextVar[_Turn | None] = ContextVar("_turn", default=None)
 
 
 class PatchedRunJob:
-    """What was put around arq's `run_job`, to be called with claimed jobs."""
+    """What was put around arq's `run_job`, to be called with the id and the score of claimed jobs."""
 
     def __init__(self, run_job: RunJob, name: str, events: Events) -> None:
         self._run_job = run_job
         self._name = name
         self._events = events
 
-    async def call(self, job_id: str, score: int, run: RunClaimed) -> None:
-        """Call `run`, which runs the claimed job, at the core of the patch; also if the patch fails."""
+    async def call(self, job_id: str, score: int, run: RunClaimed) -> object:
+        """Call `run` once, at the core of the patch, and outside of it if the patch fails before.
+
+        Returns and raises what `run` does.
+        """
         turn = _Turn(run)
-        _turn.set(turn)
+        before = _turn.set(turn)
         try:
             await self._run_job(job_id, score)
         except Exception as error:  # noqa: BLE001 (a tool that watches jobs must not be able to lose one)
             self._events.send(RunJobPatchFailed(self._name, type(error).__name__))
-        await turn.take()
+        finally:
+            _turn.reset(before)
+        return turn.outcome() if turn.taken else await run()
 
 
 def patched_run_job(worker: Worker, events: Events) -> PatchedRunJob | None:

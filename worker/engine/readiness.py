@@ -6,6 +6,7 @@ Judged once per heartbeat; nothing here is called for single jobs.
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.context import EngineContext
 from worker.engine.events import Claimed, ClaimFailed, ReadinessChanged
 from worker.engine.options import JobOptions
@@ -95,9 +96,17 @@ class SlotProgress:
 class Readiness:
     """Puts together why a worker is not ready: `look` asks Redis, and then `why_not` says it."""
 
-    def __init__(self, context: EngineContext, slots: Slots, options: JobOptions, claims: ClaimFlow) -> None:
+    def __init__(
+        self,
+        context: EngineContext,
+        slots: Slots,
+        blocked: BlockedSlots,
+        options: JobOptions,
+        claims: ClaimFlow,
+    ) -> None:
         self._context = context
         self._slots = slots
+        self._blocked = blocked
         self._max_jobs = options.max_jobs
         self._claims = claims
         self._progress = SlotProgress(context.queues, options.max_jobs, options.longest_run_s + _END_WITHIN_S)
@@ -113,7 +122,7 @@ class Readiness:
     def why_not(self) -> str:
         """Return why the worker is not ready, or an empty string; a change of what is found here is one event."""
         context = self._context
-        on_purpose = context.why_not_ready(self._slots.ignoring)
+        on_purpose = self._blocked.why_not_ready or context.why_not_ready()
         free = len(self._slots) < self._max_jobs
         # Both are asked every time: they remember what they saw last.
         claims = self._claims.why_not(due=free and not on_purpose)

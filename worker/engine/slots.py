@@ -1,19 +1,18 @@
 """The jobs that a worker runs: started, kept leased, interrupted, and released once their completion is stored."""
 
 import asyncio
-import functools
 from collections.abc import Callable, Iterable
 
 from redis import Redis
 
 from worker.engine.completer import ResultTooLarge
 from worker.engine.context import EngineContext
+from worker.engine.current_job import enter_job
 from worker.engine.decision import CRASH_LIMIT, Decision
-from worker.engine.events import JobFinished, JobIgnoresCancellation
+from worker.engine.events import JobFinished
 from worker.engine.executor import Executor
 from worker.engine.last_act import LastAct
 from worker.engine.lease_renewer import Lease, LeaseRenewer
-from worker.engine.patched_run_job import PatchedRunJob
 from worker.engine.process_exit import ProcessExit
 from worker.engine.running_job import Interruption, RunningJob
 from worker.engine.stuck_loop import StuckLoop
@@ -21,17 +20,13 @@ from worker.queue.scripts import ClaimedJob
 
 # A job whose worker died twice while running it runs alone, if the other jobs end within:
 _SOLO_WAIT_S = 5.0
-# A job that runs on for so many leases after it was cancelled ignores that; a database command may take as long.
-_IGNORED_FOR_LEASES = 3
 
 
 class Slots:
     """Everything between a claim and the stored completion, for all jobs of one worker.
 
-    `tasks` holds the task of each running job by the job's id, which arq's tools look at. `ignoring` is the number
-    of jobs that ignored their cancellation when `look_for_ignored` last looked. `last_act` can hand the jobs back
-    from another thread. `connect` opens the connections of other threads. `patched_run_job` is what each job passes
-    through, if there is one.
+    `tasks` holds the task of each running job by the job's id, which arq's tools look at. `last_act` can hand the
+    jobs back from another thread. `connect` opens the connections of other threads.
     """
 
     def __init__(
@@ -39,17 +34,13 @@ class Slots:
         context: EngineContext,
         executor: Executor,
         connect: "Callable[[], Redis[bytes]]",
-        patched_run_job: PatchedRunJob | None = None,
         process_exit: ProcessExit | None = None,
     ) -> None:
         self._context = context
         self._executor = executor
-        self._patched_run_job = patched_run_job
         self._loop = asyncio.get_running_loop()
         self._jobs: dict[bytes, RunningJob] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
-        self.ignoring = 0
-        self._reported: set[RunningJob] = set()
         self.last_act = LastAct(connect, self._jobs, context.worker_id, context.events)
         self._stuck_loop = StuckLoop(self._jobs, self.last_act, context.events, process_exit)
         self._leases = LeaseRenewer(connect, context.lease_s, self._lose, context.events, self._stuck_loop.look)
@@ -117,14 +108,10 @@ class Slots:
             self._leases.release(job.claimed.job_id, job.token)
             self._free(job, decision.event)
 
-    def look_for_ignored(self) -> None:
-        """Count the jobs that ignore their cancellation, and report each once."""
-        since = self._loop.time() - _IGNORED_FOR_LEASES * self._context.lease_s
-        ignoring = {job for job in self._jobs.values() if job.ignores_cancellation(since)}
-        for job in ignoring - self._reported:
-            self._context.events.send(JobIgnoresCancellation(job.name, str(job.interrupted_by)))
-        self._reported = ignoring
-        self.ignoring = len(ignoring)
+    def ignoring(self, seconds: float) -> list[RunningJob]:
+        """Return the jobs that were cancelled more than so many seconds ago and run on."""
+        since = self._loop.time() - seconds
+        return [job for job in self._jobs.values() if job.ignores_cancellation(since)]
 
     async def close(self) -> None:
         """Stop renewing leases."""
@@ -139,11 +126,7 @@ class Slots:
                 job.interrupt("lost")
 
     def _launch(self, job: RunningJob) -> "asyncio.Task[None]":
-        if self._patched_run_job is None:
-            task = self._loop.create_task(self._run(job))
-        else:
-            run = functools.partial(self._run, job)
-            task = self._loop.create_task(self._patched_run_job.call(job.name, job.score, run))
+        task = self._loop.create_task(self._run(job))
         job.launched(task)
         self.tasks[job.name] = task
         return task
@@ -171,6 +154,7 @@ class Slots:
             stop.cancel()
 
     async def _run(self, job: RunningJob) -> None:
+        enter_job(job.claimed.job_id, job.token)
         event: JobFinished | None = None
         try:
             decision, job_context = await self._executor.run(job)

@@ -7,13 +7,16 @@ import sys
 import traceback
 from collections.abc import Mapping
 
+from worker.engine.current_job import CurrentJob, job_in
 from worker.engine.events import EventLoopStuck, Events
 from worker.engine.last_act import LastAct
 from worker.engine.process_exit import ProcessExit
 from worker.engine.running_job import RunningJob
 
-# Beyond the longest time that a running job may take. A loop that is only slow comes back within it.
+# Beyond the time that a running job may take. A loop that is only slow comes back within it.
 _MARGIN_S = 10.0
+# How long a job without a timeout counts as running, where it is not known to be the one that holds the loop.
+_WITHOUT_TIMEOUT_S = 300.0
 # Twice as long as between two looks.
 _PATIENCE_S = 5.0
 # A full worker takes a part of a second; Redis may be slow.
@@ -32,10 +35,15 @@ def stack_of(thread: int) -> str:
 class StuckLoop:
     """Decides, in the thread that renews leases, that the event loop is stuck.
 
-    Then the worker's jobs are handed back and count no crash, except for the one that runs in the loop: its lease
-    ends like that of a job that kills its process. If the loop runs no job that is known, none is handed back: each
-    counts a crash, and the one that is to blame is found as any other killer. The process ends, if it belongs to
-    the worker (`process_exit`); otherwise the worker goes on without these jobs when the loop comes back.
+    A job holds the loop if the loop runs its task, or a task that it has started, at two looks. It may do so for as
+    long as its timeout and 10 s, without a timeout as long as it likes. Anything else may as long as the longest
+    timeout of the running jobs and 10 s.
+
+    Then the worker's jobs are handed back and count no crash, except for the one that holds the loop: its lease
+    ends like that of a job that kills its process. A task whose job has ended is no running job's fault. If the
+    loop runs no job's task, none is handed back: each counts a crash, and the one that is to blame is found as any
+    other killer. The process ends, if it belongs to the worker (`process_exit`); otherwise the worker goes on
+    without these jobs when the loop comes back.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class StuckLoop:
         self._events = events
         self._process_exit = process_exit
         self._loop = asyncio.get_running_loop()
+        self._holder: CurrentJob | None = None
         self._overdue = self._reported = False
         self._allow()
 
@@ -69,26 +78,42 @@ class StuckLoop:
 
         Returns whether the jobs have been taken from it.
         """
-        limit_s = max((job.allowed_s for job in list(self._jobs.values())), default=0.0) + _MARGIN_S
+        holder = job_in(self._loop)
         self._allow()
-        # Seen twice: a process that was frozen has a silent loop too, which comes back before the second look.
-        was_overdue, self._overdue = self._overdue, silent_s >= limit_s
+        # Seen twice: a process that was frozen has a silent loop too, which comes back before the second look. And
+        # with the same holder: many jobs that compute for a moment each hold up the loop as well.
+        was_overdue = self._overdue and holder == self._holder
+        self._holder = holder
+        self._overdue = silent_s >= self._limit_s(holder) + _MARGIN_S
         if not self._overdue:
             self._reported = False
         if not (was_overdue and self._overdue) or self._reported:
             return False
         self._reported = True
-        self._let_go(silent_s, thread)
+        self._let_go(silent_s, thread, holder)
         return True
 
-    def _let_go(self, silent_s: float, thread: int) -> None:
-        current = asyncio.current_task(self._loop)
-        running = [job for job in list(self._jobs.values()) if job.task is not None]
-        spinning = next((job for job in running if job.task is current), None)
+    def _limit_s(self, holder: CurrentJob | None) -> float:
+        spinning = self._find(holder)
+        if spinning is not None:
+            return spinning.allowed_s
+        allowed_s = [job.allowed_s for job in list(self._jobs.values())]
+        limits_s = [seconds if math.isfinite(seconds) else _WITHOUT_TIMEOUT_S for seconds in allowed_s]
+        return max(limits_s, default=0.0)
+
+    def _find(self, holder: CurrentJob | None) -> RunningJob | None:
+        if holder is None:
+            return None
+        job = self._jobs.get(holder.job_id)
+        return job if job is not None and job.token == holder.token else None
+
+    def _let_go(self, silent_s: float, thread: int, holder: CurrentJob | None) -> None:
+        name = holder.job_id.decode(errors="backslashreplace") if holder is not None else ""
+        spinning = self._find(holder)
 
         def act() -> None:
-            self._events.send(EventLoopStuck(silent_s, spinning.name if spinning else "", stack_of(thread)))
-            if spinning is not None:
+            self._events.send(EventLoopStuck(silent_s, name, stack_of(thread)))
+            if holder is not None:
                 self._last_act.hand_back(except_for=spinning)
 
         if self._process_exit is not None:

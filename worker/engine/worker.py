@@ -48,6 +48,7 @@ from worker.engine.events import (
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
+from worker.engine.job_threads import JobThreads
 from worker.engine.live_signal import show_liveness
 from worker.engine.local_zone import LocalZone
 from worker.engine.memory_watch import MemoryWatch
@@ -136,11 +137,12 @@ class LeaseWorker(Worker):
         self.events.subscribe(Claimed, self._claim_flow.claimed)
         self.events.subscribe(ClaimFailed, self._claim_flow.failed)
         self.redis_health = RedisHealth(self.events)
-        self.breaker = CircuitBreaker(self.events)
+        self.breaker = CircuitBreaker(self.events, functions=self.functions)
         self._open_redis = open_redis
         self._dead_letter_limits = dead_letter_limits
         self._owns_process = owns_process
         self._process_exit: ProcessExit | None = None
+        self._threads: JobThreads | None = None
         self._put_back: Callable[[], None] | None = None
         self._started_at = datetime.now(UTC)
         self._wake = asyncio.Event()
@@ -189,6 +191,7 @@ class LeaseWorker(Worker):
             context.clock,
             self.events,
             self.breaker,
+            patched_run_job(self, self.events),
         )
         cron = CronClock(self, self.events)
         if self.burst:
@@ -197,12 +200,11 @@ class LeaseWorker(Worker):
             context,
             executor,
             lambda: sync_twin(context.redis),
-            patched_run_job(self, self.events),
             self._process_exit,
         )
         if self._process_exit is not None:
             self._process_exit.last_act = slots.last_act.leave
-        blocked = BlockedSlots(context, slots, self._process_exit)
+        blocked = BlockedSlots(context, slots, self._process_exit, self._threads)
         # arq's own names for the same tasks, which its tools look at.
         self.tasks = self.job_tasks = slots.tasks
         claimer = Claimer(
@@ -212,7 +214,7 @@ class LeaseWorker(Worker):
             may_claim=lambda: self.allow_pick_jobs,
             started=lambda: self.jobs_complete + self.jobs_retried + self.jobs_failed + len(slots),
         )
-        readiness = Readiness(context, slots, options, self._claim_flow)
+        readiness = Readiness(context, slots, blocked, options, self._claim_flow)
         side_tasks = self._start_side_tasks(
             context, slots, claimer, cron, blocked, readiness, options.longest_run_s
         )
@@ -271,7 +273,7 @@ class LeaseWorker(Worker):
         longest_run_s: float,
     ) -> list[asyncio.Task[None]]:
         def describe(redis_time: datetime) -> Heartbeat:
-            return self._heartbeat(redis_time, readiness.why_not(), slots, context.slots)
+            return self._heartbeat(redis_time, readiness.why_not(), slots, blocked, context.slots)
 
         heartbeat = HeartbeatWriter(context, self._unknown_functions, describe, self.record_health)
 
@@ -302,7 +304,9 @@ class LeaseWorker(Worker):
             loops["cron-clock"] = every(periodic_s, context.redis_health, cron.tick)
         return [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
-    def _heartbeat(self, redis_time: datetime, why_not: str, slots: Slots, capacity: int) -> Heartbeat:
+    def _heartbeat(
+        self, redis_time: datetime, why_not: str, slots: Slots, blocked: BlockedSlots, capacity: int
+    ) -> Heartbeat:
         return Heartbeat(
             worker=self.worker_id,
             host=socket.gethostname(),
@@ -312,7 +316,7 @@ class LeaseWorker(Worker):
             queues=list(self.queues),
             slots=capacity,
             running=len(slots),
-            ignoring=slots.ignoring,
+            ignoring=blocked.ignoring,
             held=self.breaker.held_functions,
             complete=self.jobs_complete,
             retried=self.jobs_retried,
@@ -354,6 +358,8 @@ class LeaseWorker(Worker):
         timeouts_s = [JobFunction.of(self, function).timeout_s for function in self.functions.values()]
         longest_s = max(math.inf if timeout_s is None else timeout_s for timeout_s in timeouts_s)
         self._process_exit = ProcessExit(self.events, self._job_completion_wait, longest_s)
+        self._threads = JobThreads()
+        self.loop.set_default_executor(self._threads)
         if self._handle_signals:
             self._process_exit.watch(Signals.SIGTERM, Signals.SIGINT)
             if self._early_signals.noted is not None:

@@ -62,6 +62,16 @@ async def refused(ctx: dict[str, Any]) -> None:
     raise ValueError("no such order")
 
 
+async def hooked(ctx: dict[str, Any]) -> None:
+    """Succeed, after which a hook fails."""
+
+
+async def after(ctx: dict[str, Any]) -> None:
+    """Fail once a job of `hooked` is stored."""
+    if ctx["job_id"] == "the-hooked":
+        raise LookupError("no such report")
+
+
 async def retried(ctx: dict[str, Any]) -> None:
     """Ask for a second try."""
     if ctx["job_try"] == 1:
@@ -73,5 +83,6 @@ async def _connect() -> Any:
 
 
 class WorkerSettings:
-    functions = [fine, refused, retried]  # noqa: RUF012 (as arq reads it)
+    functions = [fine, refused, hooked, retried]  # noqa: RUF012 (as arq reads it)
+    after_job_end = after
     open_redis = _connect

@@ -25,6 +25,12 @@ async def spinning(ctx: dict[str, Any], payload: Payload) -> None:
         pass
 
 
+async def spinning_in_a_task(ctx: dict[str, Any], payload: Payload) -> None:
+    """Start a task that never gives the event loop back."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(spinning(ctx, payload))
+
+
 async def locking(ctx: dict[str, Any], payload: Payload, seconds: float) -> Any:
     """Hold the interpreter's lock for some seconds, then register."""
     await ctx["redis"].incr("locks")
@@ -47,6 +53,14 @@ async def threaded(ctx: dict[str, Any], payload: Payload) -> Any:
     return await register_hospital(ctx, payload)
 
 
+async def leaving(ctx: dict[str, Any], payload: Payload) -> Any:
+    """Register once the key `gate` exists; before that, wait for a thread that does not end."""
+    await ctx["redis"].incr("runs")
+    if not await ctx["redis"].exists("gate"):
+        await asyncio.to_thread(time.sleep, 3_600)
+    return await register_hospital(ctx, payload)
+
+
 async def gated_call(ctx: dict[str, Any], payload: Payload) -> Any:
     """Wait for the key `gate`, say so, and register."""
     redis = ctx["redis"]
@@ -60,5 +74,8 @@ async def gated_call(ctx: dict[str, Any], payload: Payload) -> Any:
 WorkerSettings = faulty.WorkerSettings
 WorkerSettings.functions = [
     *WorkerSettings.functions,
-    *(func(job, name=job.__name__) for job in (spinning, locking, computing, threaded, gated_call)),
+    *(
+        func(job, name=job.__name__)
+        for job in (spinning, spinning_in_a_task, locking, computing, threaded, leaving, gated_call)
+    ),
 ]

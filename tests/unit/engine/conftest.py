@@ -100,9 +100,9 @@ def finished(outcome: JobOutcome = "complete", job_id: str = "job", function: st
     return JobFinished(job_id, function, QUEUE, outcome, tries=1, pickup_s=0.0, run_s=0.0)
 
 
-def stop_all(breaker: CircuitBreaker) -> None:
-    """Report outages to a breaker until all claims are stopped."""
-    for function in ("amend", "ingest", "ingest"):
+def stop_all(breaker: CircuitBreaker, *functions: str) -> None:
+    """Report outages to a breaker until all claims are stopped; `functions` are those that it knows of."""
+    for function in ("amend", "ingest", "ingest", *functions):
         breaker.failed(function, OUTAGE, breaker.era)
 
 

@@ -225,6 +225,87 @@ def test_a_long_outage_looks_for_a_function_that_works_behind_those_that_do_not(
     assert breaker.allowance(300) == 300
 
 
+# ---- all functions of a worker ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def knowing(clock: Clock, events: KeptEvents) -> CircuitBreaker:
+    """A breaker that knows all functions of its worker."""
+    return CircuitBreaker(events, clock, lambda: 1.0, functions=["ingest", "register", "report"])
+
+
+def test_while_a_function_is_untried_others_that_fail_do_not_stop_it(
+    knowing: CircuitBreaker, events: KeptEvents
+) -> None:
+    fail(knowing, *["ingest", "register"] * 3)
+
+    assert events.sent == [opened("ingest", OUTAGE), opened("register", OUTAGE)]
+    assert (knowing.is_open, knowing.why_not) == (True, OUTAGE.reason)
+    assert knowing.allowance(300) == 300
+    assert [knowing.put_aside_s(name, knowing.era) for name in ("ingest", "register", "report")] == [1.0, 1.0, None]
+    knowing.succeeded("report", knowing.era)
+    assert knowing.why_not == ""
+    # From now on they are known to be the cause themselves.
+    fail(knowing, *["ingest", "register"] * 3)
+    assert STOPPED not in events.sent
+
+
+@pytest.mark.parametrize("failures", ["ingest register report", "ingest ingest register report"])
+def test_when_all_functions_have_failed_all_is_stopped_at_once(
+    knowing: CircuitBreaker, events: KeptEvents, failures: str
+) -> None:
+    fail(knowing, *failures.split())
+    assert events.sent == [STOPPED]
+    assert knowing.allowance(300) == 0
+
+
+def test_a_worker_with_one_function_is_stopped_when_that_fails(clock: Clock, events: KeptEvents) -> None:
+    breaker = CircuitBreaker(events, clock, lambda: 1.0, functions=["ingest"])
+    fail(breaker, "ingest", "ingest", "ingest")
+    assert breaker.allowance(300) == 0
+    breaker.succeeded("ingest", breaker.era)
+    assert not breaker.is_troubled
+
+
+def test_a_function_that_fails_for_another_reason_is_not_waited_for(
+    knowing: CircuitBreaker, events: KeptEvents
+) -> None:
+    fail(knowing, *["report"] * 3, trouble=GEOCODER)
+    fail(knowing, "ingest", "register", "ingest")
+    assert STOPPED in events.sent
+
+
+def test_if_no_untried_function_is_found_all_is_stopped(
+    knowing: CircuitBreaker, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(circuit_breaker, "_PUT_ASIDE", 10)
+    fail(knowing, *["ingest", "register"] * 3)
+    for function in ["ingest", "register"] * 5:
+        assert STOPPED not in events.sent
+        knowing.put_aside_s(function, knowing.era)
+    assert STOPPED in events.sent
+    assert knowing.allowance(300) == 0
+
+
+def test_one_function_that_works_again_lets_all_through(knowing: CircuitBreaker, events: KeptEvents) -> None:
+    fail(knowing, *["ingest", "register"] * 3)
+    knowing.succeeded("ingest", knowing.era)
+
+    assert events.sent[2:] == [closed("ingest", OUTAGE), closed("register", OUTAGE)]
+    assert not knowing.is_troubled
+
+
+def test_one_function_that_works_again_says_nothing_of_what_fails_for_another_reason(
+    knowing: CircuitBreaker, events: KeptEvents
+) -> None:
+    fail(knowing, *["ingest"] * 3)
+    fail(knowing, *["report"] * 3, trouble=GEOCODER)
+    knowing.succeeded("ingest", knowing.era)
+
+    assert closed("ingest", OUTAGE) in events.sent
+    assert knowing.put_aside_s("report", knowing.era) is not None
+
+
 # ---- one function -----------------------------------------------------------------------------------------
 
 

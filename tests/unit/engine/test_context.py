@@ -50,11 +50,3 @@ async def test_the_gravest_reason_comes_first(context: EngineContext) -> None:
 async def test_a_context_is_never_changed_once_made(context: EngineContext) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         context.lease_s = 1  # type: ignore[misc]
-
-
-async def test_a_worker_whose_slots_hold_jobs_that_ignore_cancellation_is_not_ready(context: EngineContext) -> None:
-    assert context.why_not_ready(4) == ""
-    assert context.why_not_ready(5) == "5 of 10 slots hold jobs that ignore cancellation"
-    # It says so while it stops for that reason.
-    context.stopping.set()
-    assert context.why_not_ready(5) == "5 of 10 slots hold jobs that ignore cancellation"

@@ -88,7 +88,9 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         "error",
         {"action": "job_ignores_cancellation", "job_id": "job", "reason": "timeout"},
     ),
-    (events.SlotsBlocked(5, 10), "error", {"action": "slots_blocked", "jobs": 5, "slots": 10}),
+    (events.SlotsBlocked(5, 10), "error", {"action": "slots_blocked", "jobs": 5, "slots": 10, "queue": "all"}),
+    (events.JobLeftThread("job"), "error", {"action": "job_left_thread", "job_id": "job"}),
+    (events.ThreadsBlocked(3, 6), "error", {"action": "threads_blocked", "left": 3, "threads": 6}),
     (events.CronCaughtUp("nightly"), "info", {"action": "cron_caught_up", "job": "nightly"}),
     (
         events.ShutdownStarted("SIGTERM", 2, 30),
@@ -208,3 +210,8 @@ def test_the_line_of_one_functions_breaker_names_it(is_open: bool, level: str) -
 def test_the_name_of_an_unknown_function_is_bounded() -> None:
     (line,) = logged(finished("function_unknown", function="f" * 201))
     assert line["function"] == "f" * 200
+
+
+def test_blocked_slots_of_one_queue_are_named() -> None:
+    (line,) = logged(events.SlotsBlocked(1, 2, "bulk"))
+    assert (line["jobs"], line["slots"], line["queue"]) == (1, 2, "bulk")

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ from worker.codec import Codec
 from worker.engine.arq_log import log_like_arq
 from worker.engine.event_log import log_events
 from worker.engine.events import Events, HookFailed, JobStarted
+from worker.engine.patched_run_job import PatchedRunJob
 from worker.engine.retry_policy import Trouble
 from worker.engine.running_job import Interruption
 from worker.errors import ConflictError, OperationRefused, OutageError, PermanentError, TransientError
@@ -447,14 +449,85 @@ async def test_hooks_run_around_the_job_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("name", ["on_job_start", "on_job_end"])
-async def test_a_hook_that_fails_fails_its_job(name: str) -> None:
+async def test_a_hook_that_hangs_fails_its_job_as_a_timeout_does(name: str) -> None:
+    async def hook(ctx: dict[Any, Any]) -> None:
+        await asyncio.Event().wait()
+
+    settings: dict[str, Any] = {name: hook}
+    decision, _ = await run_job(_returns, job_timeout=0.01, **settings)
+
+    event = decision.event
+    assert (event.outcome, event.error_class) == ("retried", "TimeoutError")
+    assert decision.completion is not None
+    assert f"{name} not finished within 0.01 s" in decision.completion.record.decode()
+
+
+async def test_a_hook_that_raises_a_timeout_of_its_own_keeps_it() -> None:
+    async def hook(ctx: dict[Any, Any]) -> None:
+        raise TimeoutError("the geocoder")
+
+    decision, _ = await run_job(_returns, job_timeout=60, on_job_start=hook)
+
+    assert decision.completion is not None
+    assert "the geocoder" in decision.completion.record.decode()
+
+
+@pytest.mark.parametrize("job_timeout", [None, math.inf])
+async def test_without_a_timeout_of_the_worker_a_hook_may_take_as_long_as_it_likes(
+    job_timeout: float | None,
+) -> None:
+    async def hook(ctx: dict[Any, Any]) -> None:
+        await asyncio.sleep(0.01)
+
+    decision, _ = await run_job(_returns, job_timeout=job_timeout, on_job_start=hook)
+
+    assert decision.event.outcome == "complete"
+
+
+async def test_a_hook_that_hangs_after_the_end_of_its_job_is_given_up_and_reported() -> None:
+    failed: list[HookFailed] = []
+    events = Events()
+    events.subscribe(HookFailed, failed.append)
+
+    async def hook(ctx: dict[Any, Any]) -> None:
+        await asyncio.Event().wait()
+
+    options = make_options(after_job_end=hook, job_timeout=0.01)
+    await make_executor(options, events).run_after_job_end({"job_id": JOB_ID})
+
+    assert [(event.hook, event.error_class) for event in failed] == [("after_job_end", "TimeoutError")]
+
+
+@pytest.mark.parametrize("name", ["on_job_start", "on_job_end"])
+async def test_a_hook_that_fails_fails_its_job_and_is_reported(name: str) -> None:
+    failed: list[HookFailed] = []
+    events = Events()
+    events.subscribe(HookFailed, failed.append)
+
     async def hook(ctx: dict[Any, Any]) -> None:
         raise PermanentError("hook")
 
     settings: dict[str, Any] = {name: hook}
-    decision, _ = await run_job(_returns, **settings)
+    decision, _ = await run_job(_returns, events=events, **settings)
 
     assert (decision.event.outcome, decision.event.message) == ("dead", "hook")
+    (event,) = failed
+    assert (event.hook, event.job_id, event.error_class, event.message) == (name, JOB_ID, "PermanentError", "hook")
+    assert "raise PermanentError" in event.stack
+
+
+async def test_a_hook_that_asks_for_another_try_has_not_failed() -> None:
+    failed: list[HookFailed] = []
+    events = Events()
+    events.subscribe(HookFailed, failed.append)
+
+    async def hook(ctx: dict[Any, Any]) -> None:
+        raise Retry(defer=5)
+
+    decision, _ = await run_job(_returns, events=events, on_job_start=hook)
+
+    assert (decision.event.outcome, decision.event.delay_s) == ("retried", 5)
+    assert failed == []
 
 
 async def test_a_hook_that_fails_after_a_failed_job_changes_nothing_and_is_reported() -> None:
@@ -485,6 +558,47 @@ async def test_the_executor_itself_logs_nothing() -> None:
 
     assert decision.event.outcome == "dead"
     assert logs == []
+
+
+# ---- tracers ------------------------------------------------------------------------------------------------
+
+
+class Traced(PatchedRunJob):
+    """Notes what passes through, as a tracer would."""
+
+    def __init__(self) -> None:
+        self.passed: list[tuple[str, int]] = []
+
+    async def call(self, job_id: str, score: int, run: Callable[[], Awaitable[object]]) -> object:
+        self.passed.append((job_id, score))
+        return await run()
+
+
+async def test_each_call_of_a_function_passes_through_what_is_around_arqs_run_job() -> None:
+    async def refused(ctx: dict[Any, Any]) -> None:
+        raise PermanentError("refused")
+
+    traced = Traced()
+    functions = [func(_returns, name="step"), func(refused, name="refused")]
+    executor = make_executor(make_options(*functions), patched_run_job=traced)
+
+    decisions = [(await executor.run(make_job(envelope(name))))[0] for name in ("step", "refused")]
+
+    assert [decision.event.outcome for decision in decisions] == ["complete", "dead"]
+    assert traced.passed == [(JOB_ID, 5_000)] * 2
+
+
+async def test_a_job_that_is_not_run_does_not_pass_through_it() -> None:
+    traced = Traced()
+    executor = make_executor(make_options(func(_returns, name="step")), patched_run_job=traced)
+    for _ in range(3):
+        executor._breaker.failed("step", Trouble("geocoder is unavailable", is_shared=False), 0)
+
+    payloads = [envelope("unknown"), b"cannot be read", envelope("step")]
+    outcomes = [(await executor.run(make_job(payload)))[0].event.outcome for payload in payloads]
+
+    assert outcomes == ["function_unknown", "dead", "put_aside"]
+    assert traced.passed == []
 
 
 # ---- jobs that do not stop ----------------------------------------------------------------------------------

@@ -152,3 +152,10 @@ async def test_the_longest_run_is_known(
 ) -> None:
     functions = [func(job, name=str(number), timeout=timeout) for number, timeout in enumerate(timeouts)]
     assert options_of(*functions, job_timeout=default).longest_run_s == longest_s
+
+
+@pytest.mark.parametrize(("job_timeout", "hook_timeout_s"), [(11, 11), (None, None), (math.inf, None)])
+async def test_a_hook_may_take_as_long_as_a_job_without_a_timeout_of_its_own(
+    job_timeout: float | None, hook_timeout_s: float | None
+) -> None:
+    assert options_of(func(job, timeout=700), job_timeout=job_timeout).hook_timeout_s == hook_timeout_s

@@ -73,10 +73,11 @@ def made(cls: type[Worker] = Leased, events: KeptEvents | None = None) -> Patche
 async def run(patched: PatchedRunJob | None, seen: list[str]) -> None:
     assert patched is not None
 
-    async def job() -> None:
+    async def job() -> str:
         seen.append("the job")
+        return "its result"
 
-    await asyncio.create_task(patched.call("id", 5, job))
+    assert await asyncio.create_task(patched.call("id", 5, job)) == "its result"
 
 
 def test_a_worker_that_nobody_has_patched_runs_its_jobs_itself() -> None:
@@ -166,24 +167,51 @@ async def test_a_patch_that_does_not_call_arqs_function_loses_no_job() -> None:
     assert seen == ["the job"]
 
 
-async def test_a_cancellation_reaches_the_job() -> None:
-    Worker.run_job = in_a_closure(Worker.run_job, [])  # type: ignore[method-assign]
+async def test_what_a_job_raises_passes_by_the_patch() -> None:
+    seen: list[str] = []
+    events = KeptEvents()
+    Worker.run_job = in_a_closure(Worker.run_job, seen)  # type: ignore[method-assign]
+    patched = made(events=events)
+    assert patched is not None
+
+    async def job() -> None:
+        raise ValueError("the job")
+
+    with pytest.raises(ValueError, match="the job"):
+        await patched.call("id", 5, job)
+    # As with arq: there the job has ended when its error gets so far.
+    assert seen == ["before id 5", "after"]
+    assert events.sent == []
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+async def test_a_cancellation_reaches_the_job_and_passes_through_the_patch(swallows: bool) -> None:
+    seen: list[str] = []
+    arqs = Worker.run_job
+
+    async def traced(self: Worker, job_id: str, score: int) -> None:
+        try:
+            await arqs(self, job_id, score)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            if not swallows:
+                raise
+
+    Worker.run_job = traced  # type: ignore[method-assign]
     patched = made()
     assert patched is not None
-    running, cancelled = asyncio.Event(), asyncio.Event()
+    running = asyncio.Event()
 
     async def job() -> None:
         running.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.set()
+        await asyncio.Event().wait()
 
     task = asyncio.create_task(patched.call("id", 5, job))
     await running.wait()
     task.cancel()
-    await task
-    assert cancelled.is_set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == ["cancelled"]
 
 
 def test_a_patch_that_hides_arqs_function_is_reported_and_not_used() -> None:

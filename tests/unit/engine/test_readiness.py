@@ -5,6 +5,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tests.unit.engine.conftest import QUEUE, KeptEvents, NotedLimit, claimed, job_options
+from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
 from worker.engine.events import Claimed, ClaimFailed, ReadinessChanged
@@ -111,7 +112,6 @@ class HeldSlots(Slots):
 
     def __init__(self) -> None:
         self.held: list[RunningJob] = []
-        self.ignoring = 0
 
     def __len__(self) -> int:
         return len(self.held)
@@ -141,7 +141,9 @@ class Stage:
         self.context = dataclasses.replace(context, completer=self.completer, redis_health=self.health)
         self.claims = ClaimFlow(0.5)
         self.slots = HeldSlots()
-        self.readiness = Readiness(self.context, self.slots, job_options(max_jobs=1), self.claims)
+        self.blocked = BlockedSlots(self.context, self.slots, None)
+        options = job_options(max_jobs=1)
+        self.readiness = Readiness(self.context, self.slots, self.blocked, options, self.claims)
         self._events = events
 
     @property
@@ -242,3 +244,11 @@ async def test_full_slots_excuse_a_worker_from_claiming(stage: Stage, clock: Clo
     assert stage.readiness.why_not() == ""
     clock.now += 6
     assert stage.readiness.why_not() == NOT_CLAIMED
+
+
+async def test_what_is_blocked_comes_first(stage: Stage) -> None:
+    stage.context.stopping.set()
+    assert stage.readiness.why_not() == "stopping"
+    stage.blocked.why_not_ready = "blocked"
+    # Said also while the worker stops for that reason.
+    assert stage.readiness.why_not() == "blocked"

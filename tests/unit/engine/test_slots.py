@@ -12,8 +12,9 @@ from worker.engine import slots as slots_module
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
+from worker.engine.current_job import CurrentJob, current_job
 from worker.engine.decision import CRASH_LIMIT, Decision
-from worker.engine.events import BreakerChanged, Events, JobFinished, JobIgnoresCancellation, JobOutcome
+from worker.engine.events import BreakerChanged, Events, JobFinished, JobOutcome
 from worker.engine.executor import Executor
 from worker.engine.lease_renewer import Lease
 from worker.engine.options import JobContext
@@ -66,6 +67,7 @@ class GatedExecutor(Executor):
         self.interruptions: list[tuple[str, str]] = []
         self.hooks: list[str] = []
         self.held: set[str] = set()
+        self.entered: dict[str, CurrentJob | None] = {}
         self.hook_gate = asyncio.Event()
         self.hook_gate.set()
 
@@ -74,6 +76,7 @@ class GatedExecutor(Executor):
         try:
             job.begin()
             self.running.append(job.name)
+            self.entered[job.name] = await asyncio.create_task(_current_job())
             await self.gates[job.name].wait()
         except asyncio.CancelledError:
             assert job.interrupted_by is not None
@@ -104,6 +107,10 @@ class GatedExecutor(Executor):
     def let_through(self, *names: str) -> None:
         for name in names:
             self.gates[name].set()
+
+
+async def _current_job() -> CurrentJob | None:
+    return current_job()
 
 
 class HeldCompletions(Completer):
@@ -631,35 +638,31 @@ async def test_a_job_that_has_ended_is_not_let_go(stage: Stage) -> None:
     assert len(stage.completions.submitted) == 1
 
 
-async def test_jobs_that_ignore_cancellation_are_counted_and_reported_once(stubborn: Stage) -> None:
-    stubborn.context = dataclasses.replace(stubborn.context, lease_s=0.001)
-    stubborn.slots = Slots(stubborn.context, stubborn.executor, _no_connection)
+async def test_jobs_that_ignore_cancellation_for_so_long_are_found(stubborn: Stage) -> None:
     await stubborn.runs("a", "b", "c")
     for name, reason in (("a", "timeout"), ("b", "abort")):
         job = stubborn.slots.get(name.encode())
         assert job is not None
         job.interrupt(cast(Interruption, reason))
 
-    def two() -> bool:
-        stubborn.slots.look_for_ignored()
-        return stubborn.slots.ignoring == 2
+    await until(lambda: len(stubborn.slots.ignoring(0.001)) == 2)
 
-    await until(two)
-    stubborn.slots.look_for_ignored()
-    events = sorted(stubborn.events.of(JobIgnoresCancellation), key=lambda event: event.job_id)
-    assert events == [JobIgnoresCancellation("a", "timeout"), JobIgnoresCancellation("b", "abort")]
+    assert {job.name for job in stubborn.slots.ignoring(0.001)} == {"a", "b"}
+    assert stubborn.slots.ignoring(60) == []
     stubborn.executor.let_through("a", "b", "c")
     await stubborn.empty()
-    stubborn.slots.look_for_ignored()
-    assert stubborn.slots.ignoring == 0
+    assert stubborn.slots.ignoring(0.001) == []
 
 
-async def test_a_job_that_still_cleans_up_does_not_ignore_its_cancellation(stubborn: Stage) -> None:
-    await stubborn.runs("a")
-    stubborn.slots.interrupt_all("shutdown")
+async def test_a_job_and_its_tasks_know_which_job_they_are_of(stage: Stage) -> None:
+    await stage.runs("a", "b")
+    await until(lambda: len(stage.executor.entered) == 2)
 
-    stubborn.slots.look_for_ignored()
+    for name in ("a", "b"):
+        job = stage.slots.get(name.encode())
+        assert job is not None
+        assert stage.executor.entered[name] == CurrentJob(job.claimed.job_id, job.token)
 
-    assert stubborn.slots.ignoring == 0
-    stubborn.executor.let_through("a")
-    await stubborn.empty()
+    assert current_job() is None
+    stage.executor.let_through("a", "b")
+    await stage.empty()

@@ -371,7 +371,7 @@ async def test_heartbeats_follow_the_jobs_and_say_why_none_are_taken(
 
     main = asyncio.create_task(worker.async_run())
     await until(is_counted)
-    stop_all(worker.breaker)
+    stop_all(worker.breaker, *worker.functions)
     assert await until(reason) == "MongoDB is unavailable"
     worker.breaker.succeeded("ingest", worker.breaker.era)
     await until(is_counted)
