@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from worker.engine.events import Events, ExitForced
-from worker.engine.signal_handlers import call_before_handler
+from worker.engine.signal_handlers import notice_at_once
 
 _CLOSING_S = 5.0
 """Seconds after the grace period within which the process is gone."""
@@ -31,8 +31,7 @@ class ProcessExit:
     """Ends this process at its deadline, if it has not ended by itself, from a thread of its own.
 
     Python waits for threads when it exits, those of the default executor among them, and a call in the event loop's
-    thread holds up everything else. Signals are noticed in the main thread between two instructions of Python, and
-    so even if the event loop does not run.
+    thread holds up everything else. Signals are noticed even if the event loop does not run.
 
     Create it in a process that exists for the worker alone: `LeaseWorker.run` does so if `owns_process` is set.
     `longest_job_s` is how long a job of this worker may take. `last_act` is called before the end, for as long as
@@ -44,7 +43,6 @@ class ProcessExit:
         self._grace_s = grace_s
         self.longest_job_s = longest_job_s
         self.last_act: Callable[[], None] | None = None
-        # Unlike a condition or an event, its `put` may be interrupted by a signal whose handler calls it again.
         self._orders: queue.SimpleQueue[tuple[float, int]] = queue.SimpleQueue()
         self._signals = 0
         # A standard error without a file cannot be written to from a signal handler.
@@ -54,8 +52,7 @@ class ProcessExit:
 
     def watch(self, *signals: signal.Signals) -> None:
         """Notice these signals beside the handlers that they have. To be called in the main thread."""
-        for signum in signals:
-            call_before_handler(signum, lambda _: self.stopping())
+        notice_at_once(signals, self.stopping)
 
     def stopping(self, code: int = 0) -> None:
         """Give the process the grace period and 5 s; called once more, it has only the 5 s left."""
@@ -104,9 +101,13 @@ class ProcessExit:
     def _act(self, last_act: Callable[[], None] | None) -> None:
         sys.setswitchinterval(_SWITCH_S)
         threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
-        self._events.send(ExitForced([name for name in threads if name != threading.main_thread().name]))
+        exit_forced = ExitForced([name for name in threads if name != threading.main_thread().name])
+        # Beside the act: the log may be a full pipe, whose reader hangs.
+        log = threading.Thread(target=self._events.send, args=(exit_forced,), daemon=True)
+        log.start()
         if last_act is not None:
             last_act()
+        log.join()
         for handler in logging.getLogger().handlers:
             handler.flush()
         sys.stdout.flush()

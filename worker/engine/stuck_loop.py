@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Mapping
 
@@ -109,12 +110,15 @@ class StuckLoop:
 
     def _let_go(self, silent_s: float, thread: int, holder: CurrentJob | None) -> None:
         name = holder.job_id.decode(errors="backslashreplace") if holder is not None else ""
-        spinning = self._find(holder)
+        stuck = EventLoopStuck(silent_s, name, stack_of(thread))
 
         def act() -> None:
-            self._events.send(EventLoopStuck(silent_s, name, stack_of(thread)))
+            # Beside the act: the log may be a full pipe, whose reader hangs.
+            log = threading.Thread(target=self._events.send, args=(stuck,), daemon=True)
+            log.start()
             if holder is not None:
-                self._last_act.hand_back(except_for=spinning)
+                self._last_act.hand_back(except_for=self._find(holder))
+            log.join(_HAND_BACK_S)
 
         if self._process_exit is not None:
             self._process_exit.leave(1, act, _HAND_BACK_S)

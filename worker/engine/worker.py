@@ -60,6 +60,7 @@ from worker.engine.readiness import ClaimFlow, Readiness
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
 from worker.engine.shutdown import Shutdown, cancel
+from worker.engine.signal_handlers import have_defaults_in_forked_children
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
 from worker.errors import ConfigurationError
@@ -351,6 +352,8 @@ class LeaseWorker(Worker):
         `sys.exit` in a task that a job has started reaches the event loop; it does not end the worker. If the
         worker owns the process, that is gone within 5 s after the grace period.
         """
+        if self._handle_signals:
+            have_defaults_in_forked_children((Signals.SIGTERM, Signals.SIGINT))
         if not self._owns_process:
             self._run_and_close()
             return
@@ -414,13 +417,14 @@ class LeaseWorker(Worker):
         if self._stopping.is_set():
             self._hurry.set()
             return
-        self.events.send(ShutdownStarted(Signals(signum).name, len(self.tasks), self._job_completion_wait))
+        running = len(self.tasks)
         self.allow_pick_jobs = False
         self._stopping.set()
         self._wake.set()
         if not self._serving and self.main_task is not None:
             # It connects, or is in `on_startup`; neither looks at the events.
             self.main_task.cancel()
+        self.events.send(ShutdownStarted(Signals(signum).name, running, self._job_completion_wait))
 
     handle_sig_wait_for_completion = handle_sig
 
