@@ -3,11 +3,20 @@
 from typing import Any
 
 from arq.connections import ArqRedis, RedisSettings, create_pool
+from redis.asyncio.connection import BlockingConnectionPool, ConnectionPool
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.connection import parse_url
 
 from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
-from worker.redis.client import DEFAULT_TIMEOUT_S, TLS_OPTIONS, follow_primary, open_pool, read_url
+from worker.redis.client import (
+    DEFAULT_TIMEOUT_S,
+    TLS_OPTIONS,
+    checks_hostname,
+    follow_primary,
+    open_pool,
+    read_url,
+)
 from worker.settings import Settings
 
 
@@ -39,7 +48,8 @@ def arq_redis_settings(settings: Settings) -> RedisSettings:
         ssl=tls,
         sentinel=sentinel is not None,
         sentinel_master=sentinel.master if sentinel else "",
-        **({"ssl_check_hostname": tls} | {name: parts[name] for name in TLS_OPTIONS if name in parts}),
+        **{name: parts[name] for name in TLS_OPTIONS if name in parts},
+        ssl_check_hostname=tls and checks_hostname(parts),
     )
 
 
@@ -54,6 +64,19 @@ def open_arq_redis(settings: Settings, codec: Codec) -> ArqRedis:
         job_deserializer=codec.decode,
         default_queue_name=DEFAULT_QUEUE,
     )
+
+
+async def adopt(redis: ArqRedis) -> ConnectionPool | None:
+    """Make a client that the worker's user has made follow the primary, with a timeout for answers.
+
+    Its pool is replaced, if that is one of redis-py's own, and then returned, to be closed in the end: a command
+    that is on its way ends on the old pool, and leaves its connection there.
+    """
+    pool = redis.connection_pool
+    if type(pool) not in (ConnectionPool, BlockingConnectionPool, SentinelConnectionPool):
+        return None
+    redis.connection_pool = await follow_primary(pool)
+    return None if redis.connection_pool is pool else pool
 
 
 async def create_bounded_pool(settings: RedisSettings | None, **options: Any) -> ArqRedis:

@@ -17,6 +17,8 @@ from worker.queue.heartbeats import redis_time
 INTERVAL_S = 5.0
 # One of a fleet's workers moves at a time. Two would write the same dead letters twice, which is harmless.
 _TURN_MS = 60_000
+# What Redis answers for a key without an expiry.
+_NEVER_EXPIRES = -1
 _PAGE = 100
 _PAGE_BYTES = 16 * 1024 * 1024
 _MS_PER_DAY = 86_400_000
@@ -51,6 +53,9 @@ class DeadLetterArchive:
     async def trim(self) -> None:
         """Move what is beyond the bounds; if the file cannot be written, everything stays in Redis."""
         if not await self._redis.set(keys.DEAD_ARCHIVER, self._worker_id, nx=True, px=_TURN_MS):
+            if await self._redis.pttl(keys.DEAD_ARCHIVER) == _NEVER_EXPIRES:
+                # Another program wrote it: no worker would ever have a turn.
+                await self._redis.pexpire(keys.DEAD_ARCHIVER, _TURN_MS)
             return
         moved = 0
         try:

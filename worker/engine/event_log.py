@@ -225,7 +225,8 @@ def _redis_info_failed(event: events.RedisInfoFailed) -> None:
 
 def _renewal_failed(event: events.RenewalFailed) -> None:
     # An outage is logged once, by the event loop's own calls.
-    _log.debug("leases not renewed", action="renewal_failed", error=event.error_class)
+    log = _log.warning if event.refused else _log.debug
+    log("leases not renewed", action="renewal_failed", error=event.error_class)
 
 
 def _event_loop_blocked(event: events.EventLoopBlocked) -> None:

@@ -253,9 +253,13 @@ class RedisInfoFailed:
 
 @dataclass(frozen=True, slots=True)
 class RenewalFailed:
-    """One round of lease renewals failed; the next one tries again. Sent from the renewer's thread."""
+    """One round of lease renewals failed; the next one tries again. Sent from the renewer's thread.
+
+    `refused` if Redis answers and does not let this user renew.
+    """
 
     error_class: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from redis import Redis
+from redis.exceptions import AuthenticationError, ResponseError
 
 from worker.engine.events import EventLoopBlocked, Events, RenewalFailed, RenewalsHeldUp
 from worker.engine.stuck_loop import stack_of
 from worker.queue.scripts import RENEW_KEYS, script_source
-from worker.redis.errors import REDIS_ERRORS
+from worker.redis.errors import REDIS_ERRORS, error_code
 from worker.redis.link_budget import LinkBudget
 
 _RENEWALS_PER_LEASE = 4
@@ -56,6 +57,8 @@ class LeaseRenewer:
         self._events = events
         self._is_stuck = is_stuck
         self._reported_blocked = False
+        self.problem = ""
+        """Why leases are not renewed although Redis answers; empty if they are."""
         self._stop = threading.Event()
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -129,9 +132,18 @@ class LeaseRenewer:
                 # The next round tries again, in smaller calls: it may be the link that is slow.
                 wait_s = min(interval_s, _AGAIN_S)
                 per_call.halve()
-                self._events.send(RenewalFailed(type(error).__name__))
+                self._note_failure(error)
+            else:
+                self.problem = ""
             slept_from = time.monotonic()
         redis.close()
+
+    def _note_failure(self, error: Exception) -> None:
+        refused = isinstance(error, ResponseError | AuthenticationError)
+        problem = f"leases are not renewed ({error_code(error) or type(error).__name__})" if refused else ""
+        if not refused or problem != self.problem:
+            self._events.send(RenewalFailed(type(error).__name__, refused))
+        self.problem = problem
 
     def _wait_and_watch(self, seconds: float) -> bool:
         """Wait for so long, and look at the event loop meanwhile. Returns whether to stop."""

@@ -127,7 +127,7 @@ class Readiness:
         # Both are asked every time: they remember what they saw last.
         claims = self._claims.why_not(due=free and not on_purpose)
         progress = self._progress.why_not(self._slots.jobs())
-        found = self._foreign_key or claims or self._why_not_stored() or progress
+        found = self._foreign_key or claims or self._slots.renewal_problem or self._why_not_stored() or progress
         # While Redis is unavailable that alone is reported, and nothing new that may follow from it.
         reported = found if context.redis_health.is_up or self._reported else ""
         if reported != self._reported:

@@ -63,7 +63,6 @@ def have_defaults_in_forked_children(signals: tuple[signal.Signals, ...]) -> Non
     A child inherits the handlers, and the pipes through which they tell this process's event loop of a signal: a
     job that terminates its child would stop the worker instead. Once for the whole life of the process.
     """
-
     mask = threading.local()
 
     def hold() -> None:

@@ -53,6 +53,11 @@ class Slots:
         """Gets an exception if leases can no longer be renewed."""
         return self._leases.failed
 
+    @property
+    def renewal_problem(self) -> str:
+        """Why the leases of the jobs are not renewed although Redis answers; empty if they are."""
+        return self._leases.problem
+
     def jobs(self) -> list[RunningJob]:
         """Return the jobs that hold a slot."""
         return list(self._jobs.values())

@@ -17,11 +17,12 @@ from typing import Any
 
 from arq.connections import ArqRedis, log_redis_info
 from arq.worker import Worker, logger
+from redis.asyncio.connection import ConnectionPool
 
 from worker.engine import batch_watch, dead_letter_archive, memory_watch
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_log import log_like_arq
-from worker.engine.arq_redis import create_bounded_pool
+from worker.engine.arq_redis import adopt, create_bounded_pool
 from worker.engine.batch_watch import BatchWatch
 from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.circuit_breaker import CircuitBreaker
@@ -144,6 +145,7 @@ class LeaseWorker(Worker):
         self._owns_process = owns_process
         self._process_exit: ProcessExit | None = None
         self._threads: JobThreads | None = None
+        self._replaced_pool: ConnectionPool | None = None
         self._put_back: Callable[[], None] | None = None
         self._started_at = datetime.now(UTC)
         self._wake = asyncio.Event()
@@ -162,6 +164,8 @@ class LeaseWorker(Worker):
         await self._early_signals.pass_on(lambda signum: self.handle_sig(Signals(signum)), self._stopping.is_set)
         if self._pool is None:
             self._pool = await self._connect()
+        else:
+            self._replaced_pool = await adopt(self.pool) or self._replaced_pool
         try:
             await try_queue(self.pool, list(self.queues), int(self.lease_s * 1000))
         except ConfigurationError:
@@ -449,6 +453,9 @@ class LeaseWorker(Worker):
             self.events.send(SignOffFailed(type(error).__name__))
         await self.pool.aclose(close_connection_pool=True)
         self._pool = None
+        if self._replaced_pool is not None:
+            await self._replaced_pool.disconnect()
+            self._replaced_pool = None
         # `arq --watch` runs the same worker again.
         self._reset()
 

@@ -1,5 +1,7 @@
 """Connections to Redis that are bounded in number and in time, verify TLS, and follow Sentinel's master."""
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from redis import Redis as SyncRedis
@@ -42,8 +44,8 @@ TLS_OPTIONS = (
     "ssl_cert_reqs",
     "ssl_ca_certs",
     "ssl_ca_data",
-    "ssl_check_hostname",
 )
+"""Options of a URL that arq has settings for, besides the check of the host name."""
 _SHARED_OPTIONS = frozenset(
     {
         "host",
@@ -53,11 +55,15 @@ _SHARED_OPTIONS = frozenset(
         "db",
         "username",
         "password",
+        "credential_provider",
         "protocol",
         "socket_timeout",
         "socket_connect_timeout",
-        *TLS_OPTIONS,
     }
+)
+# All of them: a connection for which one is missing would be less strict, or not accepted.
+_SHARED_TLS_OPTIONS = frozenset(
+    name for name in inspect.signature(SyncSSLConnection).parameters if name.startswith("ssl_")
 )
 
 
@@ -73,7 +79,7 @@ def open_pool(settings: Settings) -> BlockingConnectionPool:
             url,
             max_connections=settings.redis_pool_size,
             timeout=settings.redis_timeout,
-            **_bounds(settings, tls=url.startswith("rediss://")),
+            **_bounds(settings, url),
             # The caller decides whether a call may be repeated: only the caller knows what it does.
             retry=Retry(NoBackoff(), 0),
         )
@@ -87,7 +93,7 @@ def open_pool(settings: Settings) -> BlockingConnectionPool:
             connection.ssl_context.get()
     except TypeError:
         raise ConfigurationError("REDIS_URL: unknown option after the question mark") from None
-    except (OSError, RedisError) as error:
+    except (OSError, ValueError, RedisError) as error:
         raise ConfigurationError(f"REDIS_URL: the TLS options cannot be used ({error})") from None
     return pool
 
@@ -115,9 +121,10 @@ class _SyncUnix(SyncPrimaryConnection, SyncUnixConnection):  # type: ignore[misc
 def sync_twin(redis: "Redis[bytes]") -> "SyncRedis[bytes]":
     """Return a blocking client of one connection to the same server, for a thread of its own."""
     pool = redis.connection_pool
-    kwargs = {name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_OPTIONS and value}
-    kwargs.setdefault("socket_timeout", DEFAULT_TIMEOUT_S)
     tls = issubclass(pool.connection_class, SSLConnection)
+    shared = _SHARED_OPTIONS | _SHARED_TLS_OPTIONS if tls else _SHARED_OPTIONS
+    given = {name: value for name, value in pool.connection_kwargs.items() if value is not None}
+    kwargs = {"socket_timeout": DEFAULT_TIMEOUT_S} | {name: given[name] for name in given.keys() & shared}
     if isinstance(pool, SentinelConnectionPool):
         kwargs["sentinels"] = Sentinels.of_arq(pool)
     if "sentinels" in kwargs:
@@ -130,11 +137,13 @@ def sync_twin(redis: "Redis[bytes]") -> "SyncRedis[bytes]":
 
 
 async def follow_primary(pool: ConnectionPool) -> ConnectionPool:
-    """Return a pool of the same connections that follows the primary; `pool` itself is closed.
+    """Return a pool of the same connections that follows the primary; the idle ones of `pool` are closed.
 
-    A pool with connections of another kind than redis-py's is returned as it is.
+    Answers have a timeout: without one, a frozen Redis would block even the end of the worker. A pool with
+    connections of another kind than redis-py's is returned as it is.
     """
     kwargs = dict(pool.connection_kwargs)
+    kwargs["socket_timeout"] = kwargs.get("socket_timeout") or DEFAULT_TIMEOUT_S
     if isinstance(pool, SentinelConnectionPool):
         del kwargs["connection_pool"]
         kwargs["sentinels"] = Sentinels.of_arq(pool)
@@ -146,8 +155,11 @@ async def follow_primary(pool: ConnectionPool) -> ConnectionPool:
         kind = PACKING.get(pool.connection_class)
     if kind is None:
         return pool
-    await pool.disconnect()
-    return PrimaryPool(connection_class=kind, max_connections=pool.max_connections, **kwargs)
+    await pool.disconnect(inuse_connections=False)
+    kwargs |= {"connection_class": kind, "max_connections": pool.max_connections}
+    if isinstance(pool, BlockingConnectionPool):
+        return PrimaryBlockingPool(timeout=pool.timeout, **kwargs)
+    return PrimaryPool(**kwargs)
 
 
 def call_timeout_s(redis: "Redis[bytes]") -> float:
@@ -182,10 +194,21 @@ def read_url(settings: Settings) -> tuple[str, SentinelUrl | None]:
             "REDIS_URL: an option after the question mark has a value of a wrong type"
         ) from None
     refuse_options(parts)
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        # As for REDIS_TIMEOUT, in whose place they are.
+        if parts.get(name, 0) * 2 > settings.worker_lease:
+            raise ConfigurationError(
+                f"REDIS_URL: {name} must be at most half of WORKER_LEASE, or one slow command loses the lease"
+            )
     return url, sentinel
 
 
-def _bounds(settings: Settings, *, tls: bool) -> dict[str, Any]:
+def checks_hostname(parts: Mapping[str, Any]) -> bool:
+    """Whether the name in a certificate is checked, by the options of a URL; not if no certificate is."""
+    return bool(parts.get("ssl_check_hostname", parts.get("ssl_cert_reqs") != "none"))
+
+
+def _bounds(settings: Settings, url: str) -> dict[str, Any]:
     options: dict[str, Any] = {
         "socket_timeout": settings.redis_timeout,
         "socket_connect_timeout": settings.redis_timeout,
@@ -193,7 +216,8 @@ def _bounds(settings: Settings, *, tls: bool) -> dict[str, Any]:
         # The default of redis-py 8 is 3, in which some answers have other types.
         "protocol": 2,
     }
-    if tls:
+    if url.startswith("rediss://"):
+        options["ssl_check_hostname"] = checks_hostname(parse_url(url))
         # By name: redis-py's asynchronous client fails on the constant of `ssl`.
-        options |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+        options["ssl_cert_reqs"] = "required"
     return options

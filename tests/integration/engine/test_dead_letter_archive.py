@@ -111,6 +111,15 @@ async def test_one_worker_moves_at_a_time(own_bench: Bench, tmp_path: Path) -> N
     assert (await own_bench.redis.hlen(keys.DEAD), events.sent) == (3, [])
 
 
+async def test_a_turn_that_another_program_has_taken_for_ever_ends(own_bench: Bench, tmp_path: Path) -> None:
+    context, _ = await make_context(own_bench)
+    await own_bench.redis.set(keys.DEAD_ARCHIVER, "another program")
+
+    await DeadLetterArchive(context, DeadLetterLimits(folder=tmp_path, count=1)).trim()
+
+    assert 0 < await own_bench.redis.pttl(keys.DEAD_ARCHIVER) <= 60_000
+
+
 async def test_a_dead_letter_that_changed_since_it_was_read_stays(own_bench: Bench) -> None:
     job_ids = await fill(own_bench, 2)
     read = await own_bench.dead_letters.oldest(2, 1_000_000)

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis, RedisSettings
 from fakeredis import FakeServer
+from redis.asyncio.connection import BlockingConnectionPool, ConnectionPool
 
 from tests.unit.engine.conftest import open_client
 from worker.codec import Codec
@@ -11,6 +12,7 @@ from worker.contract import DEFAULT_QUEUE
 from worker.engine import arq_redis
 from worker.engine.arq_redis import (
     PrivateRedisSettings,
+    adopt,
     arq_redis_settings,
     create_bounded_pool,
     open_arq_redis,
@@ -18,7 +20,7 @@ from worker.engine.arq_redis import (
 from worker.errors import ConfigurationError
 from worker.redis.client import DEFAULT_TIMEOUT_S
 from worker.redis.packing import PackingConnection, PackingSSLConnection, PackingUnixConnection
-from worker.redis.primary import PrimaryPool
+from worker.redis.primary import PrimaryBlockingPool, PrimaryPool
 from worker.redis.sentinel import SentinelConnection
 from worker.settings import Settings, load_settings
 
@@ -164,3 +166,33 @@ async def test_arqs_sentinel_pool_becomes_one_of_ours(monkeypatch: pytest.Monkey
     assert (type(pool), pool.connection_class) == (PrimaryPool, SentinelConnection)
     assert pool.connection_kwargs["db"] == 2
     assert "connection_pool" not in pool.connection_kwargs
+
+
+@pytest.mark.parametrize(
+    ("pool", "kind"),
+    [
+        (ConnectionPool(host="h", max_connections=7), PrimaryPool),
+        (BlockingConnectionPool(host="h", max_connections=7, timeout=3), PrimaryBlockingPool),
+    ],
+    ids=["failing when full", "waiting when full"],
+)
+async def test_a_pool_of_the_workers_user_follows_the_primary(pool: ConnectionPool, kind: type) -> None:
+    redis = ArqRedis(pool)
+    assert await adopt(redis) is pool
+
+    found = redis.connection_pool
+    assert (type(found), found.connection_class, found.max_connections) == (kind, PackingConnection, 7)
+    assert found.connection_kwargs["socket_timeout"] == DEFAULT_TIMEOUT_S
+    assert getattr(found, "timeout", None) == getattr(pool, "timeout", None)
+    assert await adopt(redis) is None
+    assert redis.connection_pool is found
+
+
+async def test_a_pool_of_another_kind_than_redis_pys_is_kept(server: FakeServer) -> None:
+    class Own(ConnectionPool):  # type: ignore[misc]  # mypy does not follow redis
+        """A pool that does more than redis-py's."""
+
+    for pool in (Own(host="h"), open_client(server).connection_pool):
+        redis = ArqRedis(pool)
+        assert await adopt(redis) is None
+        assert redis.connection_pool is pool

@@ -215,3 +215,8 @@ def test_the_name_of_an_unknown_function_is_bounded() -> None:
 def test_blocked_slots_of_one_queue_are_named() -> None:
     (line,) = logged(events.SlotsBlocked(1, 2, "bulk"))
     assert (line["jobs"], line["slots"], line["queue"]) == (1, 2, "bulk")
+
+
+def test_renewals_that_are_refused_are_a_warning() -> None:
+    (line,) = logged(events.RenewalFailed("NoPermissionError", refused=True))
+    assert (line["log_level"], line["error"]) == ("warning", "NoPermissionError")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from fakeredis import FakeRedis, FakeServer
+from redis.exceptions import AuthenticationError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 
 from tests.redis_scripts.script_bench import ScriptBench
 from tests.support.waiting import until
@@ -183,9 +183,7 @@ async def test_lost_leases_are_reported_in_the_event_loop_with_their_tokens(
     assert threads == [(threading.get_ident(), [A, C])]
 
 
-@pytest.mark.parametrize(
-    "error", [RedisConnectionError("gone"), ResponseError("READONLY"), OSError("gone"), TimeoutError()], ids=repr
-)
+@pytest.mark.parametrize("error", [RedisConnectionError("gone"), OSError("gone"), TimeoutError()], ids=repr)
 async def test_renewing_goes_on_after_an_error_of_redis(
     connection: Connection, events: KeptEvents, error: Exception
 ) -> None:
@@ -197,6 +195,23 @@ async def test_renewing_goes_on_after_an_error_of_redis(
     assert connection.calls[-1] == [A, B]
     assert events.sent == [RenewalFailed(type(error).__name__)] * 2
     assert lost == []
+
+
+@pytest.mark.parametrize(
+    ("error", "why"), [(ResponseError("NOPERM no"), "NOPERM"), (AuthenticationError("no"), "AuthenticationError")]
+)
+async def test_a_redis_that_refuses_renewals_is_reported_once_until_it_takes_them(
+    connection: Connection, events: KeptEvents, error: Exception, why: str
+) -> None:
+    problem = f"leases are not renewed ({why})"
+    async with renewing(connection.connect, events, A) as (renewer, _):
+        for _ in range(2):
+            connection.answers.extend([error] * 1_000)
+            await until(lambda: renewer.problem == problem)
+            connection.answers.clear()
+            await until(lambda: not renewer.problem)
+
+    assert events.sent == [RenewalFailed(type(error).__name__, refused=True)] * 2
 
 
 async def test_calls_are_smaller_after_an_error_and_grow_again(

@@ -112,12 +112,17 @@ class HeldSlots(Slots):
 
     def __init__(self) -> None:
         self.held: list[RunningJob] = []
+        self.problem = ""
 
     def __len__(self) -> int:
         return len(self.held)
 
     def jobs(self) -> list[RunningJob]:
         return self.held
+
+    @property
+    def renewal_problem(self) -> str:
+        return self.problem
 
 
 class StuckCompleter(Completer):
@@ -167,6 +172,13 @@ async def test_completions_that_wait_too_long_are_a_reason(stage: Stage) -> None
     assert stage.readiness.why_not() == ""
     stage.completer.waited_s = 5.1
     assert stage.readiness.why_not() == "completions have waited for more than 5 s to be stored"
+
+
+async def test_leases_that_are_not_renewed_are_a_reason(stage: Stage) -> None:
+    stage.slots.problem = "leases are not renewed (NOPERM)"
+    assert stage.readiness.why_not() == "leases are not renewed (NOPERM)"
+    stage.slots.problem = ""
+    assert stage.readiness.why_not() == ""
 
 
 async def test_what_the_worker_does_on_purpose_comes_first_and_is_not_reported_again(stage: Stage) -> None:

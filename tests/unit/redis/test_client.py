@@ -2,9 +2,16 @@ import ssl
 from typing import Any
 
 import pytest
-from redis.asyncio.connection import BlockingConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio import Redis
+from redis.asyncio.connection import (
+    BlockingConnectionPool,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.connection import SSLConnection as SyncSSLConnection
 from redis.connection import UnixDomainSocketConnection as SyncUnixDomainSocketConnection
+from redis.credentials import UsernamePasswordCredentialProvider
 from redis.exceptions import AuthenticationError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -105,6 +112,40 @@ def test_the_ca_file_is_taken_from_the_url(monkeypatch: pytest.MonkeyPatch) -> N
     assert open_for(url).connection_pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
     assert sync_twin(open_for(url)).connection_pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
     assert arq_redis_settings(settings_for(url)).ssl_ca_certs == "/etc/ca.pem"
+
+
+@pytest.mark.parametrize("scheme", ["rediss://h", "rediss+sentinel://h/main"])
+def test_without_a_check_of_the_certificate_its_name_is_not_checked_either(scheme: str) -> None:
+    url = f"{scheme}?ssl_cert_reqs=none"
+    redis = open_for(url)
+
+    context = redis.connection_pool.make_connection().ssl_context.get()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)
+    connection = sync_twin(redis).connection_pool.make_connection()
+    assert (connection.cert_reqs, connection.check_hostname) == (ssl.CERT_NONE, False)
+    assert arq_redis_settings(settings_for(url)).ssl_check_hostname is False
+
+
+def test_tls_options_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL: the TLS options cannot be used"):
+        open_for("rediss://h?ssl_cert_reqs=none&ssl_check_hostname=true")
+
+
+def test_the_thread_of_the_leases_connects_with_everything_that_the_worker_does() -> None:
+    login = UsernamePasswordCredentialProvider("user", "pass")
+    tls = {"ssl_ciphers": "ECDHE+AESGCM", "ssl_min_version": ssl.TLSVersion.TLSv1_3, "ssl_check_hostname": False}
+    pool = ConnectionPool(connection_class=SSLConnection, host="h", credential_provider=login, **tls)
+
+    twin = sync_twin(Redis(connection_pool=pool)).connection_pool.connection_kwargs
+
+    assert ({"credential_provider": login} | tls).items() <= twin.items()
+
+
+@pytest.mark.parametrize("option", ["socket_timeout", "socket_connect_timeout"])
+def test_a_timeout_in_the_url_is_at_most_half_a_lease_too(option: str) -> None:
+    assert open_for(f"redis://h?{option}=5", worker_lease=10)
+    with pytest.raises(ConfigurationError, match=f"REDIS_URL: {option} must be at most half of WORKER_LEASE"):
+        open_for(f"redis://h?{option}=5.5", worker_lease=10)
 
 
 def test_both_clients_connect_to_a_unix_socket() -> None:
