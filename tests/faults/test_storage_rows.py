@@ -289,19 +289,19 @@ LINK_BYTES_PER_SECOND = 2_000_000
 
 
 @asynccontextmanager
-async def _behind_a_slow_link(stand: Stand) -> AsyncIterator[WorkerRun]:
+async def _behind_a_slow_link(stand: Stand) -> AsyncIterator[tuple[WorkerRun, Proxy]]:
     async with Proxy("127.0.0.1", stand.redis_server.port) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/0"
         worker = await stand.worker(STORING, REDIS_URL=url, WORKER_MAX_JOBS="300", REDIS_TIMEOUT="2")
         proxy.limit(LINK_BYTES_PER_SECOND)
         stand.row.faults += 1
-        yield worker
+        yield worker, proxy
 
 
 @pytest.mark.long
 async def test_row_45_jobs_of_50_kb_flow_over_a_slow_link(stand: Stand) -> None:
     count, size = 400, 50_000
-    async with _behind_a_slow_link(stand) as worker:
+    async with _behind_a_slow_link(stand) as (worker, _):
         began = time.monotonic()
         # All slots together are 15 MB, which the link carries in 7.5 s, far beyond the timeout of 2 s.
         job_ids = await _put(stand, "job", count, 10, payload=size)
@@ -323,6 +323,27 @@ async def test_row_45_results_of_50_kb_flow_over_a_slow_link(stand: Stand) -> No
         await stand.until(lambda: _stored(stand, job_ids), 90)
         assert await _runs(stand, job_ids) == {b"1"}
         stand.row.applied += count
+
+
+@pytest.mark.long
+async def test_row_45_a_job_that_is_too_large_for_the_link_holds_up_no_other(stand: Stand) -> None:
+    async with _behind_a_slow_link(stand) as (worker, proxy):
+        # 6 MB in 2 s are more than the link carries.
+        (large,) = await _put(stand, "large", 1, 10, payload=3 * LINK_BYTES_PER_SECOND)
+        await stand.until(lambda: f"action=job_too_large_for_link job_id={large}" in worker.log, 60)
+        began = time.monotonic()
+        job_ids = await _put(stand, "job", 100, 10, payload=1_000)
+        await stand.until(lambda: _stored(stand, job_ids), 10)
+        stand.row.note_pause(time.monotonic() - began)
+
+        assert await _runs(stand, job_ids) == {b"1"}
+        assert await stand.redis.zscore(DEFAULT_QUEUE, large) is not None
+        assert not await stand.redis.exists(keys.TRIES + large)
+
+        proxy.unlimit()
+        await stand.until(lambda: _stored(stand, [large]), 60)
+        assert await _runs(stand, [large]) == {b"1"}
+        stand.row.applied += len(job_ids) + 1
 
 
 @pytest.mark.long
@@ -369,7 +390,7 @@ async def test_row_46_a_fleet_reconnects_at_once(stand: Stand, workers: int, slo
     settled_s = time.monotonic() - began
 
     stand.row.notes["settled after s"] = round(settled_s, 2)
-    assert recovered == [slots] * workers
+    assert [count for count, _ in recovered] == [slots] * workers
     assert await stand.redis.hlen(keys.LEASES) == 0
     assert settled_s < SETTLED_WITHIN_S
     assert (await scripts.counts([DEFAULT_QUEUE])).queues[DEFAULT_QUEUE].due == jobs

@@ -54,7 +54,7 @@ class RecoverContract:
         await bench.enqueue("b", queue=bench.bulk)
         await bench.claim("lost")
 
-        assert await bench.scripts.recover("lost", bench.queues) == 2
+        assert (await bench.scripts.recover("lost", bench.queues))[0] == 2
 
         assert await bench.places_of("a") == {keys.JOB, "queue"}
         jobs = (await bench.claim()).jobs
@@ -78,7 +78,7 @@ class RecoverContract:
         while await bench.redis.exists(keys.IN_PROGRESS + bench.id("a")):
             await asyncio.sleep(0.001)
 
-        assert await bench.scripts.recover("lost", bench.queues) == 1
+        assert (await bench.scripts.recover("lost", bench.queues))[0] == 1
         job = await bench.claim_one()
         assert (job.tries, job.crashes) == (1, 0)
 
@@ -90,11 +90,11 @@ class RecoverContract:
         await bench.let_lease_end("a")
         await bench.stock_worker_claims("a")
 
-        assert await bench.scripts.recover("lost", bench.queues) == 1
+        assert (await bench.scripts.recover("lost", bench.queues))[0] == 1
 
         assert await bench.claimed_names() == ["c"]
         assert await bench.redis.get(keys.IN_PROGRESS + bench.id("a")) == b"1"
-        assert await bench.scripts.recover("lost", bench.queues) == 0
+        assert (await bench.scripts.recover("lost", bench.queues))[0] == 0
 
     async def test_only_what_the_claim_leased_is_looked_at(self, bench: ScriptBench) -> None:
         await bench.enqueue(*map(str, range(10)))
@@ -103,18 +103,18 @@ class RecoverContract:
             await bench.redis.zadd(bench.queue + keys.LEASED_SUFFIX, {bench.id(name): await bench.now_ms()})
 
         # Leases that were renewed are known to their owner; nobody renews those of a claim without an answer.
-        assert await bench.scripts.recover("worker:1", bench.queues) == 2
+        assert (await bench.scripts.recover("worker:1", bench.queues))[0] == 2
 
     async def test_the_last_claims_of_workers_are_told_apart(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b")
         await bench.claim("one:1", 1)
         await bench.claim("two:1", 1)
 
-        assert await bench.scripts.recover("one:1", bench.queues) == 1
-        assert await bench.scripts.recover("two:1", bench.queues) == 1
+        assert (await bench.scripts.recover("one:1", bench.queues))[0] == 1
+        assert (await bench.scripts.recover("two:1", bench.queues))[0] == 1
 
     async def test_a_claim_that_found_nothing_recovers_nothing(self, bench: ScriptBench) -> None:
-        assert await bench.scripts.recover(f"{bench.queue}:1", bench.queues) == 0
+        assert (await bench.scripts.recover(f"{bench.queue}:1", bench.queues))[0] == 0
 
     async def test_last_claims_in_a_key_of_another_type_are_replaced(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
@@ -122,13 +122,31 @@ class RecoverContract:
 
         await bench.claim("lost")
 
-        assert await bench.scripts.recover("lost", bench.queues) == 1
+        assert (await bench.scripts.recover("lost", bench.queues))[0] == 1
+
+    async def test_a_job_that_was_claimed_alone_can_be_deferred(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.claim("lost")
+
+        found = await bench.scripts.recover("lost", bench.queues, defer_ms=60_000)
+
+        assert found == (1, bench.id("a").encode())
+        due_in_ms = await bench.redis.zscore(bench.queue, bench.id("a")) - await bench.now_ms()
+        assert 50_000 < due_in_ms <= 60_000
+        assert (await bench.claim()).jobs == []
+
+    async def test_jobs_that_were_claimed_together_are_not_deferred(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a", "b")
+        await bench.claim("lost")
+
+        assert (await bench.scripts.recover("lost", bench.queues, defer_ms=60_000))[0] == 2
+        assert len((await bench.claim()).jobs) == 2
 
     async def test_hundreds_of_jobs_are_handed_back_in_one_call(self, bench: ScriptBench) -> None:
         await bench.enqueue(*map(str, range(1_001)))
         await bench.claim("lost", 2_000)
 
-        assert await bench.scripts.recover("lost", bench.queues) == 1_001
+        assert (await bench.scripts.recover("lost", bench.queues))[0] == 1_001
         assert (await bench.counts())[:3] == (1_001, 1_001, 0)
 
 

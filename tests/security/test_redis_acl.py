@@ -174,7 +174,7 @@ async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> 
         assert await dead_letters.retry([dead_letter]) == 1
         await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, dead_letter.job_id))
         assert await dead_letters.discard([dead_letter.job_id]) == 1
-        assert await Scripts(operator).recover("unknown", QUEUES) == 0
+        assert (await Scripts(operator).recover("unknown", QUEUES))[0] == 0
         await worker.close()
         await working
         await operator.aclose(close_connection_pool=True)

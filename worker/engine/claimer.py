@@ -5,19 +5,22 @@ import time
 from collections.abc import Callable
 
 from worker.engine.context import EngineContext
-from worker.engine.events import Claimed, ClaimFailed, ClaimRecovered
+from worker.engine.events import Claimed, ClaimFailed, ClaimRecovered, JobTooLargeForLink
 from worker.engine.options import JobOptions
 from worker.engine.queue_shares import QueueShares
 from worker.engine.slots import Slots
 from worker.queue import keys
 from worker.queue.scripts import LARGEST_ANSWER, Claim
 from worker.redis.client import call_timeout_s
-from worker.redis.errors import REDIS_ERRORS, error_code
+from worker.redis.errors import REDIS_ERRORS, error_code, is_timeout
 from worker.redis.link_budget import LinkBudget
 
 # Doubled with each claim that fills it and arrives soon, so that a slow link does not begin with a timeout.
 _FIRST_ANSWER = 1024 * 1024
 _LEAST_ANSWER = 16 * 1024
+# A job whose payload takes longer than a timeout occupies the link for so long at each try. All of them together
+# leave ten times as long to the others.
+_SHARE_FOR_OTHERS = 10
 
 
 class Claimer:
@@ -44,9 +47,11 @@ class Claimer:
         self._shares = QueueShares(context.queues, options.max_jobs)
         self._hungry = asyncio.Event()
         self._claims = 0
+        self._timeout_s = call_timeout_s(context.redis)
         self._answer = LinkBudget(
-            first=_FIRST_ANSWER, least=_LEAST_ANSWER, most=LARGEST_ANSWER, timeout_s=call_timeout_s(context.redis)
+            first=_FIRST_ANSWER, least=_LEAST_ANSWER, most=LARGEST_ANSWER, timeout_s=self._timeout_s
         )
+        self._too_large: set[bytes] = set()
 
     async def run(self) -> None:
         """Claim and start jobs until the worker stops, or in burst mode until there are none."""
@@ -136,8 +141,11 @@ class Claimer:
             # Tried once even while stopping: a job that is not handed back would count a crash.
             if not context.stopping.is_set():
                 await context.redis_health.failed(error)
+            delay_s = self._delay_alone_s() if self._answer.is_least and is_timeout(error) else 0
             try:
-                recovered = await context.scripts.recover(self._token(), list(context.queues))
+                recovered, last = await context.scripts.recover(
+                    self._token(), list(context.queues), int(delay_s * 1000)
+                )
             except REDIS_ERRORS as again:
                 if context.stopping.is_set():
                     return
@@ -148,7 +156,15 @@ class Claimer:
                     # The script ran, so it was the answer that did not come through.
                     self._answer.halve()
                     context.events.send(ClaimRecovered(recovered))
+                if recovered == 1 and delay_s:
+                    self._too_large.add(last)
+                    name = last.decode(errors="backslashreplace")
+                    context.events.send(JobTooLargeForLink(name, delay_s))
                 return
+
+    def _delay_alone_s(self) -> float:
+        """Return for how long a job is deferred that does not arrive although it is claimed alone."""
+        return self._timeout_s * _SHARE_FOR_OTHERS * max(1, len(self._too_large))
 
     async def _pause(self, seconds: float) -> None:
         try:

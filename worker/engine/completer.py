@@ -7,13 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
 from worker.engine.events import CompletionDropped, CompletionRefused, CompletionsStored, Events
 from worker.engine.redis_health import RedisHealth
 from worker.errors import PermanentError
 from worker.queue.scripts import Completion, Scripts
-from worker.redis.errors import REDIS_ERRORS, error_code, is_wrong_type
+from worker.redis.errors import REDIS_ERRORS, error_code, is_timeout, is_wrong_type
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
 from worker.redis.link_budget import LinkBudget
 
@@ -179,7 +177,7 @@ class Completer:
             members = self._without_too_large(group)
             if len(members) == len(group.members):
                 # A lost connection may be chance. A timeout of a Redis that answers shows what the link carries.
-                if not isinstance(error, RedisTimeoutError | TimeoutError) and group.failures < _FAILURES_TO_DIVIDE:
+                if not is_timeout(error) and group.failures < _FAILURES_TO_DIVIDE:
                     return False
                 self._budget.halve()
             middle = (len(members) + 1) // 2

@@ -130,6 +130,15 @@ def _claim_recovered(event: events.ClaimRecovered) -> None:
     _log.info("handed back the jobs of a claim whose answer was lost", action="claim_recovered", jobs=event.jobs)
 
 
+def _job_too_large_for_link(event: events.JobTooLargeForLink) -> None:
+    _jobs.error(
+        "the payload of this job does not arrive within REDIS_TIMEOUT; trying again later",
+        action="job_too_large_for_link",
+        job_id=event.job_id,
+        delay_s=event.delay_s,
+    )
+
+
 def _completion_refused(event: events.CompletionRefused) -> None:
     _jobs.warning(
         "late completion refused: the job has another owner", action="completion_refused", job_id=event.job_id
@@ -333,6 +342,7 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.HookFailed: _hook_failed,
     events.RunJobPatchFailed: _run_job_patch_failed,
     events.ClaimRecovered: _claim_recovered,
+    events.JobTooLargeForLink: _job_too_large_for_link,
     events.CompletionRefused: _completion_refused,
     events.CompletionDropped: _completion_dropped,
     events.MemoryLow: _memory_low,

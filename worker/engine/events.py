@@ -154,6 +154,14 @@ class CompletionsStored:
 
 
 @dataclass(frozen=True, slots=True)
+class JobTooLargeForLink:
+    """A job that was claimed alone did not arrive in time; it is deferred for `delay_s` seconds."""
+
+    job_id: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionRefused:
     """A completion came too late: the job has another owner."""
 

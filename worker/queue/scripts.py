@@ -303,9 +303,15 @@ class Scripts:
             ],
         )
 
-    async def recover(self, token: str, queues: Sequence[str]) -> int:
-        """Hand back the jobs of a worker's last claim, whose answer never came; returns how many there were."""
-        return int(await self._recover(keys=[keys.LEASES, keys.CLAIMS, *queues], args=[token, _worker_of(token)]))
+    async def recover(self, token: str, queues: Sequence[str], defer_ms: int = 0) -> tuple[int, bytes]:
+        """Hand back the jobs of a worker's last claim, whose answer never came.
+
+        Returns how many there were, and the id of the last one. If there was one alone, it is deferred for
+        `defer_ms` milliseconds.
+        """
+        names = [keys.LEASES, keys.CLAIMS, *queues]
+        count, last = await self._recover(keys=names, args=[token, _worker_of(token), defer_ms])
+        return count, last
 
     async def finish(self, completions: Iterable[Completion]) -> list[bool]:
         """Store a group of completions; returns for each whether it was applied, or refused as too late.

@@ -75,6 +75,11 @@ class MasterNotFound(RedisConnectionError):  # type: ignore[misc]  # mypy does n
         self.unknown = unknown
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Whether no answer came in time."""
+    return isinstance(error, RedisTimeoutError | TimeoutError)
+
+
 def error_code(error: Exception) -> str:
     """Return the code that Redis answered, such as READONLY or OOM; an empty string if there is none."""
     for kind, code in _CODE_OF_CLASS.items():

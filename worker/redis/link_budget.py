@@ -14,6 +14,11 @@ class LinkBudget:
         self._quick_s, self._slow_s = timeout_s / 4, timeout_s / 2
         self.size = first
 
+    @property
+    def is_least(self) -> bool:
+        """Whether it cannot become smaller."""
+        return self.size == self._least
+
     def carried(self, size: int, seconds: float) -> None:
         """Note a call of this size that succeeded after so many seconds."""
         # A smaller call says nothing about what a full one would take.

@@ -28,9 +28,10 @@ from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.claimer import Claimer
 from worker.engine.context import EngineContext
 from worker.engine.events import Claimed as ClaimedEvent
-from worker.engine.events import ClaimFailed, ClaimRecovered
+from worker.engine.events import ClaimFailed, ClaimRecovered, JobTooLargeForLink
 from worker.engine.slots import Slots
 from worker.queue.scripts import LARGEST_ANSWER, Claim, ClaimedJob, Completion, Scripts
+from worker.redis.client import call_timeout_s
 
 NOW_MS = 1_700_000_000_000
 POLL_DELAY_S = 60.0
@@ -55,6 +56,7 @@ class ScriptedScripts(Scripts):
         self.leases_ms: list[int] = []
         self.answers: list[int] = []
         self.recovered_queues: list[list[str]] = []
+        self.deferred_ms: list[int] = []
         self.before_answer: Callable[[], None] = lambda: None
 
     async def claim(
@@ -76,13 +78,14 @@ class ScriptedScripts(Scripts):
             raise answer
         return answer
 
-    async def recover(self, token: str, queues: Sequence[str]) -> int:
+    async def recover(self, token: str, queues: Sequence[str], defer_ms: int = 0) -> tuple[int, bytes]:
         self.calls.append(("recover", token))
         self.recovered_queues.append(list(queues))
+        self.deferred_ms.append(defer_ms)
         answer = self.recoveries.popleft() if self.recoveries else 0
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer, b"job-%d" % len(self.deferred_ms)
 
 
 class HeldSlots(Slots):
@@ -365,6 +368,23 @@ async def test_a_claim_whose_answer_was_lost_is_recovered_before_the_next_claim(
     assert stage.slots.started == [([b"a"], token(2))]
     # A Redis that refuses writes answers a recovery too; only a claim shows that it is well.
     assert health.answers == 1
+
+
+async def test_a_job_that_does_not_arrive_although_it_is_claimed_alone_leaves_the_link_to_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claimer_module, "_FIRST_ANSWER", claimer_module._LEAST_ANSWER * 2)
+    # Halved once; then alone, twice; then together with another; then cut off, which says nothing about its size.
+    errors = [*[TimeoutError()] * 4, RedisConnectionError("cut")]
+    stage.scripts.claims.extend(errors)
+    stage.scripts.recoveries.extend([1, 1, 1, 2, 1])
+    await stage.run()
+
+    timeout_s = call_timeout_s(stage.context.redis)
+    first, second = 10 * timeout_s, 10 * timeout_s
+    assert stage.scripts.deferred_ms == [0, first * 1000, second * 1000, 2 * second * 1000, 0]
+    deferred = [JobTooLargeForLink("job-2", first), JobTooLargeForLink("job-3", second)]
+    assert stage.events.of(JobTooLargeForLink) == deferred
 
 
 async def test_a_lost_claim_that_leased_nothing_is_not_reported(stage: Stage) -> None:

@@ -89,6 +89,11 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         {"action": "job_ignores_cancellation", "job_id": "job", "reason": "timeout"},
     ),
     (events.SlotsBlocked(5, 10), "error", {"action": "slots_blocked", "jobs": 5, "slots": 10, "queue": "all"}),
+    (
+        events.JobTooLargeForLink("job", 50.0),
+        "error",
+        {"action": "job_too_large_for_link", "job_id": "job", "delay_s": 50.0},
+    ),
     (events.JobLeftThread("job"), "error", {"action": "job_left_thread", "job_id": "job"}),
     (events.ThreadsBlocked(3, 6), "error", {"action": "threads_blocked", "left": 3, "threads": 6}),
     (events.CronCaughtUp("nightly"), "info", {"action": "cron_caught_up", "job": "nightly"}),

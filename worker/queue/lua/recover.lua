@@ -1,15 +1,15 @@
 -- Hands back the jobs of a claim whose answer was lost, so that they need not wait until their leases end.
 --
 -- KEYS  leases, last claims, then the queues
--- ARGV  token of the claim, id of the worker
--- Returns how many jobs were handed back.
+-- ARGV  token of the claim, id of the worker, for how many milliseconds a job that was claimed alone is deferred
+-- Returns how many jobs were handed back, and the id of the last of them.
 --
 -- Nobody has renewed those leases, because nobody knows of them: they all still end when the claim said, and next to
 -- no other lease ends in that millisecond. So the cost grows with what the claim leased, not with what is in flight.
-local leases, claims, token, worker = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+local leases, claims, token, worker, delay_ms = KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local now = clock_ms()
 local lease_end = redis.pcall('HGET', claims, worker)
-local count = 0
+local count, last, last_queue = 0, '', ''
 -- Arguments per call; Lua's stack takes a few thousand.
 local PER_CALL = 500
 
@@ -34,7 +34,7 @@ local function hand_back(queue, ids)
     redis.call('ZREM', queue .. LEASED_SUFFIX, unpack(ids))
     redis.call('HDEL', leases, unpack(ids))
     redis.call('DEL', unpack(names))
-    count = count + #ids
+    count, last, last_queue = count + #ids, ids[#ids], queue
 end
 
 if type(lease_end) == 'string' and tonumber(lease_end) then
@@ -48,4 +48,5 @@ if type(lease_end) == 'string' and tonumber(lease_end) then
         end
     end
 end
-return count
+if count == 1 and delay_ms > 0 then redis.call('ZADD', last_queue, 'XX', now + delay_ms, last) end
+return {count, last}
