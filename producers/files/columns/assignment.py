@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from producers.files.columns.areas import AREAS, arranged
 from producers.files.columns.content import FEW_ROWS, contradiction
 from producers.files.columns.model import FIELDS
 from producers.files.columns.name_table import name_tokens
@@ -74,11 +75,14 @@ def assign(
                 contradictions.append(Contradiction(field, column, reason, match.cost))
     assigned: dict[str, str] = {}
     used: set[str] = set()
-    for candidate in sorted(_weighed(candidates, statistics), key=lambda pair: pair[0]):
-        field, column = candidate[1].field, candidate[1].column
+    weighed = sorted(_weighed(candidates, statistics), key=lambda pair: pair[0])
+    for _, candidate in weighed:
+        field, column = candidate.field, candidate.column
         if field not in assigned and column not in used:
             assigned[field] = column
             used.add(column)
+    _arrange_areas(assigned, weighed)
+    used = set(assigned.values())
     _drop_codes_of_names(assigned, candidates)
     _order_areas(assigned, [candidate for candidate in candidates if candidate.column not in used], statistics)
     return assigned, contradictions
@@ -110,6 +114,17 @@ def _too_few(field: str, match: NameMatch, known: ColumnStatistics) -> str | Non
     if known.values and len(known.values) <= _FEW * known.filled:
         return f"has only {len(known.values)} different values (first: {known.first})"
     return None
+
+
+def _arrange_areas(
+    assigned: dict[str, str], weighed: Sequence[tuple[tuple[float, float, float, int, int], _Candidate]]
+) -> None:
+    chosen = {field: assigned.pop(field) for field in AREAS if field in assigned}
+    costs: dict[str, dict[str, float]] = {field: {} for field in AREAS}
+    for key, candidate in weighed:
+        if candidate.field in AREAS and candidate.column not in assigned.values():
+            costs[candidate.field].setdefault(candidate.column, key[0])
+    assigned |= arranged(chosen, costs)
 
 
 def _weighed(

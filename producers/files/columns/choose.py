@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from producers.files.columns.addresses import numbered_parts, with_house_number
+from producers.files.columns.addresses import AddressParts
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
 from producers.files.columns.content import contradiction
@@ -120,13 +120,13 @@ class _Choice:
 
     def _join_address(self, column: str) -> None:
         unused = [other for other in self._unused() if other in self._statistics and self._is_filled(other)]
-        parts = numbered_parts(column, unused)
-        if len(parts) == 1:
-            parts = with_house_number(column, self._columns, unused, self._statistics)
-        if len(parts) > 1:
-            self._mapped["address"] = Mapped("address", parts, "name")
+        found = AddressParts(column, self._columns, unused, self._statistics)
+        self._notes += found.notes
+        if len(found.columns) > 1:
+            self._mapped["address"] = Mapped("address", found.columns, "name")
             self._notes.append(
-                f"address is joined from {', '.join(parts)}; to read one of them only: {option('address', column)}"
+                f"address is joined from {', '.join(found.columns)}; "
+                f"to read one of them only: {option('address', column)}"
             )
 
     def _find_names(self, contradictions: Sequence[Contradiction]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from producers.files.words import fold
 
-_NOT_FIELDS = ("house_number", "none", "serial", "identifier", "qualifier", "words")
+_NOT_FIELDS = ("house_number", "house_suffix", "street_type", "areas", "none", "serial", "identifier", "qualifier", "words")
 _FIRST_OF_EAST_ASIA = "\u2e80"
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
@@ -18,8 +18,9 @@ class NameTable(NamedTuple):
     """`fields`: for each name, the fields that it may mean and the cost of each, 10 to 50 by precedence.
 
     `identifiers`: the same for identifiers. `nothing`: names that mean no field. `serials`: names of running
-    numbers. `qualifiers`: names of what may be the other part of a key. `house_numbers`: names of what may stand
-    beside a street, and the cost of each. `words`: lists of single words.
+    numbers. `qualifiers`: names of what may be the other part of a key. `house_numbers`, `house_suffixes` and
+    `street_types`: names of parts of an address, and the cost of each. `areas`: of each country, the names of its
+    areas from the largest to the smallest. `words`: lists of single words.
     """
 
     fields: dict[str, dict[str, int]]
@@ -28,6 +29,9 @@ class NameTable(NamedTuple):
     serials: frozenset[str]
     qualifiers: frozenset[str]
     house_numbers: dict[str, int]
+    house_suffixes: dict[str, int]
+    street_types: dict[str, int]
+    areas: tuple[tuple[frozenset[str], ...], ...]
     words: dict[str, frozenset[str]]
 
 
@@ -43,10 +47,13 @@ def name_table() -> NameTable:
     return NameTable(
         fields,
         _best(data["identifier"]),
-        frozenset(key for key, _ in _costs(data["none"])),
+        frozenset(key for section in ("none", "street_type") for key, _ in _costs(data[section])),
         frozenset(key for key, _ in _costs(data["serial"])),
         frozenset(key for key, _ in _costs(data["qualifier"])),
         _best(data["house_number"]),
+        _best(data["house_suffix"]),
+        _best(data["street_type"]),
+        tuple(tuple(frozenset(map(name_key, names)) for names in areas) for areas in data["areas"].values()),
         {name: frozenset(map(fold, words)) for name, words in data["words"].items()},
     )
 
