@@ -3,11 +3,13 @@
 "Distrito" is the largest area in Portugal and the smallest in Peru. What stands beside it says which one it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from itertools import combinations, product
 
 from producers.files.columns.name_table import name_table
+from producers.files.columns.names import WEAK_COST
 from producers.files.columns.readings import readings
 
 AREAS = ("city", "county", "state")
@@ -20,50 +22,61 @@ Costs = Mapping[str, Mapping[str, float]]
 
 
 def arranged(chosen: Mapping[str, str], costs: Costs) -> dict[str, str]:
-    """Return the column of each field of an area.
+    """Return the column of each field of an area, without those that have none.
 
     `chosen` are those with the best names. They are kept unless one contains an area of a larger field, or there is
     a larger state; then as many fields as possible have a column, those with the best names.
     """
-    possible = {field: sorted(costs[field], key=lambda column: costs[field][column])[:_MOST_COMPARED] for field in AREAS}
+    possible = {field: sorted(costs[field], key=lambda it: costs[field][it])[:_MOST_COMPARED] for field in AREAS}
+    sizes = _Sizes({column for columns in possible.values() for column in columns})
     best = dict(chosen)
-    if not _is_in_order(best, possible["state"]):
+    if not sizes.agree_with(best, possible["state"]):
         candidates = (
             {field: column for field, column in zip(AREAS, columns, strict=True) if column is not None}
             for columns in product(*((None, *possible[field]) for field in AREAS))
         )
-        in_order = [it for it in candidates if _is_in_order(it, possible["state"])]
+        in_order = [it for it in candidates if sizes.agree_with(it, possible["state"])]
         best = min(in_order, key=lambda it: (-len(it), sum(costs[field][column] for field, column in it.items())))
-    county = best.get("county")
-    if county in costs["state"] and "state" not in best and _is_largest(county, best.get("city", "")):
+    county = best.get("county", "")
+    if "city" not in best and costs["city"].get(county, WEAK_COST) < WEAK_COST:
+        # A municipality, which is a county only beside a town or village.
+        best["city"] = best.pop("county")
+    elif "state" not in best and county in costs["state"] and sizes.has_largest(county):
         best["state"] = best.pop("county")
     return best
 
 
-def _is_in_order(chosen: Mapping[str, str], states: Iterable[str]) -> bool:
-    if len(set(chosen.values())) < len(chosen):
-        return False
-    smaller_first = [chosen[field] for field in AREAS if field in chosen]
-    if any(_is_larger(smaller, larger) for smaller, larger in combinations(smaller_first, 2)):
-        return False
-    return "state" not in chosen or not any(_is_larger(column, chosen["state"]) for column in states)
+class _Sizes:
+    """How large the areas of columns are in the countries that have the most of them, 0 for the largest."""
 
+    def __init__(self, columns: Collection[str]) -> None:
+        sizes = {column: _sizes(column) for column in columns}
+        counts = Counter(country for its_sizes in sizes.values() for country in its_sizes)
+        most = max(counts.values(), default=0)
+        self._countries = [country for country, count in counts.items() if count == most > 1]
+        self._sizes = sizes
 
-def _is_larger(column: str, other: str) -> bool:
-    """Return whether the areas of a column are larger than those of another, in every country that has both."""
-    sizes, others = _sizes(column), _sizes(other)
-    both = [(size, others[country]) for country, size in sizes.items() if country in others]
-    return bool(both) and all(size < its_size for size, its_size in both)
+    def agree_with(self, chosen: Mapping[str, str], states: Iterable[str]) -> bool:
+        """Return whether each column is used once, the areas are in order, and no state is larger."""
+        columns = [chosen[field] for field in AREAS if field in chosen]
+        return (
+            len(set(columns)) == len(columns)
+            and not any(self._is_larger(smaller, larger) for smaller, larger in combinations(columns, 2))
+            and not ("state" in chosen and any(self._is_larger(other, chosen["state"]) for other in states))
+        )
 
+    def has_largest(self, column: str) -> bool:
+        """Return whether the areas of a column are the largest of their countries."""
+        return bool(self._countries) and all(self._sizes[column].get(it) == 0 for it in self._countries)
 
-def _is_largest(column: str, smaller: str) -> bool:
-    sizes = _sizes(column)
-    return _is_larger(column, smaller) and all(sizes.get(country, 0) == 0 for country in _sizes(smaller))
+    def _is_larger(self, column: str, other: str) -> bool:
+        one, two = self._sizes[column], self._sizes[other]
+        both = [(one[country], two[country]) for country in self._countries if country in one and country in two]
+        return bool(both) and all(size < its_size for size, its_size in both)
 
 
 @lru_cache(maxsize=_NAMES_KEPT)
 def _sizes(column: str) -> dict[int, int]:
-    """Return the size of a column's areas in each country that has them, 0 for the largest."""
     keys = {reading.key for reading in readings(column)}
     return {
         country: size
