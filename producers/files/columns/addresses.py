@@ -92,7 +92,9 @@ class AddressParts:
                 return (part.column, *self._suffixes(part))
             if part.cost == _SURELY:
                 joined = option("address", f"{self._lines[0]} + {part.column}")
-                self.notes.append(f"{part.column} is not joined to the address, because {reason}; to join it: {joined}")
+                self.notes.append(
+                    f"{part.column} is not joined to the address, because {reason}; to join it: {joined}"
+                )
         return ()
 
     def _against(self, part: _Part) -> str | None:

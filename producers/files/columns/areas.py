@@ -1,4 +1,4 @@
-"""Which column is the city, the county and the state, where names of areas mean different sizes in different countries.
+"""Which columns are the city, the county and the state: names of areas mean different sizes in different countries.
 
 "Distrito" is the largest area in Portugal and the smallest in Peru. What stands beside it says which one it is.
 """

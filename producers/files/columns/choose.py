@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from producers.files.columns.addresses import AddressParts
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
-from producers.files.columns.content import contradiction
+from producers.files.columns.content import contradiction, has_postal_towns
 from producers.files.columns.hospital_names import like_names, surely_names
 from producers.files.columns.identifiers import find_identifiers, on_identifiers, repeated
 from producers.files.columns.mapping import listed, map_given, option
@@ -114,9 +114,22 @@ class _Choice:
         assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted())
         drop_second_position(assigned, self._statistics)
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
+        self._share_postal_towns()
         if "address" in assigned:
             self._join_address(assigned["address"])
         return contradictions
+
+    def _share_postal_towns(self) -> None:
+        """Read both the city and the postal code from a column that has both, unless one has its own."""
+        for field, other in (("city", "postal_code"), ("postal_code", "city")):
+            columns = self._mapped[field].columns if field in self._mapped else ()
+            known = self._statistics.get(columns[0]) if len(columns) == 1 else None
+            if other in self._wanted() and known is not None and has_postal_towns(known):
+                self._mapped[other] = Mapped(other, columns, "content")
+                self._notes.append(
+                    f"{columns[0]} has a postal code and a town in most cells: both are read from it; "
+                    f"to leave one out: --map {other}="
+                )
 
     def _join_address(self, column: str) -> None:
         unused = [other for other in self._unused() if other in self._statistics and self._is_filled(other)]
@@ -151,7 +164,9 @@ class _Choice:
         if any(map(_WITHOUT_NAME.fullmatch, self._columns)):
             problem += "; if the columns are named in a later line: --skip-rows N"
         likely = next(iter(like_names(self._columns, self._statistics)), None)
-        if likely is None:
+        if likely is None and refused is not None:
+            problem += f"; if it is the name all the same: {option('hospital_name', refused.column)}"
+        elif likely is None:
             problem += '; choose it with --map hospital_name="COLUMN"'
         elif names_a_hospital(likely):
             # Without a header, the first hospital would be lost if its own name were given as the column.

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
 from producers.files.values import CellReader, UnreadableCell
+from producers.files.values.postal_towns import postal_town_style
 from producers.files.values.yes_no import YesNoReader, yes_no_style
 from producers.files.words import fold, names_a_hospital, word_set
 from worker.contract.fields import Source
@@ -21,6 +22,7 @@ _MOST = 0.5
 _NEARLY_ALL = 0.9
 _FEWEST_POSTAL_CODES = 0.2
 _LONGEST_POSTAL_CODE = 15
+_FEWEST_LETTERS = 3
 # Those of Iceland have three digits.
 _SHORTEST_POSTAL_CODE = 3
 _CHARACTERS_SHOWN = 40
@@ -61,6 +63,11 @@ def contradiction(field: str, column: ColumnStatistics, *, code: bool = False) -
     return None if problem is None else f"{problem} (first: {_shown(column.first)})"
 
 
+def has_postal_towns(column: ColumnStatistics) -> bool:
+    """Return whether most cells have a postal code and a town."""
+    return postal_town_style([value for value, _ in column.known_cells]) is not None
+
+
 @cache
 def is_source_name(value: str) -> bool:
     """Return whether a value can be the source of a record."""
@@ -99,8 +106,10 @@ def _not_text(column: ColumnStatistics, *, numbers: float = _MOST) -> str | None
 
 def _answers(column: ColumnStatistics) -> str | None:
     share = column.share("yes or no")
-    # One value alone may be a code: NO is Norway, CO is Colorado.
-    if share >= _NEARLY_ALL and len(column.values) > 1:
+    # One value alone may be a code: NO is Norway, CO is Colorado. A few letters may be names: X and Y.
+    letters = all(len(value) == 1 and value.isalpha() for value in column.values)
+    enough = not letters or column.filled >= _FEWEST_LETTERS * len(column.values)
+    if share >= _NEARLY_ALL and len(column.values) > 1 and enough:
         return f"is yes or no {_in_rows(column, share)}"
     return None
 
@@ -140,6 +149,8 @@ def _ownership(column: ColumnStatistics, code: bool) -> str | None:
 
 
 def _postal_code(column: ColumnStatistics, _code: bool) -> str | None:
+    if has_postal_towns(column):
+        return None
     if column.longest < _SHORTEST_POSTAL_CODE:
         return "is too short for a postal code in every row"
     lengths = sorted(len(str(value)) for value in column.sample)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.files.columns.mapping import option
+from producers.files.columns.name_table import name_key, name_table
 from producers.files.columns.names import (
     WEAK_COST,
     fields_by_name,
@@ -226,6 +227,7 @@ def _unique_codes(free: Sequence[str], statistics: Mapping[str, ColumnStatistics
         and not is_serial(column)
         and not names_something_else(column)
         and not fields_by_name(column)
+        and name_key(column) not in name_table().house_numbers
         and _is_full_of_codes(statistics[column])
     ]
     return sorted(unique, key=lambda column: -statistics[column].identifying)

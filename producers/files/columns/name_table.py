@@ -9,7 +9,19 @@ from typing import NamedTuple
 
 from producers.files.words import fold
 
-_NOT_FIELDS = ("house_number", "house_suffix", "street_type", "areas", "none", "serial", "identifier", "qualifier", "words")
+_NOT_FIELDS = (
+    "house_number",
+    "house_suffix",
+    "street_type",
+    "areas",
+    "none",
+    "serial",
+    "identifier",
+    "qualifier",
+    "words",
+)
+POSTAL_TOWN = frozenset(("city", "postal_code"))
+"""The fields of a column that has a postal code and a town."""
 _FIRST_OF_EAST_ASIA = "\u2e80"
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
@@ -43,7 +55,8 @@ def name_table() -> NameTable:
     for field, tiers in data.items():
         if field not in _NOT_FIELDS:
             for key, cost in _costs(tiers):
-                fields.setdefault(key, {}).setdefault(field, cost)
+                for its_field in sorted(POSTAL_TOWN) if field == "postal_town" else (field,):
+                    fields.setdefault(key, {}).setdefault(its_field, cost)
     return NameTable(
         fields,
         _best(data["identifier"]),

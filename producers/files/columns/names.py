@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from producers.files.columns.name_table import name_key, name_table, name_tokens
+from producers.files.columns.name_table import POSTAL_TOWN, name_key, name_table, name_tokens
 from producers.files.columns.readings import Reading, code_of, readings
 from producers.files.statistics import KeyRole
 from worker.contract.comparison import DISTINGUISHING_FIELDS
@@ -147,7 +147,12 @@ def _fields_of_truncated_name(column: str) -> dict[str, NameMatch]:
     key = name_key(column)
     if len(column) != _LENGTH_IN_SHAPEFILES or len(key) < _SHORTEST_TRUNCATED:
         return {}
-    complete = [fields for whole, fields in name_table().fields.items() if whole.startswith(key)]
+    complete = [
+        fields
+        for whole, fields in name_table().fields.items()
+        # "Postal code" goes on as "postal code and town", but what was cut off is rather nothing.
+        if whole.startswith(key) and fields.keys() != POSTAL_TOWN
+    ]
     if len({min(fields, key=lambda field: fields[field]) for fields in complete}) != 1:
         return {}
     best = min(complete, key=lambda fields: min(fields.values()))

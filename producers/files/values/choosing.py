@@ -18,6 +18,8 @@ from producers.files.values.misplaced import STYLES, NumberStyle, number_style
 from producers.files.values.missing import CODES, PLACES, PlaceWords, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
 from producers.files.values.positions import Region, readable
+from producers.files.values.postal_towns import STYLES as POSTAL_TOWN_STYLES
+from producers.files.values.postal_towns import Part, PartReader, postal_town_style
 from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
 from producers.files.values.yes_no import YesNoReader, YesNoStyle, yes_no_style
 from worker.contract.placeholders import is_placeholder_identifier
@@ -111,7 +113,7 @@ class _Choice:
             "external_id": self._identifier,
             "local_id": self._identifier,
             "phone": self._code,
-            "postal_code": self._code,
+            "postal_code": self._postal_code,
             "emergency_services": self._yes_no,
             "hospital_type": lambda _: HospitalTypeReader(is_missing),
             "beds": self._whole_number,
@@ -121,6 +123,7 @@ class _Choice:
             "observed_at": self._instant,
             "attributes": lambda _: AttributesReader(),
             **dict.fromkeys(PLACES, self._place),
+            "city": self._city,
         }
         if mapped.field in makers:
             return makers[mapped.field](mapped)
@@ -142,6 +145,24 @@ class _Choice:
             self._numbers[name] = self._number_style(mapped)
         changes: Counter[str] = Counter()
         return TextReader(PlaceWords(name, codes, changes).is_missing, changes)
+
+    def _city(self, mapped: MappedColumns) -> CellReader:
+        return self._part(mapped, "town", self._place(mapped))
+
+    def _postal_code(self, mapped: MappedColumns) -> CellReader:
+        return self._part(mapped, "code", self._code(mapped))
+
+    def _part(self, mapped: MappedColumns, part: Part, reader: CellReader) -> CellReader:
+        """Return a reader of the town or the postal code only, if the cells have both."""
+        if len(mapped.columns) > 1:
+            return reader
+        setting = f"{mapped.field}.beside"
+        given = next((it for it in POSTAL_TOWN_STYLES if it == self._given(setting)), None)
+        style = given or postal_town_style(self._samples[mapped.field])
+        if style is None:
+            return reader
+        self._settings[setting] = style
+        return PartReader(reader, style, part)
 
     def _samples_with_words(self) -> Mapping[str, Sequence[object]]:
         """Return the samples with the words for "not known" of each field, which the survey leaves out of them."""
