@@ -156,7 +156,7 @@ class _Choice:
         """Return a reader of the town or the postal code only, if the cells have both."""
         if len(mapped.columns) > 1:
             return reader
-        setting = f"{mapped.field}.beside"
+        setting = f"{mapped.field}.postal_towns"
         given = next((it for it in POSTAL_TOWN_STYLES if it == self._given(setting)), None)
         style = given or postal_town_style(self._samples[mapped.field])
         if style is None:

@@ -13,6 +13,8 @@ Part = Literal["code", "town"]
 
 STYLES: Sequence[PostalTownStyle] = get_args(PostalTownStyle)
 _NEARLY_ALL = 0.9
+# In a column of towns; a single one may be called "Bø". Two letters may be part of a code.
+_SHORTEST_TOWN = 3
 _PREFIX = "(?:[A-Z]{1,3}-)?"
 # Three digits may number wards, so only those with other signs count.
 _DIGITS = r"\d{3} \d{2}|\d{2}-\d{3}|\d{4}-\d{3}|\d{5}-\d{3,4}|\d{3}-\d{4}|\d{4,7}"
@@ -39,7 +41,8 @@ def postal_town_style(sample: Sequence[object]) -> PostalTownStyle | None:
     for style in STYLES:
         found = [match for text in texts if (match := _match(text, style)) is not None]
         articles = style == "letters" and all(match["letters"] in _ARTICLES for match in found)
-        if found and not articles and len(found) >= _NEARLY_ALL * len(texts):
+        towns = [match for match in found if len(match["town"]) >= _SHORTEST_TOWN]
+        if towns and not articles and len(towns) >= _NEARLY_ALL * len(texts):
             return style
     return None
 
@@ -79,4 +82,6 @@ def _plain(cell: str) -> str:
 
 
 def _match(text: str, style: PostalTownStyle) -> re.Match[str] | None:
+    if _CODE.fullmatch(text):
+        return None
     return next((match for form in _FORMS[style] if (match := form.fullmatch(text)) is not None), None)

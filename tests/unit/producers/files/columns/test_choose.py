@@ -396,9 +396,20 @@ def test_a_weak_name_of_a_column_with_few_values_is_not_taken() -> None:
         choose(["Institution", "beds"], [[row[1], "12"] for row in rows])
 
 
-def test_a_name_that_is_the_same_in_every_row_is_refused() -> None:
-    with pytest.raises(ColumnError, match="hospital_name is the same in every row"):
-        choose(["Hospital", "beds"], [["Hospital", f"{n}"] for n in range(20)])
+def test_a_name_that_is_the_same_in_every_row_is_refused_and_proposed() -> None:
+    rows = [["Hospital", f"{n}"] for n in range(20)]
+    with pytest.raises(ColumnError) as caught:
+        choose(["Hospital", "beds"], rows)
+    assert "hospital_name is the same in every row" in str(caught.value)
+    assert "; if it is the name all the same: --map hospital_name=Hospital; its columns are" in str(caught.value)
+    given = choose(["Hospital", "beds"], rows, ColumnWishes(mapping={"hospital_name": "Hospital"}))
+    assert fields(given)["hospital_name"] == "Hospital"
+
+
+def test_a_few_letters_are_names_rather_than_answers() -> None:
+    assert fields(choose(*table(City=["X", "Y"])))["city"] == "City"
+    # Letters that repeat are answers.
+    assert "state" not in fields(choose(*table(state=["Y", "N", "Y", "N", "Y", "Y"], name=[*"ABCDEF"])))
 
 
 def test_of_two_columns_of_hospitals_the_one_that_is_called_a_name_is_used() -> None:
