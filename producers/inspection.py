@@ -2,14 +2,16 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from producers.files import FileRow, HospitalFile
-from worker.contract.comparison import distinguishing_key
-from worker.contract.identity import hospital_identity
+from worker.contract import OnExisting
+from worker.contract.comparison import FURTHER_FIELDS, distinguishing_key, further_differences
+from worker.contract.identity import hospital_identity, is_identified_by_name, normalise_name
 from worker.contract.known import Known
 
+_SINGLE = hash("single")
 _PARTS = 64
 _SHOWN = 5
 # Reasons may have a text of the row, so there may be as many as rows.
@@ -32,9 +34,9 @@ class Inspection:
     """The rows of one file.
 
     `rejected` rows have no record; `reasons` counts why, up to a thousand different ones. `collisions` have the
-    identity of an earlier row that differs in name, place or coordinates; `repeated` rows have it too, but do not
-    differ in these. `first` are the first collisions: a line, the line it collides with. `by_id` rows are
-    identified by the list's identifier.
+    identity of an earlier row, but may be other hospitals; `repeated` rows have it too, and are repetitions.
+    `first` are the first collisions: a line, the line it collides with. `by_id` rows are identified by the list's
+    identifier.
     """
 
     rows: int = 0
@@ -60,12 +62,49 @@ class Inspection:
                 yield row.known
 
 
-def inspect_file(file: HospitalFile, on_progress: Callable[[int], None]) -> Inspection:
+class _Further:
+    """What `further_differences` compares in the rows without an identifier, as hashes."""
+
+    def __init__(self, file: HospitalFile) -> None:
+        fields = {it.field.partition(".")[0] for it in file.columns.mapped}
+        self._hashes = {field: array("q") for field in (*FURTHER_FIELDS, "observed_at") if field in fields}
+
+    def add(self, known: Known | None) -> None:
+        """Take the next row."""
+        by_name = known is not None and is_identified_by_name(known)
+        for name, hashes in self._hashes.items():
+            value = known.get(name) if known is not None and by_name else None
+            if isinstance(value, str):
+                value = normalise_name(value)
+            elif isinstance(value, Mapping):
+                value = frozenset(value.items())
+            hashes.append(0 if value is None else hash(value) or 1)
+
+    def differ(self, holder: int, index: int, *, whole: bool) -> bool:
+        """Whether the row at `index` may be another hospital than the one at `holder`, by these fields."""
+        return bool(further_differences(self._at(holder), self._at(index), whole=whole))
+
+    def _at(self, index: int) -> Known:
+        known: dict[str, object] = {}
+        for name, hashes in self._hashes.items():
+            if found := hashes[index]:
+                known[name] = {"": found} if name == "attributes" else found
+        if known.get("hospital_type") == _SINGLE:
+            # Unknown is the same.
+            del known["hospital_type"]
+        return known
+
+
+def inspect_file(
+    file: HospitalFile, on_progress: Callable[[int], None], *, on_existing: OnExisting = "keep"
+) -> Inspection:
     """Read and validate every row, as an import does. Raises `FileError` if reading fails part-way.
 
-    It takes 33 bytes of memory for each row: identities are compared by their 64-bit hashes.
+    It takes 33 bytes of memory for each row, and 8 for each further field by which rows without an identifier are
+    compared: they are compared by their 64-bit hashes.
     """
     found = Inspection()
+    further = _Further(file)
     identities, keys, lines = array("q"), array("q"), array("q")
     for row in file.rows():
         found.rows += 1
@@ -83,10 +122,16 @@ def inspect_file(file: HospitalFile, on_progress: Callable[[int], None]) -> Insp
             found.by_id += 1
         identities.append(0 if known is None else hash(hospital_identity(known)) or 1)
         keys.append(0 if known is None else hash(distinguishing_key(known)))
+        further.add(known)
         lines.append(row.line)
         if found.rows % 1_000 == 0:
             on_progress(row.line)
-    _find_collisions(found, identities, keys, lines)
+
+    def collide(holder: int, index: int) -> bool:
+        whole = on_existing == "replace"
+        return keys[index] != keys[holder] or further.differ(holder, index, whole=whole)
+
+    _find_collisions(found, identities, lines, collide)
     return found
 
 
@@ -120,7 +165,9 @@ def _values(known: Known) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _find_collisions(found: Inspection, identities: "array[int]", keys: "array[int]", lines: "array[int]") -> None:
+def _find_collisions(
+    found: Inspection, identities: "array[int]", lines: "array[int]", collide: Callable[[int, int], bool]
+) -> None:
     # In parts, because a dictionary of all identities would take ten times the memory of the arrays.
     parts = [array("q") for _ in range(_PARTS)]
     for index, identity in enumerate(identities):
@@ -132,11 +179,11 @@ def _find_collisions(found: Inspection, identities: "array[int]", keys: "array[i
             holder = holders.setdefault(identities[index], index)
             if holder == index:
                 continue
-            if keys[index] == keys[holder]:
-                found.repeated += 1
-                found.marks[index] = _REPEATS
-            else:
+            if collide(holder, index):
                 found.collisions += 1
                 found.marks[index] = _COLLIDES
                 found.first.append((lines[index], lines[holder]))
+            else:
+                found.repeated += 1
+                found.marks[index] = _REPEATS
         found.first = sorted(found.first)[:_SHOWN]

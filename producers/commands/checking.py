@@ -27,7 +27,7 @@ def check(file: HospitalFile, *, on_existing: OnExisting, wait: float, as_json: 
     """
     try:
         with before_sending(file.path), progress_bar(file.lines) as on_progress:
-            found = inspect_file(file, on_progress)
+            found = inspect_file(file, on_progress, on_existing=on_existing)
         fates, problem = _compare(file, found, on_existing, wait)
     except KeyboardInterrupt:
         print_error("interrupted; nothing was changed")

@@ -3,15 +3,18 @@
 Both are mappings from field to value as they are stored; see `worker.contract.known`.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from worker.contract.identity import PLACE_FIELDS, normalise_name
+from worker.contract.identity import PLACE_FIELDS, is_identified_by_name, normalise_name
 from worker.contract.known import Known
 from worker.contract.payloads import HospitalFields
 
 DISTINGUISHING_FIELDS = ("hospital_name", *PLACE_FIELDS, "county", "address", "location", "local_id")
 """The fields that tell hospitals apart: rows of one identity and one import that differ in one of them collide."""
+
+FURTHER_FIELDS = ("phone", "ownership", "emergency_services", "beds", "hospital_type", "attributes")
+"""What tells rows apart besides, if they have no identifier: see `further_differences`."""
 
 CONTENT_FIELDS = ("hospital_name", *(field for field in HospitalFields.model_fields if field != "attributes"))
 """What a record says about a hospital, without its attributes, its identifier and the time of observation."""
@@ -49,13 +52,49 @@ def distinguishing_differences(holder: Known, known: Known) -> list[FieldDiffere
     ]
 
 
+def further_differences(holder: Known, known: Known, *, whole: bool = False) -> list[FieldDifference]:
+    """Return what else shows that a row may be another hospital than `holder`, if neither has an identifier.
+
+    Two hospitals of one name in one town differ in what a list happens to know of them, so a row that gives another
+    value than the holder, or one that the holder lacks, is not taken for a repetition of it. A row that only knows
+    less is one, unless it is to replace the whole content (`whole`). Between two times of observation all but the
+    telephone may have changed.
+    """
+    fields: Sequence[str] = FURTHER_FIELDS
+    if (first := holder.get("observed_at")) is not None and known.get("observed_at", first) != first:
+        fields = FURTHER_FIELDS[:1]
+    found: list[FieldDifference] = []
+    for field in fields:
+        # What a hospital has whose type is not known.
+        default = "single" if field == "hospital_type" else None
+        present, value = holder.get(field, default), known.get(field, default)
+        if value is None and not whole:
+            continue
+        if field == "attributes":
+            found += _attribute_differences(present or {}, value or {}, whole=True)
+        elif _folded(present) != _folded(value):
+            found.append(FieldDifference(field, present, value))
+    return found
+
+
+def collision_differences(holder: Known, known: Known, *, whole: bool = False) -> list[FieldDifference]:
+    """Return the fields for which two rows of one identity and one import are not taken for one hospital.
+
+    `holder` is the row that came first. `whole` means that rows replace the whole content.
+    """
+    found = distinguishing_differences(holder, known)
+    return found + further_differences(holder, known, whole=whole) if is_identified_by_name(known) else found
+
+
+def collision_fields(known: Known) -> dict[str, Any]:
+    """Return the part of a row that `collision_differences` compares."""
+    further = (*FURTHER_FIELDS, "observed_at") if is_identified_by_name(known) else ()
+    return {field: known[field] for field in (*DISTINGUISHING_FIELDS, *further) if field in known}
+
+
 def contradicts(holder: Known, known: Known) -> bool:
-    """Whether two rows differ in a field of `distinguishing_key` that both know."""
-    return any(
-        _folded(holder[field]) != _folded(known[field])
-        for field in DISTINGUISHING_FIELDS
-        if field in holder and field in known
-    )
+    """Whether two rows are not taken for one hospital because of a field that both know."""
+    return any(each.stored is not None and each.given is not None for each in collision_differences(holder, known))
 
 
 def is_conflict(stored: Known, known: Known) -> bool:

@@ -61,9 +61,8 @@ def hospital_identity(record: Mapping[str, Any]) -> str:
     `source` never contains a colon and is never `name` (see `worker.contract.fields.Source`), so an identity of one
     form never equals one of the other form.
     """
-    source, external_id = record.get("source"), record.get("external_id")
-    if source is not None and external_id is not None and not is_placeholder_identifier(external_id):
-        return f"{source}:{external_id}"
+    if not is_identified_by_name(record):
+        return f"{record['source']}:{record['external_id']}"
     identity = f"{NAME_PREFIX}:{normalise_name(record['hospital_name'])}"
     place = ""
     for field, mark in _MARKS:
@@ -73,6 +72,12 @@ def hospital_identity(record: Mapping[str, Any]) -> str:
     if len(place) > _LONGEST_PLACE:
         place = f" {_DIGEST_MARK} {hashlib.sha256(place.encode()).hexdigest()}"
     return identity + place
+
+
+def is_identified_by_name(record: Mapping[str, Any]) -> bool:
+    """Whether name and place identify the hospital of a record, because it has no identifier of its source."""
+    external_id = record.get("external_id")
+    return record.get("source") is None or external_id is None or is_placeholder_identifier(external_id)
 
 
 def name_in_identity(hospital_id: str) -> str | None:

@@ -146,7 +146,7 @@ class IngestHospitals(Payload):
     the line of each record in the imported file. An import needs them, because a row is known by its line. `chunk`
     is the number of the chunk in its import, from 0, and `unread` what the reader of the file could not read of its
     rows: both are for the import's report. `collided`: the records were in collision with others in an earlier
-    import, and are again if they still differ in name, place or address from the hospital that is stored.
+    import, and are again if they still contradict the hospital that is stored.
     """
 
     records: Annotated[list[Any], Field(max_length=MAX_CHUNK_RECORDS)]

@@ -1,8 +1,8 @@
 """The rows of a chunk, and which row of an import has an identity.
 
 Within an import an identity belongs to the first row that is applied under it. Another row with this identity must
-be a repetition of it: a row with another name, place or coordinates is in collision and is not applied. Without an
-import, each chunk is one.
+be a repetition of it: a row that may be another hospital (`worker.contract.comparison.collision_differences`) is in
+collision and is not applied. Without an import, each chunk is one.
 """
 
 import asyncio
@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from worker.contract import OnExisting, Rejection
-from worker.contract.comparison import content_differences, distinguishing_key, is_conflict
+from worker.contract.comparison import (
+    collision_differences,
+    content_differences,
+    distinguishing_key,
+    is_conflict,
+)
 from worker.contract.identity import hospital_identity
 from worker.contract.known import Known
 from worker.mongo.client import Document
@@ -42,7 +47,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The row that has an identity: the fields that tell hospitals apart, its line and its position in this chunk.
+    """The row that has an identity: what tells hospitals apart, its line and its position in this chunk.
 
     A row of another chunk has no position here, and a row of a payload without lines has no line.
     """
@@ -51,11 +56,14 @@ class Holder:
     line: int | None = None
     position: int | None = None
 
-    def collides_with(self, row: Row) -> bool:
-        """Whether `row` is another row than this one, and differs in name, place or coordinates."""
+    def collides_with(self, row: Row, *, whole: bool = False) -> bool:
+        """Whether `row` is another row than this one, and may be another hospital.
+
+        `whole` means that rows replace the whole content.
+        """
         if row.position == self.position or (self.line is not None and row.line == self.line):
             return False
-        return distinguishing_key(self.known) != distinguishing_key(row.known)
+        return bool(collision_differences(self.known, row.known, whole=whole))
 
 
 async def rows_of(

@@ -122,7 +122,7 @@ class _Chunk:
             holder, stored = holders.get(row.hospital_id), self._existing.get(row.hospital_id)
             if row_changed(row, stored, self._remembered, self._job_id):
                 own.append(row)
-            elif holder is not None and holder.collides_with(row):
+            elif holder is not None and holder.collides_with(row, whole=self._on_existing == "replace"):
                 # Before the comparison with the stored hospital, because the holder may change that.
                 self._report.collision(row, holder)
             elif self._collided and stored is not None and contradicts(stored, row.known):

@@ -17,7 +17,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import BulkWriteError
 
-from worker.contract.comparison import DISTINGUISHING_FIELDS
+from worker.contract.comparison import collision_fields
 from worker.mongo.chunk_rows import Holder, Row
 from worker.mongo.chunk_writes import lost_races
 from worker.mongo.client import Document, MongoHandle, settled
@@ -69,7 +69,7 @@ async def _insert(mongo: MongoHandle, import_id: str, rows: Sequence[Row], expir
                 {
                     "hospital": row.hospital_id,
                     "line": row.line,
-                    "row": {field: row.known[field] for field in DISTINGUISHING_FIELDS if field in row.known},
+                    "row": collision_fields(row.known),
                 }
                 for row in group
             ],

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from worker.contract import ChunkOutcome, Difference, IngestStatus, NotApplied, RecordStatus, Rejection
-from worker.contract.comparison import FieldDifference, content_differences, distinguishing_differences
+from worker.contract.comparison import FieldDifference, collision_differences, content_differences
 from worker.contract.outcomes import Value
 from worker.mongo.chunk_rows import Holder, Row
 from worker.mongo.client import Document
@@ -37,7 +37,7 @@ class ChunkReport:
     def collision(self, row: Row, holder: Holder) -> None:
         """Note a row whose identity another row of the import has."""
         self._statuses[row.position] = "collision"
-        found = distinguishing_differences(holder.known, row.known)
+        found = collision_differences(holder.known, row.known, whole=self._whole)
         # A line is known to whoever reads the file; an index only to the sender of the chunk.
         if holder.line is not None:
             other = f"line {holder.line}"

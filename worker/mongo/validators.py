@@ -6,7 +6,7 @@ the contract, and accept everything that the contract accepts.
 
 from typing import Any
 
-from worker.contract.comparison import DISTINGUISHING_FIELDS
+from worker.contract.comparison import DISTINGUISHING_FIELDS, FURTHER_FIELDS
 
 _TEXT = {"bsonType": "string"}
 _INTEGER = {"bsonType": ["int", "long"]}
@@ -100,6 +100,7 @@ _APPLIED_JOB: dict[str, Any] = {
     "answer": {"bsonType": "binData"},
     "expires_at": _INSTANT,
 }
+_IN_CLAIM = (*DISTINGUISHING_FIELDS, *FURTHER_FIELDS, "observed_at")
 _IMPORT_CLAIM: dict[str, Any] = {
     "_id": {"bsonType": "objectId"},
     "import": _TEXT,
@@ -117,7 +118,7 @@ _IMPORT_CLAIM: dict[str, Any] = {
                     "bsonType": "object",
                     "required": ["hospital_name"],
                     "additionalProperties": False,
-                    "properties": {field: _HOSPITAL_STATE[field] for field in DISTINGUISHING_FIELDS},
+                    "properties": {field: _HOSPITAL_STATE[field] for field in _IN_CLAIM},
                 },
             },
         },

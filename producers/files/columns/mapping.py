@@ -111,8 +111,8 @@ def advice_on_collisions(columns: Columns, *, source_is_given: bool) -> Advice:
     if identifier:
         joined = option("external_id", f"{' + '.join(identifier)} + COLUMN")
         return Advice("their identifier is that of another row too", joined + source)
-    name, address = columns.columns_of("hospital_name"), columns.columns_of("address")
-    joined = option("external_id", " + ".join((*name, *(address or ("COLUMN",)))))
+    name, more = columns.columns_of("hospital_name"), columns.columns_of("address") + columns.columns_of("phone")
+    joined = option("external_id", " + ".join((*name, *(more or ("COLUMN",)))))
     return Advice("they have the name and place of another row", joined + source)
 
 

@@ -85,6 +85,36 @@ def _two_hospitals(source: str, after: Kind | None = None) -> Kind:
     )
 
 
+def _one_name_and_town(on_existing: str) -> Kind:
+    first = "name:apollo clinic CITY agra"
+    return Kind(
+        name=f"two hospitals of one name and town, {on_existing}",
+        file=f"one-town-{on_existing}.csv",
+        content=(
+            b"Hospital;Town;Beds;Telephone\n"
+            b"Apollo Clinic;Agra;20;555-0001\n"
+            b"Apollo Clinic;Agra;35;555-0002\n"
+            b"City Hospital;Agra;50;555-0003\n"
+        ),
+        options=("--on-existing", on_existing),
+        rows=(
+            row(2, first, "Apollo Clinic", city="Agra", beds=20, phone="555-0001"),
+            row(
+                3,
+                first,
+                "Apollo Clinic",
+                city="Agra",
+                beds=35,
+                phone="555-0002",
+                fate="collision",
+                other_line=2,
+            ),
+            row(4, "name:city hospital CITY agra", "City Hospital", city="Agra", beds=50, phone="555-0003"),
+        ),
+        code=1,
+    )
+
+
 IDENTITY = (
     Kind(
         name="03_same_name_other_town",
@@ -124,6 +154,9 @@ IDENTITY = (
         ),
         code=1,
     ),
+    _one_name_and_town("keep"),
+    _one_name_and_town("merge"),
+    _one_name_and_town("replace"),
     Kind(
         name="04_identifier_not_recognised",
         file="04.csv",

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from worker.contract import HospitalRecord
 from worker.contract.comparison import (
     DISTINGUISHING_FIELDS,
+    collision_differences,
+    collision_fields,
     content_differences,
     distinguishing_differences,
     distinguishing_key,
@@ -16,7 +18,7 @@ from worker.contract.comparison import (
 from worker.contract.known import known_fields
 from worker.contract.validation import parse
 
-AT = datetime(2025, 6, 30, tzinfo=UTC)
+AT, LATER = datetime(2025, 6, 30, tzinfo=UTC), datetime(2025, 7, 31, tzinfo=UTC)
 VALUES = st.sampled_from(["A", "a ", "B", "Ü", "ü"])
 ROWS = st.fixed_dictionaries(
     {"hospital_name": VALUES},
@@ -73,6 +75,45 @@ def test_rows_differ_if_name_place_address_coordinates_or_local_id_do(
     row = {"hospital_name": "Mercy", "city": "Boaz", "location": at(1.0, 2.0), "beds": 3}
     assert [each.field for each in distinguishing_differences(row, other)] == differing
     assert (distinguishing_key(row) == distinguishing_key(other)) is (not differing)
+
+
+@pytest.mark.parametrize(
+    ("holder", "row", "differing", "differing_from_the_whole"),
+    [
+        ({"beds": 20, "phone": "1"}, {"beds": 20, "phone": "1"}, [], []),
+        ({"beds": 20, "phone": "1"}, {"beds": 35, "phone": "2"}, ["phone", "beds"], ["phone", "beds"]),
+        ({"beds": 20}, {"beds": 35}, ["beds"], ["beds"]),
+        # A row that knows less is a repetition, unless it would erase what the first one knows.
+        ({"beds": 20, "phone": "1"}, {}, [], ["phone", "beds"]),
+        ({}, {"phone": "1"}, ["phone"], ["phone"]),
+        ({"ownership": "Public"}, {"ownership": " public"}, [], []),
+        ({}, {"hospital_type": "single"}, [], []),
+        ({"hospital_type": "single"}, {"hospital_type": "multi"}, ["hospital_type"], ["hospital_type"]),
+        ({"emergency_services": True}, {"emergency_services": False}, ["emergency_services"], None),
+        ({"attributes": {"a": 1, "b": 2}}, {"attributes": {"a": 1}}, ["attributes.b"], ["attributes.b"]),
+        # What was observed at another time may have changed since, but for the telephone.
+        ({"beds": 20, "observed_at": AT}, {"beds": 35, "observed_at": LATER}, [], []),
+        ({"beds": 20, "observed_at": AT}, {"beds": 35, "observed_at": AT}, ["beds"], ["beds"]),
+        ({"beds": 20}, {"beds": 35, "observed_at": AT}, ["beds"], ["beds"]),
+        ({"beds": 20, "observed_at": AT}, {"beds": 35}, ["beds"], ["beds"]),
+        ({"phone": "1", "observed_at": AT}, {"phone": "2", "observed_at": LATER}, ["phone"], ["phone"]),
+    ],
+)
+def test_rows_without_an_identifier_differ_in_all_that_the_later_one_knows(
+    holder: dict[str, Any], row: dict[str, Any], differing: list[str], differing_from_the_whole: list[str] | None
+) -> None:
+    one, other = ({"hospital_name": "Oak", "city": "Agra", **known} for known in (holder, row))
+    assert [each.field for each in collision_differences(one, other)] == differing
+    whole = [each.field for each in collision_differences(one, other, whole=True)]
+    assert whole == (differing if differing_from_the_whole is None else differing_from_the_whole)
+    # What a claim keeps of the first row is enough to find the same.
+    kept = collision_fields(one)
+    assert collision_differences(kept, other) == collision_differences(one, other)
+    # An identifier says that they are one hospital.
+    named = {"source": "cms", "external_id": "1"}
+    assert collision_differences(one | named, other | named, whole=True) == []
+    placeholder = {"source": "cms", "external_id": "N/A"}
+    assert [each.field for each in collision_differences(one | placeholder, other | placeholder)] == differing
 
 
 @given(ROWS, ROWS)

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from producers.files import FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
 from producers.inspection import inspect_file
@@ -18,3 +20,30 @@ def test_a_total_below_a_short_list_does_not_cost_its_identifier(tmp_path: Path)
     path.write_text("name,facility_id,city,beds\nOak,A1,Aveda,3\nElm,A2,Brusk,4\nTOTAL,,,7\n")
     found = inspect_file(HospitalFile.open(path, FileWishes(columns=ColumnWishes(source="moh"))), lambda _: None)
     assert (found.rows, found.rejected, found.by_id) == (3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "collisions", "repeated"),
+    [
+        ("Hospital;Town;Beds;Telephone\nApollo;Agra;20;555-0001\nApollo;Agra;35;555-0002\n", 1, 0),
+        ("Hospital;Town;Beds\nApollo;Agra;20\nApollo;Agra;35\nApollo;Agra;20\n", 1, 1),
+        ("Hospital;Town;Beds\nApollo;Agra;20\nApollo;Agra;\n", 0, 1),
+        ("Hospital;Town;Beds\nApollo;Agra;\nApollo;Agra;35\n", 1, 0),
+        ("Hospital;Town;Hospital Type\nApollo;Agra;\nApollo;Agra;single speciality\n", 0, 1),
+        ("Hospital;Town;Beds;Last Updated\nApollo;Agra;20;2025-01-01\nApollo;Agra;35;2025-02-01\n", 0, 1),
+        ("Hospital;Town;Beds;Last Updated\nApollo;Agra;20;2025-01-01\nApollo;Agra;35;2025-01-01\n", 1, 0),
+    ],
+)
+def test_rows_of_one_name_and_town_are_compared_as_an_import_does(
+    text: str, collisions: int, repeated: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    found = inspect_file(HospitalFile.open(path), lambda _: None)
+    assert (found.collisions, found.repeated) == (collisions, repeated)
+
+
+def test_a_row_that_would_erase_values_of_an_earlier_one_collides_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Hospital;Town;Beds\nApollo;Agra;20\nApollo;Agra;\n")
+    assert inspect_file(HospitalFile.open(path), lambda _: None, on_existing="replace").collisions == 1

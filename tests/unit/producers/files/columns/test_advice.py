@@ -9,6 +9,8 @@ from producers.inspection import inspect_file
 
 LISTS = {
     "name, place, address": "name,city,address\nOak,Aveda,Hill Road 1\nOak,Aveda,Hill Road 9\n",
+    "name, place, telephone": "name,city,phone\nOak,Aveda,555-0001\nOak,Aveda,555-0002\n",
+    "one address": "name,city,address,phone\nOak,Aveda,Hill 1,555-0001\nOak,Aveda,Hill 1,555-0002\n",
     "names that a shell would change": "Name,Street $A\nOak,Hill Road 1\nOak,Hill Road 9\n",
     "several address columns": "name,address1,address2\nOak,Hill Road,1\nOak,Hill Road,9\n",
     "a source in each row": "source,name,address\nmoh,Oak,Hill Road 1\nmoh,Oak,Hill Road 9\n",
