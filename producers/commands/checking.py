@@ -9,7 +9,7 @@ from producers import ctrl_c
 from producers.commands import support
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, before_sending
 from producers.commands.tables import show_inspection
-from producers.console import print_error, progress_bar, show_json
+from producers.console import print_error, print_note, progress_bar, show_json
 from producers.files import HospitalFile
 from producers.files.spooling import shown_path
 from producers.inspection import FieldFindings, Inspection, inspect_file
@@ -23,19 +23,23 @@ _APPLIED = ("created", "merged", "replaced", "same")
 def check(file: HospitalFile, *, on_existing: OnExisting, wait: float, as_json: bool) -> int:
     """Read and compare all rows, and show what was found. Returns the exit code.
 
-    It is 0 if an import could apply every row, as far as that is known.
+    It is 0 if an import could apply every row, as far as that is known, and 2 if it would be refused.
     """
     try:
         with before_sending(file.path), progress_bar(file.lines) as on_progress:
             found = inspect_file(file, on_progress, on_existing=on_existing)
-        fates, problem = _compare(file, found, on_existing, wait)
+        fates, problem, warning = _compare(file, found, on_existing, wait)
     except KeyboardInterrupt:
         print_error("interrupted; nothing was changed")
         return INTERRUPTED
     if as_json:
-        show_json(_facts(file, found, fates, problem))
+        show_json(_facts(file, found, fates, problem) | {"stored_twice": warning or None})
     else:
         show_inspection(file, found, fates, problem)
+        if warning:
+            print_note(warning)
+    if warning and not file.identity_is_given:
+        return NOTHING
     fit = found.usable if fates is None else sum(fates[status] for status in _APPLIED)
     fit += found.repeated
     return DONE if fit == found.rows else PARTLY if fit else NOTHING
@@ -43,25 +47,27 @@ def check(file: HospitalFile, *, on_existing: OnExisting, wait: float, as_json: 
 
 def _compare(
     file: HospitalFile, found: Inspection, on_existing: OnExisting, wait: float
-) -> tuple[Mapping[str, int] | None, str]:
-    """Return what would become of the rows, or None and why that is not known."""
+) -> tuple[Mapping[str, int] | None, str, str]:
+    """Return what would become of the rows, or None and why that is not known; last why they are stored twice."""
 
-    async def ask() -> Counter[str]:
+    async def ask() -> tuple[Counter[str], str]:
+        from producers.identities import why_stored_twice  # noqa: PLC0415  # as in `support.connect`
         from producers.previewing import preview  # noqa: PLC0415  # as in `support.connect`
 
         async with support.connect(_PATIENCE_S) as producer:
-            return await preview(producer, found.records(file), on_existing=on_existing, wait_s=wait)
+            expected = await preview(producer, found.records(file), on_existing=on_existing, wait_s=wait)
+        return expected.counts, why_stored_twice(file, expected)
 
     try:
-        counts = ctrl_c.run(ask())
+        counts, warning = ctrl_c.run(ask())
     except TimeoutError:
-        return None, f"no worker answered within {wait:g} s"
+        return None, f"no worker answered within {wait:g} s", ""
     except RegistryError as error:
-        return None, str(error)
+        return None, str(error), ""
     fates = {status: counts[status] for status in get_args(RecordStatus)}
     fates["rejected"] += found.rejected
     fates["collision"] += found.collisions
-    return fates, ""
+    return fates, "", warning
 
 
 def _facts(

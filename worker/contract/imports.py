@@ -149,6 +149,11 @@ class ImportReportOutcome(Outcome):
 
 
 class PreviewOutcome(Outcome):
-    """What would become of the records, in their order, if they were ingested one after the other now."""
+    """What would become of the records, in their order, if they were ingested one after the other now.
+
+    `stored_otherwise` is how many of those that would be created are stored under their other identity: see
+    `worker.contract.identity.other_identity`.
+    """
 
     statuses: list[RecordStatus]
+    stored_otherwise: int = 0

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from worker.contract import OnExisting, RecordStatus, Rejection
+from worker.contract.identity import other_identity
 from worker.contract.imports import PreviewOutcome
 from worker.contract.known import Known
 from worker.mongo.chunk_rows import Row, rows_of
@@ -25,9 +26,17 @@ async def preview(
     rows = await rows_of(records, on_existing, None, None)
     with translated():
         existing = await find_hospitals(mongo, {row.hospital_id for row in rows})
+        stored_otherwise = await _stored_otherwise(mongo, [row for row in rows if row.hospital_id not in existing])
     known = {row.position: _status(row, existing.get(row.hospital_id), on_existing) for row in rows}
     statuses = [known.get(index, "rejected") for index in range(len(records))]
-    return PreviewOutcome(statuses=statuses, token=mongo.latest_token())
+    return PreviewOutcome(statuses=statuses, stored_otherwise=stored_otherwise, token=mongo.latest_token())
+
+
+async def _stored_otherwise(mongo: MongoHandle, rows: Sequence[Row]) -> int:
+    """Return how many of these rows, whose identities are not stored, are so under the other one."""
+    others = [other for row in rows if (other := other_identity(row.known)) is not None]
+    stored = await find_hospitals(mongo, set(others)) if others else {}
+    return sum(other in stored for other in others)
 
 
 def _status(row: Row, stored: Document | None, on_existing: OnExisting) -> RecordStatus:

@@ -1,7 +1,7 @@
 """Which column of a file is which field: by name in many languages, by content, and as the user says."""
 
 from producers.files.columns.choose import choose_columns
-from producers.files.columns.mapping import Advice, advice_on_collisions
+from producers.files.columns.mapping import Advice, advice_on_collisions, option
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped
 from producers.files.columns.names import role_in_key, telling_apart
 
@@ -14,6 +14,7 @@ __all__ = [
     "Mapped",
     "advice_on_collisions",
     "choose_columns",
+    "option",
     "role_in_key",
     "telling_apart",
 ]

@@ -93,7 +93,9 @@ def find_columns(wanted: str, columns: Sequence[str], field: str) -> tuple[str, 
 
 
 def option(field: str, column: str) -> str:
-    """Return the option that maps a field to a column, as it is typed in a shell."""
+    """Return the option that maps a field to a column, or to none, as it is typed in a shell."""
+    if not column:
+        return f"--map {field}="
     return f"--map {field}={column if shlex.quote(column) == column else _quoted(column)}"
 
 

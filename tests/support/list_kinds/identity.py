@@ -91,10 +91,10 @@ def _one_name_and_town(on_existing: str) -> Kind:
         name=f"two hospitals of one name and town, {on_existing}",
         file=f"one-town-{on_existing}.csv",
         content=(
-            b"Hospital;Town;Beds;Telephone\n"
-            b"Apollo Clinic;Agra;20;555-0001\n"
-            b"Apollo Clinic;Agra;35;555-0002\n"
-            b"City Hospital;Agra;50;555-0003\n"
+            b"Hospital,Town,Beds,Telephone\n"
+            b"Apollo Clinic,Agra,20,555-0001\n"
+            b"Apollo Clinic,Agra,35,555-0002\n"
+            b"City Hospital,Agra,50,555-0003\n"
         ),
         options=("--on-existing", on_existing),
         rows=(

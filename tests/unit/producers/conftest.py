@@ -18,6 +18,7 @@ from worker.contract import (
     RegisterHospital,
     RegistrationOutcome,
 )
+from worker.contract.identity import other_identity
 from worker.contract.imports import PreviewHospitals, PreviewOutcome
 
 Run = Callable[..., tuple[int, str, str]]
@@ -86,8 +87,12 @@ class ScriptedProducer:
                     hospital_id=record.hospital_id, status="registered" if new else "conflict", log_id="log"
                 )
             case PreviewHospitals(records=records):
-                known = [HospitalRecord.model_validate(it).hospital_id in self._known for it in records]
-                return PreviewOutcome(statuses=["same" if it else "created" for it in known])
+                valid = [HospitalRecord.model_validate(it) for it in records]
+                new = [it for it in valid if it.hospital_id not in self._known]
+                return PreviewOutcome(
+                    statuses=["created" if it in new else "same" for it in valid],
+                    stored_otherwise=sum(other_identity(vars(it)) in self._known for it in new),
+                )
         found = self.imports.answer(payload)
         if found is not None:
             return found
