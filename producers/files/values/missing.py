@@ -26,6 +26,7 @@ CODES = PLACES - {"hospital_name"}
 _CODE = re.compile(r"[A-Z]\.? ?[A-Z]\.?")
 # North Carolina and Dakota, South Dakota, New Brunswick, Northern Ireland. With a slash, N/D means "no data".
 _STATE = re.compile(r"N\. ?[BCDI]\.|S\. ?D\.")
+_LETTER = re.compile(r"[^\W\d_]")
 _ZEROS = re.compile(r"0+(?:\.0+)?")
 
 
@@ -50,13 +51,21 @@ def _totals() -> frozenset[str]:
 
 
 def is_total(fields: Mapping[str, object]) -> bool:
-    """Return whether a row is a total: half of its cells are empty, and the first other one is the word for it."""
-    cells = list(fields.values())
-    # First what is fast, because this runs for every row of a file.
-    if 2 * (cells.count("") + cells.count(None)) < len(cells):
+    """Return whether a row is a total: its first text is the word for it, and half of its cells are empty.
+
+    Fewer may be empty if the row has no other text: a total of several areas has the word in several columns.
+    """
+    # Numbers may come before the word.
+    texts = (cell for cell in fields.values() if isinstance(cell, str) and _LETTER.search(cell))
+    if not _is_total_word(next(texts, "")):
         return False
-    first = next((cell for cell in cells if cell is not None and cell != ""), None)
-    return isinstance(first, str) and len(first) <= LONGEST_PLACEHOLDER and word_key(first) in _totals()
+    cells = list(fields.values())
+    return 2 * (cells.count("") + cells.count(None)) >= len(cells) or all(map(_is_total_word, texts))
+
+
+def _is_total_word(text: str) -> bool:
+    # First what is fast, because this runs for every row of a file.
+    return len(text) <= LONGEST_PLACEHOLDER and word_key(text) in _totals()
 
 
 class PlaceWords:
@@ -76,7 +85,7 @@ class PlaceWords:
         """Return whether the text means "not known". Raises `UnreadableCell` if it may be a code as well."""
         kind = placeholder_kind(text)
         if kind is None:
-            if self._field == "hospital_name" and word_key(text) in _totals():
+            if self._field == "hospital_name" and _is_total_word(text):
                 raise UnreadableCell("is the word for a total, so the row is no hospital")
             return _ZEROS.fullmatch(text) is not None
         if (self._codes is not None and _CODE.fullmatch(text)) or (self._is_state and _STATE.fullmatch(text)):
