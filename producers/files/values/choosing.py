@@ -255,12 +255,12 @@ class _Choice:
             order = next(
                 (it for it in get_args(CoordinateOrder) if it == self._settings.get("location.order")), None
             )
-            _, positions, _ = readable(PositionReader(order), self._samples["location"])
+            _, positions, _ = readable(PositionReader(order), self._rows_of("location"))
             return Region([latitude for latitude, _ in positions], [longitude for _, longitude in positions])
         if not {"latitude", "longitude"} <= set(fields):
             return Region([], [])
-        latitudes, _, outside = readable(CoordinateReader("latitude"), self._samples["latitude"])
-        longitudes, _, _ = readable(CoordinateReader("longitude"), self._samples["longitude"])
+        latitudes, _, outside = readable(CoordinateReader("latitude"), self._rows_of("latitude"))
+        longitudes, _, _ = readable(CoordinateReader("longitude"), self._rows_of("longitude"))
         if outside > len(latitudes) and all(abs(degrees) <= 90 for degrees in longitudes):
             columns = {it.field: it.columns for it in self._mapped}
             self._note(
@@ -268,6 +268,11 @@ class _Choice:
                 f"--map latitude={columns['longitude'][0]} --map longitude={columns['latitude'][0]}"
             )
         return Region(latitudes, longitudes)
+
+    def _rows_of(self, name: str) -> list[object]:
+        """Return the cells of a field in the rows of the sample, each once, to count how many rows agree."""
+        mapped = next(it for it in self._mapped if it.field == name)
+        return [cell for column in self._of(mapped) for cell in column.sample]
 
     def _note(self, note: str) -> None:
         if note:

@@ -8,9 +8,10 @@ from producers.files.values.cells import CellReader, UnreadableCell
 from producers.files.values.coordinates import Position
 
 # Fewer hospitals show no region.
-_LEAST_FOR_REGION = 20
-_OUTERMOST = 0.05
-_MARGIN = 1.0
+_LEAST_FOR_REGION = 5
+# What lies farthest out on each side says nothing of the region. In a short list one wrong row is a large share.
+_OUTERMOST, _OUTERMOST_OF_FEW, _FEW = 0.05, 0.2, 20
+_MARGIN, _WIDE = 1.0, 20.0
 
 
 class Region:
@@ -19,10 +20,13 @@ class Region:
     def __init__(self, latitudes: Sequence[float], longitudes: Sequence[float]) -> None:
         south, north = _bulk(latitudes)
         west, east = _bulk(longitudes)
-        self._swapped = _Box(south - _MARGIN, north + _MARGIN, west - _MARGIN, east + _MARGIN)
         # In a list of one country, what is farther away than the country is wide is not in it.
-        far = _MARGIN + max(north - south, east - west)
+        far, margin = _MARGIN + max(north - south, east - west), _MARGIN
+        if len(latitudes) < _FEW:
+            # Few hospitals do not show how wide it is.
+            far, margin = max(far, _WIDE), far
         self._near = _Box(south - far, north + far, west - far, east + far)
+        self._swapped = _Box(south - margin, north + margin, west - margin, east + margin)
 
     def check(self, position: Position) -> None:
         """Raise `UnreadableCell` for a position that means "not known", or that is swapped.
@@ -52,7 +56,7 @@ def _bulk(degrees: Sequence[float]) -> tuple[float, float]:
     if len(degrees) < _LEAST_FOR_REGION:
         return math.nan, math.nan
     ordered = sorted(degrees)
-    cut = int(len(ordered) * _OUTERMOST)
+    cut = int(len(ordered) * (_OUTERMOST_OF_FEW if len(ordered) < _FEW else _OUTERMOST))
     return ordered[cut], ordered[-1 - cut]
 
 
