@@ -1,5 +1,6 @@
 """`hospital-producer imports …`: list, show, resume and cancel imports, and fetch their reports."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from worker.queue.batches import BatchProgress
 
 # What the columns of a list take beside the id.
-_LEAST_OF_OTHERS = 30
+_LEAST_OF_OTHERS = 32
 
 app = typer.Typer(no_args_is_help=True, help="List, show, resume and cancel imports; fetch their reports.")
 
@@ -45,11 +46,13 @@ def list_imports(
 ) -> int:
     """List the latest imports, the newest first."""
     found = _find(None, wait, limit)
+    interrupted = _interrupted(found)
     if as_json:
-        show_json({"imports": [it.model_dump(mode="json", exclude={"profile"}) for it in found]})
+        imports = [it.model_dump(mode="json", exclude={"profile"}) for it in found]
+        show_json({"imports": [it | {"interrupted": it["import_id"] in interrupted} for it in imports]})
         return DONE
     if found:
-        _show_list(found)
+        _show_list(found, interrupted)
     else:
         typer.echo("no imports")
     return DONE
@@ -69,9 +72,10 @@ def show_import(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonO
         return None
 
     result = ctrl_c.run(ask())
+    interrupted = import_id in _interrupted([found])
     facts: dict[str, object] = {
         "import": found.import_id,
-        "state": found.state,
+        "state": _state(found, interrupted=interrupted and not as_json),
         "file": found.file.name,
         "rows": found.file.rows,
         "source": found.source,
@@ -87,7 +91,11 @@ def show_import(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonO
         facts["unaccounted"] = result.unaccounted
         facts |= {f"jobs_{name}": count for name, count in _jobs(result.progress).items() if count or as_json}
         facts["left_out"] = [f"{field} {count:,}" for field, count in result.left_out.items()]
+    if as_json:
+        facts["interrupted"] = interrupted
     show("Import", facts, as_json=as_json)
+    if interrupted:
+        _say_how_to_end(found, wait)
     return DONE
 
 
@@ -126,7 +134,8 @@ def cancel(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonOption
 
     found = _one(import_id, wait)
     progress = ctrl_c.run(drop())
-    show(f"Import {import_id}", {"state": progress.state, **_jobs(progress)}, as_json=as_json)
+    jobs = {name if as_json else f"jobs_{name}": count for name, count in _jobs(progress).items()}
+    show(f"Import {import_id}", {"state": progress.state, **jobs}, as_json=as_json)
     if progress.state == "finished":
         print_error(f"import {import_id} has finished, so nothing was cancelled")
         return NOTHING
@@ -189,7 +198,35 @@ def _one(import_id: str, wait: float) -> Import:
     return found[0]
 
 
-def _show_list(found: list[Import]) -> None:
+def _interrupted(found: list[Import]) -> frozenset[str]:
+    async def ask() -> frozenset[str]:
+        from producers.interrupted import interrupted_imports  # noqa: PLC0415  # as in `support.connect`
+
+        async with support.connect() as producer:
+            return await interrupted_imports(producer, found)
+
+    return ctrl_c.run(ask()) if any(it.state == "running" for it in found) else frozenset()
+
+
+def _state(found: Import, *, interrupted: bool) -> str:
+    return "interrupted" if interrupted else found.state
+
+
+def _say_how_to_end(found: Import, wait: float) -> None:
+    commands = "hospital-producer imports"
+    print_note(
+        f"it was interrupted, and does not end by itself; continue it: {commands} resume {found.import_id}; "
+        f"or end it, which keeps what is stored: {commands} cancel {found.import_id}"
+    )
+    for other in _find(None, wait, MOST_IMPORTS_LISTED):
+        if other.file.sha256 == found.file.sha256 and other.started_at > found.started_at:
+            print_note(
+                f"the same file was imported later, with --on-existing {other.on_existing}: {other.import_id}"
+            )
+            return
+
+
+def _show_list(found: list[Import], interrupted: Collection[str]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("import", "state", "rows"):
         table.add_column(heading, no_wrap=True, justify="right" if heading == "rows" else "left")
@@ -198,7 +235,7 @@ def _show_list(found: list[Import]) -> None:
     for it in found:
         # The id begins with the file's name and the time is in it, so that is what can be cut.
         file = Text(escape(Path(it.file.name).name), no_wrap=True, overflow="ellipsis")
-        table.add_row(it.import_id, it.state, f"{it.file.rows:,}", file)
+        table.add_row(it.import_id, _state(it, interrupted=it.import_id in interrupted), f"{it.file.rows:,}", file)
     console = Console(highlight=False)
     # Every other command needs the id: if there is no room for it, the terminal may break its line after it.
     console.width = max(console.width, narrowest)
