@@ -36,9 +36,9 @@ def print_note(note: str) -> None:
     typer.echo(f"note: {escape('; '.join(note.splitlines()))}", err=True)
 
 
-def show_json(value: Mapping[str, Any]) -> None:
-    """Print one JSON object to standard output."""
-    typer.echo(escape_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()))
+def show_json(value: Mapping[str, Any], *, one_of_several: bool = False) -> None:
+    """Print one JSON object to standard output; one of several on a line of its own (NDJSON)."""
+    typer.echo(escape_json(orjson.dumps(value, option=0 if one_of_several else orjson.OPT_INDENT_2).decode()))
 
 
 @contextmanager

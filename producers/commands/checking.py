@@ -7,6 +7,7 @@ from typing import get_args
 
 from producers import ctrl_c
 from producers.commands import support
+from producers.commands.running import RunOptions
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, before_sending
 from producers.commands.tables import show_inspection
 from producers.console import print_error, print_note, progress_bar, show_json
@@ -20,7 +21,7 @@ _PATIENCE_S = 3
 _APPLIED = ("created", "merged", "replaced", "same")
 
 
-def check(file: HospitalFile, *, on_existing: OnExisting, wait: float, as_json: bool) -> int:
+def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -> int:
     """Read and compare all rows, and show what was found. Returns the exit code.
 
     It is 0 if an import could apply every row, as far as that is known, and 2 if it would be refused.
@@ -28,12 +29,13 @@ def check(file: HospitalFile, *, on_existing: OnExisting, wait: float, as_json: 
     try:
         with before_sending(file.path), progress_bar(file.lines) as on_progress:
             found = inspect_file(file, on_progress, on_existing=on_existing)
-        fates, problem, warning = _compare(file, found, on_existing, wait)
+        fates, problem, warning = _compare(file, found, on_existing, options.wait)
     except KeyboardInterrupt:
         print_error("interrupted; nothing was changed")
         return INTERRUPTED
-    if as_json:
-        show_json(_facts(file, found, fates, problem) | {"stored_twice": warning or None})
+    if options.as_json:
+        facts = _facts(file, found, fates, problem) | {"stored_twice": warning or None}
+        show_json(facts, one_of_several=options.one_of_several)
     else:
         show_inspection(file, found, fates, problem)
         if warning:
@@ -42,7 +44,7 @@ def check(file: HospitalFile, *, on_existing: OnExisting, wait: float, as_json: 
         return NOTHING
     fit = found.usable if fates is None else sum(fates[status] for status in _APPLIED)
     fit += found.repeated
-    return DONE if fit == found.rows else PARTLY if fit else NOTHING
+    return DONE if fit == found.rows and not file.unread_sheets else PARTLY if fit else NOTHING
 
 
 def _compare(

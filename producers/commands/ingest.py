@@ -7,8 +7,7 @@ import typer
 
 from producers.commands.checking import check
 from producers.commands.running import RunOptions, run_import
-from producers.commands.support import INTERRUPTED, NOTHING, JsonOption, WaitOption, before_sending, combined
-from producers.console import print_error
+from producers.commands.support import INTERRUPTED, JsonOption, WaitOption, before_sending, combined, refused
 from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile
 from producers.files.inputs import input_files
@@ -45,21 +44,22 @@ def ingest(
     as_json: JsonOption = False,
 ) -> int:
     """Import lists of hospitals, each as one import. Rows that are not applied are in its report."""
-    options = RunOptions(report=report, report_csv=report_csv, wait=wait, as_json=as_json)
     codes: list[int] = []
     with input_files(paths) as files:
+        options = RunOptions(
+            report=report, report_csv=report_csv, wait=wait, as_json=as_json, one_of_several=len(files) > 1
+        )
         for path in files:
             try:
                 with before_sending(path):
                     file = HospitalFile.open(path, wishes)
                 if dry_run:
-                    codes.append(check(file, on_existing=on_existing, wait=wait, as_json=as_json))
+                    codes.append(check(file, options, on_existing=on_existing))
                 else:
                     codes.append(run_import(file, options, on_existing=on_existing))
             except FileError as error:
                 # The other files are imported even so.
-                print_error(str(error))
-                codes.append(NOTHING)
+                codes.append(refused(path, str(error), as_json=as_json, one_of_several=options.one_of_several))
             if codes[-1] == INTERRUPTED:
                 return INTERRUPTED
     return combined(codes)

@@ -7,8 +7,18 @@ import typer
 
 from producers.commands.checking import check
 from producers.commands.ingest import FilesArgument, OnExistingOption
-from producers.commands.support import DONE, INTERRUPTED, NOTHING, JsonOption, WaitOption, before_sending, combined
-from producers.console import print_error, print_note
+from producers.commands.running import RunOptions
+from producers.commands.support import (
+    DONE,
+    INTERRUPTED,
+    NOTHING,
+    JsonOption,
+    WaitOption,
+    before_sending,
+    combined,
+    refused,
+)
+from producers.console import print_note
 from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile
 from producers.files.inputs import input_files
@@ -33,14 +43,16 @@ def inspect(
     with input_files(paths) as files:
         if save is not None and len(files) > 1:
             raise FileError(save, "one profile is for one list; inspect the files one by one")
+        options = RunOptions(
+            report=None, report_csv=False, wait=wait, as_json=as_json, one_of_several=len(files) > 1
+        )
         for path in files:
             try:
                 with before_sending(path):
                     file = HospitalFile.open(path, wishes)
-                codes.append(check(file, on_existing=on_existing, wait=wait, as_json=as_json))
+                codes.append(check(file, options, on_existing=on_existing))
             except FileError as error:
-                print_error(str(error))
-                codes.append(NOTHING)
+                codes.append(refused(path, str(error), as_json=as_json, one_of_several=options.one_of_several))
                 continue
             if codes[-1] == INTERRUPTED:
                 return INTERRUPTED

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from producers.commands import support
-from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, show
+from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY, refused, show
 from producers.console import print_error, print_note, progress_bar
 from producers.ctrl_c import CtrlC
 from producers.files import FileError, HospitalFile
@@ -34,12 +34,16 @@ _PATIENCE_AFTERWARDS_S = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How an import is run. `report` is the folder for what it leaves; None: that of the file."""
+    """How an import is run and shown. `report` is the folder for what it leaves; None: that of the file.
+
+    `one_of_several`: other files are imported by the same command.
+    """
 
     report: Path | None
     report_csv: bool
     wait: float
     as_json: bool
+    one_of_several: bool = False
 
 
 @dataclass(slots=True)
@@ -95,7 +99,7 @@ def run_import(
             run.trouble = str(error)
         if run.result is None and run.loading is not None and run.loading.found is not None:
             run.result = _afterwards(run.loading.found)
-        return _show_result(file, run, interrupted=ctrl_c.pressed, as_json=options.as_json)
+        return _show_result(file, run, options, interrupted=ctrl_c.pressed)
 
 
 async def _check_identities(producer: "HospitalProducer", file: HospitalFile, wait_s: float) -> None:
@@ -163,13 +167,18 @@ def _afterwards(found: Import) -> "ImportResult | None":
         return None
 
 
-def _show_result(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bool) -> int:
+def _show_result(file: HospitalFile, run: _Run, options: RunOptions, *, interrupted: bool) -> int:
     found = run.loading.found if run.loading is not None else None
     if run.result is not None:
-        _show_table(file, run, interrupted=interrupted, as_json=as_json)
+        _show_table(file, run, options, interrupted=interrupted)
     if found is None:
-        print_error("interrupted before any row was sent" if interrupted else run.trouble or "nothing was sent")
-        return INTERRUPTED if interrupted else NOTHING
+        if interrupted:
+            print_error("interrupted before any row was sent")
+            return INTERRUPTED
+        several = options.one_of_several
+        return refused(
+            file.path, run.trouble or "nothing was sent", as_json=options.as_json, one_of_several=several
+        )
     next_step = ""
     if run.result is None or not run.result.progress.has_ended:
         next_step = f"; continue with: hospital-producer imports resume {found.import_id}"
@@ -184,21 +193,22 @@ def _show_result(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: b
             f"{len(run.failed_jobs)} jobs of the import failed or were dropped, the first is {run.failed_jobs[0]}; "
             "see hospital-worker dead list"
         )
-    return INTERRUPTED if interrupted else _code(run)
+    return INTERRUPTED if interrupted else _code(file, run)
 
 
-def _code(run: _Run) -> int:
+def _code(file: HospitalFile, run: _Run) -> int:
     if run.result is None:
         return PARTLY
     applied = sum(run.result.rows[status] for status in APPLIED)
     if run.trouble is None and applied == run.result.found.file.rows:
-        return DONE
+        # A list that goes on in other sheets is not loaded as a whole.
+        return PARTLY if file.unread_sheets else DONE
     # Of an import that has not ended, jobs may be in the queue.
     return NOTHING if not applied and run.result.progress.has_ended else PARTLY
 
 
-def _show_table(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bool) -> None:
-    result = run.result
+def _show_table(file: HospitalFile, run: _Run, options: RunOptions, *, interrupted: bool) -> None:
+    result, as_json = run.result, options.as_json
     if result is None:
         return
     seconds = time.monotonic() - run.started
@@ -206,6 +216,7 @@ def _show_table(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bo
         status: count for status, count in result.rows.items() if as_json or count or status == "created"
     }
     facts: dict[str, object] = {
+        "file": shown_path(file.path),
         "import": result.found.import_id,
         "state": result.found.state if result.progress.has_ended else "running",
         "resumed": run.loading is not None and run.loading.resumed,
@@ -225,7 +236,7 @@ def _show_table(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bo
     }
     if not as_json:
         left_out = facts.pop("left_out")
-        for name in ("columns", "notes", "trouble", *(() if facts["unaccounted"] else ("unaccounted",))):
+        for name in ("file", "columns", "notes", "trouble", *(() if facts["unaccounted"] else ("unaccounted",))):
             del facts[name]
         if not facts["resumed"]:
             del facts["resumed"]
@@ -235,11 +246,12 @@ def _show_table(file: HospitalFile, run: _Run, *, interrupted: bool, as_json: bo
             print_note(note)
         if result.found.on_existing != "keep" and REASON_COLUMN in file.statistics:
             print_note("rows that were in collision are loaded with --on-existing keep")
-    show(f"Imported {shown_path(file.path)}{', interrupted' * interrupted}", facts, as_json=as_json)
+    title = f"Imported {shown_path(file.path)}{', interrupted' * interrupted}"
+    show(title, facts, as_json=as_json, one_of_several=options.one_of_several)
     if (collisions := result.rows["collision"]) and not as_json:
-        why, options = file.advice_on_collisions
+        why, advice = file.advice_on_collisions
         path = shlex.quote(str(run.files.rejects)) if run.files and run.files.rejects else "REJECTS"
         print_note(
             f"rows in collision: {collisions:,}; {why}; if they are other hospitals: "
-            f"hospital-producer ingest {path} {options}"
+            f"hospital-producer ingest {path} {advice}"
         )

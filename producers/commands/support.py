@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from producers import ctrl_c
 from producers.console import print_error, show_facts, show_json
+from producers.files.spooling import shown_path
 
 if TYPE_CHECKING:
     from producers.client import HospitalProducer
@@ -39,12 +40,20 @@ def before_sending(path: Path) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def show(title: str, facts: Mapping[str, object], *, as_json: bool) -> None:
+def show(title: str, facts: Mapping[str, object], *, as_json: bool, one_of_several: bool = False) -> None:
     """Print facts as one JSON object or, for people, as a table without those that say nothing."""
     if as_json:
-        show_json(facts)
+        show_json(facts, one_of_several=one_of_several)
     else:
         show_facts(title, {name: fact for name, fact in facts.items() if fact not in (None, [], (), {}, "")})
+
+
+def refused(path: Path, why: str, *, as_json: bool, one_of_several: bool) -> int:
+    """Say why a file was not loaded, among the objects of several files too; return the exit code."""
+    print_error(why)
+    if as_json and one_of_several:
+        show_json({"file": shown_path(path), "state": "refused", "trouble": why}, one_of_several=True)
+    return NOTHING
 
 
 def pairs(option: str, given: Iterable[str] | None, *, may_be_empty: bool = False) -> dict[str, str]:

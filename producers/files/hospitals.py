@@ -1,7 +1,7 @@
 """A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from producers.files.columns import (
 from producers.files.corrections import PROFILE, open_list
 from producers.files.errors import FileError
 from producers.files.profile import Profile
+from producers.files.readers.workbooks import WorkbookTable
 from producers.files.repeated_headers import rows_of
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
@@ -71,6 +72,8 @@ class HospitalFile:
         self.lines = table.lines
         self.statistics = statistics
         self.rows_read = rows_read
+        self.unread_sheets: Sequence[str] = table.alike if isinstance(table, WorkbookTable) else ()
+        """Sheets with the same columns as the one that is read, if nobody has said which one to read."""
         self.source = wishes.columns.source
         try:
             # What a file of rejected rows has besides its own columns says nothing about hospitals.

@@ -4,6 +4,7 @@ A workbook cannot be streamed: the memory that is needed grows with the rows of 
 """
 
 import io
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -12,9 +13,11 @@ from pathlib import Path
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from producers.files.detection.compression import open_bytes
-from producers.files.detection.headers import distinct, filled, find_header
+from producers.files.detection.headers import Header, distinct, filled, find_header
 from producers.files.errors import FileError
+from producers.files.spooling import shown_path
 from producers.files.table import Compression, Dialect, RawRow, Wishes
+from producers.files.words import fold
 
 MAX_WORKBOOK = 1 << 28
 """The most bytes of a workbook: 256 MB, which is several million cells."""
@@ -24,7 +27,11 @@ Cell = int | float | str | bool | time | date | datetime | timedelta
 
 @dataclass(frozen=True, slots=True)
 class WorkbookTable:
-    """One sheet of a workbook, in memory. `first` is the index of the first row below the header."""
+    """One sheet of a workbook, in memory. `first` is the index of the first row below the header.
+
+    `alike` are the names of other sheets with the same columns, if nobody has said which sheet to read: one list
+    may be in several sheets, such as one of each region.
+    """
 
     path: Path
     dialect: Dialect
@@ -32,6 +39,7 @@ class WorkbookTable:
     notes: Sequence[str]
     cells: Sequence[Sequence[Cell]]
     first: int
+    alike: Sequence[str] = ()
 
     @property
     def lines(self) -> int:
@@ -59,15 +67,15 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
     cells = sheets[name]
     if not sizes[name]:
         raise FileError(path, f"its sheet {name!r} contains no rows")
-    texts = [[_text(cell) for cell in row] for row in cells[:_ROWS_COMPARED]]
-    header = find_header(texts, skip=wishes.skip_rows, present=wishes.header)
-    width = max((_width(row) for row in cells[header.row :]), default=0)
-    names = texts[header.row][:width] if header.present and header.row < len(texts) else []
-    columns = distinct(names + [""] * (width - len(names))) if header.present else _numbers(width)
+    texts, header, columns = _columns(cells, wishes)
     notes = [f"sheet {name!r} is read"] if len(sheets) > 1 else []
     others = [other for other, size in sizes.items() if other != name and size]
     if others:
         notes[0] += f"; --sheet chooses another: {', '.join(map(repr, others[:10]))}"
+    alike = [other for other in others if header.present and _has_columns(sheets[other], columns, wishes)]
+    if wishes.sheet is None and alike:
+        commands = "; ".join(f"ingest {shlex.quote(shown_path(path))} --sheet {shlex.quote(it)}" for it in alike)
+        notes.append(f"{len(alike)} more sheets with the same columns are not read; load each of them: {commands}")
     if above := [" ".join(filter(None, row)) for row in texts[: header.row] if filled(row)]:
         notes.append(f"{header.row} rows above the header are skipped: {' / '.join(above)[:100]!r}")
     if not header.present:
@@ -80,7 +88,24 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
         header=header.present,
         sheet=name,
     )
-    return WorkbookTable(path, dialect, columns, notes, cells, header.row + header.present)
+    unread = alike if wishes.sheet is None else ()
+    return WorkbookTable(path, dialect, columns, notes, cells, header.row + header.present, unread)
+
+
+def _columns(cells: Sequence[Sequence[Cell]], wishes: Wishes) -> tuple[list[list[str]], Header, Sequence[str]]:
+    """Return the texts of the first rows of a sheet, where its header is, and its columns."""
+    texts = [[_text(cell) for cell in row] for row in cells[:_ROWS_COMPARED]]
+    header = find_header(texts, skip=wishes.skip_rows, present=wishes.header)
+    width = max((_width(row) for row in cells[header.row :]), default=0)
+    names = texts[header.row][:width] if header.present and header.row < len(texts) else []
+    return texts, header, distinct(names + [""] * (width - len(names))) if header.present else _numbers(width)
+
+
+def _has_columns(cells: Sequence[Sequence[Cell]], columns: Sequence[str], wishes: Wishes) -> bool:
+    """Whether another sheet has these columns, in any order, and rows below them."""
+    _, header, others = _columns(cells, wishes)
+    has_rows = any(_width(row) for row in cells[header.row + 1 :])
+    return header.present and has_rows and {*map(fold, others)} == {*map(fold, columns)}
 
 
 def _sheets(path: Path, compression: Compression) -> Mapping[str, Sequence[Sequence[Cell]]]:

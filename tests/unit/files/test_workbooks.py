@@ -99,3 +99,24 @@ def test_a_column_whose_name_is_blank_is_called_by_its_number(path: Path) -> Non
         save(path, Hospitals=[["name", "\u3000 ", "city"], ["Oak", "1", "Aveda"], ["Elm", "2", "Brusk"]])
     )
     assert table.columns == ["name", "column 2", "city"]
+
+
+def test_other_sheets_with_the_same_columns_are_named_with_the_command_for_each(path: Path) -> None:
+    longer = [*ROWS, [3, "Ash", 4, None, True]]
+    renamed = [["Name", "ID", "beds", "opened", "open "], ["Yew", 9, 5, None, True]]
+    other = [["id", "name", "town", "opened", "open"], [9, "Fir", "Aveda", None, True]]
+    sheets: dict[str, list[list[Any]]] = {
+        "North": longer,
+        "South": ROWS,
+        "East 1": renamed,
+        "Towns": other,
+        "Empty": ROWS[:1],
+    }
+    table = open_table(save(path, **sheets))
+    assert table.dialect.sheet == "North"
+    assert table.notes[1] == (
+        "2 more sheets with the same columns are not read; load each of them: "
+        f"ingest {path} --sheet South; ingest {path} --sheet 'East 1'"
+    )
+    chosen = open_table(path, Wishes(sheet="North"))
+    assert [note for note in chosen.notes if "same columns" in note] == []
