@@ -103,8 +103,8 @@ def test_a_column_whose_name_is_blank_is_called_by_its_number(path: Path) -> Non
 
 def test_other_sheets_with_the_same_columns_are_named_with_the_command_for_each(path: Path) -> None:
     longer = [*ROWS, [3, "Ash", 4, None, True]]
-    renamed = [["Name", "ID", "beds", "opened", "open "], ["Yew", 9, 5, None, True]]
-    other = [["id", "name", "town", "opened", "open"], [9, "Fir", "Aveda", None, True]]
+    renamed: list[list[Any]] = [["Name", "ID", "beds", "opened", "open "], ["Yew", 9, 5, None, True]]
+    other: list[list[Any]] = [["id", "name", "town", "opened", "open"], [9, "Fir", "Aveda", None, True]]
     sheets: dict[str, list[list[Any]]] = {
         "North": longer,
         "South": ROWS,
