@@ -6,7 +6,7 @@ collision and is not applied. Without an import, each chunk is one.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from worker.contract.comparison import (
 from worker.contract.identity import hospital_identity
 from worker.contract.known import Known
 from worker.mongo.client import Document
-from worker.mongo.documents import applied_revision, import_row, line_in_import, merge_changes_nothing
+from worker.mongo.documents import applied_revision, import_row, merge_changes_nothing, origin_of
 from worker.mongo.memory import NOTHING, Remembered
 
 # Preparing this many records takes a few milliseconds; then other jobs get a turn on the event loop.
@@ -120,12 +120,14 @@ def find_claims(
     existing: Mapping[str, Document],
     remembered: Mapping[str, Remembered],
     job_id: str,
-    import_id: str | None,
+    import_ids: Collection[str],
 ) -> Claims:
     """Return who has each identity that is repeated in the chunk or stored by another job.
 
-    `existing` are the stored hospitals, after the absent ones were inserted. An identity is open if it was stored
-    before the import: then the first row that is not in conflict with the stored hospital may claim it.
+    `existing` are the stored hospitals, after the absent ones were inserted. `import_ids` are the import and
+    earlier ones of the same list: a hospital that a row of the list has created is that row's. An identity is open
+    if it was stored otherwise before the import: then the first row that is not in conflict with the stored
+    hospital may claim it.
     """
     by_hospital: dict[str, list[Row]] = {}
     for row in rows:
@@ -139,8 +141,10 @@ def find_claims(
             if len(its_rows) > 1:
                 claims.held[hospital_id] = _holder(first)
             continue
-        if import_id is not None and (line := line_in_import(stored, import_id)) is not None:
-            claims.held[hospital_id] = Holder(stored, line=line)
+        if (origin := origin_of(stored)) is not None and origin[0] in import_ids:
+            creator = next((row for row in its_rows if row.line == origin[1]), None)
+            # Other lists may have changed the hospital since.
+            claims.held[hospital_id] = Holder(stored, line=origin[1]) if creator is None else _holder(creator)
             continue
         applied = [row for row in its_rows if row_changed(row, stored, remembered, job_id)]
         candidates = applied or [row for row in its_rows if not is_conflict(stored, row.known)]

@@ -14,10 +14,11 @@ from worker.mongo.chunk_rows import Holder, Row, find_claims, held_in_chunk, row
 from worker.mongo.chunk_writes import change, find_hospitals, insert_absent, lost_races
 from worker.mongo.claims import claim
 from worker.mongo.client import Document, MongoHandle
-from worker.mongo.documents import merge_changes_nothing
+from worker.mongo.documents import merge_changes_nothing, origin_of
 from worker.mongo.errors import translated
 from worker.mongo.fates import changed_word, find_fate
 from worker.mongo.hospitals import UPSERT_TRIES
+from worker.mongo.imports import same_imports
 from worker.mongo.memory import NOTHING, Remembered
 from worker.mongo.reports import ChunkReport
 
@@ -112,7 +113,8 @@ class _Chunk:
 
     async def _own_rows(self, rows: list[Row]) -> list[Row]:
         """Note the rows that are of another hospital than the one with their identity; return the others."""
-        claims = find_claims(rows, self._existing, self._remembered, self._job_id, self._import_id)
+        same_list = await self._imports_of_the_list()
+        claims = find_claims(rows, self._existing, self._remembered, self._job_id, same_list)
         if self._import_id is None:
             holders = claims.held | held_in_chunk(claims.open)
         else:
@@ -133,6 +135,14 @@ class _Chunk:
             else:
                 own.append(row)
         return own
+
+    async def _imports_of_the_list(self) -> frozenset[str]:
+        """Return this import, and earlier ones of the same list that have created hospitals of the chunk."""
+        if self._import_id is None:
+            return frozenset()
+        origins = {origin[0] for stored in self._existing.values() if (origin := origin_of(stored)) is not None}
+        others = origins - {self._import_id}
+        return await same_imports(self._mongo, self._import_id, others) | {self._import_id}
 
     async def _apply(self, rows: list[Row]) -> None:
         """Change stored hospitals, where they are to be changed; the rows of one hospital are applied in order."""

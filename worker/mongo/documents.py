@@ -46,10 +46,10 @@ def import_row(import_id: str, line: int) -> str:
     return f"{import_id}:{line}"
 
 
-def line_in_import(hospital: Document, import_id: str) -> int | None:
-    """Return the line of this import that created the hospital; `None` if another job did."""
-    its_import, _, line = hospital.get("import", "").rpartition(":")
-    return int(line) if its_import == import_id else None
+def origin_of(hospital: Document) -> tuple[str, int] | None:
+    """Return the import and the line of the row that created the hospital; `None` if no import did."""
+    import_id, _, line = hospital.get("import", "").rpartition(":")
+    return (import_id, int(line)) if import_id else None
 
 
 def merged_hospital(current: Document, known: Known, *, at: datetime) -> Document:

@@ -1,6 +1,6 @@
 """The collections `imports` (one document for each loaded file) and `import_reports` (what became of its rows)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pymongo import DESCENDING, ReturnDocument
@@ -109,6 +109,23 @@ async def find_imports(mongo: MongoHandle, import_id: str | None, limit: int) ->
             latest = imports.find({}, projection={"profile": False}).sort("started_at", DESCENDING).limit(limit)
             found = await latest.to_list(None)
     return ImportsOutcome(found=[_import(document) for document in found], token=mongo.latest_token())
+
+
+async def same_imports(mongo: MongoHandle, import_id: str, others: Collection[str]) -> frozenset[str]:
+    """Return those of other imports that were of the same file, read alike, so that they have the same rows.
+
+    Raises the errors of `worker.mongo.errors`.
+    """
+    if not others:
+        return frozenset()
+    imports = mongo.database[IMPORTS]
+    with translated():
+        own = await imports.find_one({"_id": import_id}, projection={"file.sha256": True, "profile": True})
+        if own is None:
+            return frozenset()
+        same = {"file.sha256": own["file"]["sha256"], "profile": own["profile"]}
+        found = await imports.find({"_id": {"$in": list(others)}, **same}, projection={"_id": True}).to_list(None)
+    return frozenset(document["_id"] for document in found)
 
 
 def _import(document: Document) -> Import:

@@ -91,7 +91,7 @@ async def test_who_has_an_identity(
 ) -> None:
     its_rows = await rows({"city": "A"}, {"hospital_name": "M" if opened != 1 else "N", "city": "B"})
     existing = {} if hospital is None else {"s:1": hospital}
-    claims = find_claims(its_rows, existing, remembered, "job", import_id)
+    claims = find_claims(its_rows, existing, remembered, "job", () if import_id is None else (import_id, "earlier"))
     assert {key: holder.line for key, holder in claims.held.items()} == ({} if held is None else {"s:1": held})
     assert {key: row.position for key, row in claims.open.items()} == ({} if opened is None else {"s:1": opened})
 
