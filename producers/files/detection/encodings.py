@@ -16,12 +16,15 @@ from producers.files.errors import FileError
 
 # How much likelier, in nats, the best reading must be than the next: e to the 8.4th is about 4,000 to 1.
 _MARGIN = 8.4
+_BETTER_THAN_NOTHING = 1.0  # nats for each word
 # How unlikely each byte beyond ASCII may be, in nats. Text of the known languages costs 2.3 to 4.2; the more words,
 # the closer to 3. Text in an unknown encoding costs more in all others.
 _MOST_PER_BYTE, _MOST_PER_BYTE_OF_FEW, _FEW_WORDS = 4.6, 7.0, 6
 # UTF-8 that other programs have added a few bytes to; one in two hundred of the characters beyond ASCII at most.
 _FEW_STRAYS, _STRAYS_PER_CHARACTER = 3, 0.005
 _STRAYS_PER_LINE = 1 / 300
+# In another encoding some bytes are valid UTF-8 by chance: in double bytes, one character to seven or more strays.
+_MOST_STRAYS_PER_CHARACTER = 4
 # Candidates this much less likely than the best are not shown.
 _SHOWN_WITHIN, _MOST_SHOWN, _CELLS_SHOWN, _CELL_LENGTH = 40.0, 6, 3, 24
 _FEW_CHARACTERS = 12
@@ -145,18 +148,23 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
         allowed = max(_FEW_STRAYS, _STRAYS_PER_CHARACTER * (counts.characters + counts.strays))
         if counts.strays <= allowed:
             return Encoding("utf-8", counts.lines, counts.strays, nuls)
+    if best.encoding == "utf-8" and counts.strays <= _MOST_STRAYS_PER_CHARACTER * counts.characters:
         raise FileError(
             path,
             f"is UTF-8 but for {counts.strays:,} bytes; give --encoding utf-8 to read those as cp1252, "
             "or the encoding that is right: " + _shown(lines, readings),
         )
-    rivals = [reading for reading in readings[1:] if reading.cost - best.cost < _MARGIN]
+    # UTF-8 of which nothing is valid is no rival: it is what bytes without meaning cost. The more words there are,
+    # the better another reading must be.
+    margins = {} if counts.characters else {"utf-8": min(_MARGIN, len(best.words) * _BETTER_THAN_NOTHING)}
+    rivals = [it for it in readings[1:] if it.cost - best.cost < margins.get(it.encoding, _MARGIN)]
     most = _MOST_PER_BYTE_OF_FEW if len(best.words) <= _FEW_WORDS else _MOST_PER_BYTE
-    uncertain = bool(rivals) or best.per_byte > most
+    uncertain = bool(rivals) or best.per_byte > most or best.encoding == "utf-8"
     if uncertain and best.encoding == "cp1252" and counts.strays <= counts.lines * _STRAYS_PER_LINE:
         # ASCII but for a few bytes. They are read as cp1252, which is likely, and reported, as it is not certain.
         return Encoding("utf-8", counts.lines, counts.strays, nuls)
     if uncertain:
+        readings = [it for it in readings if it.encoding not in margins]
         raise FileError(
             path,
             "its encoding is not certain; name the one that reads right with --encoding: "
@@ -219,9 +227,13 @@ def _is_clean(text: str) -> bool:
 def _shown(lines: Sequence[bytes], readings: Sequence[Reading]) -> str:
     cells = _cells(lines)
     best = readings[0].cost
-    shown = [reading.encoding for reading in readings if reading.cost - best < _SHOWN_WITHIN][:_MOST_SHOWN]
+    likely = [reading.encoding for reading in readings if reading.cost - best < _SHOWN_WITHIN]
+    shown = {encoding: [_readable(cell, encoding) for cell in cells] for encoding in likely}
+    # An encoding in which every cell has bytes that mean nothing is not the right one.
+    readable = {encoding: texts for encoding, texts in shown.items() if any("\ufffd" not in it for it in texts)}
     return "; ".join(
-        f"{encoding}: " + ", ".join(f"'{_readable(cell, encoding)}'" for cell in cells) for encoding in shown
+        f"{encoding}: " + ", ".join(f"'{text}'" for text in texts)
+        for encoding, texts in list((readable or shown).items())[:_MOST_SHOWN]
     )
 
 

@@ -15,6 +15,8 @@ _NOT_MADE_FOR = 4.0
 _SELDOM, _FEW, _SELDOM_ANOTHER_SCRIPT = 0.05, 5, 10.0
 _ANOTHER_LANGUAGE = 3.5  # nats for a word of another language than the rest of the file
 _MOST_WORDS = 400
+_BYTES_OF_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_SYMBOL = re.compile(rb"[\x00-@\[-`{-\x7f]")
 _NEVER = 1e9
 _MANY_CELLS, _FEW_CELLS = 0.3, 0.7
 _SYMBOLS_BETWEEN_CELLS = "¬¦§¶"
@@ -52,13 +54,14 @@ def judge(lines: Sequence[bytes], context: bytes = b"", share: float = 1.0) -> l
     another = (
         {code for code in languages() if code not in unlikely} if share < _SELDOM and len(lines) <= _FEW else set()
     )
+    enough = _enough(lines)
     for encoding in UNLIKELY:
         reading = _read(lines, encoding)
         if reading is None:
             continue
         known = readings.setdefault(tuple(reading.lines), reading)
         if known is reading:
-            _weigh(reading, memory, unlikely, another)
+            _weigh(reading, enough, memory, unlikely, another)
             reading.cost += UNLIKELY[encoding]
         elif UNLIKELY[encoding] < UNLIKELY[known.encoding]:
             known.cost += UNLIKELY[encoding] - UNLIKELY[known.encoding]
@@ -84,6 +87,16 @@ def _read(lines: Sequence[bytes], encoding: str) -> Reading | None:
     return Reading(encoding, texts, strays=strays)
 
 
+def _enough(lines: Sequence[bytes]) -> int:
+    """Return how many of the lines to weigh: the same in all encodings, or one that reads less would cost less."""
+    words: set[bytes] = set()
+    for number, line in enumerate(lines, 1):
+        words.update(_BYTES_OF_WORD.findall(line))
+        if len(words) >= _MOST_WORDS:
+            return number
+    return len(lines)
+
+
 def words_of(text: str) -> Iterator[str]:
     """Yield the runs of letters and of whatever else is beyond ASCII, if they hold something beyond ASCII."""
     start, beyond = -1, False
@@ -100,8 +113,25 @@ def words_of(text: str) -> Iterator[str]:
         yield text[start:]
 
 
+def _parts(word: str, encoding: str) -> Iterator[str]:
+    """Yield the parts of a word that end with a double byte whose second half is an ASCII symbol or digit.
+
+    In the other encodings a word ends there. Every part counts once, however often it is repeated; if whole words
+    counted here, an encoding would cost more the more often its text repeats itself.
+    """
+    start = 0
+    if _SYMBOL.search(word.encode(encoding, "ignore")):
+        for index, character in enumerate(word, 1):
+            if not character.isascii() and _SYMBOL.search(character.encode(encoding, "ignore")[-1:]):
+                yield word[start:index]
+                start = index
+    if not word[start:].isascii():
+        yield word[start:]
+
+
 def _weigh(
     reading: Reading,
+    enough: int,
     memory: dict[str, Mapping[str, float]],
     unlikely: Mapping[str, float],
     another_script: Collection[str],
@@ -109,10 +139,9 @@ def _weigh(
     delimiters = _delimiters(reading.lines)
     distinct: dict[str, None] = {}
     without_delimiters = str.maketrans(dict.fromkeys(delimiters, " "))
-    for line in reading.lines:
-        distinct.update(dict.fromkeys(words_of(line.translate(without_delimiters))))
-        if len(distinct) >= _MOST_WORDS:
-            break
+    for line in reading.lines[:enough]:
+        for word in words_of(line.translate(without_delimiters)):
+            distinct.update(dict.fromkeys(_parts(word, reading.encoding)))
     reading.words = list(distinct)
     beyond = sum(_length(word, reading.encoding) for word in distinct)
     costs = []
@@ -144,16 +173,26 @@ def _weigh(
 def _delimiters(lines: Sequence[str]) -> list[str]:
     """Return the symbols that stand equally often in most lines, as ¬ does: they are no part of any word.
 
-    Titles, and lines that are a part of a row, have fewer of them.
+    Titles, and lines that are a part of a row, have fewer of them. Where an ASCII delimiter is as regular, there is
+    no other: the symbol is a part of a letter that is read wrong.
     """
     found = []
+    ascii_delimiters = [_evenness(lines, mark) for mark in ",;\t|"]
     for mark in _SYMBOLS_BETWEEN_CELLS:
-        counts = Counter(count for line in lines if (count := line.count(mark)) > 1)
-        count, rows = max(counts.items(), key=lambda it: (it[1], it[0]), default=(0, 0))
+        rows, count = _evenness(lines, mark)
+        if any(others >= rows and each >= count for others, each in ascii_delimiters):
+            continue
         # Twice in a line may be chance.
         if rows >= 3 and rows >= (_MANY_CELLS if count > 2 else _FEW_CELLS) * len(lines):
             found.append(mark)
     return found
+
+
+def _evenness(lines: Sequence[str], mark: str) -> tuple[int, int]:
+    """Return in how many lines the mark stands equally often, and how often. Once in a line may be chance."""
+    counts = Counter(count for line in lines if (count := line.count(mark)) > 1)
+    count, rows = max(counts.items(), key=lambda it: (it[1], it[0]), default=(0, 0))
+    return rows, count
 
 
 def _unlikely_languages(context: bytes) -> Mapping[str, float]:

@@ -28,10 +28,12 @@ _ARABIC_PUNCTUATION = dict.fromkeys("\u060c\u061b\u061f", 6.0)
 _FULL_WIDTH_CODES = (*range(0x3000, 0x3020), *range(0xFF01, 0xFF10), 0xFF1A, 0xFF1B, 0xFF5E, 0x30FB, 0x30FC)
 _FULL_WIDTH = dict.fromkeys(map(chr, _FULL_WIDTH_CODES), 5.5)
 _CATEGORIES = {"M": 9.0, "N": 9.0, "P": 8.5, "S": 11.0, "Z": 9.0, "C": 16.0}
+_STRAY = 8.0  # a byte that the encoding does not have, as `surrogateescape` decodes it
 _OUT_OF_PLACE = 6.0
 _OPENING = "\u201c\u2018\u201e\u201a\u00ab\u00bf\u00a1\u00a0"
 _NEVER_INSIDE = "\u201c\u201d\u201e\u201a\u00ab\u00bb\u2022\u2026\u2018\u2013\u2014\u2116"
 _ORDINALS = "\u00ba\u00aa\u00b0"
+_ABBREVIATED = "NMD"  # N\u00ba, M\u00aa and D\u00aa, which a word may follow without a blank
 
 
 @cache
@@ -111,23 +113,30 @@ def foreign(word: str, index: int, script: str) -> float:
         return _ASCII_LETTER
     before, after = word[index - 1 : index] if index else "", word[index + 1 : index + 2]
     if character in _ORDINALS:
-        return 13.0 if before.islower() and after.isalpha() else 7.0
+        return 13.0 if before.isalpha() and before not in _ABBREVIATED and after.isalpha() else 7.0
     found = script_of(character)
     if found:
         return _SAME_SCRIPT if found == script else _OTHER_SCRIPT
-    out_of_place = before.isalpha() and after.isalpha() and character in _NEVER_INSIDE
+    out_of_place = before.isalpha() and after.isalpha() and not _may_be_inside(character, script)
     # A word does not begin with a symbol and a small letter: there, the symbol was a capital letter.
     out_of_place = out_of_place or (not before and after.islower() and character not in _OPENING)
     return _symbol(character, script) + (_OUT_OF_PLACE if out_of_place else 0.0)
 
 
+def _may_be_inside(character: str, script: str) -> bool:
+    if character in _PUNCTUATION:
+        return character not in _NEVER_INSIDE
+    is_mark = unicodedata.category(character).startswith(("P", "S", "N"))
+    return not is_mark or script in _CJK or unicodedata.name(character, "").startswith(script)
+
+
 def _symbol(character: str, script: str) -> float:
-    cost = _PUNCTUATION.get(character)
+    cost = _STRAY if "\udc80" <= character <= "\udcff" else _PUNCTUATION.get(character)
     if cost is None and script == "ARABIC":
         cost = _ARABIC_PUNCTUATION.get(character)
     if cost is None and script in _CJK:
         cost = _FULL_WIDTH.get(character)
-    if cost is None and "\u3000" <= character <= "\uff5e":
+    if cost is None and ("\u3000" <= character <= "\u33ff" or "\ufe30" <= character <= "\uff5e"):
         cost = 8.0
     return _CATEGORIES.get(unicodedata.category(character)[0], 11.0) if cost is None else cost
 

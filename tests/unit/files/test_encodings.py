@@ -154,6 +154,67 @@ def test_double_bytes_with_an_ascii_half_stay_whole(byte: int) -> None:
     assert outcome(content, "cp950") == "right"
 
 
+@pytest.mark.parametrize("prefix", ["独立行政法人国立病院機構", "医療法人社団", ""])
+def test_words_that_repeat_within_japanese_names_count_once(prefix: str) -> None:
+    """院, 機, 構 and 法 end with the byte of an ASCII symbol in CP932, where other encodings end a word."""
+    towns = ("北海道がん", "函館", "旭川", "帯広", "弘前総合", "八戸", "青森", "盛岡", "花巻", "釜石", "岩手")
+    header = "医療機関コード,医療機関名称,郵便番号,所在地,電話番号,病床数"
+    rows = [
+        f"01{number},{prefix}{town}病院{suffix},0{number}-0010,中央区本町{number}丁目{number}番1号,011-200-{number},{number}床"
+        for number, (town, suffix) in enumerate(
+            ((town, suffix) for town in towns for suffix in ("北", "東", "")), 10
+        )
+    ]
+    assert outcome("\r\n".join([header, *rows, ""]), "cp932") == "right"
+
+
+def test_words_that_repeat_within_chinese_names_count_once() -> None:
+    names = ("臺北榮民總醫院", "國立臺灣大學醫學院附設醫院", "馬偕紀念醫院", "長庚醫療財團法人")
+    branches = ("", "新竹分院", "淡水分院", "高雄分院")
+    rows = [
+        f"{1101000000 + number},{names[number % 4]}{branches[number // 4 % 4]},{('臺北市', '高雄市')[number % 2]},"
+        f"中山路{number + 1}號,02-{20000000 + number},{100 + number}"
+        for number in range(40)
+    ]
+    assert outcome("\r\n".join(["機構代碼,機構名稱,縣市,地址,電話,病床數", *rows, ""]), "cp950") == "right"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("IK;Krankenhausname;Ort\n2601;Klinikum;Köln\n2602;Kreisklinik;Bonn\n2603;Stadtklinik;Jena\n", "cp1252"),
+        ("id,namn,ort\n1,Sjukhus,Malmö\n2,Lasarettet,Lund\n", "cp1252"),
+        ("id,navn,by\n1,Sygehus Nord,København\n2,Klinik,Aarhus\n3,Hospital,Vejle\n", "cp1252"),
+        ("cnes;nome;cidade\n1;SANTA CASA;MARÍLIA\n2;UPA SUL;JACAREÍ\n3;UPA NORTE;CAMPINAS\n", "cp1252"),
+        ("nom;ville\nCLINIQUE SAINT JEAN;LYON\nHÔPITAL NORD;MARSEILLE\nCENTRE HOSPITALIER;ANGERS\n", "cp1252"),
+    ],
+)
+def test_one_or_two_accents_decide_if_every_other_reading_has_a_symbol_in_a_word(
+    content: str, encoding: str
+) -> None:
+    assert outcome(content, encoding) == "right"
+
+
+def test_a_half_of_a_letter_is_no_delimiter_where_the_file_has_one() -> None:
+    """The UTF-8 of ä ends with the byte of § in Mac encodings."""
+    rows = ("Hämeenlinnan Hoitokoti|Hämeentie 1|Oulu", "Etelä|Hämeentie 2|Turku", "Koskela|Mäkitie 3|Seinäjoki")
+    content = "tunnus|nimi|osoite|kunta\n" + "".join(f"10{number}|{row}\n" for number, row in enumerate(rows))
+    assert outcome(content, "utf-8") == "right"
+
+
+def test_text_that_is_hardly_utf8_is_not_called_so() -> None:
+    """The encoding of old HP printers is not among those that are looked for."""
+    with pytest.raises(FileError) as caught:
+        detect(text("Spanish", 50).encode("hp_roman8"))
+    assert "is UTF-8 but for" not in str(caught.value)
+
+
+def test_a_refusal_shows_no_encoding_in_which_every_cell_is_broken() -> None:
+    with pytest.raises(FileError) as caught:
+        detect("nom;ville\nCH DE FLEYRIAT;VIRIAT\nCH BUGEY SUD;BELLEY\nHÔPITAL LOCAL;TREVOUX\n".encode("cp1252"))
+    assert "\ufffd" not in str(caught.value)
+
+
 @pytest.mark.parametrize("wish", ["zork", "base64", "punycode-2", "rot13"])
 def test_an_unknown_encoding_is_refused(wish: str) -> None:
     with pytest.raises(FileError, match="no such text encoding"):
