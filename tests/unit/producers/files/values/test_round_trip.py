@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from producers.files.values import is_total
 from producers.files.values.words import table
 from tests.support.columns import NOW, read_rows
 from worker.contract.placeholders import placeholder_kind
@@ -23,7 +24,11 @@ SETTLED = ("hospital_name", "city", "postal_code")
 WORDS = st.text(st.characters(categories=["Lu", "Ll", "Lo"]), min_size=3, max_size=12).filter(
     lambda text: placeholder_kind(text) is None and text.isprintable() and text == text.strip()
 )
-NAMES = st.lists(WORDS, min_size=1, max_size=4).map(" ".join).filter(lambda text: placeholder_kind(text) is None)
+NAMES = (
+    st.lists(WORDS, min_size=1, max_size=4)
+    .map(" ".join)
+    .filter(lambda text: placeholder_kind(text) is None and not is_total({"hospital_name": text}))
+)
 RECORD = st.fixed_dictionaries(
     {
         "hospital_name": NAMES,
