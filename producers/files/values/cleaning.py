@@ -11,6 +11,8 @@ from html.entities import html5
 # These control characters are printed by nothing. They are cp1252 text that was decoded as Latin-1.
 _C1 = {code: bytes((code,)).decode("cp1252", "ignore") or None for code in range(0x80, 0xA0)}
 _HAS_C1 = re.compile("[\x80-\x9f]")
+# What is left of a character that some program could not read.
+_LOST = "\ufffd"
 # Zero-width spaces, soft hyphens, byte order marks, marks and embeddings of direction, and control characters that
 # are not white space. Joiners (U+200C, U+200D) belong to the spelling of Persian and Indic words.
 _INVISIBLE = re.compile(
@@ -39,8 +41,8 @@ def clean(text: str, changes: Counter[str]) -> str:
 
     What was done beyond white space is counted in `changes`.
     """
-    # `isprintable` runs in C, and is false for every character handled below but the ASCII ones.
-    if text.isprintable() and "&" not in text and "<" not in text and "_x0" not in text:
+    # `isprintable` runs in C, and is false for every character handled below but the ASCII ones and one.
+    if text.isprintable() and _LOST not in text and "&" not in text and "<" not in text and "_x0" not in text:
         if text.startswith('="'):
             text = _FORMULA.sub(r"\1", text)
         return " ".join(text.split()) if "  " in text else text.strip()
@@ -48,6 +50,8 @@ def clean(text: str, changes: Counter[str]) -> str:
 
 
 def _cleaned(text: str, changes: Counter[str]) -> str:
+    if _LOST in text:
+        changes[f"a character was lost before, and is {_LOST}"] += 1
     if _HAS_C1.search(text):
         text = text.translate(_C1)
         changes["control characters read as cp1252"] += 1

@@ -54,6 +54,12 @@ def test_text_is_cleaned(text: str, cleaned: str) -> None:
     assert clean(text, Counter()) == cleaned
 
 
+def test_a_character_that_was_lost_is_counted() -> None:
+    changes: Counter[str] = Counter()
+    assert clean("Cl\ufffdnica  Sur", changes) == "Cl\ufffdnica Sur"
+    assert changes == {"a character was lost before, and is \ufffd": 1}
+
+
 def test_what_was_done_beyond_white_space_is_counted() -> None:
     changes: Counter[str] = Counter()
     for text in ("a\x92b", "a&amp;b", "a\u200bb", "a\nb", " a "):
