@@ -191,7 +191,8 @@ class _Choice:
         return CodeReader(is_placeholder_identifier, whole_floats=floats, joined_by="-", all_needed=True)
 
     def _code(self, mapped: MappedColumns) -> CellReader:
-        return CodeReader(is_missing, whole_floats=self._floats(mapped.field), zero_is_missing=True)
+        floats = self._floats(mapped.field)
+        return CodeReader(is_missing, whole_floats=floats, zero_is_missing=True, needs_digit=True)
 
     def _floats(self, name: str) -> bool:
         setting = f"{name}.whole_floats"

@@ -102,7 +102,8 @@ class CodeReader:
     """Reads text that is often made of digits: identifiers, postal codes, telephone numbers.
 
     `whole_floats` says that the column contains whole numbers which a spreadsheet has written as `1425.0`. Several
-    cells are joined by `joined_by`. If `all_needed`, the value is missing as soon as one of them is.
+    cells are joined by `joined_by`. If `all_needed`, the value is missing as soon as one of them is. With
+    `needs_digit`, a value without a digit is none: "ask the director" is no telephone number.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class CodeReader:
         zero_is_missing: bool = False,
         joined_by: str = " ",
         all_needed: bool = False,
+        needs_digit: bool = False,
     ) -> None:
         self.changes: Counter[str] = Counter()
         self._missing = missing
@@ -120,11 +122,16 @@ class CodeReader:
         self._zero_is_missing = zero_is_missing
         self._joined_by = joined_by
         self._all_needed = all_needed
+        self._needs_digit = needs_digit
 
     def read(self, cells: Sequence[object]) -> object:
         """Return cleaned text, or `MISSING`. Raises `UnreadableCell`."""
-        if len(cells) == 1:
-            return self._one(cells[0])
+        value = self._one(cells[0]) if len(cells) == 1 else self._joined(cells)
+        if self._needs_digit and isinstance(value, str) and not any(map(str.isdecimal, value)):
+            raise UnreadableCell("has no digit")
+        return value
+
+    def _joined(self, cells: Sequence[object]) -> object:
         values = [self._one(cell) for cell in cells]
         texts = [value for value in values if isinstance(value, str)]
         if not texts or (self._all_needed and len(texts) < len(values)):

@@ -44,6 +44,8 @@ ROUNDED = "!is a number that a spreadsheet has rounded, such as 5.4E+09"
         ("phone", "5E1", "5E1"),
         ("phone", '="0345"', "0345"),
         ("phone", "+", MISSING), ("phone", "00100", "00100"),
+        ("phone", "Pendiente", "!has no digit"), ("phone", "٠١٢", "012"), ("phone", "1-800-CLINIC", "1-800-CLINIC"),
+        ("postal_code", "Oaktown", "!has no digit"), ("external_id", "OAK", "OAK"),
         ("postal_code", "1425.0", "1425"), ("postal_code", 1425, "1425"), ("postal_code", "C1407KQF", "C1407KQF"),
         ("postal_code", "01234", "01234"), ("postal_code", "00000", MISSING),
         ("postal_code", "1.425E+03", "1425"),
@@ -95,6 +97,17 @@ def test_an_identifier_of_several_columns_needs_them_all() -> None:
     rows = [{"c": "DE", "i": "17", "n": "A"}, {"c": "DE", "i": "0", "n": "B"}, {"c": "", "i": "3", "n": "C"}]
     read = read_rows({"external_id": ("c", "i"), "hospital_name": "n"}, rows, constants={"source": "x"})
     assert [row.record and row.record.external_id for row in read] == ["DE-17", None, None]
+
+
+def test_a_telephone_number_of_several_columns_has_a_digit_in_one_of_them() -> None:
+    rows: list[dict[str, object]] = [
+        {"a": "0351", "b": "480-1", "n": "A"},
+        {"a": "0351", "b": "ext. Pforte", "n": "B"},
+        {"a": "ask", "b": "Pforte", "n": "C"},
+    ]
+    read = read_rows({"phone": ("a", "b"), "hospital_name": "n"}, rows)
+    assert [row.record and row.record.phone for row in read] == ["0351 480-1", "0351 ext. Pforte", None]
+    assert [[cell.value for cell in row.left_out] for row in read] == [[], [], ["ask | Pforte"]]
 
 
 def test_an_address_of_several_columns_takes_those_that_are_known() -> None:
