@@ -32,6 +32,9 @@ _MOST_STRAYS_OF_GIVEN = 0.1
 _BINARY, _FEW_CONTROLS = 0.02, 4
 _CONTEXT = 20_000
 _ASCII_AND_NO_BREAK_SPACE = bytes((*range(128), 0xA0))
+# A dash of Windows that stands alone. In the encodings of DOS and Macintosh it is a letter, but a list in one of
+# them has others too, and inside of words.
+_LONE_DASH = re.compile(rb"(?<![A-Za-z\x80-\x9f\xa1-\xff])[\x96\x97](?![A-Za-z\x80-\x9f\xa1-\xff])")
 
 
 class Opener(Protocol):
@@ -133,7 +136,7 @@ def _is_text(text: str) -> bool:
 def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
     with opener() as stream:
         lines = sample_lines(stream, counts.blocks)
-    if not b"".join(lines).translate(None, _ASCII_AND_NO_BREAK_SPACE):
+    if not _LONE_DASH.sub(b"", b"\n".join(lines)).translate(None, _ASCII_AND_NO_BREAK_SPACE):
         # A DOS encoding has a letter in place of the no-break space, but a list in it would have others too.
         return _confirmed(path, opener, Reading("cp1252", []), nuls)
     # Without the first line, because headers are often in English.

@@ -108,6 +108,20 @@ def test_bytes_that_are_all_no_break_spaces_are_spaces_and_no_letters_of_dos() -
     assert data.decode(detect(data).name).count("\u00a0") == 1
 
 
+@pytest.mark.parametrize("dash", ["\u2013", "\u2014"])
+def test_a_dash_between_blanks_is_no_letter_of_dos(dash: str) -> None:
+    rows = [f"{number},General Hospital {dash} {number},Boston" for number in range(200)]
+    content = "\n".join(["id,name,city", *rows])
+    assert detect(content.encode("cp1252")).name == "cp1252"
+
+
+@pytest.mark.parametrize("word", [b"Ao\x96t", b"M\x97laga", b"caf\x97", b"\x96 \x82t\x82"])
+def test_what_may_be_a_letter_of_dos_or_macintosh_is_no_dash(word: bytes) -> None:
+    rows = [b"%d,Clinic %s,Bastia" % (number, word) for number in range(200)]
+    with pytest.raises(FileError, match="its encoding is not certain"):
+        detect(b"\n".join([b"id,name,city", *rows]))
+
+
 def test_the_cells_of_a_refusal_show_what_is_in_doubt() -> None:
     with pytest.raises(FileError, match=r"cp1252: '[^']*Ramírez"):
         detect(b"name,town\nCentro de Salud Just Ram\xedrez,Aveda\nCentro Norte,Brusk\n")
