@@ -147,6 +147,9 @@ def _fields_of_truncated_name(column: str) -> dict[str, NameMatch]:
     key = name_key(column)
     if len(column) != _LENGTH_IN_SHAPEFILES or len(key) < _SHORTEST_TRUNCATED:
         return {}
+    # "SERVICIOS_" and "SERVICIO_D" may go on as services of any kind.
+    if not column[-1].isalnum() or name_tokens(column)[-1] in name_table().words["stop"]:
+        return {}
     complete = [
         fields
         for whole, fields in name_table().fields.items()

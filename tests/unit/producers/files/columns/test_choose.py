@@ -414,10 +414,10 @@ def test_a_few_letters_are_names_rather_than_answers() -> None:
 
 def test_of_two_columns_of_hospitals_the_one_that_is_called_a_name_is_used() -> None:
     rows = [[f"{n} Valley Trust", f"Oak Clinic {n}"] for n in range(5)]
-    chosen = choose(["operated", "SV_NAME"], rows)
-    assert fields(chosen) == {"hospital_name": "SV_NAME"}
-    twice = choose(["RG_NAME", "SV_NAME"], [[row[1], row[1]] for row in rows])
-    assert fields(twice) == {"hospital_name": "RG_NAME"}
+    chosen = choose(["operated", "XY_NAME"], rows)
+    assert fields(chosen) == {"hospital_name": "XY_NAME"}
+    twice = choose(["XX_NAME", "XY_NAME"], [[row[1], row[1]] for row in rows])
+    assert fields(twice) == {"hospital_name": "XX_NAME"}
 
 
 def test_a_list_whose_header_is_a_hospital_is_not_read_as_if_it_had_a_header() -> None:
@@ -441,3 +441,9 @@ def test_answers_of_any_language_are_yes_and_no(answers: tuple[str, str]) -> Non
 def test_a_file_without_names_of_columns_is_refused_with_the_option_for_titles() -> None:
     with pytest.raises(ColumnError, match="if the columns are named in a later line: --skip-rows N"):
         choose(["List, 2024", "column 2"], [["bed", "x"], ["1", "2"]])
+
+
+@pytest.mark.parametrize("column", ["SERVICIOS_", "servicio_d"])
+def test_a_name_that_was_cut_before_it_said_anything_is_no_field(column: str) -> None:
+    chosen = choose(["name", column], [["A Clinic", "SI"], ["B Clinic", "NO"]])
+    assert "emergency_services" not in fields(chosen)
