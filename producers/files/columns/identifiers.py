@@ -5,11 +5,12 @@ and no two rows that differ share a value; if there is none, if these rows diffe
 apart. Others are proposed in a note.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.files.columns.mapping import option
-from producers.files.columns.name_table import name_key, name_table
+from producers.files.columns.name_table import name_key, name_table, name_tokens
 from producers.files.columns.names import (
     WEAK_COST,
     fields_by_name,
@@ -24,6 +25,7 @@ FULL = 0.95
 """The part of the rows that must have an identifier; the others are identified by name and place."""
 _NEARLY_ALL = 0.9
 _MOSTLY_DISTINCT = 0.5
+_OID = re.compile(r"[0-2](\.[0-9]+){3,}")
 _NO_IDENTIFIERS: tuple[Shape, ...] = ("coordinates", "date", "email address")
 _MOST_PROPOSED = 5
 _LONGEST_NUMBER = 4
@@ -201,7 +203,9 @@ def _proposals(
     """
     for column in free:
         known = statistics.get(column)
-        if known is not None and is_serial(column) and known.unique and known.identifying >= FULL * known.rows:
+        if known is None or not _numbers_rows(column, known):
+            continue
+        if known.unique and known.identifying >= FULL * known.rows:
             yield (
                 f"{column} numbers the rows of this delivery, so it is not used as the identifier; "
                 f"if the list keeps its numbers: {option('external_id', column)}"
@@ -218,14 +222,21 @@ def _proposals(
         )
 
 
+def _numbers_rows(column: str, known: ColumnStatistics) -> bool:
+    # The OID of a register, such as 1.2.246.10.1, is no number of a row, though databases call theirs so.
+    is_oid = known.share_of(lambda value: _OID.fullmatch(str(value)) is not None) >= _NEARLY_ALL
+    return is_serial(column) and not is_oid
+
+
 def _unique_codes(free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
     """Return the columns whose content is that of identifiers, whatever their names; full ones first."""
     unique = [
         column
         for column in free
         if column in statistics
-        and not is_serial(column)
+        and not _numbers_rows(column, statistics[column])
         and not names_something_else(column)
+        and name_table().words["axis"].isdisjoint(name_tokens(column))
         and not fields_by_name(column)
         and name_key(column) not in name_table().house_numbers
         and _is_full_of_codes(statistics[column])

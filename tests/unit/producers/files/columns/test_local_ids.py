@@ -82,3 +82,16 @@ def test_the_identifier_of_a_delivery_of_one_row_may_be_any_number(column: str, 
 def test_yes_and_no_identify_nothing(cells: Sequence[str]) -> None:
     rows = [[f"Clinic {number}", cell] for number, cell in enumerate(cells)]
     assert "external_id" not in fields(choose(["name", "code"], rows, CMS))
+
+
+@pytest.mark.parametrize("column", ["X_RD", "ITM_Y", "Coord_Est", "Northing"])
+def test_a_position_in_metres_is_no_code(column: str) -> None:
+    chosen = choose(["S.No", "Hospital Name", column, "Town"], rows_with(["119001", "483112", "120555", "121007"]))
+    assert "local_id" not in fields(chosen)
+
+
+def test_the_oids_of_a_register_are_no_running_numbers() -> None:
+    codes = [f"1.2.246.10.153{number}.10.{number}" for number in range(4)]
+    chosen = choose(["S.No", "Hospital Name", "OID", "Town"], rows_with(codes), CMS)
+    assert fields(chosen)["local_id"] == "OID"
+    assert [note for note in chosen.notes if "OID numbers the rows" in note] == []
