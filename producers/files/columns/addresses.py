@@ -24,27 +24,34 @@ _MOST_COMPLETE_STREETS, _MOST_WITHOUT_NUMBER, _FEWEST_FILLED = 0.25, 0.4, 0.2
 _LONGEST_WORD_FOR_NONE = 2
 
 
-def numbered_parts(column: str, unused: Sequence[str]) -> tuple[str, ...]:
+def numbered_parts(column: str, unused: Sequence[str], empty: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the column and those that continue it: "Address 1", "Address 2", or "address", "address2".
 
-    The numbers follow one another. A column that is numbered otherwise, or not continued, is returned alone.
+    The numbers follow one another, but for those of columns that are `empty`. A column that is numbered otherwise,
+    or not continued, is returned alone.
     """
     tokens = name_tokens(column)
     numbered = bool(tokens) and tokens[-1].isdigit()
     if numbered and int(tokens[-1]) != 1:
         return (column,)
     base = tokens[:-1] if numbered else tokens
-    by_number = {
-        int(found[-1]): other
-        for other in reversed(unused)
-        if (found := name_tokens(other))[:-1] == base and found[-1].isdecimal() and len(found[-1]) == 1
-    }
+    by_number = _by_number(base, unused)
+    passed_over = _by_number(base, empty)
     parts = [column]
     for number in range(2, _MOST_PARTS + 1):
-        if number not in by_number:
+        if number in by_number:
+            parts.append(by_number[number])
+        elif number not in passed_over:
             break
-        parts.append(by_number[number])
     return tuple(parts)
+
+
+def _by_number(base: tuple[str, ...], columns: Sequence[str]) -> dict[int, str]:
+    return {
+        int(found[-1]): column
+        for column in reversed(columns)
+        if (found := name_tokens(column))[:-1] == base and found[-1].isdecimal() and len(found[-1]) == 1
+    }
 
 
 class _Part(NamedTuple):
@@ -68,7 +75,8 @@ class AddressParts:
         self._statistics = statistics
         self._at = columns.index(street)
         self.notes: list[str] = []
-        self._lines = numbered_parts(street, unused)
+        empty = [column for column in columns if column in statistics and not statistics[column].filled]
+        self._lines = numbered_parts(street, unused, empty)
         numbers = self._house_number()
         streets = self._with_type()
         before = bool(numbers) and columns.index(numbers[0]) < self._at

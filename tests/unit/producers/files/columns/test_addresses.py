@@ -95,3 +95,17 @@ def test_a_house_number_that_is_not_joined_is_noted(number: str, reason: str) ->
 def test_a_house_number_is_joined_to_an_address_of_several_lines() -> None:
     chosen = _chosen("Address1|Address2|House number", ("~", "North", "#"))
     assert fields(chosen)["address"] == "Address1+Address2+House number"
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "expected"),
+    [
+        ("Line 1|Line 2|Line 3|Line 4", ("Hill ~", "Old Town", "", "Leeds"), "Line 1+Line 2+Line 4"),
+        ("Line 1|Line 2|Line 3|Line 4", ("Hill ~", "", "", "Leeds"), "Line 1+Line 4"),
+        # There is no third line.
+        ("Line 1|Line 2|Line 4", ("Hill ~", "Old Town", "Leeds"), "Line 1+Line 2"),
+    ],
+)
+def test_an_empty_line_of_an_address_does_not_end_it(header: str, cells: Sequence[str], expected: str) -> None:
+    chosen = _chosen(header.replace("Line", "Address Line"), cells)
+    assert fields(chosen)["address"].replace("Address ", "") == expected
