@@ -28,9 +28,9 @@ MADE_FOR: Mapping[str, frozenset[str]] = (
     | dict.fromkeys(("cp1250", "iso8859_2", "cp852", "mac_latin2"), _CENTRAL)
     | dict.fromkeys(("cp1254", "cp857", "mac_turkish"), frozenset(("tr", "az")))
     | dict.fromkeys(("cp1257", "iso8859_13", "cp775"), frozenset(("lt", "lv", "et")))
-    | {"cp1258": frozenset(("vi",))}
+    | {"cp1258": frozenset(("vi",)), "kz1048": frozenset(("kk", "ru"))}
 )
-"""The languages of the Latin alphabet that an encoding was made for.
+"""The languages that an encoding was made for, where it was made for few of its alphabet.
 
 Others can be written in it, where they have no letters that it lacks, but hardly anybody does.
 """

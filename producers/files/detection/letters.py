@@ -16,6 +16,7 @@ from importlib.resources import files
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _STEP = 0.25
 _CJK = ("HAN", "KANA", "HANGUL")
+_DOTLESS, _DOTTED_CAPITAL = "\u0131", "\u0130"
 # Costs of characters that a language does not write itself. They are estimates: what matters is their order.
 _ASCII_LETTER = 5.0
 _SAME_SCRIPT = 7.5
@@ -65,8 +66,10 @@ class Alphabet:
         """Return how unlikely the word is, in nats."""
         costs, total, before = self.costs, 0.0, " "
         edge = costs[" "]
+        has_dotless = _DOTLESS in costs
         for index, character in enumerate(word):
-            letter = character.lower()
+            # Python makes two characters of it, as no other language but Turkish and Azerbaijani has it.
+            letter = "i" if has_dotless and character == _DOTTED_CAPITAL else character.lower()
             row = costs.get(before, edge)
             known = row.get(letter) if letter != " " else None
             if known is None:

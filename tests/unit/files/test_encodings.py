@@ -122,6 +122,19 @@ def test_what_may_be_a_letter_of_dos_or_macintosh_is_no_dash(word: bytes) -> Non
         detect(b"\n".join([b"id,name,city", *rows]))
 
 
+def test_turkish_capitals_are_turkish() -> None:
+    towns = ["ADIYAMAN", "SIVAS MERKEZ", "D\u0130YARBAKIR", "MU\u011eLA", "\u0130ZM\u0130R"]
+    rows = [f"{number};{towns[number % 5]} DEVLET HASTANES\u0130;{towns[number % 5]}" for number in range(30)]
+    content = "\n".join(["SIRA NO;SA\u011eLIK TES\u0130S\u0130N\u0130N ADI;\u0130L", *rows])
+    assert detect(content.encode("cp1254")).name == "cp1254"
+
+
+def test_one_capital_letter_does_not_make_ukrainian_kazakh() -> None:
+    rows = [f"{number};Обласна клінічна лікарня {number};м. Вінниця" for number in range(30)]
+    content = "\n".join(["ЄДРПОУ;Повне найменування;Адреса", *rows])
+    assert detect(content.encode("cp1251")).name == "cp1251"
+
+
 def test_the_cells_of_a_refusal_show_what_is_in_doubt() -> None:
     with pytest.raises(FileError, match=r"cp1252: '[^']*Ramírez"):
         detect(b"name,town\nCentro de Salud Just Ram\xedrez,Aveda\nCentro Norte,Brusk\n")
