@@ -2,23 +2,32 @@
 
 from collections.abc import Mapping
 
+from producers.files.columns.names import fields_by_name
 from producers.files.readers.geometry import representative_point
 
 LOCATION = "location"
-_KEPT = ("location", "attributes")
+_ATTRIBUTES = "attributes"
 _DEEPEST = 5
+# One value in the results of a SPARQL query.
+_BINDING = frozenset(("type", "value", "datatype", "xml:lang"))
+_KINDS_OF_BINDINGS = frozenset(("uri", "literal", "typed-literal", "bnode"))
 
 
 def flattened(record: Mapping[str, object]) -> dict[str, object]:
     """Return the record with each nested object as columns `outer.inner`.
 
-    Geometries, and what the contract itself takes as an object, stay objects.
+    Geometries, and what the contract itself takes as an object, stay objects. The value of a SPARQL result is taken
+    out of its object. An outline of OpenStreetMap has the position of its center.
     """
     if not any(isinstance(value, dict) for value in record.values()):
         return dict(record)
+    kept = _kept(record)
     found: dict[str, object] = {}
     for name, value in record.items():
-        _add(found, name, value, 1)
+        _add(found, name, value, 1, kept)
+    center = record.get("center")
+    if isinstance(center, dict) and center.keys() == {"lat", "lon"} and not {"lat", "lon"} & record.keys():
+        found |= center
     return found
 
 
@@ -49,12 +58,20 @@ def is_feature(record: Mapping[str, object]) -> bool:
     }
 
 
-def _add(found: dict[str, object], name: str, value: object, depth: int) -> None:
-    if not isinstance(value, dict) or name in _KEPT or not value or depth > _DEEPEST or _is_geometry(value):
+def _kept(record: Mapping[str, object]) -> frozenset[str]:
+    # In JSON:API and in exports of OpenStreetMap the attributes are all that is known of a hospital, its name too.
+    is_named = _ATTRIBUTES in record and any("hospital_name" in fields_by_name(name) for name in record)
+    return frozenset((LOCATION, _ATTRIBUTES)) if is_named else frozenset((LOCATION,))
+
+
+def _add(found: dict[str, object], name: str, value: object, depth: int, kept: frozenset[str]) -> None:
+    if not isinstance(value, dict) or name in kept or not value or depth > _DEEPEST or _is_geometry(value):
         found[name] = value
-        return
-    for inner, inner_value in value.items():
-        _add(found, f"{name}.{inner}", inner_value, depth + 1)
+    elif value.keys() <= _BINDING and "value" in value and value.get("type") in _KINDS_OF_BINDINGS:
+        found[name] = value["value"]
+    else:
+        for inner, inner_value in value.items():
+            _add(found, f"{name}.{inner}", inner_value, depth + 1, kept)
 
 
 def _is_geometry(value: Mapping[str, object]) -> bool:
