@@ -32,6 +32,9 @@ _LONGEST_NUMBER = 4
 _FOOTERS = 2
 # The cost of names such as "id" and "code" that do not say whose they are.
 _ANY_IDENTIFIER = 20
+# The address of an item of Wikidata is an identifier, whatever the query calls the column.
+_ENTITY = re.compile(r"https?://www\.wikidata\.org/(?:entity|wiki)/Q\d+")
+_ENTITY_COST = 29
 _NO_IDENTITY = ", so it does not identify the hospitals"
 _REPEATS_HOSPITALS = "{} repeats in rows that agree in name and place, so each is taken for one hospital"
 # That of `external_id` in the contract.
@@ -65,8 +68,8 @@ def find_identifiers(
     partial: list[tuple[int, int, int, str]] = []
     notes: list[str | None] = []
     for position, column in enumerate(free):
-        cost = identifier_cost(column)
         known = statistics.get(column)
+        cost = _ENTITY_COST if known is not None and _names_entities(known) else identifier_cost(column)
         if cost is None or known is None or not _may_identify(known):
             continue
         is_unique = known.unique or (source_column is not None and source_column in known.unique_with)
@@ -181,6 +184,10 @@ def _may_identify(known: ColumnStatistics) -> bool:
 
 def _is_prose(known: ColumnStatistics) -> bool:
     return sum(len(str(value).split()) > 4 for value in known.sample) > len(known.sample) / 2
+
+
+def _names_entities(known: ColumnStatistics) -> bool:
+    return bool(known.sample) and all(_ENTITY.fullmatch(str(value)) for value in known.sample)
 
 
 def _incomplete(column: str, known: ColumnStatistics) -> str:

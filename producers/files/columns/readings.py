@@ -82,9 +82,9 @@ class _Origin(NamedTuple):
 
 def _shortened(tokens: tuple[str, ...], origin: _Origin) -> Iterator[Reading]:
     for first, front_cost, part in _without_prefix(tokens):
-        for second, end_cost in _without_suffix(first):
+        for second, end_cost, suffix in _without_suffix(first):
             cost = origin.cost + front_cost + end_cost
-            yield from _without_fillers(second, _Origin(cost, part, end_cost > 0, origin.fragment))
+            yield from _without_fillers(second, _Origin(cost, part, suffix, origin.fragment))
 
 
 def _without_prefix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int, bool]]:
@@ -103,13 +103,18 @@ def _without_prefix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
         yield tokens[skipped:], 2 * skipped, part
 
 
-def _without_suffix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    suffixes = name_table().words["suffix"]
-    yield tokens, 0
+def _without_suffix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int, bool]]:
+    words = name_table().words
+    languages = words["english"] | words["language"]
+    yield tokens, 0, False
+    suffix = False
     for kept in range(len(tokens) - 1, max(0, len(tokens) - 3), -1):
-        if tokens[kept] not in suffixes:
+        if tokens[kept] not in languages | words["suffix"]:
             return
-        yield tokens[:kept], 2 * (len(tokens) - kept)
+        # A name in some language is still a name.
+        suffix = suffix or tokens[kept] not in languages
+        local = not words["language"].isdisjoint(tokens[kept:])
+        yield tokens[:kept], 2 * (len(tokens) - kept) + local, suffix
 
 
 def _without_fillers(tokens: tuple[str, ...], origin: _Origin) -> Iterator[Reading]:
