@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Final, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from producers.files.values.attributes import AttributeReader, AttributesReader
 from producers.files.values.cells import CellReader, DateOrder, MappedColumns, Sampled
@@ -13,7 +12,7 @@ from producers.files.values.codes import codes_like_words
 from producers.files.values.coordinate_order import coordinate_order
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
-from producers.files.values.instants import DateStyle, InstantReader, date_style
+from producers.files.values.instants import DateStyle, InstantReader, date_style, time_zone
 from producers.files.values.misplaced import STYLES, NumberStyle, number_style
 from producers.files.values.missing import CODES, PLACES, PlaceWords, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
@@ -22,8 +21,8 @@ from producers.files.values.postal_towns import STYLES as POSTAL_TOWN_STYLES
 from producers.files.values.postal_towns import Part, PartReader, postal_town_style
 from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
 from producers.files.values.yes_no import YesNoReader, YesNoStyle, yes_no_style
+from producers.files.values.zeros import ZeroIsMissing, zeros_style
 from worker.contract.placeholders import is_placeholder_identifier
-from worker.errors import ConfigurationError
 
 _YES: Final = "yes"
 
@@ -210,7 +209,7 @@ class _Choice:
             style = YesNoStyle(frozenset(_listed(yes)), frozenset(_listed(no)))
         self._settings[f"{name}.yes"] = ", ".join(sorted(style.yes))
         self._settings[f"{name}.no"] = ", ".join(sorted(style.no))
-        return YesNoReader(style)
+        return self._without_zeros(name, YesNoReader(style))
 
     def _whole_number(self, mapped: MappedColumns) -> CellReader:
         name = mapped.field
@@ -219,7 +218,15 @@ class _Choice:
         sign, note = thousands_sign(self._samples[name]) if given is None else (given, None)
         self._settings[setting] = sign
         self._note(f"{name}: {note}; a profile (inspect --save) says it with {setting}" if note else "")
-        return WholeNumberReader(sign)
+        return self._without_zeros(name, WholeNumberReader(sign))
+
+    def _without_zeros(self, name: str, reader: CellReader) -> CellReader:
+        setting = f"{name}.zeros"
+        style, note = zeros_style(self._given(setting), name, self._samples)
+        self._note(f"{note}; a profile (inspect --save) says it with {setting}" if note else "")
+        if style is not None:
+            self._settings[setting] = style
+        return ZeroIsMissing(reader) if style == "missing" else reader
 
     def _position(self, mapped: MappedColumns) -> CellReader:
         setting = f"{mapped.field}.order"
@@ -235,7 +242,7 @@ class _Choice:
     def _instant(self, mapped: MappedColumns) -> CellReader:
         name = mapped.field
         timezone = self._wishes.timezone or self._given(f"{name}.timezone") or "UTC"
-        parser = DateParser(_zone(timezone), self._now)
+        parser = DateParser(time_zone(timezone), self._now)
         given = self._given(f"{name}.order")
         wished = self._wishes.date_order or next((order for order in get_args(DateOrder) if order == given), None)
         style = date_style(self._samples[name], parser, wished)
@@ -289,14 +296,3 @@ def _cells(column: Sampled) -> Sequence[object]:
 
 def _listed(words: str | None) -> list[str]:
     return [word for word in (words or "").split(", ") if word]
-
-
-def _zone(name: str) -> tzinfo:
-    if name.upper() in ("UTC", "Z"):
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(
-            f"the time zone {name!r} is not known; give one such as Europe/Paris to --timezone"
-        ) from None

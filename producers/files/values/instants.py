@@ -4,15 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from typing import get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from producers.files.values.cells import MISSING, DateOrder, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
 from producers.files.values.dates import DateParser, Instant, Numbers, Readings
 from producers.files.values.missing import is_missing
 from producers.files.values.numbers import ascii_digits, integer_text
+from worker.errors import ConfigurationError
 
 # Patterns take time that grows with the square of a text's length.
 _LONGEST_DATE = 100
@@ -146,3 +148,15 @@ def _text(cell: object) -> str:
 
 def _number_text(number: int | float | Decimal) -> str:
     return integer_text(number) or str(number)
+
+
+def time_zone(name: str) -> tzinfo:
+    """Return the time zone of this name. Raises `ConfigurationError` if there is none."""
+    if name.upper() in ("UTC", "Z"):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(
+            f"the time zone {name!r} is not known; give one such as Europe/Paris to --timezone"
+        ) from None
