@@ -64,7 +64,7 @@ def find_identifiers(
     `source_column`: the column that the source is read from, if there is one; an identifier must then be unique
     within each source only.
     """
-    ranked: list[tuple[bool, bool, int, int, int, str]] = []
+    ranked: list[tuple[bool, bool, bool, int, int, int, str]] = []
     partial: list[tuple[int, int, int, str]] = []
     notes: list[str | None] = []
     for position, column in enumerate(free):
@@ -77,7 +77,10 @@ def find_identifiers(
             if known.identifying >= FULL * known.rows:
                 # An authority may number its hospitals from 1, but just "id" and "nr" may count the rows.
                 weak = cost >= _ANY_IDENTIFIER and counts_rows(known)
-                ranked.append((weak, not is_unique, cost, -known.identifying, position, column))
+                # Beside the hospital's own identifier, which may stand in several rows, any code that is different in
+                # each is that of something else, such as what the hospital has registered.
+                foreign = cost >= (WEAK_COST if is_unique else _ANY_IDENTIFIER)
+                ranked.append((weak, foreign, not is_unique, cost, -known.identifying, position, column))
             elif cost < WEAK_COST:
                 notes.append(_incomplete(column, known))
                 partial.append((cost, -known.identifying, position, column))
@@ -87,8 +90,8 @@ def find_identifiers(
             if known.share_distinct >= _MOSTLY_DISTINCT:
                 partial.append((cost, -known.identifying, position, column))
     ranked.sort()
-    counts, repeats = ranked[0][:2] if ranked else (False, False)
-    candidates = tuple(column for _, repeated_too, *_, column in ranked if repeated_too == repeats)
+    counts, _, repeats = ranked[0][:3] if ranked else (False, False, False)
+    candidates = tuple(column for _, _, repeated_too, *_, column in ranked if repeated_too == repeats)
     if candidates and not counts:
         # Why other columns are not used is of interest only as long as there is no good one.
         return Identifiers(candidates, counts, repeats, candidates[0], ())

@@ -275,6 +275,15 @@ def test_an_identifier_of_each_row_comes_before_one_that_rows_share() -> None:
     assert choose(columns, rows, CMS).candidates == ("site code",)
 
 
+def test_the_own_identifier_that_rows_share_comes_before_any_other_code() -> None:
+    # Each row is what a hospital has been permitted.
+    columns = ["filing code", "HospitalCode", "name", "city", "filing"]
+    rows = [[f"F{number}", *row[1:]] for number, row in enumerate(REPEATED)]
+    assert choose(columns, rows, CMS).candidates == ("HospitalCode",)
+    # "Code" alone does not say whose it is.
+    assert choose(["filing code", "code", *columns[2:]], rows, CMS).candidates == ("filing code",)
+
+
 @pytest.mark.parametrize(
     "columns",
     [
