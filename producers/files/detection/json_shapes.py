@@ -13,7 +13,9 @@ from producers.files.readers.text import TextSource
 
 _DEEPEST = 100
 _LINES_TRIED = 20
-_DESCRIPTIONS = ("columns", "fields")
+_DESCRIPTIONS = ("columns", "fields", "field")
+# What a description of a column calls its name, best first; in a list of names it is "".
+_NAMES = ("", "name", "label", "title", "id")
 Layout = Literal["array", "map", "rows", "values"]
 
 
@@ -113,11 +115,11 @@ class _Scan:
             self._features += 1
         elif self._where == ["crs", "properties", "name"]:
             self._crs = value
-        elif len(self._where) >= 2 and (
-            self._where[-2:] in (["columns", "[]"], ["fields", "[]"])
-            or (self._where[-1] == "name" and self._where[-3:-1] in (["columns", "[]"], ["fields", "[]"]))
-        ):
-            self._names.setdefault(".".join(self._where[: self._where.index("[]")]), []).append(value)
+        elif "[]" in self._where:
+            first = self._where.index("[]")
+            key = ".".join(self._where[first + 1 :])
+            if first and self._where[first - 1] in _DESCRIPTIONS and key in _NAMES:
+                self._names.setdefault(key, []).append(value)
 
     def shape(self, wish: str | None) -> Shape:
         arrays = {path: count for path, count in self.objects.items() if "[]" not in path.split(".")}
@@ -126,13 +128,13 @@ class _Scan:
         if wish is not None:
             return self._wished(wish, arrays | rows)
         widest = max(rows, key=lambda path: rows[path], default=None)
-        if widest is not None:
-            # Beside rows without names stand the descriptions of their columns.
-            arrays = {path: count for path, count in arrays.items() if path.rpartition(".")[2] not in _DESCRIPTIONS}
+        # Beside the records stand the descriptions of their columns, which may be more.
+        described = {path: count for path, count in arrays.items() if path.rpartition(".")[2] in _DESCRIPTIONS}
+        if rows or described.keys() < arrays.keys():
+            arrays = {path: count for path, count in arrays.items() if path not in described}
         best = max(arrays, key=lambda path: (arrays[path], -len(path)), default=None)
         if widest is not None and (best is None or rows[widest] > arrays[best]):
-            names = next(iter(self._names.values()), [])
-            return Shape(widest, rows[widest], "rows", names=names)
+            return Shape(widest, rows[widest], "rows", names=self._column_names())
         maps = {path: count for path, count in self._maps.items() if "[]" not in path.split(".")}
         if best is None and self._documents > 1:
             return Shape("", self._documents, "values")
@@ -153,6 +155,9 @@ class _Scan:
         is_geojson = self._features > 0 and best.rpartition(".")[2] == "features"
         return Shape(best, arrays[best], is_geojson=is_geojson, crs=self._crs, others=others)
 
+    def _column_names(self) -> list[str]:
+        return next((self._names[key] for key in _NAMES if key in self._names), [])
+
     def _wished(self, wish: str, found: dict[str, int]) -> Shape:
         path = "" if wish in (".", "") else wish
         if path.endswith("*"):
@@ -163,15 +168,18 @@ class _Scan:
                 self._path, f"has no list of records at {wish!r}; its lists are at {known or 'no place'}"
             )
         layout: Layout = "rows" if path in self._rows and path not in self.objects else "array"
-        names = next(iter(self._names.values()), []) if layout == "rows" else []
+        names = self._column_names() if layout == "rows" else []
         is_geojson = self._features > 0 and path.rpartition(".")[2] == "features"
         return Shape(path, found[path], layout, is_geojson, self._crs, names=names)
 
 
 def _has_records(value: object) -> bool:
-    """Return whether the value is, or contains in objects, a list of objects."""
+    """Return whether the value is, or contains in objects, a list of objects, or objects alike under keys."""
     if isinstance(value, dict):
-        return any(map(_has_records, value.values()))
+        inner = [set(it) for it in value.values() if isinstance(it, dict)]
+        # A record has other values, and its objects are not alike.
+        alike = 1 < len(inner) == len(value) and bool(set.intersection(*inner))
+        return alike or any(map(_has_records, value.values()))
     return isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
 
 
