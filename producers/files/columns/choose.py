@@ -21,6 +21,8 @@ _WITHOUT_NAME = re.compile(r"column [0-9]+")
 _FIRST_VALUES_SHOWN = 10
 _OWN_NAME = "external_id"
 _POSITION = frozenset(("location", "latitude", "longitude"))
+# Without any of these, rows of one name cannot be told to be different hospitals.
+_WHICH = _POSITION | {"external_id", "local_id", "address", "city", "county", "state", "country", "postal_code"}
 
 
 def choose_columns(
@@ -56,6 +58,7 @@ class _Choice:
         self._find_position()
         self._note_contradictions(contradictions)
         candidates = self._identify()
+        self._note_names_alone()
         mapped = sorted(self._mapped.values(), key=_order)
         if self._wishes.keep_others:
             others = [column for column in self._unused() if self._is_filled(column)]
@@ -226,6 +229,17 @@ class _Choice:
             self._mapped["local_id"] = Mapped("local_id", (found.local,), why)
         self._notes += on_identifiers(found, has_source=has_source, given_source=self._wishes.source is not None)
         return found.candidates
+
+    def _note_names_alone(self) -> None:
+        columns = self._mapped["hospital_name"].columns
+        known = self._statistics.get(columns[0])
+        if len(columns) == 1 and known is not None and known.unique is False and not _WHICH & self._mapped.keys():
+            source = "" if self._wishes.source is not None or "source" in self._mapped else " --source NAME"
+            self._notes.append(
+                f"{columns[0]} repeats in rows that differ, and no column that is read says where a hospital is, "
+                "so each name is taken for one hospital; to tell more apart: "
+                f'--map external_id="{columns[0]} + COLUMN"{source}'
+            )
 
     def _check_identifier_given(self, columns: tuple[str, ...], *, has_source: bool) -> tuple[str, ...]:
         if not has_source:

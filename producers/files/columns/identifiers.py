@@ -77,7 +77,7 @@ def find_identifiers(
             if known.identifying >= FULL * known.rows:
                 # An authority may number its hospitals from 1, but just "id" and "nr" may count the rows.
                 weak = cost >= _ANY_IDENTIFIER and counts_rows(known)
-                # Beside the hospital's own identifier, which may stand in several rows, any code that is different in
+                # Beside the hospital's own identifier, which may stand in several rows, a code that is different in
                 # each is that of something else, such as what the hospital has registered.
                 foreign = cost >= (WEAK_COST if is_unique else _ANY_IDENTIFIER)
                 ranked.append((weak, foreign, not is_unique, cost, -known.identifying, position, column))

@@ -81,3 +81,27 @@ def test_a_position_that_is_not_needed_is_not_reported_as_a_wrong_address(wishes
     rows = [[f"Clinic {number}", point, "48.5", "2.5"] for number, point in enumerate(points)]
     chosen = choose(["name", "location", "lat", "lon"], rows, wishes)
     assert (chosen.left_out, chosen.notes) == (("location",), ())
+
+
+@pytest.mark.parametrize(
+    ("more", "wishes", "notes"),
+    [
+        (["eyes", "teeth", "eyes"], ColumnWishes(), 1),
+        (["eyes", "teeth", "eyes"], ColumnWishes(source="cms"), 2),
+        # Rows that are wholly equal are one hospital.
+        (["eyes", "eyes", "eyes"], ColumnWishes(), 0),
+    ],
+)
+def test_names_that_repeat_without_a_place_are_noted(more: list[str], wishes: ColumnWishes, notes: int) -> None:
+    rows = [[name, cell] for name, cell in zip(("Oak", "Oak", "Elm"), more, strict=True)]
+    found = choose(["name", "speciality of the day"], rows, wishes).notes
+    assert len(found) == notes
+    if notes:
+        source = "" if wishes.source else " --source NAME"
+        assert found[-1] == (
+            "name repeats in rows that differ, and no column that is read says where a hospital is, so each name "
+            f'is taken for one hospital; to tell more apart: --map external_id="name + COLUMN"{source}'
+        )
+    # Where the place is read, rows that differ in it are kept apart.
+    placed = [[name, town] for name, town in zip(("Oak", "Oak", "Elm"), "ABC", strict=True)]
+    assert not any("each name" in note for note in choose(["name", "city"], placed, wishes).notes)
