@@ -30,6 +30,9 @@ _NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
 _OBJECTS = frozenset(("location", "attributes"))
 _ZERO = re.compile(r"[+-]?0+([.,]0+)?")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# Some converters of KML number the places, and have their names in an HTML table.
+_NUMBERED = re.compile(r"[a-z]+_\d+", re.IGNORECASE)
+_HTML_TABLE = re.compile(r"<t(able|[rhd])\b", re.IGNORECASE)
 # What no text of a hospital is, and how a message says so.
 _NOT_TEXT: tuple[tuple[Shape, str], ...] = (
     ("number", "is a number"),
@@ -117,6 +120,12 @@ def _answers(column: ColumnStatistics) -> str | None:
 def _hospital_name(column: ColumnStatistics, _code: bool) -> str | None:
     if len(column.values) == 1 and column.filled >= FEW_ROWS:
         return "is the same in every row"
+    share = column.share_of(lambda value: _NUMBERED.fullmatch(str(value)) is not None)
+    if share >= _NEARLY_ALL:
+        return f"is a word with a running number {_in_rows(column, share)}"
+    share = column.share_of(lambda value: _HTML_TABLE.search(str(value)) is not None)
+    if share >= _MOST:
+        return f"is a table {_in_rows(column, share)}"
     return _not_text(column) or _answers(column)
 
 

@@ -35,6 +35,8 @@ _ANY_IDENTIFIER = 20
 # The address of an item of Wikidata is an identifier, whatever the query calls the column.
 _ENTITY = re.compile(r"https?://www\.wikidata\.org/(?:entity|wiki)/Q\d+")
 _ENTITY_COST = 29
+# A telephone number with its prefix, as people write it; columns that are called so are known by name.
+_TELEPHONE = re.compile(r"(?=(?:\D*\d){8,13}\D*$)\(?(?:\+|0\d)\d*\)?[ \u2013/-][\d -]+")
 _NO_IDENTITY = ", so it does not identify the hospitals"
 _REPEATS_HOSPITALS = "{} repeats in rows that agree in name and place, so each is taken for one hospital"
 # That of `external_id` in the contract.
@@ -262,6 +264,9 @@ def _is_full_of_codes(known: ColumnStatistics) -> bool:
         return False
     if known.share("integer") >= _NEARLY_ALL and known.longest <= _LONGEST_NUMBER:
         # Short numbers may be different by chance: house numbers, floors, counts.
+        return False
+    telephones = sum(_TELEPHONE.fullmatch(str(value).strip()) is not None for value in known.sample)
+    if telephones >= _MOSTLY_DISTINCT * len(known.sample):
         return False
     codes = sum(any(c.isdigit() for c in text) and len(text.split()) == 1 for text in map(str, known.sample))
     return codes >= _NEARLY_ALL * len(known.sample) and known.share("web address") < 0.5

@@ -23,6 +23,8 @@ _NOT_FIELDS = (
 POSTAL_TOWN = frozenset(("city", "postal_code"))
 """The fields of a column that has a postal code and a town."""
 _FIRST_OF_EAST_ASIA = "\u2e80"
+# Signs that are words.
+_SIGNS = str.maketrans({"\u3012": "郵便番号", "\u260e": "tel"})
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -73,7 +75,7 @@ def name_table() -> NameTable:
 
 def name_tokens(name: str) -> tuple[str, ...]:
     """Split a name into folded words: at punctuation, and where CamelCase or a digit begins a word."""
-    text = unicodedata.normalize("NFKC", name)
+    text = unicodedata.normalize("NFKC", name).translate(_SIGNS)
     padded = f" {text} "
     split = (
         f" {character}" if _begins_word(padded[position], character, padded[position + 2]) else character

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from producers.files.columns.names import fields_by_name
+from producers.files.readers.descriptions import described
 from producers.files.readers.geometry import representative_point
 
 LOCATION = "location"
@@ -34,10 +35,11 @@ def flattened(record: Mapping[str, object]) -> dict[str, object]:
 def feature_row(feature: Mapping[str, object], *, locate: bool) -> dict[str, object]:
     """Return the row of a GeoJSON feature: its properties, its point as `location` if `locate`, its id.
 
-    ArcGIS calls the properties attributes, and writes a point as x and y.
+    ArcGIS calls the properties attributes, and writes a point as x and y. What converters of KML have written into
+    a table in the description are properties, too.
     """
     properties = feature.get("properties", feature.get("attributes"))
-    found = flattened(properties) if isinstance(properties, Mapping) else {}
+    found = described(properties) | flattened(properties) if isinstance(properties, Mapping) else {}
     identifier = feature.get("id")
     if identifier is not None and "id" not in found:
         found["id"] = identifier

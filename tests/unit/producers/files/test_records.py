@@ -55,3 +55,20 @@ def test_the_attributes_in_the_properties_of_a_feature_are_columns() -> None:
         "attributes.beds": "12",
         "location": {"type": "Point", "coordinates": [36.9, -1.2]},
     }
+
+
+@pytest.mark.parametrize(
+    ("description", "columns"),
+    [
+        (
+            "<tr><th a='2'>Of</th></tr><tr><th>NAME</th><td>A &amp; B</td></tr><tr><th>N</th> <td>2</td></tr>",
+            {"NAME": "A & B", "N": "2"},
+        ),
+        ("<TR><TD>City</TD><TD><b>Aveda</b></TD></TR><tr><td>1</td><td>2</td><td>3</td></tr>", {"City": "Aveda"}),
+        ("<tr><td>Name</td><td>Other</td></tr>", {}),
+        ("Open <b>daily</b>, <text>", {}),
+    ],
+)
+def test_a_table_in_the_description_of_a_feature_is_columns(description: str, columns: dict[str, str]) -> None:
+    properties = {"Name": "kml_1", "Description": description}
+    assert feature_row({"type": "Feature", "properties": properties}, locate=True) == columns | properties

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -447,3 +448,17 @@ def test_a_file_without_names_of_columns_is_refused_with_the_option_for_titles()
 def test_a_name_that_was_cut_before_it_said_anything_is_no_field(column: str) -> None:
     chosen = choose(["name", column], [["A Clinic", "SI"], ["B Clinic", "NO"]])
     assert "emergency_services" not in fields(chosen)
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        (["kml_1", "kml_2", "kml_3"], "is a word with a running number in every row (first: kml_1)"),
+        (["<table><tr><td>A", "<TD>B", "<tr>C"], "is a table in every row (first: <table><tr><td>A)"),
+    ],
+)
+def test_what_a_converter_writes_is_no_name_of_a_hospital(cells: list[str], problem: str) -> None:
+    with pytest.raises(ColumnError, match=re.escape(problem)):
+        choose(["Name", "City"], [[cell, "Aveda"] for cell in cells])
+    chosen = choose(["Name", "HCI_NAME"], [[cell, f"Oak {cell[-1]}"] for cell in cells])
+    assert fields(chosen)["hospital_name"] == "HCI_NAME"

@@ -52,6 +52,7 @@ def test_an_identifier_that_footers_lack_tells_rows_apart_and_is_noted_once() ->
         ["A1001", "A1001", "A1003", "A1004"],
         ["12", "14", "7", "9"],
         ["red", "green", "blue", "grey"],
+        ["02-23654060", "050-2222222", "(02) 2365 4061", "+20 2 23654062"],
     ],
 )
 def test_other_content_does_not_tell_rows_apart(codes: Sequence[str]) -> None:
