@@ -280,6 +280,9 @@ def _image_command() -> list[str]:
 def _starts(pid: int) -> bool:
     """Whether Python has begun to start, or a SIGTERM waits until it has."""
     program = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    if b"unshare" in program:
+        # Not our command yet. It blocks SIGTERM too, for a moment, and lets it through before our command begins.
+        return False
     return blocks(pid, signal.SIGTERM) or b"python" in program
 
 

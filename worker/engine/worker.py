@@ -189,6 +189,11 @@ class LeaseWorker(Worker):
         limit = ValueLimit(self.pool)
         await limit.read()
         context, options = self._make_context(limit), JobOptions.of(self)
+        try:
+            # Before the worker is ready: a policy that is set later is a reason not to be.
+            await context.memory.look()
+        except REDIS_ERRORS as error:
+            await self.redis_health.failed(error)
         executor = Executor(
             options,
             DecisionRules(options, self.worker_id),
