@@ -5,6 +5,7 @@ them. `worker.events.subscribe(JobFinished, listener)` adds one.
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -416,3 +417,16 @@ class Events:
                 listener(event)
             except Exception:  # noqa: BLE001 (whatever a listener raises must not reach the engine)
                 _log.exception("a listener failed on %s", type(event).__name__)
+
+    def send_aside(self, event: object) -> Callable[[float | None], None]:
+        """Send an event from a thread of its own: the log may be a full pipe, whose reader hangs.
+
+        Returns what waits until it is sent, or for so many seconds.
+        """
+        thread = threading.Thread(target=self.send, args=(event,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # At the very end of the interpreter no thread starts, and whoever sends has more to do than to log.
+            return lambda _: None
+        return thread.join

@@ -102,12 +102,10 @@ class ProcessExit:
         sys.setswitchinterval(_SWITCH_S)
         threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
         exit_forced = ExitForced([name for name in threads if name != threading.main_thread().name])
-        # Beside the act: the log may be a full pipe, whose reader hangs.
-        log = threading.Thread(target=self._events.send, args=(exit_forced,), daemon=True)
-        log.start()
+        wait_until_logged = self._events.send_aside(exit_forced)
         if last_act is not None:
             last_act()
-        log.join()
+        wait_until_logged(None)
         for handler in logging.getLogger().handlers:
             handler.flush()
         sys.stdout.flush()

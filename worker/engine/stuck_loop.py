@@ -4,7 +4,6 @@ import asyncio
 import math
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Mapping
 
@@ -113,12 +112,10 @@ class StuckLoop:
         stuck = EventLoopStuck(silent_s, name, stack_of(thread))
 
         def act() -> None:
-            # Beside the act: the log may be a full pipe, whose reader hangs.
-            log = threading.Thread(target=self._events.send, args=(stuck,), daemon=True)
-            log.start()
+            wait_until_logged = self._events.send_aside(stuck)
             if holder is not None:
                 self._last_act.hand_back(except_for=self._find(holder))
-            log.join(_HAND_BACK_S)
+            wait_until_logged(_HAND_BACK_S)
 
         if self._process_exit is not None:
             self._process_exit.leave(1, act, _HAND_BACK_S)

@@ -235,7 +235,7 @@ def _proposals(
 
 
 def _numbers_rows(column: str, known: ColumnStatistics) -> bool:
-    # The OID of a register, such as 1.2.246.10.1, is no number of a row, though databases call theirs so.
+    # Databases call the number of a row OID. The OID of a register, such as 1.2.246.10.1, is something else.
     is_oid = known.share_of(lambda value: _OID.fullmatch(str(value)) is not None) >= _NEARLY_ALL
     return is_serial(column) and not is_oid
 

@@ -100,6 +100,21 @@ def finished(outcome: JobOutcome = "complete", job_id: str = "job", function: st
     return JobFinished(job_id, function, QUEUE, outcome, tries=1, pickup_s=0.0, run_s=0.0)
 
 
+class Clock:
+    """Monotonic seconds that go on when the test says."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 def stop_all(breaker: CircuitBreaker, *functions: str) -> None:
     """Report outages to a breaker until all claims are stopped; `functions` are those that it knows of."""
     for function in ("amend", "ingest", "ingest", *functions):

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.unit.engine.conftest import OUTAGE, KeptEvents, stop_all
+from tests.unit.engine.conftest import OUTAGE, Clock, KeptEvents, stop_all
 from worker.engine import circuit_breaker
 from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.events import BreakerChanged
@@ -9,19 +9,6 @@ from worker.engine.retry_policy import Trouble
 REFUSED = Trouble("MongoDB refuses an operation", is_shared=False)
 GEOCODER = Trouble("geocoder is unavailable", is_shared=False)
 STOPPED, RESUMED = BreakerChanged(True, OUTAGE.reason), BreakerChanged(False, OUTAGE.reason)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

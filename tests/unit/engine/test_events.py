@@ -1,11 +1,12 @@
 import inspect
 import logging
+import threading
 
 import pytest
 
 from tests.unit.engine.conftest import finished
 from worker.engine import events as events_module
-from worker.engine.events import BreakerChanged, ClaimRecovered, Events, JobFinished, JobStarted
+from worker.engine.events import BreakerChanged, ClaimRecovered, CronCaughtUp, Events, JobFinished, JobStarted
 
 KINDS = [
     kind
@@ -95,3 +96,32 @@ def test_a_listener_that_raises_reaches_neither_the_engine_nor_the_other_listene
     assert first.getMessage() == second.getMessage() == "a listener failed on ClaimRecovered"
     assert first.exc_info is not None
     assert "a defect of a listener" in str(first.exc_info[1])
+
+
+def test_an_event_that_is_sent_aside_holds_up_nobody() -> None:
+    events, may_end = Events(), threading.Event()
+    seen: list[object] = []
+
+    def listen(event: CronCaughtUp) -> None:
+        may_end.wait(10)
+        seen.append(event)
+
+    events.subscribe(CronCaughtUp, listen)
+    wait = events.send_aside(CronCaughtUp("nightly"))
+    wait(0.001)
+    assert seen == []
+    may_end.set()
+    wait(None)
+    assert seen == [CronCaughtUp("nightly")]
+
+
+def test_without_a_thread_an_event_is_not_sent_aside_and_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    events = Events()
+    seen: list[object] = []
+    events.subscribe(CronCaughtUp, seen.append)
+    events.send_aside(CronCaughtUp("nightly"))(None)
+    assert seen == []

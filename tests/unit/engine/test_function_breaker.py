@@ -1,23 +1,10 @@
 import pytest
 
-from tests.unit.engine.conftest import OUTAGE
+from tests.unit.engine.conftest import OUTAGE, Clock
 from worker.engine.function_breaker import FunctionBreaker
 from worker.engine.retry_policy import Trouble
 
 REFUSED = Trouble("MongoDB refuses an operation", is_shared=False)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def open_breaker(clock: Clock, trouble: Trouble = REFUSED) -> FunctionBreaker:

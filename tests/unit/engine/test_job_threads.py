@@ -5,22 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.waiting import until
+from tests.unit.engine.conftest import Clock
 from worker.engine.current_job import CurrentJob, enter_job
 from worker.engine.job_threads import JobThreads
 
 ONE, TWO = CurrentJob(b"one", "claim 1"), CurrentJob(b"two", "claim 1")
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

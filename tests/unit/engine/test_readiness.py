@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
-from tests.unit.engine.conftest import QUEUE, KeptEvents, NotedLimit, claimed, job_options
+from tests.unit.engine.conftest import QUEUE, Clock, KeptEvents, NotedLimit, claimed, job_options
 from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
@@ -18,19 +18,6 @@ from worker.queue import keys
 SUCCESS = Claimed(0, 10, 0.0)
 NOT_CLAIMED = "no jobs are claimed although slots are free"
 STUCK = "all slots are held by jobs that do not end"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 # What happens to a worker that polls every 2 s: claims, seconds that pass, and heartbeats, with what each says. A
