@@ -36,6 +36,16 @@ def test_items_of_wikidata_identify_hospitals_whatever_the_column_is_called() ->
     assert "external_id" not in fields(choose(*with_names(item=pages), CMS))
 
 
+@pytest.mark.parametrize(("other", "first"), [("code", "code"), ("XyzCode", "item")])
+def test_items_of_wikidata_come_after_codes_of_the_list_and_before_codes_of_something_else(
+    other: str, first: str
+) -> None:
+    items = [f"http://www.wikidata.org/entity/Q{number}" for number in range(10, 20)]
+    # The order of the columns must not decide.
+    for columns in ({"item": items, other: CODES}, {other: CODES, "item": items}):
+        assert fields(choose(*with_names(**columns), CMS))["external_id"] == first
+
+
 def test_an_identifier_is_never_used_without_a_source() -> None:
     chosen = choose(*with_names(HospitalCode=CODES))
     assert "external_id" not in fields(chosen)
