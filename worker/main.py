@@ -35,6 +35,7 @@ from worker.mongo.client import open_mongo
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
+from worker.process_memory import share_one_heap
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
 
@@ -103,6 +104,8 @@ async def _connect() -> ArqRedis:
 
 async def on_startup(ctx: dict[Any, Any]) -> None:
     """Open the one MongoDB client that all jobs of this process share."""
+    # Before the driver starts its threads.
+    share_one_heap()
     try:
         mongo = open_mongo(_settings)
     except ConfigurationError as error:
