@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from producers.queue import QueueClient, in_groups
 from producers.receipts import Receipt
-from worker.contract import JobSpec, new_job_id
+from worker.contract import JobSpec, batch_job_id
 from worker.errors import InvalidPayload, PayloadProblem
 from worker.queue.batches import LONGEST_ID, BatchJob, BatchProgress, is_batch_id
 from worker.queue.scripts import Enqueue
@@ -51,7 +51,7 @@ class Batch:
         job: Enqueue | None = None
         if completion is not None:
             spec, payload = completion
-            job = self._queue.job(spec, payload, new_job_id(spec, self.id), batch=self.id)
+            job = self._queue.job(spec, payload, batch_job_id(spec, self.id), batch=self.id)
         return await self._queue.on_batches(lambda batches: batches.create(self.id, job))
 
     async def add(
@@ -81,7 +81,7 @@ class Batch:
         return receipts
 
     def _job(self, spec: JobSpec[P, Any], payload: P, key: str) -> Enqueue:
-        return self._queue.job(spec, payload, new_job_id(spec, f"{self.id}:{key}"), batch=self.id)
+        return self._queue.job(spec, payload, batch_job_id(spec, self.id, key), batch=self.id)
 
     async def seal(self) -> None:
         """Fix the number of jobs. The batch ends once they have all ended: at once, if they have."""
@@ -133,4 +133,4 @@ class Batch:
 
     def completion(self, spec: JobSpec[Any, O_co]) -> Receipt[O_co]:
         """Return the receipt of the completion job, of its kind. Redis has no such job until the batch ends."""
-        return Receipt(self._queue, new_job_id(spec, self.id), spec.outcome)
+        return Receipt(self._queue, batch_job_id(spec, self.id), spec.outcome)

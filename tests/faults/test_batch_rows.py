@@ -13,10 +13,10 @@ import pytest
 import pytest_asyncio
 
 from tests.acceptance.conftest import Site, WorkerRun
-from tests.faults.batch_script import COMPLETED, Step, steps
+from tests.faults.batch_script import COMPLETED, STEP, Step, steps
 from tests.faults.injectors.processes import sigkill
 from tests.faults.rows import Row
-from worker.contract import DEFAULT_QUEUE
+from worker.contract import DEFAULT_QUEUE, batch_job_id
 from worker.embedded import EmbeddedRedis
 from worker.errors import BatchNotFound
 from worker.queue import keys
@@ -117,7 +117,7 @@ class BatchStand:
         await self.site.until(is_about_to_end)
 
     async def has_completed(self, batch_id: str) -> bool:
-        return bool(await self.site.redis.exists(f"{keys.RESULT}{COMPLETED.name}:{batch_id}"))
+        return bool(await self.site.redis.exists(f"{keys.RESULT}{batch_job_id(COMPLETED, batch_id)}"))
 
     def noted(self, *words: str) -> list[list[str]]:
         """Return the lines of the ledger that begin with these words."""
@@ -187,7 +187,7 @@ async def _check_the_batch(stand: BatchStand, batch_id: str, seed: int, jobs: li
     outcomes = [job.outcome for job in await stand.batches.jobs(batch_id)]
     assert outcomes == ["dead" if job.fragile else "complete" for job in jobs]
     done = Counter(line[1] for line in stand.noted("step"))
-    assert all(done[f"step:{batch_id}:{key}"] >= 1 for key, job in enumerate(jobs) if not job.fragile)
+    assert all(done[batch_job_id(STEP, batch_id, str(key))] >= 1 for key, job in enumerate(jobs) if not job.fragile)
     _check_the_completion(stand, batch_id, len(jobs))
 
 
@@ -215,7 +215,7 @@ async def _retry_the_dead_letters(
     assert (found.dead, found.state) == (0, "finished")
     assert found.counts["rows"] == sum(job.rows for job in jobs)
     # Nothing of a completion job is left in the queue, so it was not enqueued again.
-    assert not await stand.site.redis.exists(f"{keys.JOB}{COMPLETED.name}:{batch_id}")
+    assert not await stand.site.redis.exists(f"{keys.JOB}{batch_job_id(COMPLETED, batch_id)}")
     _check_the_completion(stand, batch_id, len(jobs))
 
 

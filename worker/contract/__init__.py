@@ -18,6 +18,7 @@ from worker.contract.jobs import (
     REGISTER_HOSPITAL,
     WITHDRAW_HOSPITAL,
     JobSpec,
+    batch_job_id,
     has_key,
     new_job_id,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "UnreadRow",
     "WithdrawHospital",
     "WithdrawalOutcome",
+    "batch_job_id",
     "has_key",
     "new_job_id",
 ]

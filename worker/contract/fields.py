@@ -43,6 +43,9 @@ _read_instants: dict[str, datetime] = {}
 _MOST_KEPT_INSTANTS, _LONGEST_KEPT_INSTANT = 1_000, 40
 # What stands in a key's place in the id of a job that has none. It is refused as a key, so an id shows which it is.
 NO_KEY = re.compile(r"~[A-Za-z0-9_-]{16}")
+BATCH_MARK = "~batch:"
+"""Stands before the id of the batch in the id of a job of a batch. No key begins with it, so a batch and a call
+with a key never share a job."""
 # Format characters, spaces and combining marks: a text of these alone shows nothing.
 _INVISIBLE_CATEGORIES = frozenset({"Cf", "Zs", "Mn", "Mc", "Me"})
 # Hangul fillers and the Braille blank: letters and a symbol by category, but drawn as blanks.
@@ -138,6 +141,8 @@ def _idempotency_key(value: object) -> str:
     if isinstance(value, str) and _PRINTABLE_KEY.fullmatch(value):
         if NO_KEY.fullmatch(value):
             raise ValueError("'~' and 16 letters, digits, '-' or '_' are reserved: choose another key")
+        if value.startswith(BATCH_MARK):
+            raise ValueError(f"'{BATCH_MARK}' at the start is reserved for jobs of batches: choose another key")
         return value
     raise ValueError("expected 1 to 200 printable ASCII characters without spaces")
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from worker.contract.fields import NO_KEY, IdempotencyKey
+from worker.contract.fields import BATCH_MARK, NO_KEY, IdempotencyKey
 from worker.contract.imports import (
     CloseImport,
     CloseImportOutcome,
@@ -104,12 +104,25 @@ def new_job_id(spec: JobSpec[Any, Any], idempotency_key: str | None = None) -> s
     if idempotency_key is None:
         # 96 random bits: the chance of any collision among 10^9 ids is one in 10^11.
         return f"{spec.name}:~{secrets.token_urlsafe(12)}"
+    return f"{spec.name}:{_checked(spec, idempotency_key)}"
+
+
+def batch_job_id(spec: JobSpec[Any, Any], batch_id: str, key: str | None = None) -> str:
+    """Return the job id of a batch's job with that key, or without a key, that of its completion job.
+
+    Raises `InvalidPayload` for a key that has not 1 to 200 printable ASCII characters without spaces, together with
+    the id of the batch and a colon.
+    """
+    name = batch_id if key is None else f"{batch_id}:{key}"
+    return f"{spec.name}:{BATCH_MARK}{_checked(spec, name)}"
+
+
+def _checked(spec: JobSpec[Any, Any], key: str) -> str:
     try:
-        call = parse(_Call, {"idempotency_key": idempotency_key})
+        return parse(_Call, {"idempotency_key": key}).idempotency_key
     except InvalidPayload as error:
         # The caller knows the payload that it passed, not `_Call`.
         raise InvalidPayload(spec.payload.__name__, error.problems) from None
-    return f"{spec.name}:{call.idempotency_key}"
 
 
 def has_key(job_id: str) -> bool:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from producers.client import HospitalProducer
 from tests.integration.engine.conftest import Bench
 from tests.integration.redis.sentinel_servers import Cluster, started_cluster
-from worker.contract import DEFAULT_QUEUE, HospitalRecord, JobSpec
+from worker.contract import DEFAULT_QUEUE, HospitalRecord, JobSpec, batch_job_id
 from worker.embedded import EmbeddedRedis
 from worker.embedded.ports import LOOPBACK
 from worker.queue import keys
@@ -106,7 +106,9 @@ async def test_a_batch_that_is_open_during_a_failover_completes_once(
         await batch.add(kinds[0], [Payload()] * 3, keys=["0", "1", "2"])
         await bench.until(lambda: runs["work"] == 3)
         for key in "012":
-            await bench.until(functools.partial(_knows_lease, cluster.replica, f"work:{batch.id}:{key}"))
+            await bench.until(
+                functools.partial(_knows_lease, cluster.replica, batch_job_id(kinds[0], batch.id, key))
+            )
         await cluster.master.kill()
         await bench.until(lambda: not worker.redis_health.is_up)
 

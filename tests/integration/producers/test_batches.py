@@ -60,7 +60,9 @@ async def test_a_batch_from_its_first_job_to_its_completion_job(
     receipts = await batch.add(INGEST_HOSPITALS, chunks(3), keys=names(3))
     await batch.seal()
 
-    assert [receipt.job_id for receipt in receipts] == [f"ingest_hospitals:import-7:{key}" for key in names(3)]
+    assert [receipt.job_id for receipt in receipts] == [
+        f"ingest_hospitals:~batch:import-7:{key}" for key in names(3)
+    ]
     assert [receipt.state for receipt in receipts] == ["new"] * 3
     jobs = await claimed(redis)
     assert {Codec().decode(job.payload)["b"] for job in jobs} == {"import-7"}
@@ -76,6 +78,26 @@ async def test_a_batch_from_its_first_job_to_its_completion_job(
     assert completion.job_id.decode() == found.completion == batch.completion(REPORT).job_id
     message = Codec().decode(completion.payload)
     assert (message["f"], message["a"], message["b"]) == ("report", [{"title": "June"}], "import-7")
+
+
+async def test_a_batch_and_calls_with_a_key_never_share_a_job(producer: HospitalProducer, redis: ArqRedis) -> None:
+    batch = producer.batch("June")
+    await batch.create((INGEST_HOSPITALS, chunks(1)[0]))
+    (added,) = await batch.add(INGEST_HOSPITALS, chunks(1), keys=["x"])
+
+    calls = [
+        await producer.ingest_hospitals([{"hospital_name": "Other"}], idempotency_key=key)
+        for key in ("June", "June:x")
+    ]
+
+    assert [call.state for call in calls] == ["new", "new"]
+    assert len({added.job_id, batch.completion(INGEST_HOSPITALS).job_id, *(call.job_id for call in calls)}) == 4
+    # The call did not take the place of the completion job, which runs when the batch has ended.
+    await batch.seal()
+    await complete(redis, batch, [job for job in await claimed(redis) if job.job_id.decode() == added.job_id])
+    assert [job.job_id.decode() for job in await claimed(redis)] == [batch.completion(INGEST_HOSPITALS).job_id]
+    with pytest.raises(InvalidPayload, match="'~batch:' at the start is reserved"):
+        await producer.ingest_hospitals([{"hospital_name": "Other"}], idempotency_key="~batch:June:x")
 
 
 async def test_a_batch_is_given_an_id_and_needs_neither_keys_nor_a_completion_job(

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from worker import contract
-from worker.contract import JOBS, has_key, new_job_id
+from worker.contract import JOBS, batch_job_id, has_key, new_job_id
 from worker.errors import InvalidPayload
 
 
@@ -50,6 +50,27 @@ def test_an_invalid_idempotency_key_is_refused_without_its_value(key: str) -> No
     assert str(caught.value) == (
         "IngestHospital refused: idempotency_key: expected 1 to 200 printable ASCII characters without spaces"
     )
+
+
+def test_the_ids_of_a_batchs_jobs_are_none_that_a_key_can_make() -> None:
+    completion, job = (
+        batch_job_id(contract.INGEST_HOSPITAL, "June"),
+        batch_job_id(contract.INGEST_HOSPITAL, "June", "x:y"),
+    )
+    assert (completion, job) == ("ingest_hospital:~batch:June", "ingest_hospital:~batch:June:x:y")
+    for job_id in (completion, job):
+        # An ended batch stores what its jobs did: a repeated call must not run them again.
+        assert has_key(job_id)
+        with pytest.raises(InvalidPayload, match="'~batch:' at the start is reserved for jobs of batches"):
+            new_job_id(contract.INGEST_HOSPITAL, job_id.partition(":")[2])
+    # Such an id of a batch looks like what ids without a key have.
+    assert has_key(batch_job_id(contract.INGEST_HOSPITAL, "x" * 16))
+
+
+@pytest.mark.parametrize("key", ["two words", "x" * 196])
+def test_an_invalid_key_of_a_batchs_job_is_refused(key: str) -> None:
+    with pytest.raises(InvalidPayload, match="idempotency_key: expected 1 to 200 printable ASCII characters"):
+        batch_job_id(contract.INGEST_HOSPITAL, "June", key)
 
 
 @pytest.mark.parametrize("name", JOBS)
