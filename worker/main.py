@@ -39,9 +39,9 @@ from worker.process_memory import share_one_heap
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
 
-# Python's defaults, 700, 10 and 10, scan the rows of a file over and over. With much higher thresholds the frames
-# of failed commands, which form cycles, pile up to a million objects: docs/performance.md has both figures.
-_GC_THRESHOLDS = (20_000, 3, 20)
+# Python's defaults, 700, 10 and 10, scan the rows of a file over and over. With higher thresholds the frames of
+# failed commands, which form cycles, pile up: docs/performance.md has figures.
+_GC_THRESHOLDS = (10_000, 2, 2)
 
 _log = structlog.stdlib.get_logger(__name__)
 
