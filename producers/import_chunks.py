@@ -57,7 +57,7 @@ class Chunk:
 
 
 def chunks_of(file: HospitalFile) -> Iterator[Chunk]:
-    """Yield the rows in chunks. The same file makes the same chunks, whoever reads it."""
+    """Yield the rows in chunks. The same file makes the same chunks in every process."""
     corrections = REASON_COLUMN in file.statistics
     chunk, characters = Chunk(collided=False), 0
     for row in file.rows():

@@ -1,4 +1,4 @@
-"""Tells an import that runs from one that was interrupted."""
+"""Distinguishes an import that runs from one that was interrupted."""
 
 import asyncio
 from collections.abc import Iterable

@@ -2,7 +2,7 @@
 
 A file and not Redis, because an orchestrator that restarts what is not alive must not restart every worker when
 Redis or MongoDB is unavailable. A worker holds a lock on its file. The kernel releases the lock when the process
-ends, however it ends, so a file without a lock is a remnant, whoever has the process's id by now.
+ends, however it ends, so a file without a lock is a remnant, whichever process has that id by now.
 """
 
 import errno

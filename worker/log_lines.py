@@ -1,9 +1,9 @@
 """Log lines with facts, as plain records of the standard library's `logging`.
 
-The engine also runs in other programs, and whoever configures `logging` there decides where its lines go. So
-nothing here configures anything: a line is a record whose message shows its text and its facts, and each fact is an
-attribute of the record too, for filters and for formatters that write JSON. `worker.logs` gives the same records
-this service's own format.
+The engine also runs in other programs, which configure `logging` and so decide where its lines go. So nothing here
+configures anything: a line is a record whose message shows its text and its facts, and each fact is an attribute of
+the record too, for filters and for formatters that write JSON. `worker.logs` gives the same records this service's
+own format.
 """
 
 import logging

@@ -26,7 +26,7 @@ _HARMLESS = frozenset(
 )
 # The operating system takes no timeout of any length.
 _LONGEST_TIMEOUT_S = 86_400
-# With one connection, whoever waits for a job would keep all others waiting.
+# With one connection, a caller that waits for a job would keep all others waiting.
 _LEAST_CONNECTIONS, _MOST_CONNECTIONS = 2, 10_000
 # What Redis accepts as the name of a connection.
 _CLIENT_NAME = re.compile(r"[!-~]*")

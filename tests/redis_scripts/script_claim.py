@@ -319,7 +319,7 @@ class ClaimContract:
 
         assert len(claim.jobs) == claimed
         assert claim.size == claimed * 1_100
-        # Whoever got less than it asked for claims the rest at once.
+        # A worker that got less than it asked for claims the rest at once.
         assert (claim.next_due_ms == claim.now_ms) == (claim.size >= largest_answer)
 
     async def test_leases_of_jobs_that_stock_workers_completed_are_removed(self, bench: ScriptBench) -> None:

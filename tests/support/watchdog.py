@@ -64,7 +64,7 @@ class Watchdog:
 
 
 class HangingTests:
-    """The hooks that tell the watchdog what to expect."""
+    """The hooks that report to the watchdog what to expect."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._watchdog = Watchdog()

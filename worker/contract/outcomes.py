@@ -155,7 +155,7 @@ class ChunkOutcome(Outcome):
         if "fates" in data:
             known["statuses"] = data["fates"]
         elif isinstance(statuses := data.get("statuses"), list):
-            # An earlier worker's "unchanged" does not tell whether the record differs.
+            # An earlier worker's "unchanged" does not say whether the record differs.
             known["statuses"] = ["kept" if status == "unchanged" else status for status in statuses]
         return known
 

@@ -1,4 +1,4 @@
-"""Jobs and threads that do not stop when they are told to: with too many of them the worker is replaced."""
+"""Jobs and threads that do not stop when they are cancelled: with too many of them the worker is replaced."""
 
 from collections import Counter
 

@@ -39,5 +39,5 @@ def job_in(loop: asyncio.AbstractEventLoop) -> CurrentJob | None:
 def _context_of(task: "asyncio.Task[Any]") -> Context:
     if sys.version_info >= (3, 12):
         return task.get_context()
-    # Python 3.11 does not tell, but its garbage collector knows what a task holds.
+    # Python 3.11 has no call for it, but its garbage collector knows what a task holds.
     return next((held for held in gc.get_referents(task) if isinstance(held, Context)), Context())

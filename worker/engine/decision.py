@@ -210,7 +210,7 @@ class DecisionRules:
 def check_lost_leases(claimed: ClaimedJob) -> None:
     """Raise `LeaseLost` if a job has lost so many leases that it must not run again."""
     if claimed.crashes >= CRASH_LIMIT:
-        # Not that the process died: it may have been frozen or cut off, and nobody can tell from here.
+        # Not that the process died: it may have been frozen or cut off, which cannot be seen from here.
         raise LeaseLost(f"lease lost {claimed.crashes} times, and the worker was not heard of again")
     if len(claimed.lost_by) >= LOSS_LIMIT:
         raise LeaseLost(f"lease lost {len(claimed.lost_by)} times by workers that live")

@@ -427,6 +427,6 @@ class Events:
         try:
             thread.start()
         except RuntimeError:
-            # At the very end of the interpreter no thread starts, and whoever sends has more to do than to log.
+            # At the very end of the interpreter no thread starts, and the sender has more to do than to log.
             return lambda _: None
         return thread.join

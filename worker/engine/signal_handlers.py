@@ -60,13 +60,13 @@ def notice_at_once(signals: tuple[signal.Signals, ...], notice: Callable[[], Non
 def have_defaults_in_forked_children(signals: tuple[signal.Signals, ...]) -> None:
     """Let these signals end a forked child, as they end any process that does not handle them.
 
-    A child inherits the handlers, and the pipes through which they tell this process's event loop of a signal: a
+    A child inherits the handlers, and the pipes through which they report a signal to this process's event loop: a
     job that terminates its child would stop the worker instead. Once for the whole life of the process.
     """
     mask = threading.local()
 
     def hold() -> None:
-        # A signal that finds the child before it has its defaults would still be told to this process.
+        # A signal that finds the child before it has its defaults would still be reported to this process.
         mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
     def go_on() -> None:

@@ -366,7 +366,7 @@ class LeaseWorker(Worker):
         if not self._owns_process:
             self._run_and_close()
             return
-        # Only here: whoever awaits `main` or `async_run` has other things to do in this process.
+        # Only here: a program that awaits `main` or `async_run` has other things to do in this process.
         timeouts_s = [JobFunction.of(self, function).timeout_s for function in self.functions.values()]
         longest_s = max(math.inf if timeout_s is None else timeout_s for timeout_s in timeouts_s)
         self._process_exit = ProcessExit(self.events, self._job_completion_wait, longest_s)

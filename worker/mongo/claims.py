@@ -31,7 +31,7 @@ CLAIM_INDEXES = [
 ]
 # An import whose end was never reported leaves its claims; a dead letter of it may be retried until then.
 _KEPT = timedelta(days=30)
-# One that is taken has all others of its document inserted again, and whoever looks for one reads all of these.
+# One that is taken has all others of its document inserted again, and a look-up of one reads all of these.
 _CLAIMS_PER_DOCUMENT = 50
 
 

@@ -83,7 +83,7 @@ async def try_queue(redis: "Redis[bytes]", queues: Sequence[str], lease_ms: int)
     writes for now passes: the worker waits for it, and is not ready meanwhile.
     """
     name = f"trial:{secrets.token_hex(8)}"
-    stage = "the commands that tell types and permissions"
+    stage = "the commands that report types and permissions"
     try:
         # Without the right to ask, cluster mode shows in the first script.
         with suppress(ResponseError):

@@ -198,7 +198,7 @@ class DateParser:
         if len(day) > 2 or len(year) not in (2, 4):
             raise UnreadableCell(_NOT_A_DATE)
         if len(year) == 2 and not _NAMED_TWO_DIGITS.fullmatch(key):
-            raise UnreadableCell("has a year of two digits, and which number is the year cannot be told")
+            raise UnreadableCell("has a year of two digits, and which number is the year cannot be known")
         return self._instant(self._full_year(int(year), year), month, int(day), rest)
 
     @staticmethod

@@ -85,7 +85,7 @@ def thousands_sign(sample: Sequence[object]) -> tuple[str, str | None]:
         if not against and (seen["thousands", sign] or seen["decimal", other] or large):
             return sign, None
     if seen["either", "."] or seen["either", ","]:
-        return "", "whether . and , separate thousands cannot be told from the column, so such values are left out"
+        return "", "whether . and , separate thousands cannot be seen from the column, so such values are left out"
     return "", None
 
 

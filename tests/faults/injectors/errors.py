@@ -43,7 +43,7 @@ class _Nameless(type):
 
 
 class NamelessError(Exception, metaclass=_Nameless):
-    """Its class does not tell its name."""
+    """Its class has no readable name."""
 
 
 class EndlessGroup(ExceptionGroup[Exception]):

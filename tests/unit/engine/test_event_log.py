@@ -109,7 +109,7 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
     (events.ExitRefused("SystemExit"), "error", {"action": "exit_refused", "error": "SystemExit"}),
     (events.SignOffFailed("TimeoutError"), "warning", {"action": "sign_off_failed", "error": "TimeoutError"}),
 ]
-# What happens many times a second is counted by whoever counts, and never logged.
+# What happens many times a second is counted by listeners that count, and never logged.
 WITHOUT_LINE: list[object] = [
     events.JobStarted("job", "function", "queue", 1, 0.0),
     events.CallStarted("job:function", (), {}, 1, 0.0, 0.0),

@@ -326,7 +326,7 @@ async def test_a_worker_that_ends_does_not_wait_for_the_next_round(
 
 
 class Clock:
-    """The time as the renewer's thread and the event loop see it; it goes on when told."""
+    """The time as the renewer's thread and the event loop see it; it goes on only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 1_000.0

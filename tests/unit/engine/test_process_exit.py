@@ -16,7 +16,7 @@ from worker.engine.process_exit import ProcessExit
 
 
 class Process:
-    """In place of this process: how it was ended, and what the interpreter's watchdog and the kernel were told."""
+    """In place of this process: how it was ended, and what the interpreter's watchdog and the kernel got to do."""
 
     def __init__(self) -> None:
         self.codes: list[int] = []

@@ -6,7 +6,7 @@ from worker.mongo.turns import Turns
 
 
 class Chunks:
-    """Chunks that wait until they may end; `begun` and `ended` tell in which order they did."""
+    """Chunks that wait until they may end; `begun` and `ended` have them in the order in which they did."""
 
     def __init__(self) -> None:
         self._turns = Turns()

@@ -1,4 +1,4 @@
-"""An import that was interrupted can be told from one that runs, and its end is said."""
+"""An import that was interrupted is distinguished from one that runs, and its end is reported."""
 
 import json
 from dataclasses import replace

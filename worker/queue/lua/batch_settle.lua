@@ -4,7 +4,7 @@
 --
 -- KEYS  leases, crashes, abort, dead letters, clock
 -- ARGV  id of the batch, first and last position among its jobs, then pairs: id of a job, and the outcome that its
---       result tells
+--       result has
 -- Returns {how many jobs the batch has, or -1 if there is no such batch; how many have not ended; how many were dropped;
 --   ids of the jobs that have a result whose outcome is not among the arguments; 1 if the batch is cancelled, otherwise 0}
 local leases, crashes, abort, dead, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -21,8 +21,8 @@ if not batch then
     redis.pcall('ZREM', CANCELLED_BATCHES, id)
     return {-1, 0, 0, {}, 0}
 end
-local told = {}
-for i = 4, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
+local reported = {}
+for i = 4, #ARGV, 2 do reported[ARGV[i]] = ARGV[i + 1] end
 local jobs = redis.call('LRANGE', BATCH_ORDER .. id, ARGV[2], ARGV[3])
 local states = read_states(id, jobs)
 local open = {}
@@ -94,8 +94,8 @@ for _, job in ipairs(open) do
             count_end(id, job, 'dead', '')
         elseif redis.call('EXISTS', RESULT .. job) == 0 then
             count_end(id, job, 'lost', '')
-        elseif told[job] then
-            count_end(id, job, told[job], '')
+        elseif reported[job] then
+            count_end(id, job, reported[job], '')
         else
             unread[#unread + 1] = job
         end

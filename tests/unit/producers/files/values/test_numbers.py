@@ -81,7 +81,7 @@ def test_the_thousands_separator_is_decided_by_the_column(cells: list[object], v
 
 def test_an_undecided_separator_is_reported_once() -> None:
     note = notes_of("beds", ["1.234", "2.345"])
-    assert "cannot be told from the column" in note
+    assert "cannot be seen from the column" in note
     assert "a profile (inspect --save) says it with beds.thousands" in note
     assert notes_of("beds", ["120", "1.234"]) == ""
 
