@@ -26,6 +26,8 @@ from worker.settings import load_settings
 from worker.supervisor import exit_with_parent
 
 _numbers = itertools.count(1)
+# The report of an import of a million rows takes longest.
+_COMMAND_ENDS_WITHIN_S = 300
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Site:
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=functools.partial(exit_with_parent, os.getpid()),
         )
-        out, err = await asyncio.wait_for(process.communicate(), 100)
+        out, err = await asyncio.wait_for(process.communicate(), _COMMAND_ENDS_WITHIN_S)
         return self._finished(process.returncode or 0, out.decode(), err.decode())
 
     async def command(self, *arguments: str, **environment: str) -> Finished:

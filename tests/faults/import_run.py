@@ -15,7 +15,7 @@ from producers.generator import expected_truth, write_rows
 from tests.acceptance.conftest import WorkerRun
 from tests.faults.stand import Stand
 from tests.support.memory import peak_mb
-from worker.contract import CLOSE_IMPORT, DEFAULT_QUEUE, MAX_CHUNK_RECORDS, RecordStatus
+from worker.contract import CLOSE_IMPORT, DEFAULT_QUEUE, MAX_CHUNK_RECORDS, RecordStatus, batch_job_id
 from worker.contract.imports import LEFT_OUT
 from worker.demo.recount import distinct_hospitals
 from worker.errors import BatchNotFound
@@ -181,7 +181,7 @@ class ImportRun:
         # If its worker is killed, it is delivered again, before it has a result.
         assert [import_id, "0"] in runs
         assert all(again == "0" for _, again in runs)
-        assert not await self._stand.redis.exists(f"{keys.JOB}{CLOSE_IMPORT.name}:{import_id}")
+        assert not await self._stand.redis.exists(f"{keys.JOB}{batch_job_id(CLOSE_IMPORT, import_id)}")
         assert not await self._stand.redis.zcard(DEFAULT_QUEUE)
         # Another import begins if the producer is killed after the end of the first. It finds every row stored.
         others = await self._stand.database["imports"].find({"_id": {"$ne": import_id}}).to_list(None)
