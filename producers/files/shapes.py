@@ -30,13 +30,20 @@ _DATE = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _DEGREES = re.compile(
-    r"(?:[NSEWO][ :]*)?([+-]?\d{1,3}(?:[.,]\d+)?) *(?:[°ºd](?![a-z]))?"
+    r"(?:[NSEW][ :]*)?([+-]?\d{1,3}(?:[.,]\d+)?) *(?:[°ºd](?![a-z]))?"
     r"(?:(?<=[°ºd ]) *\d{1,2}(?:[.,]\d+)? *['\u2032\u2019m]?"
-    r"(?: *\d{1,2}(?:[.,]\d+)? *(?:\"|\u2033|\u201d|''|\u2019\u2019|s)?)?)? *[NSEWO]?",
+    r"(?: *\d{1,2}(?:[.,]\d+)? *(?:\"|\u2033|\u201d|''|\u2019\u2019|s)?)?)? *[NSEW]?",
     re.IGNORECASE,
 )
 _PAIR = re.compile(
     r"[\[(]? *([+-]?\d{1,3}(?:[.,]\d+)?)[°º]? *(?:[,;|/] *| +)([+-]?\d{1,3}(?:[.,]\d+)?)[°º]? *[\])]?"
+)
+_ANGLE = r"\d{1,3}(?:[.,]\d+)?(?:[ :°º'\u2032\u2019]+\d{1,2}(?:[.,]\d+)?){0,2}[ °º'\"\u2032\u2019\u2033\u201d]*"
+# A letter shows that an angle is on an axis, as degree signs do not: "50.07N, 14.43E", "N 50.07 E 14.43".
+_HEMISPHERES = re.compile(
+    rf"[\[(]? *(?:{_ANGLE}[NS] *[,;/|]? *{_ANGLE}[EW]|{_ANGLE}[EW] *[,;/|]? *{_ANGLE}[NS]"
+    rf"|[NS] *{_ANGLE}[,;/|]? *[EW] *{_ANGLE}|[EW] *{_ANGLE}[,;/|]? *[NS] *{_ANGLE}) *[\])]?",
+    re.IGNORECASE,
 )
 # A point of PostGIS in hexadecimal digits.
 _BINARY_POINT = re.compile(r"(01010000(00|20)|000000000[01]|0020000001)[0-9a-f]{32,48}", re.IGNORECASE)
@@ -57,6 +64,7 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+(\s*[;,/ ]\s*[^\s@]+@[^\s@]+)*")
 # Circles, crosses and check marks.
 _SIGNS_OF_YES_NO = frozenset("\u25cb\u25ef\u3007\u00d7\u2715\u2713\u2714\u2717\u2718\u2611\u2612")
 _FEWEST_DIGITS_OF_A_PHONE = 5
+_FEWEST_DIGITS_OF_A_POSITION = 5
 
 
 def shapes(value: object) -> frozenset[Shape]:
@@ -127,6 +135,9 @@ def _add_numbers(text: str, found: set[Shape]) -> None:
 def _is_pair(text: str) -> bool:
     if _DEGREES_AND_MINUTES.fullmatch(text):
         return True
+    if _HEMISPHERES.fullmatch(text):
+        # "12N 5E" may be a block of a town.
+        return sum(map(str.isdigit, text)) >= _FEWEST_DIGITS_OF_A_POSITION
     pair = _PAIR.fullmatch(text)
     if pair is None:
         return False

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
 from producers.files.values import CellReader, UnreadableCell
+from producers.files.values.coordinates import is_readable_pair
 from producers.files.values.postal_towns import postal_town_style
 from producers.files.values.yes_no import YesNoReader, yes_no_style
 from producers.files.words import fold, names_a_hospital, word_set
@@ -206,6 +207,9 @@ def _degrees(shape: Shape, limit: int) -> "Callable[[ColumnStatistics, bool], st
 
 def _location(column: ColumnStatistics, _code: bool) -> str | None:
     share = 1 - column.share("coordinates")
+    if share > _MOST:
+        # A name that says so is enough for whatever the cells are read by: words for hemispheres, six numbers.
+        share = 1 - column.share_of(is_readable_pair)
     return f"is not a pair of coordinates {_in_rows(column, share)}" if share > _MOST else None
 
 

@@ -35,6 +35,9 @@ _AFTER_ADDRESS = re.compile(rf".*\s\(\s*{_N}\s*°?\s*,\s*{_N}\s*°?\s*\)")
 _BRACKETS = re.compile(r"c?[(\[](.*)[)\]]")
 _COMMAS = re.compile(r"([+-]?[0-9]+,[0-9]+)(?:\s*[,;]\s*|\s+)([+-]?[0-9]+,[0-9]+)")
 _WITH_LETTERS = re.compile(r"(.*[NSns])\s*[,;/]?\s*([0-9].*[EWew])|(.*[EWew])\s*[,;/]?\s*([0-9].*[NSns])")
+_LETTERS_IN_FRONT = re.compile(
+    r"([NSns].*?[0-9].*?)\s*[,;/]?\s*([EWew].*)|([EWew].*?[0-9].*?)\s*[,;/]?\s*([NSns].*)"
+)
 _BETWEEN = re.compile(r"\s*[,;/|]\s*|\s+")
 LONGEST_POSITION = 400
 """Longer text is no position. Patterns take time that grows with the square of a text's length."""
@@ -149,11 +152,12 @@ def split_pair(text: str) -> tuple[Angle, Angle]:
         text = brackets[1].strip()
     if commas := _COMMAS.fullmatch(text):
         return parse_angle(commas[1]), parse_angle(commas[2])
-    if letters := _WITH_LETTERS.fullmatch(text):
-        try:
-            return parse_angle(letters[1] or letters[3]), parse_angle(letters[2] or letters[4])
-        except UnreadableCell:
-            pass
+    for form in (_WITH_LETTERS, _LETTERS_IN_FRONT):
+        if letters := form.fullmatch(text):
+            try:
+                return parse_angle(letters[1] or letters[3]), parse_angle(letters[2] or letters[4])
+            except UnreadableCell:
+                pass
     for between in _BETWEEN.finditer(text):
         left, right = text[: between.start()], text[between.end() :]
         whole = left.lstrip("+-").isdigit() and right.isdigit()
@@ -165,6 +169,24 @@ def split_pair(text: str) -> tuple[Angle, Angle]:
             continue
         return pair
     raise UnreadableCell(_NOT_A_POSITION)
+
+
+def is_readable_pair(value: object) -> bool:
+    """Return whether a cell is text with two angles, and hemispheres or fractions show that it is a position."""
+    if not isinstance(value, str) or len(value) > LONGEST_POSITION:
+        return False
+    try:
+        first, second = split_pair(ascii_digits(clean(value, Counter())))
+    except UnreadableCell:
+        return False
+    if first.axis and second.axis:
+        return first.axis != second.axis
+    return not (first.degrees.is_integer() or second.degrees.is_integer()) and _may_be_a_position(first, second)
+
+
+def _may_be_a_position(first: Angle, second: Angle) -> bool:
+    smaller, larger = sorted((abs(first.degrees), abs(second.degrees)))
+    return smaller <= LIMITS["latitude"] and larger <= LIMITS["longitude"]
 
 
 def shown_order(first: Angle, second: Angle) -> CoordinateOrder | None:

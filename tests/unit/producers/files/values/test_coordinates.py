@@ -102,6 +102,7 @@ def test_a_longitude_has_limits_of_its_own() -> None:
         ([1, 2, 3, 4], "!is not a position"), (5, "!is not a position"),
         ({"a": 1}, "!is not a position"), ("[2.35, 48.85]", UNCLEAR), ([2.35, 48.85], UNCLEAR),
         ("[106.8, -6.5]", (-6.5, 106.8)),
+        ("50.07N14.43E", (50.07, 14.43)), ("N50.07E14.43", (50.07, 14.43)), ("W 70.5; S 33.25", (-33.25, -70.5)),
         ("Pointe-à-Pitre", "!is not a position"),
     ],
 )  # fmt: skip
