@@ -78,7 +78,8 @@ class PartReader:
 
 
 def _plain(cell: str) -> str:
-    return " ".join(cell.split())
+    # The Japanese sign of the post stands in front of a code, and is no part of it.
+    return " ".join(cell.split()).lstrip("\u3012\u3036 ")
 
 
 def _match(text: str, style: PostalTownStyle) -> re.Match[str] | None:

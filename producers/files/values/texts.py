@@ -21,6 +21,8 @@ _FRACTION = re.compile(r"[0-9]+[.,][0-9]*[1-9][0-9]*")
 _EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+([0-9]{1,3})")
 # What decoding makes of a byte that is not of the file's encoding, and JSON of half an escaped pair.
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# The Japanese sign of the post and signs of a telephone say what follows; they are no part of it.
+_SIGNS_IN_FRONT = "\u3012\u3036\u3020\u260e\u260f\u2706\U0001f4de :\uff1a"
 _SAME_ZEROS = re.compile(r"[^\w]*0[\W0]*")
 
 
@@ -147,6 +149,10 @@ class CodeReader:
         if not text[0].isalnum():
             # In a spreadsheet, '0123 is the text of a number.
             text = text.lstrip("'") if text[1:2].isdigit() else text
+            bare = text.lstrip(_SIGNS_IN_FRONT)
+            if bare != text and bare[:1].isdecimal():
+                self.changes["signs in front of postal codes and telephone numbers, such as 〒, are left out"] += 1
+                text = bare
         if not text.isascii():
             text = ascii_digits(text) if any(map(str.isdecimal, text)) else text
         if text[0].isdigit() and text[-1].isdigit() and not text.isdigit():

@@ -48,6 +48,11 @@ def test_postal_codes_alone_are_read_as_they_are(cells: list[str]) -> None:
     assert read_column("postal_code", cells) == cells
 
 
+def test_the_sign_of_the_post_is_no_part_of_the_code() -> None:
+    cells = ["〒060-0001 札幌市", "〒060-0002 札幌市", "060-0003 札幌市"]
+    assert read_column("postal_code", cells) == ["060-0001", "060-0002", "060-0003"]
+
+
 def test_a_cell_without_both_is_read_as_what_it_is() -> None:
     cells = ["1000 Aveda"] * 60 + ["Brusk", "1001", "2 Brusk 3", "1002 Bø"]
     assert read_column("city", cells)[-4:] == ["Brusk", MISSING, "2 Brusk 3", "Bø"]

@@ -51,6 +51,8 @@ ROUNDED = "!is a number that a spreadsheet has rounded, such as 5.4E+09"
         ("postal_code", "1.425E+03", "1425"),
         ("postal_code", "1.42E+03", ROUNDED), ("postal_code", "1425,0", "1425"),
         ("postal_code", "12-345", "12-345"),
+        ("postal_code", "〒060-0001", "060-0001"), ("postal_code", "〒 060-0001", "060-0001"),
+        ("phone", "☎ 011-001-1234", "011-001-1234"), ("postal_code", "〒", MISSING),
         ("external_id", "0", MISSING), ("external_id", "None", MISSING), ("external_id", "-", MISSING),
         ("external_id", 0, MISSING),
         ("external_id", "007", "007"), ("external_id", 7, "7"), ("external_id", 7.0, "7"),
