@@ -16,10 +16,12 @@ from producers.files.columns.names import (
     fields_by_name,
     identifier_cost,
     is_serial,
+    names_a_count,
     names_something_else,
 )
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
+from producers.files.values.numbers import is_counted
 
 FULL = 0.95
 """The part of the rows that must have an identifier; the others are identified by name and place."""
@@ -248,6 +250,7 @@ def _unique_codes(free: Sequence[str], statistics: Mapping[str, ColumnStatistics
         if column in statistics
         and not _numbers_rows(column, statistics[column])
         and not names_something_else(column)
+        and not names_a_count(column)
         and name_table().words["axis"].isdisjoint(name_tokens(column))
         and not fields_by_name(column)
         and name_key(column) not in name_table().house_numbers
@@ -264,6 +267,9 @@ def _is_full_of_codes(known: ColumnStatistics) -> bool:
         return False
     if known.share("integer") >= _NEARLY_ALL and known.longest <= _LONGEST_NUMBER:
         # Short numbers may be different by chance: house numbers, floors, counts.
+        return False
+    counts = sum(is_counted(str(value)) for value in known.sample)
+    if counts >= _MOSTLY_DISTINCT * len(known.sample):
         return False
     telephones = sum(_TELEPHONE.fullmatch(str(value).strip()) is not None for value in known.sample)
     if telephones >= _MOSTLY_DISTINCT * len(known.sample):

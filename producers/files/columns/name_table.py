@@ -34,7 +34,8 @@ class NameTable(NamedTuple):
     `identifiers`: the same for identifiers. `nothing`: names that mean no field. `serials`: names of running
     numbers. `qualifiers`: names of what may be the other part of a key. `house_numbers`, `house_suffixes` and
     `street_types`: names of parts of an address, and the cost of each. `areas`: of each country, the names of its
-    areas from the largest to the smallest. `words`: lists of single words.
+    areas from the largest to the smallest. `words`: lists of single words. `phrases`: the names of `fields` that
+    have several words, by the number of their words.
     """
 
     fields: dict[str, dict[str, int]]
@@ -47,6 +48,7 @@ class NameTable(NamedTuple):
     street_types: dict[str, int]
     areas: tuple[tuple[frozenset[str], ...], ...]
     words: dict[str, frozenset[str]]
+    phrases: dict[int, frozenset[tuple[str, ...]]]
 
 
 @cache
@@ -54,11 +56,14 @@ def name_table() -> NameTable:
     """Return the table; it is read once."""
     data = tomllib.loads(files(__package__).joinpath("names.toml").read_text("utf-8"))
     fields: dict[str, dict[str, int]] = {}
+    phrases: dict[int, set[tuple[str, ...]]] = {}
     for field, tiers in data.items():
         if field not in _NOT_FIELDS:
             for key, cost in _costs(tiers):
                 for its_field in sorted(POSTAL_TOWN) if field == "postal_town" else (field,):
                     fields.setdefault(key, {}).setdefault(its_field, cost)
+            for phrase in (name_tokens(name) for names in tiers.values() for name in names):
+                phrases.setdefault(len(phrase), set()).add(phrase)
     return NameTable(
         fields,
         _best(data["identifier"]),
@@ -70,6 +75,7 @@ def name_table() -> NameTable:
         _best(data["street_type"]),
         tuple(tuple(frozenset(map(name_key, names)) for names in areas) for areas in data["areas"].values()),
         {name: frozenset(map(fold, words)) for name, words in data["words"].items()},
+        {length: frozenset(found) for length, found in phrases.items() if length > 1},
     )
 
 

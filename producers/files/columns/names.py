@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from producers.files.columns.abbreviations import fields_of_abbreviation
+from producers.files.columns.compounds import fields_of_compound
 from producers.files.columns.name_table import POSTAL_TOWN, name_key, name_table, name_tokens
 from producers.files.columns.readings import Reading, code_of, readings
 from producers.files.statistics import KeyRole
@@ -34,6 +36,9 @@ _TELLING_APART = frozenset((*DISTINGUISHING_FIELDS, "latitude", "longitude"))
 _REFERENCE = re.compile(
     r"(?:[^\s:]+[.:])?ref(?:(?::(?P<country>[A-Za-z]{2}))?:|[_.](?P<capitals>[A-Z]{2})[_.])(?P<name>[^\s]+)"
 )
+_COUNTS = frozenset(
+    (("number", "of"), ("no", "of"), ("num", "of"), ("nr", "of"), ("nb", "de"), ("nbre", "de"), ("nombre", "de"))
+)
 _SIGNS_OF_NUMBERS = frozenset(("#", "№", "N°", "Nº"))
 
 
@@ -54,6 +59,9 @@ def fields_by_name(column: str) -> dict[str, NameMatch]:
         for field, match in _matches(reading):
             if field not in found or match < found[field]:
                 found[field] = match
+    if not found and not names_something_else(column):
+        costs = fields_of_compound(column) or fields_of_abbreviation(column)
+        found = {field: NameMatch(cost) for field, cost in costs.items()}
     return found or _fields_of_truncated_name(column)
 
 
@@ -64,7 +72,7 @@ def identifier_cost(column: str) -> int | None:
     10 to 19: the hospital's own identifier ("Facility ID", "CNES"); from 20: just "id" or "code"; from 30: a code
     that may be anything's; from 40: a number of the company that runs it. A number of the row is none.
     """
-    if is_serial(column) or name_key(column) in name_table().nothing:
+    if is_serial(column) or name_key(column) in name_table().nothing or names_a_count(column):
         return None
     reference = _REFERENCE.fullmatch(column.strip())
     if reference is not None and (cost := _cost_as_reference(reference)) is not None:
@@ -112,6 +120,15 @@ def is_serial(column: str) -> bool:
 def names_something_else(column: str) -> bool:
     """Return whether a name says that its codes or numbers are those of something else, such as a district."""
     return not name_table().words["other"].isdisjoint(name_tokens(column))
+
+
+def names_a_count(column: str) -> bool:
+    """Return whether a name says that the column counts something: "Number of wards", "Anzahl Ärzte", 医生数."""
+    words = name_table().words
+    tokens = name_tokens(column)
+    if not words["count"].isdisjoint(tokens) or tokens[:2] in _COUNTS:
+        return True
+    return any(token.endswith(word) and token != word for token in tokens[-1:] for word in words["count_joined"])
 
 
 def mentions_name(column: str) -> bool:

@@ -59,6 +59,19 @@ def _beds() -> frozenset[str]:
     return frozenset(map(word_key, table("words")["beds"]))
 
 
+@cache
+def _counters() -> frozenset[str]:
+    return _beds() | frozenset(map(word_key, table("words")["people"]))
+
+
+def is_counted(text: str) -> bool:
+    """Return whether a text is a number with a word for what it counts: 57张, "120 lits"."""
+    text = ascii_digits(text[:_LONGEST_NUMBER].strip())
+    number = _NUMBER.match(text)
+    unit = None if number is None else _UNIT.fullmatch(text[number.end() :])
+    return unit is not None and word_key(unit[1]) in _counters()
+
+
 def ascii_digits(text: str) -> str:
     """Return the text with the digits and the signs of numbers of other scripts as ASCII."""
     if text.isascii():

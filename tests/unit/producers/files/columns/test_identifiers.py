@@ -237,6 +237,24 @@ def test_other_content_is_no_identifier(cells: Sequence[str]) -> None:
     assert (chosen.candidates, chosen.columns_of("external_id")) == ((), ())
 
 
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("登记情况", [f"{number}张" for number in range(50, 62)]),
+        ("Kenning", [f"{number}lits" for number in range(50, 62)]),
+        ("Штат", [f"{number}чел." for number in range(50, 62)]),
+        ("医生数", [f"{number}0000" for number in range(50, 62)]),
+        ("Number of visits", [f"{number}0000" for number in range(50, 62)]),
+        ("Anzahl Fälle", [f"{number}0000" for number in range(50, 62)]),
+    ],
+)
+def test_numbers_of_something_are_never_proposed_as_the_identifier(column: str, cells: Sequence[str]) -> None:
+    rows = [[f"Clinic {number}", cell] for number, cell in enumerate(cells)]
+    chosen = choose(["name", column], rows, CMS)
+    assert not {"external_id", "local_id"} & fields(chosen).keys()
+    assert not any(column in note for note in chosen.notes)
+
+
 def test_a_column_called_external_id_is_used_even_if_it_repeats() -> None:
     columns, rows = with_names(source=["moh"] * 10, external_id=[*CODES[:4], CODES[0], *[""] * 5])
     chosen = choose(columns, rows)
