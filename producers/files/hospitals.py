@@ -22,6 +22,7 @@ from producers.files.errors import FileError
 from producers.files.profile import Profile
 from producers.files.readers.workbooks import WorkbookTable
 from producers.files.repeated_headers import rows_of
+from producers.files.shared_identity import BedsOfHospitals
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
@@ -163,13 +164,15 @@ class HospitalFile:
         self._rejected.clear()
         kept = 0
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
+        beds = BedsOfHospitals(self.columns, self.statistics)
         for raw in rows_of(self._table):
             row = reader.read(raw)
+            beds.take_in(row.known)
             if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
                 kept += size
                 self._rejected[raw.line] = raw
             yield row
-        self._notes_on_rows = reader.notes()
+        self._notes_on_rows = [*reader.notes(), *beds.notes()]
 
     def rejected_row(self, line: int) -> RawRow | None:
         """Return a row that the latest pass of `rows` rejected, if it is among those that are kept: 8 MB."""

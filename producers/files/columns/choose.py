@@ -7,18 +7,19 @@ from producers.files.columns.addresses import AddressParts
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
 from producers.files.columns.content import contradiction, has_postal_towns
-from producers.files.columns.hospital_names import like_names, surely_names
+from producers.files.columns.headerless import certain_fields, has_no_header, on_unread, with_first_values
+from producers.files.columns.hospital_names import like_names, on_other_names, surely_names
 from producers.files.columns.identifiers import find_identifiers, on_identifiers, repeated
 from producers.files.columns.mapping import listed, map_given, option
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped, Why
 from producers.files.columns.names import identifier_cost
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
+from producers.files.columns.years import on_years
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
 
 # How the readers call a column whose name is blank.
 _WITHOUT_NAME = re.compile(r"column [0-9]+")
-_FIRST_VALUES_SHOWN = 10
 _OWN_NAME = "external_id"
 _POSITION = frozenset(("location", "latitude", "longitude"))
 # Without any of these, rows of one name cannot be told to be different hospitals.
@@ -57,13 +58,19 @@ class _Choice:
         self._find_names(contradictions)
         self._find_position()
         self._note_contradictions(contradictions)
+        self._find_certain_fields()
         candidates = self._identify()
         self._note_names_alone()
+        self._note_other_names()
+        self._note_years()
         mapped = sorted(self._mapped.values(), key=_order)
         if self._wishes.keep_others:
             others = [column for column in self._unused() if self._is_filled(column)]
             mapped += keep_columns(others, self._columns, self._mapped, self._notes)
         used = {column for it in mapped for column in it.columns}
+        # Who gives columns by number has seen them.
+        if has_no_header(self._columns) and not self._wishes.mapping and self._wishes.profile is None:
+            self._notes += on_unread([it for it in self._columns if it not in used], self._statistics)
         return Columns(
             mapped=tuple(mapped),
             left_out=tuple(column for column in self._columns if column not in used),
@@ -180,7 +187,13 @@ class _Choice:
             )
         else:
             problem += f"; {likely} looks like the name: {option('hospital_name', likely)}"
-        return f"{problem}; its columns are {_with_first_values(self._columns, self._statistics)}"
+        return f"{problem}; its columns are {self._listed()}"
+
+    def _listed(self) -> str:
+        # Columns of a file without a header are numbers, which say nothing without a value.
+        if has_no_header(self._columns):
+            return with_first_values(self._columns, self._statistics)
+        return listed(self._columns)
 
     def _find_position(self) -> None:
         self._notes += drop_half_position(self._mapped, self._left_out, self._unused(), self._statistics)
@@ -192,6 +205,14 @@ class _Choice:
             self._notes.append(
                 f"{column} contains both coordinates and is used as location; to leave it out: --map location="
             )
+
+    def _find_certain_fields(self) -> None:
+        if self._wishes.profile is not None or not has_no_header(self._columns):
+            return
+        for field, column in certain_fields(self._unused(), self._statistics).items():
+            if field in self._wanted():
+                self._mapped[field] = Mapped(field, (column,), "content")
+                self._notes.append(f"{column} can only be {field}; to leave it out: {option(field, '')}")
 
     def _note_contradictions(self, contradictions: Sequence[Contradiction]) -> None:
         settled = {*self._mapped, *self._left_out}
@@ -241,6 +262,18 @@ class _Choice:
                 f'--map external_id="{columns[0]} + COLUMN"{source}'
             )
 
+    def _note_other_names(self) -> None:
+        chosen = self._mapped["hospital_name"]
+        if chosen.why == "name":
+            self._notes += on_other_names(chosen.columns[0], self._unused(), self._statistics)
+
+    def _note_years(self) -> None:
+        identifier = next(
+            (self._mapped[it].columns for it in ("external_id", "local_id") if it in self._mapped), ()
+        )
+        if len(identifier) == 1:
+            self._notes += on_years(identifier[0], self._unused(), self._statistics)
+
     def _check_identifier_given(self, columns: tuple[str, ...], *, has_source: bool) -> tuple[str, ...]:
         if not has_source:
             raise ColumnError(
@@ -260,15 +293,3 @@ class _Choice:
 
 def _order(mapped: Mapped) -> tuple[int, str]:
     return (FIELDS.index(mapped.field) if mapped.field in FIELDS else len(FIELDS), mapped.field)
-
-
-def _with_first_values(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> str:
-    # Columns of a file without a header are numbers, which say nothing without a value.
-    if not all(column.isdigit() for column in columns):
-        return listed(columns)
-    shown = [
-        f"{column} ({' '.join(statistics[column].first.split())[:30]})" if column in statistics else column
-        for column in columns[:_FIRST_VALUES_SHOWN]
-    ]
-    more = f" and {len(columns) - len(shown)} more" if len(columns) > len(shown) else ""
-    return ", ".join(shown) + more

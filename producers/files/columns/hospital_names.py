@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from producers.files.columns.content import FEW_ROWS, contradiction
-from producers.files.columns.names import mentions_name
+from producers.files.columns.mapping import option
+from producers.files.columns.names import WEAK_COST, fields_by_name, mentions_name
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
 
@@ -12,6 +13,8 @@ _OTHERS = 0.35
 _DIFFERENT = 0.5
 _LEAST_SCORE = 1.5
 _FEW = 0.05
+_AS_MANY = 0.8
+_MOST_OTHERS = 3
 
 
 def like_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
@@ -54,6 +57,36 @@ def surely_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatisti
     if len(sure) < len(possible):
         return None
     return max(sure, key=lambda column: (statistics[column].filled, -sure.index(column)), default=None)
+
+
+def on_other_names(chosen: str, free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return a note if unused columns have names of the same hospitals, such as those in another language.
+
+    They are called so, and have about as many different names as the chosen column.
+    """
+    if chosen not in statistics:
+        return []
+    fewest = _AS_MANY * statistics[chosen].filled * statistics[chosen].share_distinct
+    others = [
+        column
+        for column in free
+        if column in statistics
+        and _is_called_a_name(column)
+        and _may_be_names(statistics[column])
+        and statistics[column].filled * statistics[column].share_distinct >= fewest
+    ]
+    if not others:
+        return []
+    return [
+        f"the hospital's name is read from {chosen}; {', '.join(others[:_MOST_OTHERS])} may be it as well: "
+        + option("hospital_name", others[0])
+    ]
+
+
+def _is_called_a_name(column: str) -> bool:
+    fields = fields_by_name(column)
+    best = min(fields, key=lambda field: fields[field], default=None)
+    return best == "hospital_name" and fields[best].cost < WEAK_COST
 
 
 def _may_be_names(known: ColumnStatistics) -> bool:

@@ -14,6 +14,7 @@ _TRUSTS = (
     (3, "P1D", "OAKEN GATE TRUST"),
     (4, "P1E", "SUMMER FIELDS TRUST"),
 )
+_POSTAL_CODES = ("LS1 4QA", "HX2 8TD", "DN5 6RE", "WF8 2BB")
 _DEGREES = b"name,city,lat,lon\nLarch Hospital,Dorn,N 58.2,W 3.1\nHazel Hospital,Elst,N 59.3,W 3.4\n"
 _STREETS = (
     b"id,hospital_name,street,house_number,city\n1,Bergklinik,Lindenweg,17a,Dorn\n2,Talklinik,Kurzer Weg,4,Elst\n"
@@ -31,12 +32,17 @@ TABLES = (
         name="15_no_header",
         file="15.csv",
         content=_NO_HEADER,
-        rows=tuple(row(line, f"name:{name.lower()}", name, local_id=code) for line, code, name in _TRUSTS),
-        columns_left_out=("3", "4", "5"),
+        rows=tuple(
+            row(line, f"name:{name.lower()} POSTAL_CODE {code.lower()}", name, local_id=local_id, postal_code=code)
+            for (line, local_id, name), code in zip(_TRUSTS, _POSTAL_CODES, strict=True)
+        ),
+        columns_left_out=("3", "4"),
         notes=(
             "the first line is data, not names of columns, so the columns are numbered",
             "2 contains names of hospitals and is used as hospital_name",
+            "5 can only be postal_code",
             "with a different value in every row: 1 (--map external_id=1)",
+            "not read, with the first value of each: 3 (Q44), 4 (2ND FLOOR)",
         ),
     ),
     Kind(
@@ -69,7 +75,7 @@ TABLES = (
             for (line, code, name), address, postal_code in zip(
                 _TRUSTS,
                 ("2ND FLOOR", "MILL HOUSE", "CHAPEL ROAD", ""),
-                ("LS1 4QA", "HX2 8TD", "DN5 6RE", "WF8 2BB"),
+                _POSTAL_CODES,
                 strict=True,
             )
         ),

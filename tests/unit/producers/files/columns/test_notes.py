@@ -105,3 +105,54 @@ def test_names_that_repeat_without_a_place_are_noted(more: list[str], wishes: Co
     # Where the place is read, rows that differ in it are kept apart.
     placed = [[name, town] for name, town in zip(("Oak", "Oak", "Elm"), "ABC", strict=True)]
     assert not any("each name" in note for note in choose(["name", "city"], placed, wishes).notes)
+
+
+def test_names_in_another_language_are_named_with_the_command_that_takes_them() -> None:
+    rows = [[f"مستشفى {number}", f"Oak Hospital {number}", "Aveda"] for number in range(5)]
+    (note,) = choose(["اسم المنشأة", "Facility Name", "city"], rows).notes
+    assert note.startswith("the hospital's name is read from اسم المنشأة; Facility Name may be it as well")
+    assert note.endswith('--map hospital_name="Facility Name"')
+
+
+@pytest.mark.parametrize(
+    "others", [["Aveda Trust"] * 5, [""] * 5, [str(number) for number in range(5)], ["Oak Hospital", *[""] * 4]]
+)
+def test_names_of_something_else_are_not_proposed(others: Sequence[str]) -> None:
+    rows = [[f"Oak Hospital {number}", other] for number, other in enumerate(others)]
+    assert not any("as well" in note for note in choose(["hospital_name", "name"], rows).notes)
+
+
+def _yearly(name: str, years: Sequence[str]) -> tuple[str, ...]:
+    rows = [[year, str(number), f"Oak {number}", "Aveda"] for year in years for number in range(5)]
+    return choose([name, "Facility ID", "name", "city"], rows).notes
+
+
+def test_several_years_in_one_list_are_noted() -> None:
+    assert any(
+        note.startswith("Year has 2 years") and "rows of 2022" in note for note in _yearly("Year", ["2021", "2022"])
+    )
+    assert any(note.startswith("Año has 2 years") for note in _yearly("Año", ["2021", "2022"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "years"), [("Year", ["2021"]), ("Opened", ["2021", "2022"]), ("Year", ["I", "II"])]
+)
+def test_other_columns_are_no_years_of_the_list(name: str, years: Sequence[str]) -> None:
+    assert not any("years, and rows" in note for note in _yearly(name, years))
+
+
+def test_a_list_without_a_header_shows_what_is_read_by_content_and_what_is_not() -> None:
+    rows = [
+        [f"R{number}A", f"Oak Hospital {number}", "Y56", "LEEDS", f"LS{number} 0EX", f"0113 200000{number}", ""]
+        for number in range(1, 6)
+    ]
+    chosen = choose([str(number) for number in range(1, 8)], rows)
+    assert fields(chosen) == {"hospital_name": "2", "postal_code": "5", "phone": "6", "local_id": "1"}
+    assert chosen.notes[-1] == (
+        "not read, with the first value of each: 3 (Y56), 4 (LEEDS); to read one, for example: --map city=4"
+    )
+
+
+def test_of_two_columns_of_telephones_none_is_certain() -> None:
+    rows = [[f"Oak Hospital {number}", f"0113 200000{number}", f"0113 300000{number}"] for number in range(5)]
+    assert "phone" not in fields(choose(["1", "2", "3"], rows))
