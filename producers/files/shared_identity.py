@@ -42,7 +42,7 @@ class BedsOfHospitals:
         return [
             (
                 f"rows that share one {self._column} differ in beds (hospitals: {len(self._different):,}; "
-                f"first: {first}), so those of one row are taken for those of the hospital; if a row is a department or a year: "
-                f"{option('beds', '')}"
+                f"first: {first}), so those of one row are taken for those of the hospital; if a row is a "
+                f"department or a year: {option('beds', '')}"
             )
         ]
