@@ -38,7 +38,7 @@ def on_unread(unread: Sequence[str], statistics: Mapping[str, ColumnStatistics])
     if not filled:
         return []
     shown = with_first_values(filled, statistics)
-    return [f"not read, with the first value of each: {shown}; to read one, for example: --map city={filled[-1]}"]
+    return [f"not read, with the first value of each: {shown}; to read one: --map FIELD=NUMBER"]
 
 
 def _has_form(known: ColumnStatistics, form: re.Pattern[str]) -> bool:

@@ -149,7 +149,7 @@ def test_a_list_without_a_header_shows_what_is_read_by_content_and_what_is_not()
     chosen = choose([str(number) for number in range(1, 8)], rows)
     assert fields(chosen) == {"hospital_name": "2", "postal_code": "5", "phone": "6", "local_id": "1"}
     assert chosen.notes[-1] == (
-        "not read, with the first value of each: 3 (Y56), 4 (LEEDS); to read one, for example: --map city=4"
+        "not read, with the first value of each: 3 (Y56), 4 (LEEDS); to read one: --map FIELD=NUMBER"
     )
 
 
