@@ -7,7 +7,8 @@ from producers.files.columns.name_table import name_key, name_table, name_tokens
 
 _ABBREVIATED_COST = 4
 _SHORTEST = 3
-_WORD = re.compile(r"[^\W\d_]+\.?")
+# Without a blank behind it, a point is that of a nested object: "reg.name".
+_WORD = re.compile(r"[^\W\d_]+(?:\.(?!\S))?")
 
 
 def fields_of_abbreviation(column: str) -> dict[str, int]:
