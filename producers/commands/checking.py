@@ -44,7 +44,7 @@ def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -
         return NOTHING
     fit = found.usable if fates is None else sum(fates[status] for status in _APPLIED)
     fit += found.repeated
-    return DONE if fit == found.rows and not file.unread_sheets else PARTLY if fit else NOTHING
+    return DONE if fit == found.rows and not file.unread else PARTLY if fit else NOTHING
 
 
 def _compare(

@@ -201,8 +201,8 @@ def _code(file: HospitalFile, run: _Run) -> int:
         return PARTLY
     applied = sum(run.result.rows[status] for status in APPLIED)
     if run.trouble is None and applied == run.result.found.file.rows:
-        # A list that goes on in other sheets is not loaded as a whole.
-        return PARTLY if file.unread_sheets else DONE
+        # A list that goes on in other sheets, or lists of the file, is not loaded as a whole.
+        return PARTLY if file.unread else DONE
     # Of an import that has not ended, jobs may be in the queue.
     return NOTHING if not applied and run.result.progress.has_ended else PARTLY
 

@@ -20,9 +20,11 @@ from producers.files.columns import (
 from producers.files.corrections import PROFILE, open_list
 from producers.files.errors import FileError
 from producers.files.profile import Profile
+from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
 from producers.files.repeated_headers import rows_of
 from producers.files.shared_identity import BedsOfHospitals
+from producers.files.side_by_side import refuse_side_by_side
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
@@ -73,8 +75,8 @@ class HospitalFile:
         self.lines = table.lines
         self.statistics = statistics
         self.rows_read = rows_read
-        self.unread_sheets: Sequence[str] = table.alike if isinstance(table, WorkbookTable) else ()
-        """Sheets with the same columns as the one that is read, if nobody has said which one to read."""
+        self.unread: Sequence[str] = table.unread if isinstance(table, WorkbookTable | JsonDocumentTable) else ()
+        """Sheets, or lists of a document, that go on with the one that is read, if nobody has chosen it."""
         self.source = wishes.columns.source
         try:
             # What a file of rejected rows has besides its own columns says nothing about hospitals.
@@ -109,6 +111,7 @@ class HospitalFile:
                 f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
         table, profile = open_list(path, wishes.reading, wishes.profile)
+        refuse_side_by_side(table, name_is_chosen="hospital_name" in wishes.columns.mapping)
         is_found = profile is not None and profile is not wishes.profile
         if profile is not None and is_found:
             wishes = wishes.by_profile(profile)

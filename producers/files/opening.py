@@ -1,6 +1,7 @@
 """Opens a file of rows: finds out what its bytes are and returns the reader for them."""
 
 import io
+import shlex
 import zipfile
 from collections.abc import Iterable
 from itertools import islice
@@ -19,6 +20,7 @@ from producers.files.readers.json_lines import JsonLinesTable, read_lines
 from producers.files.readers.parquet import open_parquet
 from producers.files.readers.text import TextSource
 from producers.files.readers.workbooks import open_workbook
+from producers.files.spooling import shown_path
 from producers.files.table import LINE_COLUMN, Compression, Dialect, FileFormat, RawRow, Table, Wishes
 
 _HEAD = 1 << 16
@@ -107,11 +109,21 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
         )
     shape = find_records(source, wishes.records)
     format_: FileFormat = "geojson" if shape.is_geojson else "json"
-    dialect = Dialect(format=format_, compression=compression, encoding=encoding, records=shape.records)
+    chosen = wishes.is_part_chosen
+    dialect = Dialect(
+        format=format_, compression=compression, encoding=encoding, records=shape.records, is_part_chosen=chosen
+    )
     if shape.records and not shape.is_geojson:
         notes.append(f"the records are at {shape.records!r}")
     if shape.others:
         notes.append(f"other lists are not read: {', '.join(map(repr, shape.others[:10]))}")
+    unread = [] if chosen else shape.unread
+    if unread:
+        file = shlex.quote(shown_path(source.path))
+        commands = "; ".join(f"ingest {file} --records {shlex.quote(it or '.')}" for it in unread)
+        notes.append(
+            f"more lists look like this one and are not read ({len(unread)}); load each of them: {commands}"
+        )
     locates = not shape.crs or shape.crs.upper().endswith(("CRS84", "4326"))
     if not locates:
         notes.append(
@@ -121,7 +133,7 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
     columns, empty = _names(read_records(source, shape, locate=locates))
     if empty:
         raise FileError(source.path, "contains no rows")
-    return JsonDocumentTable(source, dialect, shape, columns, notes, locates)
+    return JsonDocumentTable(source, dialect, shape, columns, notes, locates, unread)
 
 
 def _names(rows: Iterable[RawRow]) -> tuple[list[str], bool]:

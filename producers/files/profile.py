@@ -30,6 +30,7 @@ class _File(BaseModel):
     header: bool = True
     sheet: str = ""
     records: str = ""
+    is_part_chosen: bool = False
 
 
 class _Stored(BaseModel):
@@ -72,6 +73,7 @@ class Profile:
             header=dialect.header if delimited or sheeted else None,
             sheet=dialect.sheet or None,
             records=dialect.records if dialect.format == "json" else None,
+            is_part_found=not (dialect.is_part_chosen or said.sheet is not None or said.records is not None),
         )
         return replace(wishes, **{name: wish for name, wish in asdict(said).items() if wish is not None})
 

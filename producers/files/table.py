@@ -29,7 +29,10 @@ class Dialect:
     sheet: str = ""
     """Workbook: the sheet's name."""
     records: str = ""
-    """JSON: where the array of records is, such as `data` or `result.items`; "" if the document is that array."""
+    """JSON: where the array of records is, such as `data` or `result.items`; "" if the document is that array;
+    `regions[].hospitals` for arrays in the objects of an array, `data.*` for the values of an object."""
+    is_part_chosen: bool = False
+    """Whether the user has chosen `sheet` or `records`. Otherwise, lists of the same kind beside it are missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,13 @@ class Wishes:
     header: bool | None = None
     sheet: str | None = None
     records: str | None = None
+    is_part_found: bool | None = None
+    """Whether `sheet` or `records` is where an earlier delivery was found to be, and nobody has chosen it."""
+
+    @property
+    def is_part_chosen(self) -> bool:
+        """Whether the user has said which sheet or list of the file is to be read."""
+        return not self.is_part_found and (self.sheet is not None or self.records is not None)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,10 @@ from typing import Literal
 import ijson
 import orjson
 
+from producers.files.alike import names_alike
+from producers.files.columns.names import fields_by_name
 from producers.files.errors import FileError
+from producers.files.readers.nested_lists import is_place
 from producers.files.readers.text import TextSource
 
 _DEEPEST = 100
@@ -16,12 +19,18 @@ _LINES_TRIED = 20
 _DESCRIPTIONS = ("columns", "fields", "field")
 # What a description of a column calls its name, best first; in a list of names it is "".
 _NAMES = ("", "name", "label", "title", "id")
-Layout = Literal["array", "map", "rows", "values"]
+_KEYS_COMPARED = 300
+# More than any name costs.
+_NONE = 1_000
+Layout = Literal["array", "map", "rows", "values", "nested"]
 
 
 @dataclass(slots=True)
 class Shape:
-    """Where the records are: `records` as in `Dialect`, `count` of them, and what else the document says."""
+    """Where the records are: `records` as in `Dialect`, at most `count` of them, and what else the document says.
+
+    `others` are its other lists, and `unread` those that look like the same list, unless one was wished.
+    """
 
     records: str
     count: int
@@ -29,6 +38,7 @@ class Shape:
     is_geojson: bool = False
     crs: str = ""
     others: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
 
@@ -84,6 +94,7 @@ class _Scan:
         self._features = 0
         self._crs = ""
         self._names: dict[str, list[str]] = {}
+        self._keys: dict[str, dict[str, None]] = {}
 
     def most(self) -> int:
         return max(self.objects.values(), default=0)
@@ -91,6 +102,10 @@ class _Scan:
     def take(self, event: str, value: object) -> None:
         if event == "map_key":
             self._where[-1] = str(value)
+            if self._where[-2:-1] == ["[]"]:
+                keys = self._keys.setdefault(".".join(self._where[:-2]), {})
+                if len(keys) < _KEYS_COMPARED:
+                    keys[str(value)] = None
         elif event in ("start_map", "start_array"):
             self._begin(event)
             self._where.append("" if event == "start_map" else "[]")
@@ -143,8 +158,11 @@ class _Scan:
             if by_key is not None and maps[by_key] > 1:
                 return Shape(f"{by_key}.*".lstrip("."), maps[by_key], "map")
             raise FileError(self._path, "is JSON without a list of records; --records names where they are")
+        within = [path for path in self._lists_of_hospitals() if path.split(".[]")[0] == best or not best]
+        if within:
+            return self._nested(max(within, key=lambda path: nested[path]))
         if arrays[best] == 1 and nested and max(nested.values()) > 1:
-            inner = max(nested, key=lambda path: nested[path])
+            inner = _shown(max(nested, key=lambda path: nested[path]))
             raise FileError(
                 self._path,
                 f"has its records in lists within lists ({inner}); take them out, for example with jq -c",
@@ -153,7 +171,47 @@ class _Scan:
             (path for path in arrays if path != best and arrays[path] > 1), key=lambda path: -arrays[path]
         )
         is_geojson = self._features > 0 and best.rpartition(".")[2] == "features"
-        return Shape(best, arrays[best], is_geojson=is_geojson, crs=self._crs, others=others)
+        return Shape(
+            best, arrays[best], is_geojson=is_geojson, crs=self._crs, others=others, unread=self._unread(best)
+        )
+
+    def _unread(self, read: str) -> list[str]:
+        """Return the lists that look like the one that is read."""
+        keys = [*self._keys.get(read, ())]
+        alike = [
+            path
+            for path in self.objects
+            if "[]" not in path.split(".") and names_alike(keys, [*self._keys.get(path, ())])
+        ]
+        return [_shown(path) for path in [*alike, *self._lists_of_hospitals()] if path != read]
+
+    def _lists_of_hospitals(self) -> list[str]:
+        """Return the lists within the records of others that are of hospitals, and not of their departments."""
+        return [path for path in self.objects if "[]" in path.split(".")[:-1] and self._is_of_hospitals(path)]
+
+    def _is_of_hospitals(self, path: str) -> bool:
+        if self._name_cost(path) == _NONE:
+            return False
+        levels = path.split("[]")
+        above = ["[]".join(levels[:count]).removesuffix(".") for count in range(1, len(levels))]
+        named = min(map(self._name_cost, above))
+        if _cost_of_name(path.rpartition(".")[2]) < named:
+            return True
+        return named == _NONE and any(is_place(key) for level in above for key in self._keys_of_values(level))
+
+    def _name_cost(self, path: str) -> int:
+        """Return how well the best key of the records of a list names a hospital."""
+        return min(map(_cost_of_name, self._keys_of_values(path)), default=_NONE)
+
+    def _keys_of_values(self, path: str) -> list[str]:
+        """Return the keys of the records of a list, without those of lists."""
+        inner = f"{path}.[].".removeprefix(".")
+        return [key for key in self._keys.get(path, ()) if f"{inner}{key}" not in self.objects]
+
+    def _nested(self, path: str) -> Shape:
+        # Where a level has one object in place of a list, that is a record, too.
+        above = self.objects[path.rpartition("[]")[0].removesuffix(".")]
+        return Shape(_shown(path), self.objects[path] + above, "nested", unread=self._unread(path))
 
     def _column_names(self) -> list[str]:
         return next((self._names[key] for key in _NAMES if key in self._names), [])
@@ -162,15 +220,29 @@ class _Scan:
         path = "" if wish in (".", "") else wish
         if path.endswith("*"):
             return Shape(path, sum(self._maps.values()), "map")
+        within = next((it for it in self.objects if "[]" in it.split(".") and _shown(it) == path), None)
+        if within is not None:
+            return self._nested(within)
         if path not in found:
-            known = ", ".join(repr(name) for name in sorted(found, key=lambda name: -found[name])[:10])
+            lists = {_shown(name): count for name, count in self.objects.items()} | found
+            known = ", ".join(repr(name) for name in sorted(lists, key=lambda name: -lists[name])[:10])
             raise FileError(
                 self._path, f"has no list of records at {wish!r}; its lists are at {known or 'no place'}"
             )
         layout: Layout = "rows" if path in self._rows and path not in self.objects else "array"
         names = self._column_names() if layout == "rows" else []
         is_geojson = self._features > 0 and path.rpartition(".")[2] == "features"
-        return Shape(path, found[path], layout, is_geojson, self._crs, names=names)
+        return Shape(path, found[path], layout, is_geojson, self._crs, names=names, unread=self._unread(path))
+
+
+def _shown(path: str) -> str:
+    """Return a path as `--records` takes it: `regions[].hospitals`."""
+    return path.replace(".[]", "[]")
+
+
+def _cost_of_name(key: str) -> int:
+    match = fields_by_name(key).get("hospital_name")
+    return _NONE if match is None else match.cost
 
 
 def _has_records(value: object) -> bool:

@@ -8,6 +8,7 @@ import ijson
 
 from producers.files.detection.json_shapes import Shape
 from producers.files.errors import FileError
+from producers.files.readers.nested_lists import records_within
 from producers.files.readers.records import feature_row, flattened, is_feature
 from producers.files.readers.text import TextSource
 from producers.files.table import Dialect, RawRow
@@ -18,7 +19,10 @@ KEY = "key"
 
 @dataclass(frozen=True, slots=True)
 class JsonDocumentTable:
-    """A JSON document with records in an array, an object, or one after the other."""
+    """A JSON document with records in an array, in several, in an object, or one after the other.
+
+    `unread` are other lists that look like the one that is read, if nobody has chosen it.
+    """
 
     source: TextSource
     dialect: Dialect
@@ -26,6 +30,7 @@ class JsonDocumentTable:
     columns: Sequence[str]
     notes: Sequence[str]
     locates: bool = True
+    unread: Sequence[str] = ()
 
     @property
     def path(self) -> Path:
@@ -72,6 +77,12 @@ def _records(source: TextSource, shape: Shape) -> Iterator[object]:
             prefix = shape.records.removesuffix("*").removesuffix(".")
             for key, record in ijson.kvitems(stream, prefix, use_float=True):
                 yield {KEY: key} | record if isinstance(record, dict) else record
+            return
+        if shape.layout == "nested":
+            first, *steps = (part.removeprefix(".") for part in shape.records.split("[]"))
+            keys = [part.rpartition(".")[2] for part in (first, *steps)]
+            outer = ijson.items(stream, f"{first}.item".lstrip("."), use_float=True, multiple_values=True)
+            yield from records_within(outer, keys, steps)
             return
         prefix = "" if shape.layout == "values" else f"{shape.records}.item".lstrip(".")
         yield from ijson.items(stream, prefix, use_float=True, multiple_values=True)

@@ -3,34 +3,29 @@
 A workbook cannot be streamed: the memory that is needed grows with the rows of the sheet.
 """
 
-import io
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, time
 from pathlib import Path
 
-from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
-
-from producers.files.detection.compression import open_bytes
+from producers.files.alike import cells_alike, names_alike
+from producers.files.columns.names import fields_by_name
 from producers.files.detection.headers import Header, distinct, filled, find_header
 from producers.files.errors import FileError
+from producers.files.readers.sheets import Cell, Sheet, read_sheets
 from producers.files.spooling import shown_path
 from producers.files.table import Compression, Dialect, RawRow, Wishes
-from producers.files.words import fold
 
-MAX_WORKBOOK = 1 << 28
-"""The most bytes of a workbook: 256 MB, which is several million cells."""
 _ROWS_COMPARED = 200
-Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class WorkbookTable:
     """One sheet of a workbook, in memory. `first` is the index of the first row below the header.
 
-    `alike` are the names of other sheets with the same columns, if nobody has said which sheet to read: one list
-    may be in several sheets, such as one of each region.
+    `unread` are the names of other sheets that look like the same list, if nobody has said which sheet to read: one
+    list may be in several sheets, such as one of each region.
     """
 
     path: Path
@@ -39,7 +34,7 @@ class WorkbookTable:
     notes: Sequence[str]
     cells: Sequence[Sequence[Cell]]
     first: int
-    alike: Sequence[str] = ()
+    unread: Sequence[str] = ()
 
     @property
     def lines(self) -> int:
@@ -56,30 +51,27 @@ class WorkbookTable:
 
 def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> WorkbookTable:
     """Return the sheet that the user has named, or the one with the largest table. Raises `FileError`."""
-    sheets = _sheets(path, compression)
-    sizes = {name: _size(cells) for name, cells in sheets.items()}
-    if wishes.sheet is not None:
-        if wishes.sheet not in sheets:
-            raise FileError(path, f"has no sheet {wishes.sheet!r}; its sheets are {', '.join(map(repr, sheets))}")
-        name = wishes.sheet
-    else:
-        name = max(sizes, key=lambda name: sizes[name])
-    cells = sheets[name]
-    if not sizes[name]:
-        raise FileError(path, f"its sheet {name!r} contains no rows")
+    sheets = read_sheets(path, compression, wishes.sheet, _ROWS_COMPARED)
+    name = _chosen(path, sheets, wishes)
+    cells = sheets[name].cells
     texts, header, columns = _columns(cells, wishes)
-    notes = [f"sheet {name!r} is read"] if len(sheets) > 1 else []
-    others = [other for other, size in sizes.items() if other != name and size]
-    if others:
-        notes[0] += f"; --sheet chooses another: {', '.join(map(repr, others[:10]))}"
-    alike = [other for other in others if header.present and _has_columns(sheets[other], columns, wishes)]
-    if wishes.sheet is None and alike:
-        commands = "; ".join(f"ingest {shlex.quote(shown_path(path))} --sheet {shlex.quote(it)}" for it in alike)
-        notes.append(f"{len(alike)} more sheets with the same columns are not read; load each of them: {commands}")
+    first = header.row + header.present
+    alike = () if wishes.is_part_chosen else _alike(sheets, name, columns, wishes)
+    notes = _notes_on_sheets(path, sheets, name, alike)
     if above := [" ".join(filter(None, row)) for row in texts[: header.row] if filled(row)]:
         notes.append(f"{header.row} rows above the header are skipped: {' / '.join(above)[:100]!r}")
     if not header.present:
         notes.append("the first row is data, so the columns are numbered")
+    # A number of beds for several hospitals together is that of none of them.
+    single = [at for at, column in enumerate(columns) if "beds" not in fields_by_name(column)]
+    if merged := sheets[name].fill_merged(first, single):
+        shown = ", ".join(repr(columns[at]) for at in sorted(merged))
+        notes.append(f"merged cells are read as the value of each of their rows: {shown}")
+    if without := sheets[name].without_result:
+        notes.append(
+            f"{without:,} formulas have no result in the file, so their cells are empty; "
+            "open it in a spreadsheet program and save it, or export it as CSV"
+        )
     dialect = Dialect(
         format="workbook",
         compression=compression,
@@ -87,9 +79,61 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
         skip_rows=header.row,
         header=header.present,
         sheet=name,
+        is_part_chosen=wishes.is_part_chosen,
     )
-    unread = alike if wishes.sheet is None else ()
-    return WorkbookTable(path, dialect, columns, notes, cells, header.row + header.present, unread)
+    return WorkbookTable(path, dialect, columns, notes, cells, first, alike)
+
+
+def _chosen(path: Path, sheets: Mapping[str, Sheet], wishes: Wishes) -> str:
+    if wishes.sheet is not None and wishes.sheet not in sheets:
+        raise FileError(path, f"has no sheet {wishes.sheet!r}; its sheets are {', '.join(map(repr, sheets))}")
+    visible = [name for name, sheet in sheets.items() if not sheet.is_hidden]
+    name = wishes.sheet or max(visible, key=lambda name: _size(sheets[name].cells))
+    if not _size(sheets[name].cells):
+        raise FileError(path, f"its sheet {name!r} contains no rows")
+    return name
+
+
+def _alike(sheets: Mapping[str, Sheet], name: str, columns: Sequence[str], wishes: Wishes) -> Sequence[str]:
+    """Return the names of the sheets that go on with the list of this one."""
+    cells = sheets[name].cells
+    return [other for other, it in sheets.items() if other != name and _goes_on(cells, columns, it.cells, wishes)]
+
+
+def _goes_on(
+    cells: Sequence[Sequence[Cell]], columns: Sequence[str], others: Sequence[Sequence[Cell]], wishes: Wishes
+) -> bool:
+    """Whether another sheet has rows below alike columns, or looks alike if one of the two has no header."""
+    _, header, _ = _columns(cells, wishes)
+    # Where the header of one sheet is says nothing of another.
+    _, other_header, other_columns = _columns(others, replace(wishes, skip_rows=None, header=None))
+    if not any(_width(row) for row in others[other_header.row + other_header.present :]):
+        return False
+    if header.present and other_header.present:
+        return names_alike(columns, other_columns)
+    return cells_alike(_body(cells, header), _body(others, other_header))
+
+
+def _body(cells: Sequence[Sequence[Cell]], header: Header) -> Sequence[Sequence[Cell]]:
+    first = header.row + header.present
+    return cells[first : first + _ROWS_COMPARED]
+
+
+def _notes_on_sheets(path: Path, sheets: Mapping[str, Sheet], name: str, alike: Sequence[str]) -> list[str]:
+    others = [other for other, sheet in sheets.items() if other != name and _size(sheet.cells)]
+    visible = [other for other in others if not sheets[other].is_hidden]
+    hidden = [other for other in others if sheets[other].is_hidden]
+    notes = [f"sheet {name!r} is read"] if len(sheets) > 1 else []
+    if visible:
+        notes[0] += f"; --sheet chooses another: {', '.join(map(repr, visible[:10]))}"
+    if hidden:
+        notes.append(f"hidden sheets are not read: {', '.join(map(repr, hidden[:10]))}; --sheet chooses one")
+    if alike:
+        commands = "; ".join(f"ingest {shlex.quote(shown_path(path))} --sheet {shlex.quote(it)}" for it in alike)
+        notes.append(
+            f"more sheets look like this list and are not read ({len(alike)}); load each of them: {commands}"
+        )
+    return notes
 
 
 def _columns(cells: Sequence[Sequence[Cell]], wishes: Wishes) -> tuple[list[list[str]], Header, Sequence[str]]:
@@ -99,33 +143,6 @@ def _columns(cells: Sequence[Sequence[Cell]], wishes: Wishes) -> tuple[list[list
     width = max((_width(row) for row in cells[header.row :]), default=0)
     names = texts[header.row][:width] if header.present and header.row < len(texts) else []
     return texts, header, distinct(names + [""] * (width - len(names))) if header.present else _numbers(width)
-
-
-def _has_columns(cells: Sequence[Sequence[Cell]], columns: Sequence[str], wishes: Wishes) -> bool:
-    """Whether another sheet has these columns, in any order, and rows below them."""
-    _, header, others = _columns(cells, wishes)
-    has_rows = any(_width(row) for row in cells[header.row + 1 :])
-    return header.present and has_rows and {*map(fold, others)} == {*map(fold, columns)}
-
-
-def _sheets(path: Path, compression: Compression) -> Mapping[str, Sequence[Sequence[Cell]]]:
-    with open_bytes(path, compression) as stream:
-        data = stream.read(MAX_WORKBOOK + 1)
-    if len(data) > MAX_WORKBOOK:
-        raise FileError(path, f"is a workbook of more than {MAX_WORKBOOK >> 20} MB; save the sheet as CSV")
-    try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        found = {
-            sheet.name: workbook.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
-            for sheet in workbook.sheets_metadata
-            if sheet.visible is SheetVisibleEnum.Visible
-        }
-    except CalamineError as error:
-        reason = " ".join(str(error).split())[:150]
-        raise FileError(path, f"is a workbook that cannot be read ({reason}); save the sheet as CSV") from None
-    if not found:
-        raise FileError(path, "is a workbook without a visible sheet")
-    return found
 
 
 def _size(cells: Sequence[Sequence[Cell]]) -> int:

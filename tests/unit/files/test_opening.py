@@ -174,7 +174,7 @@ def test_a_json_document_may_be_in_any_encoding(path: Path) -> None:
         ("[" + NDJSON.replace("\n", ",") + '{"id', "broken JSON after record 3"),
         ("[1, 2, 3]", "JSON without a list of records"),
         ("[" * 200 + "]" * 200, "nested more than 100 levels deep"),
-        ('[{"hospitals": [{"name": "A"}, {"name": "B"}]}]', "lists within lists"),
+        ('[{"wards": [{"name": "A"}, {"name": "B"}]}]', "lists within lists"),
         ("[]", "without a list of records"),
     ],
 )

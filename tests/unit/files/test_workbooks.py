@@ -101,22 +101,94 @@ def test_a_column_whose_name_is_blank_is_called_by_its_number(path: Path) -> Non
     assert table.columns == ["name", "column 2", "city"]
 
 
-def test_other_sheets_with_the_same_columns_are_named_with_the_command_for_each(path: Path) -> None:
+def test_other_sheets_of_the_same_list_are_named_with_the_command_for_each(path: Path) -> None:
     longer = [*ROWS, [3, "Ash", 4, None, True]]
     renamed: list[list[Any]] = [["Name", "ID", "beds", "opened", "open "], ["Yew", 9, 5, None, True]]
-    other: list[list[Any]] = [["id", "name", "town", "opened", "open"], [9, "Fir", "Aveda", None, True]]
+    # One column more, and another name of the hospital.
+    other: list[list[Any]] = [["id", "Hospital", "town", "opened", "open", "x"], [9, "Fir", "Aveda", None, True, 1]]
+    legend: list[list[Any]] = [["code", "name"], [1, "public"], [2, "private"]]
     sheets: dict[str, list[list[Any]]] = {
         "North": longer,
         "South": ROWS,
         "East 1": renamed,
         "Towns": other,
+        "Legend": legend,
+        "Without header": ROWS[1:],
         "Empty": ROWS[:1],
     }
     table = open_table(save(path, **sheets))
     assert table.dialect.sheet == "North"
     assert table.notes[1] == (
-        "2 more sheets with the same columns are not read; load each of them: "
-        f"ingest {path} --sheet South; ingest {path} --sheet 'East 1'"
+        "more sheets look like this list and are not read (4); load each of them: "
+        f"ingest {path} --sheet South; ingest {path} --sheet 'East 1'; ingest {path} --sheet Towns; "
+        f"ingest {path} --sheet 'Without header'"
     )
     chosen = open_table(path, Wishes(sheet="North"))
-    assert [note for note in chosen.notes if "same columns" in note] == []
+    assert [note for note in chosen.notes if "not read" in note] == []
+
+
+def test_a_hidden_sheet_is_named_and_read_if_the_user_names_it(path: Path) -> None:
+    workbook = openpyxl.load_workbook(save(path.with_suffix(".xlsx"), North=ROWS, South=[*ROWS, *ROWS[1:]]))
+    workbook["South"].sheet_state = "hidden"
+    workbook.save(path)
+    table = open_table(path)
+    assert table.dialect.sheet == "North"
+    assert "hidden sheets are not read: 'South'; --sheet chooses one" in table.notes
+    assert f"ingest {path} --sheet South" in table.notes[-1]
+    assert len(list(open_table(path, Wishes(sheet="South")).rows())) == 4
+
+
+def test_merged_cells_are_the_value_of_each_of_their_rows(path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    for row in (["Region", "name", "beds"], ["North", "Oak", 5], [None, "Elm", None], ["South", None, None]):
+        sheet.append(row)
+    sheet.append([None, "Ash", 7])
+    for merged in ("A2:A3", "C2:C3", "A4:C4"):
+        sheet.merge_cells(merged)
+    workbook.save(path)
+    table = open_table(path)
+    assert [tuple(row.fields.values()) for row in table.rows()] == [
+        ("North", "Oak", 5),
+        # A number of beds for two hospitals is that of neither.
+        ("North", "Elm", None),
+        # A title across the columns is the value of none of the others.
+        ("South", None, None),
+        (None, "Ash", 7),
+    ]
+    assert "merged cells are read as the value of each of their rows: 'Region'" in table.notes
+
+
+@pytest.mark.parametrize(
+    ("number", "number_format", "shown"),
+    [
+        (7, "00000", "00007"),
+        (1234567, "00000", "1234567"),
+        (123456789, '0#" "##" "##" "##" "##', "01 23 45 67 89"),
+        (123456789, "00 00 00 00 00", "01 23 45 67 89"),
+        (61010007, r"00000\-0000", "06101-0007"),
+        (7, "[$-409]00000;[Red]-00000", "00007"),
+        # These show a quantity.
+        (7, "0", 7),
+        (7, "0.00", 7),
+        (7000, "# ##0", 7000),
+        (7000, "#,##0", 7000),
+        (-7, "00000", -7),
+        (7.5, "00000", 7.5),
+    ],
+)
+def test_numbers_are_read_with_the_zeros_that_their_format_shows(
+    path: Path, number: float, number_format: str, shown: object
+) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["code", "name"])
+    workbook.active.append([number, "Oak"])
+    workbook.active["A2"].number_format = number_format
+    workbook.save(path)
+    assert [row.fields["code"] for row in open_table(path).rows()] == [shown]
+
+
+def test_formulas_without_a_result_are_noted(path: Path) -> None:
+    table = open_table(save(path, Sheet=[["name", "beds"], ["Oak", "=1+1"], ["Elm", 3]]))
+    assert [note for note in table.notes if "1 formulas have no result" in note and "save it" in note]
+    assert [row.fields["beds"] for row in table.rows()] == [None, 3]

@@ -52,3 +52,23 @@ def test_a_list_that_goes_on_in_other_sheets_is_not_loaded_as_a_whole(run: Run, 
     for region in ("North", "South"):
         status, out, err = run("ingest", path, "--sheet", region, "--json")
         assert (status, json.loads(out)["rows"]) == (DONE, 30)
+
+
+def test_a_profile_does_not_silence_other_sheets_and_lists_unless_one_was_chosen(run: Run, tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    for region in ("North", "South"):
+        sheet = workbook.create_sheet(region)
+        for row in (["Hospital Name", "City"], [f"{region} Oak", "Aveda"], [f"{region} Elm", "Brusk"]):
+            sheet.append(row)
+    workbook.save(tmp_path / "list.xlsx")
+    oak, elm, ash = ({"name": it, "city": "Aveda"} for it in ("Oak", "Elm", "Ash"))
+    lists = {"hospitals": [oak, elm], "clinics": [ash]}
+    (tmp_path / "list.json").write_text(json.dumps(lists))
+    for path, option, other in (("list.xlsx", "--sheet", "South"), ("list.json", "--records", "clinics")):
+        file, profile = tmp_path / path, tmp_path / f"{path}.toml"
+        assert run("inspect", file, "--save", profile)[0] == DONE
+        status, _, err = run("ingest", file, "--profile", profile)
+        assert (status, f"ingest {file} {option} {other}" in err) == (PARTLY, True)
+        run("inspect", file, option, other, "--save", profile)
+        status, _, err = run("ingest", file, "--profile", profile)
+        assert (status, "not read (" in err) == (DONE, False)

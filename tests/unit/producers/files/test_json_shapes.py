@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from producers.files import HospitalFile
+from producers.files import FileError, FileWishes, HospitalFile
+from producers.files.table import Wishes
 
 NAMES = ["code", "hospital_name", "district", "pincode", "beds"]
 ROWS = [["H1", "Oak", "Aveda", "282001", "12"], ["H2", "Elm", "Brusk", "800004", "20"]]
@@ -32,6 +33,15 @@ RECORDS = [dict(zip(NAMES, row, strict=True)) for row in ROWS]
         {record["code"]: record for record in RECORDS},
         {"hospitals": {record["code"]: record for record in RECORDS}},
         {"resourceType": "Bundle", "entry": [{"resource": record} for record in RECORDS]},
+        # Regions, with their hospitals; the second has one, which some converters write without a list.
+        {
+            "regions": [
+                {"name": "North", "beds": 99, "hospitals": [RECORDS[0]]},
+                {"name": "South", "hospitals": RECORDS[1]},
+            ]
+        },
+        [{"state": "North", "beds": 99, "items": RECORDS}],
+        {"countries": [{"country": "X", "regions": [{"region": "North", "hospitals": RECORDS}]}]},
         # Only the list itself is called so.
         {"fields": RECORDS},
     ],
@@ -52,3 +62,27 @@ def test_a_record_with_objects_is_one_record(tmp_path: Path) -> None:
     (row,) = HospitalFile.open(path).rows()
     assert row.record is not None
     assert (row.record.hospital_name, row.record.city) == ("Oak", "Aveda")
+
+
+def test_the_place_that_a_list_stands_below_is_a_column_and_what_is_counted_there_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    regions = [{"name": it, "beds": 99, "hospitals": [{"name": "Oak"}]} for it in ("North", "South")]
+    path.write_text(json.dumps({"regions": regions}))
+    for wish in (None, "regions[].hospitals"):
+        file = HospitalFile.open(path, FileWishes(reading=Wishes(records=wish)))
+        records = [row.record for row in file.rows()]
+        assert [(it.hospital_name, it.state, it.beds) for it in records if it is not None] == [
+            ("Oak", "North", None),
+            ("Oak", "South", None),
+        ]
+    with pytest.raises(FileError, match=r"its lists are at 'regions', 'regions\[\].hospitals'"):
+        HospitalFile.open(path, FileWishes(reading=Wishes(records="hospitals")))
+
+
+def test_departments_of_hospitals_are_no_hospitals(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    wards = [{"name": "Surgery"}, {"name": "Eyes"}]
+    path.write_text(json.dumps([{"name": it, "city": "Aveda", "clinics": wards} for it in ("Oak", "Elm")]))
+    file = HospitalFile.open(path)
+    assert [row.record.hospital_name for row in file.rows() if row.record is not None] == ["Oak", "Elm"]
+    assert not file.unread
