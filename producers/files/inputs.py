@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
 
+from producers.console import print_note
 from producers.files.detection.compression import members
 from producers.files.errors import FileError
 from producers.files.spooling import SPOOL_PREFIX, SPOOLED
@@ -37,18 +38,23 @@ def input_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.is_file() and not _is_own(file.relative_to(path)) and not _is_hidden(file.relative_to(path))
-    ]
+    found = [it for it in sorted(path.rglob("*")) if it.is_file() and not _is_hidden(it.relative_to(path))]
+    files = [file for file in found if not _is_own(file.relative_to(path))]
+    own = {report for file in found if (report := _report_above(file.relative_to(path))) is not None}
+    for folder in sorted(own):
+        print_note(f"{path / folder} looks like the report of an import and is not read; name it to load it")
     if not files:
         raise FileError(path, "is a folder without files")
     return files
 
 
 def _is_own(path: Path) -> bool:
-    return path.name.endswith(_OWN_ENDING) or any(_OWN_FOLDER.fullmatch(part) for part in path.parts[:-1])
+    return path.name.endswith(_OWN_ENDING) or _report_above(path) is not None
+
+
+def _report_above(path: Path) -> Path | None:
+    """Return the folder above a file that is called like that of an import, if there is one."""
+    return next((it for it in reversed(path.parents) if _OWN_FOLDER.fullmatch(it.name)), None)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -60,7 +66,9 @@ def _unpacked(file: Path) -> list[Path]:
         return [file]
     names = members(file)
     is_shapefile = any(name.lower().endswith((".shp", ".kml")) for name in names)
-    return [file / name for name in names] if len(names) > 1 and not is_shapefile else [file]
+    # Of two members of one name, only one could be read; opening such an archive says so.
+    is_ambiguous = len({*names}) < len(names)
+    return [file] if len(names) < 2 or is_shapefile or is_ambiguous else [file / name for name in names]
 
 
 def _standard_input(folder: Path) -> Path:

@@ -7,6 +7,7 @@ import lzma
 import sys
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +127,13 @@ def _opened(path: Path, file: BinaryIO, compression: Compression, member: str) -
         return cast(BinaryIO, zstd.ZstdFile(file))
     archive = zipfile.ZipFile(file)
     names = [member] if member else members(path)
+    if repeated := [name for name, count in Counter(archive.namelist()).items() if count > 1 and name in names]:
+        # A name finds only the last of them.
+        raise FileError(
+            path,
+            f"contains several files of the name {repeated[0]!r}; unpack each under a name of its own "
+            "(`unzip -B` keeps all of them) and load these",
+        )
     if len(names) != 1:
         shown = ", ".join(f"{path}/{name}" for name in names[:5])
         raise FileError(path, f"contains {len(names)} files; name one of them: {shown}")

@@ -7,6 +7,7 @@ import pytest
 
 from producers.files import FileError
 from producers.files.inputs import STANDARD_INPUT, input_files
+from producers.files.opening import open_table
 
 
 def found(*paths: Path) -> list[Path]:
@@ -46,3 +47,28 @@ def test_standard_input_can_be_read_twice_and_is_removed_at_the_end(monkeypatch:
     with input_files([STANDARD_INPUT]) as (path,):
         assert path.read_bytes() == path.read_bytes() == b"name\nA\n"
     assert not path.exists()
+
+
+def test_an_archive_with_two_files_of_one_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.csv", "name\nA\n")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("x.csv", "name\nB\n")
+    assert found(path) == [path]
+    for named in (path, path / "x.csv"):
+        with pytest.raises(FileError, match="contains several files of the name"):
+            open_table(named)
+
+
+def test_the_report_of_an_import_is_no_list_of_its_folder_and_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "moh-20261127-210129-7cc5"
+    report.mkdir()
+    for folder in (tmp_path, report):
+        (folder / "rejects.csv").write_text("name\nA\n")
+    assert found(tmp_path) == [tmp_path / "rejects.csv"]
+    assert f"note: {report} looks like the report of an import and is not read" in capsys.readouterr().err
+    assert found(report) == [report / "rejects.csv"]
+    assert capsys.readouterr().err == ""
