@@ -19,6 +19,7 @@ from producers.files.columns import (
 )
 from producers.files.corrections import PROFILE, open_list
 from producers.files.errors import FileError
+from producers.files.groups import GroupPlaces
 from producers.files.profile import Profile
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
@@ -86,6 +87,7 @@ class HospitalFile:
         except (ColumnError, ConfigurationError) as error:
             raise FileError(self.path, str(error)) from None
         self._table = table
+        self._group_places = GroupPlaces(self.columns.mapped, statistics)
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
         self.identity_is_given = "external_id" in wishes.columns.mapping or wishes.columns.profile is not None
@@ -141,7 +143,7 @@ class HospitalFile:
     @property
     def notes(self) -> list[str]:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
-        decided = [*self._table.notes, *self.columns.notes, *self._readers.notes]
+        decided = [*self._table.notes, *self.columns.notes, *self._group_places.notes, *self._readers.notes]
         return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
 
     @property
@@ -168,8 +170,9 @@ class HospitalFile:
         kept = 0
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         beds = BedsOfHospitals(self.columns, self.statistics)
+        read = self._group_places.told_apart(reader.read)
         for raw in rows_of(self._table):
-            row = reader.read(raw)
+            row = read(raw)
             beds.take_in(row.known)
             if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
                 kept += size
