@@ -10,13 +10,13 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Shee
 
 from producers.files.detection.compression import open_bytes
 from producers.files.errors import FileError
-from producers.files.readers.spreadsheet_xml import CellFacts, SpreadsheetXml
+from producers.files.readers.spreadsheet_parts import CellFacts, Range
+from producers.files.readers.spreadsheet_xml import SpreadsheetXml
 from producers.files.table import Compression
 
 MAX_WORKBOOK = 1 << 28
 """The most bytes of a workbook: 256 MB, which is several million cells."""
 Cell = int | float | str | bool | time | date | datetime | timedelta
-Range = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +83,4 @@ def _sheet(sheet: CalamineSheet, facts: CellFacts, most: int | None, *, is_hidde
             cell = cells[row][column]
             if isinstance(cell, int | float) and not isinstance(cell, bool):
                 cells[row][column] = number_format.shown(cell)
-    return Sheet(cells, sheet.merged_cell_ranges or (), is_hidden, facts.without_result)
+    return Sheet(cells, sheet.merged_cell_ranges or facts.merged, is_hidden, facts.without_result)

@@ -1,57 +1,66 @@
-"""What the reader of workbooks does not say of an xlsx: number formats with zeros, and formulas without a result.
+"""What the reader of workbooks does not say of an xlsx or ods, such as number formats.
 
 A part of the workbook is parsed only if it has such a thing: a sheet of numbers and texts costs a search.
 """
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import IO, Any
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import IO
 from xml.parsers import expat
 
 from producers.files.readers.number_formats import DigitFormat, digit_format
+from producers.files.readers.ods_xml import CONTENT, ods_facts
+from producers.files.readers.spreadsheet_parts import Attributes, CellFacts, contains, parse
 
-_PIECE = 1 << 16
 _BASE = ord("A") - 1
-Attributes = Mapping[str, str]
-
-
-@dataclass(slots=True)
-class CellFacts:
-    """Of a sheet: its cells with a format of digits, by row and column from 0, and formulas without a result."""
-
-    formatted: list[tuple[int, int, DigitFormat]] = field(default_factory=list)
-    without_result: int = 0
+_WORKBOOK = "xl/workbook.xml"
+# An encrypted part is a RuntimeError.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    expat.ExpatError,
+    ValueError,
+    RuntimeError,
+    OSError,
+    EOFError,
+)
 
 
 class SpreadsheetXml:
-    """The parts of an xlsx. Anything else, and what cannot be parsed, has no facts: the reader itself complains."""
+    """The parts of an xlsx or ods. Anything else, and what cannot be parsed, has no facts: the reader complains."""
 
     def __init__(self, data: bytes) -> None:
         self._archive: zipfile.ZipFile | None = None
         self._parts: dict[str, str] = {}
         self._formats: dict[str, DigitFormat] = {}
+        self._ods: Mapping[str, CellFacts] = {}
         try:
             archive = zipfile.ZipFile(io.BytesIO(data))
-            self._parts = _parts_of_sheets(archive)
-            self._formats = _digit_formats(archive)
-            self._archive = archive
-        except (zipfile.BadZipFile, KeyError, expat.ExpatError, ValueError, NotImplementedError, OSError):
+            names = archive.namelist()
+            if CONTENT in names:
+                self._ods = ods_facts(archive)
+            elif _WORKBOOK in names:
+                self._parts = _parts_of_sheets(archive)
+                self._formats = _digit_formats(archive)
+                self._archive = archive
+        except _UNREADABLE:
             self._parts = {}
 
     def facts(self, sheet: str) -> CellFacts:
         """Return what is known of a sheet."""
         part = self._parts.get(sheet)
         if part is None or self._archive is None:
-            return CellFacts()
+            return self._ods.get(sheet, CellFacts())
         try:
             with self._archive.open(part) as stream:
-                if not self._formats and not _contains(stream, b"<f>", b"<f ", b":f>", b":f "):
+                if not self._formats and not contains(stream, b"<f>", b"<f ", b":f>", b":f "):
                     return CellFacts()
             with self._archive.open(part) as stream:
                 return _SheetParser(self._formats).read(stream)
-        except (zipfile.BadZipFile, KeyError, expat.ExpatError, ValueError, NotImplementedError, OSError):
+        except _UNREADABLE:
             return CellFacts()
 
 
@@ -62,7 +71,7 @@ class _SheetParser:
         self._has_formula = self._has_value = self._is_text = self._in_value = False
 
     def read(self, stream: IO[bytes]) -> CellFacts:
-        _parse(stream, self._start, self._end, self._text)
+        parse(stream, self._start, self._end, self._text)
         return self._facts
 
     def _start(self, name: str, attributes: Attributes) -> None:
@@ -93,7 +102,7 @@ def _parts_of_sheets(archive: zipfile.ZipFile) -> dict[str, str]:
     """Return the name of the part of each sheet."""
     targets = {it["Id"]: it["Target"] for it in _elements(archive, "xl/_rels/workbook.xml.rels", "Relationship")}
     found = {}
-    for sheet in _elements(archive, "xl/workbook.xml", "sheet"):
+    for sheet in _elements(archive, _WORKBOOK, "sheet"):
         relation = next((value for name, value in sheet.items() if name.rpartition(":")[2] == "id"), "")
         if target := targets.get(relation):
             found[sheet["name"]] = target[1:] if target.startswith("/") else f"xl/{target}"
@@ -125,39 +134,8 @@ def _elements(archive: zipfile.ZipFile, part: str, name: str, within: str = "") 
             inside[0] = False
 
     with archive.open(part) as stream:
-        _parse(stream, start, end, lambda _: None)
+        parse(stream, start, end, lambda _: None)
     return iter(found)
-
-
-def _parse(
-    stream: IO[bytes],
-    start: Callable[[str, Attributes], None],
-    end: Callable[[str], None],
-    text: Callable[[str], None],
-) -> None:
-    """Call the functions with the elements' names, without their prefix. Raises `ExpatError` or `ValueError`."""
-
-    def refuse(*_: Any) -> None:
-        raise ValueError("workbooks declare no entities")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda name, attributes: start(name.rpartition(":")[2], attributes)
-    parser.EndElementHandler = lambda name: end(name.rpartition(":")[2])
-    parser.CharacterDataHandler = text
-    parser.EntityDeclHandler = refuse
-    while piece := stream.read(_PIECE):
-        parser.Parse(piece)
-    parser.Parse(b"", True)
-
-
-def _contains(stream: IO[bytes], *words: bytes) -> bool:
-    before = b""
-    while piece := stream.read(_PIECE):
-        text = before + piece
-        if any(word in text for word in words):
-            return True
-        before = text[-8:]
-    return False
 
 
 def _position(reference: str) -> tuple[int, int]:

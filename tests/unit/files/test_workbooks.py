@@ -1,4 +1,5 @@
 import gzip
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,39 @@ def test_formulas_without_a_result_are_noted(path: Path) -> None:
     table = open_table(save(path, Sheet=[["name", "beds"], ["Oak", "=1+1"], ["Elm", 3]]))
     assert [note for note in table.notes if "1 formulas have no result" in note and "save it" in note]
     assert [row.fields["beds"] for row in table.rows()] == [None, 3]
+
+
+def test_an_ods_is_read_as_it_is_shown(path: Path) -> None:
+    number = '<table:table-cell office:value-type="float" office:value="{}"><text:p>{}</text:p></table:table-cell>'
+    text = '<table:table-cell{} office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    rows = [
+        [text.format("", name) for name in ("Region", "name", "code", "beds")],
+        [
+            text.format(' table:number-rows-spanned="2" table:number-columns-spanned="1"', "North"),
+            text.format("", "Oak"),
+            number.format(7, "007"),
+            number.format(12, "12"),
+        ],
+        [
+            "<table:covered-table-cell/>",
+            text.format("", "Elm"),
+            number.format(123, "123"),
+            number.format(0.5, "0.5"),
+        ],
+    ]
+    header = '<table:table-row table:number-rows-repeated="2"><table:table-cell/></table:table-row>'
+    body = header + "".join(f"<table:table-row>{''.join(cells)}</table:table-row>" for cells in rows)
+    source = Path(__file__).with_name("hospitals.ods")
+    with zipfile.ZipFile(source) as before, zipfile.ZipFile(path, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            if name == "content.xml":
+                start, end = content.index(b"<table:table-row>"), content.index(b"</table:table>")
+                content = content[:start] + body.encode() + content[end:]
+            after.writestr(name, content)
+    table = open_table(path)
+    assert [tuple(row.fields.values()) for row in table.rows()] == [
+        ("North", "Oak", "007", 12),
+        ("North", "Elm", 123, 0.5),
+    ]
+    assert "merged cells are read as the value of each of their rows: 'Region'" in table.notes
