@@ -1,7 +1,7 @@
 """Numbered physical lines of limited length, which a reader can push back to read them again."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 MAX_ROW_LENGTH = 1_000_000
@@ -12,6 +12,9 @@ MAX_ROW_LINES = 500
 Without a limit, the time for a file with a stray quote in each line would grow with the square of its length."""
 
 
+_MARK = "\ufeff"
+
+
 class RowTooLong(Exception):
     """A row is longer than `MAX_ROW_LENGTH` or has more than `MAX_ROW_LINES` lines."""
 
@@ -19,7 +22,8 @@ class RowTooLong(Exception):
 class NumberedLines(Iterator[str]):
     """An iterator over the lines of a text, numbered from 1. It remembers the lines of the current row.
 
-    NUL characters, with which some programs fill up cells, are left out.
+    NUL characters, with which some programs fill up cells, are left out, and so are byte order marks: a text that was
+    put together from several has one at the start of each.
     """
 
     def __init__(self, text: TextIO) -> None:
@@ -43,6 +47,11 @@ class NumberedLines(Iterator[str]):
     def first_line(self) -> str:
         """The row's first line."""
         return self._row[0]
+
+    @property
+    def row(self) -> Sequence[str]:
+        """The lines of the current row so far."""
+        return self._row
 
     @property
     def is_one_line(self) -> bool:
@@ -75,8 +84,8 @@ class NumberedLines(Iterator[str]):
         if not line:
             raise StopIteration
         self._number += 1
-        if self._number == 1:
-            line = line.removeprefix("\ufeff")
+        if line[0] == _MARK:
+            line = line[1:]
         if "\0" in line:
             line = line.replace("\0", "")
         self._row.append(line)

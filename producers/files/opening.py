@@ -195,7 +195,7 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
 
 
 def _lines(head: str, *, whole: bool) -> list[str]:
-    lines = list(islice(io.StringIO(head, newline=""), _LINES_COMPARED))
+    lines = [line.removeprefix("\ufeff") for line in islice(io.StringIO(head, newline=""), _LINES_COMPARED)]
     return lines if whole or len(lines) < 2 or len(lines) == _LINES_COMPARED else lines[:-1]
 
 

@@ -77,4 +77,5 @@ def _has_tags(fields: Mapping[str, object]) -> bool:
 
 
 def _word(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    # A quoted name may have the byte order mark of a text that was joined to another.
+    return " ".join(text.replace("\ufeff", "").split()).casefold()

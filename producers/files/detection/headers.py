@@ -60,7 +60,7 @@ def distinct(names: Sequence[str]) -> list[str]:
     columns: list[str] = []
     taken: set[str] = set()
     for number, name in enumerate(names, 1):
-        column = name.strip() or f"column {number}"
+        column = name.replace("\ufeff", "").strip() or f"column {number}"
         if column in taken:
             column = f"{column} ({number})"
         columns.append(column)

@@ -9,9 +9,12 @@ from typing import TextIO
 from producers.files.detection.delimiters import Marks
 from producers.files.detection.headers import distinct
 from producers.files.lines import MAX_ROW_LENGTH, MAX_ROW_LINES, NumberedLines, RowTooLong
+from producers.files.readers.open_quotes import swallows_rows
 from producers.files.readers.text import TextSource, repair, shortened
 from producers.files.table import Dialect, RawRow
 from producers.files.values.cells import shown
+
+_CLOSED_ROWS_LATER = "a quote is opened, and closed only after the rows below it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,13 @@ def read_rows(
         skipinitialspace=marks.delimiter not in " \t",
     )
     header = dialect.header
+    before: Sequence[str] = ()
     while True:
         lines.begin_row()
         try:
             cells = next(rows)
+            if not (header or lines.is_one_line) and swallows_rows(lines.row, marks, len(columns), before):
+                raise csv.Error(_CLOSED_ROWS_LATER)
         except StopIteration:
             return
         except (csv.Error, RowTooLong) as error:
@@ -87,6 +93,7 @@ def read_rows(
             cells = _unwrapped(cells, marks, len(columns))
         if pads:
             cells += [""] * (len(columns) - len(cells))
+        before = cells
         yield _row(lines.first_number, columns, cells)
 
 
@@ -149,6 +156,8 @@ def _problem(error: Exception) -> str:
             f"longer than {MAX_ROW_LENGTH} characters or {MAX_ROW_LINES} lines, "
             "perhaps because of a quote that is never closed"
         )
+    if str(error) == _CLOSED_ROWS_LATER:
+        return _CLOSED_ROWS_LATER
     if "unexpected end of data" in str(error):
         return "a quote is opened but never closed"
     return f"not CSV: {error}"

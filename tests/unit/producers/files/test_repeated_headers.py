@@ -40,6 +40,16 @@ def test_a_header_among_the_rows_is_a_rejected_row(tmp_path: Path, content: byte
     assert [row.record.beds for row in rows if row.record] == [12, 20, 31]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_the_marks_of_texts_that_were_joined_are_nothing(tmp_path: Path, encoding: str, quote: str) -> None:
+    path = tmp_path / "list.csv"
+    quoted = [[f"{quote}{cell}{quote}" for cell in row] for row in (HEADER, *ROWS[:2])]
+    path.write_bytes(b"".join(delimited(quoted, ",").decode().encode(encoding) for _ in range(3)))
+    rows = list(HospitalFile.open(path).rows())
+    assert [row.reasons for row in rows] == [(), (), (REPEATS_HEADER,), (), (), (REPEATS_HEADER,), (), ()]
+
+
 @pytest.mark.parametrize("header", [True, False])
 @pytest.mark.parametrize(
     ("line", "is_tags"),
