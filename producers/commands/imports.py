@@ -21,6 +21,7 @@ from producers.files.digest import file_digest
 from producers.files.import_files import ImportFiles, write_import_files
 from producers.files.profile import parse_profile
 from producers.files.spooling import STANDARD_INPUT
+from producers.files.table import Wishes
 from worker.contract import CLOSE_IMPORT
 from worker.contract.imports import MOST_IMPORTS_LISTED, CloseImport, Import
 from worker.errors import BatchNotFound, ConfigurationError
@@ -253,7 +254,10 @@ def _open(found: Import, path: Path | None) -> HospitalFile:
     if path is None and found.file.name.startswith(STANDARD_INPUT):
         raise FileError(Path(found.file.name), "cannot be read again; name a file of the same content after the id")
     path = path or Path(found.file.name)
-    wishes = FileWishes(strict=found.strict).by_profile(parse_profile(found.profile, path))
+    profile = parse_profile(found.profile, path)
+    # The file is the same one, so that its encoding is known.
+    reading = Wishes(encoding=profile.dialect.encoding or None)
+    wishes = FileWishes(reading=reading, strict=found.strict).by_profile(profile)
     file = HospitalFile.open(path, wishes)
     if file_digest(path)[1] != found.file.sha256:
         raise FileError(path, f"is not the file of import {found.import_id}: its content differs")

@@ -92,7 +92,8 @@ class HospitalFile:
         self.strict = wishes.strict
         self.identity_is_given = "external_id" in wishes.columns.mapping or wishes.columns.profile is not None
         """Whether the user or a profile says which column identifies the hospitals, or that none does."""
-        self._changes = wishes.profile.changes(tuple(own)) if wishes.profile is not None else []
+        profile = wishes.profile
+        self._changes = profile.changes(tuple(own), self.dialect.encoding) if profile is not None else []
         self._notes_on_rows: list[str] = []
         self._rejected: dict[int, RawRow] = {}
         self._profile_beside: tuple[str, ...] = ()

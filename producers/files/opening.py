@@ -82,13 +82,17 @@ def _foreign_member(path: Path) -> str | None:
 
 
 def _text_table(path: Path, compression: Compression, wishes: Wishes) -> Table:
-    found = detect_encoding(path, lambda: open_bytes(path, compression), wishes.encoding)
+    found = detect_encoding(
+        path, lambda: open_bytes(path, compression), wishes.encoding, wishes.usual_encoding
+    )
     source = TextSource(path, compression, found)
     head = source.head(_HEAD_OF_TEXT)
     notes = []
     if found.strays:
         strays = "1 byte is" if found.strays == 1 else f"{found.strays:,} bytes are"
         notes.append(f"{strays} not {found.name} and read as cp1252 or shown as \ufffd")
+    if found.seems_utf8:
+        notes.append(f"it is valid UTF-8, but read as {found.name}, as you have said")
     if found.nuls:
         notes.append(f"{found.nuls:,} NUL characters are left out")
     if wishes.format == "csv" or (wishes.format is None and not is_json(head)):

@@ -1,5 +1,6 @@
 """The profile of a list: all that was decided on how to read it, for its next delivery. A TOML file."""
 
+import codecs
 import json
 import re
 import tomllib
@@ -67,7 +68,7 @@ class Profile:
         sheeted = dialect.format == "workbook"
         wishes = Wishes(
             format=dialect.format,
-            encoding=dialect.encoding or None,
+            usual_encoding=dialect.encoding or None,
             delimiter=dialect.delimiter if delimited else None,
             skip_rows=dialect.skip_rows if delimited or sheeted else None,
             header=dialect.header if delimited or sheeted else None,
@@ -77,10 +78,13 @@ class Profile:
         )
         return replace(wishes, **{name: wish for name, wish in asdict(said).items() if wish is not None})
 
-    def changes(self, columns: tuple[str, ...]) -> list[str]:
-        """Return what is different in a later delivery of the list, which has these columns; one sentence each."""
+    def changes(self, columns: tuple[str, ...], encoding: str) -> list[str]:
+        """Return what is different in a later delivery of the list, in this encoding; one sentence each."""
         before, now = dict.fromkeys(self.all_columns), dict.fromkeys(columns)
         found = []
+        known = self.dialect.encoding
+        if known and encoding and codecs.lookup(known).name != codecs.lookup(encoding).name:
+            found.append(f"the encoding was {known} and is {encoding} now")
         if gone := [column for column in before if column not in now]:
             found.append(f"columns that the profile knows are gone: {_listed(gone)}")
         if fresh := [column for column in now if column not in before]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -46,27 +46,65 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """The encoding of a file. `strays` are bytes in it that it does not have, `nuls` NUL characters in its text."""
+    """The encoding of a file. `strays` are bytes in it that it does not have, `nuls` NUL characters in its text.
+
+    `seems_utf8`: the user has named another, although the bytes are valid UTF-8 beyond ASCII.
+    """
 
     name: str
     lines: int
     strays: int = 0
     nuls: int = 0
+    seems_utf8: bool = False
 
 
-def detect_encoding(path: Path, opener: Opener, wish: str | None) -> Encoding:
+def detect_encoding(path: Path, opener: Opener, wish: str | None, usual: str | None = None) -> Encoding:
     """Read all bytes and return their encoding; `wish` is the one that the user has named.
 
-    Raises `FileError` for a binary file, an unknown `wish`, and text of which two readings are plausible.
+    `usual` is that of an earlier delivery of the list. It decides unless the bytes show that one of the two is
+    Unicode and the other is not. Raises `FileError` for a binary file, an unknown `wish`, and text of which two
+    readings are plausible.
     """
-    if wish is not None:
-        check_encoding(path, wish)
+    for name in filter(None, (wish, usual)):
+        check_encoding(path, name)
     with opener() as stream:
         counts = count_bytes(stream)
     if not counts.size:
         raise FileError(path, "is empty")
     if wish is not None:
-        return _given(path, opener, counts, wish)
+        found = _given(path, opener, counts, wish)
+        return replace(found, seems_utf8=_is_utf8(counts) and not is_unicode(wish))
+    if usual is not None:
+        return _as_before(path, opener, counts, usual)
+    return _detected(path, opener, counts)
+
+
+def is_unicode(encoding: str) -> bool:
+    """Return whether an encoding is UTF-8, UTF-16 or UTF-32."""
+    return codecs.lookup(encoding).name.startswith("utf-")
+
+
+def _is_utf8(counts: Bytes) -> bool:
+    return counts.mark == "utf-8" or bool(counts.characters and not counts.strays)
+
+
+def _as_before(path: Path, opener: Opener, counts: Bytes, usual: str) -> Encoding:
+    try:
+        found = _detected(path, opener, counts)
+    except FileError:
+        # What was known of the whole list may be in doubt for this delivery.
+        if is_unicode(usual) and counts.strays > _MOST_STRAYS_PER_CHARACTER * counts.characters:
+            raise
+        return _given(path, opener, counts, usual)
+    if found.name == "utf-8" and not counts.mark and counts.characters <= counts.strays:
+        # ASCII, but for a few bytes at most, says nothing.
+        has_changed = is_unicode(usual) and not codecs.lookup(usual).name.startswith("utf-8")
+    else:
+        has_changed = is_unicode(found.name) or is_unicode(usual)
+    return found if has_changed else _given(path, opener, counts, usual)
+
+
+def _detected(path: Path, opener: Opener, counts: Bytes) -> Encoding:
     unicode = counts.mark if counts.mark != "utf-8" else ""
     unicode = unicode or _wide_without_mark(counts)
     if unicode:

@@ -17,11 +17,11 @@ CASES = [(language, encoding) for language, table in LANGUAGES.items() for encod
 LIST = Path("list.csv")
 
 
-def detect(data: bytes, wish: str | None = None) -> Encoding:
+def detect(data: bytes, wish: str | None = None, usual: str | None = None) -> Encoding:
     def opener() -> AbstractContextManager[BinaryIO]:
         return nullcontext(io.BytesIO(data))
 
-    return detect_encoding(LIST, opener, wish)
+    return detect_encoding(LIST, opener, wish, usual)
 
 
 def text(language: str, rows: int, first: int = 0, *, native: bool = False) -> str:
