@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from producers.batches import Batch
 from producers.client import HospitalProducer
-from producers.files import HospitalFile
+from producers.files import FileError, HospitalFile
 from producers.files.digest import file_digest
 from producers.files.profile import profile_text
 from producers.files.spooling import shown_path
@@ -52,6 +52,8 @@ _CHUNKS_IN_FLIGHT = 8
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 0.5
 # A change of how rows are grouped must not continue an import whose chunks were made otherwise.
 _FINGERPRINT_VERSION = 2
+
+_LOAD_AGAIN = "what is stored may be of both; load it again when nothing writes to it any more"
 
 
 class ImportStalled(RegistryError):
@@ -113,6 +115,8 @@ class FileImport:
         """The import's document, once it was begun."""
         self.resumed = begun is not None
         """Whether an import was continued that an earlier run had begun."""
+        self.change: str | None = None
+        """How the file has changed while it was read, after `run`: some of its rows may be of each content."""
 
     async def run(self) -> ImportResult:
         """Import the file to its end. Raises `ImportStalled`, `FileError`, and the errors of a producer."""
@@ -177,6 +181,7 @@ class FileImport:
         It has not if Redis lost some of them meanwhile, as it may in a failover or a crash.
         """
         known = {job.job_id.rpartition(":")[2] async for job in batch.jobs()}
+        rows = 0
         for number, chunk in enumerate(chunks_of(self._file)):
             if str(number) not in known:
                 known.add(str(number))
@@ -185,10 +190,28 @@ class FileImport:
                 progress = await self._until(batch, _has_room)
                 if progress.total < len(known):
                     return False
+            rows += chunk.rows
             # Also when it is all known: otherwise nothing could interrupt this for as long as the file is read.
             await asyncio.sleep(0)
             self._on_progress(chunk.last_line)
+        self.change = self._change(rows)
         return (await batch.progress()).total >= len(known)
+
+    def _change(self, rows: int) -> str | None:
+        """Return what differs between the file that was opened and the one of which so many rows were enqueued."""
+        if self.found is None:
+            return None
+        opened = self.found.file
+        try:
+            size, sha256 = file_digest(self._file.path)
+        except FileError as error:
+            return f"the file has changed while it was read ({error}); {_LOAD_AGAIN}"
+        if (rows, sha256) == (opened.rows, opened.sha256):
+            return None
+        return (
+            f"the file has changed while it was read: it had {opened.rows:,} rows and {opened.bytes:,} bytes at first, "
+            f"{rows:,} rows were sent, and it has {size:,} bytes now; {_LOAD_AGAIN}"
+        )
 
     async def _until(self, batch: Batch, reached: Callable[[BatchProgress], bool]) -> BatchProgress:
         """Wait until the batch has come so far. Raises `ImportStalled` if none of its jobs ends for too long."""

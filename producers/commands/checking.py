@@ -44,7 +44,10 @@ def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -
         return NOTHING
     fit = found.usable if fates is None else sum(fates[status] for status in _APPLIED)
     fit += found.repeated
-    return DONE if fit == found.rows and not file.unread else PARTLY if fit else NOTHING
+    if fit == found.rows and not file.unread:
+        return DONE
+    # Rows that leave what is stored as it is, as all may of a list that was loaded before, are no refusal.
+    return PARTLY if found.usable or found.repeated else NOTHING
 
 
 def _compare(

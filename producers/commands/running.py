@@ -83,6 +83,7 @@ def run_import(
                     begun=begun,
                 )
                 run.result = await run.loading.run()
+            run.trouble = run.loading.change
             run.failed_jobs = await _failed_jobs(producer, run.result)
             import_id = run.result.found.import_id
             entries = report_entries(producer, import_id, options.wait)
@@ -181,9 +182,9 @@ def _show_result(file: HospitalFile, run: _Run, options: RunOptions, *, interrup
         )
     next_step = ""
     if run.result is None or not run.result.progress.has_ended:
-        next_step = f"; continue with: hospital-producer imports resume {found.import_id}"
+        next_step = f"; continue with: hospital-producer imports resume {_named(found, file)}"
     elif run.files is None:
-        next_step = f"; write its report with: hospital-producer imports report {found.import_id}"
+        next_step = f"; write its report with: hospital-producer imports report {_named(found, file)}"
     if run.trouble is not None:
         print_error(run.trouble + next_step)
     elif interrupted:
@@ -194,6 +195,12 @@ def _show_result(file: HospitalFile, run: _Run, options: RunOptions, *, interrup
             "see hospital-worker dead list"
         )
     return INTERRUPTED if interrupted else _code(file, run)
+
+
+def _named(found: Import, file: HospitalFile) -> str:
+    """Return what names an import on the command line. The copy of standard input is gone, so it needs a file."""
+    is_spooled = spooled_part(file.path) is not None
+    return f"{found.import_id} FILE, a file of the same content" if is_spooled else found.import_id
 
 
 def _code(file: HospitalFile, run: _Run) -> int:

@@ -46,6 +46,8 @@ class Wishes:
     header: bool | None = None
     sheet: str | None = None
     records: str | None = None
+    usual_encoding: str | None = None
+    """The encoding of an earlier delivery. The user has not said that it is this one's, which may show otherwise."""
     is_part_found: bool | None = None
     """Whether `sheet` or `records` is where an earlier delivery was found to be, and nobody has chosen it."""
 
@@ -53,8 +55,6 @@ class Wishes:
     def is_part_chosen(self) -> bool:
         """Whether the user has said which sheet or list of the file is to be read."""
         return not self.is_part_found and (self.sheet is not None or self.records is not None)
-    usual_encoding: str | None = None
-    """The encoding of an earlier delivery. The user has not said that it is this one's, which may show otherwise."""
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY
-from worker.contract import ChunkOutcome, IngestHospitals
-from worker.contract.imports import OpenImport, ReadImportReport
+from worker.contract import ChunkOutcome, IngestHospitals, RecordStatus
+from worker.contract.imports import OpenImport, PreviewHospitals, ReadImportReport
 from worker.errors import OutageError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -255,6 +255,37 @@ def test_chunks_that_redis_loses_meanwhile_are_enqueued_again(run: Run, path: Pa
     assert chunks == [0, 1, 2, 1, 3]
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda it: it.write_text(it.read_text().replace("Hospital", "Clinic")), "it had 2,100 rows and {} bytes at"),
+        (lambda it: it.write_text(it.read_text()[:20_000]), "1,"),
+        (lambda it: it.write_text(it.read_text() + "Another\n" * 40_000), "42,100 rows were sent"),
+        (lambda it: it.unlink(), "cannot be read: No such file"),
+        (lambda it: it.write_text(""), "is empty"),
+    ],
+    ids=["other", "shorter", "longer", "gone", "empty"],
+)
+def test_a_file_that_changes_while_it_is_read_says_so(
+    run: Run, path: Path, producer: Any, change: Callable[[Path], object], why: str
+) -> None:
+    path.write_text("name\n" + "".join(f"Hospital {number}\n" for number in range(2_100)))
+    size = path.stat().st_size
+
+    async def write(payload: Any) -> Any:
+        if isinstance(payload, IngestHospitals) and payload.chunk == 0:
+            change(path)
+        return await producer.successful_answer(payload)
+
+    producer.answer = write
+    status, out, err = run("ingest", path, "--json")
+    summary = json.loads(out)
+    assert (status, summary["state"]) == (PARTLY, "finished")
+    assert summary["trouble"] in err
+    assert "the file has changed while it was read" in summary["trouble"]
+    assert why.format(f"{size:,}") in summary["trouble"]
+
+
 def test_another_file_does_not_resume_an_import(run: Run, path: Path, tmp_path: Path, producer: Any) -> None:
     run("ingest", path)
     (import_id,) = producer.imports.documents
@@ -321,6 +352,23 @@ def test_inspect_cuts_examples_rather_than_names_of_fields_and_columns(run: Run,
         ["ownership", "Hospital Ownership"],
         ["emergency_services", "Emergency Services"],
     ]
+
+
+@pytest.mark.parametrize("status", ["kept", "newer_stored", "registered", "conflict"])
+def test_a_list_that_would_change_nothing_is_not_refused(
+    run: Run, path: Path, producer: Any, status: RecordStatus
+) -> None:
+    async def answer(payload: Any) -> Any:
+        outcome = await producer.successful_answer(payload)
+        if isinstance(payload, PreviewHospitals):
+            return outcome.model_copy(update={"statuses": [status] * len(payload.records)})
+        return outcome
+
+    producer.answer = answer
+    path.write_text("Facility Name,Facility ID\nA,1\nB,2\n")
+    code, out, _ = run("inspect", path, "--source", "cms", "--json")
+    assert (code, json.loads(out)["registry"][status]) == (DONE, 2)
+    assert run("ingest", path, "--source", "cms", "--dry-run")[0] == PARTLY
 
 
 def test_inspect_finds_collisions(run: Run, path: Path) -> None:

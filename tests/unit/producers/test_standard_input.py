@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from producers.commands.support import DONE, NOTHING, PARTLY
+from worker.contract import IngestHospitals
+from worker.errors import OutageError
 
 Run = Callable[..., tuple[int, str, str]]
 LIST = b"Facility Name,beds\nA,1\nB,many\n,2\n"
@@ -48,6 +50,24 @@ def test_an_import_of_standard_input_is_reported_again_from_a_file(
     assert "standard input: cannot be read again; name a file of the same content after the id" in err
     (tmp_path / "list.csv").write_bytes(LIST)
     assert run("imports", "report", import_id, tmp_path / "list.csv")[0] == DONE
+
+
+def test_an_interrupted_import_of_standard_input_is_continued_from_a_file(
+    run: Run, given: Callable[[bytes], None], producer: Any, tmp_path: Path
+) -> None:
+    async def fail(payload: Any) -> Any:
+        if isinstance(payload, IngestHospitals):
+            raise OutageError("Redis has gone")
+        return await producer.successful_answer(payload)
+
+    given(LIST)
+    producer.answer = fail
+    _, _, err = run("ingest", "-")
+    (import_id,) = producer.imports.documents
+    assert f"continue with: hospital-producer imports resume {import_id} FILE, a file of the same content\n" in err
+    producer.answer = producer.successful_answer
+    (tmp_path / "list.csv").write_bytes(LIST)
+    assert run("imports", "resume", import_id, tmp_path / "list.csv")[0] == PARTLY
 
 
 def test_an_error_in_standard_input_names_it(run: Run, given: Callable[[bytes], None]) -> None:
