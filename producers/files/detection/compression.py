@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from producers.files.detection.streams import Streams
 from producers.files.errors import FileError
 from producers.files.table import Compression
 
@@ -120,9 +121,9 @@ def _opened(path: Path, file: BinaryIO, compression: Compression, member: str) -
     if compression == "gzip":
         return cast(BinaryIO, gzip.GzipFile(fileobj=file))
     if compression == "bz2":
-        return cast(BinaryIO, bz2.BZ2File(file))
+        return cast(BinaryIO, Streams(path, file, bz2.BZ2Decompressor))
     if compression == "xz":
-        return cast(BinaryIO, lzma.LZMAFile(file))
+        return cast(BinaryIO, Streams(path, file, lzma.LZMADecompressor))
     if compression == "zstd":
         return cast(BinaryIO, zstd.ZstdFile(file))
     archive = zipfile.ZipFile(file)

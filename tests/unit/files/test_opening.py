@@ -205,7 +205,7 @@ COMPRESSED = gzip.compress(os.urandom(2_000).hex().encode())
         (COMPRESSED[:100] + b"\xff" * 50 + COMPRESSED[150:], "broken gzip data"),
         (b"\x1f\x8bnonsense", "broken gzip data"),
         (bz2.compress(CSV)[:-9], "in the middle of its compressed data"),
-        (lzma.compress(CSV)[:40] + b"\xff" * 8 + lzma.compress(CSV)[48:], "cannot be uncompressed"),
+        (lzma.compress(CSV)[:40] + b"\xff" * 8 + lzma.compress(CSV)[48:], "contains broken compressed data"),
         (zstd.compress(CSV)[:12] + b"\xff" * 20, "cannot be uncompressed|in the middle"),
         (gzip.compress(bytes(400_000_000), 9), "binary file|more than 1,000 times"),
         (b"PK\x03\x04rest", "cannot be uncompressed|cannot be read"),
