@@ -9,6 +9,7 @@ from typing import TextIO
 from producers.files.detection.delimiters import Marks
 from producers.files.detection.headers import distinct
 from producers.files.lines import MAX_ROW_LENGTH, MAX_ROW_LINES, NumberedLines, RowTooLong
+from producers.files.readers.line_breaks import without_halves
 from producers.files.readers.open_quotes import swallows_rows
 from producers.files.readers.text import TextSource, repair, shortened
 from producers.files.table import Dialect, RawRow
@@ -42,6 +43,8 @@ class DelimitedTable:
         """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
         with self.source.open() as text:
             rows = read_rows(text, self.marks, self.columns, self.dialect, pads=self.pads)
+            if self.pads:
+                rows = without_halves(rows, self.columns)
             if not self.source.encoding.strays:
                 yield from rows
                 return
