@@ -21,9 +21,13 @@ _DOTLESS, _DOTTED_CAPITAL = "\u0131", "\u0130"
 _ASCII_LETTER = 5.0
 _SAME_SCRIPT = 7.5
 _OTHER_SCRIPT = 11.0
-_PUNCTUATION = dict.fromkeys("\u2019\u2018\u2013\u00a0\u2014\u201c\u201d", 5.0) | dict.fromkeys(
-    "\u00ba\u00aa\u00b0\u2116\u00ae\u2122\u00a9\u00bd\u00bc\u00a3\u20ac\u00a7\u00ab\u00bb\u201e\u201a\u2026\u2022\u00b7\u200c\u00ad\u00b4",
-    7.0,
+_PUNCTUATION = (
+    dict.fromkeys("\u2019\u2018\u2013\u00a0\u2014\u201c\u201d", 5.0)
+    | dict.fromkeys(
+        "\u00ba\u00aa\u00b0\u2116\u00ae\u2122\u00a9\u00bd\u00bc\u00a3\u20ac\u00a7\u00ab\u00bb\u201e\u201a\u2026\u2022\u00b7\u200c\u00ad\u00b4",
+        7.0,
+    )
+    | {"\u00b6": 11.0}
 )
 _ARABIC_PUNCTUATION = dict.fromkeys("\u060c\u061b\u061f", 6.0)
 _FULL_WIDTH_CODES = (*range(0x3000, 0x3020), *range(0xFF01, 0xFF10), 0xFF1A, 0xFF1B, 0xFF5E, 0x30FB, 0x30FC)
@@ -32,7 +36,7 @@ _CATEGORIES = {"M": 9.0, "N": 9.0, "P": 8.5, "S": 11.0, "Z": 9.0, "C": 16.0}
 _STRAY = 8.0  # a byte that the encoding does not have, as `surrogateescape` decodes it
 _OUT_OF_PLACE = 6.0
 _OPENING = "\u201c\u2018\u201e\u201a\u00ab\u00bf\u00a1\u00a0"
-_NEVER_INSIDE = "\u201c\u201d\u201e\u201a\u00ab\u00bb\u2022\u2026\u2018\u2013\u2014\u2116"
+_NEVER_INSIDE = "\u201c\u201d\u201e\u201a\u00ab\u00bb\u2022\u2026\u2018\u2013\u2014\u2116\u00b6"
 _ORDINALS = "\u00ba\u00aa\u00b0"
 _ABBREVIATED = "NMD"  # N\u00ba, M\u00aa and D\u00aa, which a word may follow without a blank
 

@@ -284,3 +284,19 @@ def test_a_delimiter_beyond_ascii_says_nothing_of_the_encoding() -> None:
     rows = [f"{row}¬Oui¬é¬x y¬12¬a".replace(",", "¬x¬12¬") for row in text("French", 4).splitlines()[1:]]
     content = "\n".join(["Hérault", *rows]) + "\n"
     assert outcome(content, "cp1252") == "right"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        # Only cp1250 and its like have another letter in place of the ligature.
+        ("nom;ville\nHÔPITAL PRIVÉ CŒUR DE VILLE;AINAY-LE-CHÂTEAU\nHÔPITAL DES CÔTES;LYON\n", "cp1252"),
+        ("Κωδικός;Επωνυμία;Πόλη\n1;Γενικό Νοσοκομείο Άγιος Ανδρέας;Πάτρα\n2;Κέντρο Υγείας;Λάρισα\n", "iso8859_7"),
+        (
+            "nom;ville\nHôpital de la Côte;Besançon\nClinique des Cèdres;Orléans\nHôpital;Châlons\nÉtienne;L\n",
+            "cp850",
+        ),
+    ],
+)
+def test_one_letter_tells_two_encodings_apart_that_read_the_rest_alike(content: str, encoding: str) -> None:
+    assert detect(content.encode(encoding)).name == encoding
