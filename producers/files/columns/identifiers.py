@@ -39,6 +39,8 @@ _ENTITY = re.compile(r"https?://www\.wikidata\.org/(?:entity|wiki)/Q\d+")
 _ENTITY_COST = 29
 # A telephone number with its prefix, as people write it; columns that are called so are known by name.
 _TELEPHONE = re.compile(r"(?=(?:\D*\d){8,13}\D*$)\(?(?:\+|0\d)\d*\)?[ \u2013/-][\d -]+")
+# Written by a spreadsheet: the digits beyond the fraction are gone.
+_ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2}")
 _NO_IDENTITY = ", so it does not identify the hospitals"
 _REPEATS_HOSPITALS = "{} repeats in rows that agree in name and place, so each is taken for one hospital"
 # That of `external_id` in the contract.
@@ -75,6 +77,7 @@ def find_identifiers(
         known = statistics.get(column)
         cost = _ENTITY_COST if known is not None and _names_entities(known) else identifier_cost(column)
         if cost is None or known is None or not _may_identify(known):
+            notes.append(_rounded(column, known, cost))
             continue
         is_unique = known.unique or (source_column is not None and source_column in known.unique_with)
         if is_unique or (known.repeats_hospitals and cost < WEAK_COST):
@@ -187,6 +190,18 @@ def _may_identify(known: ColumnStatistics) -> bool:
         # A delivery of one row may have the hospital whose number is 1.
         return known.unique is True and known.share("integer") >= _NEARLY_ALL
     return known.share("number") - known.share("integer") < 0.5 and not _is_prose(known)
+
+
+def _rounded(column: str, known: ColumnStatistics | None, cost: int | None) -> str | None:
+    if known is None or cost is None or cost >= WEAK_COST:
+        return None
+    example = next((str(value) for value in known.sample if _ROUNDED.fullmatch(str(value).strip())), None)
+    if example is None:
+        return None
+    return (
+        f"{column} has numbers that a spreadsheet has rounded, such as {example}{_NO_IDENTITY}; "
+        "get the list as it was before, or with this column as text"
+    )
 
 
 def _is_prose(known: ColumnStatistics) -> bool:

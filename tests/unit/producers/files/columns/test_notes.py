@@ -156,3 +156,20 @@ def test_a_list_without_a_header_shows_what_is_read_by_content_and_what_is_not()
 def test_of_two_columns_of_telephones_none_is_certain() -> None:
     rows = [[f"Oak Hospital {number}", f"0113 200000{number}", f"0113 300000{number}"] for number in range(5)]
     assert "phone" not in fields(choose(["1", "2", "3"], rows))
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_rounded"),
+    [
+        (["1.4E+10", "1.4E+10", "14000000003"], True),
+        (["1,42E+09", "1,43E+09", "1,44E+09"], True),
+        (["14.5", "15.5", "16.5"], False),
+        (["5E1", "5E2", "5E3"], False),
+    ],
+)
+def test_an_identifier_that_a_spreadsheet_has_rounded_is_mentioned(cells: Sequence[str], is_rounded: bool) -> None:
+    found = [
+        note for note in notes_on("Facility ID", cells) if "has numbers that a spreadsheet has rounded" in note
+    ]
+    assert len(found) == is_rounded
+    assert all(note.startswith("Facility ID has numbers") and cells[0] in note for note in found)
