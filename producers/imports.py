@@ -209,8 +209,8 @@ class FileImport:
         if (rows, sha256) == (opened.rows, opened.sha256):
             return None
         return (
-            f"the file has changed while it was read: it had {opened.rows:,} rows and {opened.bytes:,} bytes at first, "
-            f"{rows:,} rows were sent, and it has {size:,} bytes now; {_LOAD_AGAIN}"
+            f"the file has changed while it was read: it had {opened.rows:,} rows and {opened.bytes:,} bytes at "
+            f"first, {rows:,} rows were sent, and it has {size:,} bytes now; {_LOAD_AGAIN}"
         )
 
     async def _until(self, batch: Batch, reached: Callable[[BatchProgress], bool]) -> BatchProgress:

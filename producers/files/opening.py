@@ -82,9 +82,7 @@ def _foreign_member(path: Path) -> str | None:
 
 
 def _text_table(path: Path, compression: Compression, wishes: Wishes) -> Table:
-    found = detect_encoding(
-        path, lambda: open_bytes(path, compression), wishes.encoding, wishes.usual_encoding
-    )
+    found = detect_encoding(path, lambda: open_bytes(path, compression), wishes.encoding, wishes.usual_encoding)
     source = TextSource(path, compression, found)
     head = source.head(_HEAD_OF_TEXT)
     notes = []

@@ -47,7 +47,7 @@ class Wishes:
     sheet: str | None = None
     records: str | None = None
     usual_encoding: str | None = None
-    """The encoding of an earlier delivery. The user has not said that it is this one's, which may show otherwise."""
+    """The encoding of an earlier delivery, which decides unless the bytes of this one show otherwise."""
     is_part_found: bool | None = None
     """Whether `sheet` or `records` is where an earlier delivery was found to be, and nobody has chosen it."""
 

@@ -17,7 +17,9 @@ class Streams(io.RawIOBase):
     Raises `FileError` at bytes that begin no stream: what a download or a program has broken could be rows.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, kind: type[bz2.BZ2Decompressor] | type[lzma.LZMADecompressor]) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, kind: type[bz2.BZ2Decompressor] | type[lzma.LZMADecompressor]
+    ) -> None:
         self._path, self._file, self._kind = path, file, kind
         self._stream: bz2.BZ2Decompressor | lzma.LZMADecompressor = kind()
         self._rest = b""

@@ -92,10 +92,8 @@ def read_rows(
         if header:
             header = False
             continue
-        if len(cells) == 1 < len(columns):
-            cells = _unwrapped(cells, marks, len(columns))
-        if pads:
-            cells += [""] * (len(columns) - len(cells))
+        if len(cells) < len(columns):
+            cells = _completed(cells, marks, len(columns), pads=pads)
         before = cells
         yield _row(lines.first_number, columns, cells)
 
@@ -115,10 +113,12 @@ def _row(number: int, columns: Sequence[str], cells: list[str]) -> RawRow:
     return RawRow(number, fields, problem=problem)
 
 
-def _unwrapped(cells: list[str], marks: Marks, width: int) -> list[str]:
-    """Split a row that a second program has quoted as a whole; if that does not make a row, return it as it is."""
-    inner = split_leniently(cells[0], marks)
-    return inner if len(inner) == width else cells
+def _completed(cells: list[str], marks: Marks, width: int, *, pads: bool) -> list[str]:
+    """Split a row that a second program has quoted as a whole, if that makes a row, and add what a row left out."""
+    if len(cells) == 1:
+        inner = split_leniently(cells[0], marks)
+        cells = inner if len(inner) == width else cells
+    return cells + [""] * (width - len(cells)) if pads else cells
 
 
 def split_leniently(line: str, marks: Marks) -> list[str]:

@@ -19,8 +19,8 @@ _Kind = Literal["number", "digits", "words"]
 def without_halves(rows: Iterable[RawRow], columns: Sequence[str]) -> Iterator[RawRow]:
     """Yield the rows, those that seem to be halves of one with that as their problem.
 
-    The second half does not begin like the rows above, but with it the short row before it would be like them. Where
-    all rows have as many cells as the header, halves are too short, and need no such judgement.
+    The second half does not begin like the rows above, but with it the short row before it would be like them.
+    Where all rows have as many cells as the header, halves are too short, and need no such judgement.
     """
     seen: Counter[tuple[int, _Kind]] = Counter()
     short: RawRow | None = None

@@ -6,7 +6,9 @@ from producers.files.readers.line_breaks import BEGINS, ENDS, without_halves
 from producers.files.table import RawRow
 
 COLUMNS = ["code", "name", "city", "beds"]
-ROWS = [f"K{number};Hospital {number};Aveda;{number}0" if number % 2 else f"K{number};Oak;Brusk" for number in range(12)]
+ROWS = [
+    f"K{number};Hospital {number};Aveda;{number}0" if number % 2 else f"K{number};Oak;Brusk" for number in range(12)
+]
 
 
 def found(lines: Sequence[str]) -> list[RawRow]:

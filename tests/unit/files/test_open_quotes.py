@@ -33,14 +33,18 @@ def rows(lines: list[str], delimiter: str = ";", escape: str = "") -> list[RawRo
 @pytest.mark.parametrize("delimiter", [";", ",", "\t"])
 def test_a_quote_costs_no_row_but_its_own(first: str, last: str, between: list[str], delimiter: str) -> None:
     lines = [ROWS[0], first, *between, last, "H60;Yew;Nice;7"]
-    found = rows([line.replace("; ", "% ").replace(";", delimiter).replace("% ", "; ") for line in lines], delimiter)
+    found = rows(
+        [line.replace("; ", "% ").replace(";", delimiter).replace("% ", "; ") for line in lines], delimiter
+    )
     assert [row.line for row in found] == list(range(2, len(lines) + 2))
     assert found[1].problem == "a quote is opened, and closed only after the rows below it"
     assert [row.line for row in found if row.problem] == [3, *([len(lines) - 1] if "H45;Ash" in between else [])]
 
 
 def test_each_of_several_such_quotes_costs_its_own_row() -> None:
-    found = rows([ROWS[0], 'H50;"Oak;Lyon;1', ROWS[1], 'H51;12";Nice;2', 'H52;"Elm;Lyon;3', 'H53;6";Nice;4', ROWS[2]])
+    found = rows(
+        [ROWS[0], 'H50;"Oak;Lyon;1', ROWS[1], 'H51;12";Nice;2', 'H52;"Elm;Lyon;3', 'H53;6";Nice;4', ROWS[2]]
+    )
     assert [row.line for row in found if row.problem] == [3, 6]
     assert [row.fields["name"] for row in found if not row.problem] == [
         "Hospital 1", "Hospital 2", '12"', '6"', "Hospital 3",

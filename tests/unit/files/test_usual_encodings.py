@@ -62,7 +62,9 @@ def test_a_delivery_in_another_encoding_says_so(tmp_path: Path, mark: bytes) -> 
     file = HospitalFile.open(now, FileWishes().by_profile(profile))
     assert "the encoding was cp1252 and is utf-8 now" in file.notes
     assert next(file.rows()).known == {"hospital_name": "CLINIQUE DU PARC 1", "city": "Orl\u00e9ans"}
-    assert not any("encoding was" in note for note in HospitalFile.open(before, FileWishes().by_profile(profile)).notes)
+    assert not any(
+        "encoding was" in note for note in HospitalFile.open(before, FileWishes().by_profile(profile)).notes
+    )
     # What the person says now is done.
     said = HospitalFile.open(now, FileWishes(reading=Wishes(encoding="cp1252")))
     assert "it is valid UTF-8, but read as cp1252, as you have said" in said.notes

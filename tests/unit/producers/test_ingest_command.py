@@ -258,7 +258,10 @@ def test_chunks_that_redis_loses_meanwhile_are_enqueued_again(run: Run, path: Pa
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda it: it.write_text(it.read_text().replace("Hospital", "Clinic")), "it had 2,100 rows and {} bytes at"),
+        (
+            lambda it: it.write_text(it.read_text().replace("Hospital", "Clinic")),
+            "it had 2,100 rows and {} bytes at",
+        ),
         (lambda it: it.write_text(it.read_text()[:20_000]), "1,"),
         (lambda it: it.write_text(it.read_text() + "Another\n" * 40_000), "42,100 rows were sent"),
         (lambda it: it.unlink(), "cannot be read: No such file"),
