@@ -51,7 +51,7 @@ O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
 _CHUNKS_IN_FLIGHT = 8
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 0.5
 # A change of how rows are grouped must not continue an import whose chunks were made otherwise.
-_FINGERPRINT_VERSION = 2
+_FINGERPRINT_VERSION = 3
 
 _LOAD_AGAIN = "what is stored may be of both; load it again when nothing writes to it any more"
 

@@ -20,6 +20,7 @@ from producers.files.columns import (
 from producers.files.corrections import PROFILE, open_list
 from producers.files.errors import FileError
 from producers.files.groups import GroupPlaces
+from producers.files.namesakes import Namesakes
 from producers.files.profile import Profile
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
@@ -171,15 +172,16 @@ class HospitalFile:
         kept = 0
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         beds = BedsOfHospitals(self.columns, self.statistics)
+        namesakes = Namesakes(self.columns, source_is_given=self.source is not None)
         read = self._group_places.told_apart(reader.read)
         for raw in rows_of(self._table):
-            row = read(raw)
+            row = namesakes.check(read(raw))
             beds.take_in(row.known)
             if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
                 kept += size
                 self._rejected[raw.line] = raw
             yield row
-        self._notes_on_rows = [*reader.notes(), *beds.notes()]
+        self._notes_on_rows = [*reader.notes(), *namesakes.notes(), *beds.notes()]
 
     def rejected_row(self, line: int) -> RawRow | None:
         """Return a row that the latest pass of `rows` rejected, if it is among those that are kept: 8 MB."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 
 _LARGEST_SET = 1 << 16
+_SMALLEST_TABLE = 1 << 10
 
 
 def hashes(values: Iterable[object]) -> "array[int]":
@@ -44,6 +45,36 @@ class HospitalHashes:
     def forget(self) -> None:
         """Free the memory."""
         self.hashes = array("q")
+
+
+class FirstRows:
+    """Which row was the first with a key, for keys that are hashes, in about 25 bytes for each key."""
+
+    def __init__(self) -> None:
+        self._keys, self._rows = array("q"), array("i")
+        # The number of a key, from 1, at the slot that its lowest bits say or at the next free one.
+        self._slots = array("i", [0]) * _SMALLEST_TABLE
+
+    def first(self, key: int, row: int) -> int:
+        """Return the first row that was given with this key: this one, if none was before."""
+        slot = self._slot(key)
+        if number := self._slots[slot]:
+            return self._rows[number - 1]
+        self._keys.append(key)
+        self._rows.append(row)
+        self._slots[slot] = len(self._keys)
+        if 2 * len(self._keys) > len(self._slots):
+            self._slots = array("i", [0]) * (2 * len(self._slots))
+            for number, each in enumerate(self._keys, 1):
+                self._slots[self._slot(each)] = number
+        return row
+
+    def _slot(self, key: int) -> int:
+        slots, keys, lowest = self._slots, self._keys, len(self._slots) - 1
+        slot = key & lowest
+        while (number := slots[slot]) and keys[number - 1] != key:
+            slot = (slot + 1) & lowest
+        return slot
 
 
 def folded(texts: Sequence[str]) -> list[str]:

@@ -184,3 +184,22 @@ async def test_corrected_rejects_are_the_same_hospitals_as_in_the_corrected_list
     again = await registry.run("producers", "ingest", str(path), "--source", "demo", "--json")
     assert (again.code, json.loads(again.out)["same"]) == (0, 10)
     assert len(await registry.hospitals()) == 10
+
+
+async def test_rows_of_one_name_and_place_that_differ_in_what_is_not_read_do_not_disappear(
+    registry: Registry, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    # In different chunks, and one that is repeated.
+    rows = [f"Clinic {min(number, 1_500)},Town,Ward {min(number, 1_502)}" for number in range(1_504)]
+    path.write_text("Hospital,City,Ward\n" + "\n".join([*rows, "Clinic 1,Town,Ward 7", ""]))
+    for fate in ("created", "same"):
+        loaded = await registry.run("producers", "ingest", str(path), "--json")
+        summary = json.loads(loaded.out)
+        assert (loaded.code, summary[fate], summary["rejected"]) == (1, 1_501, 4)
+    rejects = summary["rejects"]
+    assert (await registry.run("producers", "ingest", rejects, "--on-existing", "merge", "--json")).code != 0
+    assert len(await registry.hospitals()) == 1_501
+    apart = ("--map", "external_id=Hospital + Ward", "--source", "moh")
+    loaded = await registry.run("producers", "ingest", rejects, *apart, "--json")
+    assert (loaded.code, json.loads(loaded.out)["created"], len(await registry.hospitals())) == (0, 3, 1_504)

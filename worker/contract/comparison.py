@@ -40,7 +40,7 @@ def distinguishing_key(known: Known) -> tuple[object, ...]:
     Unicode form, case and white space make no difference. An unknown value differs from a known one; otherwise the
     second of three rows could agree with both others although these two contradict each other.
     """
-    return tuple(_folded(known.get(field)) for field in DISTINGUISHING_FIELDS)
+    return tuple(folded_value(known.get(field)) for field in DISTINGUISHING_FIELDS)
 
 
 def distinguishing_differences(holder: Known, known: Known) -> list[FieldDifference]:
@@ -48,7 +48,7 @@ def distinguishing_differences(holder: Known, known: Known) -> list[FieldDiffere
     return [
         FieldDifference(field, holder.get(field), known.get(field))
         for field in DISTINGUISHING_FIELDS
-        if _folded(holder.get(field)) != _folded(known.get(field))
+        if folded_value(holder.get(field)) != folded_value(known.get(field))
     ]
 
 
@@ -72,7 +72,7 @@ def further_differences(holder: Known, known: Known, *, whole: bool = False) -> 
             continue
         if field == "attributes":
             found += _attribute_differences(present or {}, value or {}, whole=True)
-        elif _folded(present) != _folded(value):
+        elif folded_value(present) != folded_value(value):
             found.append(FieldDifference(field, present, value))
     return found
 
@@ -158,7 +158,8 @@ def is_same(stored: object, value: object) -> bool:
     return stored == value and isinstance(stored, bool) == isinstance(value, bool)
 
 
-def _folded(value: object) -> object:
+def folded_value(value: object) -> object:
+    """Return a field's value so that two that make no difference between hospitals are equal."""
     if isinstance(value, str):
         return normalise_name(value)
     if isinstance(value, Mapping):

@@ -3,7 +3,7 @@
 from producers.files.columns.choose import choose_columns
 from producers.files.columns.mapping import Advice, advice_on_collisions, option
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped
-from producers.files.columns.names import role_in_key, telling_apart
+from producers.files.columns.names import is_serial, role_in_key, telling_apart
 
 __all__ = [
     "FIELDS",
@@ -14,6 +14,7 @@ __all__ = [
     "Mapped",
     "advice_on_collisions",
     "choose_columns",
+    "is_serial",
     "option",
     "role_in_key",
     "telling_apart",

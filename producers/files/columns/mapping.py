@@ -106,14 +106,15 @@ class Advice(NamedTuple):
     options: str
 
 
-def advice_on_collisions(columns: Columns, *, source_is_given: bool) -> Advice:
-    """Return what to do if rows of different hospitals have one identity."""
+def advice_on_collisions(columns: Columns, *, source_is_given: bool, more: Sequence[str] = ()) -> Advice:
+    """Return what to do if rows of different hospitals have one identity; `more` is what tells them apart."""
     identifier, has_source = columns.columns_of("external_id"), source_is_given or columns.columns_of("source")
     source = "" if has_source else " --source NAME"
     if identifier:
         joined = option("external_id", f"{' + '.join(identifier)} + COLUMN")
         return Advice("their identifier is that of another row too", joined + source)
-    name, more = columns.columns_of("hospital_name"), columns.columns_of("address") + columns.columns_of("phone")
+    name = columns.columns_of("hospital_name")
+    more = more or columns.columns_of("address") + columns.columns_of("phone")
     joined = option("external_id", " + ".join((*name, *(more or ("COLUMN",)))))
     return Advice("they have the name and place of another row", joined + source)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.files.uniqueness import HospitalHashes, combined, count_distinct, folded, hashes, is_key
+from producers.files.uniqueness import FirstRows, HospitalHashes, combined, count_distinct, folded, hashes, is_key
 
 SMALL = st.lists(st.integers(-3, 3), max_size=30)
 
@@ -66,3 +66,9 @@ def test_pairs_take_little_more_memory_than_their_numbers() -> None:
         tracemalloc.stop()
     assert list(pairs) == [hash(pair) if all(pair) else 0 for pair in zip(first, second, strict=True)]
     assert peak < 4 * 8 * count
+
+
+def test_the_first_row_of_each_key_is_found() -> None:
+    keys = [hash(str(number % 5_000)) for number in range(20_000)]
+    firsts = FirstRows()
+    assert [firsts.first(key, row) for row, key in enumerate(keys)] == [row % 5_000 for row in range(20_000)]
