@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from producers.files import FileRow, HospitalFile
-from producers.files.table import REASON_COLUMN
+from producers.files.table import COLLISION, REASON_COLUMN
 from worker.contract import MAX_CHUNK_RECORDS, IngestHospitals, LeftOutCell, OnExisting, UnreadRow
 from worker.contract.known import Known
 
@@ -12,8 +12,6 @@ from worker.contract.known import Known
 # attribute takes up to four bytes.
 _ATTRIBUTE_CHARACTERS_PER_CHUNK = 1_500_000
 _LONGEST_REASON, _LONGEST_COLUMN, _LONGEST_CELL = 500, 500, 200
-# How the reason begins that the worker gives for a row in collision.
-_COLLISION = "collision:"
 
 
 @dataclass(slots=True)
@@ -77,7 +75,7 @@ def chunks_of(file: HospitalFile) -> Iterator[Chunk]:
 
 
 def _has_collided(row: FileRow) -> bool:
-    return str(row.fields.get(REASON_COLUMN)).startswith(_COLLISION)
+    return str(row.fields.get(REASON_COLUMN)).startswith(COLLISION)
 
 
 def _unread(row: FileRow) -> UnreadRow:

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 
 from producers.files.columns import Columns, advice_on_collisions, is_serial
-from producers.files.table import REASON_COLUMN
+from producers.files.table import COLLISION, REASON_COLUMN
 from producers.files.transposing import as_texts
 from producers.files.uniqueness import FirstRows, folded
 from producers.files.values import FileRow, LeftOut
@@ -17,8 +17,6 @@ from worker.contract.comparison import DISTINGUISHING_FIELDS, FURTHER_FIELDS, fo
 from worker.contract.identity import PLACE_FIELDS, hospital_identity, is_identified_by_name
 from worker.contract.known import Known
 
-# How the reason begins, as that of a worker does: rows to correct are then loaded with care.
-_COLLISION = "collision:"
 # Whatever differs is noticed; these are the columns whose names can be said.
 _MOST_NAMED = 12
 _MOST_LISTED, _LONGEST_COLUMN = 5, 40
@@ -94,7 +92,8 @@ class Namesakes:
         key = (identity, known.get("observed_at"), *distinguishing)
         first = self._firsts.first(hash(key), index)
         told_apart = self._read[first] != self._read[index]
-        if told_apart and (self._complete[first] and self._complete[index] or not self._differs(first, index)):
+        complete = self._complete[first] and self._complete[index]
+        if told_apart and (complete or not self._differs(first, index)):
             # A worker tells it from the first row, or need not; but not from one with the same values.
             first = self._firsts.first(hash((key, read)), index)
         return first if self._differs(first, index) else None
@@ -118,7 +117,7 @@ class Namesakes:
         self._first = self._first or f"line {row.line} with {line}"
         listed = ", ".join(map(_cut, names[:_MOST_LISTED])) or "cells"
         return (
-            f"{_COLLISION} line {line} has the same name and place ({_code(identity)}), "
+            f"{COLLISION} line {line} has the same name and place ({_code(identity)}), "
             f"and differs in what is not read: {listed}"
         )
 
@@ -133,7 +132,7 @@ def _comparable(field: str, value: object) -> object:
 def _reason_before(row: FileRow, identity: str) -> str:
     """Return why a row was rejected in the import that it comes from, unless it has another identity by now."""
     reason = row.fields.get(REASON_COLUMN)
-    if isinstance(reason, str) and reason.startswith(_COLLISION) and f"({_code(identity)})" in reason:
+    if isinstance(reason, str) and reason.startswith(COLLISION) and f"({_code(identity)})" in reason:
         return reason
     return ""
 

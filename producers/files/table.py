@@ -11,6 +11,9 @@ Compression = Literal["", "gzip", "bz2", "xz", "zstd", "zip"]
 LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
 """The columns that a file of rejected rows has besides its own: the line in the imported file, and the reason."""
 
+COLLISION = "collision:"
+"""How the reason begins why a row may be another hospital than the one that has its identity."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:

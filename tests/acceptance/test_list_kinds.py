@@ -193,11 +193,11 @@ async def test_rows_of_one_name_and_place_that_differ_in_what_is_not_read_do_not
     # In different chunks, and one that is repeated.
     rows = [f"Clinic {min(number, 1_500)},Town,Ward {min(number, 1_502)}" for number in range(1_504)]
     path.write_text("Hospital,City,Ward\n" + "\n".join([*rows, "Clinic 1,Town,Ward 7", ""]))
-    for fate in ("created", "same"):
-        loaded = await registry.run("producers", "ingest", str(path), "--json")
-        summary = json.loads(loaded.out)
-        assert (loaded.code, summary[fate], summary["rejected"]) == (1, 1_501, 4)
-    rejects = summary["rejects"]
+    first, again = [await registry.run("producers", "ingest", str(path), "--json") for _ in range(2)]
+    summaries = [json.loads(loaded.out) for loaded in (first, again)]
+    assert [(it["created"], it["same"], it["rejected"]) for it in summaries] == [(1_501, 0, 4), (0, 1_501, 4)]
+    assert (first.code, again.code) == (1, 1)
+    rejects = summaries[0]["rejects"]
     assert (await registry.run("producers", "ingest", rejects, "--on-existing", "merge", "--json")).code != 0
     assert len(await registry.hospitals()) == 1_501
     apart = ("--map", "external_id=Hospital + Ward", "--source", "moh")
