@@ -172,7 +172,7 @@ class HospitalFile:
         kept = 0
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         beds = BedsOfHospitals(self.columns, self.statistics)
-        namesakes = Namesakes(self.columns, source_is_given=self.source is not None)
+        namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
         read = self._group_places.told_apart(reader.read)
         for raw in rows_of(self._table):
             row = namesakes.check(read(raw))

@@ -6,9 +6,11 @@ A worker compares what was read of two rows. It would take such a row for a repe
 import hashlib
 from array import array
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from producers.files.columns import Columns, advice_on_collisions, is_serial
+from producers.files.statistics import ColumnStatistics
 from producers.files.table import COLLISION, REASON_COLUMN
 from producers.files.transposing import as_texts
 from producers.files.uniqueness import FirstRows, folded
@@ -19,22 +21,33 @@ from worker.contract.known import Known
 
 # Whatever differs is noticed; these are the columns whose names can be said.
 _MOST_NAMED = 12
+_MOSTLY = 0.5
 _MOST_LISTED, _LONGEST_COLUMN = 5, 40
 # Besides what the identity is made of.
 _DISTINGUISHING = tuple(it for it in DISTINGUISHING_FIELDS if it not in ("hospital_name", *PLACE_FIELDS))
+# What a worker compares also between two times of observation.
+_LASTING = frozenset((*DISTINGUISHING_FIELDS, "phone"))
 
 
 class Namesakes:
     """Rejects each row whose hospital is that of an earlier row by what is read, and may not be by what is not.
 
-    Give it the rows of one pass over a file, in order: then every pass rejects the same ones. Rows of different
-    times of observation are not compared, because all but their identity may have changed. A row without an
-    identifier takes about 70 bytes of memory, another one none.
+    Give it the rows of one pass over a file, in order: then every pass rejects the same ones. `statistics` are
+    those of the file's columns. A row without an identifier takes about 70 bytes of memory, another one none.
     """
 
-    def __init__(self, columns: Columns, *, source_is_given: bool) -> None:
+    def __init__(
+        self, columns: Columns, statistics: Mapping[str, ColumnStatistics], *, source_is_given: bool
+    ) -> None:
         self._columns = columns
         self._source_is_given = source_is_given
+        self._has_times = bool(columns.columns_of("observed_at"))
+        # Numbers and dates change from one time of observation to another, as those of a list of every month do.
+        self._lasting = [
+            at
+            for at, name in enumerate(columns.left_out if self._has_times else ())
+            if name in statistics and not any(statistics[name].share(it) > _MOSTLY for it in ("number", "date"))
+        ]
         fields = {it.field.partition(".")[0] for it in columns.mapped}
         if not fields.isdisjoint(("latitude", "longitude")):
             fields.add("location")
@@ -45,6 +58,8 @@ class Namesakes:
         # it lacks nothing that is compared; and two bytes for each column that is not read.
         self._lines, self._read, self._unread = array("q"), array("q"), array("q")
         self._complete, self._marks = bytearray(), array("H")
+        # If rows have a time of observation: the hashes of it, and of what lasts of that which is not read.
+        self._times, self._lasts = array("q"), array("q")
         self._named = columns.left_out[:_MOST_NAMED]
         self._differing: Counter[str] = Counter()
         self._rejected = 0
@@ -90,6 +105,8 @@ class Namesakes:
         self._marks.extend(hash(text) & 0xFFFF for text in texts[:_MOST_NAMED])
         distinguishing = [folded_value(known.get(field)) for field in self._distinguishing]
         key = (identity, known.get("observed_at"), *distinguishing)
+        if self._has_times and (other := self._of_other_time(row, key, texts)) is not None:
+            return other
         first = self._firsts.first(hash(key), index)
         told_apart = self._read[first] != self._read[index]
         complete = self._complete[first] and self._complete[index]
@@ -97,6 +114,21 @@ class Namesakes:
             # A worker tells it from the first row, or need not; but not from one with the same values.
             first = self._firsts.first(hash((key, read)), index)
         return first if self._differs(first, index) else None
+
+    def _of_other_time(self, row: FileRow, key: Sequence[object], texts: Sequence[str]) -> int | None:
+        """Return the first row with all but the time of this one, if its time is another and so is what lasts."""
+        identity, time, *distinguishing = key
+        left_out = [(cell.field, self._whole(cell, row)) for cell in row.left_out if cell.field in _LASTING]
+        index = len(self._times)
+        self._times.append(hash(time))
+        self._lasts.append(hash((*(texts[at] for at in self._lasting), *left_out)))
+        first = self._firsts.first(hash((identity, *distinguishing)), index)
+        if self._times[first] == self._times[index]:
+            return None
+        if hash(None) in (self._times[first], self._times[index]):
+            # A row without a time may be of any.
+            return first if self._differs(first, index) else None
+        return first if self._lasts[first] != self._lasts[index] else None
 
     def _differs(self, holder: int, index: int) -> bool:
         """Whether two rows differ in what is not read."""

@@ -52,7 +52,14 @@ def rejected(file: HospitalFile) -> list[int]:
         ),
         ("Hospital,City,Address,Ward\nApollo,Agra,Road 1,1\nApollo,Agra,Road 2,2\n", []),
         ("Hospital,City,Latitude,Longitude,Ward\nApollo,Agra,27.1,78.1,1\nApollo,Agra,27.2,78.1,2\n", []),
-        # Over time everything may change.
+        # Over time numbers and dates may change, but hardly a ward; a row without a time may be of any.
+        ("Hospital,City,Last Updated,Ward\nApollo,Agra,2025-01-01,One\nApollo,Agra,2025-02-01,Two\n", [3]),
+        ("Hospital,City,Last Updated,Ward\nApollo,Agra,2025-01-01,One\nApollo,Agra,2025-02-01,One\n", []),
+        ("Hospital,City,Last Updated,Cases\nApollo,Agra,2025-01-01,1\nApollo,Agra,,2\n", [3]),
+        (
+            f"Hospital,City,Last Updated\nApollo,{UNREADABLE}1,2025-01-01\nApollo,{UNREADABLE}2,2025-02-01\n",
+            [3],
+        ),
         ("Hospital,City,Last Updated,Cases\nApollo,Agra,2025-01-01,1\nApollo,Agra,2025-02-01,2\n", []),
         ("Hospital,City,Last Updated,Cases\nApollo,Agra,2025-01-01,1\nApollo,Agra,2025-01-01,2\n", [3]),
     ],
