@@ -1,43 +1,101 @@
-"""Finds out before an import whether it would store a list a second time, under other identities.
+"""Finds out before an import whether it would store a list a second time, or mix its hospitals with others.
 
 One delivery of a list may be identified by a column of codes, and another by name and place, because a code is
-missing or repeated in it.
+missing or repeated in it; or by codes that lost their zeros, by other codes, or by less of the place.
 """
 
-from itertools import islice
-
 from producers.client import HospitalProducer
-from producers.files import HospitalFile
+from producers.files import FileError, HospitalFile
 from producers.files.columns import option
-from producers.previewing import Preview, preview
-from worker.contract import MAX_CHUNK_RECORDS
+from producers.files.table import REASON_COLUMN
+from producers.imports import ImportStalled
+from producers.previewing import Elsewhere, Preview, preview
+from worker.contract import MAX_CHUNK_RECORDS, OnExisting
+from worker.contract.identity import name_in_identity
 
 _BY_NAME = "name and place"
+# A list is refused if this part of it is stored under other identities. A few namesakes may be other hospitals.
+_PART = 10
 
 
-async def preview_first_rows(producer: HospitalProducer, file: HospitalFile, *, wait_s: float) -> Preview:
-    """Return what would become of a file's first rows, or nothing if its hospitals have no other identity.
+async def check_identities(
+    producer: HospitalProducer, file: HospitalFile, *, on_existing: OnExisting, wait_s: float
+) -> list[str]:
+    """Ask what would become of some rows of a file; return what a person should know of it, one sentence each.
 
-    Raises `TimeoutError` if no worker answers within `wait_s` seconds, and the errors of a producer.
+    Raises `FileError` if most of what is stored of the list would be stored a second time or mixed with other
+    hospitals, unless the user has said which column identifies them; `ImportStalled`, and the errors of a producer.
     """
-    has_source = file.source is not None or file.columns.columns_of("source")
-    if not has_source or not (file.columns.columns_of("external_id") or file.columns.columns_of("local_id")):
-        return Preview()
-    records = (row.known for row in file.rows() if row.known is not None)
-    return await preview(producer, islice(records, MAX_CHUNK_RECORDS), on_existing="keep", wait_s=wait_s)
+    try:
+        found = await preview(producer, file.some_rows(MAX_CHUNK_RECORDS), on_existing=on_existing, wait_s=wait_s)
+    except TimeoutError:
+        raise ImportStalled(f"no worker has answered within {wait_s:g} s; start a worker") from None
+    why = why_refused(file, found)
+    if why and not file.identity_is_given:
+        raise FileError(file.path, f"was not loaded: {why}")
+    return [why] if why else notes_on(file, found)
 
 
-def why_stored_twice(file: HospitalFile, found: Preview) -> str:
-    """Return why an import would store most hospitals a second time, and what to do; empty if it would not."""
-    if not found.stores_twice:
+def why_refused(file: HospitalFile, found: Preview) -> str:
+    """Return why an import would store hospitals twice or mix them, and what to do; empty if it would not."""
+    if _has_collided(file):
         return ""
-    columns = file.columns.columns_of("external_id")
-    codes = " + ".join(columns or file.columns.columns_of("local_id"))
-    by_code, by_name = option("external_id", codes), f"{option('external_id', '')} {option('local_id', codes)}"
-    before, now = (_BY_NAME, repr(codes)) if columns else (repr(codes), _BY_NAME)
-    as_before, anew = (by_name, by_code) if columns else (by_code, by_name)
+    if found.stored_elsewhere > found.stored and found.stored_elsewhere * _PART >= found.counts.total():
+        return _why_stored_twice(file, found)
+    if found.renamed * 2 > found.stored:
+        codes = " + ".join(file.columns.columns_of("external_id"))
+        return (
+            f"{found.renamed:,} of {found.stored:,} hospitals that are stored under the same {codes!r} have other "
+            "names, as if the codes had been given anew; the list would be mixed with other hospitals; "
+            f"if they were renamed: {option('external_id', codes)}"
+        )
+    return ""
+
+
+def notes_on(file: HospitalFile, found: Preview) -> list[str]:
+    """Return what to say of hospitals that seem to be stored under other identities, if they are a few."""
+    if not found.stored_elsewhere or _has_collided(file):
+        return []
+    shown = "; ".join(_shown(it) for it in found.elsewhere)
+    more = f"; and {found.stored_elsewhere - len(found.elsewhere):,} more"
+    return [
+        f"hospitals of the same name and place are stored under other identities: {found.stored_elsewhere:,}, "
+        f"which are kept apart; check whether they are the same: {shown}"
+        + more
+        * (found.stored_elsewhere > len(found.elsewhere))
+    ]
+
+
+def _has_collided(file: HospitalFile) -> bool:
+    """Whether a file is of rejected rows: those in collision may have the name and place of a stored hospital."""
+    return REASON_COLUMN in file.statistics
+
+
+def _shown(row: Elsewhere) -> str:
+    return f"line {row.line} ({row.name}) is stored as {row.hospital_id}"
+
+
+def _why_stored_twice(file: HospitalFile, found: Preview) -> str:
+    columns, local = (" + ".join(file.columns.columns_of(field)) for field in ("external_id", "local_id"))
+    were_by_name = name_in_identity(found.elsewhere[0].hospital_id) is not None
+    now = repr(columns) if columns else _BY_NAME
+    by_name, by_code = (
+        f"{option('external_id', '')} {option('local_id', columns or local)}",
+        option("external_id", columns or local),
+    )
+    as_before = ""
+    if columns and were_by_name:
+        before, as_before, anew = _BY_NAME, f" or {by_name}", by_code
+    elif columns:
+        before, anew = "other codes", by_code
+    elif were_by_name:
+        before, anew = "another source or place", option("external_id", "")
+    elif local:
+        before, as_before, anew = repr(local), f" or {by_code}", by_name
+    else:
+        before, anew = "a code", option("external_id", "")
     return (
-        f"{found.stored_otherwise:,} of {found.counts.total():,} hospitals are stored already, identified by "
-        f"{before}; identified by {now}, they would be stored a second time; read the list as it was read before, "
-        f"with --profile or {as_before}; to store them a second time: {anew}"
+        f"{found.stored_elsewhere:,} of {found.counts.total():,} hospitals are stored already, identified by "
+        f"{before}; identified by {now}, they would be stored a second time, such as {_shown(found.elsewhere[0])}; "
+        f"read the list as it was read before, with --profile{as_before}; to store them a second time: {anew}"
     )

@@ -55,11 +55,11 @@ class Inspection:
         """The rows that an import would send to the registry as the first ones of their hospitals."""
         return self.rows - self.rejected - self.collisions - self.repeated
 
-    def records(self, file: HospitalFile) -> Iterator[Known]:
-        """Yield the known fields of the usable rows. Raises `FileError` if reading fails part-way."""
+    def usable_rows(self, file: HospitalFile) -> Iterator[FileRow]:
+        """Yield the usable rows. Raises `FileError` if reading fails part-way."""
         for mark, row in zip(self.marks, file.rows(), strict=False):
             if mark == _USABLE and row.known is not None:
-                yield row.known
+                yield row
 
 
 class _Further:

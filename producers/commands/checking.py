@@ -29,17 +29,18 @@ def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -
     try:
         with before_sending(file.path), progress_bar(file.lines) as on_progress:
             found = inspect_file(file, on_progress, on_existing=on_existing)
-        fates, problem, warning = _compare(file, found, on_existing, options.wait)
+        fates, problem, warning, notes = _compare(file, found, on_existing, options.wait)
     except KeyboardInterrupt:
         print_error("interrupted; nothing was changed")
         return INTERRUPTED
     if options.as_json:
         facts = _facts(file, found, fates, problem) | {"stored_twice": warning or None}
+        facts["notes"] = [*file.notes, *notes]
         show_json(facts, one_of_several=options.one_of_several)
     else:
         show_inspection(file, found, fates, problem)
-        if warning:
-            print_note(warning)
+        for note in [warning] if warning else notes:
+            print_note(note)
     if warning and not file.identity_is_given:
         return NOTHING
     fit = found.usable if fates is None else sum(fates[status] for status in _APPLIED)
@@ -52,27 +53,27 @@ def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -
 
 def _compare(
     file: HospitalFile, found: Inspection, on_existing: OnExisting, wait: float
-) -> tuple[Mapping[str, int] | None, str, str]:
-    """Return what would become of the rows, or None and why that is not known; last why they are stored twice."""
+) -> tuple[Mapping[str, int] | None, str, str, list[str]]:
+    """Return what would become of the rows, or None and why that is not known; why it is refused, and notes."""
 
-    async def ask() -> tuple[Counter[str], str]:
-        from producers.identities import why_stored_twice  # noqa: PLC0415  # as in `support.connect`
+    async def ask() -> tuple[Counter[str], str, list[str]]:
+        from producers.identities import notes_on, why_refused  # noqa: PLC0415  # as in `support.connect`
         from producers.previewing import preview  # noqa: PLC0415  # as in `support.connect`
 
         async with support.connect(_PATIENCE_S) as producer:
-            expected = await preview(producer, found.records(file), on_existing=on_existing, wait_s=wait)
-        return expected.counts, why_stored_twice(file, expected)
+            expected = await preview(producer, found.usable_rows(file), on_existing=on_existing, wait_s=wait)
+        return expected.counts, why_refused(file, expected), notes_on(file, expected)
 
     try:
-        counts, warning = ctrl_c.run(ask())
+        counts, warning, notes = ctrl_c.run(ask())
     except TimeoutError:
-        return None, f"no worker answered within {wait:g} s", ""
+        return None, f"no worker answered within {wait:g} s", "", []
     except RegistryError as error:
-        return None, str(error), ""
+        return None, str(error), "", []
     fates = {status: counts[status] for status in get_args(RecordStatus)}
     fates["rejected"] += found.rejected
     fates["collision"] += found.collisions
-    return fates, "", warning
+    return fates, "", warning, notes
 
 
 def _facts(

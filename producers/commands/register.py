@@ -81,9 +81,12 @@ def _register_file(
 
     async def run() -> None:
         nonlocal load
-        from producers.registering import RegistrationLoad  # noqa: PLC0415  # as in `support.connect`
+        from producers.identities import check_identities  # noqa: PLC0415  # as in `support.connect`
+        from producers.registering import RegistrationLoad  # noqa: PLC0415
 
         async with support.connect() as producer:
+            for note in await check_identities(producer, file, on_existing="keep", wait_s=wait):
+                print_note(note)
             with progress_bar(file.lines) as on_progress:
                 load = RegistrationLoad(
                     producer, file, rejects, actor=actor, reason=reason, wait=wait, on_progress=on_progress

@@ -67,11 +67,13 @@ def run_import(
 
     async def load() -> None:
         # Without the modules of Redis, commands that need no queue start in half the time.
+        from producers.identities import check_identities  # noqa: PLC0415
         from producers.imports import FileImport, report_entries  # noqa: PLC0415
 
         async with support.connect() as producer:
             if begun is None:
-                await _check_identities(producer, file, options.wait)
+                for note in await check_identities(producer, file, on_existing=on_existing, wait_s=options.wait):
+                    print_note(note)
             with progress_bar(file.lines) as on_progress:
                 run.loading = FileImport(
                     producer,
@@ -101,24 +103,6 @@ def run_import(
         if run.result is None and run.loading is not None and run.loading.found is not None:
             run.result = _afterwards(run.loading.found)
         return _show_result(file, run, options, interrupted=ctrl_c.pressed)
-
-
-async def _check_identities(producer: "HospitalProducer", file: HospitalFile, wait_s: float) -> None:
-    """Raise `FileError` if the import would store the hospitals of the file a second time.
-
-    If it was said what identifies them, this only says so.
-    """
-    from producers.identities import preview_first_rows, why_stored_twice  # noqa: PLC0415  # as in `run_import`
-    from producers.imports import ImportStalled  # noqa: PLC0415
-
-    try:
-        why = why_stored_twice(file, await preview_first_rows(producer, file, wait_s=wait_s))
-    except TimeoutError:
-        raise ImportStalled(f"no worker has answered within {wait_s:g} s; start a worker") from None
-    if why and not file.identity_is_given:
-        raise FileError(file.path, f"was not loaded: {why}")
-    if why:
-        print_note(why)
 
 
 def report_folder(file: HospitalFile, given: Path | None) -> Path:

@@ -91,8 +91,8 @@ class HospitalFile:
         self._group_places = GroupPlaces(self.columns.mapped, statistics)
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
-        self.identity_is_given = "external_id" in wishes.columns.mapping or wishes.columns.profile is not None
-        """Whether the user or a profile says which column identifies the hospitals, or that none does."""
+        self.identity_is_given = "external_id" in wishes.columns.mapping
+        """Whether the user says which column identifies the hospitals, or that none does."""
         profile = wishes.profile
         self._changes = profile.changes(tuple(own), self.dialect.encoding) if profile is not None else []
         self._notes_on_rows: list[str] = []
@@ -182,6 +182,23 @@ class HospitalFile:
                 self._rejected[raw.line] = raw
             yield row
         self._notes_on_rows = [*reader.notes(), *namesakes.notes(), *beds.notes()]
+
+    def some_rows(self, most: int) -> Iterator[FileRow]:
+        """Yield rows that have a record, spread over the whole file, at most `most`. Raises `FileError` likewise.
+
+        A tenth of them are the first rows without an identifier, if others have one: these have other identities.
+        """
+        reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
+        codes = self.columns.columns_of("external_id")
+        odd = most // 10
+        step = -(-self.rows_read // (most - odd))
+        for number, raw in enumerate(rows_of(self._table)):
+            if number % step:
+                if not odd or not codes or any(raw.fields.get(column) not in (None, "") for column in codes):
+                    continue
+                odd -= 1
+            if (row := reader.read(raw)).known is not None:
+                yield row
 
     def rejected_row(self, line: int) -> RawRow | None:
         """Return a row that the latest pass of `rows` rejected, if it is among those that are kept: 8 MB."""

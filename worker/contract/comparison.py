@@ -109,13 +109,18 @@ def is_conflict(stored: Known, known: Known) -> bool:
     shared = [field for field in PLACE_FIELDS if field in stored and field in known]
     if shared:
         return any(normalise_name(stored[field]) != normalise_name(known[field]) for field in shared)
-    if "location" in stored and "location" in known:
-        (longitude, latitude), (other_longitude, other_latitude) = (
-            point["location"]["coordinates"] for point in (stored, known)
-        )
-        apart = abs(longitude - other_longitude)
-        return bool(min(apart, 360 - apart) > _SAME_SPOT or abs(latitude - other_latitude) > _SAME_SPOT)
-    return False
+    return are_apart(stored, known)
+
+
+def are_apart(stored: Known, known: Known) -> bool:
+    """Whether the locations of both are known, and are not of one building."""
+    if "location" not in stored or "location" not in known:
+        return False
+    (longitude, latitude), (other_longitude, other_latitude) = (
+        point["location"]["coordinates"] for point in (stored, known)
+    )
+    apart = abs(longitude - other_longitude)
+    return bool(min(apart, 360 - apart) > _SAME_SPOT or abs(latitude - other_latitude) > _SAME_SPOT)
 
 
 def content_differences(stored: Known, known: Known, *, whole: bool = False) -> list[FieldDifference]:

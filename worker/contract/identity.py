@@ -80,20 +80,6 @@ def is_identified_by_name(record: Mapping[str, Any]) -> bool:
     return record.get("source") is None or external_id is None or is_placeholder_identifier(external_id)
 
 
-def other_identity(record: Mapping[str, Any]) -> str | None:
-    """Return the identity that a record's hospital has if its list was read otherwise; `None` if there is no other.
-
-    One delivery of a list may be identified by a column of codes, and another by name and place, because a code
-    was missing or repeated in it. Then the code is the `local_id`.
-    """
-    if not is_identified_by_name(record):
-        return hospital_identity({**record, "external_id": None})
-    if record.get("local_id") is None:
-        return None
-    as_identifier = {**record, "external_id": record["local_id"]}
-    return None if is_identified_by_name(as_identifier) else hospital_identity(as_identifier)
-
-
 def name_in_identity(hospital_id: str) -> str | None:
     """Return the normalised name in an identity that was made from a name; `None` for any other identity."""
     prefix, colon, rest = hospital_id.partition(":")

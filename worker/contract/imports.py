@@ -4,7 +4,7 @@ An import is one batch of chunk jobs (`IngestHospitals`) and one document in `im
 the document says what was imported, from where and how, and has the counts once the import has ended.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -148,12 +148,24 @@ class ImportReportOutcome(Outcome):
     shortened: bool = False
 
 
+class StoredElsewhere(BaseModel):
+    """A record whose identity is not stored, but whose hospital seems to be: under the `_id` `hospital_id`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    index: int
+    hospital_id: str
+
+
 class PreviewOutcome(Outcome):
     """What would become of the records, in their order, if they were ingested one after the other now.
 
-    `stored_otherwise` is how many of those that would be created are stored under their other identity: see
-    `worker.contract.identity.other_identity`.
+    `stored` is how many have a stored hospital of their identity. `stored_elsewhere` are those of the others whose
+    source, name and place are of a hospital that is stored under another identity: see `worker.contract.likeness`.
+    `renamed` is how many would change a stored hospital of their identifier that has another name.
     """
 
     statuses: list[RecordStatus]
-    stored_otherwise: int = 0
+    stored: int = 0
+    stored_elsewhere: Sequence[StoredElsewhere] = ()
+    renamed: int = 0

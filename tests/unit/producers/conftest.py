@@ -18,8 +18,8 @@ from worker.contract import (
     RegisterHospital,
     RegistrationOutcome,
 )
-from worker.contract.identity import other_identity
-from worker.contract.imports import PreviewHospitals, PreviewOutcome
+from worker.contract.imports import PreviewHospitals, PreviewOutcome, StoredElsewhere
+from worker.contract.likeness import other_identities
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -91,7 +91,14 @@ class ScriptedProducer:
                 new = [it for it in valid if it.hospital_id not in self._known]
                 return PreviewOutcome(
                     statuses=["created" if it in new else "same" for it in valid],
-                    stored_otherwise=sum(other_identity(vars(it)) in self._known for it in new),
+                    stored=len(valid) - len(new),
+                    stored_elsewhere=[
+                        StoredElsewhere(index=index, hospital_id=other)
+                        for index, it in enumerate(valid)
+                        if it in new
+                        for other in other_identities(vars(it))
+                        if other in self._known
+                    ],
                 )
         found = self.imports.answer(payload)
         if found is not None:

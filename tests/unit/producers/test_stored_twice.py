@@ -65,10 +65,3 @@ def test_a_list_of_other_hospitals_is_loaded(run: Run, tmp_path: Path, second: s
     assert run("ingest", path, "--source", "moh")[0] == DONE
     assert run("ingest", later, "--source", "other")[0] == DONE
     assert run("ingest", later, "--source", "moh", *("--map", "external_id="))[0] == DONE
-
-
-def test_a_list_without_a_source_is_not_looked_up(run: Run, tmp_path: Path, producer: Any) -> None:
-    path = tmp_path / "list.csv"
-    path.write_text(UNIQUE)
-    assert run("ingest", path)[0] == DONE
-    assert [type(it).__name__ for it in producer.payloads][:1] == ["OpenImport"]
