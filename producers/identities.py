@@ -13,7 +13,9 @@ from producers.previewing import Elsewhere, Preview, preview
 from worker.contract import MAX_CHUNK_RECORDS, OnExisting
 from worker.contract.identity import name_in_identity
 
-_BY_NAME = "name and place"
+_BY_NAME, _SOURCE = "name and place", " SOURCE "
+# A list of so many rows is asked about as a whole, so that each row is told of.
+_MOST_ASKED = 4 * MAX_CHUNK_RECORDS
 # A list is refused if this part of it is stored under other identities. A few namesakes may be other hospitals.
 _PART = 10
 
@@ -27,7 +29,7 @@ async def check_identities(
     hospitals, unless the user has said which column identifies them; `ImportStalled`, and the errors of a producer.
     """
     try:
-        found = await preview(producer, file.some_rows(MAX_CHUNK_RECORDS), on_existing=on_existing, wait_s=wait_s)
+        found = await preview(producer, file.some_rows(_MOST_ASKED), on_existing=on_existing, wait_s=wait_s)
     except TimeoutError:
         raise ImportStalled(f"no worker has answered within {wait_s:g} s; start a worker") from None
     why = why_refused(file, found)
@@ -77,25 +79,24 @@ def _shown(row: Elsewhere) -> str:
 
 def _why_stored_twice(file: HospitalFile, found: Preview) -> str:
     columns, local = (" + ".join(file.columns.columns_of(field)) for field in ("external_id", "local_id"))
-    were_by_name = name_in_identity(found.elsewhere[0].hospital_id) is not None
-    now = repr(columns) if columns else _BY_NAME
-    by_name, by_code = (
-        f"{option('external_id', '')} {option('local_id', columns or local)}",
-        option("external_id", columns or local),
-    )
-    as_before = ""
+    example = found.elsewhere[0]
+    were_by_name = name_in_identity(example.hospital_id) is not None
+    codes = columns or local
+    by_code, by_name = option("external_id", codes), option("external_id", "")
+    if codes:
+        by_name += f" {option('local_id', codes)}"
+    before, as_before = _BY_NAME if were_by_name else "other codes", "as it was read before, with --profile"
     if columns and were_by_name:
-        before, as_before, anew = _BY_NAME, f" or {by_name}", by_code
+        as_before += f" or {by_name}" if _SOURCE in example.hospital_id else " or without --source"
     elif columns:
-        before, anew = "other codes", by_code
+        as_before = "with the codes of before: a program may have changed them, or another column has them"
     elif were_by_name:
-        before, anew = "another source or place", option("external_id", "")
+        before = "more or less of the place or source, or by other letters of the name"
     elif local:
-        before, as_before, anew = repr(local), f" or {by_code}", by_name
-    else:
-        before, anew = "a code", option("external_id", "")
+        before, as_before = repr(local), f"{as_before} or {by_code}"
     return (
         f"{found.stored_elsewhere:,} of {found.counts.total():,} hospitals are stored already, identified by "
-        f"{before}; identified by {now}, they would be stored a second time, such as {_shown(found.elsewhere[0])}; "
-        f"read the list as it was read before, with --profile{as_before}; to store them a second time: {anew}"
+        f"{before}; identified by {repr(columns) if columns else _BY_NAME}, they would be stored a second time: "
+        f"{_shown(example)}; read the list {as_before}; "
+        f"to store them a second time: {by_code if columns else by_name}"
     )

@@ -191,7 +191,7 @@ class HospitalFile:
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         codes = self.columns.columns_of("external_id")
         odd = most // 10
-        step = -(-self.rows_read // (most - odd))
+        step = 1 if self.rows_read <= most else -(-self.rows_read // (most - odd))
         for number, raw in enumerate(rows_of(self._table)):
             if number % step:
                 if not odd or not codes or any(raw.fields.get(column) not in (None, "") for column in codes):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.mongo.conftest import RunJob
-from tests.integration.mongo.import_chunks import Make, all_hospitals, chunk, store
+from tests.integration.mongo.import_chunks import Make, chunk, store
 from worker.errors import InvalidPayload
 from worker.jobs.close_import import close_import
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
@@ -189,27 +189,3 @@ async def test_a_preview_says_what_an_ingest_would_do_and_writes_nothing(
     assert keep.statuses == ["same", "kept", "conflict", "registered", "created", "rejected"]
     assert merge.statuses == ["same", "merged", "conflict", "registered", "created", "rejected"]
     assert await mongo.hospitals.find({}).to_list(None) == before
-
-
-async def test_a_preview_counts_hospitals_that_are_stored_under_their_other_identity(
-    mongo: MongoHandle, run_job: RunJob
-) -> None:
-    by_name = {"hospital_name": "Oak", "city": "Agra", "source": "moh", "local_id": "D1"}
-    by_code = {"hospital_name": "Elm", "city": "Brusk", "source": "moh", "external_id": "D2"}
-    await run_job("ingest_hospitals", {"records": [by_name, by_code]})
-    records = [
-        {"hospital_name": "OAK", "city": "Agra", "source": "moh", "external_id": "D1"},
-        {"hospital_name": "Elm", "city": "Brusk", "source": "moh", "local_id": "D2"},
-        # Stored as they are, new, of another source, without any identifier, and with a placeholder.
-        by_name,
-        {"hospital_name": "Ash", "source": "moh", "external_id": "D3"},
-        {"hospital_name": "Oak", "city": "Agra", "source": "other", "external_id": "D1"},
-        {"hospital_name": "Elm", "city": "Cove", "source": "moh"},
-        {"hospital_name": "Yew", "city": "Cove", "source": "moh", "local_id": "N/A"},
-        {"hospital_name": "Elm", "city": "Brusk", "local_id": "D2"},
-    ]
-    before = await all_hospitals(mongo)
-    found = await run_job("preview_hospitals", {"records": records})
-    assert found.statuses == ["created", "created", "same", *["created"] * 5]
-    assert found.stored_otherwise == 2
-    assert await all_hospitals(mongo) == before
