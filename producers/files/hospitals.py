@@ -32,6 +32,7 @@ from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers, is_total
 from worker.contract.fields import Source
+from worker.contract.placeholders import is_placeholder_identifier
 from worker.errors import ConfigurationError
 
 # Bytes. An ordinary row takes 3,000; with those kept, a report on most lists needs no second pass over the file.
@@ -190,11 +191,13 @@ class HospitalFile:
         """
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         codes = self.columns.columns_of("external_id")
-        odd = most // 10
+        missing = any(self.statistics[it].identifying < self.statistics[it].rows for it in codes)
+        odd = most // 10 if missing else 0
         step = 1 if self.rows_read <= most else -(-self.rows_read // (most - odd))
-        for number, raw in enumerate(rows_of(self._table)):
+        # Looking for repeated headers takes as long as reading, and one among these rows does no harm.
+        for number, raw in enumerate(self.raw_rows()):
             if number % step:
-                if not odd or not codes or any(raw.fields.get(column) not in (None, "") for column in codes):
+                if not odd or not any(_is_no_code(raw.fields.get(column)) for column in codes):
                     continue
                 odd -= 1
             if (row := reader.read(raw)).known is not None:
@@ -207,6 +210,10 @@ class HospitalFile:
     def raw_rows(self) -> Iterator[RawRow]:
         """Yield the same rows as the file has them, in a tenth of the time. Raises `FileError` likewise."""
         return self._table.rows()
+
+
+def _is_no_code(cell: object) -> bool:
+    return cell is None or cell == "" or is_placeholder_identifier(str(cell))
 
 
 def _size_of(raw: RawRow) -> int | None:

@@ -65,7 +65,11 @@ async def ingest(site: Site, name: str, content: str, *options: str) -> Any:
         (NAMES, table("name,city", "Hospital {n},Town {n}"), ("--profile", "saved")),
         (CODES, table("code,name,city", "{n},Hospital {n},Town {n}"), ("--profile", "saved")),
         (BY_NAME, NEW_ON_TOP + STORED_BELOW, SOURCE),
-        (CODES, table("code,name,city", "{n:05},Hospital {next},Town"), (*SOURCE, "--on-existing", "merge")),
+        (
+            table("code,name,city", "{n:05},Hospital {n},Town"),
+            table("code,name,city", "{n:05},Hospital {next},Town"),
+            (*SOURCE, "--on-existing", "merge"),
+        ),
     ],
     ids=[
         "zeros",

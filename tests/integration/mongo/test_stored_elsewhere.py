@@ -61,10 +61,10 @@ async def test_each_stored_hospital_is_that_of_one_record(run_job: RunJob) -> No
 
 
 async def test_records_that_would_rename_hospitals_are_counted(run_job: RunJob) -> None:
-    await run_job("ingest_hospitals", {"records": [{**OAK, "external_id": str(n)} for n in range(3)]})
+    await run_job("ingest_hospitals", {"records": [{**OAK, "external_id": str(n)} for n in range(1, 4)]})
     records = [
         {**OAK, "external_id": str(n), "hospital_name": name}
-        for n, name in enumerate(["Elm Hospital", "Oak", "OAK HOSPITAL OF AGRA"])
+        for n, name in enumerate(["Elm Hospital", "Oak", "OAK HOSPITAL OF AGRA"], start=1)
     ]
     merge = await run_job("preview_hospitals", {"records": records, "on_existing": "merge"})
     keep = await run_job("preview_hospitals", {"records": records})
