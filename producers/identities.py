@@ -10,12 +10,10 @@ from producers.files.columns import option
 from producers.files.table import REASON_COLUMN
 from producers.imports import ImportStalled
 from producers.previewing import Elsewhere, Preview, preview
-from worker.contract import MAX_CHUNK_RECORDS, OnExisting
+from worker.contract import OnExisting
 from worker.contract.identity import name_in_identity
 
 _BY_NAME, _SOURCE = "name and place", " SOURCE "
-# A list of so many rows is asked about as a whole, so that each row is told of.
-_MOST_ASKED = 4 * MAX_CHUNK_RECORDS
 # A list is refused if this part of it is stored under other identities. A few namesakes may be other hospitals.
 _PART = 10
 
@@ -29,7 +27,7 @@ async def check_identities(
     hospitals, unless the user has said which column identifies them; `ImportStalled`, and the errors of a producer.
     """
     try:
-        found = await preview(producer, file.some_rows(_MOST_ASKED), on_existing=on_existing, wait_s=wait_s)
+        found = await preview(producer, file.some_rows(), on_existing=on_existing, wait_s=wait_s)
     except TimeoutError:
         raise ImportStalled(f"no worker has answered within {wait_s:g} s; start a worker") from None
     why = why_refused(file, found)

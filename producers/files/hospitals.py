@@ -25,6 +25,7 @@ from producers.files.profile import Profile
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
 from producers.files.repeated_headers import rows_of
+from producers.files.row_sample import RowSample
 from producers.files.shared_identity import BedsOfHospitals
 from producers.files.side_by_side import refuse_side_by_side
 from producers.files.statistics import ColumnStatistics
@@ -71,7 +72,12 @@ class HospitalFile:
     """
 
     def __init__(
-        self, table: Table, statistics: Mapping[str, ColumnStatistics], rows_read: int, wishes: FileWishes
+        self,
+        table: Table,
+        statistics: Mapping[str, ColumnStatistics],
+        rows_read: int,
+        sample: Sequence[RawRow],
+        wishes: FileWishes,
     ) -> None:
         self.path = table.path
         self.dialect = table.dialect
@@ -89,6 +95,7 @@ class HospitalFile:
         except (ColumnError, ConfigurationError) as error:
             raise FileError(self.path, str(error)) from None
         self._table = table
+        self._sample = sample
         self._group_places = GroupPlaces(self.columns.mapped, statistics)
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
@@ -121,19 +128,21 @@ class HospitalFile:
         if profile is not None and is_found:
             wishes = wishes.by_profile(profile)
         collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
+        sample = RowSample()
         rows_read = usable = 0
         problem = ""
         for raw in rows_of(table):
             rows_read += 1
             if raw.problem is None:
                 usable += 1
+                sample.add(raw)
                 # A total has no identifier, and would cost a short list its own.
                 if not is_total(raw.fields):
                     collector.add(raw.fields)
             elif not problem:
                 problem = f"line {raw.line} {raw.problem}"
         try:
-            file = cls(table, collector.finish(), rows_read, wishes)
+            file = cls(table, collector.finish(), rows_read, sample.rows, wishes)
         except FileError:
             if usable:
                 raise
@@ -184,22 +193,10 @@ class HospitalFile:
             yield row
         self._notes_on_rows = [*reader.notes(), *namesakes.notes(), *beds.notes()]
 
-    def some_rows(self, most: int) -> Iterator[FileRow]:
-        """Yield rows that have a record, spread over the whole file, at most `most`. Raises `FileError` likewise.
-
-        A tenth of them are the first rows without an identifier, if others have one: these have other identities.
-        """
+    def some_rows(self) -> Iterator[FileRow]:
+        """Yield up to 4,000 rows that have a record, spread over the whole file."""
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
-        codes = self.columns.columns_of("external_id")
-        missing = any(self.statistics[it].identifying < self.statistics[it].rows for it in codes)
-        odd = most // 10 if missing else 0
-        step = 1 if self.rows_read <= most else -(-self.rows_read // (most - odd))
-        # Looking for repeated headers takes as long as reading, and one among these rows does no harm.
-        for number, raw in enumerate(self.raw_rows()):
-            if number % step:
-                if not odd or not any(_is_no_code(raw.fields.get(column)) for column in codes):
-                    continue
-                odd -= 1
+        for raw in self._sample:
             if (row := reader.read(raw)).known is not None:
                 yield row
 
