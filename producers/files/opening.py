@@ -11,6 +11,7 @@ from producers.files.detection.compression import archive_of, compression_of, me
 from producers.files.detection.delimiters import Marks, find_marks, split_rows
 from producers.files.detection.encodings import detect_encoding
 from producers.files.detection.foreign import foreign_archive, foreign_kind, is_old_workbook
+from producers.files.detection.grouped_headers import names_of
 from producers.files.detection.headers import distinct, filled, find_header
 from producers.files.detection.json_shapes import find_records, is_json, is_ndjson
 from producers.files.errors import FileError
@@ -166,19 +167,21 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
     header = find_header(cells, skip=None if wishes.skip_rows is None else 0, present=wishes.header)
     if header.row >= len(rows) or not any(map(filled, cells)):
         raise FileError(path, "contains no rows")
-    begins = rows[header.row - 1][0] if header.row else (skipped or (1 if marks.named else 0))
-    first = cells[header.row]
+    named = names_of(cells, header, above=wishes.skip_rows is None)
+    body = cells[named.row + named.rows :] if header.present else cells[header.row :]
+    first = named.row if header.present else header.row
+    begins = rows[first - 1][0] if first else (skipped or (1 if marks.named else 0))
     if header.present:
-        columns, extra = _columns(first, cells[header.row + 1 :])
-        notes += extra
+        columns, extra = _columns(list(named.names), body)
+        notes += [*extra, *named.notes]
     else:
-        width = max(len(row) for row in cells[header.row :])
+        width = max(map(len, body))
         columns = [str(number) for number in range(1, width + 1)]
         if wishes.header is None:
             notes.append("the first line is data, not names of columns, so the columns are numbered")
     if header.doubtful and wishes.header is None and header.present:
         notes.append("the first line may be data: --no-header loads it, too")
-    notes += _skipped(cells[: header.row], marks, named=marks.named and wishes.skip_rows is None)
+    notes += _skipped(cells[:first], marks, named=marks.named and wishes.skip_rows is None)
     dialect = Dialect(
         format="csv",
         compression=source.compression,
@@ -187,13 +190,13 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
         skip_rows=begins,
         header=header.present,
     )
-    pads = header.present and _pads(cells[header.row + 1 :], len(columns))
+    pads = header.present and _pads(body, len(columns))
     if pads:
         notes.append("rows leave out the empty cells at their end")
     with source.open() as text:
-        if next(read_rows(text, marks, columns, dialect, pads=pads), None) is None:
+        if next(read_rows(text, marks, columns, dialect, pads=pads, header_rows=named.rows), None) is None:
             raise FileError(path, "has a header but no rows; if that line is a hospital: --no-header")
-    return DelimitedTable(source, dialect, marks, columns, notes, pads)
+    return DelimitedTable(source, dialect, marks, columns, notes, pads, named.rows)
 
 
 def _lines(head: str, *, whole: bool) -> list[str]:

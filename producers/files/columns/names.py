@@ -57,6 +57,8 @@ def fields_by_name(column: str) -> dict[str, NameMatch]:
     found: dict[str, NameMatch] = {}
     for reading in readings(column):
         for field, match in _matches(reading):
+            if field == "beds" and reading.fragment and _is_part(column):
+                continue
             if field not in found or match < found[field]:
                 found[field] = match
     if not found and not names_something_else(column):
@@ -157,6 +159,14 @@ def telling_apart(columns: Sequence[str]) -> tuple[str, ...]:
     if "hospital_name" not in fields or len(fields) == 1:
         return ()
     return tuple(column for column, its_fields in found.items() if its_fields)
+
+
+def _is_part(column: str) -> bool:
+    """Return whether only one half of a name in two alphabets means beds: 病床数 ICU are some of them."""
+    halves = ("".join(c for c in column if c.isascii()), "".join(" " if c.isascii() else c for c in column))
+    if not all(any(map(str.isalpha, half)) for half in halves):
+        return False
+    return not all("beds" in fields_by_name(half) for half in halves)
 
 
 def _fields_of_truncated_name(column: str) -> dict[str, NameMatch]:

@@ -13,7 +13,8 @@ from producers.files.table import REJECT_COLUMNS
 
 _MOST_ABOVE = 40
 _ROWS_COMPARED = 200
-_NUMBER = re.compile(r"[+-]?[\d.,\s\u00a0']*\d[\d.,\s\u00a0']*%?")
+NUMBER = re.compile(r"[+-]?[\d.,\s\u00a0']*\d[\d.,\s\u00a0']*%?")
+"""A cell that is a number, however it is written."""
 _YEAR = re.compile(r"(19|20)\d\d")
 _PLACEHOLDERS = frozenset(("", "-", "na", "n/a", "null", "none", "nan", "\\n"))
 
@@ -90,7 +91,7 @@ def _first_full(rows: Sequence[Sequence[str]]) -> int:
             (
                 index
                 for index, count in enumerate(counts[:_MOST_ABOVE])
-                if count > 1 and (_named(rows[index]) == count or _goes_on(counts[index + 1 :]))
+                if count > 1 and (named(rows[index]) == count or _goes_on(counts[index + 1 :]))
             ),
             next(index for index, count in enumerate(counts) if count),
         )
@@ -100,14 +101,14 @@ def _first_full(rows: Sequence[Sequence[str]]) -> int:
         (
             index
             for index, count in enumerate(counts[:_MOST_ABOVE])
-            if count >= least or (count > 1 and _named(rows[index]) == count)
+            if count >= least or (count > 1 and named(rows[index]) == count)
         ),
         0,
     )
     following = found + 1
     if following < len(counts) and counts[found] < most <= counts[following]:
         # Groups of columns may have a row of titles of their own above the names.
-        return following if _named(rows[following]) > _named(rows[found]) == 0 else found
+        return following if named(rows[following]) > named(rows[found]) == 0 else found
     return found
 
 
@@ -117,7 +118,8 @@ def _goes_on(counts: Sequence[int]) -> bool:
     return bool(below) and min(below) > 1
 
 
-def _named(row: Sequence[str]) -> int:
+def named(row: Sequence[str]) -> int:
+    """Return how many cells of a row read like names of columns."""
     return sum(map(_is_name, row))
 
 
@@ -146,9 +148,9 @@ def _evidence(first: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[int,
         # A year may be either.
         if not text or _YEAR.fullmatch(text):
             continue
-        numbers = sum(1 for other in column if _NUMBER.fullmatch(other))
+        numbers = sum(1 for other in column if NUMBER.fullmatch(other))
         is_numeric = bool(column) and numbers >= 0.8 * len(column)
-        if _NUMBER.fullmatch(text):
+        if NUMBER.fullmatch(text):
             data += 2 if is_numeric else 1
         elif text not in column and (
             _is_name(text) or (is_numeric and (text[0].isalpha() or not _has_digit(text)))

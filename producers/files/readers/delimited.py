@@ -20,7 +20,10 @@ _CLOSED_ROWS_LATER = "a quote is opened, and closed only after the rows below it
 
 @dataclass(frozen=True, slots=True)
 class DelimitedTable:
-    """A delimited text. `pads` says that rows leave out the empty cells at their end."""
+    """A delimited text. `pads` says that rows leave out the empty cells at their end.
+
+    `header_rows`: in how many rows the names of the columns are, if there is a header.
+    """
 
     source: TextSource
     dialect: Dialect
@@ -28,6 +31,7 @@ class DelimitedTable:
     columns: Sequence[str]
     notes: Sequence[str]
     pads: bool = False
+    header_rows: int = 1
 
     @property
     def path(self) -> Path:
@@ -42,7 +46,9 @@ class DelimitedTable:
     def rows(self) -> Iterator[RawRow]:
         """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
         with self.source.open() as text:
-            rows = read_rows(text, self.marks, self.columns, self.dialect, pads=self.pads)
+            rows = read_rows(
+                text, self.marks, self.columns, self.dialect, pads=self.pads, header_rows=self.header_rows
+            )
             if self.pads:
                 rows = without_halves(rows, self.columns)
             if not self.source.encoding.strays:
@@ -54,7 +60,13 @@ class DelimitedTable:
 
 
 def read_rows(
-    text: TextIO, marks: Marks, columns: Sequence[str], dialect: Dialect, *, pads: bool = False
+    text: TextIO,
+    marks: Marks,
+    columns: Sequence[str],
+    dialect: Dialect,
+    *,
+    pads: bool = False,
+    header_rows: int = 1,
 ) -> Iterator[RawRow]:
     """Yield the rows of a text below its header."""
     lines = NumberedLines(text)
@@ -68,7 +80,7 @@ def read_rows(
         strict=True,
         skipinitialspace=marks.delimiter not in " \t",
     )
-    header = dialect.header
+    header = header_rows if dialect.header else 0
     before: Sequence[str] = ()
     while True:
         lines.begin_row()
@@ -85,12 +97,12 @@ def read_rows(
             if len(cells) != len(columns):
                 if not header:
                     yield RawRow(lines.first_number, {}, shortened(lines.first_line), problem)
-                header = False
+                header = max(0, header - 1)
                 continue
         if not any(cells):
             continue
         if header:
-            header = False
+            header -= 1
             continue
         if len(cells) < len(columns):
             cells = _completed(cells, marks, len(columns), pads=pads)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from producers.files.alike import cells_alike, names_alike
 from producers.files.columns.names import fields_by_name
+from producers.files.detection.grouped_headers import Names, names_of
 from producers.files.detection.headers import Header, distinct, filled, find_header
 from producers.files.errors import FileError
 from producers.files.readers.sheets import Cell, Sheet, read_sheets
@@ -54,14 +55,15 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
     sheets = read_sheets(path, compression, wishes.sheet, _ROWS_COMPARED)
     name = _chosen(path, sheets, wishes)
     cells = sheets[name].cells
-    texts, header, columns = _columns(cells, wishes)
-    first = header.row + header.present
+    texts, header, named, columns = _columns(cells, wishes)
+    first = named.row + named.rows
     alike = () if wishes.is_part_chosen else _alike(sheets, name, columns, wishes)
     notes = _notes_on_sheets(path, sheets, name, alike)
-    if above := [" ".join(filter(None, row)) for row in texts[: header.row] if filled(row)]:
-        notes.append(f"{header.row} rows above the header are skipped: {' / '.join(above)[:100]!r}")
+    if above := [" ".join(filter(None, row)) for row in texts[: named.row] if filled(row)]:
+        notes.append(f"{named.row} rows above the header are skipped: {' / '.join(above)[:100]!r}")
     if not header.present:
         notes.append("the first row is data, so the columns are numbered")
+    notes += named.notes
     # A number of beds for several hospitals together is that of none of them.
     single = [at for at, column in enumerate(columns) if "beds" not in fields_by_name(column)]
     if merged := sheets[name].fill_merged(first, single):
@@ -76,7 +78,7 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
         format="workbook",
         compression=compression,
         encoding="",
-        skip_rows=header.row,
+        skip_rows=named.row,
         header=header.present,
         sheet=name,
         is_part_chosen=wishes.is_part_chosen,
@@ -104,18 +106,19 @@ def _goes_on(
     cells: Sequence[Sequence[Cell]], columns: Sequence[str], others: Sequence[Sequence[Cell]], wishes: Wishes
 ) -> bool:
     """Whether another sheet has rows below alike columns, or looks alike if one of the two has no header."""
-    _, header, _ = _columns(cells, wishes)
+    _, header, named, _ = _columns(cells, wishes)
     # Where the header of one sheet is says nothing of another.
-    _, other_header, other_columns = _columns(others, replace(wishes, skip_rows=None, header=None))
-    if not any(_width(row) for row in others[other_header.row + other_header.present :]):
+    _, other_header, other_named, other_columns = _columns(others, replace(wishes, skip_rows=None, header=None))
+    if not _body(others, other_named):
         return False
     if header.present and other_header.present:
         return names_alike(columns, other_columns)
-    return cells_alike(_body(cells, header), _body(others, other_header))
+    return cells_alike(_body(cells, named), _body(others, other_named))
 
 
-def _body(cells: Sequence[Sequence[Cell]], header: Header) -> Sequence[Sequence[Cell]]:
-    first = header.row + header.present
+def _body(cells: Sequence[Sequence[Cell]], named: Names) -> Sequence[Sequence[Cell]]:
+    """Return the first rows below the names of the columns, from the first that is not blank on."""
+    first = next((at for at in range(named.row + named.rows, len(cells)) if _width(cells[at])), len(cells))
     return cells[first : first + _ROWS_COMPARED]
 
 
@@ -136,13 +139,18 @@ def _notes_on_sheets(path: Path, sheets: Mapping[str, Sheet], name: str, alike: 
     return notes
 
 
-def _columns(cells: Sequence[Sequence[Cell]], wishes: Wishes) -> tuple[list[list[str]], Header, Sequence[str]]:
-    """Return the texts of the first rows of a sheet, where its header is, and its columns."""
+def _columns(
+    cells: Sequence[Sequence[Cell]], wishes: Wishes
+) -> tuple[list[list[str]], Header, Names, Sequence[str]]:
+    """Return the texts of the first rows of a sheet, its header, the names in it, and its columns."""
     texts = [[_text(cell) for cell in row] for row in cells[:_ROWS_COMPARED]]
     header = find_header(texts, skip=wishes.skip_rows, present=wishes.header)
     width = max((_width(row) for row in cells[header.row :]), default=0)
-    names = texts[header.row][:width] if header.present and header.row < len(texts) else []
-    return texts, header, distinct(names + [""] * (width - len(names))) if header.present else _numbers(width)
+    if not header.present:
+        return texts, header, Names((), header.row, 0), _numbers(width)
+    named = names_of(texts, header, above=wishes.skip_rows is None)
+    names = list(named.names[:width])
+    return texts, header, named, distinct(names + [""] * (width - len(names)))
 
 
 def _size(cells: Sequence[Sequence[Cell]]) -> int:
