@@ -11,6 +11,7 @@ from producers.files.errors import FileError
 from producers.files.opening import open_table
 from producers.files.profile import Profile, read_profile
 from producers.files.table import REJECT_COLUMNS, Table, Wishes
+from producers.files.title_lines import check_lines_above
 
 PROFILE = "profile.toml"
 """The name of the profile that an import writes beside its rejected rows."""
@@ -25,7 +26,7 @@ def open_list(path: Path, said: Wishes, given: Profile | None) -> tuple[Table, P
     wishes = said if given is None else given.wishes(said)
     beside = path.with_name(PROFILE)
     if not beside.is_file():
-        return open_table(path, wishes), given
+        return _open_by(path, wishes, given, said), given
     table = _rejected_rows(path, wishes)
     if table is None and given is not None:
         # The list had another form, such as lines above its header.
@@ -34,7 +35,7 @@ def open_list(path: Path, said: Wishes, given: Profile | None) -> tuple[Table, P
         # What is plain in a list may be in doubt in a few of its rows: the encoding, and whether there is a header.
         table = _by_profile(path, beside, said)
     if table is None:
-        return open_table(path, wishes), given
+        return _open_by(path, wishes, given, said), given
     if given is not None:
         return table, given
     profile = read_profile(beside)
@@ -44,6 +45,13 @@ def open_list(path: Path, said: Wishes, given: Profile | None) -> tuple[Table, P
         return open_table(path, replace(said, encoding=kept)), profile
     # A spreadsheet may have saved it with another delimiter, or as a workbook.
     return table, profile
+
+
+def _open_by(path: Path, wishes: Wishes, given: Profile | None, said: Wishes) -> Table:
+    table = open_table(path, wishes)
+    if given is not None:
+        check_lines_above(table, given, said)
+    return table
 
 
 def _by_profile(path: Path, profile: Path, said: Wishes) -> Table | None:
