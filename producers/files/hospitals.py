@@ -1,7 +1,7 @@
 """A file of hospitals: each row is a validated record, or the reasons why it is invalid."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,26 +14,22 @@ from producers.files.columns import (
     ColumnWishes,
     advice_on_collisions,
     choose_columns,
-    role_in_key,
-    telling_apart,
 )
 from producers.files.corrections import PROFILE, open_list
 from producers.files.errors import FileError
+from producers.files.first_pass import FirstPass, read_through
 from producers.files.groups import GroupPlaces
 from producers.files.namesakes import Namesakes
 from producers.files.profile import Profile
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
 from producers.files.repeated_headers import rows_of
-from producers.files.row_sample import RowSample
 from producers.files.shared_identity import BedsOfHospitals
 from producers.files.side_by_side import refuse_side_by_side
-from producers.files.statistics import ColumnStatistics
-from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
-from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers, is_total
+from producers.files.totals import Totals
+from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract.fields import Source
-from worker.contract.placeholders import is_placeholder_identifier
 from worker.errors import ConfigurationError
 
 # Bytes. An ordinary row takes 3,000; with those kept, a report on most lists needs no second pass over the file.
@@ -71,32 +67,26 @@ class HospitalFile:
     `statistics` are those of its columns, and `rows_read` the number of rows that they are of.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        statistics: Mapping[str, ColumnStatistics],
-        rows_read: int,
-        sample: Sequence[RawRow],
-        wishes: FileWishes,
-    ) -> None:
+    def __init__(self, table: Table, passed: FirstPass, wishes: FileWishes) -> None:
         self.path = table.path
         self.dialect = table.dialect
         self.lines = table.lines
-        self.statistics = statistics
-        self.rows_read = rows_read
+        self.statistics = passed.statistics
+        self.rows_read = passed.rows_read
         self.unread: Sequence[str] = table.unread if isinstance(table, WorkbookTable | JsonDocumentTable) else ()
         """Sheets, or lists of a document, that go on with the one that is read, if nobody has chosen it."""
         self.source = wishes.columns.source
         try:
             # What a file of rejected rows has besides its own columns says nothing about hospitals.
-            own = [column for column in statistics if column not in REJECT_COLUMNS]
-            self.columns: Columns = choose_columns(own, statistics, wishes.columns)
-            self._readers: Readers = choose_readers(self.columns.mapped, statistics, wishes.values)
+            own = [column for column in self.statistics if column not in REJECT_COLUMNS]
+            self.columns: Columns = choose_columns(own, self.statistics, wishes.columns)
+            self._readers: Readers = choose_readers(self.columns.mapped, self.statistics, wishes.values)
         except (ColumnError, ConfigurationError) as error:
             raise FileError(self.path, str(error)) from None
         self._table = table
-        self._sample = sample
-        self._group_places = GroupPlaces(self.columns.mapped, statistics)
+        self._sample, self._alone = passed.sample, passed.alone
+        self._group_places = GroupPlaces(self.columns.mapped, self.statistics)
+        self._totals = Totals(self.columns.mapped, self.statistics)
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
         self.identity_is_given = "external_id" in wishes.columns.mapping
@@ -127,27 +117,14 @@ class HospitalFile:
         is_found = profile is not None and profile is not wishes.profile
         if profile is not None and is_found:
             wishes = wishes.by_profile(profile)
-        collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
-        sample = RowSample()
-        rows_read = usable = 0
-        problem = ""
-        for raw in rows_of(table):
-            rows_read += 1
-            if raw.problem is None:
-                usable += 1
-                sample.add(raw)
-                # A total has no identifier, and would cost a short list its own.
-                if not is_total(raw.fields):
-                    collector.add(raw.fields)
-            elif not problem:
-                problem = f"line {raw.line} {raw.problem}"
+        passed = read_through(table)
         try:
-            file = cls(table, collector.finish(), rows_read, sample.rows, wishes)
+            file = cls(table, passed, wishes)
         except FileError:
-            if usable:
+            if not passed.problem:
                 raise
             # Without any row, nothing could be said of the columns.
-            raise FileError(path, f"none of its rows can be read: {problem}") from None
+            raise FileError(path, f"none of its rows can be read: {passed.problem}") from None
         if is_found:
             file._profile_beside = (f"rejected rows of an import, read as their list: {path.with_name(PROFILE)}",)
         return file
@@ -155,7 +132,10 @@ class HospitalFile:
     @property
     def notes(self) -> list[str]:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
-        decided = [*self._table.notes, *self.columns.notes, *self._group_places.notes, *self._readers.notes]
+        decided = [
+            *(*self._table.notes, *self._alone.notes()),
+            *(*self.columns.notes, *self._group_places.notes, *self._readers.notes),
+        ]
         return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
 
     @property
@@ -185,6 +165,7 @@ class HospitalFile:
         namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
         read = self._group_places.told_apart(reader.read)
         for raw in rows_of(self._table):
+            raw.problem = raw.problem or self._alone.reason(raw.fields) or self._totals.reason(raw.fields)
             row = namesakes.check(read(raw))
             beds.take_in(row.known)
             if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
@@ -207,10 +188,6 @@ class HospitalFile:
     def raw_rows(self) -> Iterator[RawRow]:
         """Yield the same rows as the file has them, in a tenth of the time. Raises `FileError` likewise."""
         return self._table.rows()
-
-
-def _is_no_code(cell: object) -> bool:
-    return cell is None or cell == "" or is_placeholder_identifier(str(cell))
 
 
 def _size_of(raw: RawRow) -> int | None:

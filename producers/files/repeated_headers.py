@@ -7,33 +7,80 @@ import re
 from collections.abc import Iterator, Mapping
 
 from producers.files.columns.names import fields_by_name
-from producers.files.table import REJECT_COLUMNS, RawRow, Table
+from producers.files.second_headers import (
+    BELOW_OTHER_HEADER,
+    IN_OTHER_WORDS,
+    IS_OTHER_HEADER,
+    is_name,
+    names_below_header,
+    other_header,
+)
+from producers.files.table import REJECT_COLUMNS, RawRow, Table, own_cells
+from producers.files.words import fold
 
 REPEATS_HEADER = "repeats the header"
-IN_OTHER_WORDS = "names the columns in other words, as a second header does"
 HAS_TAGS = "has the tags of the columns (HXL)"
 """Why such rows are no hospitals."""
 
 # Cells that name the field of their column.
 _ENOUGH_NAMES, _LONGEST_NAME = 3, 80
+_DIGIT = re.compile(r"\d")
 _TAG = re.compile(r"#[a-z][a-z0-9_]*(?: ?\+ ?[a-z0-9_]+)*")
 
 
 def rows_of(table: Table) -> Iterator[RawRow]:
     """Yield the rows of a table; one that names the columns has that as its problem. Raises `FileError`.
 
-    The first row may be a second header, in another language. A row repeats the header if each filled cell has the
-    name of its column, apart from case and white space; it has tags if each of two or more filled cells is a tag.
+    The first row may be a second header, in another language, or say the numbers, types or technical names of the
+    columns. A row repeats the header if each filled cell has the name of its column, apart from case and white
+    space; it has tags if each of two or more filled cells is a tag. If all its cells are names of columns, but of
+    others or in another order, a second table begins, whose rows are not read by the first header.
     """
     names = {column: _word(column) for column in table.columns} if table.dialect.header else {}
+    columns = frozenset(map(fold, names)) if table.dialect.format in ("csv", "workbook") else frozenset()
     first = table.dialect.header
+    other = 0
     for row in table.rows():
         if row.problem is None:
-            row.problem = _problem(row.fields, names) or (
-                IN_OTHER_WORDS if first and _names_the_same(row.fields) else None
-            )
+            row.problem = _problem(row.fields, names) or _in_other_words(row.fields, columns, first=first)
+            if row.problem == REPEATS_HEADER:
+                other = 0
+            elif row.problem == IS_OTHER_HEADER:
+                other = row.line
+            elif row.problem is None and other:
+                row.problem = BELOW_OTHER_HEADER.format(other)
         first = False
         yield row
+
+
+def _in_other_words(fields: Mapping[str, object], columns: frozenset[str], *, first: bool) -> str | None:
+    """Return how a row names the columns in other words than the header, or None.
+
+    `columns` are the folded names of the columns, none for formats in which a record has its own.
+    """
+    if first and _names_the_same(fields):
+        return IN_OTHER_WORDS
+    if not columns:
+        return None
+    if not first and not _may_be_names(fields, columns):
+        return None
+    cells = own_cells(fields)
+    width = sum(column not in REJECT_COLUMNS for column in fields)
+    if first and (below := names_below_header(cells, width)) is not None:
+        return below
+    return other_header(cells, columns) if 2 * len(cells) >= width else None
+
+
+def _may_be_names(fields: Mapping[str, object], columns: frozenset[str]) -> bool:
+    """Return what is fast to know, for nearly every row: it has text alone without a digit, and a name in short."""
+    texts = [cell for column, cell in fields.items() if cell and column not in REJECT_COLUMNS]
+    try:
+        if not texts or _DIGIT.search("".join(texts)):  # type: ignore[arg-type]
+            return False
+    except TypeError:
+        return False
+    # Short cells such as kinds and towns repeat, so this is remembered.
+    return is_name(str(min(texts, key=len)), columns)  # type: ignore[arg-type]
 
 
 def _names_the_same(fields: Mapping[str, object]) -> bool:

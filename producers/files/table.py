@@ -13,6 +13,21 @@ LINE_COLUMN, REASON_COLUMN = REJECT_COLUMNS = ("import_line", "import_reason")
 
 COLLISION = "collision:"
 """How the reason begins why a row may be another hospital than the one that has its identity."""
+EMPTY_DASHES = ("-", "\u2013", "\u2014")
+"""Cells that lists write instead of nothing."""
+
+
+def own_cells(fields: Mapping[str, object]) -> dict[str, str]:
+    """Return the text of each cell of a row that says something, by column: a dash alone says nothing.
+
+    What a file of rejected rows has besides its own columns is left out.
+    """
+    cells = {column: str(cell).strip() for column, cell in fields.items() if cell is not None}
+    return {
+        column: text
+        for column, text in cells.items()
+        if text and text not in EMPTY_DASHES and column not in REJECT_COLUMNS
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from producers.files.columns.names import fields_by_name
 from producers.files.detection.headers import NUMBER, Header, filled, named
 from producers.files.table import REJECT_COLUMNS
 
-_LONGEST_NAME = 60
+_LONGEST_NAME, _MOST_SHOWN = 60, 20
+_WITH_PARTS = frozenset(("address", "location", "phone"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,8 @@ def names_of(rows: Sequence[Sequence[str]], header: Header, *, above: bool) -> N
         return Names(here, row)
     for first in (row, row - 1) if above and row else (row,):
         if first + 2 < len(rows) and (joined := _joined(rows[first], rows[first + 1])):
-            changed = [name for name, part in zip(joined, rows[first + 1], strict=False) if name != part.strip()]
-            shown = next(name for name in changed if name not in rows[first])
-            return Names(joined, first, 2, (f"the names of columns in two rows are joined, such as {shown!r}",))
+            shown = ", ".join(map(repr, joined[:_MOST_SHOWN]))
+            return Names(joined, first, 2, (f"the names of columns are in two rows, which are joined: {shown}",))
     return Names(here, row)
 
 
@@ -59,8 +60,19 @@ def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     names = [over or under for over, under in zip(above, below, strict=True)]
     for group in groups:
         for column in group:
-            names[column] = f"{above[group.start]} {below[column]}"
+            names[column] = _joined_name(above[group.start], below[column])
     return names
+
+
+def _joined_name(group: str, part: str) -> str:
+    """Return a group's name and a part's as one, or the part's alone if it says what the joined name does not.
+
+    A town below "address" is a town in any language, but a name below "manager" is not the hospital's.
+    """
+    joined = f"{group} {part}"
+    if fields_by_name(joined) or _WITH_PARTS.isdisjoint(fields_by_name(group)):
+        return joined
+    return part if fields_by_name(part).keys() - {"hospital_name"} else joined
 
 
 def _groups(above: Sequence[str], below: Sequence[str]) -> list[range]:

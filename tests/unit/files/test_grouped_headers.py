@@ -55,3 +55,10 @@ def test_rows_above_what_the_user_calls_the_header_are_not_read() -> None:
 def test_rejected_rows_have_one_header() -> None:
     rows = [["import_line", "import_reason", "Beds", ""], ["", "", "a", "b"], ["1", "x", "5", "6"]]
     assert names_of(rows, find_header(rows), above=True).rows == 1
+
+
+def test_a_part_of_an_address_is_named_alone_where_only_that_says_what_it_is() -> None:
+    names, *_ = joined("код|название|Адрес|||Коек||", "||улица|индекс|город|взрослых|детских|всего")
+    assert names[2:] == ["улица", "индекс", "город", "Коек взрослых", "Коек детских", "Коек всего"]
+    names, *_ = joined("code|name|Manager|||Beds||", "||name|grade|from|a|b|c")
+    assert names[2] == "Manager name"

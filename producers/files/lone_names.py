@@ -1,0 +1,133 @@
+"""Rows that fill nothing but one cell: regions and sections of a list, and footnotes below it.
+
+Lists in which hospitals are known by name alone have many such rows, or others that are hardly fuller. So what they
+are is decided by all rows of a file.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from producers.files.table import EMPTY_DASHES, REASON_COLUMN, RawRow, Table, own_cells
+from producers.files.values.words import table as words
+from producers.files.words import fold, names_a_hospital
+
+ALONE = (
+    "fills only one cell, unlike nearly all other rows, as names of regions and footnotes do; if it is a hospital, "
+    "fill in another cell of the row and load the rejected rows"
+)
+"""Why such a row is not applied."""
+
+_FEWEST_OTHERS = 5
+_NEARLY_ALL = 0.9
+# The largest part of the rows that may be sections, and that may have names of hospitals.
+_MOST, _MOST_NAMED = 0.25, 0.05
+# Of small sections, there is one for each hospital or two.
+_MOST_HEADINGS, _FEWEST_HEADINGS = 0.5, 3
+_FULL = 3
+_MOST_HELD = 10_000
+_BLANK = ("", None, *EMPTY_DASHES)
+_FOOTNOTE = ("*", "†", "‡", "※", "¹", "²")
+
+
+class LoneNames:
+    """Counts the rows of a file with one filled cell, and decides whether they are hospitals.
+
+    Give each usable row to `holds` first; then `are_hospitals`, `reason` and `notes` may be asked.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._applies = table.dialect.format in ("csv", "workbook") and len(table.columns) > 1
+        self._is_of_rejects = REASON_COLUMN in table.columns
+        self._held: list[RawRow] = []
+        self._others: Counter[int] = Counter()
+        self._last = 0
+        self._begins = self._is_below_one = False
+        self._follows = 0
+        self._named = 0
+
+    def holds(self, row: RawRow) -> bool:
+        """Return whether a row has one filled cell, so that nobody knows yet what it is."""
+        text = self._text(row.fields)
+        if text is None or len(self._held) >= _MOST_HELD:
+            if self._applies:
+                cells = list(row.fields.values())
+                self._others[len(cells) - sum(map(cells.count, _BLANK))] += 1
+            self._last = row.line
+            self._is_below_one = False
+            return False
+        self._begins = self._begins or not (self._others or self._held)
+        self._follows += self._is_below_one
+        self._is_below_one = True
+        self._held.append(row)
+        self._named += names_a_hospital(text)
+        return True
+
+    def hospitals(self) -> Iterator[RawRow]:
+        """Yield the held rows that are hospitals after all."""
+        # A few rejected rows may all be such, and their list's profile names their columns.
+        return (row for row in self._held if self._is_of_rejects or self.reason(row.fields) is None)
+
+    def reason(self, fields: Mapping[str, object]) -> str | None:
+        """Return why a row is no hospital, or None."""
+        text = self._text(fields) if self._held else None
+        if text is None:
+            return None
+        if self._is_of_rejects:
+            return ALONE if str(fields.get(REASON_COLUMN) or "").startswith(ALONE) else None
+        return ALONE if self._is_unlike_others(text) else None
+
+    def notes(self) -> list[str]:
+        """Return a note if there are such rows with others below, whose place they may name."""
+        above = [row for row in self._held if row.line < self._last and self.reason(row.fields) is not None]
+        if not above or self._is_of_rejects:
+            return []
+        rows = "1 row fills" if len(above) == 1 else f"{len(above):,} rows fill"
+        first = " ".join((self._text(above[0].fields) or "").split())[:40]
+        note = (
+            f"{rows} only one column, first {first!r} in line {above[0].line}, and are not loaded; if they say "
+            "where the hospitals below are, that is not read: give the list a column with it"
+        )
+        return [note]
+
+    def _text(self, fields: Mapping[str, object]) -> str | None:
+        """Return the text of the only filled cell, or None."""
+        if not self._applies:
+            return None
+        # First what is fast, because this runs for every row of a file.
+        cells = list(fields.values())
+        if not self._is_of_rejects and 2 * sum(map(cells.count, _BLANK)) < len(cells):
+            return None
+        filled = own_cells(fields)
+        return next(iter(filled.values())) if len(filled) == 1 else None
+
+    def _is_unlike_others(self, text: str) -> bool:
+        others = self._others.total()
+        share = len(self._held) / (others + len(self._held))
+        if others < _FEWEST_OTHERS or share > (_MOST_HEADINGS if self._are_headings() else _MOST):
+            return False
+        full = sum(count for filled, count in self._others.items() if filled >= _FULL)
+        if names_a_hospital(text) and not _is_footnote(text):
+            return full >= _NEARLY_ALL * others and self._named <= _MOST_NAMED * others
+        # Of a hospital, too, the only other cell may be unknown.
+        return full >= _NEARLY_ALL * others or _is_footnote(text) or _is_area(text)
+
+    def _are_headings(self) -> bool:
+        """Return whether such a row begins the list, hardly one follows another, and none is called a hospital."""
+        held = len(self._held)
+        return self._begins and held >= _FEWEST_HEADINGS and not self._named and self._follows <= 0.1 * held
+
+
+def _is_area(text: str) -> bool:
+    tokens = fold(text).split()
+    return bool(tokens) and not _words("areas").isdisjoint((tokens[0], tokens[-1]))
+
+
+def _is_footnote(text: str) -> bool:
+    first = fold(text.partition(":")[0]) if ":" in text else ""
+    return text.startswith(_FOOTNOTE) or first in _words("footnotes")
+
+
+@cache
+def _words(kind: str) -> frozenset[str]:
+    return frozenset(map(fold, words("words")[kind]))
