@@ -7,11 +7,11 @@ numbers and dates may be read in several ways. So the profile of the list is kep
 from dataclasses import replace
 from pathlib import Path
 
+from producers.files.detection.title_lines import check_lines_above
 from producers.files.errors import FileError
 from producers.files.opening import open_table
 from producers.files.profile import Profile, read_profile
 from producers.files.table import REJECT_COLUMNS, Table, Wishes
-from producers.files.title_lines import check_lines_above
 
 PROFILE = "profile.toml"
 """The name of the profile that an import writes beside its rejected rows."""

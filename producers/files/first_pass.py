@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.files.columns import role_in_key, telling_apart
-from producers.files.lone_names import LoneNames
-from producers.files.repeated_headers import rows_of
 from producers.files.row_sample import RowSample
+from producers.files.rows.lone_names import LoneNames
+from producers.files.rows.repeated_headers import rows_of
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import RawRow, Table

@@ -16,18 +16,18 @@ from producers.files.columns import (
     choose_columns,
 )
 from producers.files.corrections import PROFILE, open_list
+from producers.files.detection.side_by_side import refuse_side_by_side
 from producers.files.errors import FileError
 from producers.files.first_pass import FirstPass, read_through
-from producers.files.groups import GroupPlaces
-from producers.files.namesakes import Namesakes
 from producers.files.profile import Profile
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
-from producers.files.repeated_headers import rows_of
-from producers.files.shared_identity import BedsOfHospitals
-from producers.files.side_by_side import refuse_side_by_side
+from producers.files.rows.groups import GroupPlaces
+from producers.files.rows.namesakes import Namesakes
+from producers.files.rows.repeated_headers import rows_of
+from producers.files.rows.shared_identity import BedsOfHospitals
+from producers.files.rows.totals import Totals
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
-from producers.files.totals import Totals
 from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract.fields import Source
 from worker.errors import ConfigurationError

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from producers.files import FileError, FileWishes, HospitalFile
-from producers.files.lone_names import ALONE
-from producers.files.second_headers import (
+from producers.files.rows.lone_names import ALONE
+from producers.files.rows.second_headers import (
     HAS_NUMBERS,
     HAS_TECHNICAL_NAMES,
     HAS_TYPES,
     IN_OTHER_WORDS,
     IS_OTHER_HEADER,
 )
+from producers.files.rows.totals import LOOKS_LIKE_A_TOTAL
 from producers.files.table import Wishes
-from producers.files.totals import LOOKS_LIKE_A_TOTAL
 from tests.support.lists.writing import workbook
 
 HEADER = "code,name,town,beds"

@@ -12,7 +12,7 @@ import pytest
 from producers.files import FileError
 from producers.files.detection.encodings import Encoding, detect_encoding
 
-LANGUAGES = json.loads(Path(__file__).with_name("hospitals_by_language.json").read_text(encoding="utf-8"))
+LANGUAGES = json.loads(Path(__file__).parents[1].joinpath("hospitals_by_language.json").read_text(encoding="utf-8"))
 CASES = [(language, encoding) for language, table in LANGUAGES.items() for encoding in table["encodings"]]
 LIST = Path("list.csv")
 

@@ -8,7 +8,7 @@ import pytest
 from producers.files import FileError, FileWishes, HospitalFile
 from producers.files.profile import parse_profile, profile_text
 from producers.files.table import Wishes
-from tests.unit.files.test_encodings import detect, text
+from tests.unit.producers.files.detection.test_encodings import detect, text
 
 ONE = "nom;ville\nCLINIQUE DU PARC 1;Orl\u00e9ans\nCLINIQUE DU PARC 2;LYON\n"
 ASCII = "nom;ville\nCLINIQUE DU PARC;LYON\n"

@@ -5,8 +5,8 @@ import pytest
 
 from producers.files import FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
-from producers.files.repeated_headers import HAS_TAGS, REPEATS_HEADER
-from producers.files.second_headers import IN_OTHER_WORDS
+from producers.files.rows.repeated_headers import HAS_TAGS, REPEATS_HEADER
+from producers.files.rows.second_headers import IN_OTHER_WORDS
 from producers.files.table import Wishes
 from tests.support.lists.writing import workbook
 

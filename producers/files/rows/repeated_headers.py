@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from producers.files.columns.names import fields_by_name
-from producers.files.second_headers import (
+from producers.files.rows.second_headers import (
     BELOW_OTHER_HEADER,
     IN_OTHER_WORDS,
     IS_OTHER_HEADER,
