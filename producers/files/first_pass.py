@@ -1,6 +1,6 @@
 """What one pass over a table shows, before it is decided how to read it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.files.columns import role_in_key, telling_apart
@@ -12,19 +12,34 @@ from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import RawRow, Table
 from producers.files.values import is_total
 
+# About 15 MB. In a file with more, the rows are looked at again in each later pass.
+_MOST_PROBLEMS = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class FirstPass:
     """The statistics of the columns, how many rows there are, some of them, and those that fill one cell alone.
 
-    `problem` says why the first row cannot be read, if no row can.
+    `problems` has by line why a row is no hospital or cannot be split; None if there are too many. `problem` is
+    that of the first row, if no row can be read.
     """
 
     statistics: Mapping[str, ColumnStatistics]
     rows_read: int
     sample: Sequence[RawRow]
     alone: LoneNames
+    problems: Mapping[int, str] | None
     problem: str
+
+    def rows(self, table: Table) -> Iterator[RawRow]:
+        """Yield the rows of the table once more, with the problems that were found. Raises `FileError` likewise."""
+        if self.problems is None:
+            yield from rows_of(table)
+            return
+        problem_of = self.problems.get
+        for raw in table.rows():
+            raw.problem = raw.problem or problem_of(raw.line)
+            yield raw
 
 
 def read_through(table: Table) -> FirstPass:
@@ -32,7 +47,7 @@ def read_through(table: Table) -> FirstPass:
     collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
     alone, sample = LoneNames(table), RowSample()
     rows_read = usable = 0
-    problem = ""
+    problems: dict[int, str] = {}
     for raw in rows_of(table):
         rows_read += 1
         if raw.problem is None:
@@ -41,8 +56,16 @@ def read_through(table: Table) -> FirstPass:
             # A total has no identifier, and would cost a short list its own.
             if not is_total(raw.fields) and not alone.holds(raw):
                 collector.add(raw.fields)
-        elif not problem:
-            problem = f"line {raw.line} {raw.problem}"
+        elif len(problems) <= _MOST_PROBLEMS:
+            problems[raw.line] = raw.problem
     for raw in alone.hospitals():
         collector.add(raw.fields)
-    return FirstPass(collector.finish(), rows_read, sample.rows, alone, "" if usable else problem)
+    line, problem = next(iter(problems.items()), (0, ""))
+    return FirstPass(
+        collector.finish(),
+        rows_read,
+        sample.rows,
+        alone,
+        problems if len(problems) <= _MOST_PROBLEMS else None,
+        f"line {line} {problem}" if problem and not usable else "",
+    )

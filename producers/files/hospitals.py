@@ -24,7 +24,6 @@ from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
 from producers.files.rows.groups import GroupPlaces
 from producers.files.rows.namesakes import Namesakes
-from producers.files.rows.repeated_headers import rows_of
 from producers.files.rows.shared_identity import BedsOfHospitals
 from producers.files.rows.totals import Totals
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
@@ -84,7 +83,7 @@ class HospitalFile:
         except (ColumnError, ConfigurationError) as error:
             raise FileError(self.path, str(error)) from None
         self._table = table
-        self._sample, self._alone = passed.sample, passed.alone
+        self._passed, self._alone = passed, passed.alone
         self._group_places = GroupPlaces(self.columns.mapped, self.statistics)
         self._totals = Totals(self.columns.mapped, self.statistics)
         self._constants = {} if self.source is None else {"source": self.source}
@@ -164,7 +163,7 @@ class HospitalFile:
         beds = BedsOfHospitals(self.columns, self.statistics)
         namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
         read = self._group_places.told_apart(reader.read)
-        for raw in rows_of(self._table):
+        for raw in self._passed.rows(self._table):
             raw.problem = raw.problem or self._alone.reason(raw.fields) or self._totals.reason(raw.fields)
             row = namesakes.check(read(raw))
             beds.take_in(row.known)
@@ -177,7 +176,7 @@ class HospitalFile:
     def some_rows(self) -> Iterator[FileRow]:
         """Yield up to 4,000 rows that have a record, spread over the whole file."""
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
-        for raw in self._sample:
+        for raw in self._passed.sample:
             if (row := reader.read(raw)).known is not None:
                 yield row
 

@@ -26,7 +26,7 @@ _MOST, _MOST_NAMED = 0.25, 0.05
 _MOST_HEADINGS, _FEWEST_HEADINGS = 0.5, 3
 _FULL = 3
 _MOST_HELD = 10_000
-_BLANK = ("", None, *EMPTY_DASHES)
+_is_blank = frozenset(("", None, *EMPTY_DASHES)).__contains__
 _FOOTNOTE = ("*", "†", "‡", "※", "¹", "²")
 
 
@@ -51,8 +51,7 @@ class LoneNames:
         text = self._text(row.fields)
         if text is None or len(self._held) >= _MOST_HELD:
             if self._applies:
-                cells = list(row.fields.values())
-                self._others[len(cells) - sum(map(cells.count, _BLANK))] += 1
+                self._others[len(row.fields) - sum(map(_is_blank, row.fields.values()))] += 1
             self._last = row.line
             self._is_below_one = False
             return False
@@ -95,8 +94,7 @@ class LoneNames:
         if not self._applies:
             return None
         # First what is fast, because this runs for every row of a file.
-        cells = list(fields.values())
-        if not self._is_of_rejects and 2 * sum(map(cells.count, _BLANK)) < len(cells):
+        if not self._is_of_rejects and 2 * sum(map(_is_blank, fields.values())) < len(fields):
             return None
         filled = own_cells(fields)
         return next(iter(filled.values())) if len(filled) == 1 else None

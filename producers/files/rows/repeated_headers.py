@@ -15,7 +15,7 @@ from producers.files.rows.second_headers import (
     names_below_header,
     other_header,
 )
-from producers.files.table import REJECT_COLUMNS, RawRow, Table, own_cells
+from producers.files.table import LINE_COLUMN, REJECT_COLUMNS, RawRow, Table, own_cells
 from producers.files.words import fold
 
 REPEATS_HEADER = "repeats the header"
@@ -73,11 +73,15 @@ def _in_other_words(fields: Mapping[str, object], columns: frozenset[str], *, fi
 
 def _may_be_names(fields: Mapping[str, object], columns: frozenset[str]) -> bool:
     """Return what is fast to know, for nearly every row: it has text alone without a digit, and a name in short."""
-    texts = [cell for column, cell in fields.items() if cell and column not in REJECT_COLUMNS]
     try:
+        # A row to correct has the number of its line besides.
+        if LINE_COLUMN not in fields and _DIGIT.search("".join(fields.values())):  # type: ignore[arg-type]
+            return False
+        texts = [cell for column, cell in fields.items() if cell and column not in REJECT_COLUMNS]
         if not texts or _DIGIT.search("".join(texts)):  # type: ignore[arg-type]
             return False
     except TypeError:
+        # Numbers, or no cell at all.
         return False
     # Short cells such as kinds and towns repeat, so this is remembered.
     return is_name(str(min(texts, key=len)), columns)  # type: ignore[arg-type]

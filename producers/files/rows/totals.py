@@ -18,6 +18,7 @@ LOOKS_LIKE_A_TOTAL = (
 )
 """Why such a row is not applied."""
 _NEARLY_ALL = 0.9
+_BLANK = frozenset(("", None, *EMPTY_DASHES))
 _LONGEST = 100
 
 
@@ -37,10 +38,8 @@ class Totals:
         is_known = REASON_COLUMN in fields and str(fields[REASON_COLUMN]).startswith(LOOKS_LIKE_A_TOTAL)
         # First what is fast, because this runs for every row of a file. The few rows of rejects do not show what
         # the rows of their list have.
-        if not is_known and all(map(fields.get, self._usual)):
-            cells = list(fields.values())
-            if not any(map(cells.count, EMPTY_DASHES)):
-                return None
+        if not is_known and self._has_all(fields):
+            return None
         name = " ".join(str(fields.get(column) or "") for column in self._names)
         if len(name) > _LONGEST or not _has_word(name) or names_a_hospital(name):
             return None
@@ -49,6 +48,14 @@ class Totals:
             return None
         others = (text for column, text in own.items() if column not in self._names)
         return None if any(map(_has_letter, others)) else LOOKS_LIKE_A_TOTAL
+
+    def _has_all(self, fields: Mapping[str, object]) -> bool:
+        """Return whether a row has what nearly all rows have."""
+        try:
+            return _BLANK.isdisjoint(map(fields.get, self._usual))
+        except TypeError:
+            # A list of a JSON record.
+            return False
 
 
 @cache
