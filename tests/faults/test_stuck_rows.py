@@ -177,6 +177,9 @@ async def test_row_41_a_job_that_never_gives_the_event_loop_back(function: str, 
             stand.row.faults += 1
             await reaches(stand, "spins", crash)
             began = time.monotonic()
+            # If the first replacement's start takes longer than a lease, it takes the spinner and the neighbours
+            # together. The next one is ready before the spinner's lease ends, and takes the neighbours alone.
+            spare = None if crash == 1 else await stand.worker(STUCK)
             assert await worker.ended(60) == 1
             stand.row.note_pause(time.monotonic() - began)
             assert time.monotonic() - began < timeout_s + MARGIN_S + 5
@@ -186,13 +189,13 @@ async def test_row_41_a_job_that_never_gives_the_event_loop_back(function: str, 
                 assert await stand.redis.hlen(keys.CRASHES) == 0
                 assert await stand.leases() == 1
                 assert await stand.redis.zcard("arq:queue") == 1 + len(neighbours)
-            worker = await stand.worker(STUCK)
-            for job_id in neighbours:
-                assert (await stand.result(job_id))["t"] == 1
+            worker = spare or await stand.worker(STUCK)
+        for job_id in neighbours:
+            assert (await stand.result(job_id))["t"] == 1
         account = await stand.balance()
         assert (account.applied, account.dead) == (9, 1)
         assert (await stand.dead_letters.get(spinner)).failure.type == "LeaseLost"
-        assert await count_runs(stand) == 18
+        assert 18 <= await count_runs(stand) <= 27
         assert await stand.is_ready(worker)
 
 
