@@ -162,7 +162,7 @@ class HospitalFile:
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         beds = BedsOfHospitals(self.columns, self.statistics)
         namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
-        read = self._group_places.told_apart(reader.read)
+        read = self._group_places.reading_apart(reader.read)
         for raw in self._passed.rows(self._table):
             raw.problem = raw.problem or self._alone.reason(raw.fields) or self._totals.reason(raw.fields)
             row = namesakes.check(read(raw))

@@ -105,7 +105,7 @@ class RecoverContract:
         # Leases that were renewed are known to their owner; nobody renews those of a claim without an answer.
         assert (await bench.scripts.recover("worker:1", bench.queues))[0] == 2
 
-    async def test_the_last_claims_of_workers_are_told_apart(self, bench: ScriptBench) -> None:
+    async def test_the_last_claims_of_workers_are_reading_apart(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b")
         await bench.claim("one:1", 1)
         await bench.claim("two:1", 1)

@@ -18,7 +18,7 @@ def on_years(identifier: str, free: Sequence[str], statistics: Mapping[str, Colu
     return [
         (
             f"{column} has {len(years)} years, and rows share one {identifier}: of each hospital the first row is "
-            "stored. A year alone is no date that tells which row is newer; to store the newest, load only the "
+            "stored. A year alone does not say which row is newer; to store the newest, load only the "
             f"rows of {max(map(str, years))}"
         )
     ]

@@ -34,7 +34,7 @@ class GroupPlaces:
             for column in found.values()
         ]
 
-    def told_apart(self, read: Callable[[RawRow], FileRow]) -> Callable[[RawRow], FileRow]:
+    def reading_apart(self, read: Callable[[RawRow], FileRow]) -> Callable[[RawRow], FileRow]:
         """Return a function that reads all rows in turn, and rejects one that may be of another place.
 
         This takes memory for each row without the place, but only in a list of this kind.

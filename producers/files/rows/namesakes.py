@@ -111,7 +111,7 @@ class Namesakes:
         told_apart = self._read[first] != self._read[index]
         complete = self._complete[first] and self._complete[index]
         if told_apart and (complete or not self._differs(first, index)):
-            # A worker tells it from the first row, or need not; but not from one with the same values.
+            # A worker distinguishes it from the first row, or need not; but not from one with the same values.
             first = self._firsts.first(hash((key, read)), index)
         return first if self._differs(first, index) else None
 

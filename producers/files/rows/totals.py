@@ -23,7 +23,7 @@ _LONGEST = 100
 
 
 class Totals:
-    """Tells totals from hospitals by the columns of a file and what they contain."""
+    """Distinguishes totals from hospitals by the columns of a file and what they contain."""
 
     def __init__(self, mapped: Sequence[MappedColumns], statistics: Mapping[str, ColumnStatistics]) -> None:
         self._names = frozenset(column for it in mapped if it.field == "hospital_name" for column in it.columns)
