@@ -1,5 +1,7 @@
 """Rows of a file, spread over it, kept while it is read once."""
 
+from dataclasses import replace
+
 from producers.files.table import RawRow
 
 MOST_ROWS = 4_000
@@ -27,6 +29,7 @@ class RowSample:
     def add(self, row: RawRow) -> None:
         """Take the next row of the file."""
         if self._seen % self._step == 0:
+            row = _without_nested(row)
             size = sum(len(str(cell)) for cell in row.fields.values())
             self._rows.append((row, size))
             self._characters += size
@@ -37,3 +40,12 @@ class RowSample:
                 if len(self._rows) == 1:
                     break
         self._seen += 1
+
+
+def _without_nested(row: RawRow) -> RawRow:
+    """Return a row without its lists and objects, such as outlines of places: these take many times their text."""
+    if not any(isinstance(cell, dict | list) for cell in row.fields.values()):
+        return row
+    return replace(
+        row, fields={name: cell for name, cell in row.fields.items() if not isinstance(cell, dict | list)}
+    )

@@ -90,14 +90,20 @@ async def test_an_import_that_no_worker_has_begun_is_not_begun_later(interrupted
     waited = await site.run(*interrupted.ingest("--wait", "0.1"))
     assert (waited.code, waited.out) == (2, "")
     assert waited.err == "hospital-producer: no worker has answered within 0.1 s; start a worker\n"
+    # What it asked before the import waits in the queue, and changes nothing.
+    asked = await site.redis.zcard("arq:queue")
     process = await interrupted.start(interrupted.ingest())
-    await site.until(lambda: _queued(site, 2), 60)
+    await site.until(lambda: _queues_more_than(site, asked), 60)
     stopped = await _stopped(interrupted, process)
     assert stopped.err == "hospital-producer: interrupted before any row was sent\n"
     await site.worker()
     await site.until(lambda: _queued(site, 0))
     listed = await site.run("producers", "imports", "list", "--json")
     assert json.loads(listed.out) == {"imports": []}
+
+
+async def _queues_more_than(site: Site, jobs: int) -> bool:
+    return int(await site.redis.zcard("arq:queue")) > jobs
 
 
 async def _queued(site: Site, jobs: int) -> bool:

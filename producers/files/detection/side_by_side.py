@@ -34,6 +34,8 @@ def _blocks(columns: Sequence[str]) -> list[Sequence[str]]:
     names = [fold(_original(column, number)) for number, column in enumerate(columns, 1)]
     first = next((at for at, name in enumerate(names) if name), len(names))
     starts = [at for at, name in enumerate(names) if name and name == names[first]]
+    if not starts:
+        return []
     blocks, compared = [], set()
     for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
         # Blank columns stand between the tables.

@@ -24,3 +24,9 @@ def test_of_large_rows_fewer_are_kept() -> None:
 
 def test_one_row_is_kept_however_large() -> None:
     assert lines_kept(3, "x" * 9_000_000) == [0]
+
+
+def test_lists_and_objects_are_not_kept() -> None:
+    sample = RowSample()
+    sample.add(RawRow(1, {"name": "Atlas", "outline": [[0.5, 0.5]] * 10_000, "more": {"a": 1}}))
+    assert [row.fields for row in sample.rows] == [{"name": "Atlas"}]

@@ -6,6 +6,7 @@ import pytest
 
 from producers.files import FileError, FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
+from producers.files.table import Wishes
 
 TWO = "Code,Name,City,,Code,Name,City\n1,Oak,Aveda,,3,Ash,Aveda\n2,Elm,Brusk,,4,Yew,Brusk\n"
 
@@ -33,3 +34,10 @@ def test_names_that_stand_twice_are_no_two_tables(tmp_path: Path, text: str) -> 
     path.write_text(text)
     records = [row.record for row in HospitalFile.open(path).rows()]
     assert [it.hospital_name for it in records if it is not None] == ["Oak", "Elm"]
+
+
+def test_a_table_without_any_column_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "list.ndjson"
+    path.write_bytes(b"\x01")
+    with pytest.raises(FileError, match="none of its rows can be read"):
+        HospitalFile.open(path, FileWishes(reading=Wishes(format="ndjson")))
