@@ -83,7 +83,7 @@ class HospitalFile:
         except (ColumnError, ConfigurationError) as error:
             raise FileError(self.path, str(error)) from None
         self._table = table
-        self._passed, self._alone = passed, passed.alone
+        self._passed = passed
         self._group_places = GroupPlaces(self.columns.mapped, self.statistics)
         self._totals = Totals(self.columns.mapped, self.statistics)
         self._constants = {} if self.source is None else {"source": self.source}
@@ -132,7 +132,7 @@ class HospitalFile:
     def notes(self) -> list[str]:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
         decided = [
-            *(*self._table.notes, *self._alone.notes()),
+            *(*self._table.notes, *self._passed.alone.notes()),
             *(*self.columns.notes, *self._group_places.notes, *self._readers.notes),
         ]
         return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
@@ -164,7 +164,7 @@ class HospitalFile:
         namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
         read = self._group_places.reading_apart(reader.read)
         for raw in self._passed.rows(self._table):
-            raw.problem = raw.problem or self._alone.reason(raw.fields) or self._totals.reason(raw.fields)
+            raw.problem = raw.problem or self._why_no_hospital(raw)
             row = namesakes.check(read(raw))
             beds.take_in(row.known)
             if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
@@ -177,8 +177,11 @@ class HospitalFile:
         """Yield up to 4,000 rows that have a record, spread over the whole file."""
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         for raw in self._passed.sample:
-            if (row := reader.read(raw)).known is not None:
+            if self._why_no_hospital(raw) is None and (row := reader.read(raw)).known is not None:
                 yield row
+
+    def _why_no_hospital(self, raw: RawRow) -> str | None:
+        return self._passed.alone.reason(raw.fields) or self._totals.reason(raw.fields)
 
     def rejected_row(self, line: int) -> RawRow | None:
         """Return a row that the latest pass of `rows` rejected, if it is among those that are kept: 8 MB."""

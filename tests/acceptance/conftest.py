@@ -16,6 +16,7 @@ from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
 from worker.cli import app
 from worker.codec import Codec
+from worker.contract import DEFAULT_QUEUE
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.queue import keys
@@ -137,9 +138,9 @@ class Site:
         assert run.process.returncode is None, run.log
         return run.pid in {worker.pid for worker in await ready_workers(self.redis)}
 
-    async def put(self, function: str, *arguments: Any, job_id: str) -> None:
+    async def put(self, function: str, *arguments: Any, job_id: str, queue: str = DEFAULT_QUEUE) -> None:
         envelope = Codec().encode({"t": None, "f": function, "a": list(arguments), "k": {}, "et": 1})
-        await self.scripts.enqueue([Enqueue(job_id, "arq:queue", envelope)])
+        await self.scripts.enqueue([Enqueue(job_id, queue, envelope)])
 
     async def result(self, job_id: str, seconds: float = 20) -> dict[str, Any]:
         return Codec().decode(await self.until(lambda: self.redis.get(keys.RESULT + job_id), seconds))

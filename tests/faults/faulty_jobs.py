@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.faults.load import record
 from tests.faults.stand import Stand
+from worker.contract import DEFAULT_QUEUE
 
 FAULTY = "tests.faults.settings.faulty.WorkerSettings"
 
@@ -12,13 +13,15 @@ FAULTY = "tests.faults.settings.faulty.WorkerSettings"
 _numbers = itertools.count(1_000_000_000)
 
 
-async def put_faulty(stand: Stand, function: str, *arguments: Any, count: int = 1) -> list[str]:
-    """Put `count` jobs on the default queue and return their ids; `arguments` follow the job's payload."""
+async def put_faulty(
+    stand: Stand, function: str, *arguments: Any, count: int = 1, queue: str = DEFAULT_QUEUE
+) -> list[str]:
+    """Put `count` jobs on a queue and return their ids; `arguments` follow the job's payload."""
     job_ids = []
     for number in itertools.islice(_numbers, count):
         job_id = f"{function}:{number}"
         payload = {"record": record(number).model_dump(mode="json"), "actor": "faults", "reason": "the suite"}
-        await stand.put(function, payload, *arguments, job_id=job_id)
+        await stand.put(function, payload, *arguments, job_id=job_id, queue=queue)
         stand.ledger.accept("register", job_id, f"faults:h{number}")
         job_ids.append(job_id)
     return job_ids

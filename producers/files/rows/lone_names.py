@@ -33,7 +33,7 @@ _FOOTNOTE = ("*", "†", "‡", "※", "¹", "²")
 class LoneNames:
     """Counts the rows of a file with one filled cell, and decides whether they are hospitals.
 
-    Give each usable row to `holds` first; then `are_hospitals`, `reason` and `notes` may be asked.
+    Give each usable row to `holds` first; then `hospitals`, `reason` and `notes` may be asked.
     """
 
     def __init__(self, table: Table) -> None:
