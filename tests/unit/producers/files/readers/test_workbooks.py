@@ -229,3 +229,15 @@ def test_an_ods_is_read_as_it_is_shown(path: Path) -> None:
         ("North", "Elm", 123, 0.5),
     ]
     assert "merged cells are read as the value of each of their rows: 'Region'" in table.notes
+
+
+def test_names_in_two_rows_are_joined_and_noted(path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["Krankenhaus", "Adresse", None, "Betten", None],
+        [None, "PLZ", "Ort", "teilstationär", "gesamt"],
+        *(["Klinik", f"0634{number}", "Aveda", 5, 20 + number] for number in range(6)),
+    ]
+    table = open_table(save(path.with_suffix(".xlsx"), List=rows))
+    assert any(note.startswith("the names of columns are in two rows, which are joined:") for note in table.notes)
+    assert "Betten gesamt" in table.columns
+    assert len(list(table.rows())) == 6
