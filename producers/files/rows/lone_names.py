@@ -84,8 +84,8 @@ class LoneNames:
         rows = "1 row fills" if len(above) == 1 else f"{len(above):,} rows fill"
         first = " ".join((self._text(above[0].fields) or "").split())[:40]
         note = (
-            f"{rows} only one column, first {first!r} in line {above[0].line}, and are not loaded; if they say "
-            "where the hospitals below are, that is not read: give the list a column with it"
+            f"{rows} only one column, first {first!r} in line {above[0].line}, and are not loaded; if they name "
+            "the place of the hospitals below, that is not read: add a column with it"
         )
         return [note]
 
