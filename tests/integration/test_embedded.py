@@ -193,9 +193,11 @@ async def test_three_members_elect_another_primary_after_a_kill() -> None:
     async with EmbeddedMongo(members=3) as mongo, mongo_client(mongo.url) as client:
         await client.test.things.insert_one({"_id": 1})
         old = await mongo.primary()
+        answer = await old.command("replSetGetConfig")
+        # The members' default is 10 s. How long the election itself takes depends on the machine.
+        assert answer["config"]["settings"]["electionTimeoutMillis"] == 2_000
         await old.kill()
-        async with asyncio.timeout(5):
-            new = await mongo.primary()
+        new = await mongo.primary()
         assert new is not old
         await client.test.things.insert_one({"_id": 2})
         await old.start()
