@@ -20,7 +20,7 @@ from pymongo.errors import ConfigurationError as DriverConfigurationError
 from pymongo.errors import InvalidURI
 
 from worker.errors import ConfigurationError
-from worker.mongo.driver_patches import look_up_names_apart, trust_session_timeouts
+from worker.mongo.driver_patches import forget_first_tries, look_up_names_apart, trust_session_timeouts
 from worker.mongo.memory import JobMemory
 from worker.mongo.pool import PoolCounter, PoolStatistics
 from worker.mongo.tokens import CausalPoint, encode_token
@@ -118,6 +118,7 @@ def open_mongo(settings: Settings) -> MongoHandle:
     """
     trust_session_timeouts()
     look_up_names_apart()
+    forget_first_tries()
     counter = PoolCounter()
     options = client_options(settings) | {"event_listeners": [counter]}
     url = settings.mongodb_url.get_secret_value()

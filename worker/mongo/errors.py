@@ -147,10 +147,11 @@ def _outage_message(error: ConnectionFailure) -> str:
 
 
 def translate(error: Exception) -> RegistryError:
-    """Return the error of this service for an error of the driver or of BSON encoding.
+    """Return the error of this service for an error of the driver or of BSON encoding, whose tracebacks are freed.
 
     An unknown code is transient: the job is retried a limited number of times.
     """
+    free_tracebacks(error)
     match error:
         case WaitQueueTimeoutError():
             # Nothing was sent. This happens after an outage, when all connections have to be opened again, or if
@@ -172,6 +173,21 @@ def translate(error: Exception) -> RegistryError:
         case BSONError() | OverflowError() | UnicodeError():
             return PermanentError(f"a value cannot be stored in MongoDB ({type(error).__name__})")
     return TransientError(f"MongoDB's driver failed ({type(error).__name__})")
+
+
+def free_tracebacks(error: BaseException) -> None:
+    """Remove the tracebacks of `error` and of all errors that led to it.
+
+    The driver's frames refer to the errors that they handle, and with a traceback the errors refer to the frames.
+    Such a cycle holds a connection and its buffers until the garbage collector finds it.
+    """
+    errors, seen = [error], {id(error)}
+    for found in errors:
+        found.__traceback__ = None
+        for earlier in (found.__cause__, found.__context__):
+            if earlier is not None and id(earlier) not in seen:
+                seen.add(id(earlier))
+                errors.append(earlier)
 
 
 @contextmanager

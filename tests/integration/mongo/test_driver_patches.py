@@ -1,11 +1,16 @@
 import asyncio
+import gc
+import types
 from typing import Any
 
 import pytest
 from pymongo.errors import OperationFailure
 
+from tests.integration.mongo.conftest import FailCommand
 from worker.embedded import EmbeddedMongo
-from worker.mongo.client import Session
+from worker.errors import OutageError
+from worker.mongo.client import MongoHandle, Session
+from worker.mongo.errors import translated
 from worker.mongo.transactions import run_transaction
 
 
@@ -30,3 +35,24 @@ async def test_a_connection_opened_during_a_step_down_can_run_transactions_after
         await run_transaction(mongo, body, deadline=asyncio.get_running_loop().time() + 5)
         assert mongo.pool.created == created
         assert await mongo.logs.count_documents({}) == 1
+
+
+async def test_a_command_that_failed_twice_leaves_nothing_for_the_garbage_collector(
+    mongo: MongoHandle, fail_command: FailCommand
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with fail_command(["findAndModify"], mode={"times": 2}, closeConnection=True):
+            with pytest.raises(OutageError), translated():
+                await mongo.hospitals.find_one_and_update({"_id": "a"}, {"$set": {"beds": 1}})
+        # A server that is unknown refers to its last error.
+        await mongo.client.admin.command("ping")
+        kept = [found for found in gc.get_objects() if type(found) is types.TracebackType and is_commands(found)]
+    finally:
+        gc.enable()
+    assert kept == []
+
+
+def is_commands(traceback: types.TracebackType) -> bool:
+    return traceback.tb_frame.f_code.co_qualname.startswith("_ClientConnectionRetryable.")
