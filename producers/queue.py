@@ -13,7 +13,7 @@ from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
 from worker.errors import ConfigurationError, InvalidPayload, OutageError, PayloadProblem, WritesRefused
-from worker.queue import keys
+from worker.queue.abort_requests import request_abort
 from worker.queue.batches import BatchStore
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
@@ -163,12 +163,7 @@ class QueueClient:
 
     async def abort(self, job_id: str) -> None:
         """Ask workers not to run a job, or to stop running it, as arq's `Job.abort` does."""
-
-        async def request() -> None:
-            seconds, _ = await self._redis.time()
-            await self._redis.zadd(keys.ABORT, {job_id: seconds * 1000})
-
-        await self._persist(request, self.patience)
+        await self._persist(lambda: request_abort(self._redis, job_id), self.patience)
 
     async def view(self, job_id: str, patience: float) -> JobView:
         """Return what Redis knows of a job, without its envelope."""

@@ -155,16 +155,16 @@ class BatchStore:
 
     async def progress(self, batch_id: str) -> BatchProgress:
         """Return how far a batch is. Raises `BatchNotFound`."""
-        try:
-            stored = await self._redis.hmget(keys.BATCH + batch_id, _FIELDS)
-        except ResponseError as error:
-            if not str(error).startswith("WRONGTYPE"):
-                raise
-            stored = []
+        stored = await self._of_hash(keys.BATCH + batch_id, _FIELDS)
         values = {name: value.decode() for name, value in zip(_FIELDS, stored, strict=False) if value is not None}
         if "total" not in values:
             raise _not_found(batch_id)
         return _progress(batch_id, values)
+
+    async def job_outcome(self, batch_id: str, job_id: str) -> BatchOutcome | None:
+        """Return how a job ended in a batch; `None` if it has not ended, or is not in the batch."""
+        state = await self._of_hash(keys.BATCH_JOBS + batch_id, [job_id.encode(errors="surrogateescape")])
+        return _outcome(state[0]) if state else None
 
     async def jobs(self, batch_id: str, first: int = 0) -> list[BatchJob]:
         """Return 500 jobs of a batch from position `first` on, in the order in which they were added.
@@ -211,6 +211,16 @@ class BatchStore:
             args=[batch_id, first, first + _SETTLED_AT_ONCE - 1, *outcomes],
         )
         return SettledPage(*answer)
+
+    async def _of_hash(self, key: str, fields: Sequence[str | bytes]) -> list[bytes | None]:
+        """Return fields of a hash; none at all if the key has another type."""
+        try:
+            values: list[bytes | None] = await self._redis.hmget(key, fields)
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            return []
+        return values
 
     async def _close_batch(self, batch_id: str, mark: Literal["sealed", "cancelled", "dropped"]) -> None:
         if not await self._close(keys=[keys.CLOCK, keys.LEASES], args=[batch_id, mark]):

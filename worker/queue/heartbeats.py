@@ -93,7 +93,7 @@ async def write_heartbeat(redis: "Redis[bytes]", heartbeat: Heartbeat) -> None:
 
 async def _forget(redis: "Redis[bytes]", workers: list[bytes], now_ms: float) -> None:
     """Remove these workers, except those of an earlier version that have written since they were noted."""
-    written = _read_all(await redis.hmget(keys.WORKERS, workers))
+    written = parse_heartbeats(await redis.hmget(keys.WORKERS, workers))
     alive = {
         found.worker.encode(): at_ms for found in written if (at_ms := _at_ms(found)) > now_ms - _FORGET_AFTER_MS
     }
@@ -119,7 +119,7 @@ def queue_removal(pipe: Any, *workers: str | bytes) -> None:
 
 async def read_heartbeats(redis: "Redis[bytes]") -> list[Heartbeat]:
     """Return the last heartbeat of every worker, old ones included."""
-    heartbeats = _read_all((await redis.hgetall(keys.WORKERS)).values())
+    heartbeats = parse_heartbeats((await redis.hgetall(keys.WORKERS)).values())
     return sorted(heartbeats, key=lambda heartbeat: heartbeat.started_at)
 
 
@@ -133,7 +133,8 @@ def _at_ms(heartbeat: Heartbeat) -> float:
     return heartbeat.at.timestamp() * 1000
 
 
-def _read_all(stored: Iterable[bytes | None]) -> list[Heartbeat]:
+def parse_heartbeats(stored: Iterable[bytes | None]) -> list[Heartbeat]:
+    """Return stored heartbeats, without those that cannot be read."""
     heartbeats = []
     for data in stored:
         if data is None:

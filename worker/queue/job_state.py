@@ -53,7 +53,7 @@ async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
         stored = read_dead_letter(job_id, dead_letter)
         return JobView(job_id, "dead", stored.failure.tries, dead_letter=stored)
     if result:
-        message = _read_result(codec, result, job_id)
+        message = read_result(codec, result, job_id)
         return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)
     score = next((score for score in scores if score is not None), None)
     if not has_payload and score is None:
@@ -61,14 +61,19 @@ async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
     state: JobState = "queued"
     if running:
         state = "running"
-    elif score is not None and score > await _queue_time(redis, seconds * 1000, score) + 1000:
+    elif score is not None and is_deferred(score, await _queue_time(redis, seconds * 1000, score)):
         state = "deferred"
     spent = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
     return JobView(job_id, state, spent + (state == "running"))
 
 
+def is_deferred(score: float, now_ms: float) -> bool:
+    """Whether a job with that due time waits for it, and not for a worker; both in milliseconds."""
+    return score > now_ms + 1000
+
+
 async def _queue_time(redis: "Redis[bytes]", redis_ms: int, score: float) -> int:
-    if score <= redis_ms + 1000:
+    if not is_deferred(score, redis_ms):
         # The queues' time is never earlier, so the job is due.
         return redis_ms
     try:
@@ -79,7 +84,8 @@ async def _queue_time(redis: "Redis[bytes]", redis_ms: int, score: float) -> int
     return queue_time_ms(redis_ms, noted, ahead)
 
 
-def _read_result(codec: Codec, data: bytes, job_id: str) -> dict[str, Any]:
+def read_result(codec: Codec, data: bytes, job_id: str) -> dict[str, Any]:
+    """Return the decoded result message of a job. Raises `InvalidEnvelope` if the bytes are not one of that job."""
     try:
         message = codec.decode(data)
         check_job_id(message, job_id)

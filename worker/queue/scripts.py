@@ -248,7 +248,8 @@ def _lost_by(owner: str) -> str:
     return HEARD_OF if owner.startswith(HEARD_OF) else owner
 
 
-def _worker_of(token: str) -> str:
+def worker_of(token: str) -> str:
+    """Return the id of the worker that owns a job by this token."""
     return token.rpartition(":")[0] or token
 
 
@@ -282,7 +283,7 @@ class Scripts:
         names = [queue for queue, _ in queues]
         now_ms, next_due_ms, jobs = await self._claim(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, keys.CLAIMS, *names],
-            args=[token, lease_ms, wanted, largest_answer, _worker_of(token), *(limit for _, limit in queues)],
+            args=[token, lease_ms, wanted, largest_answer, worker_of(token), *(limit for _, limit in queues)],
         )
         return Claim(
             now_ms,
@@ -310,7 +311,7 @@ class Scripts:
         `defer_ms` milliseconds.
         """
         names = [keys.LEASES, keys.CLAIMS, *queues]
-        count, last = await self._recover(keys=names, args=[token, _worker_of(token), defer_ms])
+        count, last = await self._recover(keys=names, args=[token, worker_of(token), defer_ms])
         return count, last
 
     async def finish(self, completions: Iterable[Completion]) -> list[bool]:
