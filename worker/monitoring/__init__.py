@@ -1,0 +1,1 @@
+"""What an operator sees of the queues, beside what the engine logs."""

@@ -1,0 +1,69 @@
+"""The facts of one job as a command shows them, by name (`shown_facts`)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from worker.monitoring.explanation import ExplainedState
+from worker.monitoring.job_facts import JobFacts
+from worker.monitoring.times import instant
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """An instant in milliseconds since 1970, which any program may have written."""
+
+    at_ms: float
+
+    def words(self, now_ms: float) -> str:
+        """Return it for a person."""
+        return instant(self.at_ms, now_ms)
+
+    def json(self) -> str | float:
+        """Return it for a program: in the form of ISO 8601; one that the calendar does not have as it is stored."""
+        try:
+            return datetime.fromtimestamp(self.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        except (OverflowError, ValueError, OSError):
+            return self.at_ms
+
+
+def shown_facts(facts: JobFacts, state: ExplainedState) -> dict[str, object]:
+    """Return every fact by its name; what is not known is `None`. There is nothing of the payload."""
+    place, ended, dead, batch, failure = (
+        facts.place, facts.ended, facts.dead_letter, facts.batch, facts.failure
+    )  # fmt: skip
+    queue = place.queue if place else ended.queue if ended else dead.queue if dead else None
+    lease_ms = place.lease_ms if place else None
+    return {
+        "job_id": facts.job_id,
+        "state": state,
+        "function": facts.function or (dead.function if dead else None),
+        "queue": queue,
+        "enqueued_at": _at(facts.enqueued_ms),
+        "due_at": _at(place.due_ms) if place and lease_ms is None else None,
+        "due_jobs_before": place.ahead if place and state == "queued" else None,
+        "leased_by": facts.owner,
+        "leased_until": _at(lease_ms),
+        "tries_spent": ended.tries if ended else dead.failure.tries if dead else facts.tries,
+        "last_error": failure.type if failure else None,
+        "last_error_at": _at(failure.at_ms) if failure else None,
+        "lost_leases": facts.crashes or (dead.crashes if dead else 0),
+        "abort_asked_at": _at(facts.abort_ms),
+        "payload": "stored" if dead and dead.has_payload else facts.payload,
+        "payload_bytes": dead.payload_bytes if dead else facts.payload_bytes,
+        "finished_at": _at(ended.finished_ms) if ended else None,
+        "run_s": (ended.finished_ms - ended.started_ms) / 1000 if ended else None,
+        "outcome": ended.status or None if ended else None,
+        "error": dead.failure.type if dead else ended.error or None if ended else None,
+        "dead_since": _at(facts.dead_ms),
+        "dead_reason": dead.reason if dead else None,
+        "batch": batch.progress.batch_id if batch else None,
+        "batch_state": batch.progress.state if batch else None,
+        "batch_outcome": batch.outcome if batch else None,
+        "workers": [
+            f"{worker.worker}: {worker.state(age_s)}" for worker, age_s in facts.workers if queue in worker.queues
+        ],
+    }
+
+
+def _at(at_ms: float | None) -> Instant | None:
+    return None if at_ms is None else Instant(at_ms)

@@ -1,0 +1,198 @@
+"""Why a job that nobody runs does not run: small rules in one order, the first that applies answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from worker.errors import SHARED_DEPENDENCY
+from worker.monitoring.explanation import Explanation, count, is_abort_asked, to_be_aborted
+from worker.monitoring.job_facts import JobFacts, Place
+from worker.monitoring.times import duration, instant
+from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat
+from worker.queue.job_state import JobState, is_deferred
+
+# As in worker/engine/slots.py: a job with two lost leases runs alone, and with three it becomes a dead letter.
+RUNS_ALONE_AT = 2
+"""From so many lost leases on a job runs alone."""
+# A job of an unknown function returns after five seconds, one that met an outage after one. Before it is due again,
+# the reason for that is still why it does not run.
+_SOON_S = 5.0
+# A job that waits for its function's circuit breaker returns after five minutes at the latest.
+_LONGEST_HELD_S = 300.0
+_UNKNOWN_FOR_MS = 60_000
+_REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A job that is on a queue and that nobody runs, and the workers of that queue that were heard lately."""
+
+    facts: JobFacts
+    place: Place
+    workers: Sequence[Heartbeat]
+
+    @property
+    def state(self) -> JobState:
+        return "deferred" if is_deferred(self.place.due_ms, self.facts.now_ms) else "queued"
+
+    def is_due_within(self, seconds: float) -> bool:
+        return self.place.due_ms <= self.facts.now_ms + seconds * 1000
+
+    def when(self, at_ms: float) -> str:
+        return instant(at_ms, self.facts.now_ms)
+
+
+def explain_waiting(facts: JobFacts, place: Place) -> Explanation:
+    """Return why a job that is on a queue, and that nobody runs, does not run."""
+    workers = [worker for worker, age_s in facts.workers if place.queue in worker.queues and age_s <= STALE_AFTER_S]
+    job = _Waiting(facts, place, workers)
+    return next(found for rule in _RULES if (found := rule(job)))
+
+
+def _batch_cancelled(job: _Waiting) -> Explanation | None:
+    batch = job.facts.batch
+    if batch is None or batch.progress.state not in ("cancelling", "cancelled") or batch.outcome is not None:
+        return None
+    return Explanation(
+        job.state,
+        f"is to be dropped, because its batch {batch.progress.batch_id} was cancelled",
+        "a worker removes it; it is not claimed any more",
+    )
+
+
+def _abort_asked(job: _Waiting) -> Explanation | None:
+    if not is_abort_asked(job.facts):
+        return None
+    return Explanation(
+        job.state,
+        f"{to_be_aborted(job.facts)}, and has not started",
+        f"the worker that takes it ends it without running it; it is due {job.when(job.place.due_ms)}",
+    )
+
+
+def _no_payload(job: _Waiting) -> Explanation | None:
+    if job.facts.payload == "stored":
+        return None
+    reason = "is queued without a payload: that has expired, as arq's own producers let it, or was deleted"
+    if job.facts.payload == "foreign":
+        reason = "is queued, but another program has written a value of another type to its key"
+    change = f"the worker that takes it makes it a dead letter; it is due {job.when(job.place.due_ms)}"
+    return Explanation(job.state, reason, change)
+
+
+def _no_worker(job: _Waiting) -> Explanation | None:
+    queue = job.place.queue
+    if job.workers or not job.is_due_within(_SOON_S):
+        return None
+    ages = [age_s for worker, age_s in job.facts.workers if queue in worker.queues]
+    heard = f"; the last heartbeat of one is {duration(min(ages))} old" if ages else ""
+    return Explanation(
+        job.state,
+        f"waits for a worker: none serves {queue}{heard}",
+        f"start a worker that serves {queue} (WORKER_QUEUES)",
+    )
+
+
+def _mongodb_unavailable(job: _Waiting) -> Explanation | None:
+    if not job.workers or not job.is_due_within(_SOON_S):
+        return None
+    if {worker.why_not for worker in job.workers} != {f"{SHARED_DEPENDENCY} is unavailable"}:
+        return None
+    served = count(len(job.workers), "worker", "workers")
+    return Explanation(
+        job.state,
+        f"waits for {SHARED_DEPENDENCY}, which is unavailable to the {served} of {job.place.queue}",
+        f"it runs when {SHARED_DEPENDENCY} is back; waiting for that costs no try",
+    )
+
+
+def _no_worker_ready(job: _Waiting) -> Explanation | None:
+    if any(worker.ready for worker in job.workers) or not job.is_due_within(_SOON_S):
+        return None
+    reasons = list(dict.fromkeys(worker.why_not for worker in job.workers))
+    served = count(len(job.workers), "worker serves", "workers serve")
+    return Explanation(
+        job.state,
+        f"waits for a ready worker: {served} {job.place.queue}, not ready: {'; '.join(reasons[:_REASONS_SHOWN])}",
+        "remove the cause (docs/operations.md, First look), or start another worker",
+    )
+
+
+def _function_unknown(job: _Waiting) -> Explanation | None:
+    at_ms = job.facts.unknown_ms
+    if at_ms is None or at_ms < job.facts.now_ms - _UNKNOWN_FOR_MS or not job.is_due_within(_SOON_S):
+        return None
+    return Explanation(
+        job.state,
+        f"waits for a worker that has the function '{job.facts.function}': those of {job.place.queue} do not, "
+        f"as of {job.when(at_ms)}",
+        "start a worker of a version that has it; the job is tried every 5 s and spends no try",
+    )
+
+
+def _function_held(job: _Waiting) -> Explanation | None:
+    # The worker that took the job put it aside; one that does not hold its function runs it.
+    reasons = [_held_for(worker, job.facts.function) for worker in job.workers]
+    if not all(reasons) or not reasons or not job.is_due_within(_LONGEST_HELD_S):
+        return None
+    return Explanation(
+        job.state,
+        f"waits, because the circuit breaker of {job.facts.function} is open: {'; '.join(dict.fromkeys(reasons))}",
+        "remove that cause; one job of the function at a time is tried, and all run when one has succeeded",
+    )
+
+
+def _held_for(worker: Heartbeat, function: str | None) -> str:
+    """Return why a worker holds the jobs of a function; empty if it does not."""
+    begin = f"{function}: "
+    return next((held.removeprefix(begin) for held in worker.held if held.startswith(begin)), "")
+
+
+def _suspected(job: _Waiting) -> Explanation | None:
+    if job.facts.crashes < RUNS_ALONE_AT:
+        return None
+    lost = count(job.facts.crashes, "lease of it was lost", "leases of it were lost")
+    return Explanation(
+        job.state,
+        f"is suspected of ending its workers, because {lost}: it waits to run alone",
+        "it runs when the other jobs of a worker have ended; if one more lease is lost, it becomes a dead letter",
+    )
+
+
+def _deferred(job: _Waiting) -> Explanation | None:
+    if job.state != "deferred":
+        return None
+    due, failure = job.when(job.place.due_ms), job.facts.failure
+    if failure is None:
+        reason = f"is deferred until {due}, as scheduled"
+    else:
+        ended = f"try {failure.tries} ended {job.when(failure.at_ms)} with {failure.type}"
+        reason = f"is deferred until {due}: {ended}"
+    return Explanation("deferred", reason, "nothing: a worker takes it then")
+
+
+def _waiting(job: _Waiting) -> Explanation:
+    ready = [worker for worker in job.workers if worker.ready]
+    slots, busy = sum(worker.slots for worker in ready), sum(worker.running for worker in ready)
+    ahead = count(job.place.ahead, "due job", "due jobs")
+    serving = f"{count(len(ready), 'ready worker', 'ready workers')}, {busy:,} of {slots:,} slots busy"
+    return Explanation(
+        "queued",
+        f"waits behind {ahead} of {job.place.queue}: {serving}",
+        "a worker takes it when it has taken those before it; more workers take them sooner",
+    )
+
+
+# In this order. What keeps a job from ever running comes before what keeps it from running now.
+_RULES: Sequence[Callable[[_Waiting], Explanation | None]] = (
+    _batch_cancelled,
+    _abort_asked,
+    _no_payload,
+    _no_worker,
+    _mongodb_unavailable,
+    _function_held,
+    _no_worker_ready,
+    _function_unknown,
+    _suspected,
+    _deferred,
+    _waiting,
+)
