@@ -20,6 +20,7 @@ class _WorkerCommands(LazyGroup):
         "servers": ("worker.commands.servers", "servers"),
         "settings": ("worker.commands.settings", "settings"),
         "demo": ("worker.demo.command", "demo"),
+        "jobs": ("worker.commands.jobs", "app"),
         "dead": ("worker.commands.dead", "app"),
         "audit": ("worker.commands.audit", "app"),
     }

@@ -21,6 +21,7 @@ from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
+from worker.monitoring.job_facts import read_job_facts
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.heartbeats import ready_workers
@@ -168,6 +169,7 @@ async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> 
         assert len(await dead_letters.sizes(0)) == 1
         # The running job's lease is renewed meanwhile, and released at the end.
         await fleet.until(lambda: fleet.admin.zscore(QUEUES[0] + keys.LEASED_SUFFIX, receipts["runs on"].job_id))
+        assert (await read_job_facts(operator, Codec(), receipts["runs on"].job_id)).is_held
         job = Job(receipts["runs on"].job_id, fleet.admin, _deserializer=Codec().decode)
         assert await job.abort(timeout=5, poll_delay=0.05)
         await fleet.until(lambda: fleet.admin.hget(keys.CLOCK, "seen"))

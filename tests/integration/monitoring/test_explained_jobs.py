@@ -1,0 +1,302 @@
+"""Each state of a job is planted by the scripts that bring it about, and explained by the real command."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.monitoring.conftest import WORKER, Planted
+from worker.contract import DEFAULT_QUEUE
+from worker.errors import InvalidEnvelope, RemoteError
+from worker.queue import keys
+from worker.queue.dead_letter import Failure
+from worker.queue.heartbeats import redis_time
+from worker.queue.job_state import look_up
+from worker.queue.scripts import script_source
+
+JOB = "ingest_hospital:42"
+BATCH_JOB = "ingest_hospital:~batch:load-7:1"
+HELD = "ingest_hospital: MongoDB refuses an operation"
+
+
+async def waiting(planted: Planted) -> None:
+    await planted.heartbeat(running=12)
+    await planted.enqueue("first")
+    await planted.enqueue("second")
+    await planted.redis.zadd(DEFAULT_QUEUE, {"first": 1, "second": 2}, xx=True)
+    await planted.enqueue(JOB)
+
+
+async def scheduled(planted: Planted) -> None:
+    await planted.enqueue(JOB, delay_ms=600_000)
+
+
+async def retried(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    now_ms = int((await redis_time(planted.redis)).timestamp() * 1000)
+    failure = Failure(type="TransientError", message="a patient", tries=1, at_ms=now_ms)
+    record = failure.model_dump_json().encode()
+    await planted.finish(await planted.claim(), "retry", delay_ms=60_000, record=record)
+
+
+async def leased(planted: Planted) -> None:
+    await planted.heartbeat()
+    await planted.enqueue(JOB)
+    await planted.claim()
+
+
+async def lapsed(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.claim()
+    await planted.let_lease_end(JOB)
+
+
+async def function_unknown(planted: Planted) -> None:
+    await planted.heartbeat()
+    await planted.enqueue(JOB, f="no_such_job")
+    await planted.finish(await planted.claim(), "retry", delay_ms=5_000, tries="keep")
+    now_ms = int((await redis_time(planted.redis)).timestamp() * 1000)
+    await planted.redis.zadd(keys.UNKNOWN, {"no_such_job": now_ms})
+
+
+async def no_worker(planted: Planted) -> None:
+    await planted.heartbeat(queues=["arq:queue:bulk"])
+    await planted.enqueue(JOB)
+
+
+async def not_ready(planted: Planted) -> None:
+    await planted.heartbeat(ready=False, why_not="stopping")
+    await planted.enqueue(JOB)
+
+
+async def held(planted: Planted) -> None:
+    await planted.heartbeat(held=[HELD])
+    await planted.enqueue(JOB)
+    await planted.finish(await planted.claim(), "retry", delay_ms=200_000, tries="keep")
+
+
+async def mongodb_unavailable(planted: Planted) -> None:
+    await planted.heartbeat(ready=False, why_not="MongoDB is unavailable")
+    await planted.enqueue(JOB)
+
+
+async def suspected(planted: Planted) -> None:
+    await planted.heartbeat()
+    await planted.enqueue(JOB)
+    for worker in ("first", "second"):
+        await planted.claim(worker)
+        await planted.let_lease_end(JOB)
+    await planted.finish(await planted.claim("third"), "retry", "third", delay_ms=500, tries="keep")
+
+
+async def batch_cancelled(planted: Planted) -> None:
+    await planted.batches.create("load-7", None)
+    await planted.enqueue(BATCH_JOB, batch="load-7")
+    # The first step of a cancellation, whose caller has died.
+    close = planted.redis.register_script(script_source("batch_close"))
+    await close(keys=[keys.CLOCK, keys.LEASES], args=["load-7", "cancelled"])
+
+
+async def dropped(planted: Planted) -> None:
+    await planted.batches.create("load-7", None)
+    await planted.enqueue(BATCH_JOB, batch="load-7")
+    await planted.batches.cancel("load-7")
+
+
+async def abort_asked(planted: Planted) -> None:
+    await planted.enqueue(JOB, delay_ms=600_000)
+    assert (await planted.command("jobs", "abort", JOB)).code == 0
+
+
+async def abort_of_a_running_job(planted: Planted) -> None:
+    await leased(planted)
+    assert (await planted.command("jobs", "abort", JOB)).code == 0
+
+
+async def aborted(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.end(await planted.claim(), asyncio.CancelledError(), success=False)
+
+
+async def dead(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.die(await planted.claim())
+
+
+async def finished(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.end(await planted.claim(), {"status": "created", "name": "a patient"}, success=True)
+
+
+async def failed(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.end(await planted.claim(), RemoteError("ValueError", "a patient"), success=False)
+
+
+async def expired(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.redis.delete(keys.JOB + JOB)
+
+
+async def not_readable(planted: Planted) -> None:
+    await planted.redis.set(keys.RESULT + JOB, b"\x80\x04a patient")
+
+
+async def never_seen(_: Planted) -> None:
+    return None
+
+
+async def of_arq(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.redis.set(keys.IN_PROGRESS + JOB, b"1", px=60_000)
+
+
+async def on_no_queue(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.redis.zrem(DEFAULT_QUEUE, JOB)
+
+
+LEASED = f"is leased by worker {WORKER} (host vm, pid 8903) until IN, running for at most N s"
+CASES: dict[Callable[[Planted], Awaitable[None]], tuple[str, str]] = {
+    waiting: ("queued", "waits behind 2 due jobs of arq:queue: 1 ready worker, 12 of 300 slots busy"),
+    scheduled: ("deferred", "is deferred until IN, as scheduled"),
+    retried: ("deferred", "is deferred until IN: try 1 ended AGO with TransientError"),
+    leased: ("running", LEASED),
+    lapsed: ("queued", f"was leased by worker {WORKER}, whose lease ended AGO and was not renewed"),
+    function_unknown: (
+        "deferred",
+        "waits for a worker that has the function 'no_such_job': those of arq:queue do not, as of AGO",
+    ),
+    no_worker: ("queued", "waits for a worker: none serves arq:queue"),
+    not_ready: ("queued", "waits for a ready worker: 1 worker serves arq:queue, not ready: stopping"),
+    held: (
+        "deferred",
+        "waits, because the circuit breaker of ingest_hospital is open: MongoDB refuses an operation",
+    ),
+    mongodb_unavailable: (
+        "queued",
+        "waits for MongoDB, which is unavailable to the 1 worker of arq:queue",
+    ),
+    suspected: (
+        "queued",
+        "is suspected of ending its workers, because 2 leases of it were lost: it waits to run alone",
+    ),
+    batch_cancelled: ("queued", "is to be dropped, because its batch load-7 was cancelled"),
+    dropped: ("dropped", "was dropped, because its batch load-7 was cancelled"),
+    abort_asked: ("queued", "is to be aborted, as asked AGO, and has not started"),
+    abort_of_a_running_job: ("running", f"is to be aborted, as asked AGO; it {LEASED}"),
+    aborted: ("aborted", "was aborted AGO"),
+    dead: ("dead", "was dead-lettered AGO after 1 try: permanent error (InvalidPayload)"),
+    finished: ("done", "finished AGO after 1 try with the outcome created"),
+    failed: ("failed", "failed AGO after 1 try (ValueError); no dead letter of it is kept"),
+    expired: (
+        "queued",
+        "is queued without a payload: that has expired, as arq's own producers let it, or was deleted",
+    ),
+    not_readable: (
+        "ended",
+        f"has a result that is not readable: {JOB} has ended, but its result is not accepted: not a JSON envelope",
+    ),
+    never_seen: (
+        "unknown",
+        "is not known: it was never enqueued, or it ended longer ago than results are kept (WORKER_KEEP_RESULT)",
+    ),
+    of_arq: ("running", "is run by a worker of arq's own, which holds no lease"),
+    on_no_queue: (
+        "queued",
+        "has a payload, but is on none of the queues arq:queue, arq:queue:bulk: no worker takes it",
+    ),
+}
+IN_A_BATCH = frozenset({batch_cancelled, dropped})
+# What `hospital-producer status` says where it has no word of its own.
+STATUS = {"aborted": "failed", "dropped": "unknown"}
+
+
+@pytest.mark.parametrize("plant", CASES, ids=lambda plant: plant.__name__)
+async def test_each_planted_case_is_explained(planted: Planted, plant: Any) -> None:
+    await plant(planted)
+    job_id = BATCH_JOB if plant in IN_A_BATCH else JOB
+    state, reason = await planted.explained(job_id)
+    assert (state, reason.replace("at most 0 s", "at most N s").replace("at most 1 s", "at most N s")) == CASES[
+        plant
+    ]
+    if state == "ended":
+        with pytest.raises(InvalidEnvelope):
+            await look_up(planted.redis, planted.codec, job_id)
+    else:
+        assert (await look_up(planted.redis, planted.codec, job_id)).state == STATUS.get(state, state)
+
+
+async def test_a_redis_that_is_unavailable_is_the_command_s_own_error(planted: Planted) -> None:
+    for name in ("explain", "show", "abort"):
+        done = await planted.command("jobs", name, JOB, REDIS_URL="redis://127.0.0.1:1")
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("REDIS_URL: Redis at 127.0.0.1:1 does not answer (ConnectionError)")
+
+
+async def test_a_queue_that_only_a_worker_knows_is_found(planted: Planted) -> None:
+    await planted.heartbeat(queues=["arq:queue:own"])
+    await planted.enqueue(JOB, queue="arq:queue:own")
+    assert await planted.explained(JOB) == (
+        "queued",
+        "waits behind 0 due jobs of arq:queue:own: 1 ready worker, 0 of 300 slots busy",
+    )
+
+
+async def test_a_large_payload_is_not_read_and_its_batch_is_known_by_the_id(planted: Planted) -> None:
+    await planted.heartbeat()
+    await planted.batches.create("load-7", None)
+    await planted.enqueue(BATCH_JOB, batch="load-7", a=["a patient" * 10_000])
+    await planted.finish(await planted.claim(), "done", tries="drop", batch="load-7 complete")
+    assert await planted.explained(BATCH_JOB) == (
+        "done",
+        "has ended (complete), as its batch load-7 says; its result is not kept any more",
+    )
+
+
+@pytest.mark.parametrize("key", [keys.JOB, keys.RESULT, keys.TRIES, keys.HISTORY, keys.IN_PROGRESS])
+async def test_a_key_of_another_type_does_not_stop_an_explanation(planted: Planted, key: str) -> None:
+    await planted.heartbeat()
+    await planted.enqueue(JOB)
+    await planted.redis.delete(key + JOB)
+    await planted.redis.zadd(key + JOB, {"foreign": 1})
+    state, reason = await planted.explained(JOB)
+    assert state in ("queued", "running", "ended")
+    assert reason
+
+
+async def test_values_that_no_worker_wrote_do_not_stop_an_explanation(planted: Planted) -> None:
+    await planted.enqueue(JOB, b=[], f="x" * 300)
+    await planted.redis.set(keys.TRIES + JOB, "many")
+    await planted.redis.rpush(keys.HISTORY + JOB, "{}")
+    await planted.redis.hset(keys.CRASHES, JOB, "often")
+    await planted.redis.zadd(keys.ABORT, {JOB: "-inf"})
+    await planted.redis.zadd(DEFAULT_QUEUE, {JOB: "inf"})
+    await planted.redis.hset(keys.WORKERS, "old", '{"lanes": []}')
+    assert await planted.explained(JOB) == (
+        "deferred",
+        "is deferred until a time that no calendar has, as scheduled",
+    )
+
+
+async def test_a_shared_key_of_another_type_is_named(planted: Planted) -> None:
+    await planted.redis.set(keys.CRASHES, "foreign")
+    done = await planted.command("jobs", "explain", JOB)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("the key arq:crashes in Redis holds string, not hash. Another program wrote it")
+
+
+async def test_a_worker_of_an_earlier_version_is_seen(planted: Planted) -> None:
+    await planted.heartbeat()
+    stored = (
+        (await planted.redis.hget(keys.WORKERS, WORKER))
+        .replace(b'"queues"', b'"lanes"')
+        .replace(b'"held":[],', b"")
+    )
+    await planted.redis.hset(keys.WORKERS, WORKER, stored)
+    await planted.enqueue(JOB)
+    assert await planted.explained(JOB) == (
+        "queued",
+        "waits behind 0 due jobs of arq:queue: 1 ready worker, 0 of 300 slots busy",
+    )

@@ -1,0 +1,125 @@
+"""`hospital-worker jobs …`: what is known of one job, why it is in its state, and the request to abort it."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from worker.codec import Codec
+from worker.commands.support import EXIT_FAILED, console, queue_connection, run
+from worker.escaping import escape, escape_json
+from worker.monitoring.explain import explain as explain_job
+from worker.monitoring.job_facts import JobFacts, read_job_facts
+from worker.monitoring.shown_facts import Instant, shown_facts
+from worker.queue.abort_requests import make_due, request_abort
+
+_WIDTH = 80
+# The states of a job that can still be aborted.
+_NOT_ENDED = frozenset({"queued", "deferred", "running"})
+
+app = typer.Typer(no_args_is_help=True, help="Explain, show and abort single jobs.")
+
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The id of the job.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def explain(job_id: JobArgument, as_json: AsJson = False) -> None:
+    """Say in words why a job is in its state, and what would change it.
+
+    Exit code 0: explained; 1: no such job is known; 2: the answer could not be had, such as without Redis.
+    """
+    explanation = explain_job(_read(job_id))
+    shown = {"job_id": job_id, **explanation._asdict()}
+    if as_json:
+        typer.echo(_json(shown))
+    else:
+        _print_table(
+            {"job": escape(job_id), **{name: escape(text) for name, text in explanation._asdict().items()}}
+        )
+    if explanation.state == "unknown":
+        raise SystemExit(EXIT_FAILED)
+
+
+@app.command()
+def show(job_id: JobArgument, as_json: AsJson = False) -> None:
+    """Show what Redis knows of a job, without its payload.
+
+    Exit codes as for `explain`.
+    """
+    facts = _read(job_id)
+    state = explain_job(facts).state
+    shown = shown_facts(facts, state)
+    if as_json:
+        typer.echo(_json(shown))
+    else:
+        _print_table({name.replace("_", " "): _words(fact, facts.now_ms) for name, fact in shown.items()})
+    if state == "unknown":
+        raise SystemExit(EXIT_FAILED)
+
+
+@app.command()
+def abort(job_id: JobArgument) -> None:
+    """Ask the workers not to run a job, or to cancel it if it runs.
+
+    A running job is cancelled within a second. A deferred one is made due, so that it ends now. The job may end
+    otherwise before a worker notices the request; `explain` says what became of it.
+
+    Exit code 0: the abort was asked for; 1: there is nothing to abort, because the job has ended or is not known;
+    2: the abort could not be asked for.
+    """
+    facts = _read(job_id)
+    state, reason, _ = explain_job(facts)
+    if state not in _NOT_ENDED:
+        typer.echo(escape(f"nothing to abort: {job_id} {reason}"), err=True)
+        raise SystemExit(EXIT_FAILED)
+
+    async def ask() -> None:
+        async with queue_connection() as (redis, _):
+            stored_id = job_id.encode(errors="surrogateescape")
+            await request_abort(redis, stored_id)
+            if facts.place is not None and state == "deferred":
+                await make_due(redis, stored_id, facts.place.queue, facts.now_ms)
+
+    run(ask)
+    typer.echo(escape(f"abort asked for: {job_id} ({state})"))
+
+
+def _read(job_id: str) -> JobFacts:
+    async def read() -> JobFacts:
+        async with queue_connection() as (redis, settings):
+            return await read_job_facts(
+                redis, Codec(settings.signing_secrets()), job_id, tuple(settings.worker_queues)
+            )
+
+    return run(read)
+
+
+def _json(shown: dict[str, Any]) -> str:
+    return escape_json(json.dumps(shown, indent=2, default=Instant.json))
+
+
+def _words(fact: object, now_ms: float) -> str:
+    """Return a fact for a person; empty if it is not known. Text of others is escaped."""
+    match fact:
+        case Instant():
+            return fact.words(now_ms)
+        case list():
+            return "\n".join(map(escape, fact))
+        case int():
+            return f"{fact:,}"
+    return "" if fact is None else escape(str(fact))
+
+
+def _print_table(shown: dict[str, str]) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    # An id without blanks may be longer than a line.
+    table.add_column(overflow="fold")
+    for name, text in shown.items():
+        if text:
+            table.add_row(name, Text(text))
+    out = console()
+    out.print(table, soft_wrap=False, width=min(out.width, _WIDTH))
