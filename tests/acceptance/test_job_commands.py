@@ -92,5 +92,7 @@ async def test_an_outage_of_mongodb_is_the_reason_of_jobs_that_wait_for_it(site:
         await site.until(lambda: "action=circuit_breaker_opened" in worker.log)
         for receipt in receipts:
             await until_explained(
-                site, receipt.job_id, r"\w+: waits for MongoDB, which is unavailable to the 1 worker of arq:queue"
+                site,
+                receipt.job_id,
+                rf"\w+: waits for MongoDB, which is unavailable to the 1 worker of arq:queue since {INSTANT}",
             )

@@ -32,6 +32,19 @@ class UnknownFunctions:
         return names
 
 
+class ReasonTimes:
+    """Remembers since when a worker gives a reason for not being ready, or for holding the jobs of a function."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, datetime] = {}
+
+    def note(self, heartbeat: Heartbeat) -> Heartbeat:
+        """Return the heartbeat with the times of its reasons. A reason that was gone in between begins anew."""
+        reasons = [reason for reason in (heartbeat.why_not, *heartbeat.held) if reason]
+        self._since = {reason: self._since.get(reason, heartbeat.at) for reason in reasons}
+        return heartbeat.model_copy(update={"since": self._since})
+
+
 class HeartbeatWriter:
     """Writes the heartbeat, the names of unknown functions, and while ready the key of `arq --check`.
 
@@ -49,10 +62,11 @@ class HeartbeatWriter:
         self._unknown_functions = unknown_functions
         self._describe = describe
         self._record_health = record_health
+        self._reason_times = ReasonTimes()
 
     async def beat(self) -> None:
         """Write everything once."""
-        heartbeat = self._describe(await redis_time(self._redis))
+        heartbeat = self._reason_times.note(self._describe(await redis_time(self._redis)))
         await write_heartbeat(self._redis, heartbeat)
         names = self._unknown_functions.take()
         if names:

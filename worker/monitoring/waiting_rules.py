@@ -40,6 +40,11 @@ class _Waiting:
     def when(self, at_ms: float) -> str:
         return instant(at_ms, self.facts.now_ms)
 
+    def since(self, reason: str) -> str:
+        """Return since when the first of the workers gives this reason; empty if none of them says that."""
+        times = [worker.since[reason] for worker in self.workers if reason in worker.since]
+        return f" since {self.when(min(times).timestamp() * 1000)}" if times else ""
+
 
 def explain_waiting(facts: JobFacts, place: Place) -> Explanation:
     """Return why a job that is on a queue, and that nobody runs, does not run."""
@@ -100,7 +105,8 @@ def _mongodb_unavailable(job: _Waiting) -> Explanation | None:
     served = count(len(job.workers), "worker", "workers")
     return Explanation(
         job.state,
-        f"waits for {SHARED_DEPENDENCY}, which is unavailable to the {served} of {job.place.queue}",
+        f"waits for {SHARED_DEPENDENCY}, which is unavailable to the {served} of {job.place.queue}"
+        f"{job.since(f'{SHARED_DEPENDENCY} is unavailable')}",
         f"it runs when {SHARED_DEPENDENCY} is back; waiting for that costs no try",
     )
 
@@ -108,11 +114,12 @@ def _mongodb_unavailable(job: _Waiting) -> Explanation | None:
 def _no_worker_ready(job: _Waiting) -> Explanation | None:
     if any(worker.ready for worker in job.workers) or not job.is_due_within(_SOON_S):
         return None
-    reasons = list(dict.fromkeys(worker.why_not for worker in job.workers))
+    reasons = list(dict.fromkeys(f"{worker.why_not}{job.since(worker.why_not)}" for worker in job.workers))
+    shown = "; ".join(reasons[:_REASONS_SHOWN])
     served = count(len(job.workers), "worker serves", "workers serve")
     return Explanation(
         job.state,
-        f"waits for a ready worker: {served} {job.place.queue}, not ready: {'; '.join(reasons[:_REASONS_SHOWN])}",
+        f"waits for a ready worker: {served} {job.place.queue}, not ready: {shown}",
         "remove the cause (docs/operations.md, First look), or start another worker",
     )
 
@@ -131,20 +138,16 @@ def _function_unknown(job: _Waiting) -> Explanation | None:
 
 def _function_held(job: _Waiting) -> Explanation | None:
     # The worker that took the job put it aside; one that does not hold its function runs it.
-    reasons = [_held_for(worker, job.facts.function) for worker in job.workers]
-    if not all(reasons) or not reasons or not job.is_due_within(_LONGEST_HELD_S):
+    begin = f"{job.facts.function}: "
+    held = [[reason for reason in worker.held if reason.startswith(begin)] for worker in job.workers]
+    if not all(held) or not held or not job.is_due_within(_LONGEST_HELD_S):
         return None
+    reasons = dict.fromkeys(f"{reason.removeprefix(begin)}{job.since(reason)}" for (reason, *_) in held)
     return Explanation(
         job.state,
-        f"waits, because the circuit breaker of {job.facts.function} is open: {'; '.join(dict.fromkeys(reasons))}",
+        f"waits, because the circuit breaker of {job.facts.function} is open: {'; '.join(reasons)}",
         "remove that cause; one job of the function at a time is tried, and all run when one has succeeded",
     )
-
-
-def _held_for(worker: Heartbeat, function: str | None) -> str:
-    """Return why a worker holds the jobs of a function; empty if it does not."""
-    begin = f"{function}: "
-    return next((held.removeprefix(begin) for held in worker.held if held.startswith(begin)), "")
 
 
 def _suspected(job: _Waiting) -> Explanation | None:

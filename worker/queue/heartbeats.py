@@ -36,6 +36,8 @@ class Heartbeat(BaseModel):
     """Running jobs that were cancelled long ago."""
     held: list[str] = []
     """Functions whose jobs wait, each with the reason; those of others run."""
+    since: dict[str, AwareDatetime] = {}
+    """When `why_not` and each entry of `held` were first written, by Redis's clock; empty in earlier versions."""
     complete: int
     retried: int
     failed: int

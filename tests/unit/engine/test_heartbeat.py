@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,8 @@ class Stage:
     def __init__(self, context: EngineContext) -> None:
         self.unknown = UnknownFunctions()
         self.why_not = ""
+        self.held: list[str] = []
+        self.now = REDIS_TIME
         self.health_records = 0
         self.writer = HeartbeatWriter(context, self.unknown, self._describe, self._record_health)
 
@@ -30,6 +32,7 @@ class Stage:
             pid=1,
             ready=not self.why_not,
             why_not=self.why_not,
+            held=self.held,
             queues=["queue"],
             slots=10,
             running=1,
@@ -50,16 +53,42 @@ class Stage:
 
 @pytest.fixture
 def stage(context: EngineContext, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    stage = Stage(context)
+
     async def now() -> tuple[int, int]:
-        return int(REDIS_TIME.timestamp()), REDIS_TIME.microsecond
+        return int(stage.now.timestamp()), stage.now.microsecond
 
     monkeypatch.setattr(context.redis, "time", now)
-    return Stage(context)
+    return stage
 
 
 async def unknown_functions(redis: ArqRedis) -> dict[str, float]:
     found: list[tuple[Any, float]] = await redis.zrange(keys.UNKNOWN, 0, -1, withscores=True)
     return {name.decode(): score for name, score in found}
+
+
+async def test_a_heartbeat_says_since_when_its_reasons_stand(stage: Stage, redis: ArqRedis) -> None:
+    reasons: list[tuple[str, list[str]]] = [
+        ("", []),
+        ("stopping", ["geocode: geocoder is unavailable"]),
+        ("stopping", ["geocode: geocoder is unavailable", "register: refused"]),
+        ("", ["register: refused"]),
+        ("stopping", []),
+    ]
+    found: list[dict[str, int]] = []
+    for second, (stage.why_not, stage.held) in enumerate(reasons):
+        stage.now = REDIS_TIME + timedelta(seconds=second)
+        await stage.writer.beat()
+        (heartbeat,) = await read_heartbeats(redis)
+        found.append({reason: (at - REDIS_TIME).seconds for reason, at in heartbeat.since.items()})
+
+    assert found == [
+        {},
+        {"stopping": 1, "geocode: geocoder is unavailable": 1},
+        {"stopping": 1, "geocode: geocoder is unavailable": 1, "register: refused": 2},
+        {"register: refused": 2},
+        {"stopping": 4},
+    ]
 
 
 async def test_a_heartbeat_is_written_with_the_time_of_redis(stage: Stage, redis: ArqRedis) -> None:

@@ -72,6 +72,10 @@ def dead_letter(**values: Any) -> DeadLetter:
     return DeadLetter(**{**given, **values})
 
 
+def since(reason: str, seconds: float) -> dict[str, datetime]:
+    return {reason: NOW - timedelta(seconds=seconds)}
+
+
 ENDED = EndedJob("ingest_hospital", QUEUE, True, False, "", "created", 1, ago(62), ago(61), ago(60))
 
 
@@ -80,6 +84,7 @@ def batch(state: Any, outcome: Any = None) -> JobBatch:
 
 
 HELD = "register_hospital: MongoDB refuses an operation"
+SLOW = "geocode: geocoder is unavailable"
 OUT = "MongoDB is unavailable"
 HOUR_AGO = "2026-11-27 23:40:12 UTC (60 min ago)"
 MINUTE_AGO = "2026-11-28 00:39:12 UTC (60 s ago)"
@@ -198,6 +203,21 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         facts(place=due(0.9), workers=heard(unready(OUT, held=[f"ingest_hospital: {OUT}"]), unready(OUT))),
         "queued",
         "waits for MongoDB, which is unavailable to the 2 workers of arq:queue",
+    ),
+    "MongoDB unavailable for a while": (
+        facts(place=due(), workers=heard(unready(OUT, since=since(OUT, 3)), unready(OUT, since=since(OUT, 60)))),
+        "queued",
+        f"waits for MongoDB, which is unavailable to the 2 workers of arq:queue since {MINUTE_AGO}",
+    ),
+    "none ready for a while": (
+        facts(place=due(), workers=heard(unready("stopping", since=since("stopping", 3)), unready(OUT))),
+        "queued",
+        f"waits for a ready worker: 2 workers serve arq:queue, not ready: stopping since {MOMENT_AGO}; {OUT}",
+    ),
+    "function held for a while": (
+        facts(place=due(), function="geocode", workers=heard(heartbeat(held=[SLOW], since=since(SLOW, 60)))),
+        "queued",
+        f"waits, because the circuit breaker of geocode is open: geocoder is unavailable since {MINUTE_AGO}",
     ),
     "function unknown": (
         facts(place=due(4), function="geocode", unknown_ms=ago(3)),
