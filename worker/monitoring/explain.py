@@ -113,13 +113,15 @@ def _leased(facts: JobFacts, place: Place) -> Explanation | None:
     if place.lease_ms is None or place.lease_ms <= facts.now_ms or not facts.is_held:
         return None
     found = next(((worker, age_s) for worker, age_s in facts.workers if worker.worker == facts.owner), None)
-    owner, state = f"worker {facts.owner or 'unknown'}", ""
+    owner, state, started_ms = f"worker {facts.owner or 'unknown'}", "", 0.0
     if found is not None:
         worker, age_s = found
         owner += f" (host {worker.host}, pid {worker.pid})"
+        started_ms = worker.started_at.timestamp() * 1000
         if not worker.ready or age_s > STALE_AFTER_S:
             state = f"; that worker: {worker.state(age_s)}"
-    reason = f"is leased by {owner} until {instant(place.lease_ms, facts.now_ms)}{_running_for(facts)}{state}"
+    until = instant(place.lease_ms, facts.now_ms)
+    reason = f"is leased by {owner} until {until}{_running_for(facts, started_ms)}{state}"
     if is_abort_asked(facts):
         change = "that worker cancels it within a second, and ends the job as aborted"
         return Explanation("running", f"{to_be_aborted(facts)}; it {reason}", change)
@@ -129,9 +131,12 @@ def _leased(facts: JobFacts, place: Place) -> Explanation | None:
     return Explanation("running", reason, change)
 
 
-def _running_for(facts: JobFacts) -> str:
-    """Return for how long a job can have been running: Redis does not know when it was claimed."""
-    since = max(facts.enqueued_ms or 0, facts.failure.at_ms if facts.failure else 0)
+def _running_for(facts: JobFacts, started_ms: float) -> str:
+    """Return for how long a job can have been running: Redis does not know when it was claimed.
+
+    `started_ms` is when its worker was started, or 0.
+    """
+    since = max(facts.enqueued_ms or 0, facts.failure.at_ms if facts.failure else 0, started_ms)
     return f", running for at most {duration((facts.now_ms - since) / 1000)}" if since else ""
 
 

@@ -1,6 +1,7 @@
 """Each state of a job is planted by the scripts that bring it about, and explained by the real command."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from tests.integration.monitoring.conftest import WORKER, Planted
 from worker.contract import DEFAULT_QUEUE
 from worker.errors import InvalidEnvelope, RemoteError
+from worker.monitoring.job_facts import read_job_facts
 from worker.queue import keys
 from worker.queue.dead_letter import Failure
 from worker.queue.heartbeats import redis_time
@@ -244,14 +246,70 @@ async def test_a_queue_that_only_a_worker_knows_is_found(planted: Planted) -> No
     )
 
 
-async def test_a_large_payload_is_not_read_and_its_batch_is_known_by_the_id(planted: Planted) -> None:
-    await planted.heartbeat()
+@pytest.mark.parametrize(("size", "function"), [(60_000, "geocode"), (70_000, None)])
+async def test_only_a_small_payload_is_read_for_the_name_of_its_function(
+    planted: Planted, size: int, function: str | None
+) -> None:
+    await planted.enqueue("own", f="geocode", a=["x" * size])
+    facts = await read_job_facts(planted.redis, planted.codec, "own")
+    assert (facts.function, facts.payload) == (function, "stored")
+    assert facts.payload_bytes is not None
+    assert facts.payload_bytes > size
+
+
+async def test_the_batch_and_the_function_of_a_large_payload_are_known_by_the_id(planted: Planted) -> None:
     await planted.batches.create("load-7", None)
-    await planted.enqueue(BATCH_JOB, batch="load-7", a=["a patient" * 10_000])
+    await planted.enqueue(BATCH_JOB, batch="load-7", a=["x" * 70_000])
+    facts = await read_job_facts(planted.redis, planted.codec, BATCH_JOB)
+    assert facts.function == "ingest_hospital"
+    assert facts.batch is not None
+    assert (facts.batch.progress.batch_id, facts.batch.outcome) == ("load-7", None)
+
+
+async def test_a_batch_is_known_by_the_envelope_of_a_job_with_an_id_of_its_own(planted: Planted) -> None:
+    await planted.batches.create("load-7", None)
+    await planted.enqueue(JOB, batch="load-7", b="load-7")
+    await planted.finish(await planted.claim(), "done", tries="drop", batch="load-7 complete")
+    # Its envelope is gone, and with it the name of its batch.
+    assert (await planted.explained(JOB))[0] == "unknown"
+    await planted.enqueue("other", batch="load-7", b="load-7")
+    facts = await read_job_facts(planted.redis, planted.codec, "other")
+    assert facts.batch is not None
+
+
+async def test_what_a_batch_knows_of_a_job_outlives_its_result(planted: Planted) -> None:
+    await planted.batches.create("load-7", None)
+    await planted.enqueue(BATCH_JOB, batch="load-7")
     await planted.finish(await planted.claim(), "done", tries="drop", batch="load-7 complete")
     assert await planted.explained(BATCH_JOB) == (
         "done",
         "has ended (complete), as its batch load-7 says; its result is not kept any more",
+    )
+
+
+async def test_the_facts_cost_the_same_however_many_jobs_wait(planted: Planted) -> None:
+    await planted.heartbeat()
+    await planted.enqueue(JOB)
+    few = await _commands_and_seconds(planted)
+    for first in range(0, 100_000, 1_000):
+        await planted.redis.zadd(DEFAULT_QUEUE, {f"job-{number}": number for number in range(first, first + 1_000)})
+    many = await _commands_and_seconds(planted)
+    assert many[0] == few[0] == 1
+    assert many[1] < 0.05
+    assert (await planted.explained(JOB))[1].startswith("waits behind 100,000 due jobs of arq:queue")
+
+
+async def _commands_and_seconds(planted: Planted) -> tuple[int, float]:
+    """Return how many calls the facts of a job take, and the least seconds of twenty readings."""
+    seconds = []
+    for _ in range(20):
+        await planted.redis.config_resetstat()
+        began = time.perf_counter()
+        await read_job_facts(planted.redis, planted.codec, JOB)
+        seconds.append(time.perf_counter() - began)
+    calls = await planted.redis.info("commandstats")
+    return sum(calls.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval", "exec")), min(
+        seconds
     )
 
 

@@ -26,6 +26,7 @@ from tests.integration.monitoring.test_explained_jobs import (
 from worker.cli import app
 from worker.contract import DEFAULT_QUEUE
 from worker.queue import keys
+from worker.queue.abort_requests import make_due
 from worker.queue.heartbeats import redis_time
 
 FACTS: dict[Any, dict[str, object]] = {
@@ -117,6 +118,11 @@ async def test_a_deferred_job_is_made_due_so_that_it_ends_now(planted: Planted) 
     assert (done.code, done.out) == (0, f"abort asked for: {JOB} (deferred)\n")
     job = await planted.claim()
     assert (job.job_id, job.abort_ms > 0) == (JOB.encode(), True)
+
+
+async def test_a_job_that_has_left_its_queue_meanwhile_is_not_put_back(planted: Planted) -> None:
+    await make_due(planted.redis, JOB, DEFAULT_QUEUE, 1)
+    assert await planted.redis.zcard(DEFAULT_QUEUE) == 0
 
 
 @pytest.mark.parametrize(

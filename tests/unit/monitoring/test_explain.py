@@ -119,6 +119,11 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         "running",
         f"{LEASED}, running for at most 34 s",
     ),
+    "running in a worker that is younger than the job": (
+        facts(place=leased(8), owner=W1, is_held=True, enqueued_ms=ago(900_000)),
+        "running",
+        f"{LEASED}, running for at most 60 min",
+    ),
     "running since a retry": (
         facts(place=leased(8), owner=W1, is_held=True, enqueued_ms=ago(900), failure=failure()),
         "running",
@@ -127,12 +132,12 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
     "running while MongoDB is unavailable": (
         facts(place=leased(8), owner=W1, is_held=True, workers=heard(unready(OUT))),
         "running",
-        f"{LEASED}; that worker: not ready: MongoDB is unavailable",
+        f"{LEASED}, running for at most 60 min; that worker: not ready: MongoDB is unavailable",
     ),
     "running in a worker that is silent": (
         facts(place=leased(8), owner=W1, is_held=True, workers=heard(heartbeat(), age_s=9)),
         "running",
-        f"{LEASED}; that worker: no heartbeat for 9 s",
+        f"{LEASED}, running for at most 60 min; that worker: no heartbeat for 9 s",
     ),
     "running alone": (
         facts(place=leased(8), owner="w9", is_held=True, crashes=2),
