@@ -35,6 +35,9 @@ COMMANDS = {
     ("worker", "dead", "list"): [f"{SHOWN}  {SHOWN}  1      {SHOWN}  {SHOWN}"],
     ("worker", "dead", "show", HOSTILE): [r'"message": "error \u001b[31m', f"payload:\n{SHOWN}\n"],
     ("worker", "dead", "export"): [r'"message":"error \u001b[31m'],
+    ("worker", "jobs", "explain", HOSTILE): [r"job     \x1b[31mred\x1b[0m[bold]x[/bold]\n2026"],
+    ("worker", "jobs", "explain", HOSTILE, "--json"): [f"after 1 try: {json.dumps(HOSTILE)[1:-1]} ("],
+    ("worker", "jobs", "show", HOSTILE): [r"dead reason    \x1b[31mred\x1b[0m[bold]"],
     ("producers", "status", HOSTILE): [f" {SHOWN}: error {SHOWN} "],
     ("producers", "status", HOSTILE, "--json"): [r'"job_id": "\u001b[31m'],
 }

@@ -69,7 +69,7 @@ def _abort_asked(job: _Waiting) -> Explanation | None:
         return None
     return Explanation(
         job.state,
-        f"{to_be_aborted(job.facts)}, and has not started",
+        f"{to_be_aborted(job.facts)}; no worker runs it now",
         f"the worker that takes it ends it without running it; it is due {job.when(job.place.due_ms)}",
     )
 

@@ -14,6 +14,7 @@ from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
+from worker.errors import RemoteError
 from worker.queue import keys
 from worker.queue.batches import BatchStore
 from worker.queue.dead_letter import DeadLetter, Failure
@@ -65,7 +66,10 @@ class Planted:
             job_id=job.job_id.decode(), function="ingest_hospital", queue=job.queue, payload_bytes=9, crashes=0,
             reason="permanent error", failure=failure, worker=WORKER,
         )  # fmt: skip
-        await self.finish(job, "dead", record=letter.stored(), tries="move")
+        # The error is kept as a result too.
+        message = {"t": 1, "f": "ingest_hospital", "a": [], "k": {}, "et": 1, "s": False, "r": RemoteError("E", "")}
+        result = self.codec.encode({**message, "st": 1, "ft": 1, "q": DEFAULT_QUEUE})
+        await self.finish(job, "dead", record=letter.stored(), tries="move", result=result, result_life_ms=60_000)
 
     async def heartbeat(self, worker: str = WORKER, **values: Any) -> None:
         now = await redis_time(self.redis)

@@ -186,7 +186,7 @@ CASES: dict[Callable[[Planted], Awaitable[None]], tuple[str, str]] = {
     ),
     batch_cancelled: ("queued", "is to be dropped, because its batch load-7 was cancelled"),
     dropped: ("dropped", "was dropped, because its batch load-7 was cancelled"),
-    abort_asked: ("queued", "is to be aborted, as asked AGO, and has not started"),
+    abort_asked: ("queued", "is to be aborted, as asked AGO; no worker runs it now"),
     abort_of_a_running_job: ("running", f"is to be aborted, as asked AGO; it {LEASED}"),
     aborted: ("aborted", "was aborted AGO"),
     dead: ("dead", "was dead-lettered AGO after 1 try: permanent error (InvalidPayload)"),
@@ -322,6 +322,20 @@ async def test_a_key_of_another_type_does_not_stop_an_explanation(planted: Plant
     state, reason = await planted.explained(JOB)
     assert state in ("queued", "running", "ended")
     assert reason
+
+
+@pytest.mark.parametrize("key", [keys.BATCH, keys.BATCH_JOBS])
+async def test_a_batch_of_another_type_does_not_stop_an_explanation(planted: Planted, key: str) -> None:
+    await planted.batches.create("load-7", None)
+    await planted.enqueue(BATCH_JOB, batch="load-7")
+    await planted.redis.set(key + "load-7", "foreign")
+    assert await planted.explained(BATCH_JOB) == ("queued", "waits for a worker: none serves arq:queue")
+
+
+async def test_an_id_that_stays_taken_after_a_cron_job_is_not_running(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    await planted.redis.set(keys.IN_PROGRESS + JOB, "ended")
+    assert await planted.explained(JOB) == ("queued", "waits for a worker: none serves arq:queue")
 
 
 async def test_values_that_no_worker_wrote_do_not_stop_an_explanation(planted: Planted) -> None:

@@ -98,8 +98,11 @@ async def test_an_id_with_control_codes_or_bytes_that_are_not_utf_8_is_shown_esc
     done = await planted.command("jobs", "explain", "\x1b[31mred\nforged")
     assert (done.code, done.out.splitlines()[0].rstrip()) == (1, r"job     \x1b[31mred\nforged")
     await planted.redis.zadd(DEFAULT_QUEUE, {b"\xff": 1})
-    done = await planted.command("jobs", "explain", b"\xff".decode(errors="surrogateescape"))
+    job_id = b"\xff".decode(errors="surrogateescape")
+    done = await planted.command("jobs", "explain", job_id)
     assert (done.code, done.out.splitlines()[0].rstrip()) == (0, r"job     \udcff")
+    assert (await planted.command("jobs", "abort", job_id)).code == 0
+    assert await planted.redis.zscore(keys.ABORT, b"\xff") is not None
 
 
 async def test_an_abort_is_asked_for_as_arq_does(planted: Planted) -> None:

@@ -167,7 +167,7 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
     "abort asked": (
         facts(place=due(60), abort_ms=ago(3), enqueued_ms=ago(60)),
         "deferred",
-        f"is to be aborted, as asked {MOMENT_AGO}, and has not started",
+        f"is to be aborted, as asked {MOMENT_AGO}; no worker runs it now",
     ),
     "abort of an earlier job": (
         facts(place=due(60), abort_ms=ago(60), enqueued_ms=ago(3)),
