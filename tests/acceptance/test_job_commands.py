@@ -22,7 +22,7 @@ async def explained(site: Site, job_id: str) -> str:
     return f"{found['state']}: {found['reason']}"
 
 
-async def until_explained(site: Site, job_id: str, pattern: str) -> None:
+async def expect_explained(site: Site, job_id: str, pattern: str) -> None:
     async def is_so() -> bool:
         return re.fullmatch(pattern, await explained(site, job_id)) is not None
 
@@ -35,25 +35,25 @@ async def until_explained(site: Site, job_id: str, pattern: str) -> None:
 
 async def test_the_life_of_jobs_is_explained_as_it_goes(site: Site) -> None:
     await site.put("gated", job_id="gated")
-    await until_explained(site, "gated", "queued: waits for a worker: none serves arq:queue")
+    await expect_explained(site, "gated", "queued: waits for a worker: none serves arq:queue")
     worker = await site.worker(EXPLAINED)
     running = (
         rf"running: is leased by worker \S+:{worker.pid}:\w+ \(host \S+, pid {worker.pid}\) until {INSTANT}, "
         r"running for at most \S+ \w+"
     )
-    await until_explained(site, "gated", running)
+    await expect_explained(site, "gated", running)
     await site.redis.set("gate", 1)
-    await until_explained(site, "gated", f"done: finished {INSTANT} after 1 try with the outcome through")
+    await expect_explained(site, "gated", f"done: finished {INSTANT} after 1 try with the outcome through")
     await site.put("register_hospital", {"record": {"hospital_name": ""}}, job_id="bad")
-    await until_explained(
+    await expect_explained(
         site, "bad", rf"dead: was dead-lettered {INSTANT} after 1 try: permanent error \(InvalidPayload\)"
     )
     await site.put("failing", job_id="failing")
-    await until_explained(
+    await expect_explained(
         site, "failing", rf"deferred: is deferred until {INSTANT}: try [3-8] ended {INSTANT} with TransientError"
     )
     await site.put("no_such_job", job_id="unknown")
-    await until_explained(
+    await expect_explained(
         site,
         "unknown",
         r"deferred: waits for a worker that has the function 'no_such_job': those of arq:queue do not, "
@@ -61,7 +61,7 @@ async def test_the_life_of_jobs_is_explained_as_it_goes(site: Site) -> None:
     )
     async with site.producer() as producer:
         receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Sunrise Clinic"))
-    await until_explained(site, receipt.job_id, f"done: finished {INSTANT} after 1 try with the outcome created")
+    await expect_explained(site, receipt.job_id, f"done: finished {INSTANT} after 1 try with the outcome created")
 
 
 async def test_running_and_deferred_jobs_are_aborted(site: Site) -> None:
@@ -74,7 +74,7 @@ async def test_running_and_deferred_jobs_are_aborted(site: Site) -> None:
     for job_id in ("running", receipt.job_id):
         asked = await site.command("jobs", "abort", job_id)
         assert (asked.code, asked.err) == (0, "")
-        await until_explained(site, job_id, f"aborted: was aborted {INSTANT}")
+        await expect_explained(site, job_id, f"aborted: was aborted {INSTANT}")
         again = await site.command("jobs", "abort", job_id)
         assert (again.code, again.out) == (1, "")
         assert re.fullmatch(f"nothing to abort: {job_id} was aborted {INSTANT}\n", again.err)
@@ -91,7 +91,7 @@ async def test_an_outage_of_mongodb_is_the_reason_of_jobs_that_wait_for_it(site:
             ]
         await site.until(lambda: "action=circuit_breaker_opened" in worker.log)
         for receipt in receipts:
-            await until_explained(
+            await expect_explained(
                 site,
                 receipt.job_id,
                 rf"\w+: waits for MongoDB, which is unavailable to the 1 worker of arq:queue since {INSTANT}",
