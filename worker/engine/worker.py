@@ -324,6 +324,7 @@ class LeaseWorker(Worker):
             ready=not why_not,
             why_not=why_not,
             queues=list(self.queues),
+            functions=list(self.functions),
             slots=capacity,
             running=len(slots),
             ignoring=blocked.ignoring,

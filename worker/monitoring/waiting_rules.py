@@ -34,6 +34,12 @@ class _Waiting:
     def state(self) -> JobState:
         return "deferred" if is_deferred(self.place.due_ms, self.facts.now_ms) else "queued"
 
+    @property
+    def was_unknown(self) -> bool:
+        """Whether a worker was asked for the function within the last minute and did not have it."""
+        at_ms = self.facts.unknown_ms
+        return at_ms is not None and at_ms >= self.facts.now_ms - _UNKNOWN_FOR_MS and self.is_due_within(_SOON_S)
+
     def is_due_within(self, seconds: float) -> bool:
         return self.place.due_ms <= self.facts.now_ms + seconds * 1000
 
@@ -125,29 +131,48 @@ def _no_worker_ready(job: _Waiting) -> Explanation | None:
 
 
 def _function_unknown(job: _Waiting) -> Explanation | None:
-    at_ms = job.facts.unknown_ms
-    if at_ms is None or at_ms < job.facts.now_ms - _UNKNOWN_FOR_MS or not job.is_due_within(_SOON_S):
+    function = job.facts.function
+    if function is None or not job.is_due_within(_SOON_S) or any(function in it.functions for it in job.workers):
         return None
+    had = "has it"
+    if not all(worker.functions for worker in job.workers):
+        # Workers of an earlier version do not say which functions they have, but which they were asked for in vain.
+        if not job.was_unknown:
+            return None
+        had = f"had it, as of {job.when(job.facts.unknown_ms or 0)}"
     return Explanation(
         job.state,
-        f"waits for a worker that has the function '{job.facts.function}': those of {job.place.queue} do not, "
-        f"as of {job.when(at_ms)}",
+        f"waits for a worker that has the function '{function}': none that serves {job.place.queue} {had}",
         "start a worker of a version that has it; the job is tried every 5 s and spends no try",
     )
 
 
 def _function_held(job: _Waiting) -> Explanation | None:
-    # The worker that took the job put it aside; one that does not hold its function runs it.
     begin = f"{job.facts.function}: "
-    held = [[reason for reason in worker.held if reason.startswith(begin)] for worker in job.workers]
-    if not all(held) or not held or not job.is_due_within(_LONGEST_HELD_S):
+    held = [reason for worker in job.workers for reason in worker.held if reason.startswith(begin)]
+    if not held or not job.is_due_within(_LONGEST_HELD_S):
         return None
-    reasons = dict.fromkeys(f"{reason.removeprefix(begin)}{job.since(reason)}" for (reason, *_) in held)
-    return Explanation(
-        job.state,
-        f"waits, because the circuit breaker of {job.facts.function} is open: {'; '.join(reasons)}",
-        "remove that cause; one job of the function at a time is tried, and all run when one has succeeded",
-    )
+    reasons = "; ".join(dict.fromkeys(f"{reason.removeprefix(begin)}{job.since(reason)}" for reason in held))
+    breaker = f"the circuit breaker of {job.facts.function} is open"
+    if len(held) >= len(job.workers):
+        change = "remove that cause; one job of the function at a time is tried, and all run when one has succeeded"
+        return Explanation(job.state, f"waits, because {breaker}: {reasons}", change)
+    if job.state == "queued" or job.facts.failure is not None:
+        # A worker that does not hold the function runs it.
+        return None
+    some = f"in {len(held)} of {len(job.workers)} workers"
+    reason = f"is deferred until {job.when(job.place.due_ms)}, because {breaker} {some}: {reasons}"
+    return Explanation("deferred", reason, "nothing: a worker takes it then; another one may run it")
+
+
+def _lacked_by_a_worker(job: _Waiting) -> Explanation | None:
+    function = job.facts.function
+    lacking = [worker for worker in job.workers if worker.functions and function not in worker.functions]
+    if not lacking or not job.was_unknown or job.state == "queued" or job.facts.failure is not None:
+        return None
+    some = f"{len(lacking)} of {len(job.workers)} workers"
+    reason = f"is deferred until {job.when(job.place.due_ms)}, because {some} lack the function '{function}'"
+    return Explanation("deferred", reason, "nothing: the job is taken every 5 s, until by a worker that has it")
 
 
 def _suspected(job: _Waiting) -> Explanation | None:
@@ -195,6 +220,7 @@ _RULES: Sequence[Callable[[_Waiting], Explanation | None]] = (
     _function_held,
     _no_worker_ready,
     _function_unknown,
+    _lacked_by_a_worker,
     _suspected,
     _deferred,
     _waiting,

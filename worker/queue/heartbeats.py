@@ -30,6 +30,8 @@ class Heartbeat(BaseModel):
     ready: bool
     why_not: str = ""
     queues: list[str]
+    functions: list[str] = []
+    """The functions that it has; empty in earlier versions, which do not say."""
     slots: int
     running: int
     ignoring: int = 0

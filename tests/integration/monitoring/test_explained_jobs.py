@@ -168,7 +168,7 @@ CASES: dict[Callable[[Planted], Awaitable[None]], tuple[str, str]] = {
     lapsed: ("queued", f"was leased by worker {WORKER}, whose lease ended AGO and was not renewed"),
     function_unknown: (
         "deferred",
-        "waits for a worker that has the function 'no_such_job': those of arq:queue do not, as of AGO",
+        "waits for a worker that has the function 'no_such_job': none that serves arq:queue had it, as of AGO",
     ),
     no_worker: ("queued", "waits for a worker: none serves arq:queue"),
     not_ready: ("queued", "waits for a ready worker: 1 worker serves arq:queue, not ready: stopping"),

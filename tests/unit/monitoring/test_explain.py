@@ -86,6 +86,9 @@ def batch(state: Any, outcome: Any = None) -> JobBatch:
 HELD = "register_hospital: MongoDB refuses an operation"
 SLOW = "geocode: geocoder is unavailable"
 OUT = "MongoDB is unavailable"
+LACKED = "waits for a worker that has the function 'geocode': none that serves arq:queue"
+BREAKER_OPEN = "the circuit breaker of geocode is open"
+NEWER, OLDER = heartbeat("w2", functions=["geocode"]), heartbeat(functions=["other"])
 HOUR_AGO = "2026-11-27 23:40:12 UTC (60 min ago)"
 MINUTE_AGO = "2026-11-28 00:39:12 UTC (60 s ago)"
 MOMENT_AGO = "2026-11-28 00:40:09 UTC (3 s ago)"
@@ -227,7 +230,30 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
     "function unknown": (
         facts(place=due(4), function="geocode", unknown_ms=ago(3)),
         "deferred",
-        f"waits for a worker that has the function 'geocode': those of arq:queue do not, as of {MOMENT_AGO}",
+        f"{LACKED} had it, as of {MOMENT_AGO}",
+    ),
+    "function that no worker has": (
+        facts(place=due(4), function="geocode", workers=heard(OLDER, OLDER)),
+        "deferred",
+        f"{LACKED} has it",
+    ),
+    "function that a worker of two has": (
+        facts(place=due(4), function="geocode", unknown_ms=ago(3), workers=heard(NEWER, OLDER)),
+        "deferred",
+        "is deferred until 2026-11-28 00:40:16 UTC (in 4 s), because 1 of 2 workers lack the function 'geocode'",
+    ),
+    "function that a worker of two has, due": (
+        facts(place=due(), function="geocode", unknown_ms=ago(3), workers=heard(NEWER, OLDER)),
+        "queued",
+        "waits behind 0 due jobs of arq:queue: 2 ready workers, 0 of 600 slots busy",
+    ),
+    "retried while one worker of two lacks the function": (
+        facts(
+            place=due(4), function="geocode", unknown_ms=ago(3), workers=heard(NEWER, OLDER),
+            failure=failure(seconds=3),
+        ),
+        "deferred",
+        f"is deferred until 2026-11-28 00:40:16 UTC (in 4 s): try 2 ended {MOMENT_AGO} with TransientError",
     ),
     "function known since": (
         facts(place=due(), function="geocode", unknown_ms=ago(61)),
@@ -248,6 +274,19 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         facts(place=due(), function="register_hospital", workers=heard(heartbeat(held=[HELD]), heartbeat("w2"))),
         "queued",
         "waits behind 0 due jobs of arq:queue: 2 ready workers, 0 of 600 slots busy",
+    ),
+    "put aside by one worker of two": (
+        facts(place=due(8), function="geocode", workers=heard(heartbeat(held=[SLOW]), heartbeat())),
+        "deferred",
+        f"is deferred until {IN_8_S}, because {BREAKER_OPEN} in 1 of 2 workers: geocoder is unavailable",
+    ),
+    "retried while one worker of two holds the function": (
+        facts(
+            place=due(8), function="geocode", workers=heard(heartbeat(held=[SLOW]), heartbeat()),
+            failure=failure(seconds=3),
+        ),
+        "deferred",
+        f"is deferred until {IN_8_S}: try 2 ended {MOMENT_AGO} with TransientError",
     ),
     "suspected": (
         facts(place=due(0.4), crashes=2),
