@@ -154,8 +154,11 @@ def _lease_lapsed(facts: JobFacts, place: Place) -> Explanation | None:
     if place.lease_ms is None:
         return None
     lapsed = instant(min(place.lease_ms, facts.now_ms), facts.now_ms)
+    change = f"the next worker that claims from {place.queue} takes it again, and counts a lost lease"
+    if not facts.serving(place.queue):
+        change = f"start a worker that serves {place.queue}: none does; it takes the job again"
     return Explanation(
         "queued",
         f"was leased by worker {facts.owner or 'unknown'}, whose lease ended {lapsed} and was not renewed",
-        f"the next worker that claims from {place.queue} takes it again, and counts a lost lease",
+        change,
     )

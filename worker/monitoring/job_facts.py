@@ -17,7 +17,7 @@ from worker.monitoring.ended_job import EndedJob
 from worker.queue import keys
 from worker.queue.batches import BatchOutcome, BatchProgress, BatchStore, is_batch_id
 from worker.queue.dead_letter import DeadLetter, Failure, read_dead_letter
-from worker.queue.heartbeats import Heartbeat, parse_heartbeats
+from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, parse_heartbeats
 from worker.queue.job_state import read_result
 from worker.queue.scripts import script_source, worker_of
 
@@ -83,6 +83,10 @@ class JobFacts:
     batch: JobBatch | None = None
     unknown_ms: float | None = None
     workers: tuple[tuple[Heartbeat, float], ...] = field(default=())
+
+    def serving(self, queue: str) -> list[Heartbeat]:
+        """Return the workers of a queue that were heard lately, ready or not."""
+        return [worker for worker, age_s in self.workers if queue in worker.queues and age_s <= STALE_AFTER_S]
 
 
 async def read_job_facts(redis: "Redis[bytes]", codec: Codec, job_id: str, queues: Sequence[str] = ()) -> JobFacts:

@@ -7,7 +7,7 @@ from worker.errors import SHARED_DEPENDENCY
 from worker.monitoring.explanation import Explanation, count, is_abort_asked, to_be_aborted
 from worker.monitoring.job_facts import JobFacts, Place
 from worker.monitoring.times import duration, instant
-from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat
+from worker.queue.heartbeats import Heartbeat
 from worker.queue.job_state import JobState, is_deferred
 
 # As in worker/engine/slots.py: a job with two lost leases runs alone, and with three it becomes a dead letter.
@@ -54,8 +54,7 @@ class _Waiting:
 
 def explain_waiting(facts: JobFacts, place: Place) -> Explanation:
     """Return why a job that is on a queue, and that nobody runs, does not run."""
-    workers = [worker for worker, age_s in facts.workers if place.queue in worker.queues and age_s <= STALE_AFTER_S]
-    job = _Waiting(facts, place, workers)
+    job = _Waiting(facts, place, facts.serving(place.queue))
     return next(found for rule in _RULES if (found := rule(job)))
 
 

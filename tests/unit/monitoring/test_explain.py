@@ -158,7 +158,12 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         "is run by a worker of arq's own, which holds no lease",
     ),
     "lease lapsed": (
-        facts(place=leased(-3), owner=W1, workers=()),
+        facts(place=leased(-3), owner=W1),
+        "queued",
+        f"was leased by worker {W1}, whose lease ended {MOMENT_AGO} and was not renewed",
+    ),
+    "lease lapsed, and no worker is left": (
+        facts(place=leased(-3), owner=W1, workers=heard(heartbeat(), age_s=9)),
         "queued",
         f"was leased by worker {W1}, whose lease ended {MOMENT_AGO} and was not renewed",
     ),
@@ -370,6 +375,9 @@ CHANGES = {
     "MongoDB unavailable": "it runs when MongoDB is back; waiting for that costs no try",
     "function unknown": "start a worker of a version that has it; the job is tried every 5 s and spends no try",
     "lease lapsed": "the next worker that claims from arq:queue takes it again, and counts a lost lease",
+    "lease lapsed, and no worker is left": (
+        "start a worker that serves arq:queue: none does; it takes the job again"
+    ),
     "dead": (
         "fix the cause (hospital-worker dead show ingest_hospital:42), then: "
         "hospital-worker dead retry ingest_hospital:42"
