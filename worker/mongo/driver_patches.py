@@ -26,7 +26,6 @@ from pymongo.synchronous.mongo_client import _ClientConnectionRetryable as Comma
 from pymongo.synchronous.pool import Connection
 
 from worker.mongo.errors import free_tracebacks
-
 from worker.own_thread import look_up
 
 AnyConnection = AsyncConnection | Connection
