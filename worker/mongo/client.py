@@ -23,6 +23,7 @@ from worker.errors import ConfigurationError
 from worker.mongo.driver_patches import forget_first_tries, look_up_names_apart, trust_session_timeouts
 from worker.mongo.memory import JobMemory
 from worker.mongo.pool import PoolCounter, PoolStatistics
+from worker.mongo.stale_transactions import StaleTransactions
 from worker.mongo.tokens import CausalPoint, encode_token
 from worker.mongo.turns import Turns
 from worker.settings import Settings
@@ -58,6 +59,8 @@ class MongoHandle:
     """What jobs did, beyond the lists in the hospitals' documents."""
     turns: Turns
     """Which chunks are being ingested."""
+    stale_transactions: StaleTransactions
+    """Those that dead workers have left open."""
     pool_counter: PoolCounter
 
     def latest_token(self) -> str | None:
@@ -142,7 +145,8 @@ def open_mongo(settings: Settings) -> MongoHandle:
     # The collections are created once: for each access Motor would build a collection out of several objects.
     hospitals, logs, applied_jobs = database["hospitals"], database["logs"], database["applied_jobs"]
     memory = JobMemory(applied_jobs, hospitals, settings.idempotency_days)
-    return MongoHandle(client, database, hospitals, logs, memory, Turns(), counter)
+    stale = StaleTransactions(client, APP_NAME)
+    return MongoHandle(client, database, hospitals, logs, memory, Turns(), stale, counter)
 
 
 def _open_motor(url: str, options: dict[str, Any]) -> Client:

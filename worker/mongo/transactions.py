@@ -25,9 +25,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from worker.backoff import Backoff
-from worker.mongo.client import Client, MongoHandle, Session, settled
+from worker.mongo.client import MongoHandle, Session, settled
 from worker.mongo.errors import TRANSIENT_TRANSACTION, UNKNOWN_COMMIT, translated
-from worker.mongo.stale_transactions import abort_stale_transactions
 from worker.mongo.tokens import CausalPoint, encode_token
 
 _BACKOFF = Backoff(first_s=0.005, longest_s=0.5)
@@ -94,14 +93,14 @@ async def run_transaction(
     with translated():
         session = await settled(mongo.client.start_session(causal_consistency=True))
         try:
-            value = await _run_until_committed(mongo.client, session, body, deadline)
+            value = await _run_until_committed(mongo, session, body, deadline)
             return Committed(value, _token(session))
         finally:
             await _drained(session.end_session())
 
 
 async def _run_until_committed(
-    client: Client, session: Session, body: Callable[[Session], Coroutine[Any, Any, T]], deadline: float
+    mongo: MongoHandle, session: Session, body: Callable[[Session], Coroutine[Any, Any, T]], deadline: float
 ) -> T:
     patience = _Patience(deadline)
     duplicate_keys = 0
@@ -128,7 +127,7 @@ async def _run_until_committed(
             else:
                 again = error.has_error_label(TRANSIENT_TRANSACTION) and not _has_waited(error)
             if getattr(error, "code", None) == _WRITE_CONFLICT and patience.is_tried():
-                await abort_stale_transactions(client)
+                await mongo.stale_transactions.abort()
             if not again or not await patience.wait():
                 raise
 

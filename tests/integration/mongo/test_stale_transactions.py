@@ -39,7 +39,7 @@ async def test_an_active_transaction_is_not_aborted(mongo: MongoHandle) -> None:
 
     async def body(session: Session) -> None:
         await mongo.database["held"].update_one({"_id": 1}, {"$set": {"by": "living"}}, session=session)
-        await stale_transactions.abort_stale_transactions(mongo.client)
+        await mongo.stale_transactions.abort()
 
     await run_transaction(mongo, body, deadline=asyncio.get_running_loop().time() + 10)
     assert (await mongo.database["held"].find_one({"_id": 1}) or {})["by"] == "living"
@@ -50,5 +50,21 @@ async def test_a_server_that_refuses_currentop_is_only_logged(
 ) -> None:
     with capture_logs() as logged:
         async with fail_command(["aggregate"], errorCode=13):
-            await stale_transactions.abort_stale_transactions(mongo.client)
+            await mongo.stale_transactions.abort()
     assert [line["action"] for line in logged] == ["stale_transactions_not_aborted"]
+
+
+async def test_jobs_that_conflict_at_the_same_time_share_one_look(
+    mongo: MongoHandle, fail_command: FailCommand
+) -> None:
+    held = {"blockConnection": True, "blockTimeMS": 500}
+    with capture_logs() as logged:
+        # Each look that reaches the server is refused, and logged.
+        async with fail_command(["aggregate"], mode={"times": 20}, errorCode=13, **held):
+            looks = [asyncio.create_task(mongo.stale_transactions.abort()) for _ in range(20)]
+            await asyncio.sleep(0)
+            looks[0].cancel()
+            ends = await asyncio.gather(*looks, return_exceptions=True)
+    assert [type(end) for end in ends] == [asyncio.CancelledError] + [type(None)] * 19
+    assert [line["action"] for line in logged] == ["stale_transactions_not_aborted"]
+    await mongo.stale_transactions.abort()
