@@ -1,9 +1,7 @@
 """The options that say how a file is to be read, shared by all commands that read one."""
 
-import inspect
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
 
@@ -13,6 +11,7 @@ from producers.files.hospitals import FileWishes
 from producers.files.profile import read_profile
 from producers.files.table import FileFormat, Wishes
 from producers.files.values import DateOrder, ValueWishes
+from worker.shared_options import takes
 
 _Mapping = Annotated[
     list[str] | None,
@@ -77,20 +76,5 @@ def file_wishes(  # noqa: PLR0913  # a parameter for each option
     return wishes if profile is None else wishes.by_profile(read_profile(profile))
 
 
-def takes_file_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options of a file. It gets what they say as the argument `wishes`."""
-    own = inspect.signature(command, eval_str=True).parameters
-    options = inspect.signature(file_wishes, eval_str=True).parameters
-
-    def with_options(**given: Any) -> int:
-        wishes = file_wishes(**{name: given.pop(name) for name in options})
-        return command(wishes=wishes, **given)
-
-    kept = [it.replace(kind=it.KEYWORD_ONLY) for name, it in own.items() if name != "wishes"]
-    # The command line is made from these.
-    with_options.__signature__ = inspect.Signature([*kept, *options.values()], return_annotation=int)  # type: ignore[attr-defined]
-    hints = get_type_hints(command, include_extras=True) | get_type_hints(file_wishes, include_extras=True)
-    with_options.__annotations__ = {name: hints[name] for name in [*(it.name for it in kept), *options]}
-    with_options.__doc__ = command.__doc__
-    with_options.__name__ = command.__name__
-    return with_options
+takes_file_options = takes(file_wishes, argument="wishes")
+"""Gives a command the options of a file. It gets what they say as the argument `wishes`."""

@@ -22,6 +22,7 @@ class _WorkerCommands(LazyGroup):
         "demo": ("worker.demo.command", "demo"),
         "jobs": ("worker.commands.jobs", "app"),
         "dead": ("worker.commands.dead", "app"),
+        "registry": ("worker.commands.registry", "app"),
         "audit": ("worker.commands.audit", "app"),
     }
 

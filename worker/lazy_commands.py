@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from worker.closed_pipe import quiet_when_closed
+
 
 class LazyGroup(TyperGroup):
     """A group that imports a subcommand's module on first use.
@@ -30,6 +32,11 @@ class LazyGroup(TyperGroup):
             ctx.fail(f"No such command {cmd_name!r}." + (f" Did you mean {closest[0]!r}?" if closest else ""))
         module, attribute = self.subcommands[cmd_name]
         return _as_command(cmd_name, getattr(import_module(module), attribute))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a subcommand. It ends quietly if the reader of its output does."""
+        with quiet_when_closed():
+            return super().invoke(ctx)
 
 
 def _as_command(name: str, target: typer.Typer | Callable[..., Any]) -> Any:

@@ -3,8 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from worker.commands.registry_connection import registry_connection
 from worker.commands.support import EXIT_FAILED, console, fail, run
 from worker.errors import ConfigurationError
 from worker.escaping import escape
@@ -20,9 +20,7 @@ from worker.mongo.audit.canonical_form import canonical
 from worker.mongo.audit.chain import Finding, Head
 from worker.mongo.audit.history import FieldChange, field_changes, find_hospital_id, read_history
 from worker.mongo.audit.verification import ChainReport, read_heads, verify_chain
-from worker.mongo.client import Document, MongoHandle, open_mongo
-from worker.mongo.startup import check_mongo
-from worker.settings import load_settings
+from worker.mongo.client import Document
 
 _PROGRESS_S = 0.2
 
@@ -41,7 +39,7 @@ def show(hospital: HospitalArgument, as_json: AsJson = False) -> None:
 
     async def print_history() -> int:
         entries = 0
-        async with _registry() as mongo:
+        async with registry_connection() as mongo:
             hospital_id = await find_hospital_id(mongo, hospital)
             if hospital_id is None:
                 return 0
@@ -97,7 +95,7 @@ def verify(
             typer.echo(escape(f"{finding.hospital_id}:{entry} {finding.problem}: {finding.detail}"))
 
     async def check() -> ChainReport:
-        async with _registry() as mongo:
+        async with registry_connection() as mongo:
             hospital_id = None if hospital is None else await find_hospital_id(mongo, hospital)
             expected = _read_heads(heads) if heads is not None else ()
             report = await verify_chain(
@@ -130,7 +128,7 @@ def print_heads() -> None:
     """
 
     async def print_all() -> None:
-        async with _registry() as mongo:
+        async with registry_connection() as mongo:
             async for head in read_heads(mongo):
                 typer.echo(_ascii(json.dumps(asdict(head))))
 
@@ -155,17 +153,6 @@ class _Progress:
         if self._shown:
             typer.echo("\r\x1b[K", nl=False, err=True)
             self._shown = False
-
-
-@asynccontextmanager
-async def _registry() -> AsyncIterator[MongoHandle]:
-    settings = load_settings()
-    mongo = open_mongo(settings)
-    try:
-        await check_mongo(mongo, settings)
-        yield mongo
-    finally:
-        await mongo.close()
 
 
 def _read_heads(file: Path) -> Iterator[Head]:

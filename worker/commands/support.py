@@ -23,9 +23,15 @@ EXIT_FAILED = 1
 EXIT_NOTHING_DONE = 2
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Let `worker.closed_pipe` end the command; rich would end it with another code."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Return a console for results. It writes plain text if the output is not a terminal."""
-    return Console(highlight=False, soft_wrap=True)
+    return _Console(highlight=False, soft_wrap=True)
 
 
 def fail(message: str, code: int = EXIT_NOTHING_DONE) -> NoReturn:
@@ -44,6 +50,9 @@ def run(command: Callable[[], Awaitable[T]]) -> T:
         return asyncio.run(main())
     except RegistryError as error:
         fail(str(error))
+    except BrokenPipeError:
+        # Whoever read the output has ended: see `worker.closed_pipe`.
+        raise
     except OSError as error:
         fail(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}")
     except KeyboardInterrupt:

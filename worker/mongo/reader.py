@@ -1,7 +1,9 @@
 """Reads hospitals; a caller that presents the causal token of a write sees that write."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -20,14 +22,17 @@ _MEMBERS = {
     "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED,
     "nearest": ReadPreference.NEAREST,
 }
-# `applied_jobs` is the service's own bookkeeping and not part of the hospital.
-_PUBLIC: Document = {"applied_jobs": False}
+PUBLIC: Document = {"applied_jobs": False}
+"""A projection that leaves out the service's own bookkeeping, which is not part of the hospital."""
 
 Members = Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"]
 
 
 class HospitalFilter(BaseModel):
-    """Selects the hospitals that have exactly the given values; fields left out match any value."""
+    """Selects the hospitals that have exactly the given values; fields left out match any value.
+
+    `name_contains` is a part of the name, whatever its case; `updated_since` is the earliest `updated_at`.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -35,12 +40,22 @@ class HospitalFilter(BaseModel):
     hospital_type: HospitalType | None = None
     status: Literal["partial", "registered"] | None = None
     source: str | None = None
+    country: str | None = None
     state: str | None = None
     city: str | None = None
+    name_contains: str | None = None
+    updated_since: datetime | None = None
 
     def query(self) -> Document:
         """Return the filter as a MongoDB query."""
-        return self.model_dump(exclude_none=True)
+        query = self.model_dump(exclude_none=True, exclude={"name_contains", "updated_since"})
+        if self.name_contains is not None:
+            # Escaped, because a part of a name is no expression: `(` and `.` are characters of names.
+            part = {"hospital_name": {"$regex": re.escape(self.name_contains), "$options": "i"}}
+            query = {"$and": [query, part]} if self.hospital_name is not None else query | part
+        if self.updated_since is not None:
+            query["updated_at"] = {"$gte": self.updated_since}
+        return query
 
 
 class HospitalReader:
@@ -60,7 +75,7 @@ class HospitalReader:
         """Return the hospital with this `_id`; `None` if there is none."""
         with translated():
             async with self._session(token) as session:
-                return await self._hospitals.find_one({"_id": hospital_id}, _PUBLIC, session=session)
+                return await self._hospitals.find_one({"_id": hospital_id}, PUBLIC, session=session)
 
     async def find(
         self, wanted: HospitalFilter | None = None, *, token: str | None = None
@@ -73,7 +88,7 @@ class HospitalReader:
         query = wanted.query() if wanted is not None else {}
         with translated():
             async with self._session(token) as session:
-                cursor = self._hospitals.find(query, _PUBLIC, session=session)
+                cursor = self._hospitals.find(query, PUBLIC, session=session)
                 try:
                     async for hospital in cursor:
                         yield hospital

@@ -1,0 +1,85 @@
+"""Writes documents to a file or to standard output, one after the other, in whatever number."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+from bson.datetime_ms import DatetimeMS
+
+from worker.commands.instants import shown_instant
+from worker.errors import ConfigurationError
+from worker.escaping import escape_json
+from worker.mongo.client import Document
+
+# Private, like the database that it comes from; new, so that nothing is overwritten.
+_NEW_PRIVATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How documents are written: each as `line` gives it, and what stands before, between and after them."""
+
+    line: Callable[[Document], str]
+    before: str = ""
+    between: str = ""
+    after: str = ""
+
+
+def json_line(value: Any, option: int = 0) -> str:
+    """Return JSON of one line, which a terminal can show: instants in UTC, foreign types of MongoDB as text."""
+    return escape_json(orjson.dumps(value, _plain, option | orjson.OPT_PASSTHROUGH_DATETIME).decode())
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return shown_instant(value)
+    # An instant beyond Python's range.
+    return int(value) if isinstance(value, DatetimeMS) else str(value)
+
+
+async def write_all(documents: AsyncIterator[Document], form: Form, target: TextIO) -> int:
+    """Write the documents, and return their number."""
+    count = 0
+    target.write(form.before)
+    async for document in documents:
+        target.write((form.between if count else "") + form.line(document))
+        count += 1
+    target.write(form.after)
+    return count
+
+
+@contextmanager
+def output(path: Path | None) -> Iterator[TextIO]:
+    """Yield what to write to: standard output, or a file beside `path` that gets this name once it is whole.
+
+    Raises `ConfigurationError` if `path` exists, at the start or at the end.
+    """
+    if path is None:
+        yield sys.stdout
+        # So that a reader that has ended is noticed before the number is reported.
+        sys.stdout.flush()
+        return
+    if path.exists():
+        raise _exists(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with os.fdopen(os.open(part, _NEW_PRIVATE_FILE, _MODE), "w", encoding="utf-8", newline="") as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            # Unlike a renaming, this never replaces a file that was made meanwhile.
+            path.hardlink_to(part)
+        except FileExistsError:
+            raise _exists(path) from None
+        finally:
+            part.unlink()
+
+
+def _exists(path: Path) -> ConfigurationError:
+    return ConfigurationError(f"{path}: already exists; choose another name")
