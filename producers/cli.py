@@ -27,6 +27,10 @@ class _ProducerCommands(LazyGroup):
         "ingest": ("producers.commands.ingest", "ingest"),
         "imports": ("producers.commands.imports", "app"),
         "register": ("producers.commands.register", "register"),
+        "amend": ("producers.commands.change", "amend"),
+        "withdraw": ("producers.commands.change", "withdraw"),
+        "correct": ("producers.commands.change", "correct"),
+        "discard": ("producers.commands.change", "discard"),
         "status": ("producers.commands.status", "status"),
         "generate": ("producers.commands.generate", "generate"),
     }

@@ -1,6 +1,5 @@
 """`hospital-producer register`: register one hospital, or all hospitals of a file."""
 
-import secrets
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typer.exceptions import TyperException
 
 from producers import ctrl_c
 from producers.commands import support
+from producers.commands.one_job import ActorOption, KeyOption, ReasonOption, run_one
 from producers.commands.support import (
     DONE,
     INTERRUPTED,
@@ -25,8 +25,7 @@ from producers.console import print_error, print_note, progress_bar, show_reject
 from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile, RejectWriter, rejects_path
 from producers.registering import record_from_text, registration
-from worker.contract import REGISTER_HOSPITAL, RegisterHospital, RegistrationOutcome, new_job_id
-from worker.errors import OutageError, RegistryError, RemoteError, WritesRefused
+from worker.contract import REGISTER_HOSPITAL
 
 if TYPE_CHECKING:
     from producers.registering import RegistrationLoad
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
 @takes_file_options
 def register(  # noqa: PLR0913  # a parameter for each option
     *,
-    actor: Annotated[str, typer.Option(help="who registers, for the audit log")],
-    reason: Annotated[str, typer.Option(help="why, for the audit log")],
+    actor: ActorOption,
+    reason: ReasonOption,
     wishes: FileWishes,
     name: Annotated[str | None, typer.Option(help="the hospital's name")] = None,
     external_id: Annotated[str | None, typer.Option(help="the source's identifier of the hospital")] = None,
@@ -49,6 +48,7 @@ def register(  # noqa: PLR0913  # a parameter for each option
     rejects: Annotated[
         Path | None, typer.Option("--rejects", help="file for rejected rows; default: FILE.rejects.ndjson")
     ] = None,
+    key: KeyOption = None,
     wait: WaitOption = 120,
     as_json: JsonOption = False,
 ) -> int:
@@ -60,7 +60,11 @@ def register(  # noqa: PLR0913  # a parameter for each option
         named = {"hospital_name": name, "source": wishes.columns.source, "external_id": external_id}
         known = {field: text for field, text in named.items() if text is not None}
         payload = registration(record_from_text(known | pairs("--set", fields)), actor=actor, reason=reason)
-        return _register_one(payload, wait, as_json=as_json)
+        return run_one(
+            REGISTER_HOSPITAL, payload, "Registration", done="registered", key=key, wait=wait, as_json=as_json
+        )
+    if key is not None:
+        raise TyperException("--idempotency-key is for one hospital; each row of a file is an operation of its own")
     with before_sending(path):
         file = HospitalFile.open(path, wishes)
     with RejectWriter(_rejects_beside(path, rejects)) as writer:
@@ -121,41 +125,3 @@ def _register_file(
     if not summary.done and not summary.pending and not load.may_be_queued:
         return NOTHING
     return DONE if summary.complete else PARTLY
-
-
-def _register_one(payload: RegisterHospital, wait: float, *, as_json: bool) -> int:
-    # Made here, so that every message below can contain the job's id.
-    key = secrets.token_urlsafe(12)
-    job_id = new_job_id(REGISTER_HOSPITAL, key)
-
-    async def ask() -> RegistrationOutcome | str:
-        async with support.connect() as producer:
-            try:
-                receipt = await producer.enqueue(REGISTER_HOSPITAL, payload, idempotency_key=key)
-            except WritesRefused:
-                raise
-            except OutageError as error:
-                return f"{error}; the queue may have taken the job"
-            try:
-                return await receipt.outcome(wait)
-            except RemoteError:
-                raise
-            except TimeoutError:
-                return f"no outcome within {wait:g} s; the queue has taken the job"
-            except RegistryError as error:
-                return f"{error}; the queue has taken the job"
-
-    try:
-        outcome = ctrl_c.run(ask())
-    except KeyboardInterrupt:
-        print_error(f"interrupted; the queue may have taken the job: hospital-producer status {job_id}")
-        return INTERRUPTED
-    except RemoteError as error:
-        print_error(f"{job_id} failed: {error}")
-        return NOTHING
-    if isinstance(outcome, str):
-        print_error(f"{outcome}: hospital-producer status {job_id}")
-        return PARTLY
-    facts = {"job_id": job_id} | outcome.model_dump(exclude_none=True, exclude={"token"})
-    show("Registration", facts, as_json=as_json)
-    return DONE if outcome.status == "registered" else PARTLY

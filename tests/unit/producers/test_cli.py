@@ -44,6 +44,22 @@ def path(tmp_path: Path) -> Path:
         (("register", "--actor", "a", "--reason", "b", "--name", "A", "--file", "LIST"), "either --name"),
         (("register", "--actor", "a", "--reason", "b", "--name", "A", "--set", "beds=x"), "beds: is not a number"),
         (("register", "--actor", "a", "--reason", " ", "--name", "A"), "reason: "),
+        (
+            ("register", "--actor", "a", "--reason", "b", "--file", "LIST", "--idempotency-key", "k"),
+            "one hospital;",
+        ),
+        (
+            ("register", "--actor", "a", "--reason", "b", "--name", "A", "--idempotency-key", ""),
+            "idempotency_key: ",
+        ),
+        (("amend", "hr:1", "--actor", "a", "--reason", "b"), "give at least one --set FIELD=VALUE"),
+        (("amend", "hr:1", "--set", "beds=1", "--reason", "b"), "--actor"),
+        (("amend", "hr:1", "--set", "zork=1", "--actor", "a", "--reason", "b"), "zork: unknown field"),
+        (("withdraw", "hr:1", "--actor", "a", "--reason", " "), "reason: "),
+        (("withdraw", "hr:1", "--actor", "a", "--reason", "b", "--idempotency-key", "a b"), "idempotency_key: "),
+        (("correct", "hr:1", "--set", "beds=1"), "--revision"),
+        (("correct", "hr:1", "--revision", "1"), "give at least one --set FIELD=VALUE"),
+        (("discard", "hr:1"), "--revision"),
         (("generate", "LIST"), "already exists"),
         (("generate", "none/list.ndjson.gz"), "leave out .gz"),
     ],
@@ -67,7 +83,7 @@ def test_a_configuration_error_is_one_line(run: Run, path: Path, monkeypatch: py
 @pytest.fixture
 def job_id(monkeypatch: pytest.MonkeyPatch) -> str:
     """The id that the next single registration gets."""
-    monkeypatch.setattr("producers.commands.register.secrets.token_urlsafe", lambda _length: "key")
+    monkeypatch.setattr("producers.commands.one_job.secrets.token_urlsafe", lambda _length: "key")
     return "register_hospital:key"
 
 
