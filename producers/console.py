@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from worker.console import ResultConsole
 from worker.escaping import escape, escape_json
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
     Ids and paths are to be copied, so the title and each value that is too wide for the table have a line of their
     own, which only the terminal may break.
     """
-    console = Console(highlight=False)
+    console = ResultConsole()
     names = {name: name.replace("_", " ") for name in facts}
     room = console.width - max(map(cell_len, names.values()), default=0) - _BORDERS
     table = Table(show_header=False)

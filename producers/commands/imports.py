@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +21,7 @@ from producers.files.import_files import ImportFiles, write_import_files
 from producers.files.profile import parse_profile
 from producers.files.spooling import STANDARD_INPUT
 from producers.files.table import Wishes
+from worker.console import ResultConsole
 from worker.contract import CLOSE_IMPORT
 from worker.contract.imports import MOST_IMPORTS_LISTED, CloseImport, Import
 from worker.errors import BatchNotFound, ConfigurationError
@@ -237,7 +237,7 @@ def _show_list(found: list[Import], interrupted: Collection[str]) -> None:
         # The id begins with the file's name and the time is in it, so that is what can be cut.
         file = Text(escape(Path(it.file.name).name), no_wrap=True, overflow="ellipsis")
         table.add_row(it.import_id, _state(it, interrupted=it.import_id in interrupted), f"{it.file.rows:,}", file)
-    console = Console(highlight=False)
+    console = ResultConsole()
     # Every other command needs the id: if there is no room for it, the terminal may break its line after it.
     console.width = max(console.width, narrowest)
     console.print(table)

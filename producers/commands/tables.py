@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from producers.files import HospitalFile
 from producers.files.spooling import shown_path
 from producers.inspection import FieldFindings, Inspection
+from worker.console import ResultConsole
 from worker.escaping import escape
 
 _WIDTH = 80
@@ -22,7 +22,7 @@ _MOST_LISTED = 12
 
 def show_inspection(file: HospitalFile, found: Inspection, fates: Mapping[str, int] | None, problem: str) -> None:
     """Print how a file is read, its fields, and what would become of its rows."""
-    console = Console(highlight=False)
+    console = ResultConsole()
     console.width = min(console.width, _WIDTH)
     path, facts = escape(f"{shown_path(file.path)}:"), escape(_facts(file, found))
     # A path is never broken.

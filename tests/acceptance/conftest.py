@@ -121,6 +121,22 @@ class Site:
         out, err = await asyncio.wait_for(process.communicate(), _COMMAND_ENDS_WITHIN_S)
         return self._finished(process.returncode or 0, out.decode(), err.decode())
 
+    async def run_unread(self, *command: str) -> Finished:
+        """Run `python -m COMMAND` to completion, with a standard output whose reader has ended."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *command),
+            # Without a value the variable has no effect: output is kept in a buffer, as usual for a pipe.
+            env=self._environment({"PYTHONUNBUFFERED": ""}),
+            stdout=writing,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=functools.partial(exit_with_parent, os.getpid()),
+        )
+        os.close(writing)
+        _, err = await asyncio.wait_for(process.communicate(), _COMMAND_ENDS_WITHIN_S)
+        return self._finished(process.returncode or 0, "", err.decode())
+
     async def command(self, *arguments: str, **environment: str) -> Finished:
         """Run `hospital-worker` in this process, to avoid the start of another one, which takes up to a second."""
         variables = {**self.environment, **environment}

@@ -1,6 +1,7 @@
 """`hospital-worker audit`, as an operator or a script runs it."""
 
 import asyncio
+import csv
 import hashlib
 import json
 import os
@@ -10,9 +11,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from tests.acceptance.conftest import Site
+from worker.closed_pipe import EXIT_CLOSED_PIPE
 from worker.contract import AmendHospital, HospitalRecord, RegisterHospital
 from worker.mongo.audit.log import entry_hash
 from worker.mongo.client import MongoHandle, open_mongo
@@ -86,6 +89,66 @@ async def test_the_history_is_shown_and_verified(site: Site, history: None, regi
     finding, summary = map(json.loads, cut.out.splitlines())
     assert (cut.code, finding["problem"], finding["seq"]) == (1, "head_missing", 3)
     assert summary == {"entries": 2, "chains": 1, "findings": 1}
+
+
+async def test_entries_are_listed_and_exported_by_time_and_actor(
+    site: Site, history: None, registry: MongoHandle
+) -> None:
+    listed = await site.run("worker", "audit", "list", "--limit", "2")
+    lines = listed.out.splitlines()
+    assert [line.split()[1:] for line in lines[:3]] == [
+        ["event", "hospital", "actor"],
+        ["registration_rejected", "name:sunrise", "clinic", "dr-ito"],
+        ["amended", "name:sunrise", "clinic", "dr-ito"],
+    ]
+    assert lines[3].startswith("more than 2 match")
+    assert max(map(len, lines)) <= 80
+    found = json.loads((await site.command("audit", "list", "--json")).out)
+    assert ([entry["seq"] for entry in found["entries"]], found["more"]) == ([3, 2, 1], False)
+    assert (await site.command("audit", "list", "--actor", "dr-no")).out == "no entries\n"
+
+    shown = (await site.command("audit", "show", "sunrise clinic", "--json")).out
+    exported = await site.command("audit", "export")
+    assert (exported.out, exported.err) == (shown, "3 exported\n")
+    second = found["entries"][1]["at"]
+    as_json = await site.command("audit", "export", "--format", "json", "--since", second, "--actor", "dr-ito")
+    assert [entry["seq"] for entry in json.loads(as_json.out)["entries"]] == [2, 3]
+    file = site.folder / "entries.csv"
+    arguments = ("audit", "export", "--format", "csv", "--until", second, "--output", str(file))
+    assert (await site.command(*arguments)).code == 0
+    with file.open(encoding="utf-8", newline="") as rows:
+        (row,) = csv.DictReader(rows)
+    assert (row["seq"], row["event"], row["actor"]) == ("1", "registered", "dr-ito")
+    assert (row["at"], json.loads(row["after"])["beds"]) == (found["entries"][2]["at"], 120)
+    again = await site.command(*arguments)
+    assert (again.code, again.err) == (2, f"{file}: already exists; choose another name\n")
+
+
+async def test_a_tampered_entry_does_not_end_an_export(site: Site, history: None, registry: MongoHandle) -> None:
+    change = {"q": {"_id": "audit:amend"}, "u": {"$set": {"reason": float("nan"), "at": "\x1b[31m"}}}
+    await registry.database.command("update", "logs", updates=[change], bypassDocumentValidation=True)
+    exported = await site.command("audit", "export")
+    assert [json.loads(line)["seq"] for line in exported.out.splitlines()] == [1, 2, 3]
+    assert (exported.code, exported.err.splitlines()) == (
+        1,
+        [
+            "3 exported",
+            "1 of them contain a value that no entry can have: run `hospital-worker audit verify --all`",
+        ],
+    )
+    listed = await site.command("audit", "list")
+    assert [line.split()[0] for line in listed.out.splitlines()].count("?") == 1
+    as_csv = await site.command("audit", "export", "--format", "csv")
+    assert (as_csv.code, "\x1b" in exported.out + listed.out + as_csv.out) == (0, False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("show", "sunrise clinic"), ("show", "sunrise clinic", "--json"), ("list",), ("export",), ("heads",)],
+)
+async def test_a_closed_pipe_ends_a_command_quietly(site: Site, history: None, command: tuple[str, ...]) -> None:
+    done = await site.run_unread("worker", "audit", *command)
+    assert (done.code, done.err) == (EXIT_CLOSED_PIPE, "")
 
 
 async def test_tampering_is_reported_without_terminal_control_codes(

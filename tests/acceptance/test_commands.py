@@ -6,9 +6,14 @@ import signal
 import sys
 from typing import get_args
 
+import pytest
+
 from tests.acceptance.conftest import Site
+from tests.support.dead_letters import store_dead_letter
+from worker.closed_pipe import EXIT_CLOSED_PIPE
 from worker.contract import HospitalRecord, RecordStatus
 from worker.queue import keys
+from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 
 
 async def test_the_queue_and_its_dead_letters(site: Site) -> None:
@@ -60,6 +65,36 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
 
 async def _health_key_expired(site: Site) -> bool:
     return not await site.redis.exists("arq:queue" + keys.HEALTH_CHECK_SUFFIX)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "worker queue",
+        "worker queue --json",
+        "worker dead list",
+        "worker dead show register_hospital:bad",
+        "worker dead export",
+        "worker settings",
+        "producers status register_hospital:bad",
+        "producers status register_hospital:bad --json",
+    ],
+)
+async def test_a_closed_pipe_ends_a_command_quietly(site: Site, command: str) -> None:
+    now_ms = 1_800_000_000_000
+    dead_letter = DeadLetter(
+        job_id="register_hospital:bad",
+        function="register_hospital",
+        queue="arq:queue",
+        payload=payload_text(b"{}"),
+        reason="invalid",
+        failure=Failure(type="InvalidPayload", message="invalid", tries=1, at_ms=now_ms),
+        crashes=0,
+        worker="w",
+    )
+    await store_dead_letter(site.redis, dead_letter, now_ms)
+    done = await site.run_unread(*command.split())
+    assert (done.code, done.err) == (EXIT_CLOSED_PIPE, "")
 
 
 async def test_500_jobs_at_once_share_one_client_and_its_pool(site: Site) -> None:

@@ -4,14 +4,17 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import aclosing
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
+from worker.commands.audit_entries import export, list_entries
+from worker.commands.instants import shown_instant
 from worker.commands.registry_connection import registry_connection
 from worker.commands.support import EXIT_FAILED, console, fail, run
 from worker.errors import ConfigurationError
@@ -24,7 +27,7 @@ from worker.mongo.client import Document
 
 _PROGRESS_S = 0.2
 
-app = typer.Typer(no_args_is_help=True, help="Show a hospital's history and verify the audit log.")
+app = typer.Typer(no_args_is_help=True, help="Show, list, export and verify the audit log.")
 
 HospitalArgument = Annotated[
     str,
@@ -43,12 +46,13 @@ def show(hospital: HospitalArgument, as_json: AsJson = False) -> None:
             hospital_id = await find_hospital_id(mongo, hospital)
             if hospital_id is None:
                 return 0
-            async for entry in read_history(mongo, hospital_id):
-                entries += 1
-                if as_json:
-                    _print_json(entry)
-                else:
-                    _print_entry(entry)
+            async with aclosing(read_history(mongo, hospital_id)) as history:
+                async for entry in history:
+                    entries += 1
+                    if as_json:
+                        _print_json(entry)
+                    else:
+                        _print_entry(entry)
         return entries
 
     if not run(print_history):
@@ -57,6 +61,10 @@ def show(hospital: HospitalArgument, as_json: AsJson = False) -> None:
             "a hospital without an identifier; a hospital that was only ingested has no entry",
             EXIT_FAILED,
         )
+
+
+app.command("list")(list_entries)
+app.command()(export)
 
 
 @app.command()
@@ -128,8 +136,8 @@ def print_heads() -> None:
     """
 
     async def print_all() -> None:
-        async with registry_connection() as mongo:
-            async for head in read_heads(mongo):
+        async with registry_connection() as mongo, aclosing(read_heads(mongo)) as heads:
+            async for head in heads:
                 typer.echo(_ascii(json.dumps(asdict(head))))
 
     run(print_all)
@@ -232,7 +240,7 @@ def _state(hospital: object) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return shown_instant(value)
     return escape(json.dumps(value, ensure_ascii=False, default=str))
 
 

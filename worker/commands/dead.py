@@ -122,6 +122,8 @@ def export(
                         continue
                     target.write(escape_json(with_history.model_dump_json()) + "\n")
                     count += 1
+            # So that a reader that has ended is noticed before the number is reported.
+            target.flush()
         finally:
             if file:
                 target.close()

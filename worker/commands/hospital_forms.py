@@ -1,11 +1,8 @@
 """The forms in which hospitals are shown and exported: JSON, CSV and GeoJSON."""
 
-import csv
-import io
-from typing import Any, Literal
+from typing import Literal
 
-from worker.commands.streaming import Form, json_line
-from worker.escaping import escape
+from worker.commands.streaming import Form, csv_cell, csv_row, json_line
 from worker.mongo.client import Document
 
 ExportFormat = Literal["csv", "ndjson", "geojson"]
@@ -22,30 +19,10 @@ def public(hospital: Document) -> Document:
     return {"hospital_id": hospital["_id"], **{name: hospital[name] for name in hospital if name != "_id"}}
 
 
-def _csv_row(cells: Any) -> str:
-    row = io.StringIO()
-    csv.writer(row, lineterminator="\n").writerow(cells)
-    return row.getvalue()
-
-
 def _csv_line(hospital: Document) -> str:
     longitude, latitude = _coordinates(hospital) or ("", "")
     values = public(hospital) | {"longitude": longitude, "latitude": latitude}
-    # As in the rows to correct of an import, nothing is put before `=` or `-`: the list may be loaded again.
-    return _csv_row(_cell(values.get(column)) for column in _COLUMNS)
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case str():
-            return escape(value)
-        case bool() | dict() | list():
-            return json_line(value)
-        case int() | float():
-            return str(value)
-    return json_line(value).strip('"')
+    return csv_row(csv_cell(values.get(column)) for column in _COLUMNS)
 
 
 def _feature(hospital: Document) -> str:
@@ -69,7 +46,7 @@ def _coordinates(hospital: Document) -> tuple[float, float] | None:
 
 
 EXPORT_FORMS: dict[ExportFormat, Form] = {
-    "csv": Form(_csv_line, before=_csv_row(_COLUMNS)),
+    "csv": Form(_csv_line, before=csv_row(_COLUMNS)),
     "ndjson": Form(lambda hospital: json_line(public(hospital)) + "\n"),
     "geojson": Form(_feature, before='{"type":"FeatureCollection","features":[\n', between=",\n", after="\n]}\n"),
 }

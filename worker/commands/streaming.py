@@ -1,8 +1,10 @@
 """Writes documents to a file or to standard output, one after the other, in whatever number."""
 
+import csv
+import io
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from bson.datetime_ms import DatetimeMS
 
 from worker.commands.instants import shown_instant
 from worker.errors import ConfigurationError
-from worker.escaping import escape_json
+from worker.escaping import escape, escape_json
 from worker.mongo.client import Document
 
 # Private, like the database that it comes from; new, so that nothing is overwritten.
@@ -34,6 +36,29 @@ class Form:
 def json_line(value: Any, option: int = 0) -> str:
     """Return JSON of one line, which a terminal can show: instants in UTC, foreign types of MongoDB as text."""
     return escape_json(orjson.dumps(value, _plain, option | orjson.OPT_PASSTHROUGH_DATETIME).decode())
+
+
+def csv_row(cells: Iterable[str]) -> str:
+    """Return one line of CSV."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\n").writerow(cells)
+    return row.getvalue()
+
+
+def csv_cell(value: object) -> str:
+    """Return a value as a cell of CSV, which a terminal can show; one that is not known is empty.
+
+    As in the rows to correct of an import, nothing is put before `=` or `-`: a list may be loaded again.
+    """
+    match value:
+        case None:
+            return ""
+        case str():
+            return escape(value)
+        case int() | float() if not isinstance(value, bool):
+            return str(value)
+    # Texts that JSON puts into quotes, such as instants, have no quotes in them.
+    return json_line(value).strip('"')
 
 
 def _plain(value: Any) -> Any:

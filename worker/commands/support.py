@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import NoReturn, TypeVar
 
 from redis.asyncio import Redis
-from rich.console import Console
 
+from worker.console import ResultConsole
 from worker.errors import RegistryError
 from worker.escaping import escape_lines
 from worker.queue.key_types import refuse_foreign_keys
@@ -23,15 +23,9 @@ EXIT_FAILED = 1
 EXIT_NOTHING_DONE = 2
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> NoReturn:
-        """Let `worker.closed_pipe` end the command; rich would end it with another code."""
-        raise BrokenPipeError
-
-
-def console() -> Console:
+def console() -> ResultConsole:
     """Return a console for results. It writes plain text if the output is not a terminal."""
-    return _Console(highlight=False, soft_wrap=True)
+    return ResultConsole(soft_wrap=True)
 
 
 def fail(message: str, code: int = EXIT_NOTHING_DONE) -> NoReturn:

@@ -1,7 +1,7 @@
 """Reads the history of one hospital from the audit log."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ async def _identified_by_name(mongo: MongoHandle, name: str) -> list[str]:
     return sorted({hospital["_id"] for hospital in stored} | set(logged))[:2]
 
 
-async def read_history(mongo: MongoHandle, hospital_id: str) -> AsyncIterator[Document]:
+async def read_history(mongo: MongoHandle, hospital_id: str) -> AsyncGenerator[Document, None]:
     """Yield a hospital's log entries in the order of the chain, holding one batch in memory at a time.
 
     Raises the errors of `worker.mongo.errors`.

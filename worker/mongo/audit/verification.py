@@ -7,7 +7,7 @@ chain and its hospital it is not safe: one may be read before an act and the oth
 wrong, its chain and document are therefore read again as of one instant, and reported only if still wrong.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -104,7 +104,7 @@ async def verify_chain(
     return tally.report()
 
 
-async def read_heads(mongo: MongoHandle) -> AsyncIterator[Head]:
+async def read_heads(mongo: MongoHandle) -> AsyncGenerator[Head, None]:
     """Yield the head of every chain, sorted by `hospital_id`, by code point; malformed entries are ignored.
 
     Raises the errors of `worker.mongo.errors`.
