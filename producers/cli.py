@@ -17,6 +17,7 @@ from producers.commands.support import INTERRUPTED, NOTHING
 from producers.console import print_error
 from worker.errors import RegistryError
 from worker.lazy_commands import LazyGroup
+from worker.version_option import HELP_OPTIONS, VersionOption
 
 
 class _ProducerCommands(LazyGroup):
@@ -63,7 +64,7 @@ GC_THRESHOLDS = (50_000, 20, 50)
 
 app = typer.Typer(
     cls=_ProducerCommands,
-    add_completion=False,
+    context_settings=HELP_OPTIONS,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Enqueue jobs for the hospital registry, and show their outcomes.",
@@ -71,7 +72,9 @@ app = typer.Typer(
 
 
 @app.callback()
-def options() -> None:
+def options(
+    version: VersionOption = False,
+) -> None:
     """Enqueue jobs for the hospital registry, and show their outcomes."""
 
 

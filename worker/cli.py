@@ -1,12 +1,12 @@
 """The command `hospital-worker`. A subcommand's module is imported only when that subcommand is used."""
 
 import gc
-from importlib import metadata
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import typer
 
 from worker.lazy_commands import LazyGroup
+from worker.version_option import HELP_OPTIONS, VersionOption
 
 
 class _WorkerCommands(LazyGroup):
@@ -30,24 +30,16 @@ class _WorkerCommands(LazyGroup):
 app = typer.Typer(
     cls=_WorkerCommands,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=HELP_OPTIONS,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Monitor and manage the hospital registry's queue. To start a worker: arq worker.main.WorkerSettings",
 )
 
 
-def _print_version(requested: bool) -> None:
-    if requested:
-        typer.echo(metadata.version("hospital-registry-worker"))
-        raise typer.Exit
-
-
 @app.callback()
 def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
+    version: VersionOption = False,
 ) -> None:
     """Parse the options that all commands share."""
 

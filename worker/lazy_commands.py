@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_group
 
 from worker.closed_pipe import quiet_when_closed
+from worker.help_group import HelpGroup
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(HelpGroup):
     """A group that imports a subcommand's module on first use.
 
     `subcommands` has the module of each subcommand, and the name of the command or group in it. Importing all of
@@ -21,13 +21,16 @@ class LazyGroup(TyperGroup):
 
     subcommands: ClassVar[Mapping[str, tuple[str, str]]]
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (the interface of TyperGroup)
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (the interface of Typer)
         """Return the names in the order of the help text."""
         return list(self.subcommands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a subcommand. An unknown name is a usage error that suggests the closest match."""
         if cmd_name not in self.subcommands:
+            if ctx.resilient_parsing:
+                # The shell asks for completions, and there are none.
+                return None
             closest = get_close_matches(cmd_name, self.subcommands, n=1)
             ctx.fail(f"No such command {cmd_name!r}." + (f" Did you mean {closest[0]!r}?" if closest else ""))
         module, attribute = self.subcommands[cmd_name]

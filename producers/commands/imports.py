@@ -26,6 +26,7 @@ from worker.contract import CLOSE_IMPORT
 from worker.contract.imports import MOST_IMPORTS_LISTED, CloseImport, Import
 from worker.errors import BatchNotFound, ConfigurationError
 from worker.escaping import escape
+from worker.help_group import HelpGroup
 
 if TYPE_CHECKING:
     from producers.imports import ImportResult
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 # What the columns of a list take beside the id.
 _LEAST_OF_OTHERS = 32
 
-app = typer.Typer(no_args_is_help=True, help="List, show, resume and cancel imports; fetch their reports.")
+app = typer.Typer(
+    cls=HelpGroup, no_args_is_help=True, help="List, show, resume and cancel imports; fetch their reports."
+)
 
 ImportArgument = Annotated[str, typer.Argument(metavar="IMPORT", help="id of the import")]
 

@@ -19,6 +19,7 @@ from worker.commands.registry_connection import registry_connection
 from worker.commands.support import EXIT_FAILED, console, fail, run
 from worker.errors import ConfigurationError
 from worker.escaping import escape
+from worker.help_group import HelpGroup
 from worker.mongo.audit.canonical_form import canonical
 from worker.mongo.audit.chain import Finding, Head
 from worker.mongo.audit.history import FieldChange, field_changes, find_hospital_id, read_history
@@ -27,7 +28,7 @@ from worker.mongo.client import Document
 
 _PROGRESS_S = 0.2
 
-app = typer.Typer(no_args_is_help=True, help="Show, list, export and verify the audit log.")
+app = typer.Typer(cls=HelpGroup, no_args_is_help=True, help="Show, list, export and verify the audit log.")
 
 HospitalArgument = Annotated[
     str,

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from worker.commands.support import EXIT_FAILED, console, fail, queue_connection, run
 from worker.escaping import escape, escape_json
+from worker.help_group import HelpGroup
 from worker.queue.dead_letter import DeadLetter
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 
@@ -18,7 +19,7 @@ from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 # export.
 _NEW_PRIVATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
-app = typer.Typer(no_args_is_help=True, help="List, show, retry, discard and export dead letters.")
+app = typer.Typer(cls=HelpGroup, no_args_is_help=True, help="List, show, retry, discard and export dead letters.")
 
 JobIds = Annotated[list[str] | None, typer.Argument(help="Job ids.")]
 FunctionFilter = Annotated[str | None, typer.Option("--function", help="Only jobs of this function.")]

@@ -19,6 +19,7 @@ from worker.contract import HospitalType
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 from worker.escaping import escape
+from worker.help_group import HelpGroup
 from worker.mongo.audit.history import find_hospital_id
 from worker.mongo.client import Document
 from worker.mongo.listing import Order, describe_search, find_hospital, list_hospitals
@@ -28,7 +29,7 @@ from worker.shared_options import takes
 _WIDTH = 80
 _MOST_LISTED = 10_000
 
-app = typer.Typer(no_args_is_help=True, help="Show, list, search and export the stored hospitals.")
+app = typer.Typer(cls=HelpGroup, no_args_is_help=True, help="Show, list, search and export the stored hospitals.")
 
 LimitOption = Annotated[int, typer.Option(min=1, max=_MOST_LISTED, help="Show at most so many hospitals.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]

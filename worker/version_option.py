@@ -1,0 +1,19 @@
+"""The option `--version` of both programs."""
+
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(metadata.version("hospital-registry-worker"))
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+]
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+"""The context settings of both programs; their subcommands inherit them."""
