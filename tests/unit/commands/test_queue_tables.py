@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.console import Console
 
-from worker.commands.queue import show
+from worker.commands.queue_tables import show
 from worker.queue.batches import BatchProgress
 from worker.queue.stats import QueueStats
 
