@@ -1,10 +1,13 @@
 """The command `hospital-worker`. A subcommand's module is imported only when that subcommand is used."""
 
 import gc
+import sys
 from typing import ClassVar
 
 import typer
+from typer.exceptions import TyperException
 
+from worker.failing import fail
 from worker.lazy_commands import LazyGroup
 from worker.version_option import HELP_OPTIONS, VersionOption
 
@@ -45,8 +48,12 @@ def options(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. An error of its use is printed as one line on standard error."""
     # Imports create a hundred thousand objects that are never freed. At Python's default thresholds the garbage
     # collector spends a twelfth of a command's start-up scanning them.
     gc.set_threshold(50_000, 20, 50)
-    app()
+    try:
+        status = app(standalone_mode=False)
+    except TyperException as error:
+        fail(f"{error.format_message()} (try --help)")
+    sys.exit(status)

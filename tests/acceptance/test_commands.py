@@ -40,9 +40,9 @@ async def test_the_queue_and_its_dead_letters(site: Site) -> None:
     assert (await site.command("dead", "export", str(target))).code == 0
     assert [json.loads(line)["job_id"] for line in target.read_text().splitlines()] == ["register_hospital:bad"]
     again = await site.run("worker", "dead", "export", str(target))
-    assert (again.code, again.err) == (2, f"{target}: already exists; choose another name\n")
+    assert (again.code, again.err) == (2, f"hospital-worker: {target}: already exists; choose another name\n")
     both = await site.command("dead", "discard", "register_hospital:bad", "--function", "other")
-    assert (both.code, both.err) == (2, "give either job ids, or --function, --error or --all\n")
+    assert (both.code, both.err) == (2, "hospital-worker: give either job ids, or --function, --error or --all\n")
     none = await site.command("dead", "retry", "--error", "Other")
     assert (none.code, none.out) == (0, "0 retried\n")
     assert (await site.command("dead", "retry", "register_hospital:bad")).out == "1 retried\n"

@@ -86,4 +86,4 @@ def _read_all(terminal: int) -> str:
 
 async def test_an_interval_needs_watch(site: Site) -> None:
     done = await site.command("queue", "--interval", "1")
-    assert (done.code, done.err) == (2, "--interval needs --watch\n")
+    assert (done.code, done.err) == (2, "hospital-worker: --interval needs --watch\n")

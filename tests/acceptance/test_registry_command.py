@@ -73,7 +73,7 @@ async def test_one_hospital_is_shown(site: Site, registry: MongoHandle) -> None:
     assert (found["hospital_id"], found["revision"]) == ("cms:000007", 1)
     none = await site.command("registry", "get", "cms:\x1bx")
     assert (none.code, none.out, none.err.count("\n")) == (1, "", 1)
-    assert none.err.startswith(r"no hospital 'cms:\\x1bx' is stored: give source:external_id")
+    assert none.err.startswith(r"hospital-worker: no hospital 'cms:\\x1bx' is stored: give source:external_id")
 
 
 async def test_hospitals_are_listed_in_a_table_of_80_columns(site: Site, registry: MongoHandle) -> None:
@@ -99,7 +99,7 @@ async def test_a_search_takes_text_and_no_expression(site: Site, registry: Mongo
     assert found.err == "note: every entry of the index hospital_name_1 is read\n"
     assert (await site.command("registry", "search", "mary.*")).out == "no hospitals\n"
     both = await site.command("registry", "search", "mary", "--name", "x")
-    assert (both.code, both.err) == (2, "give either TEXT or --name\n")
+    assert (both.code, both.err) == (2, "hospital-worker: give either TEXT or --name\n")
 
 
 async def test_an_export_is_whole_and_overwrites_nothing(site: Site, registry: MongoHandle) -> None:
@@ -112,7 +112,7 @@ async def test_an_export_is_whole_and_overwrites_nothing(site: Site, registry: M
     assert [row["hospital_id"] for row in exported] == [f"cms:{number:06}" for number in range(FEW)]
     assert (exported[7]["latitude"], exported[7]["city"]) == ("41.25", "Town 0")
     again = await site.command(*arguments)
-    assert (again.code, again.err) == (2, f"{file}: already exists; choose another name\n")
+    assert (again.code, again.err) == (2, f"hospital-worker: {file}: already exists; choose another name\n")
     as_lines = await site.command("registry", "export", "--format", "ndjson", "--city", "Town 2", "--limit", "2")
     assert [json.loads(line)["hospital_id"] for line in as_lines.out.splitlines()] == ["cms:000002", "cms:000009"]
     features = json.loads((await site.command("registry", "export", "--format", "geojson")).out)

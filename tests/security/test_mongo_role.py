@@ -11,8 +11,8 @@ from tests.security.conftest import RunJob
 from tests.security.guarded_mongo import DATABASE, GuardedMongo, as_root
 from tests.security.scanner import CANARY
 from worker.commands.schema import schema
-from worker.commands.support import EXIT_NOTHING_DONE
 from worker.errors import ConfigurationError, OperationRefused
+from worker.failing import EXIT_NOTHING_DONE
 from worker.mongo.audit.verification import verify_chain
 from worker.mongo.claims import release_claims
 from worker.mongo.client import MongoHandle

@@ -2,7 +2,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from typing import Any
 
@@ -13,7 +13,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from producers.cli import app as producer_app
-from worker.cli import app
+from producers.cli import main as producer_main
+from worker.cli import app, main
 
 BOTH = pytest.mark.parametrize("program", [app, producer_app])
 
@@ -81,6 +82,52 @@ def test_every_subcommand_can_be_imported() -> None:
     assert {"run", "queue", "dead", "audit", "demo"} <= set(names)
     for name in names:
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("quee", "No such command 'quee'. Did you mean 'queue'? (try --help)"),
+        ("audit shw", "No such command 'shw'. Did you mean 'show'? (try --help)"),
+        ("audit show", "Missing argument 'HOSPITAL'. (try --help)"),
+        ("queue --zork", "No such option: --zork (try --help)"),
+        (
+            "registry list --updated-since soon",
+            "give a date or an instant, such as 2025-06-30 or 2025-06-30T14:00Z",
+        ),
+        ("dead retry", "give job ids, --function, --error or --all"),
+    ],
+)
+def test_an_error_in_the_use_of_a_command_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: str, message: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hospital-worker", *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert shown.err.startswith("hospital-worker: ")
+    assert message in shown.err
+
+
+@pytest.mark.parametrize(
+    ("run", "words"), [(main, []), (main, ["audit"]), (main, ["registry"]), (producer_main, ["imports"])]
+)
+def test_a_group_without_a_subcommand_prints_its_help(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    run: Callable[[], None],
+    words: list[str],
+) -> None:
+    # What the end of hospital-producer does would reach the other tests.
+    monkeypatch.setattr("producers.ctrl_c.ignore", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["program", *words])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out) == (2, "")
+    assert (shown.err.startswith("Usage: "), shown.err.count("Usage: ")) == (True, 1)
+    assert "\nCommands:\n" in shown.err
 
 
 def test_an_unknown_command_suggests_the_closest_one() -> None:

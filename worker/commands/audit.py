@@ -16,9 +16,10 @@ from rich.text import Text
 from worker.commands.audit_entries import export, list_entries
 from worker.commands.instants import shown_instant
 from worker.commands.registry_connection import registry_connection
-from worker.commands.support import EXIT_FAILED, console, fail, run
+from worker.commands.support import console, run
 from worker.errors import ConfigurationError
 from worker.escaping import escape
+from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup
 from worker.mongo.audit.canonical_form import canonical
 from worker.mongo.audit.chain import Finding, Head

@@ -13,8 +13,9 @@ from rich.text import Text
 from worker.commands.instants import instant_option
 from worker.commands.registry_connection import registry_connection
 from worker.commands.streaming import Form, csv_cell, csv_row, json_line, output, write_all
-from worker.commands.support import EXIT_FAILED, console, fail, run
+from worker.commands.support import console, run
 from worker.escaping import escape, escape_json
+from worker.failing import EXIT_FAILED, fail
 from worker.mongo.audit.canonical_form import canonical
 from worker.mongo.audit.entries import EntryFilter, find_entries, newest_entries
 from worker.mongo.client import Document
@@ -97,7 +98,7 @@ def export(
     typer.echo(f"{run(write):,} exported", err=True)
     if lines.without_form:
         fail(
-            f"{lines.without_form:,} of them contain a value that no entry can have: "
+            f"entries with a value that no entry can have: {lines.without_form:,}; "
             "run `hospital-worker audit verify --all`",
             EXIT_FAILED,
         )

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from worker.commands.support import EXIT_FAILED, fail, queue_connection, run
+from worker.commands.support import queue_connection, run
 from worker.errors import OutageError
 from worker.escaping import escape
+from worker.failing import EXIT_FAILED, fail
 from worker.liveness import live_folder, live_workers
 from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, read_heartbeats, redis_time
 

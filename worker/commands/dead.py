@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from worker.commands.support import EXIT_FAILED, console, fail, queue_connection, run
+from worker.commands.support import console, queue_connection, run
 from worker.escaping import escape, escape_json
+from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup
 from worker.queue.dead_letter import DeadLetter
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore

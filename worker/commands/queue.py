@@ -7,8 +7,9 @@ import typer
 
 from worker.commands.queue_tables import show
 from worker.commands.queue_watch import watch
-from worker.commands.support import console, fail, queue_connection, run
+from worker.commands.support import console, queue_connection, run
 from worker.escaping import escape_json
+from worker.failing import fail
 from worker.queue.stats import QueueStats, read_stats
 
 _INTERVAL_S = 2.0

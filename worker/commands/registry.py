@@ -14,11 +14,12 @@ from worker.commands.hospital_forms import EXPORT_FORMS, ExportFormat, public
 from worker.commands.instants import instant_option
 from worker.commands.registry_connection import registry_connection
 from worker.commands.streaming import json_line, output, write_all
-from worker.commands.support import EXIT_FAILED, console, fail, run
+from worker.commands.support import console, run
 from worker.contract import HospitalType
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
 from worker.escaping import escape
+from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup
 from worker.mongo.audit.history import find_hospital_id
 from worker.mongo.client import Document

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from worker.commands.support import fail
 from worker.errors import ConfigurationError
+from worker.failing import fail
 from worker.first_process import heed_sigterm
 from worker.logs import configure_logging
 from worker.settings import load_settings

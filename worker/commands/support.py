@@ -1,16 +1,15 @@
 """Shared by all subcommands: settings, a Redis connection, and one-line messages for known errors."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from redis.asyncio import Redis
 
 from worker.console import ResultConsole
 from worker.errors import RegistryError
-from worker.escaping import escape_lines
+from worker.failing import fail
 from worker.queue.key_types import refuse_foreign_keys
 from worker.redis.client import address, open_redis
 from worker.redis.errors import REDIS_ERRORS, is_wrong_type, translate
@@ -19,19 +18,10 @@ from worker.settings import Settings, load_settings
 
 T = TypeVar("T")
 
-EXIT_FAILED = 1
-EXIT_NOTHING_DONE = 2
-
 
 def console() -> ResultConsole:
     """Return a console for results. It writes plain text if the output is not a terminal."""
     return ResultConsole(soft_wrap=True)
-
-
-def fail(message: str, code: int = EXIT_NOTHING_DONE) -> NoReturn:
-    """Write a message, usually of one line, to standard error and exit with `code`."""
-    print(escape_lines(message), file=sys.stderr)  # noqa: T201 (a message for the user, not a log line)
-    raise SystemExit(code)
 
 
 def run(command: Callable[[], Awaitable[T]]) -> T:

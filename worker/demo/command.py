@@ -16,9 +16,10 @@ from producers.files.columns import ColumnWishes
 from producers.files.profile import Profile, read_profile
 from producers.files.table import Wishes
 from producers.files.values import ValueWishes
-from worker.commands.support import EXIT_FAILED, console, fail, run
+from worker.commands.support import console, run
 from worker.demo.report import DemoReport
 from worker.demo.scenario import run_demo
+from worker.failing import EXIT_FAILED, fail
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
