@@ -98,12 +98,22 @@ def output(path: Path | None) -> Iterator[TextIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            # Unlike a renaming, this never replaces a file that was made meanwhile.
-            path.hardlink_to(part)
-        except FileExistsError:
-            raise _exists(path) from None
+            _rename(part, path)
         finally:
-            part.unlink()
+            part.unlink(missing_ok=True)
+
+
+def _rename(part: Path, path: Path) -> None:
+    try:
+        # Unlike a renaming, this never replaces a file that was made meanwhile.
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError:
+        # Some file systems have no links.
+        if path.exists():
+            raise _exists(path) from None
+        part.rename(path)
 
 
 def _exists(path: Path) -> ConfigurationError:

@@ -25,7 +25,18 @@ async def test_a_list_is_whole_whatever_its_length(count: int) -> None:
     assert json.loads(target.getvalue()) == [{"n": number} for number in range(count)]
 
 
-def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
+@pytest.fixture(params=[True, False], ids=["links", "no links"])
+def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the file system has links."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("no links")
+
+    if not request.param:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+
+
+def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path, links: None) -> None:
     path = tmp_path / "out.csv"
     with output(path) as target:
         target.write("whole")
@@ -43,7 +54,7 @@ def test_a_failed_export_leaves_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("early", [True, False])
-def test_a_file_is_never_overwritten(tmp_path: Path, early: bool) -> None:
+def test_a_file_is_never_overwritten(tmp_path: Path, links: None, early: bool) -> None:
     path = tmp_path / "out.csv"
     if early:
         path.write_text("other")
