@@ -13,12 +13,14 @@ from tests.security.scanner import CANARY
 from worker.commands.schema import schema
 from worker.errors import ConfigurationError, OperationRefused
 from worker.failing import EXIT_NOTHING_DONE
+from worker.mongo.audit.entries import EntryFilter, find_entries, newest_entries
 from worker.mongo.audit.verification import verify_chain
 from worker.mongo.claims import release_claims
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 from worker.mongo.imports import close_import
-from worker.mongo.reader import HospitalReader
+from worker.mongo.listing import describe_search, list_hospitals
+from worker.mongo.reader import HospitalFilter, HospitalReader
 from worker.mongo.schema import ensure_schema
 
 _UNAUTHORIZED = 13
@@ -94,6 +96,18 @@ async def test_a_file_is_imported_under_the_role(mongo: MongoHandle, run_job: Ru
     (found,) = (await run_job("find_imports", {"import_id": "role"})).found
     assert (opened.found.state, found.state, found.counts) == ("running", "finished", {"kept": 1})
     assert await mongo.database["import_claims"].count_documents({}) == 0
+
+
+async def test_the_commands_read_the_registry_under_the_role(mongo: MongoHandle, run_job: RunJob) -> None:
+    # The hospital of the other jobs was withdrawn.
+    await run_job("ingest_hospital", {"record": {**RECORD, "external_id": "listed"}})
+    wanted = HospitalFilter(name_contains="merc", source="cms")
+    assert "hospital_name_1" in await describe_search(mongo, wanted, order="hospital_name")
+    found = list_hospitals(mongo, wanted, order="hospital_name")
+    assert "cms:listed" in [hospital["_id"] async for hospital in found]
+    entries = [entry["_id"] async for entry in find_entries(mongo, EntryFilter(actor="dr-ito"))]
+    newest = await newest_entries(mongo, EntryFilter(actor="dr-ito"), limit=100)
+    assert sorted(entry["_id"] for entry in newest) == sorted(entries)
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
