@@ -76,7 +76,7 @@ async def test_running_and_deferred_jobs_are_aborted(site: Site) -> None:
         await expect_explained(site, job_id, f"aborted: was aborted {INSTANT}")
         again = await site.command("jobs", "abort", job_id)
         assert (again.code, again.out) == (1, "")
-        assert re.fullmatch(f"nothing to abort: {job_id} was aborted {INSTANT}\n", again.err)
+        assert re.fullmatch(f"hospital-worker: nothing to abort: {job_id} was aborted {INSTANT}\n", again.err)
 
 
 async def test_an_outage_of_mongodb_is_the_reason_of_jobs_that_wait_for_it(site: Site) -> None:

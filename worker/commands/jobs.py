@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.codec import Codec
-from worker.commands.support import EXIT_FAILED, console, queue_connection, run
+from worker.commands.support import console, queue_connection, run
 from worker.escaping import escape, escape_json
+from worker.failing import EXIT_FAILED, fail
 from worker.monitoring.explain import explain as explain_job
 from worker.monitoring.job_facts import JobFacts, read_job_facts
 from worker.monitoring.shown_facts import Instant, shown_facts
@@ -73,8 +74,7 @@ def abort(job_id: JobArgument) -> None:
     facts = _read(job_id)
     state, reason, _ = explain_job(facts)
     if state not in _NOT_ENDED:
-        typer.echo(escape(f"nothing to abort: {job_id} {reason}"), err=True)
-        raise SystemExit(EXIT_FAILED)
+        fail(f"nothing to abort: {job_id} {reason}", EXIT_FAILED)
 
     async def ask() -> None:
         async with queue_connection() as (redis, _):

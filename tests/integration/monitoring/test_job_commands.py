@@ -143,7 +143,7 @@ async def test_what_has_ended_or_is_not_known_is_not_aborted(planted: Planted, p
     await plant(planted)
     done = await planted.command("jobs", "abort", JOB)
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(f"nothing to abort: {JOB} {reason}")
+    assert done.err.startswith(f"hospital-worker: nothing to abort: {JOB} {reason}")
     assert await planted.redis.zcard(keys.ABORT) == 0
 
 
