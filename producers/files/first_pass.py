@@ -7,10 +7,10 @@ from producers.files.columns import role_in_key, telling_apart
 from producers.files.row_sample import RowSample
 from producers.files.rows.lone_names import LoneNames
 from producers.files.rows.repeated_headers import rows_of
+from producers.files.rows.suspects import Suspects
 from producers.files.statistics import ColumnStatistics
 from producers.files.statistics_collector import StatisticsCollector
 from producers.files.table import RawRow, Table
-from producers.files.values import is_total
 
 # About 15 MB. In a file with more, the rows are looked at again in each later pass.
 _MOST_PROBLEMS = 100_000
@@ -18,7 +18,7 @@ _MOST_PROBLEMS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class FirstPass:
-    """The statistics of the columns, how many rows there are, some of them, and those that fill one cell alone.
+    """The statistics of the columns, how many rows there are, some of them, and those that may be no hospitals.
 
     `problems` has by line why a row is no hospital or cannot be split; None if there are too many. `problem` is
     that of the first row, if no row can be read.
@@ -28,6 +28,7 @@ class FirstPass:
     rows_read: int
     sample: Sequence[RawRow]
     alone: LoneNames
+    suspects: Suspects
     problems: Mapping[int, str] | None
     problem: str
 
@@ -45,7 +46,7 @@ class FirstPass:
 def read_through(table: Table) -> FirstPass:
     """Read all rows of a table once. Raises `FileError` if reading fails part-way."""
     collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
-    alone, sample = LoneNames(table), RowSample()
+    alone, suspects, sample = LoneNames(table), Suspects(table), RowSample()
     rows_read = usable = 0
     problems: dict[int, str] = {}
     for raw in rows_of(table):
@@ -54,10 +55,13 @@ def read_through(table: Table) -> FirstPass:
             usable += 1
             sample.add(raw)
             # A total has no identifier, and would cost a short list its own.
-            if not is_total(raw.fields) and not alone.holds(raw):
+            if not suspects.holds(raw) and not alone.holds(raw):
                 collector.add(raw.fields)
+            elif suspects.is_full:
+                _decide(suspects, alone, sample, collector)
         elif len(problems) <= _MOST_PROBLEMS:
             problems[raw.line] = raw.problem
+    _decide(suspects, alone, sample, collector)
     for raw in alone.hospitals():
         collector.add(raw.fields)
     line, problem = next(iter(problems.items()), (0, ""))
@@ -66,6 +70,13 @@ def read_through(table: Table) -> FirstPass:
         rows_read,
         sample.rows,
         alone,
+        suspects,
         problems if len(problems) <= _MOST_PROBLEMS else None,
         f"line {line} {problem}" if problem and not usable else "",
     )
+
+
+def _decide(suspects: Suspects, alone: LoneNames, sample: RowSample, collector: StatisticsCollector) -> None:
+    for raw in suspects.decide(sample.rows, is_held=alone.is_alone):
+        if not alone.holds(raw):
+            collector.add(raw.fields)

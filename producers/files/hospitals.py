@@ -24,8 +24,8 @@ from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
 from producers.files.rows.groups import GroupPlaces
 from producers.files.rows.namesakes import Namesakes
+from producers.files.rows.number_names import NumberNames
 from producers.files.rows.shared_identity import BedsOfHospitals
-from producers.files.rows.totals import Totals
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract.fields import Source
@@ -85,7 +85,7 @@ class HospitalFile:
         self._table = table
         self._passed = passed
         self._group_places = GroupPlaces(self.columns.mapped, self.statistics)
-        self._totals = Totals(self.columns.mapped, self.statistics)
+        passed.suspects.called(self.columns.columns_of("hospital_name"))
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
         self.identity_is_given = "external_id" in wishes.columns.mapping
@@ -161,17 +161,19 @@ class HospitalFile:
         kept = 0
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         beds = BedsOfHospitals(self.columns, self.statistics)
+        numbers = NumberNames()
         namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
         read = self._group_places.reading_apart(reader.read)
         for raw in self._passed.rows(self._table):
             raw.problem = raw.problem or self._why_no_hospital(raw)
             row = namesakes.check(read(raw))
             beds.take_in(row.known)
+            numbers.take_in(row)
             if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
                 kept += size
                 self._rejected[raw.line] = raw
             yield row
-        self._notes_on_rows = [*reader.notes(), *namesakes.notes(), *beds.notes()]
+        self._notes_on_rows = [*reader.notes(), *namesakes.notes(), *beds.notes(), *numbers.notes()]
 
     def some_rows(self) -> Iterator[FileRow]:
         """Yield up to 4,000 rows that have a record, spread over the whole file."""
@@ -181,7 +183,7 @@ class HospitalFile:
                 yield row
 
     def _why_no_hospital(self, raw: RawRow) -> str | None:
-        return self._passed.alone.reason(raw.fields) or self._totals.reason(raw.fields)
+        return self._passed.suspects.reason(raw) or self._passed.alone.reason(raw.fields)
 
     def rejected_row(self, line: int) -> RawRow | None:
         """Return a row that the latest pass of `rows` rejected, if it is among those that are kept: 8 MB."""

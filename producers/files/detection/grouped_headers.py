@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from producers.files.columns.names import fields_by_name
+from producers.files.detection.better_headers import better_header
 from producers.files.detection.headers import NUMBER, Header, filled, named
 from producers.files.table import REJECT_COLUMNS
 
@@ -37,7 +38,9 @@ def names_of(rows: Sequence[Sequence[str]], header: Header, *, above: bool) -> N
         if first + 2 < len(rows) and (joined := _joined(rows[first], rows[first + 1])):
             shown = ", ".join(map(repr, joined[:_MOST_SHOWN]))
             return Names(joined, first, 2, (f"the names of columns are in two rows, which are joined: {shown}",))
-    return Names(here, row)
+    if above:
+        row = better_header(rows, header).row
+    return Names(rows[row] if row < len(rows) else (), row)
 
 
 def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from producers.files.table import REJECT_COLUMNS
 
 _MOST_ABOVE = 40
 _ROWS_COMPARED = 200
+_FEWEST_NUMBERED, _FEWEST_SAME = 3, 2
 NUMBER = re.compile(r"[+-]?[\d.,\s\u00a0']*\d[\d.,\s\u00a0']*%?")
 """A cell that is a number, however it is written."""
 _YEAR = re.compile(r"(19|20)\d\d")
@@ -34,6 +35,9 @@ class Header:
 def find_header(rows: Sequence[Sequence[str]], *, skip: int | None = None, present: bool | None = None) -> Header:
     """Return where the table begins in these first rows. `skip` and `present` are what the user has said."""
     start = skip if skip is not None else _first_full(rows)
+    numbered = start if skip is None and start < len(rows) and numbers_columns(rows[start]) else None
+    if numbered is not None and start + 1 < len(rows):
+        start += 1
     if start >= len(rows):
         return Header(start, present is not False)
     if present:
@@ -43,11 +47,13 @@ def find_header(rows: Sequence[Sequence[str]], *, skip: int | None = None, prese
         return Header(0, True)
     # Without a header, nothing shows that a row above is a title and no sparse row of data.
     first = start if skip is not None else next((index for index, row in enumerate(rows) if filled(row)), start)
+    if first == numbered:
+        first = start
     if present is False:
         return Header(first, False)
     body = [row for row in rows[start + 1 : start + 1 + _ROWS_COMPARED] if any(cell.strip() for cell in row)]
     # A header may stand among the rows again, where pages were put together.
-    others = [row for row in body if _plain(row) != _plain(rows[start])]
+    others = [row for row in body if not _repeats(row, rows[start])]
     names, data = _evidence(rows[start], others)
     if len(others) < len(body) and not names:
         names, data = _evidence(rows[start], body)
@@ -72,6 +78,25 @@ def distinct(names: Sequence[str]) -> list[str]:
 def filled(row: Sequence[str]) -> int:
     """Return how many cells of a row are not blank."""
     return sum(1 for cell in row if cell and not cell.isspace())
+
+
+def numbers_columns(row: Sequence[str]) -> bool:
+    """Return whether a row only counts the columns, from 0 or 1 on: programs for tables write such a row."""
+    cells = [cell.strip() for cell in row]
+    # The column of such a program's own numbers has none.
+    counted = cells[1:] if cells and not cells[0] else cells
+    return len(counted) >= _FEWEST_NUMBERED and any(
+        counted == [str(number) for number in range(first, first + len(counted))] for first in (0, 1)
+    )
+
+
+def _repeats(row: Sequence[str], header: Sequence[str]) -> bool:
+    """Return whether a row is the header again, or most of it and for the rest words without a digit."""
+    cells, names = _plain(row), _plain(header)
+    if cells == names:
+        return True
+    same = sum(bool(cell) and cell == name for cell, name in zip(cells, names, strict=False))
+    return same >= _FEWEST_SAME and 2 * same > filled(row) and named(header) > 1 and not any(map(_has_digit, cells))
 
 
 def _plain(row: Sequence[str]) -> list[str]:
@@ -105,11 +130,26 @@ def _first_full(rows: Sequence[Sequence[str]]) -> int:
         ),
         0,
     )
+    if (below := _below_narrow_rows(rows, counts, found)) is not None:
+        return below
     following = found + 1
     if following < len(counts) and counts[found] < most <= counts[following]:
         # Groups of columns may have a row of titles of their own above the names.
         return following if named(rows[following]) > named(rows[found]) == 0 else found
     return found
+
+
+def _below_narrow_rows(rows: Sequence[Sequence[str]], counts: Sequence[int], found: int) -> int | None:
+    """Return the first row of names below rows that are all narrower, as notes in two cells are; None without such.
+
+    There may be more such notes than rows of a short list.
+    """
+    for at in range(found + 1, min(len(counts), _MOST_ABOVE)):
+        if counts[at] > max(counts[found:at]) and named(rows[at]) > max(1, named(rows[found])):
+            below = [count for count in counts[at:] if count]
+            wide = sum(count > max(counts[found:at]) for count in below)
+            return at if len(below) > 1 and wide == len(below) else None
+    return None
 
 
 def _goes_on(counts: Sequence[int]) -> bool:

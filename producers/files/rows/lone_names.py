@@ -62,6 +62,10 @@ class LoneNames:
         self._named += names_a_hospital(text)
         return True
 
+    def is_alone(self, row: RawRow) -> bool:
+        """Return whether a row has one filled cell."""
+        return self._text(row.fields) is not None
+
     def hospitals(self) -> Iterator[RawRow]:
         """Yield the held rows that are hospitals after all."""
         # A few rejected rows may all be such, and their list's profile names their columns.
@@ -81,10 +85,12 @@ class LoneNames:
         above = [row for row in self._held if row.line < self._last and self.reason(row.fields) is not None]
         if not above or self._is_of_rejects:
             return []
-        rows = "1 row fills" if len(above) == 1 else f"{len(above):,} rows fill"
+        is_one = len(above) == 1
+        rows = "1 row fills" if is_one else f"{len(above):,} rows fill"
+        become = "is not loaded; if it names" if is_one else "are not loaded; if they name"
         first = " ".join((self._text(above[0].fields) or "").split())[:40]
         note = (
-            f"{rows} only one column, first {first!r} in line {above[0].line}, and are not loaded; if they name "
+            f"{rows} only one column, first {first!r} in line {above[0].line}, and {become} "
             "the place of the hospitals below, that is not read: add a column with it"
         )
         return [note]

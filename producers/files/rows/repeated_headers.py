@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from producers.files.columns.names import fields_by_name
+from producers.files.detection.headers import numbers_columns
+from producers.files.rows.other_headers import OtherHeaders
 from producers.files.rows.second_headers import (
     BELOW_OTHER_HEADER,
+    HAS_NUMBERS,
     IN_OTHER_WORDS,
     IS_OTHER_HEADER,
     is_name,
@@ -36,21 +39,48 @@ def rows_of(table: Table) -> Iterator[RawRow]:
     space; it has tags if each of two or more filled cells is a tag. If all its cells are names of columns, but of
     others or in another order, a second table begins, whose rows are not read by the first header.
     """
-    names = {column: _word(column) for column in table.columns} if table.dialect.header else {}
-    columns = frozenset(map(fold, names)) if table.dialect.format in ("csv", "workbook") else frozenset()
-    first = table.dialect.header
+    headers = _Headers(table)
+    is_first = True
     other = 0
     for row in table.rows():
         if row.problem is None:
-            row.problem = _problem(row.fields, names) or _in_other_words(row.fields, columns, first=first)
+            row.problem = headers.problem(row.fields, is_first=is_first)
             if row.problem == REPEATS_HEADER:
                 other = 0
             elif row.problem == IS_OTHER_HEADER:
                 other = row.line
             elif row.problem is None and other:
                 row.problem = BELOW_OTHER_HEADER.format(other)
-        first = False
+        is_first = False
         yield row
+
+
+class _Headers:
+    """Finds what rows of a table say of its columns."""
+
+    def __init__(self, table: Table) -> None:
+        self._has_header = table.dialect.header
+        self._names = {column: _word(column) for column in table.columns} if self._has_header else {}
+        # In other formats a record has names of its own.
+        is_of_lines = table.dialect.format in ("csv", "workbook")
+        self._columns = frozenset(map(fold, self._names)) if is_of_lines else frozenset()
+        self._counts_columns = is_of_lines and not self._has_header
+        self._others = OtherHeaders(self._columns)
+
+    def problem(self, fields: Mapping[str, object], *, is_first: bool) -> str | None:
+        """Return what a row says of the columns, or None."""
+        if (
+            is_first
+            and self._counts_columns
+            and numbers_columns(["" if it is None else str(it) for it in fields.values()])
+        ):
+            return HAS_NUMBERS
+        found = _problem(fields, self._names)
+        found = found or _in_other_words(fields, self._columns, first=is_first and self._has_header)
+        if found is None and self._columns and self._others.begins(fields):
+            return IS_OTHER_HEADER
+        # Between the header and the first row there is no table that another one could follow.
+        return IN_OTHER_WORDS if is_first and found == IS_OTHER_HEADER else found
 
 
 def _in_other_words(fields: Mapping[str, object], columns: frozenset[str], *, first: bool) -> str | None:

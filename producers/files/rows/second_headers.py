@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from producers.files.columns.names import fields_by_name, identifier_cost
+from producers.files.detection.headers import numbers_columns
 from producers.files.values.words import table
 from producers.files.words import fold
 
@@ -67,6 +68,8 @@ def _are_numbers(cells: Sequence[str], width: int) -> bool:
     if len(cells) < max(_FEWEST, width - 1):
         return False
     bare = [cell.strip("()[]. ").casefold() for cell in cells]
+    if numbers_columns(bare):
+        return True
     counts = [str(number) for number in range(1, len(bare) + 1)]
     letters = [chr(number) for number in range(ord("a"), ord("a") + min(len(bare), 26))]
     return bare in (counts, letters)

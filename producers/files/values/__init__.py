@@ -5,7 +5,6 @@
 
 from producers.files.values.cells import MISSING, CellReader, DateOrder, FileRow, LeftOut, UnreadableCell
 from producers.files.values.choosing import Readers, ValueWishes, choose_readers
-from producers.files.values.missing import is_total
 from producers.files.values.rows import RowReader
 
 __all__ = [
@@ -19,5 +18,4 @@ __all__ = [
     "UnreadableCell",
     "ValueWishes",
     "choose_readers",
-    "is_total",
 ]

@@ -7,7 +7,7 @@ are judged by how they are written, and in columns of codes by what the rest of 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 
 from producers.files.values.cells import UnreadableCell
@@ -26,7 +26,6 @@ CODES = PLACES - {"hospital_name"}
 _CODE = re.compile(r"[A-Z]\.? ?[A-Z]\.?")
 # North Carolina and Dakota, South Dakota, New Brunswick, Northern Ireland. With a slash, N/D means "no data".
 _STATE = re.compile(r"N\. ?[BCDI]\.|S\. ?D\.")
-_LETTER = re.compile(r"[^\W\d_]")
 _ZEROS = re.compile(r"0+(?:\.0+)?")
 
 
@@ -48,19 +47,6 @@ def is_missing_attribute(text: str) -> bool:
 @cache
 def _totals() -> frozenset[str]:
     return frozenset(map(word_key, table("words")["totals"]))
-
-
-def is_total(fields: Mapping[str, object]) -> bool:
-    """Return whether a row is a total: its first text is the word for it, and half of its cells are empty.
-
-    Fewer may be empty if the row has no other text: a total of several areas has the word in several columns.
-    """
-    # Numbers may come before the word.
-    texts = (cell for cell in fields.values() if isinstance(cell, str) and _LETTER.search(cell))
-    if not _is_total_word(next(texts, "")):
-        return False
-    cells = list(fields.values())
-    return 2 * (cells.count("") + cells.count(None)) >= len(cells) or all(map(_is_total_word, texts))
 
 
 def _is_total_word(text: str) -> bool:

@@ -13,7 +13,7 @@ from producers.files.rows.second_headers import (
     IN_OTHER_WORDS,
     IS_OTHER_HEADER,
 )
-from producers.files.rows.totals import LOOKS_LIKE_A_TOTAL
+from producers.files.rows.suspects import LOOKS_LIKE_A_TOTAL
 from producers.files.table import Wishes
 from tests.support.lists.writing import workbook
 

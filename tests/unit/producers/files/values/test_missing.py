@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from producers.files import HospitalFile
-from producers.files.values import MISSING, RowReader, ValueWishes, choose_readers, is_total
+from producers.files.values import MISSING, RowReader, ValueWishes, choose_readers
 from tests.support.columns import Column, Mapped, Row, read_column, read_rows
 
 CODE = "!may be a code or mean 'not known'; if it is a code, add it to state.codes in a profile"
@@ -97,28 +97,6 @@ def test_every_word_of_the_table_counts_as_missing(field: str) -> None:
             known = read_column(field, [cell])[0] is MISSING
             # In parentheses, what programs write would be other words.
             assert known or (word in words["exact"] and cell.startswith("(")), cell
-
-
-@pytest.mark.parametrize(
-    ("cells", "total"),
-    [
-        (["TOTAL", "TOTAL", "", "1410"], True),
-        (["Total:", "", "", "1410"], True),
-        (["6", "TOTAL", "", "1410"], True),
-        (["", "合計", "7", "1410"], True),
-        (["TOTAL", "1,410", "35", "80"], True),
-        (["TOTAL", 7, 1410.0, 35], True),
-        (["Total Care Clinic", "", "", "35"], False),
-        (["Total", "Oak Clinic", "Aveda", "35"], False),
-        (["Oak Clinic", "Total", "", ""], False),
-        (["1", "2", "", ""], False),
-        (["", "", "", ""], False),
-    ],
-)
-def test_a_total_has_no_text_but_the_word_for_it_or_half_of_its_cells_are_empty(
-    cells: list[object], total: bool
-) -> None:
-    assert is_total(dict(enumerate(cells))) is total  # type: ignore[arg-type]
 
 
 def test_a_total_below_a_list_does_not_decide_how_its_numbers_are_read(tmp_path: Path) -> None:

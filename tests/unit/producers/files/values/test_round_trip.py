@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.files.values import is_total
+from producers.files.rows.phrases import is_total_word
 from producers.files.values.words import table
 from tests.support.columns import NOW, read_rows
 from worker.contract.placeholders import placeholder_kind
@@ -27,7 +27,7 @@ WORDS = st.text(st.characters(categories=["Lu", "Ll", "Lo"]), min_size=3, max_si
 NAMES = (
     st.lists(WORDS, min_size=1, max_size=4)
     .map(" ".join)
-    .filter(lambda text: placeholder_kind(text) is None and not is_total({"hospital_name": text}))
+    .filter(lambda text: placeholder_kind(text) is None and not is_total_word(text))
 )
 RECORD = st.fixed_dictionaries(
     {

@@ -1,0 +1,210 @@
+"""Rows that are no hospitals by what they say: totals, counts, statistics, numbered sections, legends, remarks.
+
+A hospital may have such words in its name, so nearly all of these rows must also lack what other rows have. What
+that is cannot be known before the end of a file, nor may such rows count for it. So suspects are held until then.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from producers.files.rows.phrases import (
+    Mark,
+    begins_legend,
+    is_count,
+    is_remark,
+    is_statistic,
+    is_summary,
+    is_total_word,
+    mark_of,
+    may_say_so,
+    names_an_area,
+)
+from producers.files.table import EMPTY_DASHES, REASON_COLUMN, RawRow, Table, own_cells
+from producers.files.words import names_a_hospital
+
+_FILL = "if it is a hospital, fill in the other cells of the row, such as its city, and load the rejected rows"
+LOOKS_LIKE_A_TOTAL = (
+    "looks like a total: its name has the word for it, and besides numbers it lacks what other rows have; "
+    "if it is a hospital, fill in another cell of the row, such as its city, and load the rejected rows"
+)
+IS_A_COUNT = f"looks like a total or a count of hospitals, and has no other name; {_FILL}"
+IS_STATISTICS = f"looks like a row of statistics, and lacks what other rows have; {_FILL}"
+IS_A_SECTION = f"looks like the name of a section, and lacks what other rows have; {_FILL}"
+IS_A_REMARK = f"looks like a remark on the list, and lacks what other rows have; {_FILL}"
+"""Why such a row is not applied."""
+_REASONS = (LOOKS_LIKE_A_TOTAL, IS_A_COUNT, IS_STATISTICS, IS_A_SECTION, IS_A_REMARK)
+
+_NEARLY_ALL = 0.9
+_MOST_SECTIONS = 0.5
+_MOST_HELD = 10_000
+_MOST_TEXTS, _MOST_CELLS = 3, 3
+_LONGEST_SYMBOL = 4
+_LETTER = re.compile(r"[^\W\d_]")
+_is_blank = frozenset(("", None, *EMPTY_DASHES)).__contains__
+
+
+class Suspects:
+    """Holds the suspects among the rows of a file, and decides what they are.
+
+    Give each usable row to `holds`. If it is held, nobody knows yet what it is: call `decide` at the end, and
+    earlier if `is_full`. It returns the held rows that are hospitals; of the others, `reason` says why not.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._is_of_rejects = REASON_COLUMN in table.columns
+        self._held: list[RawRow] = []
+        self._below_legend: set[int] = set()
+        self._is_below_legend = False
+        self._rows = 0
+        self._usual: tuple[str, ...] = ()
+        # The short cells of hospitals, by column: a mark among these is none.
+        self._symbols: set[tuple[str, str]] = set()
+        self._reasons: dict[int, str] = {}
+        self._totals_if_unnamed: set[int] = set()
+        self._names: tuple[str, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many rows are held that they are to be decided now."""
+        return len(self._held) >= _MOST_HELD
+
+    def holds(self, row: RawRow) -> bool:
+        """Return whether a row may be no hospital."""
+        self._rows += 1
+        cells = list(row.fields.values())
+        empty = cells.count("") + cells.count(None)
+        if not (self._explains(row, cells, empty) or self._is_suspect(row.fields, cells, empty)):
+            return False
+        self._held.append(row)
+        return True
+
+    def decide(self, sample: Sequence[RawRow], *, is_held: Callable[[RawRow], bool]) -> list[RawRow]:
+        """Return the held rows that are hospitals, by a sample of all rows so far; then none is held any more.
+
+        `is_held` says of a row whether it is not known to be a hospital for another reason.
+        """
+        held, self._held = self._held, []
+        if held:
+            lines = {row.line for row in held}
+            others = [row for row in sample if row.line not in lines and not is_held(row)]
+            self._learn([row for row in others if row.line not in self._reasons])
+            self._reasons.update((row.line, reason) for row in held if (reason := self._decided(row)) is not None)
+        if self._is_of_rejects:
+            # All of a few rejected rows may be such, and still name their columns.
+            return held
+        sections = [line for line, reason in self._reasons.items() if reason == IS_A_SECTION]
+        if len(sections) > _MOST_SECTIONS * self._rows:
+            # Where most rows are so, they are what the list is of.
+            for line in sections:
+                del self._reasons[line]
+        return [row for row in held if row.line not in self._reasons and row.line not in self._totals_if_unnamed]
+
+    def called(self, names: Sequence[str]) -> None:
+        """Take the columns of the hospitals' names."""
+        self._names = tuple(names)
+
+    def reason(self, row: RawRow) -> str | None:
+        """Return why a row is no hospital, or None."""
+        if row.line in self._totals_if_unnamed and not any(
+            _LETTER.search(str(row.fields.get(column) or "")) for column in self._names
+        ):
+            return IS_A_COUNT
+        return self._reasons.get(row.line)
+
+    def _learn(self, hospitals: Sequence[RawRow]) -> None:
+        """Take what hospitals have."""
+        filled: Counter[str] = Counter()
+        for row in hospitals:
+            own = own_cells(row.fields)
+            filled.update(own.keys())
+            self._symbols.update(it for it in own.items() if len(it[1]) <= _LONGEST_SYMBOL)
+        self._usual = tuple(it for it, count in filled.items() if count >= _NEARLY_ALL * len(hospitals))
+
+    def _explains(self, row: RawRow, cells: Sequence[object], empty: int) -> bool:
+        """Return whether a row stands below the heading of a legend, and has a symbol and what it means."""
+        if empty == len(cells) - 1:
+            self._is_below_legend = begins_legend(next(iter(own_cells(row.fields).values()), ""))
+        elif self._is_below_legend:
+            symbol, *meaning = own_cells(row.fields).values()
+            self._is_below_legend = len(symbol) <= _LONGEST_SYMBOL and len(meaning) == 1
+            if self._is_below_legend:
+                self._below_legend.add(row.line)
+                return True
+        return False
+
+    def _is_suspect(self, fields: Mapping[str, object], cells: Sequence[object], empty: int) -> bool:
+        # First what is fast, because this runs for every row of a file.
+        if self._is_of_rejects:
+            return str(fields.get(REASON_COLUMN) or "").startswith(_REASONS)
+        blank = empty + cells.count("-")
+        texts = _first_texts(cells)
+        if len(texts) > _MOST_TEXTS:
+            return False
+        if 4 * blank < len(cells):
+            return bool(texts) and may_say_so(texts[0]) and all(map(is_summary, texts))
+        if len(cells) - blank == 1:
+            # What else fills one cell alone is judged by all such rows.
+            return any(is_total_word(text) or is_count(text) for text in texts if may_say_so(text))
+        if not texts or any(map(may_say_so, texts)):
+            return True
+        return len(cells) - blank <= _MOST_CELLS and any(
+            mark_of(cell.strip()) in ("footnote", "section")
+            for cell in cells
+            if isinstance(cell, str) and 0 < len(cell) <= _LONGEST_SYMBOL
+        )
+
+    def _decided(self, row: RawRow) -> str | None:
+        own = own_cells(row.fields)
+        if self._is_of_rejects:
+            # The few rows of rejects do not show what the rows of their list have.
+            before = str(row.fields.get(REASON_COLUMN) or "")
+            found = IS_A_REMARK if before.startswith(IS_A_REMARK) and len(own) <= _MOST_CELLS - 1 else None
+            found = found or _judged(own, lacks=True, symbols=self._symbols)
+            return found if found is not None and before.startswith(found) else None
+        if row.line in self._below_legend:
+            return IS_A_REMARK
+        lacks = any(column not in own for column in self._usual)
+        found = _judged(own, lacks=lacks, symbols=self._symbols)
+        if found is None and any(map(is_total_word, own.values())):
+            self._totals_if_unnamed.add(row.line)
+        return found
+
+
+def _first_texts(cells: Sequence[object]) -> list[str]:
+    """Return the first cells with a letter: no more than are too many."""
+    texts = []
+    for cell in cells:
+        if isinstance(cell, str) and cell and _LETTER.search(cell):
+            texts.append(cell)
+            if len(texts) > _MOST_TEXTS:
+                break
+    return texts
+
+
+def _judged(own: Mapping[str, str], *, lacks: bool, symbols: set[tuple[str, str]]) -> str | None:
+    """Return why a row of these filled cells is no hospital. `lacks`: it lacks what other rows have."""
+    marks = {column: mark for column, text in own.items() if (mark := mark_of(text)) is not None}
+    texts = [text for column, text in own.items() if column not in marks and _LETTER.search(text)]
+    if texts and all(map(is_summary, texts)) and (lacks or is_total_word(texts[0])):
+        return IS_A_COUNT if any(map(is_count, texts)) or is_total_word(texts[0]) else LOOKS_LIKE_A_TOTAL
+    if not lacks:
+        return None
+    if not texts:
+        return None if any(marks[it] == "section" for it in marks) else IS_A_COUNT
+    if len(own) <= _MOST_CELLS and any(is_remark(text, leads=at == 0) for at, text in enumerate(texts)):
+        return IS_A_REMARK
+    if len(texts) > 1:
+        return None
+    return _of_one_text(texts[0], {mark for column, mark in marks.items() if (column, own[column]) not in symbols})
+
+
+def _of_one_text(text: str, marks: set[Mark]) -> str | None:
+    """Return what a row is that has one text, and what else it has are numbers and marks."""
+    if "footnote" in marks:
+        return IS_A_REMARK
+    if names_a_hospital(text):
+        return None
+    if is_statistic(text):
+        return IS_STATISTICS
+    return IS_A_SECTION if "section" in marks or names_an_area(text) else None
