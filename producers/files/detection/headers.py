@@ -35,8 +35,8 @@ class Header:
 def find_header(rows: Sequence[Sequence[str]], *, skip: int | None = None, present: bool | None = None) -> Header:
     """Return where the table begins in these first rows. `skip` and `present` are what the user has said."""
     start = skip if skip is not None else _first_full(rows)
-    numbered = start if skip is None and start < len(rows) and numbers_columns(rows[start]) else None
-    if numbered is not None and start + 1 < len(rows):
+    may_skip = skip is None and present is not False
+    if may_skip and start + 1 < len(rows) and numbers_columns(rows[start]):
         start += 1
     if start >= len(rows):
         return Header(start, present is not False)
@@ -46,9 +46,10 @@ def find_header(rows: Sequence[Sequence[str]], *, skip: int | None = None, prese
         # This program has written the list, so its word needs no proof.
         return Header(0, True)
     # Without a header, nothing shows that a row above is a title and no sparse row of data.
-    first = start if skip is not None else next((index for index, row in enumerate(rows) if filled(row)), start)
-    if first == numbered:
-        first = start
+    first = start
+    if skip is None:
+        filled_rows = (at for at, row in enumerate(rows) if filled(row) and not (may_skip and numbers_columns(row)))
+        first = next(filled_rows, start)
     if present is False:
         return Header(first, False)
     body = [row for row in rows[start + 1 : start + 1 + _ROWS_COMPARED] if any(cell.strip() for cell in row)]

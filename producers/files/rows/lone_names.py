@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from producers.files.rows.phrases import begins_legend, names_an_area
 from producers.files.table import EMPTY_DASHES, REASON_COLUMN, RawRow, Table, own_cells
 from producers.files.values.words import table as words
 from producers.files.words import fold, names_a_hospital
@@ -114,7 +115,7 @@ class LoneNames:
         if names_a_hospital(text) and not _is_footnote(text):
             return full >= _NEARLY_ALL * others and self._named <= _MOST_NAMED * others
         # Of a hospital, too, the only other cell may be unknown.
-        return full >= _NEARLY_ALL * others or _is_footnote(text) or _is_area(text)
+        return full >= _NEARLY_ALL * others or _is_footnote(text) or names_an_area(text)
 
     def _are_headings(self) -> bool:
         """Return whether such a row begins the list, hardly one follows another, and none is called a hospital."""
@@ -122,14 +123,9 @@ class LoneNames:
         return self._begins and held >= _FEWEST_HEADINGS and not self._named and self._follows <= 0.1 * held
 
 
-def _is_area(text: str) -> bool:
-    tokens = fold(text).split()
-    return bool(tokens) and not _words("areas").isdisjoint((tokens[0], tokens[-1]))
-
-
 def _is_footnote(text: str) -> bool:
     first = fold(text.partition(":")[0]) if ":" in text else ""
-    return text.startswith(_FOOTNOTE) or first in _words("footnotes")
+    return text.startswith(_FOOTNOTE) or first in _words("footnotes") or (bool(first) and begins_legend(text))
 
 
 @cache

@@ -63,28 +63,38 @@ def is_count(text: str) -> bool:
     if len(text) > _LONGEST:
         return False
     tokens = _NUMBER_OR_WORD.findall(fold(text))
-    kinds = _kinds(tokens)
-    counts = tokens[:1] != [] and (tokens[0].isdigit() or not kinds.isdisjoint(("totals", "counting")))
-    return ("counted" in kinds and counts) or _COUNTED_IN_CHINESE.fullmatch(text.strip()) is not None
+    known = _words("totals") | _words("counting")
+    # "Bệnh viện số 5" is a name.
+    counts = tokens[:1] != [] and (tokens[0].isdigit() or any(" ".join(it) in known for it in _beginnings(tokens)))
+    return (counts and "counted" in _kinds(tokens)) or _COUNTED_IN_CHINESE.fullmatch(text.strip()) is not None
 
 
 def is_statistic(text: str) -> bool:
     """Return whether a text begins as a row of statistics does ("of which"), or ends with a sign of percent."""
     if len(text) > _LONGEST:
         return False
-    return _PERCENT.search(text) is not None or _begins(text, "statistics")
+    return (
+        _PERCENT.search(text) is not None
+        or fold(text) in _words("statistics_alone")
+        or _begins(text, "statistics") is not None
+    )
 
 
 def is_remark(text: str, *, leads: bool) -> bool:
     """Return whether a text says where a list is from or who made it: "Source:", "Prepared by", "Page 1 of 3".
 
-    `leads`: it is the first text of its row, so that it needs no colon behind it.
+    `leads`: it is in the first filled cell of its row, so that it needs no colon behind it.
     """
     label, colon, _ = text.replace("\uff1a", ":").partition(":")
-    key = fold(label) if len(label) <= _LONGEST else ""
+    if len(label) > _LONGEST or not (colon or leads):
+        return False
+    begins = _begins(label, "remarks")
     if colon:
-        return key in _words("footnotes") or _begins(label, "remarks") or key in _words("legends")
-    return leads and (key in _words("footnotes") or _begins(label, "remarks"))
+        return begins is not None or fold(label) in _words("footnotes") | _words("legends")
+    if begins is None or names_a_hospital(label):
+        return fold(label) in _words("footnotes")
+    # A name may begin with a word alone, as that of the town Side.
+    return bool(begins) or label.split()[1:2] == [] or label.split()[1][0].isdigit()
 
 
 def begins_legend(text: str) -> bool:
@@ -125,16 +135,32 @@ def _is_edge(word: str) -> bool:
 @cache
 def _edges() -> frozenset[str]:
     """Return the first and the last words of all phrases."""
-    kinds = ("totals", "counted", "counting", "statistics", "remarks", "footnotes", "legends", "areas")
+    kinds = (
+        "totals",
+        "counted",
+        "counting",
+        "statistics",
+        "statistics_alone",
+        "remarks",
+        "footnotes",
+        "legends",
+        "areas",
+    )
     phrases = [it.split() for kind in kinds for it in _words(kind)]
     return frozenset(word for phrase in phrases for word in (phrase[0], phrase[-1]))
 
 
-def _begins(text: str, kind: str) -> bool:
+def _begins(text: str, kind: str) -> bool | None:
+    """Return whether a text begins with a phrase of two words or more, or with one word; None: with neither."""
     tokens = fold(text).split()
-    if any(" ".join(tokens[:count]) in _words(kind) for count in range(1, _MOST_WORDS + 1)):
-        return True
-    return bool(tokens) and tokens[0].startswith(_joined(kind))
+    counts = [len(it) for it in _beginnings(tokens) if " ".join(it) in _words(kind)]
+    if counts:
+        return max(counts) > 1
+    return True if tokens and tokens[0].startswith(_joined(kind)) else None
+
+
+def _beginnings(tokens: Sequence[str]) -> Sequence[Sequence[str]]:
+    return [tokens[:count] for count in range(1, min(_MOST_WORDS, len(tokens)) + 1)]
 
 
 def _kinds(tokens: Sequence[str]) -> frozenset[str]:

@@ -21,7 +21,7 @@ from producers.files.rows.phrases import (
     names_an_area,
 )
 from producers.files.table import EMPTY_DASHES, REASON_COLUMN, RawRow, Table, own_cells
-from producers.files.words import names_a_hospital
+from producers.files.words import fold, names_a_hospital
 
 _FILL = "if it is a hospital, fill in the other cells of the row, such as its city, and load the rejected rows"
 LOOKS_LIKE_A_TOTAL = (
@@ -40,6 +40,9 @@ _MOST_SECTIONS = 0.5
 _MOST_HELD = 10_000
 _MOST_TEXTS, _MOST_CELLS = 3, 3
 _LONGEST_SYMBOL = 4
+_MISSING_SURELY = 2
+# A coordinate or a telephone number, which no sum is.
+_PLACE_OR_PHONE = re.compile(r"\d[.,]\d{4,}|(?:\d[ ()/-]*){7,}")
 _LETTER = re.compile(r"[^\W\d_]")
 _is_blank = frozenset(("", None, *EMPTY_DASHES)).__contains__
 
@@ -106,10 +109,10 @@ class Suspects:
 
     def reason(self, row: RawRow) -> str | None:
         """Return why a row is no hospital, or None."""
-        if row.line in self._totals_if_unnamed and not any(
-            _LETTER.search(str(row.fields.get(column) or "")) for column in self._names
-        ):
-            return IS_A_COUNT
+        if row.line in self._totals_if_unnamed:
+            names = [str(row.fields.get(column) or "") for column in self._names]
+            if not any(_LETTER.search(name) and not is_count(name) for name in names):
+                return IS_A_COUNT
         return self._reasons.get(row.line)
 
     def _learn(self, hospitals: Sequence[RawRow]) -> None:
@@ -141,8 +144,8 @@ class Suspects:
         texts = _first_texts(cells)
         if len(texts) > _MOST_TEXTS:
             return False
-        if 4 * blank < len(cells):
-            return bool(texts) and may_say_so(texts[0]) and all(map(is_summary, texts))
+        if 6 * blank < len(cells):
+            return bool(texts) and may_say_so(texts[0]) and (texts[0].endswith(":") or all(map(is_summary, texts)))
         if len(cells) - blank == 1:
             # What else fills one cell alone is judged by all such rows.
             return any(is_total_word(text) or is_count(text) for text in texts if may_say_so(text))
@@ -160,12 +163,11 @@ class Suspects:
             # The few rows of rejects do not show what the rows of their list have.
             before = str(row.fields.get(REASON_COLUMN) or "")
             found = IS_A_REMARK if before.startswith(IS_A_REMARK) and len(own) <= _MOST_CELLS - 1 else None
-            found = found or _judged(own, lacks=True, symbols=self._symbols)
+            found = found or _judged(own, len(own), self._symbols)
             return found if found is not None and before.startswith(found) else None
         if row.line in self._below_legend:
             return IS_A_REMARK
-        lacks = any(column not in own for column in self._usual)
-        found = _judged(own, lacks=lacks, symbols=self._symbols)
+        found = _judged(own, sum(column not in own for column in self._usual), self._symbols)
         if found is None and any(map(is_total_word, own.values())):
             self._totals_if_unnamed.add(row.line)
         return found
@@ -182,24 +184,40 @@ def _first_texts(cells: Sequence[object]) -> list[str]:
     return texts
 
 
-def _judged(own: Mapping[str, str], *, lacks: bool, symbols: set[tuple[str, str]]) -> str | None:
-    """Return why a row of these filled cells is no hospital. `lacks`: it lacks what other rows have."""
+def _judged(own: Mapping[str, str], missing: int, symbols: set[tuple[str, str]]) -> str | None:
+    """Return why a row of these cells is no hospital. `missing`: how many it lacks that others have."""
     marks = {column: mark for column, text in own.items() if (mark := mark_of(text)) is not None}
     texts = [text for column, text in own.items() if column not in marks and _LETTER.search(text)]
-    if texts and all(map(is_summary, texts)) and (lacks or is_total_word(texts[0])):
-        return IS_A_COUNT if any(map(is_count, texts)) or is_total_word(texts[0]) else LOOKS_LIKE_A_TOTAL
-    if not lacks:
+    first = next(iter(own.values()), "")
+    if len(own) <= _MOST_CELLS and any(
+        is_remark(text, leads=text is first) for text in texts if missing or (text is first and text.endswith(":"))
+    ):
+        return IS_A_REMARK
+    if reason := _of_summary(texts, missing):
+        return reason
+    if not missing or len(texts) > 1 or any(map(_PLACE_OR_PHONE.search, own.values())):
         return None
     if not texts:
-        return None if any(marks[it] == "section" for it in marks) else IS_A_COUNT
-    if len(own) <= _MOST_CELLS and any(is_remark(text, leads=at == 0) for at, text in enumerate(texts)):
-        return IS_A_REMARK
-    if len(texts) > 1:
-        return None
-    return _of_one_text(texts[0], {mark for column, mark in marks.items() if (column, own[column]) not in symbols})
+        return None if "section" in marks.values() else IS_A_COUNT
+    unusual = {mark for column, mark in marks.items() if (column, own[column]) not in symbols}
+    return _of_one_text(texts[0], unusual, missing)
 
 
-def _of_one_text(text: str, marks: set[Mark]) -> str | None:
+def _of_summary(texts: Sequence[str], missing: int) -> str | None:
+    """Return why a row with these texts is no hospital if it is a total or counts hospitals."""
+    summaries = [text for text in texts if is_summary(text)]
+    counts = bool(texts) and (is_total_word(texts[0]) or all(map(is_count, texts)))
+    if len(summaries) == len(texts):
+        if counts:
+            return IS_A_COUNT
+        return LOOKS_LIKE_A_TOTAL if texts and missing else None
+    # A total of an area may have the area's name beside it.
+    others = [fold(text) for text in texts if text not in summaries]
+    repeats = len(summaries) == 1 and all(f" {text} " in f" {fold(summaries[0])} " for text in others)
+    return LOOKS_LIKE_A_TOTAL if repeats and missing >= _MISSING_SURELY else None
+
+
+def _of_one_text(text: str, marks: set[Mark], missing: int) -> str | None:
     """Return what a row is that has one text, and what else it has are numbers and marks."""
     if "footnote" in marks:
         return IS_A_REMARK
@@ -207,4 +225,6 @@ def _of_one_text(text: str, marks: set[Mark]) -> str | None:
         return None
     if is_statistic(text):
         return IS_STATISTICS
-    return IS_A_SECTION if "section" in marks or names_an_area(text) else None
+    # Of a hospital called so, one cell may be unknown.
+    is_area = missing >= _MISSING_SURELY and names_an_area(text)
+    return IS_A_SECTION if "section" in marks or is_area else None
