@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from producers.files.columns.names import fields_by_name
 from producers.files.rows.second_headers import is_name
 from producers.files.table import own_cells
+from producers.files.words import fold
 
 _ROWS_LEARNT, _FEWEST_LEARNT = 200, 3
 _MOSTLY = 0.9
-_FEWEST, _LONGEST_NAME = 3, 60
+_FEWEST, _LONGEST_NAME = 2, 60
 _DIGIT = re.compile(r"\d")
 
 
@@ -58,8 +59,12 @@ class OtherHeaders:
         if not against or len({*map(str.casefold, texts)}) < len(texts) or 2 * known < len(texts):
             return False
         names = any("hospital_name" in fields_by_name(text) for text in texts)
+        if len(texts) == _FEWEST:
+            # A narrower table, or a hospital called "Clinic" in "City": of a header, one name is in another column.
+            moved = [text for column, text in cells.items() if fold(text) in self._columns - {fold(column)}]
+            return names and known == len(texts) and bool(moved)
         # Two such words may be what a hospital without a code and its town are called.
-        return names and (known >= _FEWEST or (known == _FEWEST - 1 and against > 1))
+        return names and (known > _FEWEST or (known == _FEWEST and against > 1))
 
     def _learn(self, fields: Mapping[str, object]) -> None:
         self._learnt += 1

@@ -117,6 +117,20 @@ def test_a_row_that_fills_only_the_name_is_not_applied_where_the_others_are_full
     assert [note for note in file.notes if "only one column" in note and repr(name) in note]
 
 
+@pytest.mark.parametrize(
+    ("above", "words"),
+    [
+        ([",North,,"], "1 row fills only one column, first 'North' in line 2, and is not loaded; if it names"),
+        (
+            [",North,,", ",South,,"],
+            "2 rows fill only one column, first 'North' in line 2, and are not loaded; if they name",
+        ),
+    ],
+)
+def test_a_note_speaks_of_one_row_or_of_several(tmp_path: Path, above: list[str], words: str) -> None:
+    assert [note for note in opened(tmp_path, HEADER, *above, *ROWS).notes if note.startswith(words)]
+
+
 def test_headings_of_small_sections_are_no_hospitals(tmp_path: Path) -> None:
     sections = [[f",District {row},,", *ROWS[row : row + 2]] for row in range(0, 8, 2)]
     file = opened(tmp_path, HEADER, *(line for section in sections for line in section))

@@ -23,6 +23,7 @@ ROWS = [[f"K{number}", f"Oak {number}", f"Aveda {number}", str(number * 5)] for 
         ["Code", "Name", "City", "Doctors"],
         ["Name", "Wards", "City", "Phone"],
         ["Facility", "Place", "Staff", "Theatres"],
+        ["Name", "Town", "", ""],
     ],
 )
 def test_rows_below_a_header_with_an_unknown_word_are_not_read_by_the_first(
@@ -43,6 +44,8 @@ def test_rows_below_a_header_with_an_unknown_word_are_not_read_by_the_first(
     [
         ["", "City Hospital", "Town", "none"],
         ["K20", "Clinic", "City", ""],
+        ["", "Clinic", "City", ""],
+        ["Oak", "Clinic", "", ""],
         ["ABC", "Clinic", "Aveda", ""],
         ["", "Health Centre", "Place", "many"],
         ["K20", "Name", "City", "7"],
