@@ -41,6 +41,7 @@ _MOST_HELD = 10_000
 _MOST_TEXTS, _MOST_CELLS = 3, 3
 _LONGEST_SYMBOL = 4
 _MISSING_SURELY = 2
+_FEWEST_OTHERS = 3
 # A coordinate or a telephone number, which no sum is.
 _PLACE_OR_PHONE = re.compile(r"\d[.,]\d{4,}|(?:\d[ ()/-]*){7,}")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -122,7 +123,8 @@ class Suspects:
             own = own_cells(row.fields)
             filled.update(own.keys())
             self._symbols.update(it for it in own.items() if len(it[1]) <= _LONGEST_SYMBOL)
-        self._usual = tuple(it for it, count in filled.items() if count >= _NEARLY_ALL * len(hospitals))
+        enough = max(_FEWEST_OTHERS, _NEARLY_ALL * len(hospitals))
+        self._usual = tuple(it for it, count in filled.items() if count >= enough)
 
     def _explains(self, row: RawRow, cells: Sequence[object], empty: int) -> bool:
         """Return whether a row stands below the heading of a legend, and has a symbol and what it means."""
@@ -199,7 +201,12 @@ def _judged(own: Mapping[str, str], missing: int, symbols: set[tuple[str, str]])
         return None
     if not texts:
         return None if "section" in marks.values() else IS_A_COUNT
-    unusual = {mark for column, mark in marks.items() if (column, own[column]) not in symbols}
+    at = list(own.values()).index(texts[0])
+    before = [it for it in list(own.items())[:at] if it not in symbols]
+    if list(own.items())[at] in symbols:
+        # What other rows have as well is no section: a hospital may be called "K".
+        return None
+    unusual = {marks[column] for column, _ in before if column in marks}
     return _of_one_text(texts[0], unusual, missing)
 
 

@@ -146,6 +146,12 @@ def test_rows_of_two_columns_lack_nothing(tmp_path: Path, line: str, *, is_hospi
     assert (rejected(opened(tmp_path, "Hospital;Beds", *rows, line)) == {}) == is_hospital
 
 
+def test_a_hospital_with_a_letter_for_a_name_is_no_section(tmp_path: Path) -> None:
+    rows = [f"{letter};{number};{number}5;x" for number, letter in enumerate("ABCDEFGH")]
+    assert rejected(opened(tmp_path, "Hospital;Id;Beds;Extra", *rows, "K;9;;x", "L;;;Elm")) == {11: IS_A_SECTION}
+    assert rejected(opened(tmp_path, "Hospital;Id;Beds;Extra", rows[0], "B;3;;x")) == {}
+
+
 def test_a_total_in_the_column_of_districts_is_told_by_the_name(tmp_path: Path) -> None:
     rows = [f"North;{row}" for row in ROWS]
     lines = ["North;TOTAL;12;;;900", "North;Total;12 hospitals;;;900", "North;Total;Elm;;;900"]
