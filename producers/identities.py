@@ -11,11 +11,13 @@ from producers.files.table import REASON_COLUMN
 from producers.imports import ImportStalled
 from producers.previewing import Elsewhere, Preview, preview
 from worker.contract import OnExisting
-from worker.contract.identity import name_in_identity
+from worker.contract.identity import name_in_identity, source_in_identity
 
-_BY_NAME, _SOURCE = "name and place", " SOURCE "
+_BY_NAME = "name and place"
 # A list is refused if this part of it is stored under other identities. A few namesakes may be other hospitals.
 _PART = 10
+# One hospital may have moved into the house of another, and taken its name.
+_FEWEST_MOVED = 2
 
 
 async def check_identities(
@@ -33,17 +35,26 @@ async def check_identities(
     why = why_refused(file, found)
     if why and not file.identity_is_given:
         raise FileError(file.path, f"was not loaded: {why}")
-    return [why] if why else notes_on(file, found)
+    return [*filter(None, [why]), *notes_on(file, found)]
 
 
 def why_refused(file: HospitalFile, found: Preview) -> str:
     """Return why an import would store hospitals twice or mix them, and what to do; empty if it would not."""
     if _has_collided(file):
         return ""
-    if found.stored_elsewhere > found.stored and found.stored_elsewhere * _PART >= found.counts.total():
+    if _is_stored_twice(found):
         return _why_stored_twice(file, found)
+    if found.lost_zeros:
+        return _why_without_zeros(file, found)
+    codes = " + ".join(file.columns.columns_of("external_id"))
+    if found.moved >= _FEWEST_MOVED:
+        return (
+            f"{found.moved:,} of {found.stored:,} hospitals that are stored under the same {codes!r} would get the "
+            f"name and place of others that are stored, as if {codes!r} had been counted anew; the list would be "
+            "mixed with other hospitals; get the list with the codes of before; if the hospitals did move: "
+            f"{option('external_id', codes)}"
+        )
     if found.renamed * 2 > found.stored:
-        codes = " + ".join(file.columns.columns_of("external_id"))
         return (
             f"{found.renamed:,} of {found.stored:,} hospitals that are stored under the same {codes!r} have other "
             "names, as if the codes had been given anew; the list would be mixed with other hospitals; "
@@ -54,16 +65,29 @@ def why_refused(file: HospitalFile, found: Preview) -> str:
 
 def notes_on(file: HospitalFile, found: Preview) -> list[str]:
     """Return what to say of hospitals that seem to be stored under other identities, if they are a few."""
-    if not found.stored_elsewhere or _has_collided(file):
+    if _has_collided(file) or _is_stored_twice(found):
         return []
+    notes = []
+    if found.moved:
+        notes.append(
+            f"hospitals that would get the name and place of another one that is stored: {found.moved:,}; check "
+            "whether the list has counted its codes anew"
+        )
+    if not found.stored_elsewhere:
+        return notes
     shown = "; ".join(_shown(it) for it in found.elsewhere)
     more = f"; and {found.stored_elsewhere - len(found.elsewhere):,} more"
     return [
+        *notes,
         f"hospitals of the same name and place are stored under other identities: {found.stored_elsewhere:,}, "
         f"which are kept apart; check whether they are the same: {shown}"
         + more
-        * (found.stored_elsewhere > len(found.elsewhere))
+        * (found.stored_elsewhere > len(found.elsewhere)),
     ]
+
+
+def _is_stored_twice(found: Preview) -> bool:
+    return found.stored_elsewhere > found.stored and found.stored_elsewhere * _PART >= found.counts.total()
 
 
 def _has_collided(file: HospitalFile) -> bool:
@@ -75,9 +99,27 @@ def _shown(row: Elsewhere) -> str:
     return f"line {row.line} ({row.name}) is stored as {row.hospital_id}"
 
 
+def _why_without_zeros(file: HospitalFile, found: Preview) -> str:
+    codes = " + ".join(file.columns.columns_of("external_id"))
+    example = next(it for it in found.elsewhere if it.lost_zeros)
+    return (
+        f"{found.lost_zeros:,} of {found.counts.total():,} hospitals are stored already under {codes!r} with other "
+        f"zeros in front, and would be stored a second time: {_shown(example)}; a spreadsheet may have removed the "
+        f"zeros: get the list with {codes!r} as text; if they are other hospitals: "
+        f"{option('external_id', codes)}"
+    )
+
+
 def _why_stored_twice(file: HospitalFile, found: Preview) -> str:
     columns, local = (" + ".join(file.columns.columns_of(field)) for field in ("external_id", "local_id"))
     example = found.elsewhere[0]
+    source = source_in_identity(example.hospital_id)
+    if source is not None and file.source is None and not file.columns.columns_of("source"):
+        return (
+            f"{found.stored_elsewhere:,} of {found.counts.total():,} hospitals are stored already, of the source "
+            f"{source}, and would be stored a second time without a source: {_shown(example)}; read the list with "
+            f"--source {source}, or with the --profile of before; give another list a --source of its own"
+        )
     were_by_name = name_in_identity(example.hospital_id) is not None
     codes = columns or local
     by_code, by_name = option("external_id", codes), option("external_id", "")
@@ -85,7 +127,7 @@ def _why_stored_twice(file: HospitalFile, found: Preview) -> str:
         by_name += f" {option('local_id', codes)}"
     before, as_before = _BY_NAME if were_by_name else "other codes", "as it was read before, with --profile"
     if columns and were_by_name:
-        as_before += f" or {by_name}" if _SOURCE in example.hospital_id else " or without --source"
+        as_before += f" or {by_name}" if source is not None else " or without --source"
     elif columns:
         as_before = "with the codes of before: a program may have changed them, or another column has them"
     elif were_by_name:

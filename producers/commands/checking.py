@@ -39,7 +39,7 @@ def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -
         show_json(facts, one_of_several=options.one_of_several)
     else:
         show_inspection(file, found, fates, problem)
-        for note in [warning] if warning else notes:
+        for note in [*filter(None, [warning]), *notes]:
             print_note(note)
     if warning and not file.identity_is_given:
         return NOTHING

@@ -106,6 +106,114 @@ async def test_a_source_that_is_given_later_stores_nothing_a_second_time(shared:
     assert await hospitals.count_documents({}) == len(NUMBERS)
 
 
+NO_CODES = table("name,city,state", "Hospital {n},Town {n},North")
+
+
+@pytest.mark.parametrize(
+    ("first", "options", "second"),
+    [
+        (CODES, SOURCE, CODES),
+        (NO_CODES, SOURCE, NO_CODES),
+        (CODES, SOURCE, NO_CODES),
+        (NAMES, SOURCE, NAMES.replace("Hospital", "HOSPITAL")),
+        (CODES, ("--source", "other"), table("name,city,beds", "Hospital {n},Town {n},{n}")),
+        (CODES, ("--profile", "saved"), CODES),
+    ],
+)
+async def test_a_source_that_is_missing_later_stores_nothing_a_second_time(
+    shared: Site, hospitals: Any, first: str, options: tuple[str, str], second: str
+) -> None:
+    if "saved" in options:
+        profile = shared.folder / "moh.toml"
+        (shared.folder / "list.csv").write_text(first)
+        await shared.run("producers", "inspect", str(shared.folder / "list.csv"), *SOURCE, "--save", str(profile))
+        options = ("--profile", str(profile))
+    await ingest(shared, "list.csv", first, *options)
+    before = await hospitals.find({}).to_list(None)
+    assert len(before) == len(NUMBERS)
+    source = before[0]["source"]
+    for command in (("ingest", "--on-existing", "merge"), ("register", "--actor", "hr", "--reason", "x", "--file")):
+        (shared.folder / "second.csv").write_text(second)
+        done = await shared.run("producers", *command, str(shared.folder / "second.csv"))
+        assert (done.code, f"read the list with --source {source}" in done.err) == (NOTHING, True), done.err
+    assert await hospitals.find({}).to_list(None) == before
+
+
+async def test_another_list_without_a_source_is_loaded(shared: Site, hospitals: Any) -> None:
+    await ingest(shared, "list.csv", CODES, *SOURCE)
+    for other in (
+        table("name,city", "Hospital {n},Port {n}"),
+        table("name,city", "Ward {n},Town {n}"),
+        table("name,city", "Ward {n},Town {n}") + "Hospital 1,Town 1\n",
+    ):
+        done = await ingest(shared, "other.csv", other)
+        assert json.loads(done.out)["rejected"] == 0, done.err
+
+
+def _few(changed: range, row: str = "{n:05},Hospital {n},Town {n},{n:05}") -> str:
+    """Return the list in which a spreadsheet has removed the zeros of a few rows."""
+    lines = table("code,name,city,zip", row).splitlines()
+    for n in changed:
+        lines[n] = ",".join(cell.lstrip("0") for cell in lines[n].split(","))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        _few(range(3, 6)),
+        _few(range(1, 2)),
+        _few(range(20, 30)),
+        _few(range(3, 6)).replace("Hospital", "HOSPITAL"),
+        "".join(line + "\n" for line in _few(range(1, 1)).splitlines()).replace("00007,H", "7.0,H"),
+        _few(range(1, 1)).replace("00007,H", "0007,H").replace(",00007", ",7.0"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["keep", "merge"])
+async def test_a_few_codes_without_their_zeros_are_refused(
+    shared: Site, hospitals: Any, second: str, mode: str
+) -> None:
+    await ingest(shared, "first.csv", _few(range(1, 1)), *SOURCE)
+    before = await hospitals.find({}).to_list(None)
+    done = await ingest(shared, "second.csv", second, *SOURCE, "--on-existing", mode)
+    assert (done.code, "zeros in front" in done.err, "as text" in done.err) == (NOTHING, True, True), done.err
+    assert await hospitals.find({}).to_list(None) == before
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        _few(range(1, 1)).replace("00007,Hospital 7", "7,Ward 7"),
+        _few(range(1, 1)).replace("00007,Hospital 7,Town 7", "7,Hospital 7,Port 7"),
+        _few(range(1, 1)) + "7,Hospital 7,Town 7,00007\n",
+        _few(range(1, 1)) + "31,Hospital 31,Town 31,00031\n",
+    ],
+)
+async def test_other_hospitals_with_fewer_zeros_are_loaded(shared: Site, hospitals: Any, second: str) -> None:
+    await ingest(shared, "first.csv", _few(range(1, 1)), *SOURCE)
+    done = await ingest(shared, "second.csv", second, *SOURCE)
+    assert (done.code, json.loads(done.out)["created"]) == (DONE, 1), done.err
+
+
+METRO = table("code,name,city", "C{n:02},Hospital {n},Metro")
+
+
+def _without(gone: int) -> str:
+    """Return the list without one hospital, and with the codes of those below it counted anew."""
+    header, *lines = METRO.splitlines()
+    rest = [line.split(",", 1)[1] for line in lines[: gone - 1] + lines[gone:]]
+    return "\n".join([header, *(f"C{n:02},{line}" for n, line in enumerate(rest, 1))]) + "\n"
+
+
+@pytest.mark.parametrize("gone", [1, 12, 26, 28])
+async def test_codes_that_are_counted_anew_below_a_gap_are_refused(shared: Site, hospitals: Any, gone: int) -> None:
+    await ingest(shared, "first.csv", METRO, *SOURCE)
+    before = await hospitals.find({}).to_list(None)
+    done = await ingest(shared, "second.csv", _without(gone), *SOURCE, "--on-existing", "merge")
+    assert (done.code, "counted anew" in done.err) == (NOTHING, True), done.err
+    assert await hospitals.find({}).to_list(None) == before
+
+
 async def test_each_row_of_a_few_is_told(shared: Site, hospitals: Any) -> None:
     await ingest(shared, "list.csv", CODES, *SOURCE)
     lost = CODES.replace("00008,", ",").replace("00009,", "9,")

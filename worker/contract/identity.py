@@ -28,6 +28,7 @@ PLACE_PATTERN = f" (?:{'|'.join([*(mark for _, mark in _MARKS), _DIGEST_MARK])})
 """A regular expression for what follows the name in an identity that has a source or place."""
 
 _FIRST_MARK = re.compile(PLACE_PATTERN)
+_SOURCE_IN_NAME = re.compile(rf" SOURCE (.*?)(?:{PLACE_PATTERN}|$)")
 
 
 def normalise_name(name: str) -> str:
@@ -86,3 +87,12 @@ def name_in_identity(hospital_id: str) -> str | None:
     if prefix != NAME_PREFIX or not colon:
         return None
     return _FIRST_MARK.split(rest, maxsplit=1)[0]
+
+
+def source_in_identity(hospital_id: str) -> str | None:
+    """Return the source in an identity; `None` if it has none, or a digest has taken its place."""
+    prefix, _, rest = hospital_id.partition(":")
+    if name_in_identity(hospital_id) is None:
+        return prefix
+    found = _SOURCE_IN_NAME.search(rest)
+    return found[1] if found else None

@@ -162,10 +162,12 @@ class PreviewOutcome(Outcome):
 
     `stored` is how many have a stored hospital of their identity. `stored_elsewhere` are those of the others whose
     source, name and place are of a hospital that is stored under another identity: see `worker.contract.likeness`.
-    `renamed` is how many would change a stored hospital of their identifier that has another name.
+    `renamed` is how many would change a stored hospital of their identifier that has another name. `moved` is how
+    many would change one so that it has the name and place of another stored hospital, whose identifier differs.
     """
 
     statuses: list[RecordStatus]
     stored: int = 0
     stored_elsewhere: Sequence[StoredElsewhere] = ()
     renamed: int = 0
+    moved: int = 0

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.collation import Collation
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from worker.errors import ConfigurationError
@@ -20,11 +21,21 @@ from worker.mongo.validators import (
     LOGS_VALIDATOR,
 )
 
+NAMES = Collation(locale="en", strength=1, alternate="shifted", maxVariable="punct")
+"""How names are compared in a look-up of hospitals that another list writes otherwise: by their letters alone."""
+
 _NAMESPACE_EXISTS = 48
 _UNAUTHORIZED = 13
 
 _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
-    ("hospitals", HOSPITALS_VALIDATOR, [IndexModel([("hospital_name", ASCENDING)])]),
+    (
+        "hospitals",
+        HOSPITALS_VALIDATOR,
+        [
+            IndexModel([("hospital_name", ASCENDING)]),
+            IndexModel([("hospital_name", ASCENDING)], name="hospital_name_letters", collation=NAMES),
+        ],
+    ),
     ("logs", LOGS_VALIDATOR, [IndexModel([("hospital_id", ASCENDING), ("seq", ASCENDING)], unique=True)]),
     (
         "applied_jobs",

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from worker.contract.likeness import may_be_same, other_identities, spellings
+from worker.contract.folding import name_key, spellings
+from worker.contract.likeness import may_be_same, other_identities
 from worker.mongo.chunk_rows import Row
 from worker.mongo.client import Document, MongoHandle
+from worker.mongo.schema import NAMES
 
 # A name such as "Primary Health Centre" may be that of thousands.
 _MOST_NAMESAKES = 20_000
@@ -24,16 +26,15 @@ async def find_elsewhere(mongo: MongoHandle, absent: Sequence[Row], present: Col
     others = {row.position: other_identities(row.known) for row in absent}
     wanted = {other for ids in others.values() for other in ids}
     stored = {it["_id"] async for it in mongo.hospitals.find({"_id": {"$in": list(wanted)}}, projection=["_id"])}
-    namesakes = await _find_namesakes(mongo, absent)
+    namesakes = await find_namesakes(mongo, absent)
     taken = set(present)
     found: dict[int, str] = {}
     for row in absent:
         by_identity = (other for other in others[row.position] if other in stored)
         by_name = (
             it["_id"]
-            for name in sorted(spellings(row.known["hospital_name"]))
-            for it in namesakes.get(name, ())
-            if it.get("source") in (row.known.get("source"), None) and may_be_same(it, row.known)
+            for it in namesakes.get(name_key(row.known["hospital_name"]), ())
+            if may_be_of_source(it, row) and may_be_same(it, row.known)
         )
         for hospital_id in (*by_identity, *by_name):
             if hospital_id not in taken:
@@ -43,12 +44,22 @@ async def find_elsewhere(mongo: MongoHandle, absent: Sequence[Row], present: Col
     return found
 
 
-async def _find_namesakes(mongo: MongoHandle, rows: Sequence[Row]) -> dict[str, list[Document]]:
+def may_be_of_source(stored: Document, row: Row) -> bool:
+    """Whether a stored hospital may be of a row's list: either may be without a source."""
+    source = row.known.get("source")
+    return source is None or stored.get("source") in (source, None)
+
+
+async def find_namesakes(mongo: MongoHandle, rows: Sequence[Row]) -> dict[str, list[Document]]:
+    """Return what is stored under the names of rows, and what is compared of it, by `name_key`: 20,000 at most."""
     names = {spelling for row in rows for spelling in spellings(row.known["hospital_name"])}
     sources = {row.known.get("source") for row in rows}
-    # A hospital without a source may be of any list.
-    condition = {"hospital_name": {"$in": list(names)}, "source": {"$in": [*(sources | {None})]}}
+    condition: Document = {"hospital_name": {"$in": list(names)}}
+    if None not in sources:
+        condition["source"] = {"$in": [*sources, None]}
     found: dict[str, list[Document]] = {}
-    async for hospital in mongo.hospitals.find(condition, projection=_COMPARED).limit(_MOST_NAMESAKES):
-        found.setdefault(hospital["hospital_name"], []).append(hospital)
+    async for hospital in mongo.hospitals.find(condition, projection=_COMPARED, collation=NAMES).limit(
+        _MOST_NAMESAKES
+    ):
+        found.setdefault(name_key(hospital["hospital_name"]), []).append(hospital)
     return found

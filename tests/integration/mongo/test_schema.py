@@ -28,7 +28,11 @@ async def test_five_concurrent_starts_create_one_schema(open_handle: Any, replic
         await ensure_schema(mongo)
         assert await validator(mongo, "hospitals") == HOSPITALS_VALIDATOR
         assert await validator(mongo, "logs") == LOGS_VALIDATOR
-        assert set(await mongo.hospitals.index_information()) == {"_id_", "hospital_name_1"}
+        assert set(await mongo.hospitals.index_information()) == {
+            "_id_",
+            "hospital_name_1",
+            "hospital_name_letters",
+        }
         logs = await mongo.logs.index_information()
         assert logs["hospital_id_1_seq_1"]["unique"] is True
         assert await validator(mongo, "applied_jobs") == APPLIED_JOBS_VALIDATOR
