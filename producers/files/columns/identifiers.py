@@ -32,6 +32,8 @@ _NO_IDENTIFIERS: tuple[Shape, ...] = ("coordinates", "date", "email address")
 _MOST_PROPOSED = 5
 _LONGEST_NUMBER = 4
 _FOOTERS = 2
+# One hospital may have the number 1 in its register, and another one the number 2.
+_FEWEST_COUNTED = 3
 # The cost of names such as "id" and "code" that do not say whose they are.
 _ANY_IDENTIFIER = 20
 # The address of an item of Wikidata is an identifier, whatever the query calls the column.
@@ -73,11 +75,15 @@ def find_identifiers(
     ranked: list[tuple[bool, bool, bool, int, int, int, str]] = []
     partial: list[tuple[int, int, int, str]] = []
     notes: list[str | None] = []
+    numbering: list[str] = []
     for position, column in enumerate(free):
         known = statistics.get(column)
         cost = _ENTITY_COST if known is not None and _names_entities(known) else identifier_cost(column)
         if cost is None or known is None or not _may_identify(known):
             notes.append(_rounded(column, known, cost))
+            continue
+        if cost >= _ANY_IDENTIFIER and _counts_in_order(known):
+            numbering.append(column)
             continue
         is_unique = known.unique or (source_column is not None and source_column in known.unique_with)
         if is_unique or (known.repeats_hospitals and cost < WEAK_COST):
@@ -106,7 +112,7 @@ def find_identifiers(
     unnamed = _unique_codes([column for column in free if column not in named], statistics)
     local = next(iter([*named, *unnamed]), None)
     if not candidates:
-        notes.extend(_proposals(free, statistics, unnamed, local))
+        notes.extend(_proposals(free, statistics, unnamed, local, numbering))
     return Identifiers(candidates, counts, repeats, local, tuple(filter(None, notes)))
 
 
@@ -176,6 +182,19 @@ def counts_rows(known: ColumnStatistics) -> bool:
     )
 
 
+def _counts_in_order(known: ColumnStatistics) -> bool:
+    """Return whether a column numbers the rows as they stand: the next delivery gives others these numbers.
+
+    The numbers of a database have gaps, or are in another order.
+    """
+    # The sample has every cell, or every second one, and so on.
+    if not counts_rows(known) or len(known.sample) < _FEWEST_COUNTED or known.filled < FULL * known.rows:
+        return False
+    numbers = [int(_whole(value)) for value in known.sample]
+    step = numbers[1] - numbers[0]
+    return numbers[0] in (0, 1) and numbers == list(range(numbers[0], numbers[0] + step * len(numbers), step or 1))
+
+
 def _whole(value: object) -> str:
     text = str(value)
     return text.removesuffix(".0") if isinstance(value, str | float) else text
@@ -225,14 +244,16 @@ def _proposals(
     statistics: Mapping[str, ColumnStatistics],
     unnamed: Sequence[str],
     local: str | None,
+    numbering: Sequence[str],
 ) -> Iterable[str]:
     """Yield notes on columns that may be the identifier, although their names do not say so or say otherwise.
 
-    `unnamed` are those whose content says so; `local` is the column that tells rows apart.
+    `unnamed` are those whose content says so; `local` is the column that tells rows apart; `numbering` are those
+    that count the rows in their order.
     """
     for column in free:
         known = statistics.get(column)
-        if known is None or not _numbers_rows(column, known):
+        if known is None or not (column in numbering or _numbers_rows(column, known)):
             continue
         if known.unique and known.identifying >= FULL * known.rows:
             yield (

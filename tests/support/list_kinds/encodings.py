@@ -1,7 +1,7 @@
 # ruff: noqa: RUF001  (cells in many scripts)
 """Lists in other encodings than UTF-8, most with a header of ASCII letters alone."""
 
-from tests.support.list_kinds.model import COUNTS, ONLY_LOCAL, Kind, point, row
+from tests.support.list_kinds.model import NUMBERS, ONLY_LOCAL, Kind, point, row
 
 _KOREAN = (
     ("달빛아동병원", "누리시 해오름구 산들로 31", "041-555-2201", 36.81, 127.11),
@@ -25,7 +25,7 @@ ENCODINGS = (
             row(4, "name:白云康复医院", "白云康复医院", address="临湖市江北大道106号", phone="01050003333"),
         ),
         columns_left_out=("ID",),
-        notes=(f"ID {COUNTS}",),
+        notes=(f"ID {NUMBERS}",),
     ),
     Kind(
         name="01b_cp949_ascii_header",
@@ -68,7 +68,7 @@ ENCODINGS = (
             row(4, "name:星浦医院", "星浦医院", address="朝霧市岬台４", phone="000-555-6363"),
         ),
         columns_left_out=("id",),
-        notes=(f"id {COUNTS}",),
+        notes=(f"id {NUMBERS}",),
     ),
     Kind(
         # In Big5 the last byte of 功 and 許 is that of a backslash.
@@ -86,7 +86,7 @@ ENCODINGS = (
             row(4, "name:綠野綜合醫院", "綠野綜合醫院", address="霧台市和平路77號", phone="04-5557103"),
         ),
         columns_left_out=("id",),
-        notes=(f"id {COUNTS}",),
+        notes=(f"id {NUMBERS}",),
     ),
     Kind(
         name="01e_cp1251_ascii_header",
@@ -144,7 +144,7 @@ ENCODINGS = (
         notes=(
             "1 byte is not utf-8 and read as cp1252",
             "hospital_name: a stray byte read as cp1252 (1 cell)",
-            f"id {COUNTS}",
+            f"id {NUMBERS}",
         ),
     ),
 )

@@ -7,7 +7,9 @@ from typing import Any
 from worker.contract import RecordStatus
 
 COUNTS = "counts the rows; if it identifies hospitals"
-"""Of the note on a column that only numbers the rows."""
+"""Of the note on a column that counts a few rows."""
+NUMBERS = "numbers the rows of this delivery"
+"""Of the note on a column that counts the rows as they stand."""
 ONLY_LOCAL = "has a different value in every row, but an identifier is used only together with its source"
 """Of the note on an identifier of a list without a source."""
 

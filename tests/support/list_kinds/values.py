@@ -1,6 +1,6 @@
 """Lists with cells that can be read only if one knows how lists write them."""
 
-from tests.support.list_kinds.model import COUNTS, ONLY_LOCAL, Kind, point, row
+from tests.support.list_kinds.model import NUMBERS, ONLY_LOCAL, Kind, point, row
 
 VALUES = (
     Kind(
@@ -88,7 +88,7 @@ VALUES = (
                 "latitude has no longitude beside it, so it is left out; say --map longitude=COLUMN "
                 "(longtitude looks like it)"
             ),
-            f"id {COUNTS}",
+            f"id {NUMBERS}",
         ),
     ),
     Kind(
@@ -195,7 +195,7 @@ VALUES = (
             row(4, "name:alder clinic CITY fahr", "Alder Clinic", city="Fahr"),
         ),
         columns_left_out=("id",),
-        notes=(f"id {COUNTS}", "hospital_name: control characters read as cp1252 (2 cells)"),
+        notes=(f"id {NUMBERS}", "hospital_name: control characters read as cp1252 (2 cells)"),
     ),
     Kind(
         name="21_zero_zero",

@@ -111,15 +111,26 @@ def test_of_several_identifiers_the_best_name_is_used_and_the_others_are_named(
     )
 
 
-def test_a_column_that_counts_the_rows_is_used_only_if_there_is_no_other() -> None:
+@pytest.mark.parametrize("column", ["id", "ID", "No", "No.", "Nr", "Nr.", "NO", "number", "nummer"])
+def test_a_column_that_counts_the_rows_in_their_order_is_never_used_by_itself(column: str) -> None:
     counts = [str(number) for number in range(1, 11)]
-    alone = choose(*with_names(id=counts), CMS)
-    assert fields(alone)["external_id"] == "id"
-    assert alone.notes == (
-        "id only counts the rows; if the next delivery counts them anew, leave it out: --map external_id=",
-    )
-    both = choose(*with_names(id=counts, XyzCode=CODES), CMS)
+    alone = choose(*with_names(**{column: counts}), CMS)
+    assert {"external_id", "local_id"}.isdisjoint(fields(alone))
+    assert any(f"--map external_id={column}" in note for note in alone.notes)
+    both = choose(*with_names(**{column: counts, "XyzCode": CODES}), CMS)
     assert fields(both)["external_id"] == "XyzCode"
+    wanted = ColumnWishes(source="cms", mapping={"external_id": column})
+    assert fields(choose(*with_names(**{column: counts}), wanted))["external_id"] == column
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [[3, 1, 2, 5, 4, 7, 6, 9, 8, 10], [1, 2, 3, 4, 5, 6, 7, 8, 9, 11], [2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [1, 2]],
+)
+def test_numbers_in_another_order_or_with_gaps_are_used_if_there_is_no_other(numbers: list[int]) -> None:
+    rows = [(name, str(number)) for name, number in zip(NAMES, numbers, strict=False)]
+    alone = choose(["name", "id"], rows, CMS)
+    assert fields(alone)["external_id"] == "id"
 
 
 def test_hospitals_that_an_authority_numbers_from_1_keep_their_numbers() -> None:

@@ -63,7 +63,7 @@ def test_unique_codes_tell_rows_apart_beside_a_column_that_only_counts_them() ->
     columns = ["id", "Hospital Name", "Kenning", "Town"]
     rows = rows_with(["A1001", "A1002", "A1003", "A1004"])
     assert fields(choose(columns, rows))["local_id"] == "Kenning"
-    assert fields(choose(columns, rows, CMS))["external_id"] == "id"
+    assert fields(choose(columns, rows, CMS))["local_id"] == "Kenning"
 
 
 def test_the_local_id_can_be_left_out() -> None:
