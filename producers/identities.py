@@ -26,13 +26,16 @@ async def check_identities(
     """Ask what would become of some rows of a file; return what a person should know of it, one sentence each.
 
     Raises `FileError` if most of what is stored of the list would be stored a second time or mixed with other
-    hospitals, unless the user has said which column identifies them; `ImportStalled`, and the errors of a producer.
+    hospitals, unless the user has said which column identifies them, or if a column of the profile is gone whose
+    values the import would erase; `ImportStalled`, and the errors of a producer.
     """
     try:
         found = await preview(producer, file.some_rows(), on_existing=on_existing, wait_s=wait_s)
     except TimeoutError:
         raise ImportStalled(f"no worker has answered within {wait_s:g} s; start a worker") from None
     why = why_refused(file, found)
+    if on_existing == "replace" and file.lost and found.stored:
+        raise FileError(file.path, f"was not loaded: {_why_erased(file, found)}")
     if why and not file.identity_is_given:
         raise FileError(file.path, f"was not loaded: {why}")
     return [*filter(None, [why]), *notes_on(file, found)]
@@ -97,6 +100,16 @@ def _has_collided(file: HospitalFile) -> bool:
 
 def _shown(row: Elsewhere) -> str:
     return f"line {row.line} ({row.name}) is stored as {row.hospital_id}"
+
+
+def _why_erased(file: HospitalFile, found: Preview) -> str:
+    fields = ", ".join(f"{name} (was read from {columns!r})" for name, columns in file.lost.items())
+    first = next(iter(file.lost))
+    return (
+        f"columns of the profile are gone, and replace would erase what is stored of {found.stored:,} hospitals: "
+        f"{fields}; name the new column: {option(first, 'COLUMN')}; to erase the values: {option(first, '')}; "
+        "to keep them: --on-existing merge"
+    )
 
 
 def _why_without_zeros(file: HospitalFile, found: Preview) -> str:

@@ -92,6 +92,13 @@ class HospitalFile:
         """Whether the user says which column identifies the hospitals, or that none does."""
         profile = wishes.profile
         self._changes = profile.changes(tuple(own), self.dialect.encoding) if profile is not None else []
+        before = profile.columns if profile is not None else {}
+        self.lost: dict[str, str] = {
+            name: " + ".join(columns)
+            for name, columns in before.items()
+            if not (set(columns) <= set(own) or self.columns.columns_of(name) or name in wishes.columns.mapping)
+        }
+        """The fields that no column is read into, because those that the profile names are gone."""
         self._notes_on_rows: list[str] = []
         self._rejected: dict[int, RawRow] = {}
         self._profile_beside: tuple[str, ...] = ()

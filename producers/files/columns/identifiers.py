@@ -75,15 +75,12 @@ def find_identifiers(
     ranked: list[tuple[bool, bool, bool, int, int, int, str]] = []
     partial: list[tuple[int, int, int, str]] = []
     notes: list[str | None] = []
-    numbering: list[str] = []
+    numbering = [column for column in free if column in statistics and _is_numbering(column, statistics[column])]
     for position, column in enumerate(free):
         known = statistics.get(column)
         cost = _ENTITY_COST if known is not None and _names_entities(known) else identifier_cost(column)
-        if cost is None or known is None or not _may_identify(known):
+        if cost is None or known is None or column in numbering or not _may_identify(known):
             notes.append(_rounded(column, known, cost))
-            continue
-        if cost >= _ANY_IDENTIFIER and _counts_in_order(known):
-            numbering.append(column)
             continue
         is_unique = known.unique or (source_column is not None and source_column in known.unique_with)
         if is_unique or (known.repeats_hospitals and cost < WEAK_COST):
@@ -182,11 +179,13 @@ def counts_rows(known: ColumnStatistics) -> bool:
     )
 
 
-def _counts_in_order(known: ColumnStatistics) -> bool:
+def _is_numbering(column: str, known: ColumnStatistics) -> bool:
     """Return whether a column numbers the rows as they stand: the next delivery gives others these numbers.
 
-    The numbers of a database have gaps, or are in another order.
+    The numbers of a database have gaps, or are in another order. An authority may number its hospitals from 1.
     """
+    if (identifier_cost(column) or 0) < _ANY_IDENTIFIER:
+        return False
     # The sample has every cell, or every second one, and so on.
     if not counts_rows(known) or len(known.sample) < _FEWEST_COUNTED or known.filled < FULL * known.rows:
         return False
