@@ -119,21 +119,30 @@ class HospitalFile:
                 f"--source {source!r} is not a valid source: use lowercase letters, digits and . _ - as in cms",
             )
         table, profile = open_list(path, wishes.reading, wishes.profile)
-        refuse_side_by_side(table, name_is_chosen="hospital_name" in wishes.columns.mapping)
         is_found = profile is not None and profile is not wishes.profile
         if profile is not None and is_found:
             wishes = wishes.by_profile(profile)
+        try:
+            file = cls._of_table(table, wishes)
+        except FileError as error:
+            if not isinstance(table, WorkbookTable):
+                raise
+            raise FileError(path, table.named_in(error.problem)) from None
+        if is_found:
+            file._profile_beside = (f"rejected rows of an import, read as their list: {path.with_name(PROFILE)}",)
+        return file
+
+    @classmethod
+    def _of_table(cls, table: Table, wishes: FileWishes) -> "HospitalFile":
+        refuse_side_by_side(table, name_is_chosen="hospital_name" in wishes.columns.mapping)
         passed = read_through(table)
         try:
-            file = cls(table, passed, wishes)
+            return cls(table, passed, wishes)
         except FileError:
             if not passed.problem:
                 raise
             # Without any row, nothing could be said of the columns.
-            raise FileError(path, f"none of its rows can be read: {passed.problem}") from None
-        if is_found:
-            file._profile_beside = (f"rejected rows of an import, read as their list: {path.with_name(PROFILE)}",)
-        return file
+            raise FileError(table.path, f"none of its rows can be read: {passed.problem}") from None
 
     @property
     def notes(self) -> list[str]:

@@ -14,6 +14,7 @@ from producers.files.columns.names import fields_by_name
 from producers.files.detection.grouped_headers import Names, names_of
 from producers.files.detection.headers import Header, distinct, filled, find_header
 from producers.files.errors import FileError
+from producers.files.parts import Evidence, evidence, is_of_others, name_column, newest
 from producers.files.readers.sheets import Cell, Sheet, read_sheets
 from producers.files.spooling import shown_path
 from producers.files.table import Compression, Dialect, RawRow, Wishes
@@ -24,6 +25,8 @@ _ROWS_COMPARED = 200
 @dataclass(frozen=True, slots=True)
 class WorkbookTable:
     """One sheet of a workbook, in memory. `first` is the index of the first row below the header.
+
+    `others` are the names of the other sheets that are not empty.
 
     `unread` are the names of other sheets that look like the same list, if nobody has said which sheet to read: one
     list may be in several sheets, such as one of each region.
@@ -36,11 +39,19 @@ class WorkbookTable:
     cells: Sequence[Sequence[Cell]]
     first: int
     unread: Sequence[str] = ()
+    others: Sequence[str] = ()
 
     @property
     def lines(self) -> int:
         """The number of rows of the sheet."""
         return len(self.cells)
+
+    def named_in(self, problem: str) -> str:
+        """Return what is wrong with the rows, with the sheet that they are from and the others."""
+        found = f"{problem}; this is its sheet {self.dialect.sheet!r}"
+        if self.others:
+            found += f", --sheet chooses another: {', '.join(map(repr, self.others[:10]))}"
+        return found
 
     def rows(self) -> Iterator[RawRow]:
         """Yield every row that is not blank."""
@@ -51,7 +62,10 @@ class WorkbookTable:
 
 
 def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> WorkbookTable:
-    """Return the sheet that the user has named, or the one with the largest table. Raises `FileError`."""
+    """Return the sheet that the user has named, or the one that seems to be the list of hospitals.
+
+    Raises `FileError`.
+    """
     sheets = read_sheets(path, compression, wishes.sheet, _ROWS_COMPARED)
     name = _chosen(path, sheets, wishes)
     cells = sheets[name].cells
@@ -83,23 +97,63 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
         sheet=name,
         is_part_chosen=wishes.is_part_chosen,
     )
-    return WorkbookTable(path, dialect, columns, notes, cells, first, alike)
+    others = [other for other, sheet in sheets.items() if other != name and _size(sheet.cells)]
+    return WorkbookTable(path, dialect, columns, notes, cells, first, alike, others)
 
 
 def _chosen(path: Path, sheets: Mapping[str, Sheet], wishes: Wishes) -> str:
     if wishes.sheet is not None and wishes.sheet not in sheets:
         raise FileError(path, f"has no sheet {wishes.sheet!r}; its sheets are {', '.join(map(repr, sheets))}")
-    visible = [name for name, sheet in sheets.items() if not sheet.is_hidden]
-    name = wishes.sheet or max(visible, key=lambda name: _size(sheets[name].cells))
+    name = wishes.sheet or _list_of_hospitals(path, sheets, wishes)
     if not _size(sheets[name].cells):
         raise FileError(path, f"its sheet {name!r} contains no rows")
     return name
 
 
+def _list_of_hospitals(path: Path, sheets: Mapping[str, Sheet], wishes: Wishes) -> str:
+    """Return the visible sheet for which most speaks; of sheets alike the newest, or the one with most cells."""
+    visible = {name: sheet for name, sheet in sheets.items() if not sheet.is_hidden}
+    filled_sheets = [name for name, sheet in visible.items() if _size(sheet.cells)] or [*visible]
+    if len(filled_sheets) == 1:
+        return filled_sheets[0]
+    found = {name: _evidence(name, visible[name].cells, wishes) for name in filled_sheets}
+    most = max(found.values())
+    if most is Evidence.OF_OTHERS:
+        raise FileError(
+            path,
+            f"none of its sheets seems to be a list of hospitals: {', '.join(map(repr, filled_sheets[:10]))}; "
+            "if one is, name it with --sheet",
+        )
+    best = [name for name, it in found.items() if it is most]
+    are_years = all(map(newest, best))
+    return max(best, key=lambda name: (newest(name) if are_years else 0, _size(visible[name].cells)))
+
+
+def _evidence(name: str, cells: Sequence[Sequence[Cell]], wishes: Wishes) -> Evidence:
+    _, header, named, columns = _columns(cells, wishes)
+    body = _body(cells, named)
+    if not (header.present and body):
+        return Evidence.NO_NAMES
+    at = name_column(columns)
+    return evidence(name, columns, [] if at is None else [row[at] for row in body if at < len(row)])
+
+
 def _alike(sheets: Mapping[str, Sheet], name: str, columns: Sequence[str], wishes: Wishes) -> Sequence[str]:
-    """Return the names of the sheets that go on with the list of this one."""
+    """Return the names of the sheets that go on with the list of this one, or are another list of hospitals."""
     cells = sheets[name].cells
-    return [other for other, it in sheets.items() if other != name and _goes_on(cells, columns, it.cells, wishes)]
+    anew = replace(wishes, skip_rows=None, header=None)
+    ours = _evidence(name, cells, wishes)
+    found = []
+    for other, it in sheets.items():
+        if other == name or not _size(it.cells):
+            continue
+        theirs = _evidence(other, it.cells, anew)
+        is_list = not it.is_hidden and theirs is ours >= Evidence.FIELDS
+        # Departments may have all columns of their hospitals, and repeat their names.
+        is_of_them = theirs > Evidence.NO_NAMES or not is_of_others(other)
+        if is_list or (is_of_them and _goes_on(cells, columns, it.cells, wishes)):
+            found.append(other)
+    return found
 
 
 def _goes_on(
