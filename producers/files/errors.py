@@ -7,7 +7,9 @@ from worker.errors import PermanentError
 
 
 class FileError(PermanentError):
-    """A file cannot be used. The message is one line: the file's name, what is wrong, and what to do. `problem` is without the name.
+    """A file cannot be used. The message is one line: the file's name, what is wrong, and what to do.
+
+    `problem` is the message without the name.
 
     It is permanent, because reading the same bytes again has the same result.
     """

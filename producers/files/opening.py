@@ -13,7 +13,8 @@ from producers.files.detection.encodings import detect_encoding
 from producers.files.detection.foreign import foreign_archive, foreign_kind, is_old_workbook
 from producers.files.detection.grouped_headers import names_of
 from producers.files.detection.headers import distinct, filled, find_header
-from producers.files.detection.json_shapes import find_records, is_json, is_ndjson
+from producers.files.detection.json_kinds import is_json, is_ndjson
+from producers.files.detection.json_shapes import find_records
 from producers.files.errors import FileError
 from producers.files.readers.delimited import DelimitedTable, read_rows
 from producers.files.readers.json_documents import JsonDocumentTable, read_records
@@ -110,7 +111,11 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
         return JsonLinesTable(
             source, Dialect(format="ndjson", compression=compression, encoding=encoding), columns, notes
         )
-    shape = find_records(source, wishes.records)
+    source, shape = find_records(source, wishes.records)
+    if source.is_python:
+        notes.append(
+            "it has NaN or Infinity, which are read as nothing, or integers of more than 18 digits, read as text"
+        )
     format_: FileFormat = "geojson" if shape.is_geojson else "json"
     chosen = wishes.is_part_chosen
     dialect = Dialect(

@@ -1,28 +1,27 @@
 """Finds where the records of a JSON document are: one pass over all of it, in bounded memory."""
 
+import shlex
 from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import ijson
-import orjson
 
 from producers.files.alike import names_alike
-from producers.files.columns.names import fields_by_name
+from producers.files.detection.json_columns import find_columns, has_two_levels
+from producers.files.detection.nested_records import Which, which_are_hospitals
 from producers.files.errors import FileError
-from producers.files.readers.nested_lists import is_place
+from producers.files.parts import Evidence, evidence, is_of_others
 from producers.files.readers.text import TextSource
 
 _DEEPEST = 100
-_LINES_TRIED = 20
 _DESCRIPTIONS = ("columns", "fields", "field")
 # What a description of a column calls its name, best first; in a list of names it is "".
 _NAMES = ("", "name", "label", "title", "id")
 _KEYS_COMPARED = 300
-# More than any name costs.
-_NONE = 1_000
-Layout = Literal["array", "map", "rows", "values", "nested"]
+# An object with more is no list of columns.
+_MOST_MAPS = 300
+Layout = Literal["array", "map", "rows", "values", "nested", "columns"]
 
 
 @dataclass(slots=True)
@@ -42,50 +41,31 @@ class Shape:
     names: list[str] = field(default_factory=list)
 
 
-def is_json(head: str) -> bool:
-    """Return whether a text with this start is JSON or NDJSON."""
-    text = head.lstrip("\x1e \t\r\n")
-    after = text[1:].lstrip(" \t\r\n")[:1]
-    return (text.startswith("{") and after in ('"', "}", "")) or (
-        text.startswith("[") and (after == "" or after in '{["]-0123456789tfn')
-    )
-
-
-def is_ndjson(head: str, *, whole: bool) -> bool:
-    """Return whether a JSON text with this start has one object on each line. `whole` says that this is all."""
-    lines = [line for line in head.splitlines()[: _LINES_TRIED * 2] if line.strip("\x1e \t\r")]
-    if not whole and not head.endswith("\n"):
-        lines = lines[:-1]
-    tried = lines[:_LINES_TRIED]
-    objects = [found for found in map(_object, tried) if found is not None]
-    if len(tried) < 2:
-        return whole and len(objects) == len(tried) == 1 and not _has_records(objects[0])
-    return 2 * len(objects) >= len(tried) and not any("features" in found for found in objects)
-
-
-def find_records(source: TextSource, wish: str | None) -> Shape:
-    """Read the whole document and return where its records are. `wish` is what the user has named.
+def find_records(source: TextSource, wish: str | None) -> tuple[TextSource, Shape]:
+    """Read the whole document and return how to read it and where its records are. `wish` is the user's.
 
     Raises `FileError` if the document is broken, or has no array of records.
     """
-    scan = _Scan(source.path)
+    scan = _Scan(source)
     try:
-        with source.open_utf8() as stream:
-            for event, value in ijson.basic_parse(stream, multiple_values=True, use_float=True):
-                scan.take(event, value)
+        scan.read()
     except ijson.JSONError as error:
+        if not source.is_python:
+            # It may be what Python calls JSON; if not, the message is the same.
+            return find_records(replace(source, is_python=True), wish)
         reason = " ".join(str(error).split())[:120]
         raise FileError(
             source.path, f"is broken JSON after record {scan.most()} ({reason}); fetch it again, or correct it"
         ) from None
-    return scan.shape(wish)
+    return source, scan.shape(wish)
 
 
 class _Scan:
     """Counts the objects in each array, and in each object, by where they are."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._path = source.path
         self._where: list[str] = []  # the keys above, "[]" for an array
         self.objects = Counter[str]()
         self._rows = Counter[str]()
@@ -98,6 +78,12 @@ class _Scan:
 
     def most(self) -> int:
         return max(self.objects.values(), default=0)
+
+    def read(self) -> None:
+        """Read the document to its end. Raises `ijson.JSONError` if it is broken."""
+        with self._source.open_utf8() as stream:
+            for event, value in ijson.basic_parse(stream, multiple_values=True, use_float=True):
+                self.take(event, value)
 
     def take(self, event: str, value: object) -> None:
         if event == "map_key":
@@ -147,18 +133,13 @@ class _Scan:
         described = {path: count for path, count in arrays.items() if path.rpartition(".")[2] in _DESCRIPTIONS}
         if rows or described.keys() < arrays.keys():
             arrays = {path: count for path, count in arrays.items() if path not in described}
-        best = max(arrays, key=lambda path: (arrays[path], -len(path)), default=None)
+        best = max(arrays, key=lambda path: (self._rank(path), arrays[path], -len(path)), default=None)
         if widest is not None and (best is None or rows[widest] > arrays[best]):
             return Shape(widest, rows[widest], "rows", names=self._column_names())
         maps = {path: count for path, count in self._maps.items() if "[]" not in path.split(".")}
-        if best is None and self._documents > 1:
-            return Shape("", self._documents, "values")
         if best is None:
-            by_key = max(maps, key=lambda path: maps[path], default=None)
-            if by_key is not None and maps[by_key] > 1:
-                return Shape(f"{by_key}.*".lstrip("."), maps[by_key], "map")
-            raise FileError(self._path, "is JSON without a list of records; --records names where they are")
-        within = [path for path in self._lists_of_hospitals() if path.split(".[]")[0] == best or not best]
+            return self._without_lists(maps)
+        within = self._lists_within(best)
         if within:
             return self._nested(max(within, key=lambda path: nested[path]))
         if arrays[best] == 1 and nested and max(nested.values()) > 1:
@@ -175,33 +156,74 @@ class _Scan:
             best, arrays[best], is_geojson=is_geojson, crs=self._crs, others=others, unread=self._unread(best)
         )
 
+    def _without_lists(self, maps: dict[str, int]) -> Shape:
+        """Return where the records are in a document that has no list of objects. Raises `FileError` likewise."""
+        if self._documents > 1:
+            return Shape("", self._documents, "values")
+        is_small = all(count <= _MOST_MAPS for count in maps.values())
+        if is_small and (columns := find_columns(self._source)) is not None:
+            return Shape(columns[0], columns[1], "columns")
+        by_key = max(maps, key=lambda path: maps[path], default=None)
+        if by_key is not None and (above := self._key_of_groups(by_key)) is not None:
+            return Shape(f"{above}.*.*".lstrip("."), sum(maps.values()), "map")
+        if by_key is not None and maps[by_key] > 1:
+            return Shape(f"{by_key}.*".lstrip("."), maps[by_key], "map")
+        raise FileError(self._path, "is JSON without a list of records; --records names where they are")
+
+    def _rank(self, path: str) -> int:
+        """Return what speaks for a list being that of the hospitals, before its length."""
+        found = evidence(path.rpartition(".")[2], self._keys_of_values(path))
+        if found is Evidence.OF_OTHERS:
+            return found
+        has_objects = f"{path}.[]".removeprefix(".") in self._maps
+        # A name says little, and in nested objects may be any field.
+        return max(found, Evidence.FIELDS if has_objects else Evidence.NAMES)
+
+    def _key_of_groups(self, path: str) -> str | None:
+        """Return the key of the objects that have hospitals under keys of their own; `path` is that of one."""
+        above = path.rpartition(".")[0] if path else ""
+        for wish in dict.fromkeys((above, path)):
+            if has_two_levels(self._source, f"{wish}.*".lstrip(".")):
+                return wish
+        return None
+
     def _unread(self, read: str) -> list[str]:
         """Return the lists that look like the one that is read."""
-        keys = [*self._keys.get(read, ())]
+        keys = self._keys_of_values(read)
         alike = [
             path
             for path in self.objects
-            if "[]" not in path.split(".") and names_alike(keys, [*self._keys.get(path, ())])
+            if "[]" not in path.split(".")
+            and not is_of_others(path.rpartition(".")[2])
+            and names_alike(keys, self._keys_of_values(path))
         ]
-        return [_shown(path) for path in [*alike, *self._lists_of_hospitals()] if path != read]
+        within = [path for path in self._nested_lists() if self._which(path) == "inner"]
+        return [_shown(path) for path in [*alike, *within] if path != read]
 
-    def _lists_of_hospitals(self) -> list[str]:
-        """Return the lists within the records of others that are of hospitals, and not of their departments."""
-        return [path for path in self.objects if "[]" in path.split(".")[:-1] and self._is_of_hospitals(path)]
+    def _nested_lists(self) -> list[str]:
+        return [path for path in self.objects if "[]" in path.split(".")[:-1]]
 
-    def _is_of_hospitals(self, path: str) -> bool:
-        if self._name_cost(path) == _NONE:
-            return False
+    def _lists_within(self, best: str) -> list[str]:
+        """Return the lists of hospitals within the records of a list. Raises `FileError` if that is in doubt."""
+        found = {
+            path: self._which(path) for path in self._nested_lists() if path.split(".[]")[0] == best or not best
+        }
+        inner = [path for path, which in found.items() if which == "inner"]
+        doubtful = [_shown(path) for path, which in found.items() if which == "doubt"]
+        if doubtful and not inner:
+            raise FileError(
+                self._path,
+                f"may have the hospitals in its list at {best or '.'!r}, or in lists within it: name one of them: "
+                + " or ".join(f"--records {shlex.quote(it)}" for it in (best or ".", *doubtful)),
+            )
+        return inner
+
+    def _which(self, path: str) -> Which:
+        """Return whether the records of a list within others are the hospitals, or those around them."""
         levels = path.split("[]")
         above = ["[]".join(levels[:count]).removesuffix(".") for count in range(1, len(levels))]
-        named = min(map(self._name_cost, above))
-        if _cost_of_name(path.rpartition(".")[2]) < named:
-            return True
-        return named == _NONE and any(is_place(key) for level in above for key in self._keys_of_values(level))
-
-    def _name_cost(self, path: str) -> int:
-        """Return how well the best key of the records of a list names a hospital."""
-        return min(map(_cost_of_name, self._keys_of_values(path)), default=_NONE)
+        around = [key for level in above for key in self._keys_of_values(level)]
+        return which_are_hospitals(self._source, _shown(path), around, self._keys_of_values(path))
 
     def _keys_of_values(self, path: str) -> list[str]:
         """Return the keys of the records of a list, without those of lists."""
@@ -223,6 +245,8 @@ class _Scan:
         within = next((it for it in self.objects if "[]" in it.split(".") and _shown(it) == path), None)
         if within is not None:
             return self._nested(within)
+        if path not in found and not self.objects and (columns := find_columns(self._source)) is not None:
+            return Shape(columns[0], columns[1], "columns")
         if path not in found:
             lists = {_shown(name): count for name, count in self.objects.items()} | found
             known = ", ".join(repr(name) for name in sorted(lists, key=lambda name: -lists[name])[:10])
@@ -238,26 +262,3 @@ class _Scan:
 def _shown(path: str) -> str:
     """Return a path as `--records` takes it: `regions[].hospitals`."""
     return path.replace(".[]", "[]")
-
-
-def _cost_of_name(key: str) -> int:
-    match = fields_by_name(key).get("hospital_name")
-    return _NONE if match is None else match.cost
-
-
-def _has_records(value: object) -> bool:
-    """Return whether the value is, or contains in objects, a list of objects, or objects alike under keys."""
-    if isinstance(value, dict):
-        inner = [set(it) for it in value.values() if isinstance(it, dict)]
-        # A record has other values, and its objects are not alike.
-        alike = 1 < len(inner) == len(value) and bool(set.intersection(*inner))
-        return alike or any(map(_has_records, value.values()))
-    return isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
-
-
-def _object(line: str) -> dict[str, object] | None:
-    try:
-        found = orjson.loads(line.strip("\x1e \t\r"))
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import ijson
 
+from producers.files.detection.json_columns import rows_of_columns
 from producers.files.detection.json_shapes import Shape
 from producers.files.errors import FileError
 from producers.files.readers.nested_lists import records_within
+from producers.files.readers.python_json import Readable
 from producers.files.readers.records import feature_row, flattened, is_feature
 from producers.files.readers.text import TextSource
 from producers.files.table import Dialect, RawRow
 
 # The name of the column with the keys, where the records are the values of an object.
 KEY = "key"
+# That of the key above it, if the object that has the keys is the document itself.
+GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,15 @@ def read_records(source: TextSource, shape: Shape, *, locate: bool = True) -> It
 
 
 def _records(source: TextSource, shape: Shape) -> Iterator[object]:
+    if shape.layout == "columns":
+        yield from rows_of_columns(source, shape.records)
+        return
     with source.open_utf8() as stream:
         if shape.layout == "map":
             prefix = shape.records.removesuffix("*").removesuffix(".")
+            if prefix.endswith("*"):
+                yield from _of_groups(stream, prefix.removesuffix("*").removesuffix("."))
+                return
             for key, record in ijson.kvitems(stream, prefix, use_float=True):
                 yield {KEY: key} | record if isinstance(record, dict) else record
             return
@@ -86,3 +96,11 @@ def _records(source: TextSource, shape: Shape) -> Iterator[object]:
             return
         prefix = "" if shape.layout == "values" else f"{shape.records}.item".lstrip(".")
         yield from ijson.items(stream, prefix, use_float=True, multiple_values=True)
+
+
+def _of_groups(stream: Readable, prefix: str) -> Iterator[object]:
+    """Yield the records under the keys of each object at `prefix`, with the key of the object as well."""
+    above = prefix.rpartition(".")[2] or GROUP
+    for group, records in ijson.kvitems(stream, prefix, use_float=True):
+        for key, record in records.items() if isinstance(records, dict) else ((group, records),):
+            yield {above: group, KEY: key} | record if isinstance(record, dict) else record

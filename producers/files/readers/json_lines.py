@@ -1,5 +1,6 @@
 """Reads NDJSON: one JSON object, or one GeoJSON feature, on each line."""
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any, TextIO
 import orjson
 
 from producers.files.lines import MAX_ROW_LENGTH, NumberedLines, RowTooLong
+from producers.files.readers.python_json import PlainJson
 from producers.files.readers.records import feature_row, flattened, is_feature
 from producers.files.readers.text import TextSource, repair, shortened, without_surrogates
 from producers.files.table import Dialect, RawRow
 
 _SAFE_BRACKETS = 200
+_MOST_EXACT = 1e18
 # Sequences of GeoJSON features begin each line with it (RFC 8142).
 _RECORD_SEPARATOR = "\x1e"
 REJECT_KEYS = frozenset(("line", "reasons", "row"))
@@ -60,7 +63,7 @@ def read_lines(text: TextIO) -> Iterator[RawRow]:
             # A line with nothing but a byte order mark is empty here.
             if not line or line.isspace():
                 continue
-            fields = orjson.loads(without_surrogates(line))
+            fields = _parsed(without_surrogates(line))
         except StopIteration:
             return
         except RowTooLong:
@@ -75,6 +78,24 @@ def read_lines(text: TextIO) -> Iterator[RawRow]:
             yield _invalid(lines, "nested too deeply")
         else:
             yield _row(lines.first_number, fields)
+
+
+def _parsed(line: str) -> Any:
+    """Return what a line says. Raises `orjson.JSONDecodeError` if it is not JSON."""
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        if "NaN" not in line and "Infinity" not in line:
+            raise
+        return orjson.loads(_plain(line))
+    # Of integers over 64 bits orjson makes numbers without their last digits.
+    if isinstance(found, dict) and any(type(it) is float and abs(it) >= _MOST_EXACT for it in found.values()):
+        return orjson.loads(_plain(line))
+    return found
+
+
+def _plain(line: str) -> bytes:
+    return PlainJson(io.BytesIO(line.encode("utf-8", "surrogatepass"))).read()
 
 
 def _row(number: int, fields: dict[str, Any]) -> RawRow:

@@ -11,6 +11,7 @@ from pathlib import Path
 from producers.files.detection.compression import open_bytes, reading
 from producers.files.detection.encodings import Encoding
 from producers.files.errors import FileError
+from producers.files.readers.python_json import PlainJson
 from producers.files.table import Compression
 
 # Bytes outside the encoding become lone surrogates, which `repair` turns into what they probably stand for.
@@ -30,11 +31,15 @@ _LONGEST_STRING = 16_000_000
 
 @dataclass(frozen=True, slots=True)
 class TextSource:
-    """A file of text: where it is and how its bytes are read."""
+    """A file of text: where it is and how its bytes are read.
+
+    `is_python`: JSON with NaN, Infinity or integers of more than 64 bits, as Python writes it.
+    """
 
     path: Path
     compression: Compression
     encoding: Encoding
+    is_python: bool = False
 
     @contextmanager
     def open(self) -> Iterator[io.TextIOWrapper]:
@@ -47,12 +52,13 @@ class TextSource:
             yield text
 
     @contextmanager
-    def open_utf8(self) -> Iterator["Utf8Stream"]:
+    def open_utf8(self) -> Iterator["Utf8Stream | PlainJson"]:
         """Open the text as UTF-8 bytes for a JSON parser, whatever the encoding of the file."""
         with self.open() as text:
             found = self.encoding
             as_is = codecs.lookup(found.name).name == "utf-8" and not found.strays and not found.nuls
-            yield Utf8Stream(self.path, text, as_is=as_is)
+            stream = Utf8Stream(self.path, text, as_is=as_is)
+            yield PlainJson(stream) if self.is_python else stream
 
     def head(self, characters: int) -> str:
         """Return the first characters of the text, without a byte order mark and NUL characters."""

@@ -36,19 +36,34 @@ def monthly(name: str) -> list[list[Any]]:
         # A table of people, places or other things that has a name, a town and a telephone, too.
         ({"Hospitals": [FIELDS, *FEW], "Médicos": [["Nombre", "Ciudad", "Teléfono"], *PEOPLE]}, "Hospitals"),
         ({"Ärzte 2024": [["Name", "Ort", "Telefon"], *PEOPLE], "Häuser": [FIELDS, *FEW]}, "Häuser"),
-        ({"薬局一覧": [["名称", "市町村", "電話番号"], *PEOPLE], "病院": [["名称", "市町村"], ["Oak", "A"]]}, "病院"),
+        (
+            {"薬局一覧": [["名称", "市町村", "電話番号"], *PEOPLE], "病院": [["名称", "市町村"], ["Oak", "A"]]},
+            "病院",
+        ),
         ({"List of pharmacies": [["Name", "City", "Phone"], *PEOPLE], "Data": [FIELDS, *FEW]}, "Data"),
         ({"Communes": [["Nom", "Code", "Région"], *PEOPLE], "FINESS": [["Nom", "Lits"], ["Oak", 4]]}, "FINESS"),
         # Not known by its own name, but the other one is.
         ({"Hôpitaux": [["Nom", "Ville"], ["Oak", "A"]], "X": [["Nom", "Ville", "Tél"], *PEOPLE]}, "Hôpitaux"),
         # An explanation of the columns, whatever it is called.
         (
-            {"A": [FIELDS, *FEW], "B": [["Campo", "Descripción", "Tipo"], *[[f"c{at}", "x", "t"] for at in range(40)]]},
+            {
+                "A": [FIELDS, *FEW],
+                "B": [["Campo", "Descripción", "Tipo"], *[[f"c{at}", "x", "t"] for at in range(40)]],
+            },
             "A",
         ),
-        ({"D": [["Spalte", "Bedeutung", "Name"], *[["a", "b", f"c{at}"] for at in range(40)]], "E": [FIELDS, *FEW]}, "E"),
+        (
+            {
+                "D": [["Spalte", "Bedeutung", "Name"], *[["a", "b", f"c{at}"] for at in range(40)]],
+                "E": [FIELDS, *FEW],
+            },
+            "E",
+        ),
         # Figures by month.
-        ({"Reports": monthly("Facility"), "Register": [["Facility", "District", "Phone"], *PEOPLE[:5]]}, "Register"),
+        (
+            {"Reports": monthly("Facility"), "Register": [["Facility", "District", "Phone"], *PEOPLE[:5]]},
+            "Register",
+        ),
         ({"Meldungen": monthly("Name"), "Stamm": [FIELDS, *FEW]}, "Stamm"),
         # Positions without a header.
         ({"P": [[at, at + 0.5, at + 0.25, at, at, at] for at in range(60)], "Q": [FIELDS, *FEW]}, "Q"),
@@ -58,11 +73,20 @@ def monthly(name: str) -> list[list[Any]]:
         # What must stay as it is: the longest of those for which as much speaks.
         ({"North": [FIELDS, *FEW[:2]], "South": [FIELDS, *FEW]}, "South"),
         ({"Hospitals": [FIELDS, *FEW], "Hospitals 2019": [FIELDS, *FEW[:2]]}, "Hospitals"),
-        ({"Municipality of Aveda": [FIELDS, *FEW], "Municipality of Brusk": [FIELDS, *FEW[:2]]}, "Municipality of Aveda"),
-        ({"Contacts": [["Hospital name", "City", "Phone"], *PEOPLE], "Legend": [["Code", "Name"], [1, "public"]]}, "Contacts"),
+        (
+            {"Municipality of Aveda": [FIELDS, *FEW], "Municipality of Brusk": [FIELDS, *FEW[:2]]},
+            "Municipality of Aveda",
+        ),
+        (
+            {
+                "Contacts": [["Hospital name", "City", "Phone"], *PEOPLE],
+                "Legend": [["Code", "Name"], [1, "public"]],
+            },
+            "Contacts",
+        ),
         ({"Pharmacies": [["Name", "City"], ["Oak", "A"]]}, "Pharmacies"),
     ],
-)  # fmt: skip
+)
 def test_the_sheet_of_the_hospitals_is_read_before_a_longer_one(tmp_path: Path, sheets: Sheets, read: str) -> None:
     assert open_table(save(tmp_path, sheets)).dialect.sheet == read
 
@@ -89,12 +113,16 @@ def test_sheets_that_are_lists_of_hospitals_too_are_named(
     [
         (
             {"Doctors": [["Name", "City"], *PEOPLE], "Pharmacies": [["Name", "City"], *PEOPLE]},
-            "none of its sheets seems to be a list of hospitals: 'Doctors', 'Pharmacies'; if one is, name it with --sheet",
+            "none of its sheets seems to be a list of hospitals: 'Doctors', 'Pharmacies'; "
+            "if one is, name it with --sheet",
         ),
-        ({"P": [["Lat", "Lon"], [1.5, 2.5]], "Q": [["X"], ["y"]]}, "; this is its sheet 'P', --sheet chooses another: 'Q'"),
+        (
+            {"P": [["Lat", "Lon"], [1.5, 2.5]], "Q": [["X"], ["y"]]},
+            "; this is its sheet 'P', --sheet chooses another: 'Q'",
+        ),
         ({"P": [["Lat", "Lon"], [1.5, 2.5]]}, "; this is its sheet 'P'"),
     ],
-)  # fmt: skip
+)
 def test_a_refusal_names_the_sheets(tmp_path: Path, sheets: Sheets, message: str) -> None:
     with pytest.raises(FileError) as caught:
         HospitalFile.open(save(tmp_path, sheets))
