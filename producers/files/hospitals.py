@@ -56,6 +56,7 @@ class FileWishes:
             self,
             columns=replace(self.columns, source=source, profile=dict(profile.columns)),
             values=replace(self.values, settings=profile.values),
+            strict=self.strict or profile.strict,
             profile=profile,
         )
 
@@ -167,6 +168,7 @@ class HospitalFile:
             all_columns=tuple(column for column in self.statistics if column not in REJECT_COLUMNS),
             columns={mapped.field: mapped.columns for mapped in self.columns.mapped},
             values=self._readers.settings,
+            strict=self.strict,
         )
 
     def rows(self) -> Iterator[FileRow]:
@@ -207,7 +209,7 @@ class HospitalFile:
 
     def raw_rows(self) -> Iterator[RawRow]:
         """Yield the same rows as the file has them, in a tenth of the time. Raises `FileError` likewise."""
-        return self._table.rows()
+        return self._passed.rows(self._table)
 
 
 def _size_of(raw: RawRow) -> int | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from producers.files.corrections import PROFILE
+from producers.files.corrections import PROFILE, digest_of
 from producers.files.errors import FileError
 from producers.files.hospitals import HospitalFile
 from producers.files.profile import write_profile
@@ -150,11 +150,12 @@ class _Rejects:
             delimiter=file.dialect.delimiter if own else ",",
         )
         self._profile = replace(file.profile, dialect=dialect)
+        self._unchanged: set[str] = set()
 
     def __enter__(self) -> "_Rejects":
         # What the encoding cannot write was not of it: a stray byte. It is shown by its number.
         dialect = self._profile.dialect
-        write_profile(self.path.with_name(PROFILE), self._profile, of=f"{self.path.name}, rows of a list")
+        self._write_profile()
         self._file: TextIO = self.path.open("w", encoding=dialect.encoding, errors="backslashreplace", newline="")
         if self._is_csv:
             self._csv = csv.writer(self._file, delimiter=dialect.delimiter)
@@ -163,13 +164,24 @@ class _Rejects:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        if self._unchanged:
+            self._write_profile()
+
+    def _write_profile(self) -> None:
+        profile = replace(self._profile, unchanged=frozenset(self._unchanged))
+        write_profile(self.path.with_name(PROFILE), profile, of=f"{self.path.name}, rows of a list")
 
     def write(self, row: RawRow, line: int, reason: str) -> None:
         """Write one row with its line in the imported file and the reason why it was not applied."""
+        surplus = self._surplus(row)
+        # What is too long is rejected again by itself, until it is cut.
+        if row.problem is not None and not surplus:
+            whole = {self._columns[0] if self._is_csv else "text": row.text}
+            self._unchanged.add(digest_of(row.fields if row.text is None else whole))
         if self._is_csv:
             # A line that could not be split into columns is kept whole, in the first one.
             cells = [row.text] if row.text is not None else [_cell(row.fields, it) for it in self._columns]
-            self._csv.writerow([line, reason, *cells, *self._surplus(row)])
+            self._csv.writerow([line, reason, *cells, *surplus])
             return
         # A column that none of the rows has would be gone from the list: that of the identifier may not be.
         missing = dict.fromkeys(column for column in self._read_from if column not in row.fields)

@@ -42,6 +42,8 @@ class _Stored(BaseModel):
     version: Annotated[int, Field(ge=_VERSION, le=_VERSION)]
     source: Source | None = None
     file: _File
+    strict: bool = False
+    unchanged: list[str] = []
     all_columns: list[str]
     columns: dict[str, list[str]]
     values: dict[str, str] = {}
@@ -52,7 +54,8 @@ class Profile:
     """How a list is read.
 
     `columns` has the columns of each field, `values` what was decided on their cells, and `all_columns` the columns
-    that the list had, so that a later delivery can be compared.
+    that the list had, so that a later delivery can be compared. `strict`: a row with an optional cell that cannot
+    be read is invalid. `unchanged`, for rejected rows: the digests of those that are no rows of the list.
     """
 
     dialect: Dialect
@@ -60,6 +63,8 @@ class Profile:
     all_columns: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]]
     values: Mapping[str, str]
+    strict: bool = False
+    unchanged: frozenset[str] = frozenset()
 
     def wishes(self, said: Wishes) -> Wishes:
         """Return what a table is to be opened with: what the user has `said`, else as the profile says."""
@@ -116,6 +121,8 @@ def parse_profile(text: str, path: Path) -> Profile:
         all_columns=tuple(stored.all_columns),
         columns={field: tuple(columns) for field, columns in stored.columns.items()},
         values=stored.values,
+        strict=stored.strict,
+        unchanged=frozenset(stored.unchanged),
     )
 
 
@@ -143,6 +150,11 @@ def _lines(profile: Profile, of: str) -> Iterator[str]:
     yield f"version = {_VERSION}\n"
     if profile.source is not None:
         yield f"source = {_value(profile.source)}\n"
+    if profile.strict:
+        yield "strict = true\n"
+    if profile.unchanged:
+        yield "# Rows that are rejected again as long as they are not corrected.\n"
+        yield f"unchanged = {_value(sorted(profile.unchanged))}\n"
     yield "# The columns that the list had, to report what has changed.\n"
     yield f"all_columns = {_value(list(profile.all_columns))}\n"
     file = {name: value for name, value in asdict(profile.dialect).items() if name != "compression"}

@@ -7,6 +7,7 @@ from typing import Any
 from producers.files import FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
 from producers.imports import FileImport
+from tests.support.rejected_rows import write_profile_beside
 from tests.unit.producers.scripted_imports import ScriptedBatch
 from worker.contract import IngestHospitals, OnExisting
 from worker.queue.batches import BatchProgress
@@ -86,6 +87,7 @@ async def test_rows_that_collided_change_no_stored_hospital_when_they_are_loaded
     path = tmp_path / "rejects.csv"
     rows = [f"{line},{reason},Oak {line},{line}\n" for line, reason in enumerate(reasons, 5)]
     path.write_text(f"import_line,import_reason,name,beds\n{''.join(rows)}")
+    write_profile_beside(path)
 
     chunks = (await imported(producer, HospitalFile.open(path), on_existing="merge")).chunks
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from producers.files import FileError, HospitalFile
+from producers.files import HospitalFile
 from producers.files.import_files import write_import_files
+from tests.support.rejected_rows import write_profile_beside
 from worker.contract.imports import ReportEntry
 
 
@@ -30,16 +31,18 @@ async def test_every_cell_of_a_row_that_is_too_long_is_in_the_rejects(tmp_path: 
             "3,too long,Q5,Hosp 5,X,5,extra,,last",
         ]
         # The row is rejected again as long as it is not corrected.
+        written.rejects.with_name("profile.toml").rename(tmp_path / "profile.toml")
         path = written.rejects.rename(tmp_path / "corrected.csv")
         with path.open("a") as corrected:
             corrected.write("4,x,Q6,Elm,Y,6\n")
 
 
-def test_a_list_of_rows_that_are_all_too_long_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_rows_that_are_all_too_long_are_rejected_again(tmp_path: Path) -> None:
     path = tmp_path / "rejects.csv"
     path.write_text("import_line,import_reason,code,name\n3,too long,Q5,Hosp 5,extra\n")
-    with pytest.raises(FileError, match="none of its rows can be read: line 2 has 5 cells, but the header has 4"):
-        HospitalFile.open(path)
+    write_profile_beside(path)
+    (row,) = HospitalFile.open(path).rows()
+    assert row.reasons[0].startswith("has 5 cells, but the header has 4")
 
 
 @pytest.mark.parametrize("read_before", [True, False])

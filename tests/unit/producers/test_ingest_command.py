@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY
+from tests.support.rejected_rows import write_profile_beside
 from worker.contract import ChunkOutcome, IngestHospitals, RecordStatus
 from worker.contract.imports import OpenImport, PreviewHospitals, ReadImportReport
 from worker.errors import OutageError
@@ -59,6 +60,7 @@ def test_it_is_said_that_collided_rows_are_loaded_otherwise_than_asked(
     run: Run, path: Path, columns: str, mode: str, *, said: bool
 ) -> None:
     path.write_text(f"{columns}\n2,collision: line 3,Oak\n5,collision: line 3,Elm\n")
+    write_profile_beside(path)
     err = run("ingest", path, "--on-existing", mode)[2]
     assert ("rows that were in collision are loaded with --on-existing keep" in err) == said
 

@@ -55,10 +55,13 @@ async def test_corrected_rows_have_the_identity_and_the_values_that_they_have_in
         file = HospitalFile.open(rejects, wishes)
         assert [row.record for row in file.rows()] == expected
         assert f"rejected rows of an import, read as their list: {rejects.with_name('profile.toml')}" in file.notes
-    # Without the list they look otherwise.
+    # Without the profile they look otherwise.
     alone = path.parent / "alone.csv"
     shutil.copy(rejects, alone)
-    assert HospitalFile.open(alone, MOH).columns.columns_of("external_id") == ("facility_code",)
+    with pytest.raises(FileError, match=r"rejected rows of an import, but not beside it profile\.toml"):
+        HospitalFile.open(alone, MOH)
+    given = FileWishes().by_profile(read_profile(rejects.with_name("profile.toml")))
+    assert records(alone, given) == expected
 
 
 async def test_what_the_user_says_takes_precedence(path: Path) -> None:
@@ -164,3 +167,68 @@ async def test_a_spoiled_profile_beside_rejected_rows_is_reported(path: Path) ->
     rejects.with_name("profile.toml").write_text("a = 1\n")
     with pytest.raises(FileError, match=r"profile\.toml: is not a profile of this version"):
         HospitalFile.open(rejects)
+
+
+LIST = "Code;Name;Town;Beds\n" + "".join(f"A{at};Oak {at} Hospital;Town {at};{at}\n" for at in range(30))
+SHORT = "Code;Name;Town;Beds\n" + "".join(f"A{at};Oak {at} Hospital;Town {at}\n" for at in range(30))
+
+
+@pytest.mark.parametrize(
+    ("content", "odd"),
+    [
+        # Half a row each, and a row of half its cells.
+        (LIST, ["B5;Elm", "Bay;Town 1;25"]),
+        (LIST, ["B6;Fir Hospital\n", "Wing;Town 2"]),
+        (LIST, ["B91;Oak"]),
+        # Where rows leave out the cells at their end.
+        (SHORT, ["B5;Elm", "Bay;Town 1;25"]),
+        # What cannot be split stands in the first column.
+        (LIST.replace("Code;Name", "Name;Code"), ['Yew "Clinic;B7;"Town;4']),
+        # Other columns, in the rows below their names, too.
+        (LIST, ["Town;Code;Name;Beds", "Aveda;B8;Ash Hospital;12"]),
+        (LIST, ["Code;Name;Town;Beds"]),
+        (LIST, ["Section of the north"]),
+    ],
+)
+@pytest.mark.parametrize("saved", ["as it is", "by a spreadsheet", "alone"])
+async def test_what_is_no_row_is_rejected_again_until_it_is_corrected(
+    tmp_path: Path, content: str, odd: list[str], saved: str
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(content + "".join(f"{line.strip()}\n" for line in odd) + "Z1;Last Hospital;Town 9;5\n")
+    file = HospitalFile.open(path, MOH)
+    reasons = {row.line: row.reasons for row in file.rows() if row.record is None}
+    assert {*range(32, 32 + len(odd))} <= {*reasons}
+
+    async def entries() -> AsyncIterator[ReportEntry]:
+        for line, why in reasons.items():
+            yield ReportEntry(line=line, status="rejected", reasons=[*why])
+
+    written = await write_import_files(file, entries(), tmp_path / "import")
+    rejects, wishes = written.rejects, FileWishes()
+    assert rejects is not None
+    if saved == "by a spreadsheet":
+        # It adds the cells that a row lacks.
+        rows = [line.split(";") for line in rejects.read_text().splitlines()]
+        rejects.write_text("".join(";".join(row + [""] * (6 - len(row))) + "\n" for row in rows))
+    if saved == "alone":
+        wishes = wishes.by_profile(read_profile(rejects.with_name("profile.toml")))
+        rejects = rejects.rename(tmp_path / "alone.csv")
+    assert set(records(rejects, wishes)) == {None}
+    with rejects.open("a") as corrected:
+        corrected.write("32;;B5;Elm Bay Hospital;Town 1;25\n")
+    names = [
+        it.hospital_name for row in HospitalFile.open(rejects, wishes).rows() if (it := row.record) is not None
+    ]
+    assert len(names) == 1
+
+
+async def test_rows_that_were_rejected_for_their_cells_are_rejected_again(path: Path) -> None:
+    path.write_text(path.read_text().replace("1.009", "many").replace("Clinic 20", ""))
+    strict = replace(MOH, strict=True)
+    rejects = await reject(path, 11, 22, wishes=strict)
+    assert records(rejects) == [None, None]
+    rejects.write_text(rejects.read_text().replace("many", "9"))
+    assert [record is None for record in records(rejects)] == [False, True]
+    # Without it, the row was no reject.
+    assert [record is None for record in records(await reject(path, 11, 22))] == [False, True]

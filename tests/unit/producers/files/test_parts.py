@@ -113,8 +113,7 @@ def test_sheets_that_are_lists_of_hospitals_too_are_named(
     [
         (
             {"Doctors": [["Name", "City"], *PEOPLE], "Pharmacies": [["Name", "City"], *PEOPLE]},
-            "none of its sheets seems to be a list of hospitals: 'Doctors', 'Pharmacies'; "
-            "if one is, name it with --sheet",
+            "seems to be a list of hospitals: 'Doctors', 'Pharmacies'; if one is, name it with --sheet",
         ),
         (
             {"P": [["Lat", "Lon"], [1.5, 2.5]], "Q": [["X"], ["y"]]},

@@ -16,6 +16,7 @@ from producers.files.rows.second_headers import (
 from producers.files.rows.suspects import LOOKS_LIKE_A_TOTAL
 from producers.files.table import Wishes
 from tests.support.lists.writing import workbook
+from tests.support.rejected_rows import write_profile_beside
 
 HEADER = "code,name,town,beds"
 ROWS = [f"K{number},Oak {number},Aveda {number},{number * 5}" for number in range(1, 10)]
@@ -171,6 +172,7 @@ def test_sections_are_found_in_lists_of_two_columns(tmp_path: Path) -> None:
 def test_among_rejected_rows_they_stay_rejected_until_another_cell_is_filled(tmp_path: Path, reason: str) -> None:
     name = "Total North" if reason == LOOKS_LIKE_A_TOTAL else "North"
     beds = "50" if reason == LOOKS_LIKE_A_TOTAL else ""
+    write_profile_beside(tmp_path / "list.csv")
     lines = ["import_line,import_reason,code,name,town,beds", f'2,"{reason}",,{name},,{beds}']
     assert rejected(opened(tmp_path, *lines)) == {2: reason}
     lines[1] = lines[1].replace(f"{name},", f"{name},Aveda")

@@ -9,6 +9,7 @@ from producers.files.rows.repeated_headers import HAS_TAGS, REPEATS_HEADER
 from producers.files.rows.second_headers import IN_OTHER_WORDS
 from producers.files.table import Wishes
 from tests.support.lists.writing import workbook
+from tests.support.rejected_rows import write_profile_beside
 
 HEADER = ["code", "hospital name", "city", "beds"]
 ROWS = [["1", "Oak", "Aveda", "12"], ["2", "Elm", "Brusk", "20"], HEADER, ["3", "Ash", "Corvo", "31"]]
@@ -106,6 +107,7 @@ def test_numbered_columns_have_no_header_to_repeat(tmp_path: Path) -> None:
 def test_a_rejected_header_stays_rejected_until_it_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "rejects.csv"
     path.write_text("import_line,import_reason,name,city\n9,repeats the header,name,city\n12,x,Oak,Aveda\n")
+    write_profile_beside(path)
     assert [row.reasons for row in HospitalFile.open(path).rows()] == [(REPEATS_HEADER,), ()]
 
 
