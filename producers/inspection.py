@@ -1,5 +1,6 @@
 """`Inspection`: what an import of a file would find in its rows, without a server."""
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,15 +8,21 @@ from dataclasses import dataclass, field
 
 from producers.files import FileRow, HospitalFile
 from worker.contract import OnExisting
-from worker.contract.comparison import FURTHER_FIELDS, distinguishing_key, further_differences
+from worker.contract.comparison import (
+    FURTHER_FIELDS,
+    content_differences,
+    distinguishing_key,
+    further_differences,
+)
 from worker.contract.identity import hospital_identity, is_identified_by_name, normalise_name
 from worker.contract.known import Known
 
 _SINGLE = hash("single")
 _PARTS = 64
 _SHOWN = 5
-# Reasons may have a text of the row, so there may be as many as rows.
 _MOST_REASONS = 1_000
+# What a reason says of one row: its cells, which it quotes, and other lines.
+_OF_ROW = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d[\d,.]*")
 _USABLE, _UNREAD, _COLLIDES, _REPEATS = range(4)
 
 
@@ -33,8 +40,10 @@ class FieldFindings:
 class Inspection:
     """The rows of one file.
 
-    `rejected` rows have no record; `reasons` counts why, up to a thousand different ones. `collisions` have the
-    identity of an earlier row, but may be other hospitals; `repeated` rows have it too, and are repetitions.
+    `rejected` rows have no record; `reasons` counts why, by kind: what a reason quotes of its row is left out.
+    `collisions` have the identity of an earlier row, but may be other hospitals; `repeated` rows have it too, and
+    say the same or less;
+    `differing` ones are of the same hospital, and say something else, such as another number of beds.
     `first` are the first collisions: a line, the line it collides with. `by_id` rows are identified by the list's
     identifier.
     """
@@ -43,6 +52,7 @@ class Inspection:
     rejected: int = 0
     collisions: int = 0
     repeated: int = 0
+    differing: int = 0
     by_id: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     fields: dict[str, FieldFindings] = field(default_factory=dict)
@@ -53,7 +63,7 @@ class Inspection:
     @property
     def usable(self) -> int:
         """The rows that an import would send to the registry as the first ones of their hospitals."""
-        return self.rows - self.rejected - self.collisions - self.repeated
+        return self.rows - self.rejected - self.collisions - self.repeated - self.differing
 
     def usable_rows(self, file: HospitalFile) -> Iterator[FileRow]:
         """Yield the usable rows. Raises `FileError` if reading fails part-way."""
@@ -101,7 +111,8 @@ def inspect_file(
     """Read and validate every row, as an import does. Raises `FileError` if reading fails part-way.
 
     Besides what `file.rows` takes, it takes 33 bytes of memory for each row, and 8 for each further field by which
-    rows without an identifier are compared: they are compared by their 64-bit hashes.
+    rows without an identifier are compared: they are compared by their 64-bit hashes. If identities repeat,
+    it reads the file once more, and keeps the rows that have them.
     """
     found = Inspection()
     further = _Further(file)
@@ -131,13 +142,31 @@ def inspect_file(
         whole = on_existing == "replace"
         return keys[index] != keys[holder] or further.differ(holder, index, whole=whole)
 
-    _find_collisions(found, identities, lines, collide)
+    holders = _find_collisions(found, identities, lines, collide)
+    if holders:
+        found.differing = _differing(file, holders, whole=on_existing == "replace")
+        found.repeated -= found.differing
     return found
+
+
+def _differing(file: HospitalFile, holders: Mapping[int, int], *, whole: bool) -> int:
+    """Return how many rows say something else than the earlier row that has their identity, by their indexes."""
+    wanted, kept = {*holders.values()}, dict[int, Known]()
+    differing = 0
+    for index, row in enumerate(file.rows()):
+        if row.known is None:
+            continue
+        if index in wanted:
+            kept[index] = row.known
+        elif (holder := holders.get(index)) is not None:
+            differing += bool(content_differences(kept[holder], row.known, whole=whole))
+    return differing
 
 
 def _count_reasons(counts: Counter[str], reasons: Sequence[str]) -> None:
     for reason in reasons:
-        counts[reason if reason in counts or len(counts) < _MOST_REASONS else "other reasons"] += 1
+        kind = _OF_ROW.sub("\u2026", reason)
+        counts[kind if kind in counts or len(counts) < _MOST_REASONS else "other reasons"] += 1
 
 
 def _count_fields(fields: dict[str, FieldFindings], row: FileRow) -> None:
@@ -167,7 +196,9 @@ def _values(known: Known) -> Iterator[tuple[str, object]]:
 
 def _find_collisions(
     found: Inspection, identities: "array[int]", lines: "array[int]", collide: Callable[[int, int], bool]
-) -> None:
+) -> dict[int, int]:
+    """Mark the rows that have the identity of an earlier one; return the earlier row of each repetition."""
+    repeats: dict[int, int] = {}
     # In parts, because a dictionary of all identities would take ten times the memory of the arrays.
     parts = [array("q") for _ in range(_PARTS)]
     for index, identity in enumerate(identities):
@@ -186,4 +217,6 @@ def _find_collisions(
             else:
                 found.repeated += 1
                 found.marks[index] = _REPEATS
+                repeats[index] = holder
         found.first = sorted(found.first)[:_SHOWN]
+    return repeats

@@ -18,6 +18,8 @@ from worker.contract import OnExisting, RecordStatus
 from worker.errors import RegistryError
 
 _PATIENCE_S = 3
+# The fate of a row that differs from an earlier one of the same hospital.
+_DIFFERING: Mapping[OnExisting, RecordStatus] = {"keep": "kept", "merge": "merged", "replace": "replaced"}
 _APPLIED = ("created", "merged", "replaced", "same")
 
 
@@ -43,12 +45,15 @@ def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -
             print_note(note)
     if warning and not file.identity_is_given:
         return NOTHING
-    fit = found.usable if fates is None else sum(fates[status] for status in _APPLIED)
+    if fates is None:
+        fit = found.usable + (found.differing if _DIFFERING[on_existing] in _APPLIED else 0)
+    else:
+        fit = sum(fates[status] for status in _APPLIED)
     fit += found.repeated
     if fit == found.rows and not file.unread:
         return DONE
     # Rows that leave what is stored as it is, as all may of a list that was loaded before, are no refusal.
-    return PARTLY if found.usable or found.repeated else NOTHING
+    return PARTLY if found.usable or found.repeated or found.differing else NOTHING
 
 
 def _compare(
@@ -73,6 +78,7 @@ def _compare(
     fates = {status: counts[status] for status in get_args(RecordStatus)}
     fates["rejected"] += found.rejected
     fates["collision"] += found.collisions
+    fates[_DIFFERING[on_existing]] += found.differing
     return fates, "", warning, notes
 
 
@@ -87,6 +93,7 @@ def _facts(
         "reasons": dict(found.reasons.most_common()),
         "collisions": found.collisions,
         "repeated": found.repeated,
+        "differing": found.differing,
         "identified_by_source": found.by_id,
         "fields": {
             it.field: {

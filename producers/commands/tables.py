@@ -97,6 +97,8 @@ def _lines(file: HospitalFile, found: Inspection) -> Iterator[str]:
         yield "identity: name and place, because no identifier is used"
     if found.repeated:
         yield f"repeated: {found.repeated:,}, the same hospital as an earlier row"
+    if found.differing:
+        yield f"differing: {found.differing:,}, the same hospital as an earlier row, with other values"
     if found.collisions:
         lines = ", ".join(f"{line} with {other}" for line, other in found.first)
         lines += _more(found.collisions - len(found.first))
