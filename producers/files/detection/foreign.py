@@ -35,9 +35,14 @@ _MARKUP: tuple[tuple[str, str, str], ...] = (
     (r"<osm\b", "OpenStreetMap XML", _OGR),
     (r"\bxmlns:gml=|<gml:|<wfs:FeatureCollection", "GML", _OGR),
     (r"progid=.Excel\.Sheet|<Workbook\b", "an Excel workbook in XML", _OFFICE),
-    (r"<!doctype html|<html\b|<table\b", "an HTML page", "pandas.read_html({name!r})[0].to_csv('OUT.csv')"),
+    (
+        r"<!doctype html|<(?:html|head|body|meta|script|div|table)\b",
+        "an HTML page",
+        "pandas.read_html({name!r})[0].to_csv('OUT.csv')",
+    ),
     (r"<\?xml\b", "XML", "xmlstarlet sel -t -m //RECORD -v NAME -o , -v CITY -n {name} > OUT.csv"),
 )
+_SCRIPT = "is a script, not a list; look in it for the address that it fetches the list from"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ARCHIVES: tuple[tuple[str, str, str], ...] = (
     ("word/", "a Word document", _OFFICE.replace("csv", "txt:Text")),
@@ -57,7 +62,7 @@ def foreign_kind(path: Path, head: bytes) -> str | None:
         return _sentence(path, "a Word document", _OFFICE.replace("csv", "txt:Text"))
     text = _text_of(head)
     if not text.startswith("<"):
-        return None
+        return _SCRIPT if text.startswith("#!/") else None
     for pattern, kind, command in _MARKUP:
         if re.search(pattern, text, re.IGNORECASE):
             hint = "; perhaps the server sent an error page: look at it" if kind == "an HTML page" else ""
