@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from producers.files.errors import FileError
 from producers.files.table import Dialect, FileFormat, Wishes
+from producers.files.words import fold
 from worker.contract.fields import Source
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload
@@ -85,14 +86,15 @@ class Profile:
 
     def changes(self, columns: tuple[str, ...], encoding: str) -> list[str]:
         """Return what is different in a later delivery of the list, in this encoding; one sentence each."""
-        before, now = dict.fromkeys(self.all_columns), dict.fromkeys(columns)
+        # Columns are found without regard to case and punctuation.
+        before, now = ({fold(it) or it: it for it in names} for names in (self.all_columns, columns))
         found = []
         known = self.dialect.encoding
         if known and encoding and codecs.lookup(known).name != codecs.lookup(encoding).name:
             found.append(f"the encoding was {known} and is {encoding} now")
-        if gone := [column for column in before if column not in now]:
+        if gone := [before[name] for name in before if name not in now]:
             found.append(f"columns that the profile knows are gone: {_listed(gone)}")
-        if fresh := [column for column in now if column not in before]:
+        if fresh := [now[name] for name in now if name not in before]:
             found.append(f"columns that the profile does not know: {_listed(fresh)}")
         return found
 
