@@ -174,7 +174,9 @@ def _is_text(text: str) -> bool:
 def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
     with opener() as stream:
         lines = sample_lines(stream, counts.blocks)
-    if not _LONE_DASH.sub(b"", b"\n".join(lines)).translate(None, _ASCII_AND_NO_BREAK_SPACE):
+    is_utf8_possible = counts.strays <= counts.characters
+    beyond = _LONE_DASH.sub(b"", b"\n".join(lines)).translate(None, _ASCII_AND_NO_BREAK_SPACE)
+    if lines and not beyond and not is_utf8_possible:
         # A DOS encoding has a letter in place of the no-break space, but a list in it would have others too.
         return _confirmed(path, opener, Reading("cp1252", []), nuls)
     # Without the first line, because headers are often in English.

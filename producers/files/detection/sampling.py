@@ -1,7 +1,8 @@
 """What is in the bytes of a file as a whole: counts over all of them, and a sample of lines spread over it."""
 
 import codecs
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -17,8 +18,8 @@ _BYTE_ORDER_MARKS = (
 _CONTROLS = bytes(byte for byte in range(0x20) if byte not in b"\0\t\n\r\f\x0b\x1a\x1b\x1c\x1d\x1e\x1f")
 _LINES = 400
 _LONGEST = 2_000
-# Bytes that are never the second half of a double byte, so that a line may be cut after one.
-_CUTS = b' ,;\t"'
+# A line that is too long is cut before bytes that are never the second half of a double byte.
+_PIECE = re.compile(rb"[\x00-\xff]{1,200}[^ ,;\t\"]{0,1800}")
 
 
 @dataclass(slots=True)
@@ -75,22 +76,26 @@ def sample_lines(stream: BinaryIO, blocks: int) -> list[bytes]:
     """Return up to a few hundred distinct lines with bytes beyond ASCII, spread evenly over the whole stream.
 
     `blocks` is how many blocks the stream has, as `count_bytes` found. The first such lines are always among them,
-    because a header's words weigh more than any row's.
+    because a header's words weigh more than any row's. Of a line that is too long, each piece is a line: a document
+    of JSON may be one line, and a row may have a long geometry before its name.
     """
     found: dict[bytes, None] = {}
     quota = max(2, _LINES // max(blocks, 1))
     for number, block in enumerate(_blocks(stream)):
-        if blocks > _LINES and number % (blocks // _LINES + 1):
+        # Until something is found every block counts, because a sample of nothing says nothing.
+        if found and blocks > _LINES and number % (blocks // _LINES + 1):
             continue
         if block.isascii():
             continue
         # Lines that the block cuts in two are left out, except where the block is all there is.
         lines = block.replace(b"\r", b"\n").split(b"\n")
-        inner = lines[number > 0 : len(lines) - (blocks > 1)] or lines
-        beyond = [line for line in inner if not line.isascii()]
+        inner = lines[number > 0 : len(lines) - (blocks > 1)]
+        if all(line.isascii() for line in inner):
+            inner = lines
+        beyond = [piece for line in inner if not line.isascii() for piece in _pieces(line)]
         step = max(1, len(beyond) // quota)
         chosen = beyond[:3] + beyond[3::step] if number == 0 else beyond[step // 2 :: step]
-        found.update((_shortened(line), None) for line in chosen[: quota + 3])
+        found.update(dict.fromkeys(chosen[: quota + 3]))
     return list(found)
 
 
@@ -115,12 +120,7 @@ def _count(text: str, first: str, last: str) -> int:
     return 0
 
 
-def _shortened(line: bytes) -> bytes:
+def _pieces(line: bytes) -> list[bytes]:
     if len(line) <= _LONGEST:
-        return line
-    cut = max(map(line[:_LONGEST].rfind, _each(_CUTS)))
-    return line[: cut + 1] if cut > 0 else line[:_LONGEST]
-
-
-def _each(text: bytes) -> Iterable[bytes]:
-    return (text[index : index + 1] for index in range(len(text)))
+        return [line]
+    return [piece for piece in _PIECE.findall(line) if not piece.isascii()]
