@@ -16,7 +16,7 @@ from producers.files.errors import FileError
 
 # How much likelier, in nats, the best reading must be than the next: e to the 8.4th is about 4,000 to 1.
 _MARGIN = 8.4
-_BETTER_THAN_NOTHING = 1.0  # nats for each word
+_BETTER_THAN_NOTHING, _WORDS_FOR_NOTHING = 1.0, 4  # nats for each word but so many
 # How unlikely each byte beyond ASCII may be, in nats. Text of the known languages costs 2.3 to 4.2; the more words,
 # the closer to 3. Text in an unknown encoding costs more in all others.
 _MOST_PER_BYTE, _MOST_PER_BYTE_OF_FEW, _FEW_WORDS = 4.6, 7.0, 6
@@ -27,6 +27,7 @@ _STRAYS_PER_LINE = 1 / 300
 _MOST_STRAYS_PER_CHARACTER = 4
 # Candidates this much less likely than the best are not shown.
 _SHOWN_WITHIN, _MOST_SHOWN, _CELLS_SHOWN, _CELL_LENGTH = 40.0, 6, 3, 24
+_MOST_COMPARED = 3
 _FEW_CHARACTERS = 12
 _MOST_STRAYS_OF_GIVEN = 0.1
 _BINARY, _FEW_CONTROLS = 0.02, 4
@@ -180,14 +181,20 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
         # A DOS encoding has a letter in place of the no-break space, but a list in it would have others too.
         return _confirmed(path, opener, Reading("cp1252", []), nuls)
     # Without the first line, because headers are often in English.
-    body = counts.head.partition(b"\n")[2]
-    readings = judge(lines, body[:_CONTEXT], _share_beyond_ascii(body, lines, counts.lines))
+    header, _, body = counts.head.partition(b"\n")
+    share = _share_beyond_ascii(body, lines, counts.lines)
+    readings = judge(lines, body[:_CONTEXT], share, header[:_CONTEXT])
+    if not counts.characters and readings[0].encoding == "utf-8":
+        second = readings[1]
+        if readings[0].cost - second.cost >= _better_than_nothing(second):
+            readings[:2] = readings[1::-1]
     best = readings[0]
     if not counts.strays:
         utf8 = next(reading for reading in readings if reading.encoding == "utf-8")
         if utf8.cost - best.cost < _MARGIN:
             return Encoding("utf-8", counts.lines, nuls=nuls)
-    if best.encoding == "utf-8":
+    # A few bytes say nothing against UTF-8 if the file has characters of it, or is long.
+    if best.encoding == "utf-8" and (counts.characters or counts.strays <= counts.lines * _STRAYS_PER_LINE):
         allowed = max(_FEW_STRAYS, _STRAYS_PER_CHARACTER * (counts.characters + counts.strays))
         if counts.strays <= allowed:
             return Encoding("utf-8", counts.lines, counts.strays, nuls)
@@ -199,7 +206,7 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
         )
     # UTF-8 of which nothing is valid is no rival: it is what bytes without meaning cost. The more words there are,
     # the better another reading must be.
-    margins = {} if counts.characters else {"utf-8": min(_MARGIN, len(best.words) * _BETTER_THAN_NOTHING)}
+    margins = {} if counts.characters else {"utf-8": _better_than_nothing(best)}
     rivals = [it for it in readings[1:] if it.cost - best.cost < margins.get(it.encoding, _MARGIN)]
     most = _MOST_PER_BYTE_OF_FEW if len(best.words) <= _FEW_WORDS else _MOST_PER_BYTE
     uncertain = bool(rivals) or best.per_byte > most or best.encoding == "utf-8"
@@ -214,6 +221,11 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
             + _shown(lines, readings),
         )
     return _confirmed(path, opener, best, nuls)
+
+
+def _better_than_nothing(reading: Reading) -> float:
+    """Return how much likelier, in nats, a reading must be than bytes without meaning; a word or two may be less."""
+    return min(_MARGIN, (len(reading.words) - _WORDS_FOR_NOTHING) * _BETTER_THAN_NOTHING)
 
 
 def _share_beyond_ascii(body: bytes, sample: Sequence[bytes], lines: int) -> float:
@@ -268,9 +280,9 @@ def _is_clean(text: str) -> bool:
 
 
 def _shown(lines: Sequence[bytes], readings: Sequence[Reading]) -> str:
-    cells = _cells(lines)
     best = readings[0].cost
     likely = [reading.encoding for reading in readings if reading.cost - best < _SHOWN_WITHIN]
+    cells = _cells(lines, likely[:_MOST_COMPARED])
     shown = {encoding: [_readable(cell, encoding) for cell in cells] for encoding in likely}
     # An encoding in which every cell has bytes that mean nothing is not the right one.
     readable = {encoding: texts for encoding, texts in shown.items() if any("\ufffd" not in it for it in texts)}
@@ -280,17 +292,22 @@ def _shown(lines: Sequence[bytes], readings: Sequence[Reading]) -> str:
     )
 
 
-def _cells(lines: Sequence[bytes]) -> list[bytes]:
-    """Return three cells that hold more beyond ASCII than the others, the same for each encoding."""
+def _cells(lines: Sequence[bytes], likely: Sequence[str]) -> list[bytes]:
+    """Return three cells, the same for each encoding: those that the likeliest ones read most differently.
+
+    Of these, the ones that hold most beyond ASCII.
+    """
     distinct = dict.fromkeys(
         _around_first_beyond_ascii(cell.strip())
         for line in lines
         for cell in re.split(rb'[,;\t"]+', line)
         if not cell.isascii() and len(cell) > 2
     )
-    return sorted(distinct or dict.fromkeys(lines), key=lambda cell: -sum(byte > 127 for byte in cell))[
-        :_CELLS_SHOWN
-    ]
+    cells = list(distinct or dict.fromkeys(map(_around_first_beyond_ascii, lines)))
+    readings = {cell: len({cell.decode(encoding, "replace") for encoding in likely}) for cell in cells}
+    cells.sort(key=lambda cell: (-readings[cell], -sum(byte > 127 for byte in cell)))
+    # A cell that reads alike in the likeliest encodings says nothing, if there are others.
+    return [cell for cell in cells if readings[cell] > 1][:_CELLS_SHOWN] or cells[:_CELLS_SHOWN]
 
 
 def _around_first_beyond_ascii(cell: bytes) -> bytes:

@@ -3,17 +3,21 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from producers.files.detection.candidates import MADE_FOR, UNLIKELY
+from producers.files.detection.header_languages import unlikely_by_header
 from producers.files.detection.letters import Ideographs, Language, languages, script_of, shape
+from producers.files.detection.signs import marked
 
 _NOT_MADE_FOR = 4.0
 # In a list in another script, nearly every line has a letter of it. A few lines with odd bytes are no such list.
 _SELDOM, _FEW, _SELDOM_ANOTHER_SCRIPT = 0.05, 5, 10.0
 _ANOTHER_LANGUAGE = 3.5  # nats for a word of another language than the rest of the file
+_NOT_OF_HEADER = 4.0  # nats at most for a word of a language that the header is not in
+_NOT_MADE_FOR_HEADER = 1.0
 _MOST_WORDS = 400
 _BYTES_OF_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _SYMBOL = re.compile(rb"[\x00-@\[-`{-\x7f]")
@@ -42,18 +46,20 @@ class Reading:
     same: list[str] = field(default_factory=list)
 
 
-def judge(lines: Sequence[bytes], context: bytes = b"", share: float = 1.0) -> list[Reading]:
+def judge(lines: Sequence[bytes], context: bytes = b"", share: float = 1.0, header: bytes = b"") -> list[Reading]:
     """Return how each candidate reads these lines, the likeliest first. Encodings that read the same text are one.
 
     `context` is other text of the file. Its ASCII words, the same in all encodings, tell which language is likely.
-    `share` is the part of the file's lines that have bytes beyond ASCII.
+    `share` is the part of the file's lines that have bytes beyond ASCII. `header` is the first line.
     """
     readings: dict[tuple[str, ...], Reading] = {}
     memory: dict[str, Mapping[str, float]] = {}
-    unlikely = _unlikely_languages(context)
-    another = (
-        {code for code in languages() if code not in unlikely} if share < _SELDOM and len(lines) <= _FEW else set()
-    )
+    by_header = unlikely_by_header(header)
+    unlikely = {code: max(cost, by_header.get(code, 0.0)) for code, cost in _unlikely_languages(context).items()}
+    # How unlikely each language is for any word at all.
+    strange = {code: min(cost, _NOT_OF_HEADER) for code, cost in by_header.items()}
+    if share < _SELDOM and len(lines) <= _FEW:
+        strange |= {code: _SELDOM_ANOTHER_SCRIPT for code in languages() if code not in unlikely}
     enough = _enough(lines)
     for encoding in UNLIKELY:
         reading = _read(lines, encoding)
@@ -61,8 +67,8 @@ def judge(lines: Sequence[bytes], context: bytes = b"", share: float = 1.0) -> l
             continue
         known = readings.setdefault(tuple(reading.lines), reading)
         if known is reading:
-            _weigh(reading, enough, memory, unlikely, another)
-            reading.cost += UNLIKELY[encoding]
+            _weigh(reading, enough, memory, unlikely, strange)
+            reading.cost += UNLIKELY[encoding] + _NOT_MADE_FOR_HEADER * _is_for_others(encoding, by_header)
         elif UNLIKELY[encoding] < UNLIKELY[known.encoding]:
             known.cost += UNLIKELY[encoding] - UNLIKELY[known.encoding]
             known.same.append(known.encoding)
@@ -70,6 +76,12 @@ def judge(lines: Sequence[bytes], context: bytes = b"", share: float = 1.0) -> l
         else:
             known.same.append(encoding)
     return sorted(readings.values(), key=lambda reading: reading.cost)
+
+
+def _is_for_others(encoding: str, by_header: Mapping[str, float]) -> bool:
+    """Return whether the encoding was made for other languages than those that the header may be in."""
+    made_for = MADE_FOR.get(encoding)
+    return made_for is not None and bool(by_header) and not any(by_header.get(code) == 0 for code in made_for)
 
 
 def _read(lines: Sequence[bytes], encoding: str) -> Reading | None:
@@ -134,13 +146,13 @@ def _weigh(
     enough: int,
     memory: dict[str, Mapping[str, float]],
     unlikely: Mapping[str, float],
-    another_script: Collection[str],
+    strange: Mapping[str, float],
 ) -> None:
     delimiters = _delimiters(reading.lines)
     distinct: dict[str, None] = {}
     without_delimiters = str.maketrans(dict.fromkeys(delimiters, " "))
     for line in reading.lines[:enough]:
-        for word in words_of(line.translate(without_delimiters)):
+        for word in words_of(marked(line.translate(without_delimiters))):
             distinct.update(dict.fromkeys(_parts(word, reading.encoding)))
     reading.words = list(distinct)
     beyond = sum(_length(word, reading.encoding) for word in distinct)
@@ -148,10 +160,7 @@ def _weigh(
     for word in distinct:
         composed = unicodedata.normalize("NFC", word)
         if composed not in memory:
-            memory[composed] = {
-                code: cost + _SELDOM_ANOTHER_SCRIPT * (code in another_script)
-                for code, cost in _costs(composed).items()
-            }
+            memory[composed] = {code: cost + strange.get(code, 0.0) for code, cost in _costs(composed).items()}
         costs.append(memory[composed])
     fixed = sum(map(shape, distinct))
     least = [min(known.values()) for known in costs]

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
+from producers.files.detection.signs import COSTS
+
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _STEP = 0.25
 _CJK = ("HAN", "KANA", "HANGUL")
@@ -38,6 +40,7 @@ _OUT_OF_PLACE = 6.0
 _OPENING = "\u201c\u2018\u201e\u201a\u00ab\u00bf\u00a1\u00a0"
 _NEVER_INSIDE = "\u201c\u201d\u201e\u201a\u00ab\u00bb\u2022\u2026\u2018\u2013\u2014\u2116\u00b6"
 _ORDINALS = "\u00ba\u00aa\u00b0"
+_LIGATURES = "\ufb01\ufb02"  # only typesetters write them, though Macintosh's encoding has them
 _ABBREVIATED = "NMD"  # N\u00ba, M\u00aa and D\u00aa, which a word may follow without a blank
 
 
@@ -118,6 +121,8 @@ def foreign(word: str, index: int, script: str) -> float:
     character = word[index]
     if character.isascii():
         return _ASCII_LETTER
+    if character in COSTS:
+        return COSTS[character]
     before, after = word[index - 1 : index] if index else "", word[index + 1 : index + 2]
     if character in _ORDINALS:
         return 13.0 if before.isalpha() and before not in _ABBREVIATED and after.isalpha() else 7.0
@@ -160,6 +165,8 @@ def shape(word: str) -> float:
                 cost += 5.0
             elif run > 1 and character.islower() and before.isupper():
                 cost += 3.0
+        if character in _LIGATURES:
+            cost += 4.0
         run = run + 1 if character.isupper() else 0
         before = character
     return cost

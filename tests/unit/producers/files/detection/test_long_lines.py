@@ -58,7 +58,9 @@ def test_a_few_letters_late_in_their_line_are_utf8(layout: Callable[[list[str]],
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("encoding", OTHERS)
-def test_other_encodings_are_known_by_letters_late_in_their_line(layout: Callable[[list[str]], str], encoding: str) -> None:
+def test_other_encodings_are_known_by_letters_late_in_their_line(
+    layout: Callable[[list[str]], str], encoding: str
+) -> None:
     content = layout(OTHERS[encoding])
     data = content.encode(encoding)
     assert data.decode(detect(data).name) == content
