@@ -91,6 +91,8 @@ def _text_table(path: Path, compression: Compression, wishes: Wishes) -> Table:
     if found.strays:
         strays = "1 byte is" if found.strays == 1 else f"{found.strays:,} bytes are"
         notes.append(f"{strays} not {found.name} and read as cp1252 or shown as \ufffd")
+    if found.remark:
+        notes.append(found.remark)
     if found.seems_utf8:
         notes.append(f"it is valid UTF-8, but read as {found.name}, as you have said")
     if found.nuls:

@@ -3,6 +3,7 @@
 import codecs
 import io
 import re
+import shlex
 import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from producers.files.detection.encoded_twice import encoded_twice
 from producers.files.detection.judging import Reading, judge
 from producers.files.detection.sampling import BLOCK, Bytes, count_bytes, sample_lines
 from producers.files.errors import FileError
@@ -49,7 +51,8 @@ class Opener(Protocol):
 class Encoding:
     """The encoding of a file. `strays` are bytes in it that it does not have, `nuls` NUL characters in its text.
 
-    `seems_utf8`: the user has named another, although the bytes are valid UTF-8 beyond ASCII.
+    `seems_utf8`: the user has named another, although the bytes are valid UTF-8 beyond ASCII. `remark`: what a person
+    should look at, because the text may be wrong.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Encoding:
     strays: int = 0
     nuls: int = 0
     seems_utf8: bool = False
+    remark: str = ""
 
 
 def detect_encoding(path: Path, opener: Opener, wish: str | None, usual: str | None = None) -> Encoding:
@@ -75,9 +79,26 @@ def detect_encoding(path: Path, opener: Opener, wish: str | None, usual: str | N
     if wish is not None:
         found = _given(path, opener, counts, wish)
         return replace(found, seems_utf8=_is_utf8(counts) and not is_unicode(wish))
-    if usual is not None:
-        return _as_before(path, opener, counts, usual)
-    return _detected(path, opener, counts)
+    found = _detected(path, opener, counts) if usual is None else _as_before(path, opener, counts, usual)
+    if found.name == "utf-8" and counts.characters:
+        return replace(found, remark=_remark_on_twice(path, opener, counts))
+    return found
+
+
+def _remark_on_twice(path: Path, opener: Opener, counts: Bytes) -> str:
+    """Refuse text that was encoded twice as a whole, and return a remark if only a part of it was."""
+    with opener() as stream:
+        twice = encoded_twice(sample_lines(stream, counts.blocks))
+    if twice is None:
+        return ""
+    if not twice.all:
+        return f"some of its text was encoded twice before and is read as it is: {twice.word!r} was {twice.was!r}"
+    once = "LATIN1" if twice.latin_1 else "CP1252"
+    raise FileError(
+        path,
+        f"was encoded as UTF-8 twice: {twice.word!r} was {twice.was!r}; undo that, for example with: "
+        f"iconv -f UTF-8 -t {once} {shlex.quote(path.name)} > OUT, and load OUT; --encoding utf-8 reads it as it is",
+    )
 
 
 def is_unicode(encoding: str) -> bool:
