@@ -22,8 +22,8 @@ class RowTooLong(Exception):
 class NumberedLines(Iterator[str]):
     """An iterator over the lines of a text, numbered from 1. It remembers the lines of the current row.
 
-    NUL characters, with which some programs fill up cells, are left out, and so are byte order marks: a text that
-    was put together from several has one at the start of each.
+    NUL characters, with which some programs fill up cells, are left out, and so are the mark of DOS for the end of a
+    file and byte order marks: a text that was put together from several has one at the start of each.
     """
 
     def __init__(self, text: TextIO) -> None:
@@ -86,8 +86,8 @@ class NumberedLines(Iterator[str]):
         self._number += 1
         if line[0] == _MARK:
             line = line[1:]
-        if "\0" in line:
-            line = line.replace("\0", "")
+        if "\0" in line or "\x1a" in line:
+            line = line.replace("\0", "").replace("\x1a", "")
         self._row.append(line)
         self._row_length += len(line)
         if self._row_length > MAX_ROW_LENGTH or len(self._row) > MAX_ROW_LINES:

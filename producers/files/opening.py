@@ -1,6 +1,7 @@
 """Opens a file of rows: finds out what its bytes are and returns the reader for them."""
 
 import io
+import re
 import shlex
 import zipfile
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ from producers.files.spooling import shown_path
 from producers.files.table import LINE_COLUMN, Compression, Dialect, FileFormat, RawRow, Table, Wishes
 
 _HEAD = 1 << 16
+_PART_OF_WORKBOOK = re.compile(rb"\[Content_Types\]|_rels/|docProps/|xl/|mimetype|META-INF/|content\.xml")
 _HEAD_OF_TEXT = 1 << 18
 _LINES_COMPARED = 300
 # Records whose names are collected, because a record may leave out fields.
@@ -69,6 +71,8 @@ def _binary_table(path: Path, compression: Compression, head: bytes, wishes: Wis
     is_zip = head.startswith(b"PK\x03\x04")
     if is_zip and not compression and (problem := _foreign_member(path)):
         raise FileError(path, problem)
+    if is_zip and compression == "zip" and not _PART_OF_WORKBOOK.search(head):
+        raise FileError(path, "is a ZIP archive inside of another; unpack the outer one and load what is in it")
     if is_zip or is_old_workbook(head):
         return open_workbook(path, compression, wishes)
     if head.startswith(b"PAR1"):

@@ -39,6 +39,8 @@ _ASCII_AND_NO_BREAK_SPACE = bytes((*range(128), 0xA0))
 # them has others too, and inside of words.
 _LONE_DASH = re.compile(rb"(?<![A-Za-z\x80-\x9f\xa1-\xff])[\x96\x97](?![A-Za-z\x80-\x9f\xa1-\xff])")
 
+_PADDING = re.compile(rb"\0+(?=[\r\n,;\t|\"\x1a]|\Z)")
+
 
 class Opener(Protocol):
     """Opens the bytes of the file, again and again."""
@@ -135,7 +137,7 @@ def _detected(path: Path, opener: Opener, counts: Bytes) -> Encoding:
             raise FileError(path, f"looks like {unicode}, but {strays} characters of it are broken; fetch it again")
         return Encoding(unicode, lines)
     nuls = sum(counts.nuls)
-    if counts.controls + nuls > max(_FEW_CONTROLS, _BINARY * counts.size):
+    if counts.controls + min(nuls, _not_padding(counts.head)) > max(_FEW_CONTROLS, _BINARY * counts.size):
         raise FileError(path, "is a binary file of no kind known here; export it as CSV in UTF-8")
     if counts.mark == "utf-8":
         return Encoding("utf-8", counts.lines, counts.strays, nuls)
@@ -174,6 +176,9 @@ def _wide_without_mark(counts: Bytes) -> str:
     nuls, quarter = counts.nuls, counts.size / 4
     if counts.size % 2 or sum(nuls) < max(1, 0.02 * quarter):
         return ""
+    if not counts.strays and counts.controls <= _FEW_CONTROLS and sum(nuls) < quarter:
+        # Text of single bytes, in which some program has left a few.
+        return ""
     even, odd = nuls[0] + nuls[2], nuls[1] + nuls[3]
     found = ""
     if not counts.size % 4 and min(nuls[2:]) > 0.95 * quarter and nuls[0] < 0.1 * quarter:
@@ -186,6 +191,11 @@ def _wide_without_mark(counts: Bytes) -> str:
     elif even > 4 * odd:
         found = "utf-16-be"
     return found if found and _is_text(counts.head.decode(found, "replace")) else ""
+
+
+def _not_padding(head: bytes) -> int:
+    """Return how many NUL bytes are not at the end of a cell, a line or the file, where programs fill up with them."""
+    return _PADDING.sub(b"", head).count(0)
 
 
 def _is_text(text: str) -> bool:

@@ -42,7 +42,14 @@ _MARKUP: tuple[tuple[str, str, str], ...] = (
     ),
     (r"<\?xml\b", "XML", "xmlstarlet sel -t -m //RECORD -v NAME -o , -v CITY -n {name} > OUT.csv"),
 )
-_SCRIPT = "is a script, not a list; look in it for the address that it fetches the list from"
+_SHELL_SCRIPT = "is a script, not a list; look in it for the address that it fetches the list from"
+# A variable or a function that gets a document of JSON, as pages with maps load it.
+_JAVASCRIPT = re.compile(
+    r"(?:(?://[^\n]*\n|/\*.{0,2000}?\*/)\s*)*(?:(?:export\s+)?(?:var|let|const)\s+[\w$]+\s*=\s*|export\s+default\s+|"
+    r"[A-Za-z_$][\w$.]*\s*(?:\[[^\]\n]{0,80}\]\s*)?=\s*(?=[\[{])|[A-Za-z_$][\w$.]*\s*\(\s*(?=[\[{]\s*[\[{\"]))",
+    re.DOTALL,
+)
+_OF_WORKBOOKS = (".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ARCHIVES: tuple[tuple[str, str, str], ...] = (
     ("word/", "a Word document", _OFFICE.replace("csv", "txt:Text")),
@@ -61,9 +68,19 @@ def foreign_kind(path: Path, head: bytes) -> str | None:
     if head.startswith(_OLE) and "WordDocument".encode("utf-16-le") in head:
         return _sentence(path, "a Word document", _OFFICE.replace("csv", "txt:Text"))
     text = _text_of(head)
+    if script := _JAVASCRIPT.match(text):
+        return (
+            f"is JavaScript, not JSON: it begins with {script[0][:40]!r}; delete that, and what stands behind the last "
+            "bracket or brace, and load the result"
+        )
     if not text.startswith("<"):
-        return _SCRIPT if text.startswith("#!/") else None
+        return _SHELL_SCRIPT if text.startswith("#!/") else None
     for pattern, kind, command in _MARKUP:
+        if kind == "an HTML page" and path.suffix.lower() in _OF_WORKBOOKS and re.search(r"<table\b", text, re.I):
+            return (
+                "is an HTML page with the name of a workbook; open it in a spreadsheet program, save it as xlsx or CSV, "
+                "and load that"
+            )
         if re.search(pattern, text, re.IGNORECASE):
             hint = "; perhaps the server sent an error page: look at it" if kind == "an HTML page" else ""
             return _sentence(path, kind, command) + hint

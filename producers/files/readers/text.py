@@ -61,9 +61,9 @@ class TextSource:
             yield PlainJson(stream) if self.is_python else stream
 
     def head(self, characters: int) -> str:
-        """Return the first characters of the text, without a byte order mark and NUL characters."""
+        """Return the first characters of the text, without a byte order mark, NUL characters and DOS's end of file."""
         with self.open() as text:
-            return text.read(characters).removeprefix("\ufeff").replace("\0", "")
+            return text.read(characters).removeprefix("\ufeff").replace("\0", "").replace("\x1a", "")
 
 
 def repair(fields: Mapping[str, object]) -> tuple[dict[str, object], tuple[str, ...]]:
