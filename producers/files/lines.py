@@ -22,8 +22,8 @@ class RowTooLong(Exception):
 class NumberedLines(Iterator[str]):
     """An iterator over the lines of a text, numbered from 1. It remembers the lines of the current row.
 
-    NUL characters, with which some programs fill up cells, are left out, and so are the mark of DOS for the end of a
-    file and byte order marks: a text that was put together from several has one at the start of each.
+    NUL characters, with which some programs fill up cells, are left out, and so are the mark of DOS for the end of
+    a file and byte order marks: a text that was put together from several has one at the start of each.
     """
 
     def __init__(self, text: TextIO) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from producers.files.detection.candidates import UNLIKELY, UNUSUAL
 from producers.files.detection.compression import archive_of, compression_of, members, name_of, open_bytes, reading
 from producers.files.detection.delimiters import Marks, find_marks, split_rows
 from producers.files.detection.encodings import detect_encoding
+from producers.files.detection.fixed_width import refuse_fixed_width
 from producers.files.detection.foreign import foreign_archive, foreign_kind, is_old_workbook
 from producers.files.detection.grouped_headers import names_of
 from producers.files.detection.headers import distinct, filled, find_header
@@ -95,6 +97,8 @@ def _text_table(path: Path, compression: Compression, wishes: Wishes) -> Table:
     if found.strays:
         strays = "1 byte is" if found.strays == 1 else f"{found.strays:,} bytes are"
         notes.append(f"{strays} not {found.name} and read as cp1252 or shown as \ufffd")
+    if wishes.encoding is None and wishes.usual_encoding is None and UNLIKELY.get(found.name, 0) >= UNUSUAL:
+        notes.append(f"its encoding is taken for {found.name}, which is rare; check the names, or give --encoding")
     if found.remark:
         notes.append(found.remark)
     if found.seems_utf8:
@@ -182,6 +186,7 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
     body = cells[named.row + named.rows :] if header.present else cells[header.row :]
     first = named.row if header.present else header.row
     begins = rows[first - 1][0] if first else (skipped or (1 if marks.named else 0))
+    refuse_fixed_width(path, lines[skipped:], body, wishes.delimiter)
     if header.present:
         columns, extra = _columns(list(named.names), body)
         notes += [*extra, *named.notes]

@@ -20,6 +20,9 @@ Where two read the same text, the less unlikely is named. ISO 8859-1 and 8859-9 
 add to cp1252 and cp1254 is control characters.
 """
 
+UNUSUAL = 4.0
+"""From which of these numbers on an encoding is so rare that a person should look at what it makes of the names."""
+
 _WESTERN = frozenset(("en", "es", "pt", "fr", "de", "it", "nl", "da", "sv", "nb", "fi", "is", "ca", "et", "sq"))
 _CENTRAL = frozenset(("pl", "cs", "sk", "hu", "sl", "hr", "ro", "sq"))
 

@@ -3,7 +3,6 @@
 import codecs
 import io
 import re
-import shlex
 import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -11,9 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from producers.files.detection.encoded_twice import encoded_twice
+from producers.files.detection.encoded_twice import remark_on_twice
 from producers.files.detection.judging import Reading, judge
 from producers.files.detection.sampling import BLOCK, Bytes, count_bytes, sample_lines
+from producers.files.detection.shown_readings import shown
+from producers.files.detection.utf_7 import refuse_utf_7
 from producers.files.errors import FileError
 
 # How much likelier, in nats, the best reading must be than the next: e to the 8.4th is about 4,000 to 1.
@@ -27,9 +28,6 @@ _FEW_STRAYS, _STRAYS_PER_CHARACTER = 3, 0.005
 _STRAYS_PER_LINE = 1 / 300
 # In another encoding some bytes are valid UTF-8 by chance: in double bytes, one character to seven or more strays.
 _MOST_STRAYS_PER_CHARACTER = 4
-# Candidates this much less likely than the best are not shown.
-_SHOWN_WITHIN, _MOST_SHOWN, _CELLS_SHOWN, _CELL_LENGTH = 40.0, 6, 3, 24
-_MOST_COMPARED = 3
 _FEW_CHARACTERS = 12
 _MOST_STRAYS_OF_GIVEN = 0.1
 _BINARY, _FEW_CONTROLS = 0.02, 4
@@ -53,8 +51,8 @@ class Opener(Protocol):
 class Encoding:
     """The encoding of a file. `strays` are bytes in it that it does not have, `nuls` NUL characters in its text.
 
-    `seems_utf8`: the user has named another, although the bytes are valid UTF-8 beyond ASCII. `remark`: what a person
-    should look at, because the text may be wrong.
+    `seems_utf8`: the user has named another, although the bytes are valid UTF-8 beyond ASCII. `remark`: what
+    a person should look at, because the text may be wrong.
     """
 
     name: str
@@ -83,24 +81,9 @@ def detect_encoding(path: Path, opener: Opener, wish: str | None, usual: str | N
         return replace(found, seems_utf8=_is_utf8(counts) and not is_unicode(wish))
     found = _detected(path, opener, counts) if usual is None else _as_before(path, opener, counts, usual)
     if found.name == "utf-8" and counts.characters:
-        return replace(found, remark=_remark_on_twice(path, opener, counts))
+        with opener() as stream:
+            return replace(found, remark=remark_on_twice(path, sample_lines(stream, counts.blocks)))
     return found
-
-
-def _remark_on_twice(path: Path, opener: Opener, counts: Bytes) -> str:
-    """Refuse text that was encoded twice as a whole, and return a remark if only a part of it was."""
-    with opener() as stream:
-        twice = encoded_twice(sample_lines(stream, counts.blocks))
-    if twice is None:
-        return ""
-    if not twice.all:
-        return f"some of its text was encoded twice before and is read as it is: {twice.word!r} was {twice.was!r}"
-    once = "LATIN1" if twice.latin_1 else "CP1252"
-    raise FileError(
-        path,
-        f"was encoded as UTF-8 twice: {twice.word!r} was {twice.was!r}; undo that, for example with: "
-        f"iconv -f UTF-8 -t {once} {shlex.quote(path.name)} > OUT, and load OUT; --encoding utf-8 reads it as it is",
-    )
 
 
 def is_unicode(encoding: str) -> bool:
@@ -143,6 +126,8 @@ def _detected(path: Path, opener: Opener, counts: Bytes) -> Encoding:
         return Encoding("utf-8", counts.lines, counts.strays, nuls)
     if counts.escapes and not counts.characters and not counts.strays:
         return Encoding("iso2022_jp", counts.lines)
+    if not counts.characters and not counts.strays:
+        refuse_utf_7(path, counts.head)
     # Few characters may be valid UTF-8 by chance.
     if not counts.strays and not 0 < counts.characters <= _FEW_CHARACTERS:
         return Encoding("utf-8", counts.lines, nuls=nuls)
@@ -194,7 +179,7 @@ def _wide_without_mark(counts: Bytes) -> str:
 
 
 def _not_padding(head: bytes) -> int:
-    """Return how many NUL bytes are not at the end of a cell, a line or the file, where programs fill up with them."""
+    """Return how many NUL bytes are not at the end of a cell, a line or the file: there, they only fill it up."""
     return _PADDING.sub(b"", head).count(0)
 
 
@@ -215,10 +200,8 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
     header, _, body = counts.head.partition(b"\n")
     share = _share_beyond_ascii(body, lines, counts.lines)
     readings = judge(lines, body[:_CONTEXT], share, header[:_CONTEXT])
-    if not counts.characters and readings[0].encoding == "utf-8":
-        second = readings[1]
-        if readings[0].cost - second.cost >= _better_than_nothing(second):
-            readings[:2] = readings[1::-1]
+    if not counts.characters:
+        readings.sort(key=_cost_beside_nothing)
     best = readings[0]
     if not counts.strays:
         utf8 = next(reading for reading in readings if reading.encoding == "utf-8")
@@ -233,7 +216,7 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
         raise FileError(
             path,
             f"is UTF-8 but for {counts.strays:,} bytes; give --encoding utf-8 to read those as cp1252, "
-            "or the encoding that is right: " + _shown(lines, readings),
+            "or the encoding that is right: " + shown(lines, readings),
         )
     # UTF-8 of which nothing is valid is no rival: it is what bytes without meaning cost. The more words there are,
     # the better another reading must be.
@@ -248,14 +231,18 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
         readings = [it for it in readings if it.encoding not in margins]
         raise FileError(
             path,
-            "its encoding is not certain; name the one that reads right with --encoding: "
-            + _shown(lines, readings),
+            "its encoding is not certain; name the one that reads right with --encoding: " + shown(lines, readings),
         )
     return _confirmed(path, opener, best, nuls)
 
 
+def _cost_beside_nothing(reading: Reading) -> float:
+    """Return what a reading costs. That of UTF-8, of which nothing is valid, is what bytes without meaning cost."""
+    return reading.cost - (min(0.0, _better_than_nothing(reading)) if reading.encoding == "utf-8" else 0.0)
+
+
 def _better_than_nothing(reading: Reading) -> float:
-    """Return how much likelier, in nats, a reading must be than bytes without meaning; a word or two may be less."""
+    """Return how much likelier, in nats, a reading must be than bytes without meaning; of few words, less."""
     return min(_MARGIN, (len(reading.words) - _WORDS_FOR_NOTHING) * _BETTER_THAN_NOTHING)
 
 
@@ -308,45 +295,3 @@ def _is_clean(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _shown(lines: Sequence[bytes], readings: Sequence[Reading]) -> str:
-    best = readings[0].cost
-    likely = [reading.encoding for reading in readings if reading.cost - best < _SHOWN_WITHIN]
-    cells = _cells(lines, likely[:_MOST_COMPARED])
-    shown = {encoding: [_readable(cell, encoding) for cell in cells] for encoding in likely}
-    # An encoding in which every cell has bytes that mean nothing is not the right one.
-    readable = {encoding: texts for encoding, texts in shown.items() if any("\ufffd" not in it for it in texts)}
-    return "; ".join(
-        f"{encoding}: " + ", ".join(f"'{text}'" for text in texts)
-        for encoding, texts in list((readable or shown).items())[:_MOST_SHOWN]
-    )
-
-
-def _cells(lines: Sequence[bytes], likely: Sequence[str]) -> list[bytes]:
-    """Return three cells, the same for each encoding: those that the likeliest ones read most differently.
-
-    Of these, the ones that hold most beyond ASCII.
-    """
-    distinct = dict.fromkeys(
-        _around_first_beyond_ascii(cell.strip())
-        for line in lines
-        for cell in re.split(rb'[,;\t"]+', line)
-        if not cell.isascii() and len(cell) > 2
-    )
-    cells = list(distinct or dict.fromkeys(map(_around_first_beyond_ascii, lines)))
-    readings = {cell: len({cell.decode(encoding, "replace") for encoding in likely}) for cell in cells}
-    cells.sort(key=lambda cell: (-readings[cell], -sum(byte > 127 for byte in cell)))
-    # A cell that reads alike in the likeliest encodings says nothing, if there are others.
-    return [cell for cell in cells if readings[cell] > 1][:_CELLS_SHOWN] or cells[:_CELLS_SHOWN]
-
-
-def _around_first_beyond_ascii(cell: bytes) -> bytes:
-    first = next((index for index, byte in enumerate(cell) if byte > 127), 0)
-    begin = max(0, first - _CELL_LENGTH // 2) if len(cell) > _CELL_LENGTH else 0
-    return cell[begin : begin + _CELL_LENGTH]
-
-
-def _readable(cell: bytes, encoding: str) -> str:
-    text = cell.decode(encoding, "replace").removesuffix("\ufffd")
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -67,24 +67,31 @@ def foreign_kind(path: Path, head: bytes) -> str | None:
         return _sentence(path, "a tar archive", "tar -xf {name}")
     if head.startswith(_OLE) and "WordDocument".encode("utf-16-le") in head:
         return _sentence(path, "a Word document", _OFFICE.replace("csv", "txt:Text"))
-    text = _text_of(head)
+    return _foreign_text(path, _text_of(head))
+
+
+def _foreign_text(path: Path, text: str) -> str | None:
     if script := _JAVASCRIPT.match(text):
         return (
-            f"is JavaScript, not JSON: it begins with {script[0][:40]!r}; delete that, and what stands behind the last "
-            "bracket or brace, and load the result"
+            f"is JavaScript, not JSON: it begins with {script[0][:40]!r}; delete that, and what stands behind the "
+            "last bracket or brace, and load the result"
         )
-    if not text.startswith("<"):
-        return _SHELL_SCRIPT if text.startswith("#!/") else None
-    for pattern, kind, command in _MARKUP:
-        if kind == "an HTML page" and path.suffix.lower() in _OF_WORKBOOKS and re.search(r"<table\b", text, re.I):
-            return (
-                "is an HTML page with the name of a workbook; open it in a spreadsheet program, save it as xlsx or CSV, "
-                "and load that"
-            )
+    if text.startswith("#!/"):
+        return _SHELL_SCRIPT
+    kinds = _MARKUP if text.startswith("<") else ()
+    for pattern, kind, command in kinds:
         if re.search(pattern, text, re.IGNORECASE):
-            hint = "; perhaps the server sent an error page: look at it" if kind == "an HTML page" else ""
-            return _sentence(path, kind, command) + hint
+            return _web_page(path, text, command) if kind == "an HTML page" else _sentence(path, kind, command)
     return None
+
+
+def _web_page(path: Path, text: str, command: str) -> str:
+    if path.suffix.lower() in _OF_WORKBOOKS and re.search(r"<table\b", text, re.IGNORECASE):
+        return (
+            "is an HTML page called a workbook; open it in a spreadsheet program, save it as xlsx or CSV, "
+            "and load that"
+        )
+    return _sentence(path, "an HTML page", command) + "; perhaps the server sent an error page: look at it"
 
 
 def foreign_archive(path: Path, names: list[str]) -> str | None:

@@ -1,14 +1,14 @@
-"""Signs that the text around them gives away: the degree of 51°30', the ordinal of nº 3, the apostrophe of Ann’s.
+"""Signs that the text around them gives away: the degree of 51°30', the ordinal of nº 3, the pound of £120.
 
-The byte of such a sign is a letter in other encodings. Where a sign belongs and a letter hardly does, the place says
-more than how often either is written.
+The byte of such a sign is a letter in other encodings. Where a sign belongs and a letter hardly does, the place
+says more than how often either is written.
 """
 
 import re
 
 _FIRST = 0xE000
 _NUMBER, _FULL = r"(?<=\d)", r"(?![^\W_])"
-# Words that a footnote may hang on. Any word would do for English, but Polish ones end with the letter of that byte.
+# Words that a footnote may hang on. Not any word, because Polish ones end with the letter of that byte.
 _NOTED = (
     "[Hh]ospital|HOSPITAL|[Cc]lini[ck]|CLINIC|[Cc]ent(?:er|re)|[Hh]ealth|[Cc]are|[Uu]nit|[Ii]nfirmary|[Ss]ervices|"
     "[Bb]eds|[Kk]rankenhaus|[Kk]linikum|[Bb]etten|[Cc]linique|[Ll]its|[Oo]spedale|[Cc]amas|[Ll]eitos"
@@ -20,8 +20,8 @@ _OWNERS = (
     "elizabeth|francis|catherine|anthony|stephen|barnaba|bartholomew|it|that|what)"
 )
 _OWNED = (
-    "(?:[A-Z][a-z]+ ){0,2}(?:Hospital|Clinic|Medical|Health|Cent(?:er|re)|Care|Home|House|Surgery|Infirmary|Nursing|"
-    "Pharmacy|Practice|Family|Dental|Unit|Hospice|Street|Road|Lane|Rd|Memorial|General)"
+    "(?:[A-Z][a-z]+ ){0,2}(?:Hospital|Clinic|Medical|Health|Cent(?:er|re)|Care|Home|House|Surgery|Infirmary|"
+    "Nursing|Pharmacy|Practice|Family|Dental|Unit|Hospice|Street|Road|Lane|Rd|Memorial|General)"
 )
 _NOT = "(?i:don|doesn|isn|can|won|aren|didn|hasn|couldn|wouldn|wasn)"
 _KINDS: tuple[tuple[str, str, float], ...] = (
@@ -37,8 +37,8 @@ _KINDS: tuple[tuple[str, str, float], ...] = (
     ("section", r"§(?= ?\d)", -6.0),
     # Short words may be abbreviations: Drª is Dr™ in the encoding of Macintosh.
     ("mark", rf"(?<=[A-Za-z]{{4}})[®™©]{_FULL}|(?<=[A-Za-z.] )[®™©](?= |\W|$)|©(?= ?\d)", -6.0),
-    # English possessives and negations; the elisions of French, Italian, Catalan and Irish names. Not just any word:
-    # Sol’s is Solís in the encoding of Macintosh.
+    # English possessives and negations; the elisions of French, Italian, Catalan and Irish names. Not just any
+    # word: with the apostrophe for its accent, Solís of Macintosh ends like a possessive.
     ("apostrophe", rf"{_OWNERS}\u2019s{_FULL}|[A-Za-z]{{2}}\u2019s(?= {_OWNED})|{_NOT}\u2019t{_FULL}", -1.0),
     ("elision", r"(?<![^\W_])(?:[LlDdO]|[DdNn]ell|[Dd]all|[Ss]ant|[Qq]u)\u2019(?=[AEIOUHaeiouh][^\W\d_]{2})", -1.0),
 )

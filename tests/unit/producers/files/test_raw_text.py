@@ -1,4 +1,4 @@
-"""What other systems leave in and around a text: NUL bytes, DOS's end of file, a script, an archive in an archive."""
+"""What other systems leave in and around a text: NUL bytes, DOS's end of file, a script, an archive in another."""
 
 import io
 import zipfile

@@ -45,6 +45,12 @@ def test_a_part_that_was_encoded_twice_is_noted(language: str) -> None:
     assert "was encoded twice before and is read as it is" in found.remark
 
 
+@pytest.mark.parametrize("word", ["Miniyeh–Danniyeh", "St. Ann’s", "Oak … Elm"])
+def test_a_list_of_which_only_dashes_and_quotes_are_broken_is_noted(word: str) -> None:
+    found = detect(twice(f"id,name\n1,{word}\n2,Oak Clinic\n", "latin-1"))
+    assert "was encoded twice before and is read as it is" in found.remark
+
+
 @pytest.mark.parametrize("content", [*RIGHT.values(), *(text(it, 20) for it in LANGUAGES)])
 def test_other_text_is_not_taken_for_it(content: str) -> None:
     assert detect(content.encode()).remark == ""
