@@ -15,8 +15,8 @@ _POSITIONS_SHOWN = 8
 def refuse_fixed_width(path: Path, lines: Sequence[str], body: Sequence[Sequence[str]], wish: str | None) -> None:
     """Raise `FileError` if these first lines have columns at fixed positions.
 
-    `body` are their cells, of which there is one in each if no delimiter was found; `wish` is the delimiter that the
-    user has named.
+    `body` are their cells, of which there is one in each if no delimiter was found; `wish` is the delimiter
+    that the user has named.
 
     Otherwise each whole line would be the name of a hospital.
     """

@@ -21,6 +21,6 @@ def refuse_utf_7(path: Path, head: bytes) -> None:
     if is_text and any(map(str.isalpha, texts)):
         raise FileError(
             path,
-            f"looks like UTF-7, in which {words[0].decode()!r} is {texts[0]!r}; give --encoding utf-7, or utf-8 if it "
-            "is not",
+            f"looks like UTF-7, in which {words[0].decode()!r} is {texts[0]!r}; give --encoding utf-7, or utf-8 "
+            "if it is not",
         )

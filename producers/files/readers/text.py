@@ -61,7 +61,7 @@ class TextSource:
             yield PlainJson(stream) if self.is_python else stream
 
     def head(self, characters: int) -> str:
-        """Return the first characters of the text, without a byte order mark, NUL characters and DOS's end of file."""
+        """Return the first characters of the text, without a byte order mark, NULs and DOS's end of file."""
         with self.open() as text:
             return text.read(characters).removeprefix("\ufeff").replace("\0", "").replace("\x1a", "")
 

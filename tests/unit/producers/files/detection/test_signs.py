@@ -1,4 +1,4 @@
-"""Lists that are ASCII but for a sign or a name or two: the place of the sign and the words of the header decide."""
+"""Lists of ASCII but for a sign or a name or two: the place of the sign and the words of the header decide."""
 
 import pytest
 
@@ -12,15 +12,15 @@ RIGHT = {
     "nb": "id;navn;kommune;adresse\n1;Legevakt;Tromsø;Storgata 1\n2;Klinikk;Oslo;Torget\n",
     "sv": "id;namn;ort;adress\n1;Lasarettet;Malmö;Torget 1\n2;Sjukhus;Lund;Gatan 3\n",
     # Numbers, ordinals and abbreviations.
-    "es": "Código;Nombre del hospital;Municipio;Camas\n1;Hosp. San José nº 0;Aveda;10\n2;Hosp. Central nº 1;Brusk;2\n",
+    "es": "Código;Nombre;Municipio;Camas\n1;Hosp. San José nº 0;Aveda;10\n2;Hosp. Central nº 1;Brusk;2\n",
     "pt": "Nº;Nome;Município\n1;UPA Sul;Campinas\n2;UPA Norte;Jacareí\n",
     "ª": "id;nombre;localidad\n1;Centro de Salud 2ª;Lugo\n2;Clínica Norte;Vigo\n3;Hospital 12º;Madrid\n",
     "Drª": "id,nome,municipio\n1,Hospital Drª Maria,Santos\n2,Clinica Norte,Recife\n",
     "Mª": "id,nombre,municipio\n1,Hospital Mª Luisa,Lugo\n2,Clinica Norte,Vigo\n",
     # Apostrophes.
-    "’s": "id,name,town\n" + "".join(f"{number},Ann’s Clinic {number},Aveda\n" for number in range(30)),
-    "’": "id,name,town\n1,Children’s Hospital,Aveda\n2,Oak Clinic,Brusk\n",
-    "’S": "id,name,town\n1,Mercy Home,Aveda\n2,Weaver’s Family Practice,Brusk\n",
+    "\u2019s": "id,name,town\n" + "".join(f"{number},Ann\u2019s Clinic {number},Aveda\n" for number in range(30)),
+    "\u2019": "id,name,town\n1,Children\u2019s Hospital,Aveda\n2,Oak Clinic,Brusk\n",
+    "\u2019S": "id,name,town\n1,Mercy Home,Aveda\n2,Weaver\u2019s Family Practice,Brusk\n",
     # Signs beside digits and behind words.
     "°": "id,name,pos\n1,Oak Clinic,51°30'N 0°7'W\n2,Elm Clinic,52°30'N 1°7'W\n",
     "°C": "id,name,temp\n1,Oak Clinic,20°C\n2,Elm Clinic,30°C\n",
