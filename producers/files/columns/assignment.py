@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from producers.files.columns.areas import AREAS, arranged
 from producers.files.columns.content import FEW_ROWS, contradiction
@@ -46,12 +47,16 @@ class _Candidate:
 
 
 def assign(
-    columns: Sequence[str], statistics: Mapping[str, ColumnStatistics], fields: Collection[str]
+    columns: Sequence[str],
+    statistics: Mapping[str, ColumnStatistics],
+    fields: Collection[str],
+    people: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, str], list[Contradiction]]:
     """Return the column of each field, of those that have one, and the columns whose content contradicts the name.
 
     No column is used twice. Better names come first, then fuller columns, then columns with more different values;
-    the order of the columns decides only between columns that are equal in all of this.
+    the order of the columns decides only between columns that are equal in all of this. `people` are columns that
+    name people, each with the reason.
     """
     candidates: list[_Candidate] = []
     contradictions: list[Contradiction] = []
@@ -67,6 +72,8 @@ def assign(
                 if known is None
                 else contradiction(field, known, code=match.code) or _too_few(field, match, known)
             )
+            if field == "hospital_name" and column in people:
+                reason = people[column]
             if reason is None and field == "postal_code" and _is_half(column, statistics):
                 reason = "is only the first of two parts"
             if reason is None:

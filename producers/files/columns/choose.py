@@ -13,6 +13,7 @@ from producers.files.columns.identifiers import find_identifiers, on_identifiers
 from producers.files.columns.mapping import listed, map_given, option
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped, Why
 from producers.files.columns.names import identifier_cost
+from producers.files.columns.people import names_of_people
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
 from producers.files.columns.years import on_years
 from producers.files.statistics import ColumnStatistics
@@ -49,6 +50,7 @@ class _Choice:
         self._wishes = wishes
         self._notes: list[str] = []
         self._mapped, self._left_out = map_given(columns, wishes, self._notes)
+        self._people = {} if "hospital_name" in self._mapped else names_of_people(columns, statistics)
 
     def columns(self) -> Columns:
         """Decide, and return what was decided."""
@@ -121,7 +123,7 @@ class _Choice:
             self._notes.append(f"{found.column} {found.reason}, so it is not used as the source")
 
     def _assign_by_name(self) -> list[Contradiction]:
-        assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted())
+        assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted(), self._people)
         drop_second_position(assigned, self._statistics)
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
         self._share_postal_towns()
@@ -157,7 +159,7 @@ class _Choice:
             return
         refused = next((found for found in contradictions if found.field == "hospital_name"), None)
         column = None
-        if refused is None or not self._is_filled(refused.column):
+        if refused is None or not self._is_filled(refused.column) or refused.column in self._people:
             column = surely_names(self._unused(), self._statistics)
         if column is None:
             raise ColumnError(self._no_name(refused))
@@ -264,8 +266,14 @@ class _Choice:
 
     def _note_other_names(self) -> None:
         chosen = self._mapped["hospital_name"]
+        for column, reason in self._people.items():
+            self._notes.append(
+                f"{column} {reason}, so the hospital's name is read from {chosen.columns[0]}; telephone and "
+                f"address may be those of the person; if {column} is the hospital: {option('hospital_name', column)}"
+            )
         if chosen.why == "name":
-            self._notes += on_other_names(chosen.columns[0], self._unused(), self._statistics)
+            others = [column for column in self._unused() if column not in self._people]
+            self._notes += on_other_names(chosen.columns[0], others, self._statistics)
 
     def _note_years(self) -> None:
         identifier = next(
