@@ -20,6 +20,8 @@ _MOST_PROBLEMS = 100_000
 class FirstPass:
     """The statistics of the columns, how many rows there are, some of them, and those that may be no hospitals.
 
+    `first` are the rows at the beginning, up to 1,000 without a gap.
+
     `problems` has by line why a row is no hospital or cannot be split; None if there are too many. `problem` is
     that of the first row, if no row can be read.
     """
@@ -27,6 +29,7 @@ class FirstPass:
     statistics: Mapping[str, ColumnStatistics]
     rows_read: int
     sample: Sequence[RawRow]
+    first: Sequence[RawRow]
     alone: LoneNames
     suspects: Suspects
     problems: Mapping[int, str] | None
@@ -69,6 +72,7 @@ def read_through(table: Table) -> FirstPass:
         collector.finish(),
         rows_read,
         sample.rows,
+        sample.first,
         alone,
         suspects,
         problems if len(problems) <= _MOST_PROBLEMS else None,

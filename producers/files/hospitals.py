@@ -22,6 +22,7 @@ from producers.files.first_pass import FirstPass, read_through
 from producers.files.profile import Profile
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
+from producers.files.rows.dittos import Dittos
 from producers.files.rows.groups import GroupPlaces
 from producers.files.rows.namesakes import Namesakes
 from producers.files.rows.number_names import NumberNames
@@ -85,7 +86,8 @@ class HospitalFile:
             raise FileError(self.path, str(error)) from None
         self._table = table
         self._passed = passed
-        self._group_places = GroupPlaces(self.columns.mapped, self.statistics)
+        self._dittos = Dittos(self.columns.mapped, self.statistics)
+        self._group_places = GroupPlaces(self.columns, self.statistics, passed.first)
         passed.suspects.called(self.columns.columns_of("hospital_name"))
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
@@ -182,7 +184,7 @@ class HospitalFile:
         numbers = NumberNames()
         namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
         read = self._group_places.reading_apart(reader.read)
-        for raw in self._passed.rows(self._table):
+        for raw in self._dittos.filled_in(self._passed.rows(self._table)):
             raw.problem = raw.problem or self._why_no_hospital(raw)
             row = namesakes.check(read(raw))
             beds.take_in(row.known)
@@ -191,12 +193,15 @@ class HospitalFile:
                 kept += size
                 self._rejected[raw.line] = raw
             yield row
-        self._notes_on_rows = [*reader.notes(), *namesakes.notes(), *beds.notes(), *numbers.notes()]
+        notes = [reader.notes(), self._dittos.notes(), namesakes.notes(), beds.notes(), numbers.notes()]
+        self._notes_on_rows = [note for some in notes for note in some]
 
     def some_rows(self) -> Iterator[FileRow]:
         """Yield up to 4,000 rows that have a record, spread over the whole file."""
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         for raw in self._passed.sample:
+            if self._dittos.are_in(raw):
+                continue
             if self._why_no_hospital(raw) is None and (row := reader.read(raw)).known is not None:
                 yield row
 
@@ -209,7 +214,7 @@ class HospitalFile:
 
     def raw_rows(self) -> Iterator[RawRow]:
         """Yield the same rows as the file has them, in a tenth of the time. Raises `FileError` likewise."""
-        return self._passed.rows(self._table)
+        return self._dittos.filled_in(self._passed.rows(self._table))
 
 
 def _size_of(raw: RawRow) -> int | None:

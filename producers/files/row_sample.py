@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from producers.files.table import RawRow
 
+MOST_FIRST = 1_000
+"""So many rows at the beginning are kept as well, to see how they follow each other."""
 MOST_ROWS = 4_000
 """A file of no more rows is kept whole, unless it has large cells."""
 # About 20 MB of usual text. Outlines of places may take most of a file.
@@ -17,6 +19,8 @@ class RowSample:
     """
 
     def __init__(self) -> None:
+        self.first: list[RawRow] = []
+        """The first rows of the file, without a gap."""
         self._rows: list[tuple[RawRow, int]] = []
         self._characters = 0
         self._seen, self._step = 0, 1
@@ -32,6 +36,8 @@ class RowSample:
             row = _without_nested(row)
             size = sum(len(str(cell)) for cell in row.fields.values())
             self._rows.append((row, size))
+            if self._step == 1 and len(self.first) < MOST_FIRST:
+                self.first.append(row)
             self._characters += size
             while len(self._rows) > MOST_ROWS or self._characters > _MOST_CHARACTERS:
                 del self._rows[1::2]

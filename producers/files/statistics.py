@@ -23,8 +23,8 @@ class ColumnStatistics:
     apart. `unique_with`: the columns together with which it would be unique, if it is neither. `values`: how often
     each value occurs, if there are few; else empty. `placeholder`: the first word for "not known", if the column
     has nothing else. `missing_words`: the words for "not known" that were found. `longest`: characters of the
-    longest cell. `sample`: filled cells from the whole file, all of them if `sample_is_complete`; text is stripped
-    and cut after 300 characters.
+    longest cell. `has_dittos`: a cell stands for the one above. `sample`: filled cells from the whole file, all of
+    them if `sample_is_complete`; text is stripped and cut after 300 characters.
     """
 
     rows: int
@@ -37,6 +37,7 @@ class ColumnStatistics:
     placeholder: str = ""
     missing_words: frozenset[str] = frozenset()
     longest: int = 0
+    has_dittos: bool = False
     sample: tuple[object, ...] = ()
 
     @property

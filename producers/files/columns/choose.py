@@ -269,7 +269,8 @@ class _Choice:
         for column, reason in self._people.items():
             self._notes.append(
                 f"{column} {reason}, so the hospital's name is read from {chosen.columns[0]}; telephone and "
-                f"address may be those of the person; if {column} is the hospital: {option('hospital_name', column)}"
+                "address may be those of the person; if "
+                f"{column} is the hospital: {option('hospital_name', column)}"
             )
         if chosen.why == "name":
             others = [column for column in self._unused() if column not in self._people]

@@ -10,6 +10,7 @@ from functools import cache
 
 from producers.files.values.cells import MISSING, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
+from producers.files.values.dittos import IS_DITTO, surely_dittos
 from producers.files.values.missing import IsMissing
 from producers.files.values.numbers import ascii_digits, integer_text
 from producers.files.values.words import table
@@ -97,6 +98,9 @@ class TextReader:
         text = _whole(clean(cell if isinstance(cell, str) else _text_of(cell), self.changes))
         if len(text) > LONGEST_PLACEHOLDER:
             return text
+        if text in surely_dittos():
+            # Where the value above is known, it is here by now.
+            raise UnreadableCell(IS_DITTO)
         return MISSING if not text or self._missing(text) else text
 
 
