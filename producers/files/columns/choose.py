@@ -15,6 +15,7 @@ from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWi
 from producers.files.columns.names import identifier_cost
 from producers.files.columns.people import names_of_people
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
+from producers.files.columns.telephones import telephone_parts
 from producers.files.columns.years import on_years
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
@@ -127,6 +128,7 @@ class _Choice:
         drop_second_position(assigned, self._statistics)
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
         self._share_postal_towns()
+        self._join_telephone()
         if "address" in assigned:
             self._join_address(assigned["address"])
         return contradictions
@@ -142,6 +144,20 @@ class _Choice:
                     f"{columns[0]} has a postal code and a town in most cells: both are read from it; "
                     f"to leave one out: --map {other}="
                 )
+
+    def _join_telephone(self) -> None:
+        phone = self._mapped.get("phone")
+        if (phone is not None and phone.why != "name") or "phone" in self._left_out:
+            return
+        used = phone.columns[0] if phone is not None else None
+        free = [it for it in self._columns if it == used or it in self._unused()]
+        parts = telephone_parts(free, self._statistics, used)
+        if parts:
+            self._mapped["phone"] = Mapped("phone", parts, "name")
+            self._notes.append(
+                f"phone is joined from {', '.join(parts)}, which are parts of one number; "
+                f"to read one of them only: {option('phone', parts[-1])}"
+            )
 
     def _join_address(self, column: str) -> None:
         unused = [other for other in self._unused() if other in self._statistics and self._is_filled(other)]

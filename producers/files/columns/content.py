@@ -27,6 +27,8 @@ _FEWEST_LETTERS = 3
 # Those of Iceland have three digits.
 _SHORTEST_POSTAL_CODE = 3
 _CHARACTERS_SHOWN = 40
+# Islands have numbers of five digits; with fewer it is an area code, an extension or an emergency number.
+_SHORTEST_TELEPHONE = 5
 _NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
 _OBJECTS = frozenset(("location", "attributes"))
 _ZERO = re.compile(r"[+-]?0+([.,]0+)?")
@@ -173,6 +175,9 @@ def _phone(column: ColumnStatistics, _code: bool) -> str | None:
     share = column.share("text")
     if share >= _MOST:
         return f"is text {_in_rows(column, share)}"
+    share = column.share_of(lambda value: sum(map(str.isdecimal, str(value))) < _SHORTEST_TELEPHONE)
+    if share >= _NEARLY_ALL:
+        return f"is too short for a telephone number {_in_rows(column, share)}"
     return _not_text(column, numbers=2)
 
 

@@ -19,6 +19,7 @@ from producers.files.values.numbers import WholeNumberReader, thousands_sign
 from producers.files.values.positions import Region, readable
 from producers.files.values.postal_towns import STYLES as POSTAL_TOWN_STYLES
 from producers.files.values.postal_towns import Part, PartReader, postal_town_style
+from producers.files.values.telephones import TelephoneReader, are_parts
 from producers.files.values.texts import CodeReader, HospitalTypeReader, TextReader, has_whole_floats
 from producers.files.values.yes_no import YesNoReader, YesNoStyle, yes_no_style
 from producers.files.values.zeros import ZeroIsMissing, zeros_style
@@ -111,7 +112,7 @@ class _Choice:
         makers: Mapping[str, Callable[[MappedColumns], CellReader]] = {
             "external_id": self._identifier,
             "local_id": self._identifier,
-            "phone": self._code,
+            "phone": self._telephone,
             "postal_code": self._postal_code,
             "emergency_services": self._yes_no,
             "hospital_type": lambda _: HospitalTypeReader(is_missing),
@@ -192,6 +193,11 @@ class _Choice:
     def _code(self, mapped: MappedColumns) -> CellReader:
         floats = self._floats(mapped.field)
         return CodeReader(is_missing, whole_floats=floats, zero_is_missing=True, needs_digit=True)
+
+    def _telephone(self, mapped: MappedColumns) -> CellReader:
+        first = self._statistics.get(mapped.columns[0])
+        parts = len(mapped.columns) > 1 and first is not None and are_parts(first.sample)
+        return TelephoneReader(self._code(mapped), parts=parts)
 
     def _floats(self, name: str) -> bool:
         setting = f"{name}.whole_floats"
