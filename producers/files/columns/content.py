@@ -27,6 +27,10 @@ _FEWEST_LETTERS = 3
 # Those of Iceland have three digits.
 _SHORTEST_POSTAL_CODE = 3
 _CHARACTERS_SHOWN = 40
+# S08000015, PH082602000, ITC1, US-06: codes of statistics. "D12" and "Ward 5" may be what an area is called.
+_CODE = re.compile(
+    r"(?=(?:[^\d]*\d){3})[A-Za-z]{1,4}[-_.]?\d[\dA-Za-z._-]*|[A-Z]{2}[-_.]\d{1,3}|[A-Z]{2}[A-Z]\d{1,2}"
+)
 # Islands have numbers of five digits; with fewer it is an area code, an extension or an emergency number.
 _SHORTEST_TELEPHONE = 5
 _NUMBERS = frozenset(("beds", "latitude", "longitude", "emergency_services"))
@@ -132,8 +136,14 @@ def _hospital_name(column: ColumnStatistics, _code: bool) -> str | None:
     return _not_text(column) or _answers(column)
 
 
-def _place(column: ColumnStatistics, code: bool) -> str | None:
-    return _not_text(column, numbers=2 if code else _MOST) or _answers(column) or _status(column) or _names(column)
+def _place(column: ColumnStatistics, _code: bool) -> str | None:
+    # A name that promises codes changes nothing: "13" is no name of a region, and TX is one of a state.
+    return _not_text(column) or _codes(column) or _answers(column) or _status(column) or _names(column)
+
+
+def _codes(column: ColumnStatistics) -> str | None:
+    share = column.share_of(lambda value: _CODE.fullmatch(str(value).strip()) is not None)
+    return f"is a code {_in_rows(column, share)}" if share >= _MOST else None
 
 
 def _names(column: ColumnStatistics) -> str | None:

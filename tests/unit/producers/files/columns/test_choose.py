@@ -61,7 +61,7 @@ def test_a_column_whose_content_contradicts_its_name_is_left_out_with_a_note(
         ("phone", ["0", "0", "02-555 0101 ext. 3"], "phone"),
         ("state", ["CO", "CO", "CO"], "state"),
         ("country", ["NO", "NO", "NO"], "country"),
-        ("State Code", ["27", "28", "29"], "state"),
+        ("State Code", ["TX", "CA", "NY"], "state"),
         ("beds", ["120 beds", "ca. 50", "-"], "beds"),
         ("beds", [120, 50.0, None], "beds"),
         ("emergency", ["SI", "NO", "Sí"], "emergency_services"),
