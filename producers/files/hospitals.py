@@ -14,6 +14,7 @@ from producers.files.columns import (
     ColumnWishes,
     advice_on_collisions,
     choose_columns,
+    telling_columns,
 )
 from producers.files.corrections import PROFILE, open_list
 from producers.files.detection.side_by_side import refuse_side_by_side
@@ -159,7 +160,9 @@ class HospitalFile:
     @property
     def advice_on_collisions(self) -> Advice:
         """What to do if rows of different hospitals have one identity."""
-        return advice_on_collisions(self.columns, source_is_given=self.source is not None)
+        rows = [raw.fields for raw in self._passed.sample]
+        key = telling_columns(self.columns, self.statistics, rows)
+        return advice_on_collisions(self.columns, source_is_given=self.source is not None, key=key)
 
     @property
     def profile(self) -> Profile:

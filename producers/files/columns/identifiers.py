@@ -101,7 +101,10 @@ def find_identifiers(
                 partial.append((cost, -known.identifying, position, column))
     ranked.sort()
     counts, _, repeats = ranked[0][:3] if ranked else (False, False, False)
-    candidates = tuple(column for _, _, repeated_too, *_, column in ranked if repeated_too == repeats)
+    # A running number is never proposed beside a better one.
+    candidates = tuple(
+        column for weak, _, repeated_too, *_, column in ranked if repeated_too == repeats and weak <= counts
+    )
     if candidates and not counts:
         # Why other columns are not used is of interest only as long as there is no good one.
         return Identifiers(candidates, counts, repeats, candidates[0], ())

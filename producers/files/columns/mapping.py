@@ -106,16 +106,21 @@ class Advice(NamedTuple):
     options: str
 
 
-def advice_on_collisions(columns: Columns, *, source_is_given: bool, more: Sequence[str] = ()) -> Advice:
-    """Return what to do if rows of different hospitals have one identity; `more` is what tells them apart."""
+def advice_on_collisions(
+    columns: Columns, *, source_is_given: bool, more: Sequence[str] = (), key: Sequence[str] = ()
+) -> Advice:
+    """Return what to do if rows of different hospitals have one identity; `more` is what tells them apart.
+
+    `key` are all columns of an identifier that does, if they are known.
+    """
     identifier, has_source = columns.columns_of("external_id"), source_is_given or columns.columns_of("source")
     source = "" if has_source else " --source NAME"
     if identifier:
-        joined = option("external_id", f"{' + '.join(identifier)} + COLUMN")
+        joined = option("external_id", " + ".join(key) or f"{' + '.join(identifier)} + COLUMN")
         return Advice("their identifier is that of another row too", joined + source)
     name = columns.columns_of("hospital_name")
     more = more or columns.columns_of("address") + columns.columns_of("phone")
-    joined = option("external_id", " + ".join((*name, *(more or ("COLUMN",)))))
+    joined = option("external_id", " + ".join(key or (*name, *(more or ("COLUMN",)))))
     return Advice("they have the name and place of another row", joined + source)
 
 

@@ -38,11 +38,14 @@ class BedsOfHospitals:
         if not self._different:
             return []
         identifier, beds = next(iter(self._different.items()))
+        # Without a source, such rows are one hospital only if name and place are the same, too.
+        consequence = (
+            ", so those of one row are taken for those of the hospital" if self._field == "external_id" else ""
+        )
         first = f"{identifier} has {self._beds[identifier]} and {beds}"
         return [
             (
                 f"rows that share one {self._column} differ in beds (hospitals: {len(self._different):,}; "
-                f"first: {first}), so those of one row are taken for those of the hospital; if a row is a "
-                f"department or a year: {option('beds', '')}"
+                f"first: {first}){consequence}; if a row is a department or a year: {option('beds', '')}"
             )
         ]

@@ -1,5 +1,6 @@
 """Readers of text: names and places, identifiers and codes of digits, attributes, the type of hospital."""
 
+import hashlib
 import math
 import re
 from collections import Counter
@@ -24,6 +25,11 @@ _EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+([0-9]{1,3})")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # The Japanese sign of the post and signs of a telephone say what follows; they are no part of it.
 _SIGNS_IN_FRONT = "\u3012\u3036\u3020\u260e\u260f\u2706\U0001f4de :\uff1a"
+# Letters, digits and signs of East Asia that are as wide as characters there: Ａ１ is A1.
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+# That of `external_id` in the contract.
+_LONGEST_IDENTIFIER = 128
+_DIGEST = 16
 _SAME_ZEROS = re.compile(r"[^\w]*0[\W0]*")
 
 
@@ -142,7 +148,8 @@ class CodeReader:
         texts = [value for value in values if isinstance(value, str)]
         if not texts or (self._all_needed and len(texts) < len(values)):
             return MISSING
-        return self._joined_by.join(texts)
+        joined = self._joined_by.join(texts)
+        return _shortened(joined) if self._all_needed and len(joined) > _LONGEST_IDENTIFIER else joined
 
     def _one(self, cell: object) -> object:
         if cell is None:
@@ -158,6 +165,7 @@ class CodeReader:
                 self.changes["signs in front of postal codes and telephone numbers, such as 〒, are left out"] += 1
                 text = bare
         if not text.isascii():
+            text = text.translate(_FULL_WIDTH)
             text = ascii_digits(text) if any(map(str.isdecimal, text)) else text
         if text[0].isdigit() and text[-1].isdigit() and not text.isdigit():
             return self._without_fraction(text)
@@ -181,6 +189,12 @@ class CodeReader:
             self.changes["whole numbers written as 1.425E+03; leading zeros, if there were any, are lost"] += 1
             return exponent[1] + fraction[: int(exponent[3])]
         return text
+
+
+def _shortened(joined: str) -> str:
+    """Return the beginning of a joined identifier and a hash of all of it, which is the same in each delivery."""
+    digest = hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{joined[: _LONGEST_IDENTIFIER - _DIGEST - 1].rstrip()}~{digest}"
 
 
 def has_whole_floats(sample: Sequence[object]) -> bool:

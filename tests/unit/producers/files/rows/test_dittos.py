@@ -28,7 +28,7 @@ def test_the_value_above_is_taken(tmp_path: Path, mark: str) -> None:
         tmp_path / "list.csv",
         [
             "Name,City,State",
-            f"A Clinic,Lyon,Rhône",
+            "A Clinic,Lyon,Rhône",
             f"B Clinic,{mark},Rhône",
             f"C Clinic,{mark},Rhône",
             "D,Nice,Var",

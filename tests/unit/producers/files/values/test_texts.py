@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.files.values import MISSING
+from producers.files.values.texts import CodeReader
 from tests.support.columns import read_column, read_rows
 
 ROUNDED = "!is a number that a spreadsheet has rounded, such as 5.4E+09"
@@ -135,3 +136,11 @@ def test_scientific_notation_is_exact_or_not_read(number: int, decimals: int) ->
     (found,) = read_column("phone", [cell])
     assert found in (str(number), ROUNDED, cell)
     assert (found == cell) == ("+" not in cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [("Ａ１", "A1"), ("ｈ－００７", "h-007"), ("Ｆ12", "F12"), ("１２３", "123"), ("ＦＡＣ／１", "FAC/1"), ("病A1", "病A1"), ("é1", "é1"), ("٣", "3")],
+)  # fmt: skip
+def test_letters_of_full_width_are_converted_like_digits(cell: str, text: str) -> None:
+    assert CodeReader(lambda _: False, whole_floats=False).read((cell,)) == text
