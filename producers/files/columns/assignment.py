@@ -50,13 +50,13 @@ def assign(
     columns: Sequence[str],
     statistics: Mapping[str, ColumnStatistics],
     fields: Collection[str],
-    people: Mapping[str, str] = MappingProxyType({}),
+    no_names: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, str], list[Contradiction]]:
     """Return the column of each field, of those that have one, and the columns whose content contradicts the name.
 
     No column is used twice. Better names come first, then fuller columns, then columns with more different values;
-    the order of the columns decides only between columns that are equal in all of this. `people` are columns that
-    name people, each with the reason.
+    the order of the columns decides only between columns that are equal in all of this. `no_names` are columns
+    that are no hospital's name whatever they are called, each with the reason.
     """
     candidates: list[_Candidate] = []
     contradictions: list[Contradiction] = []
@@ -72,8 +72,8 @@ def assign(
                 if known is None
                 else contradiction(field, known, code=match.code) or _too_few(field, match, known)
             )
-            if field == "hospital_name" and column in people:
-                reason = people[column]
+            if field == "hospital_name" and column in no_names:
+                reason = no_names[column]
             if reason is None and field == "postal_code" and _is_half(column, statistics):
                 reason = "is only the first of two parts"
             if reason is None:

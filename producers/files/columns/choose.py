@@ -13,9 +13,10 @@ from producers.files.columns.identifiers import find_identifiers, on_identifiers
 from producers.files.columns.mapping import listed, map_given, option
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped, Why
 from producers.files.columns.names import identifier_cost
-from producers.files.columns.people import names_of_people
+from producers.files.columns.people import names_of_people, on_people
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
-from producers.files.columns.telephones import telephone_parts
+from producers.files.columns.swapped import exchanged_names
+from producers.files.columns.telephones import on_parts, telephone_parts
 from producers.files.columns.years import on_years
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import names_a_hospital
@@ -52,6 +53,7 @@ class _Choice:
         self._notes: list[str] = []
         self._mapped, self._left_out = map_given(columns, wishes, self._notes)
         self._people = {} if "hospital_name" in self._mapped else names_of_people(columns, statistics)
+        self._no_names = self._people | exchanged_names(columns, statistics)
 
     def columns(self) -> Columns:
         """Decide, and return what was decided."""
@@ -124,7 +126,9 @@ class _Choice:
             self._notes.append(f"{found.column} {found.reason}, so it is not used as the source")
 
     def _assign_by_name(self) -> list[Contradiction]:
-        assigned, contradictions = assign(self._unused(parts=True), self._statistics, self._wanted(), self._people)
+        assigned, contradictions = assign(
+            self._unused(parts=True), self._statistics, self._wanted(), self._no_names
+        )
         drop_second_position(assigned, self._statistics)
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
         self._share_postal_towns()
@@ -154,10 +158,7 @@ class _Choice:
         parts = telephone_parts(free, self._statistics, used)
         if parts:
             self._mapped["phone"] = Mapped("phone", parts, "name")
-            self._notes.append(
-                f"phone is joined from {', '.join(parts)}, which are parts of one number; "
-                f"to read one of them only: {option('phone', parts[-1])}"
-            )
+            self._notes.append(on_parts(parts))
 
     def _join_address(self, column: str) -> None:
         unused = [other for other in self._unused() if other in self._statistics and self._is_filled(other)]
@@ -282,14 +283,9 @@ class _Choice:
 
     def _note_other_names(self) -> None:
         chosen = self._mapped["hospital_name"]
-        for column, reason in self._people.items():
-            self._notes.append(
-                f"{column} {reason}, so the hospital's name is read from {chosen.columns[0]}; telephone and "
-                "address may be those of the person; if "
-                f"{column} is the hospital: {option('hospital_name', column)}"
-            )
+        self._notes += on_people(self._people, chosen.columns[0])
         if chosen.why == "name":
-            others = [column for column in self._unused() if column not in self._people]
+            others = [column for column in self._unused() if column not in self._no_names]
             self._notes += on_other_names(chosen.columns[0], others, self._statistics)
 
     def _note_years(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from producers.files.columns.mapping import option
 from producers.files.columns.name_table import name_key, name_table, name_tokens
 from producers.files.columns.names import fields_by_name
 from producers.files.statistics import ColumnStatistics
@@ -39,6 +40,16 @@ def names_of_people(columns: Sequence[str], statistics: Mapping[str, ColumnStati
         )
         found |= dict.fromkeys(titles, "is the title of a person")
     return found
+
+
+def on_people(people: Mapping[str, str], chosen: str) -> list[str]:
+    """Return notes on the columns that name people, if the hospital's name is read from another one, `chosen`."""
+    return [
+        f"{column} {reason}, so the hospital's name is read from {chosen}; telephone and address may be those of "
+        f"the person; if {column} is the hospital: {option('hospital_name', column)}"
+        for column, reason in people.items()
+        if column != chosen
+    ]
 
 
 def _share(known: ColumnStatistics) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
+from producers.files.columns.mapping import option
 from producers.files.columns.name_table import name_key, name_table, name_tokens
 from producers.files.columns.names import fields_by_name
 from producers.files.statistics import ColumnStatistics
@@ -32,6 +33,14 @@ def telephone_parts(
         if _holds(known[0], is_short_part) and all(map(_is_rest, known[1:])):
             return tuple(parts)
     return ()
+
+
+def on_parts(parts: Sequence[str]) -> str:
+    """Return a note on a number that is joined from these columns."""
+    return (
+        f"phone is joined from {', '.join(parts)}, which are parts of one number; "
+        f"to read one of them only: {option('phone', parts[-1])}"
+    )
 
 
 def _is_area_code(column: str, statistics: Mapping[str, ColumnStatistics]) -> bool:

@@ -13,6 +13,7 @@ from producers.files.values.coordinate_order import coordinate_order
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style, time_zone
+from producers.files.values.lost_zeros import lost_zeros
 from producers.files.values.misplaced import STYLES, NumberStyle, number_style
 from producers.files.values.missing import CODES, PLACES, PlaceWords, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
@@ -150,6 +151,7 @@ class _Choice:
         return self._part(mapped, "town", self._place(mapped))
 
     def _postal_code(self, mapped: MappedColumns) -> CellReader:
+        self._note(lost_zeros(mapped.field, self._rows_of(mapped.field)))
         return self._part(mapped, "code", self._code(mapped))
 
     def _part(self, mapped: MappedColumns, part: Part, reader: CellReader) -> CellReader:
@@ -187,6 +189,7 @@ class _Choice:
         return [self._statistics[column] for column in mapped.columns if column in self._statistics]
 
     def _identifier(self, mapped: MappedColumns) -> CellReader:
+        self._note(lost_zeros(mapped.field, self._rows_of(mapped.field)))
         floats = self._floats(mapped.field)
         return CodeReader(is_placeholder_identifier, whole_floats=floats, joined_by="-", all_needed=True)
 

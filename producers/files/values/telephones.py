@@ -21,7 +21,7 @@ def is_short_part(value: object) -> bool:
 
 
 def are_parts(first: Sequence[object]) -> bool:
-    """Return whether the cells of the first of several columns are parts of numbers, and no numbers of their own."""
+    """Return whether the cells of the first of several columns are parts of numbers, and not whole ones."""
     return bool(first) and sum(map(is_short_part, first)) >= 0.9 * len(first)
 
 

@@ -25,7 +25,7 @@ _EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+([0-9]{1,3})")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # The Japanese sign of the post and signs of a telephone say what follows; they are no part of it.
 _SIGNS_IN_FRONT = "\u3012\u3036\u3020\u260e\u260f\u2706\U0001f4de :\uff1a"
-# Letters, digits and signs of East Asia that are as wide as characters there: Ａ１ is A1.
+# Letters, digits and signs of East Asia that are as wide as characters there.
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 # That of `external_id` in the contract.
 _LONGEST_IDENTIFIER = 128
