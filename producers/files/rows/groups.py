@@ -17,6 +17,8 @@ from worker.contract.identity import hospital_identity, is_identified_by_name
 _PLACES = frozenset(("country", "state", "county", "city", "postal_code"))
 _ROWS_OF_A_GROUP = 3
 _FEWEST_GROUPS = 2
+# What is missing by chance is also the same here and there.
+_DISTINCT = 0.9
 # With fewer gaps, a place is just not known here and there, and nothing needs to be said unless rows clash.
 _GAPS = 0.4
 
@@ -37,7 +39,7 @@ class GroupPlaces:
             for column in (*read, *unread)
             if (known := statistics.get(column)) is not None
             and known.filled < known.rows
-            and (_are_few(known) or _begin_groups(column, first))
+            and (_are_few(known) or (known.share_distinct >= _DISTINCT and _begin_groups(column, first)))
         )
         self.notes = [
             f"{column} is {how}, as if it stood for the rows below; these are read without it, and rejected if "
