@@ -51,8 +51,24 @@ def test_usual_abbreviations_and_names_with_numbers_stay(column: str, cells: lis
 
 @pytest.mark.parametrize(
     "column",
-    ["ADDRESS_ID", "ADDR_ID", "ADDRID", "AID", "Created by ID", "Updated_By_Id", "owner_id", "USER_ID", "STREET_ID"]
-    + ["city id", "Contact ID", "Adress-ID", "id_direccion", "ID Proprietario", "author code", "Town Code"],
+    [
+        "ADDRESS_ID",
+        "ADDR_ID",
+        "ADDRID",
+        "AID",
+        "Created by ID",
+        "Updated_By_Id",
+        "owner_id",
+        "USER_ID",
+        "STREET_ID",
+        "city id",
+        "Contact ID",
+        "Adress-ID",
+        "id_direccion",
+        "ID Proprietario",
+        "author code",
+        "Town Code",
+    ],
 )
 def test_what_numbers_something_else_is_no_identifier(column: str) -> None:
     assert "external_id" not in read(column, [str(4000 + 37 * at) for at in range(12)])

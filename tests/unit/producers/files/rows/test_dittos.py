@@ -19,7 +19,8 @@ def cities(file: HospitalFile) -> list[str | None]:
 @pytest.mark.parametrize(
     "mark",
     [
-        "idem", "Idem", "IDEM", "ídem", "id.", "ditto", "Ditto", "-do-", "-DO-", "do.", "dito", "dto.", "同上", "〃", "仝上",
+        "idem", "Idem", "IDEM", "ídem", "id.", "ditto", "Ditto", "-do-", "-DO-", "do.", "dito", "dto.",
+        "同上", "〃", "仝上",
         "상동", "то же", "jak wyżej", "come sopra", "-//-", '""""', "''", "”", "wie oben",
     ],
 )  # fmt: skip
