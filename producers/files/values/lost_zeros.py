@@ -26,6 +26,6 @@ def lost_zeros(field: str, sample: Sequence[object]) -> str:
     ):
         return ""
     return (
-        f"{field}: some numbers have {most - 1} digits, such as {shorter[0]}, and most have {most}; if a spreadsheet "
-        "has removed their leading zeros, these cannot be restored: get the list with this column as text"
+        f"{field}: some numbers have {most - 1} digits, such as {shorter[0]}, and most have {most}; if a "
+        "spreadsheet has removed their leading zeros, these cannot be restored: get the list with it as text"
     )

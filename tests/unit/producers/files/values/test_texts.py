@@ -140,7 +140,7 @@ def test_scientific_notation_is_exact_or_not_read(number: int, decimals: int) ->
 
 @pytest.mark.parametrize(
     ("cell", "text"),
-    [("Ａ１", "A1"), ("ｈ－００７", "h-007"), ("Ｆ12", "F12"), ("１２３", "123"), 
+    [("Ａ１", "A1"), ("ｈ－００７", "h-007"), ("Ｆ12", "F12"), ("１２３", "123"),
      ("ＦＡＣ／１", "FAC/1"), ("病A1", "病A1"), ("é1", "é1"), ("٣", "3")],
 )  # fmt: skip
 def test_letters_of_full_width_are_converted_like_digits(cell: str, text: str) -> None:
