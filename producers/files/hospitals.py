@@ -196,8 +196,8 @@ class HospitalFile:
                 kept += size
                 self._rejected[raw.line] = raw
             yield row
-        notes = [reader.notes(), self._dittos.notes(), namesakes.notes(), beds.notes(), numbers.notes()]
-        self._notes_on_rows = [note for some in notes for note in some]
+        noticed = (reader, self._dittos, namesakes, beds, numbers)
+        self._notes_on_rows = [note for kind in noticed for note in kind.notes()]
 
     def some_rows(self) -> Iterator[FileRow]:
         """Yield up to 4,000 rows that have a record, spread over the whole file."""
