@@ -14,6 +14,7 @@ from producers.files.rows.suspects import (
     IS_STATISTICS,
     LOOKS_LIKE_A_TOTAL,
 )
+from tests.support.rejected_rows import write_profile_beside
 
 HEADER = "Code;Name;City;Type;Beds"
 ROWS = [f"K{number};Oak {number} Clinic;Aveda {number};public;{number * 5}" for number in range(10, 22)]
@@ -173,7 +174,8 @@ def test_among_rejected_rows_they_stay_rejected_until_they_are_filled_in(tmp_pat
         IS_A_SECTION: "IV;Bezirk Mitte;",
         IS_A_REMARK: "*;open;",
     }[reason]
-    lines = ["import_line;import_reason;Code;Name;City;Beds", f'2;"{reason}";{line};12']
+    write_profile_beside(tmp_path / "list.csv")
+    lines = ["import_line;import_reason;Code;name;City;Beds", f'2;"{reason}";{line};12']
     assert rejected(opened(tmp_path, *lines)) == {2: reason}
     lines[1] = f'2;"{reason}";K1;Elm Clinic;Aveda;12'
     assert rejected(opened(tmp_path, *lines)) == {}
