@@ -14,6 +14,9 @@ from producers.files.table import EMPTY_DASHES, RawRow
 from producers.files.values import FileRow
 from worker.contract.identity import hospital_identity, is_identified_by_name
 
+MAY_BE_ELSEWHERE = "has the name and place of another row, but its "
+"""How the reason begins for which a row is rejected that may be of another place."""
+
 _PLACES = frozenset(("country", "state", "county", "city", "postal_code"))
 _ROWS_OF_A_GROUP = 3
 _FEWEST_GROUPS = 2
@@ -72,7 +75,7 @@ class GroupPlaces:
             # If both have the place, it is compared like any other value.
             if first[0] == group or (first[1] and here[1]):
                 return row
-            reason = f"has the name and place of another row, but its {names} may be another"
+            reason = f"{MAY_BE_ELSEWHERE}{names} may be another"
             return replace(row, known=None, reasons=(*row.reasons, reason))
 
         return read_apart

@@ -234,7 +234,9 @@ async def test_a_redis_that_is_unavailable_is_the_command_s_own_error(planted: P
     for name in ("explain", "show", "abort"):
         done = await planted.command("jobs", name, JOB, REDIS_URL="redis://127.0.0.1:1")
         assert (done.code, done.out) == (2, "")
-        assert done.err.startswith("REDIS_URL: Redis at 127.0.0.1:1 does not answer (ConnectionError)")
+        assert done.err.startswith(
+            "hospital-worker: REDIS_URL: Redis at 127.0.0.1:1 does not answer (ConnectionError)"
+        )
 
 
 async def test_a_queue_that_only_a_worker_knows_is_found(planted: Planted) -> None:
@@ -356,7 +358,9 @@ async def test_a_shared_key_of_another_type_is_named(planted: Planted) -> None:
     await planted.redis.set(keys.CRASHES, "foreign")
     done = await planted.command("jobs", "explain", JOB)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("the key arq:crashes in Redis holds string, not hash. Another program wrote it")
+    assert done.err.startswith(
+        "hospital-worker: the key arq:crashes in Redis holds string, not hash. Another program wrote it"
+    )
 
 
 async def test_a_worker_of_an_earlier_version_is_seen(planted: Planted) -> None:
