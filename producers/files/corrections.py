@@ -58,7 +58,7 @@ def open_list(path: Path, said: Wishes, given: Profile | None) -> tuple[Table, P
 
 
 def digest_of(fields: Mapping[str, object]) -> str:
-    """Return what tells whether a rejected row has been corrected: a digest of its own cells, by column."""
+    """Return what shows whether a rejected row has been corrected: a digest of its own cells, by column."""
     cells = sorted(own_cells(fields).items())
     return blake2b(json.dumps(cells).encode(), digest_size=8).hexdigest()
 

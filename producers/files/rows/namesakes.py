@@ -64,6 +64,9 @@ class Namesakes:
         self._differing: Counter[str] = Counter()
         self._rejected = 0
         self._first = ""
+        # Rows that have a name alone, and repeat that of an earlier row.
+        self._repeated_names = 0
+        self._first_repeated = ""
 
     def check(self, row: FileRow) -> FileRow:
         """Return the row; if it is rejected, with the reason instead of its record."""
@@ -78,7 +81,17 @@ class Namesakes:
         return replace(row, known=None, reasons=(reason,)) if reason else row
 
     def notes(self) -> list[str]:
-        """Return what a person should know of the rows that were rejected so far."""
+        """Return what a person should know of the rows that were rejected, or taken for repetitions, so far."""
+        notes = self._notes_on_rejected()
+        if self._repeated_names:
+            notes.append(
+                f"rows that have only a name, which an earlier row has as well: {self._repeated_names:,}, first "
+                f"{self._first_repeated}; each name is taken for one hospital. If they are other hospitals, the "
+                "list needs a column that tells them apart, such as their town"
+            )
+        return notes
+
+    def _notes_on_rejected(self) -> list[str]:
         if not self._rejected:
             return []
         names = sorted(self._differing, key=lambda name: (is_serial(name), -self._differing[name]))
@@ -113,7 +126,12 @@ class Namesakes:
         if told_apart and (complete or not self._differs(first, index)):
             # A worker distinguishes it from the first row, or need not; but not from one with the same values.
             first = self._firsts.first(hash((key, read)), index)
-        return first if self._differs(first, index) else None
+        if self._differs(first, index):
+            return first
+        if first != index and all(known.get(field) is None for field in PLACE_FIELDS):
+            self._repeated_names += 1
+            self._first_repeated = self._first_repeated or f"line {row.line} with {self._lines[first]}"
+        return None
 
     def _of_other_time(self, row: FileRow, key: Sequence[object], texts: Sequence[str]) -> int | None:
         """Return the first row with all but the time of this one, if its time is another and so is what lasts."""

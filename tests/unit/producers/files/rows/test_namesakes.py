@@ -118,3 +118,25 @@ async def test_rows_to_correct_stay_apart_until_they_have_another_identity(tmp_p
     corrected = HospitalFile.open(rejects)
     assert rejected(corrected) == [3]
     assert all(chunk.collided for chunk in chunks_of(corrected))
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("Hospital Name\nMercy Hospital\nACMH Hospital\nMercy Hospital\n", "1, first line 4 with 2"),
+        ("Hospital\nApollo\napollo \nCare\nApollo\n", "2, first line 3 with 2"),
+        ("病院名\n中央病院\n東病院\n中央病院\n", "1, first line 4 with 2"),
+        ("Krankenhaus;Betten\nSt. Josef;100\nMarienhaus;90\nSt. Josef;100\n", "1, first line 4 with 2"),
+        # The same telephone may be that of a central office.
+        ("Hospital,Phone\nApollo,555-0001\nCare,555-0002\nApollo,555-0001\n", "1, first line 4 with 2"),
+        # Different names, the same place, another number of beds, a code.
+        ("Hospital Name\nMercy Hospital\nACMH Hospital\n", ""),
+        ("Hospital,City\nApollo,Agra\nCare,Agra\nApollo,Agra\n", ""),
+        ("Krankenhaus;Betten\nSt. Josef;100\nMarienhaus;90\nSt. Josef;80\n", ""),
+    ],
+)
+def test_names_that_repeat_in_a_list_of_names_are_noted(text: str, noted: str, tmp_path: Path) -> None:
+    file = opened(text, tmp_path)
+    assert rejected(file) == []
+    found = [note for note in file.notes if note.startswith("rows that have only a name")]
+    assert [noted in note for note in found] == ([True] if noted else [])
