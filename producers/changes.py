@@ -32,6 +32,4 @@ def _why(field: str) -> str:
     """Return why a field that was given is not in the record."""
     if field.startswith("attributes."):
         return "attributes are replaced together: give attributes={…} with all of them"
-    if field in _READ_AS:
-        return "give latitude and longitude; to clear both: location="
     return f"is read as a missing value; to clear it: {field}="

@@ -89,6 +89,10 @@ def record_from_text(fields: Mapping[str, str]) -> HospitalRecord:
     reader = RowReader(mapped, choose_readers(mapped, {}, ValueWishes()), strict=True)
     row = reader.read(RawRow(1, fields))
     if row.known is None:
-        problems = [reason.partition(": ") for reason in row.reasons]
-        raise InvalidPayload(HospitalRecord.__name__, [PayloadProblem(it[0], it[2]) for it in problems])
+        reasons = [reason.partition(": ") for reason in row.reasons]
+        raise InvalidPayload(HospitalRecord.__name__, [PayloadProblem(it[0], it[2]) for it in reasons])
+    halves = [] if "location" in row.known else [it for it in ("latitude", "longitude") if fields.get(it)]
+    if halves:
+        problems = [PayloadProblem(it, "give latitude and longitude") for it in halves]
+        raise InvalidPayload(HospitalRecord.__name__, problems)
     return HospitalRecord.model_validate(row.known)

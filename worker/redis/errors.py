@@ -95,7 +95,7 @@ def is_wrong_type(error: Exception) -> bool:
 
 
 def is_not_primary(error: Exception) -> bool:
-    """Whether a server answered that it is no primary, or one without replicas, and so did nothing.
+    """Whether a server answered that it is not the primary, or has no replicas, and so did nothing.
 
     Another server may be the primary by now.
     """

@@ -137,7 +137,7 @@ class PrimaryBlockingPool(PrimaryPool, BlockingConnectionPool):  # type: ignore[
 
 
 class SyncPrimaryConnection(SyncAbstractConnection):  # type: ignore[misc]  # as above
-    """Closes itself when its server is no primary, for a client of one connection; to be mixed in as above."""
+    """Closes itself when its server is not the primary, for a client of one connection; to be mixed in as above."""
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Return the next answer, as redis-py does."""

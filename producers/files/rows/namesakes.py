@@ -67,6 +67,9 @@ class Namesakes:
         # Rows that have a name alone, and repeat that of an earlier row.
         self._repeated_names = 0
         self._first_repeated = ""
+        # Rows that are taken for an earlier row's hospital at another time, although what is not read differs.
+        self._later = 0
+        self._first_later = ""
 
     def check(self, row: FileRow) -> FileRow:
         """Return the row; if it is rejected, with the reason instead of its record."""
@@ -88,6 +91,12 @@ class Namesakes:
                 f"rows that have only a name, which an earlier row has as well: {self._repeated_names:,}, first "
                 f"{self._first_repeated}; each name is taken for one hospital. If they are other hospitals, the "
                 "list needs a column that tells them apart, such as their town"
+            )
+        if self._later:
+            notes.append(
+                "rows that have the name and place of an earlier row, at another time, and differ in numbers or "
+                f"dates that are not read: {self._later:,}, first {self._first_later}; they are taken for the same "
+                "hospital"
             )
         return notes
 
@@ -146,7 +155,12 @@ class Namesakes:
         if hash(None) in (self._times[first], self._times[index]):
             # A row without a time may be of any.
             return first if self._differs(first, index) else None
-        return first if self._lasts[first] != self._lasts[index] else None
+        if self._lasts[first] != self._lasts[index]:
+            return first
+        if self._differs(first, index):
+            self._later += 1
+            self._first_later = self._first_later or f"line {row.line} with {self._lines[first]}"
+        return None
 
     def _differs(self, holder: int, index: int) -> bool:
         """Whether two rows differ in what is not read."""

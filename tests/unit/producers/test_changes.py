@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from producers.changes import changes_from_text
+from producers.registering import record_from_text
 from worker.errors import InvalidPayload
 
 
@@ -45,3 +46,9 @@ def test_what_cannot_be_changed_is_refused(fields: dict[str, str], problem: str)
     with pytest.raises(InvalidPayload) as refused:
         changes_from_text(fields)
     assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize("given", [{"latitude": "41.5"}, {"longitude": "-73"}])
+def test_half_a_position_is_not_dropped_from_a_record(given: dict[str, str]) -> None:
+    with pytest.raises(InvalidPayload, match="give latitude and longitude"):
+        record_from_text({"hospital_name": "Mercy", **given})

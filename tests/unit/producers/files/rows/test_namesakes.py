@@ -140,3 +140,25 @@ def test_names_that_repeat_in_a_list_of_names_are_noted(text: str, noted: str, t
     assert rejected(file) == []
     found = [note for note in file.notes if note.startswith("rows that have only a name")]
     assert [noted in note for note in found] == ([True] if noted else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        (
+            "Name,City,Plot No,Last updated\nClinic,Aveda,31,2024-01-05\nClinic,Aveda,57,2024-02-07\n",
+            "1, first line 3 with 2",
+        ),
+        (
+            "Hospital,City,Last Updated,Cases\nA Clinic,Agra,2025-01-01,1\nA Clinic,Agra,2025-02-01,2\n",
+            "1, first line 3 with 2",
+        ),
+        ("Hospital,City,Last Updated,Cases\nApollo,Agra,2025-01-01,1\nApollo,Agra,2025-02-01,1\n", ""),
+        ("Hospital,City,Last Updated\nApollo,Agra,2025-01-01\nApollo,Agra,2025-02-01\n", ""),
+    ],
+)
+def test_rows_that_are_taken_for_later_ones_of_a_hospital_are_noted(text: str, noted: str, tmp_path: Path) -> None:
+    file = opened(text, tmp_path)
+    assert rejected(file) == []
+    found = [note for note in file.notes if "at another time" in note]
+    assert [noted in note for note in found] == ([True] if noted else [])
