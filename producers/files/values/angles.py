@@ -29,7 +29,7 @@ def _hemispheres() -> dict[str, tuple[Axis, int]]:
 @cache
 def _in_hemisphere() -> re.Pattern[str]:
     names = "|".join(map(re.escape, sorted(_hemispheres(), key=len, reverse=True)))
-    return re.compile(rf"(?:({names})\s*)?(.*?)(?:\s*({names}))?", re.IGNORECASE)
+    return re.compile(rf"(?:({names})\s*)?(.*?)(?:\s*({names}))?")
 
 
 _ANY_LETTER = re.compile(r"[^\W\d_]")
@@ -73,11 +73,12 @@ def parse_angle(text: str) -> Angle:
         text = text[label.end() :]
     if _LETTERED.fullmatch(text):
         return Angle(_degrees(text), labelled)
-    match = _in_hemisphere().fullmatch(text)
+    # A pattern that ignores case would take more letters for these, such as the long s for an s.
+    match = _in_hemisphere().fullmatch(text.lower())
     if match is None or (match[1] and match[3]):
         raise UnreadableCell("is not a coordinate")
     name = match[1] or match[3]
-    axis, sign = _hemispheres()[name.lower()] if name else (labelled, 1)
+    axis, sign = _hemispheres()[name] if name else (labelled, 1)
     degrees = _degrees(match[2].strip())
     if name and degrees < 0:
         raise UnreadableCell("has both a sign and a hemisphere")

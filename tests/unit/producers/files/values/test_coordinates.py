@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from producers.files.values import MISSING, ValueWishes, choose_readers
@@ -289,6 +289,9 @@ def test_a_coordinate_is_read_with_either_decimal_sign(degrees: float, sign: str
 
 
 @given(st.text(max_size=40))
+# These are an "s" and an "i" to a pattern that ignores case.
+@example("12.5 \u017f")
+@example("\u0131 12.5")
 def test_any_text_is_a_coordinate_missing_or_not_readable(text: str) -> None:
     (found,) = read_column("latitude", [text])
     assert found is MISSING or isinstance(found, str | float)
