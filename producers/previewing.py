@@ -62,9 +62,12 @@ async def preview(
 
     async def ask() -> None:
         for group in groups:
-            receipt = await producer.enqueue(
-                PREVIEW_HOSPITALS, PreviewHospitals(records=[row.known for row in group], on_existing=on_existing)
+            request = PreviewHospitals(
+                records=[row.known for row in group],
+                on_existing=on_existing,
+                unread=[sorted(row.unread_fields) for row in group] if any(row.left_out for row in group) else [],
             )
+            receipt = await producer.enqueue(PREVIEW_HOSPITALS, request)
             outcome = await receipt.outcome(wait_s)
             found.counts.update(outcome.statuses)
             found.stored += outcome.stored

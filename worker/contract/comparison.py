@@ -3,7 +3,7 @@
 Both are mappings from field to value as they are stored; see `worker.contract.known`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from worker.contract.identity import PLACE_FIELDS, is_identified_by_name, normalise_name
@@ -21,6 +21,9 @@ CONTENT_FIELDS = ("hospital_name", *(field for field in HospitalFields.model_fie
 
 # Two measurements of one building are closer than this, in degrees; it is about a kilometre.
 _SAME_SPOT = 0.01
+
+ALL_READ: frozenset[str] = frozenset()
+"""The unread fields of a record of which everything could be read."""
 
 
 class FieldDifference(NamedTuple):
@@ -52,13 +55,15 @@ def distinguishing_differences(holder: Known, known: Known) -> list[FieldDiffere
     ]
 
 
-def further_differences(holder: Known, known: Known, *, whole: bool = False) -> list[FieldDifference]:
+def further_differences(
+    holder: Known, known: Known, *, whole: bool = False, unread: Set[str] = ALL_READ
+) -> list[FieldDifference]:
     """Return what else shows that a row may be another hospital than `holder`, if neither has an identifier.
 
     Two hospitals of one name in one town differ in what a list happens to know of them, so a row that gives another
     value than the holder, or one that the holder lacks, is not taken for a repetition of it. A row that only knows
-    less is one, unless it is to replace the whole content (`whole`). Between two times of observation all but the
-    telephone may have changed.
+    less is one, unless it is to replace the whole content (`whole`); what was not read of it (`unread`) stays even
+    then. Between two times of observation all but the telephone may have changed.
     """
     fields: Sequence[str] = FURTHER_FIELDS
     if (first := holder.get("observed_at")) is not None and known.get("observed_at", first) != first:
@@ -68,22 +73,27 @@ def further_differences(holder: Known, known: Known, *, whole: bool = False) -> 
         # What a hospital has whose type is not known.
         default = "single" if field == "hospital_type" else None
         present, value = holder.get(field, default), known.get(field, default)
-        if value is None and not whole:
+        if (value is None and not whole) or field in unread:
             continue
         if field == "attributes":
-            found += _attribute_differences(present or {}, value or {}, whole=True)
+            found += _attribute_differences(present or {}, value or {}, whole=True, unread=unread)
         elif folded_value(present) != folded_value(value):
             found.append(FieldDifference(field, present, value))
     return found
 
 
-def collision_differences(holder: Known, known: Known, *, whole: bool = False) -> list[FieldDifference]:
+def collision_differences(
+    holder: Known, known: Known, *, whole: bool = False, unread: Set[str] = ALL_READ
+) -> list[FieldDifference]:
     """Return the fields for which two rows of one identity and one import are not taken for one hospital.
 
-    `holder` is the row that came first. `whole` means that rows replace the whole content.
+    `holder` is the row that came first. `whole` means that rows replace the whole content, but for what could not
+    be read of them (`unread`).
     """
     found = distinguishing_differences(holder, known)
-    return found + further_differences(holder, known, whole=whole) if is_identified_by_name(known) else found
+    if is_identified_by_name(known):
+        found += further_differences(holder, known, whole=whole, unread=unread)
+    return found
 
 
 def collision_fields(known: Known) -> dict[str, Any]:
@@ -123,21 +133,26 @@ def are_apart(stored: Known, known: Known) -> bool:
     return bool(min(apart, 360 - apart) > _SAME_SPOT or abs(latitude - other_latitude) > _SAME_SPOT)
 
 
-def content_differences(stored: Known, known: Known, *, whole: bool = False) -> list[FieldDifference]:
+def content_differences(
+    stored: Known, known: Known, *, whole: bool = False, unread: Set[str] = ALL_READ
+) -> list[FieldDifference]:
     """Return the fields that an ingest of the record would change in the stored hospital, in the fields' order.
 
-    Fields that the record does not know count only if it is to replace the whole content (`whole`). The time of
+    Fields that the record does not know count only if it is to replace the whole content (`whole`), and if they are
+    not `unread`: the source says something of them that could not be read, so what is stored stays. The time of
     observation is no content.
     """
     found: list[FieldDifference] = []
     for field in CONTENT_FIELDS:
         value = known.get(field)
         if value is None:
-            if not whole:
+            if not whole or field in unread:
                 continue
             if field == "hospital_type":
-                # What a hospital has whose type is not known.
+                # What a hospital has whose type is not known; `stored` may be another row.
                 value = "single"
+                if stored.get(field, value) == value:
+                    continue
         present = stored.get(field)
         # The usual case, without a call: this runs for every row of a file that was imported before.
         if present == value and type(present) is type(value):
@@ -145,12 +160,15 @@ def content_differences(stored: Known, known: Known, *, whole: bool = False) -> 
         if not is_same(present, value):
             found.append(FieldDifference(field, present, value))
     if whole or "attributes" in known:
-        found += _attribute_differences(stored.get("attributes", {}), known.get("attributes", {}), whole=whole)
+        attributes = stored.get("attributes", {}), known.get("attributes", {})
+        found += _attribute_differences(*attributes, whole=whole, unread=unread)
     return found
 
 
-def _attribute_differences(stored: Known, known: Known, *, whole: bool) -> list[FieldDifference]:
-    names = [*known, *(name for name in stored if name not in known)] if whole else known
+def _attribute_differences(stored: Known, known: Known, *, whole: bool, unread: Set[str]) -> list[FieldDifference]:
+    names = [*known]
+    if whole and "attributes" not in unread:
+        names += (name for name in stored if name not in known and f"attributes.{name}" not in unread)
     return [
         FieldDifference(f"attributes.{name}", stored.get(name), known.get(name))
         for name in names

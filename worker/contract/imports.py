@@ -70,10 +70,14 @@ class ReadImportReport(Payload):
 
 
 class PreviewHospitals(Payload):
-    """Say what an ingest of these records would do, without doing it."""
+    """Say what an ingest of these records would do, without doing it.
+
+    `unread` has the fields of each record that could not be read, or is empty if everything could.
+    """
 
     records: Annotated[list[object], Field(min_length=1, max_length=1_000)]
     on_existing: OnExisting = "keep"
+    unread: Annotated[list[list[str]], Field(max_length=1_000)] = Field(default_factory=list)
 
 
 class Import(BaseModel):

@@ -4,6 +4,7 @@ A payload is validated where it enters: in the producer's call, and in the worke
 write to Redis as well. Code that is handed a model trusts it.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -122,12 +123,22 @@ class LeftOutCell(Payload):
     reason: Annotated[str, Field(max_length=500)]
 
 
+def unread_fields(names: Iterable[str]) -> frozenset[str]:
+    """Return the fields of a record, or `attributes.NAME`, that cells with these field names are read into."""
+    return frozenset("location" if name in ("latitude", "longitude") else name for name in names)
+
+
 class UnreadRow(Payload):
     """What could not be read of a row: the reasons why it has no record, or the cells that were left out of it."""
 
     line: Line
     reasons: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=100)] = []
     left_out: Annotated[list[LeftOutCell], Field(max_length=100)] = []
+
+    @property
+    def unread_fields(self) -> frozenset[str]:
+        """The fields of the record that were left out of it."""
+        return unread_fields(cell.field for cell in self.left_out)
 
 
 class IngestHospital(Payload):

@@ -29,6 +29,7 @@ async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> Chun
             run.job_id,
             import_id=request.import_id,
             lines=request.lines,
+            unread=_unread(request),
             collided=request.collided,
         ),
     )
@@ -37,6 +38,12 @@ async def ingest_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> Chun
         for name, count in _counts(request, outcome).items():
             batch.count(name, count)
     return outcome
+
+
+def _unread(request: IngestHospitals) -> dict[int, frozenset[str]]:
+    """Return the fields that could not be read, by the index of the record."""
+    by_line = {row.line: row.unread_fields for row in request.unread if row.left_out}
+    return {index: by_line[line] for index, line in enumerate(request.lines or ()) if line in by_line}
 
 
 def _counts(request: IngestHospitals, outcome: ChunkOutcome) -> Counter[str]:

@@ -13,4 +13,9 @@ async def preview_hospitals(ctx: dict[str, Any], payload: dict[str, Any]) -> Pre
     """Return what would become of records; see `worker.contract.imports.PreviewHospitals`."""
     request = parse(PreviewHospitals, payload)
     records = await validated(request.records)
-    return await preview(current_run(ctx).context.mongo, records, request.on_existing)
+    return await preview(
+        current_run(ctx).context.mongo,
+        records,
+        request.on_existing,
+        dict(enumerate(map(frozenset, request.unread))),
+    )

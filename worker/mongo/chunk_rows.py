@@ -6,12 +6,13 @@ collision and is not applied. Without an import, each chunk is one.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from worker.contract import OnExisting, Rejection
 from worker.contract.comparison import (
+    ALL_READ,
     collision_differences,
     content_differences,
     distinguishing_key,
@@ -33,7 +34,7 @@ class Row(NamedTuple):
     `repeats` means that an earlier row of the chunk has the same identity. `same_as` is the position of an earlier
     row that has all values of this one, which then changes nothing. It is not sent: unlike a change it would leave
     no trace, and a redelivered chunk could not know that it was applied. `origin` is the row of the import, as a
-    hospital that it creates stores it.
+    hospital that it creates stores it. `unread` are the fields that could not be read.
     """
 
     position: int
@@ -43,6 +44,7 @@ class Row(NamedTuple):
     same_as: int | None
     line: int | None
     origin: str | None
+    unread: Set[str] = ALL_READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Holder:
         """
         if row.position == self.position or (self.line is not None and row.line == self.line):
             return False
-        return bool(collision_differences(self.known, row.known, whole=whole))
+        return bool(collision_differences(self.known, row.known, whole=whole, unread=row.unread))
 
 
 async def rows_of(
@@ -71,8 +73,9 @@ async def rows_of(
     on_existing: OnExisting,
     import_id: str | None,
     lines: Sequence[int] | None,
+    unread: Mapping[int, Set[str]],
 ) -> list[Row]:
-    """Return the rows of the valid records, in order."""
+    """Return the rows of the valid records, in order; `unread` has what could not be read of some, by index."""
     rows: list[Row] = []
     first: dict[str, Row] = {}
     # The latest row by identity and, once an identity is repeated, by what tells hospitals apart.
@@ -85,14 +88,15 @@ async def rows_of(
         hospital_id = hospital_identity(known)
         line = None if lines is None else lines[index]
         origin = import_row(import_id, line) if import_id is not None and line is not None else None
-        row = Row(index, hospital_id, known, hospital_id in first, None, line, origin)
+        its_unread = unread.get(index, ALL_READ)
+        row = Row(index, hospital_id, known, hospital_id in first, None, line, origin, its_unread)
         if row.repeats:
             original = first[hospital_id]
             latest.setdefault((hospital_id, distinguishing_key(original.known)), original)
             key = (hospital_id, distinguishing_key(known))
             earlier = latest.get(key)
-            if earlier is not None and _adds_nothing(earlier.known, known, on_existing):
-                row = Row(index, hospital_id, known, True, earlier.position, line, origin)
+            if earlier is not None and _adds_nothing(earlier.known, row, on_existing):
+                row = row._replace(same_as=earlier.position)
             else:
                 latest[key] = row
         else:
@@ -101,10 +105,10 @@ async def rows_of(
     return rows
 
 
-def _adds_nothing(earlier: Known, known: Known, on_existing: OnExisting) -> bool:
-    if on_existing == "replace" and content_differences(earlier, known, whole=True):
+def _adds_nothing(earlier: Known, row: Row, on_existing: OnExisting) -> bool:
+    if on_existing == "replace" and content_differences(earlier, row.known, whole=True, unread=row.unread):
         return False
-    return merge_changes_nothing(earlier, known)
+    return merge_changes_nothing(earlier, row.known)
 
 
 @dataclass(frozen=True, slots=True)

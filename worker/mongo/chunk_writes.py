@@ -96,6 +96,7 @@ async def _change_some(
                 position=row.position,
                 repeats=row.repeats,
                 row=row.origin,
+                unread=row.unread,
             )
             expected = expected_hospital(existing.get(row.hospital_id, {}))
             pipeline = ingest_pipeline(ingest, whole=whole, expected=expected)

@@ -5,7 +5,7 @@ unordered bulk writes. In an import, one more insert claims the identities that 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from worker.contract import ChunkOutcome, IngestStatus, OnExisting, Rejection
 from worker.contract.comparison import contradicts, is_conflict
@@ -31,17 +31,19 @@ async def ingest_many(
     *,
     import_id: str | None = None,
     lines: Sequence[int] | None = None,
+    unread: Mapping[int, Set[str]] | None = None,
     collided: bool = False,
 ) -> ChunkOutcome:
     """Ingest the records of a chunk; a `Rejection` takes the place of a record that failed validation.
 
     If several records are of one absent hospital, the first creates it and the others find it stored. `import_id`,
-    `lines` and `collided` are those of the payload (`worker.contract.IngestHospitals`).
+    `lines` and `collided` are those of the payload (`worker.contract.IngestHospitals`). `unread` has the fields
+    that could not be read, by the index of the record: what is stored of them stays.
 
     Raises the errors of `worker.mongo.errors` for a failure of the whole chunk; a redelivered chunk continues where
     it failed.
     """
-    rows = await rows_of(records, on_existing, import_id, lines)
+    rows = await rows_of(records, on_existing, import_id, lines, unread or {})
     report = ChunkReport(
         (record for record in records if isinstance(record, Rejection)), whole=on_existing == "replace"
     )
@@ -222,6 +224,7 @@ class _Chunk:
             position=row.position,
             repeats=row.repeats,
             origin=row.origin,
+            unread=row.unread,
         )
         return None if fate is None else fate.status
 

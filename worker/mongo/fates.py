@@ -1,10 +1,10 @@
 """Says what became of a record, from the document that is stored after its ingest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
 from worker.contract import IngestStatus, OnExisting
-from worker.contract.comparison import content_differences, is_conflict
+from worker.contract.comparison import ALL_READ, content_differences, is_conflict
 from worker.contract.known import Known
 from worker.mongo.documents import applied_revision
 
@@ -33,12 +33,13 @@ def find_fate(
     position: int = 0,
     repeats: bool = False,
     origin: str | None = None,
+    unread: Set[str] = ALL_READ,
 ) -> Fate | None:
     """Return what became of a record.
 
-    `position`, `repeats` and `origin` are those of a row of a chunk (`worker.mongo.chunk_rows.Row`). `None` means
-    that the record was neither applied, nor is there a reason why it should not be: the hospital has changed since
-    the record was compared with it.
+    `position`, `repeats`, `origin` and `unread` are those of a row of a chunk (`worker.mongo.chunk_rows.Row`).
+    `None` means that the record was neither applied, nor is there a reason why it should not be: the hospital has
+    changed since the record was compared with it.
     """
     revision = int(stored["revision"])
     created_here = stored["created_by_job"] == job_id and not repeats
@@ -46,7 +47,7 @@ def find_fate(
         return Fate("created", 1)
     if (applied := applied_revision(stored, job_id, position)) is not None:
         return Fate(changed_word(on_existing), applied)
-    if not content_differences(stored, known, whole=on_existing == "replace"):
+    if not content_differences(stored, known, whole=on_existing == "replace", unread=unread):
         return Fate("same", revision)
     reason = _reason(stored, known, on_existing)
     if reason is None and any(

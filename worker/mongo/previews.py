@@ -1,6 +1,6 @@
 """Says what an ingest would do, without writing anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from worker.contract import OnExisting, RecordStatus, Rejection
 from worker.contract.folding import name_key
@@ -20,14 +20,18 @@ _TOWN = ("city", "postal_code")
 
 
 async def preview(
-    mongo: MongoHandle, records: Sequence[Known | Rejection], on_existing: OnExisting
+    mongo: MongoHandle,
+    records: Sequence[Known | Rejection],
+    on_existing: OnExisting,
+    unread: Mapping[int, Set[str]] | None = None,
 ) -> PreviewOutcome:
     """Return what would become of each record, compared with what is stored now.
 
     Records of one identity are each compared with the stored hospital, not with each other: whoever has the whole
-    file finds collisions. Raises the errors of `worker.mongo.errors`.
+    file finds collisions. `unread` has the fields that could not be read, by index. Raises the errors of
+    `worker.mongo.errors`.
     """
-    rows = await rows_of(records, on_existing, None, None)
+    rows = await rows_of(records, on_existing, None, None, unread or {})
     with translated():
         existing = await find_hospitals(mongo, {row.hospital_id for row in rows})
         absent = [row for row in rows if row.hospital_id not in existing]
@@ -86,5 +90,5 @@ def _is_moved(row: Row, existing: Mapping[str, Document]) -> bool:
 def _status(row: Row, stored: Document | None, on_existing: OnExisting) -> RecordStatus:
     if stored is None:
         return "same" if row.repeats else "created"
-    fate = find_fate(stored, row.known, on_existing, _NO_JOB)
+    fate = find_fate(stored, row.known, on_existing, _NO_JOB, unread=row.unread)
     return changed_word(on_existing) if fate is None else fate.status

@@ -37,7 +37,7 @@ class ChunkReport:
     def collision(self, row: Row, holder: Holder) -> None:
         """Note a row whose identity another row of the import has."""
         self._statuses[row.position] = "collision"
-        found = collision_differences(holder.known, row.known, whole=self._whole)
+        found = collision_differences(holder.known, row.known, whole=self._whole, unread=row.unread)
         # A line is known to whoever reads the file; an index only to the sender of the chunk.
         if holder.line is not None:
             other = f"line {holder.line}"
@@ -53,7 +53,7 @@ class ChunkReport:
         self._statuses[row.position] = status
         if status in ("created", "merged", "replaced", "same") or hospital is None:
             return
-        found = content_differences(hospital, row.known, whole=self._whole)
+        found = content_differences(hospital, row.known, whole=self._whole, unread=row.unread)
         if status == "conflict":
             self._explain(row, f"conflict: the identity is stored for another hospital; {_names(found)} differ")
         self._add(row, found, None)

@@ -7,12 +7,12 @@ hospital that is not the one the caller has compared the record with (`expected`
 Every value from outside is wrapped in `$literal`; otherwise MongoDB would read "$name" as a field reference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from worker.contract.comparison import DISTINGUISHING_FIELDS
+from worker.contract.comparison import ALL_READ, DISTINGUISHING_FIELDS
 from worker.contract.known import Known
 from worker.contract.payloads import HospitalFields
 from worker.mongo.client import Document
@@ -20,6 +20,7 @@ from worker.mongo.documents import applied_entry, new_hospital
 
 # A replacement keeps what identifies the hospital and when it was observed, even if the record does not know it.
 _REPLACED_FIELDS = tuple(HospitalFields.model_fields)
+_ATTRIBUTE = "attributes."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class Ingest:
     """One record to ingest: `known` has its fields as stored, `position` is its position in its chunk (or 0).
 
     `repeats` means that an earlier record of the same chunk is of this hospital too. Then a hospital that this job
-    created does not prove that this record was applied. `row` is the row of an import that the record is.
+    created does not prove that this record was applied. `row` is the row of an import that the record is. `unread`
+    are fields that a replacement leaves as they are, because the source's values could not be read.
     """
 
     hospital_id: str
@@ -37,6 +39,7 @@ class Ingest:
     position: int = 0
     repeats: bool = False
     row: str | None = None
+    unread: Set[str] = ALL_READ
 
 
 def expected_name(name: str) -> Document:
@@ -69,7 +72,7 @@ def ingest_pipeline(ingest: Ingest, *, whole: bool = False, expected: Document |
         left_alone.append({"$gt": ["$observed_at", observed_at]})
     if expected is not None:
         left_alone.append({"$not": [expected]})
-    new_content = _replaced(ingest.known) if whole else _merged(ingest.known)
+    new_content = _replaced(ingest.known, ingest.unread) if whole else _merged(ingest.known)
     timeless = {"$unsetField": {"field": "observed_at", "input": "$$content"}}
     same = {"$eq": [timeless, {"$unsetField": {"field": "observed_at", "input": "$$ROOT"}}]}
     revision = {"$add": ["$revision", 1]}
@@ -124,16 +127,30 @@ def _merged(known: Known) -> Document:
     return {"$mergeObjects": merged}
 
 
-def _replaced(known: Known) -> Document:
+def _replaced(known: Known, unread: Set[str]) -> Document:
     # Fields and attributes that stay keep their order: for MongoDB a document in another order is another document.
-    content = {"hospital_type": "single", **known}
+    content = dict(known) if "hospital_type" in unread else {"hospital_type": "single", **known}
     parts: list[Document | str] = ["$$ROOT", {"$literal": content}]
-    if "attributes" in known:
-        names = list(known["attributes"])
-        stored = _filtered({"$ifNull": ["$attributes", {}]}, {"$in": ["$$this.k", {"$literal": names}]})
-        parts.append({"attributes": {"$mergeObjects": [stored, {"$literal": known["attributes"]}]}})
-    removed = [field for field in _REPLACED_FIELDS if field not in content]
-    return _filtered({"$mergeObjects": parts}, {"$not": [{"$in": ["$$this.k", removed]}]})
+    attributes = _replaced_attributes(known.get("attributes", {}), unread)
+    if attributes is not None:
+        parts.append({"attributes": attributes})
+    stays = {*content, *unread} | ({"attributes"} if attributes is not None else set())
+    removed = [field for field in _REPLACED_FIELDS if field not in stays]
+    replaced = _filtered({"$mergeObjects": parts}, {"$not": [{"$in": ["$$this.k", removed]}]})
+    if attributes is None or "attributes" in known:
+        return replaced
+    return _filtered(replaced, {"$ne": ["$$this", {"$literal": {"k": "attributes", "v": {}}}]})
+
+
+def _replaced_attributes(known: Known, unread: Set[str]) -> Document | None:
+    """Return the attributes of a replaced hospital; `None` if it gets none."""
+    stay = [name.removeprefix(_ATTRIBUTE) for name in sorted(unread) if name.startswith(_ATTRIBUTE)]
+    stored: Document = {"$ifNull": ["$attributes", {}]}
+    if "attributes" not in unread:
+        if not known and not stay:
+            return None
+        stored = _filtered(stored, {"$in": ["$$this.k", {"$literal": [*known, *stay]}]})
+    return {"$mergeObjects": [stored, {"$literal": known}]}
 
 
 def _filtered(document: Document, condition: Document) -> Document:

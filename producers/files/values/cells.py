@@ -7,7 +7,9 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from worker.contract import HospitalRecord
+from worker.contract.comparison import ALL_READ
 from worker.contract.known import Known
+from worker.contract.payloads import unread_fields
 
 _LONGEST_SHOWN = 200
 _MOST_LOOKED_AT = 1_000
@@ -130,6 +132,11 @@ class FileRow:
     def record(self) -> HospitalRecord | None:
         """The record, made anew with each access."""
         return None if self.known is None else HospitalRecord.model_validate(self.known)
+
+    @property
+    def unread_fields(self) -> frozenset[str]:
+        """The fields of the record that were left out of it."""
+        return unread_fields(cell.field for cell in self.left_out) if self.left_out else ALL_READ
 
 
 DateOrder = Literal["dmy", "mdy", "ymd"]

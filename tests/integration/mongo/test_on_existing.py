@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.mongo.conftest import RunJob
-from tests.integration.mongo.import_chunks import CHANGED, MODES, Make, all_hospitals, store
+from tests.integration.mongo.import_chunks import CHANGED, MODES, Make, all_hospitals, chunk, store
 from worker.mongo.client import MongoHandle
 
 
@@ -69,6 +69,51 @@ async def test_a_replacement_keeps_nothing_of_the_content_that_it_does_not_know(
         outcome = await run_job(job, {**payload, "on_existing": "replace"}, f"again-{job}")
         assert (outcome.status if job == "ingest_hospital" else outcome.statuses[0]) == "same"
         assert (await all_hospitals(mongo))[f"cms:{number}"]["revision"] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "unread", "stays"),
+    [
+        ({"phone": "2"}, ["beds"], {"beds": 1, "phone": "2"}),
+        ({"phone": "2"}, ["latitude"], {"location": True, "phone": "2"}),
+        ({"phone": "2"}, ["attributes.a"], {"attributes": {"a": 1}, "phone": "2"}),
+        ({"phone": "2"}, ["attributes.c"], {"phone": "2"}),
+        ({"attributes": {"b": "$b"}}, ["attributes.a", "attributes.c"], {"attributes": {"a": 1, "b": "$b"}}),
+        ({"phone": "2"}, ["attributes"], {"attributes": {"a": 1, "b": 2}, "phone": "2"}),
+        ({"phone": "2"}, ["hospital_type"], {"hospital_type": "multi", "phone": "2"}),
+    ],
+)
+async def test_a_replacement_keeps_what_is_stored_of_cells_that_could_not_be_read(
+    mongo: MongoHandle,
+    run_job: RunJob,
+    record: Make,
+    given: dict[str, Any],
+    unread: list[str],
+    stays: dict[str, Any],
+) -> None:
+    point = {"type": "Point", "coordinates": [1.5, 2.5]}
+    stored = record(
+        hospital_type="multi", beds=1, attributes={"a": 1, "b": 2}, location={"coordinates": [1.5, 2.5]}
+    )
+    await store(run_job, stored)
+    cells = [{"field": field, "column": "C", "value": "?", "reason": "is not valid"} for field in unread]
+    rows = chunk(record(**given), lines=[2], mode="replace") | {"unread": [{"line": 2, "left_out": cells}]}
+    fields = [["location" if field == "latitude" else field for field in unread]]
+    asked = {"records": rows["records"], "on_existing": "replace", "unread": fields}
+
+    assert (await run_job("preview_hospitals", asked, "preview")).statuses == ["replaced"]
+    assert (await run_job("ingest_hospitals", rows, "rows")).statuses == ["replaced"]
+
+    hospital = (await all_hospitals(mongo))["cms:1"]
+    optional = ("beds", "location", "attributes", "phone", "hospital_type")
+    expected = {"hospital_type": "single"} | stays
+    if "location" in expected:
+        expected["location"] = point
+    assert {field: hospital[field] for field in optional if field in hospital} == expected
+    again = rows | {"import_id": "another"}
+    assert (await run_job("ingest_hospitals", again, "again")).statuses == ["same"]
+    assert (await run_job("preview_hospitals", asked, "preview-again")).statuses == ["same"]
+    assert (await all_hospitals(mongo))["cms:1"] == hospital
 
 
 async def test_a_registered_hospital_with_the_same_content_is_the_same(

@@ -180,6 +180,34 @@ def test_content_differs_where_an_ingest_would_change_it(
         assert [each.field for each in content_differences(STORED, given_fields, whole=True)] == replacing
 
 
+@pytest.mark.parametrize(
+    ("known", "unread", "replacing"),
+    [
+        ({"city": "Boaz", "attributes": {"a": 1, "x": 2}}, {"beds"}, []),
+        ({"beds": 1, "city": "Boaz", "attributes": {"a": 1}}, {"attributes.x"}, []),
+        ({"beds": 1, "city": "Boaz", "attributes": {"a": 3}}, {"attributes.x"}, ["attributes.a"]),
+        ({"beds": 1, "city": "Boaz"}, {"attributes"}, []),
+        ({"beds": 1, "city": "Boaz"}, {"attributes.x"}, ["attributes.a"]),
+        ({}, {"phone"}, ["city", "beds", "attributes.a", "attributes.x"]),
+    ],
+)
+def test_a_replacement_changes_nothing_of_what_could_not_be_read(
+    known: dict[str, Any], unread: set[str], replacing: list[str]
+) -> None:
+    given_fields = {"hospital_name": "Mercy", "source": "cms", "external_id": "1", **known}
+    found = content_differences(STORED, given_fields, whole=True, unread=unread)
+    assert [each.field for each in found] == replacing
+
+
+def test_a_replacing_row_repeats_one_of_which_it_lacks_what_could_not_be_read() -> None:
+    holder = {"hospital_name": "Mercy", "city": "A", "beds": 1, "attributes": {"a": 1}}
+    row = {"hospital_name": "Mercy", "city": "A"}
+    assert [it.field for it in collision_differences(holder, row, whole=True)] == ["beds", "attributes.a"]
+    unread = {"beds", "attributes.a"}
+    assert collision_differences(holder, row, whole=True, unread=unread) == []
+    assert collision_differences({**holder, "phone": "1"}, row, whole=True, unread=unread) != []
+
+
 def test_a_difference_has_both_values() -> None:
     (beds, phone) = content_differences(STORED, {"hospital_name": "Mercy", "beds": 7, "phone": "1"})[::-1]
     assert (beds, phone) == (("beds", 1, 7), ("phone", None, "1"))

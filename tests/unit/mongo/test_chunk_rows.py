@@ -13,7 +13,7 @@ def records(*fields: dict[str, Any]) -> list[Known | Rejection]:
 
 
 async def rows(*fields: dict[str, Any], on_existing: OnExisting = "keep", import_id: str | None = "i") -> list[Row]:
-    return await rows_of(records(*fields), on_existing, import_id, list(range(2, 2 + len(fields))))
+    return await rows_of(records(*fields), on_existing, import_id, list(range(2, 2 + len(fields))), {})
 
 
 def stored(**fields: Any) -> dict[str, Any]:
@@ -30,6 +30,7 @@ async def test_rows_know_their_line_and_whether_they_repeat_or_add_nothing() -> 
         "keep",
         "i",
         [2, 3, 4, 5, 6, 7, 8],
+        {},
     )
     assert [(row.position, row.line, row.repeats, row.same_as) for row in found] == [
         (0, 2, False, None),
@@ -50,10 +51,16 @@ async def test_a_row_that_knows_less_adds_nothing_unless_it_replaces(
     assert found[1].same_as == same_as
 
 
+async def test_a_replacing_row_adds_nothing_if_what_it_lacks_could_not_be_read() -> None:
+    given = records({"city": "A", "beds": 1}, {"city": "A"}, {"city": "A"})
+    found = await rows_of(given, "replace", "i", [2, 3, 4], {1: {"beds"}, 2: {"phone"}})
+    assert [row.same_as for row in found] == [None, 0, None]
+
+
 async def test_without_an_import_rows_have_lines_but_no_origin() -> None:
     (row,) = await rows({}, import_id=None)
     assert (row.line, row.origin) == (2, None)
-    (row,) = await rows_of(records({}), "keep", None, None)
+    (row,) = await rows_of(records({}), "keep", None, None, {})
     assert (row.line, row.origin) == (None, None)
 
 
