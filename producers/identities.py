@@ -11,9 +11,11 @@ from producers.files.table import REASON_COLUMN
 from producers.imports import ImportStalled
 from producers.previewing import Elsewhere, Preview, preview
 from worker.contract import OnExisting
-from worker.contract.identity import name_in_identity, source_in_identity
+from worker.contract.identity import PLACE_FIELDS, name_in_identity, source_in_identity
 
 _BY_NAME = "name and place"
+# What tells hospitals of one name apart, as `hospital_identity` has it.
+_PLACE = frozenset((*PLACE_FIELDS, "external_id"))
 # A list is refused if this part of it is stored under other identities. A few namesakes may be other hospitals.
 _PART = 10
 # One hospital may have moved into the house of another, and taken its name.
@@ -34,8 +36,8 @@ async def check_identities(
     except TimeoutError:
         raise ImportStalled(f"no worker has answered within {wait_s:g} s; start a worker") from None
     why = why_refused(file, found)
-    if on_existing == "replace" and file.lost and found.stored:
-        raise FileError(file.path, f"was not loaded: {_why_erased(file, found)}")
+    if erased := why_erased(file, found, on_existing):
+        raise FileError(file.path, f"was not loaded: {erased}")
     if why and not file.identity_is_given:
         raise FileError(file.path, f"was not loaded: {why}")
     return [*filter(None, [why]), *notes_on(file, found)]
@@ -71,6 +73,12 @@ def notes_on(file: HospitalFile, found: Preview) -> list[str]:
     if _has_collided(file) or _is_stored_twice(found):
         return []
     notes = []
+    if found.stored and not _PLACE.intersection(it.field for it in file.columns.mapped):
+        notes.append(
+            f"rows that have only a name, under which a hospital is stored already: {found.stored:,} of "
+            f"{found.counts.total():,} that were looked up; each name is taken for one hospital. If they are "
+            "others than those of an earlier list, give this one a --source of its own"
+        )
     if found.moved:
         notes.append(
             f"hospitals that would get the name and place of another one that is stored: {found.moved:,}; check "
@@ -102,12 +110,16 @@ def _shown(row: Elsewhere) -> str:
     return f"line {row.line} ({row.name}) is stored as {row.hospital_id}"
 
 
-def _why_erased(file: HospitalFile, found: Preview) -> str:
+def why_erased(file: HospitalFile, found: Preview, on_existing: OnExisting) -> str:
+    """Return why an import would erase stored values that the list no longer has; empty if it would not."""
+    if on_existing != "replace" or not file.lost or not found.stored:
+        return ""
     fields = ", ".join(f"{name} (was read from {columns!r})" for name, columns in file.lost.items())
     first = next(iter(file.lost))
     return (
         f"columns of the profile are gone, and replace would erase what is stored of {found.stored:,} hospitals: "
-        f"{fields}; name the new column: {option(first, 'COLUMN')}; to erase the values: {option(first, '')}; "
+        f"{fields}; name the column that has them now, as in {option(first, 'NEW COLUMN')}; to erase the values: "
+        f"{option(first, '')}; "
         "to keep them: --on-existing merge"
     )
 

@@ -1,8 +1,7 @@
 """Checks all rows of a file and, if it can be reached, compares them with the registry. Changes nothing."""
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import get_args
 
 from producers import ctrl_c
@@ -23,6 +22,20 @@ _DIFFERING: Mapping[OnExisting, RecordStatus] = {"keep": "kept", "merge": "merge
 _APPLIED = ("created", "merged", "replaced", "same")
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What would become of the rows by fate, or None and the `problem` why that is not known.
+
+    `stored_twice` and `erased` say why an import would be refused.
+    """
+
+    fates: Mapping[str, int] | None
+    problem: str = ""
+    stored_twice: str = ""
+    erased: str = ""
+    notes: Sequence[str] = ()
+
+
 def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -> int:
     """Read and compare all rows, and show what was found. Returns the exit code.
 
@@ -31,19 +44,18 @@ def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -
     try:
         with before_sending(file.path), progress_bar(file.lines) as on_progress:
             found = inspect_file(file, on_progress, on_existing=on_existing)
-        fates, problem, warning, notes = _compare(file, found, on_existing, options.wait)
+        compared = _compare(file, found, on_existing, options.wait)
     except KeyboardInterrupt:
         print_error("interrupted; nothing was changed")
         return INTERRUPTED
+    fates = compared.fates
     if options.as_json:
-        facts = _facts(file, found, fates, problem) | {"stored_twice": warning or None}
-        facts["notes"] = [*file.notes, *notes]
-        show_json(facts, one_of_several=options.one_of_several)
+        show_json(_facts(file, found, compared), one_of_several=options.one_of_several)
     else:
-        show_inspection(file, found, fates, problem)
-        for note in [*filter(None, [warning]), *notes]:
+        show_inspection(file, found, fates, compared.problem)
+        for note in [*filter(None, [compared.stored_twice, compared.erased]), *compared.notes]:
             print_note(note)
-    if warning and not file.identity_is_given:
+    if compared.erased or (compared.stored_twice and not file.identity_is_given):
         return NOTHING
     if fates is None:
         fit = found.usable + (found.differing if _DIFFERING[on_existing] in _APPLIED else 0)
@@ -56,35 +68,33 @@ def check(file: HospitalFile, options: RunOptions, *, on_existing: OnExisting) -
     return PARTLY if found.usable or found.repeated or found.differing else NOTHING
 
 
-def _compare(
-    file: HospitalFile, found: Inspection, on_existing: OnExisting, wait: float
-) -> tuple[Mapping[str, int] | None, str, str, list[str]]:
-    """Return what would become of the rows, or None and why that is not known; why it is refused, and notes."""
-
-    async def ask() -> tuple[Counter[str], str, list[str]]:
-        from producers.identities import notes_on, why_refused  # noqa: PLC0415  # as in `support.connect`
+def _compare(file: HospitalFile, found: Inspection, on_existing: OnExisting, wait: float) -> _Compared:
+    async def ask() -> _Compared:
+        from producers.identities import notes_on, why_erased, why_refused  # noqa: PLC0415  # as in `support.connect`
         from producers.previewing import preview  # noqa: PLC0415  # as in `support.connect`
 
         async with support.connect(_PATIENCE_S) as producer:
             expected = await preview(producer, found.usable_rows(file), on_existing=on_existing, wait_s=wait)
-        return expected.counts, why_refused(file, expected), notes_on(file, expected)
+        fates = {status: expected.counts[status] for status in get_args(RecordStatus)}
+        fates["rejected"] += found.rejected
+        fates["collision"] += found.collisions
+        fates[_DIFFERING[on_existing]] += found.differing
+        return _Compared(
+            fates,
+            stored_twice=why_refused(file, expected),
+            erased=why_erased(file, expected, on_existing),
+            notes=notes_on(file, expected),
+        )
 
     try:
-        counts, warning, notes = ctrl_c.run(ask())
+        return ctrl_c.run(ask())
     except TimeoutError:
-        return None, f"no worker answered within {wait:g} s", "", []
+        return _Compared(None, problem=f"no worker answered within {wait:g} s")
     except RegistryError as error:
-        return None, str(error), "", []
-    fates = {status: counts[status] for status in get_args(RecordStatus)}
-    fates["rejected"] += found.rejected
-    fates["collision"] += found.collisions
-    fates[_DIFFERING[on_existing]] += found.differing
-    return fates, "", warning, notes
+        return _Compared(None, problem=str(error))
 
 
-def _facts(
-    file: HospitalFile, found: Inspection, fates: Mapping[str, int] | None, problem: str
-) -> dict[str, object]:
+def _facts(file: HospitalFile, found: Inspection, compared: _Compared) -> dict[str, object]:
     return {
         "file": shown_path(file.path),
         **asdict(file.dialect),
@@ -104,7 +114,9 @@ def _facts(
             for it in file.columns.mapped
         },
         "columns_left_out": list(file.columns.left_out),
-        "notes": file.notes,
-        "registry": fates,
-        "registry_problem": problem or None,
+        "notes": [*file.notes, *compared.notes],
+        "registry": compared.fates,
+        "registry_problem": compared.problem or None,
+        "stored_twice": compared.stored_twice or None,
+        "erased": compared.erased or None,
     }

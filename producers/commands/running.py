@@ -6,7 +6,7 @@ import os
 import shlex
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,7 @@ class _Run:
     failed_jobs: tuple[str, ...] = ()
     files: ImportFiles | None = None
     trouble: str | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def run_import(
@@ -73,6 +74,7 @@ def run_import(
         async with support.connect() as producer:
             if begun is None:
                 for note in await check_identities(producer, file, on_existing=on_existing, wait_s=options.wait):
+                    run.notes.append(note)
                     print_note(note)
             with progress_bar(file.lines) as on_progress:
                 run.loading = FileImport(
@@ -166,9 +168,9 @@ def _show_result(file: HospitalFile, run: _Run, options: RunOptions, *, interrup
         )
     next_step = ""
     if run.result is None or not run.result.progress.has_ended:
-        next_step = f"; continue with: hospital-producer imports resume {_named(found, file)}"
+        next_step = f"; continue with: hospital-producer imports resume {_named(found, file, options)}"
     elif run.files is None:
-        next_step = f"; write its report with: hospital-producer imports report {_named(found, file)}"
+        next_step = f"; write its report with: hospital-producer imports report {_named(found, file, options)}"
     if run.trouble is not None:
         print_error(run.trouble + next_step)
     elif interrupted:
@@ -181,10 +183,12 @@ def _show_result(file: HospitalFile, run: _Run, options: RunOptions, *, interrup
     return INTERRUPTED if interrupted else _code(file, run)
 
 
-def _named(found: Import, file: HospitalFile) -> str:
-    """Return what names an import on the command line. The copy of standard input is gone, so it needs a file."""
-    is_spooled = spooled_part(file.path) is not None
-    return f"{found.import_id} FILE, a file of the same content" if is_spooled else found.import_id
+def _named(found: Import, file: HospitalFile, options: RunOptions) -> str:
+    """Return what names an import and where its report goes, on the command line."""
+    report = "" if options.report is None else f" --report {shlex.quote(str(options.report))}"
+    named = found.import_id + report + " --report-csv" * options.report_csv
+    # The copy of standard input is gone.
+    return named if spooled_part(file.path) is None else f"{named} FILE, a file of the same content"
 
 
 def _code(file: HospitalFile, run: _Run) -> int:
@@ -220,7 +224,7 @@ def _show_table(file: HospitalFile, run: _Run, options: RunOptions, *, interrupt
         "failed_jobs": list(run.failed_jobs),
         "report": str(run.files.report) if run.files and run.files.report else None,
         "rejects": str(run.files.rejects) if run.files and run.files.rejects else None,
-        "notes": file.notes,
+        "notes": [*file.notes, *run.notes],
         "seconds": round(seconds, 3),
         "rows_per_s": round(result.found.file.rows / seconds, 1),
         "trouble": run.trouble,

@@ -230,10 +230,12 @@ def test_an_import_is_resumed_by_its_id(run: Run, path: Path, producer: Any) -> 
         return await producer.successful_answer(payload)
 
     producer.answer = fail
-    status, _, err = run("ingest", path, "--source", "cms")
+    folder = path.with_name("the reports")
+    status, _, err = run("ingest", path, "--source", "cms", "--report", folder, "--report-csv")
     (import_id,) = producer.imports.documents
     assert status == PARTLY
-    assert f"Redis has gone; continue with: hospital-producer imports resume {import_id}" in err
+    command = f"hospital-producer imports resume {import_id} --report '{folder}' --report-csv"
+    assert f"Redis has gone; continue with: {command}\n" in err
     producer.answer = producer.successful_answer
     producer.imports.batch(import_id, producer)._progress = None
     status, out, _ = run("imports", "resume", import_id, "--json")

@@ -1,5 +1,6 @@
 """With `replace`, a column of the profile that is gone does not erase its field in all stored hospitals."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,11 @@ def test_the_delivery_is_refused_with_the_ways_out(
     assert (status, out) == (NOTHING, "")
     assert "would erase" in err
     assert field in err
+    # What only looks says the same.
+    assert run(*command, "replace", "--dry-run")[0] == NOTHING
+    looked = ("inspect", later, "--profile", profile, "--on-existing")
+    assert field in json.loads(run(*looked, "replace", "--json")[1])["erased"]
+    assert json.loads(run(*looked, "merge", "--json")[1])["erased"] is None
     # Nothing is erased by these, and the user may say so.
     assert run(*command, "merge")[0] == DONE
     assert run(*command, "keep")[0] == DONE

@@ -50,6 +50,22 @@ def test_it_is_refused_with_the_way_out(
     assert "second time" in err
 
 
+def test_names_that_another_list_has_stored_are_noted(run: Run, tmp_path: Path) -> None:
+    first, second = tmp_path / "north.csv", tmp_path / "south.csv"
+    first.write_text("Hospital Name;Beds\nGeneral Hospital;10\nMercy Hospital;20\nRiver Clinic;30\n")
+    second.write_text("Hospital Name;Beds\nGeneral Hospital;10\nHill Clinic;40\n")
+    status, _, err = run("ingest", first, "--source", "moh")
+    assert (status, "is stored already" in err) == (DONE, False)
+    note = "rows that have only a name, under which a hospital is stored already: 1 of 2 that were looked up"
+    assert any(note in it for it in json.loads(run("inspect", second, "--source", "moh", "--json")[1])["notes"])
+    status, out, err = run("ingest", second, "--source", "moh", "--json")
+    assert (status, json.loads(out)["same"]) == (DONE, 1)
+    assert note in err
+    assert any(note in it for it in json.loads(out)["notes"])
+    # With a place, or in a source of its own, there is nothing to note.
+    assert "is stored already" not in run("ingest", second, "--source", "other")[2]
+
+
 @pytest.mark.parametrize(
     "second",
     [
