@@ -120,10 +120,27 @@ def _profile_or_none(path: Path) -> Profile | None:
 
 
 def _open_by(path: Path, wishes: Wishes, given: Profile | None, said: Wishes) -> Table:
-    table = open_table(path, wishes)
-    if given is not None:
-        check_lines_above(table, given, said)
+    if given is None:
+        return open_table(path, wishes)
+    try:
+        table = open_table(path, wishes)
+    except FileError:
+        if (other := _in_another_form(path, given, said)) is not None:
+            return other
+        raise
+    if not given.has_names(table.columns) and (other := _in_another_form(path, given, said)) is not None:
+        return other
+    check_lines_above(table, given, said)
     return table
+
+
+def _in_another_form(path: Path, given: Profile, said: Wishes) -> Table | None:
+    """Return the table if the list of a profile comes in another format, or with another delimiter, this time."""
+    try:
+        table = open_table(path, replace(said, usual_encoding=given.dialect.encoding or None))
+    except FileError:
+        return None
+    return table if given.has_names(table.columns) and given.changes_of_form(table.dialect) else None
 
 
 def _by_profile(path: Path, profile: Path, said: Wishes) -> Table | None:

@@ -95,7 +95,7 @@ class HospitalFile:
         self.identity_is_given = "external_id" in wishes.columns.mapping
         """Whether the user says which column identifies the hospitals, or that none does."""
         profile = wishes.profile
-        self._changes = profile.changes(tuple(own), self.dialect.encoding) if profile is not None else []
+        self._changes = profile.changes(tuple(own), self.dialect) if profile is not None else []
         before = profile.columns if profile is not None else {}
         self.lost: dict[str, str] = {
             name: " + ".join(columns)

@@ -4,7 +4,7 @@ import codecs
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -84,12 +84,25 @@ class Profile:
         )
         return replace(wishes, **{name: wish for name, wish in asdict(said).items() if wish is not None})
 
-    def changes(self, columns: tuple[str, ...], encoding: str) -> list[str]:
-        """Return what is different in a later delivery of the list, in this encoding; one sentence each."""
+    def has_names(self, columns: Iterable[str]) -> bool:
+        """Whether a table with these columns has those that the hospitals' names are read from."""
+        return {*map(fold, self.columns.get("hospital_name", ()))} <= {*map(fold, columns)}
+
+    def changes_of_form(self, dialect: Dialect) -> list[str]:
+        """Return what is different in the format of a later delivery of the list; one sentence each."""
+        known = self.dialect
+        if dialect.format != known.format:
+            return [f"the format was {known.format} and is {dialect.format} now"]
+        if dialect.format == "csv" and dialect.delimiter != known.delimiter:
+            return [f"the delimiter was {known.delimiter!r} and is {dialect.delimiter!r} now"]
+        return []
+
+    def changes(self, columns: tuple[str, ...], dialect: Dialect) -> list[str]:
+        """Return what is different in a later delivery of the list, read like this; one sentence each."""
         # Columns are found without regard to case and punctuation.
         before, now = ({fold(it) or it: it for it in names} for names in (self.all_columns, columns))
-        found = []
-        known = self.dialect.encoding
+        found = self.changes_of_form(dialect)
+        known, encoding = self.dialect.encoding, dialect.encoding
         if known and encoding and codecs.lookup(known).name != codecs.lookup(encoding).name:
             found.append(f"the encoding was {known} and is {encoding} now")
         if gone := [before[name] for name in before if name not in now]:
