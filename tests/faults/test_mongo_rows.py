@@ -85,7 +85,7 @@ async def _survives_kills(stand: Stand, times: int, apart_s: float) -> None:
             stand.row.faults += 1
             await stand.effects_grow_by(50)
             status = await stand.database.client.admin.command("replSetGetStatus")
-            elected = status["electionCandidateMetrics"]["newTermStartDate"]
+            elected = status["electionCandidateMetrics"]["newTermStartDate"].replace(tzinfo=UTC)
             repeated_s = max(repeated_s, (elected - killed).total_seconds() - ONE_ELECTION_S)
             await primary.start()
             await stand.mongo_server.ready()
