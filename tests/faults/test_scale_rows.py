@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from statistics import median
+from statistics import quantiles
 from typing import Any
 
 import pytest
@@ -160,7 +160,9 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
         rates: dict[str, list[float]] = {"short": [], "long": []}
         turns = [("short", short), ("long", long)]
         for _ in range(_ROUNDS):
+            # Both, because what was enqueued last is in the processor's caches.
             await short.fill(SHORT)
+            await long.fill(LONG)
             for name, backlog in turns:
                 rates[name].append(await backlog.process(_JOBS_PER_ROUND))
             # The first in a round gets the machine as the filling left it, so the order alternates.
@@ -168,8 +170,9 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
         for backlog in (short, long):
             await backlog.balance()
             await backlog.close()
-    # Single rounds of half a second vary by a tenth, and one in which the disk or a neighbour stalls by half.
-    overall = {name: median(found) for name, found in rates.items()}
+    # A round takes a third of a second. One in which the disk or a neighbour stalls takes up to three times as
+    # long, and nothing makes one faster, so the upper quartile says more than the median.
+    overall = {name: quantiles(found)[2] for name, found in rates.items()}
     stand.row.notes |= {f"jobs/s, {name}": round(rate) for name, rate in overall.items()}
     assert overall["long"] / overall["short"] >= 0.9
 
