@@ -71,8 +71,8 @@ async def test_row_15_the_only_member_killed_for_longer_than_commands_wait(stand
     assert await _kill_only_member(stand, times=2, until_reported=True) < RESUMED_WITHIN_S
 
 
-async def _survives_kills(stand: Stand, times: int, apart_s: float) -> None:
-    """Kill and restart primaries. No pause may be longer than that of one election, and what a split vote adds."""
+async def _pause_of_kills(stand: Stand, times: int, apart_s: float) -> float:
+    """Kill and restart primaries; return the longest pause, in seconds, without what a split vote adds to it."""
     worker = await stand.worker()
     repeated_s = 0.0
     async with stand.load(per_second=60) as load:
@@ -93,20 +93,20 @@ async def _survives_kills(stand: Stand, times: int, apart_s: float) -> None:
     account = await _check_survival(stand, worker)
     if repeated_s:
         stand.row.notes["longer election s"] = round(repeated_s, 2)
-    assert stand.pause_s(account, load.began, load.ended) < PAUSE_OF_AN_ELECTION_S + repeated_s
+    return stand.pause_s(account, load.began, load.ended) - repeated_s
 
 
 @pytest.mark.long
 async def test_row_16_primary_killed(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        await _survives_kills(stand, times=1, apart_s=0)
+        assert await _pause_of_kills(stand, times=1, apart_s=0) < PAUSE_OF_AN_ELECTION_S
 
 
 @pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_row_16_primary_killed_every_15_s(open_stand: OpenStand) -> None:
     async with open_stand(members=3) as stand:
-        await _survives_kills(stand, times=4, apart_s=KILLS_APART_S)
+        assert await _pause_of_kills(stand, times=4, apart_s=KILLS_APART_S) < PAUSE_OF_AN_ELECTION_S
 
 
 async def _pause_of_step_downs(stand: Stand, times: int) -> float:
