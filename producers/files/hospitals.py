@@ -76,7 +76,7 @@ class HospitalFile:
         self.statistics = passed.statistics
         self.rows_read = passed.rows_read
         self.unread: Sequence[str] = table.unread if isinstance(table, WorkbookTable | JsonDocumentTable) else ()
-        """Sheets, or lists of a document, that go on with the one that is read, if nobody has chosen it."""
+        """Sheets, lists or pages of a document that go on with what is read, if nobody has chosen that."""
         self.source = wishes.columns.source
         try:
             # What a file of rejected rows has besides its own columns says nothing about hospitals.

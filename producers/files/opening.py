@@ -18,6 +18,7 @@ from producers.files.detection.grouped_headers import names_of
 from producers.files.detection.headers import distinct, filled, find_header
 from producers.files.detection.json_kinds import is_json, is_ndjson
 from producers.files.detection.json_shapes import find_records
+from producers.files.detection.other_notations import other_notation
 from producers.files.errors import FileError
 from producers.files.readers.delimited import DelimitedTable, read_rows
 from producers.files.readers.json_documents import JsonDocumentTable, read_records
@@ -93,6 +94,8 @@ def _text_table(path: Path, compression: Compression, wishes: Wishes) -> Table:
     found = detect_encoding(path, lambda: open_bytes(path, compression), wishes.encoding, wishes.usual_encoding)
     source = TextSource(path, compression, found)
     head = source.head(_HEAD_OF_TEXT)
+    if wishes.format is None and (problem := other_notation(path, head)):
+        raise FileError(path, problem)
     notes = []
     if found.strays:
         strays = "1 byte is" if found.strays == 1 else f"{found.strays:,} bytes are"
@@ -142,6 +145,9 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
         notes.append(
             f"more lists look like this one and are not read ({len(unread)}); load each of them: {commands}"
         )
+    if shape.page:
+        notes.append(shape.page)
+        unread = unread if chosen else [*unread, "the other pages"]
     locates = not shape.crs or shape.crs.upper().endswith(("CRS84", "4326"))
     if not locates:
         notes.append(

@@ -3,12 +3,15 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _USUAL = ",;\t|"
 _SELDOM = "¬^~§¦\x1f\x01¤†‡‖│:#$@*"
 _SEP_LINE = re.compile(r'\s*"?sep=(.)"?[,;\s]*', re.IGNORECASE)
+_PAIR = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+# What a program writes for a tab, a line break and the character 0.
+_BLANKS = {"t": " ", "n": " ", "r": " ", "0": ""}
 _STEADY = 0.6
 _VERY_STEADY = 0.9
 _NARROWEST_HEADER = 3
@@ -38,7 +41,7 @@ def find_marks(lines: Sequence[str], wish: str | None = None) -> Marks:
 def split_rows(lines: Sequence[str], marks: Marks) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of these lines, each with the number of lines read so far. Broken quotes are not refused."""
     rows = csv.reader(
-        lines,
+        unescaped(lines, marks),
         delimiter=marks.delimiter,
         quotechar=marks.quote,
         escapechar=marks.escape or None,
@@ -53,6 +56,28 @@ def split_rows(lines: Sequence[str], marks: Marks) -> Iterator[tuple[int, list[s
         except csv.Error:
             continue
         yield rows.line_num, row
+
+
+def unescaped(lines: Iterable[str], marks: Marks) -> Iterator[str]:
+    r"""Return the lines without what a backslash means besides a mark: MySQL's `\N` for nothing, blanks, letters.
+
+    An error that `lines` raises does not end them.
+    """
+    if not marks.escape:
+        return iter(lines)
+    cell = re.escape(marks.delimiter)
+    nothing = re.compile(rf"(?:(?<={cell})|^)\\N(?={cell}|\r?\n?$)")
+
+    def read(line: str) -> str:
+        return _PAIR.sub(_meant, nothing.sub("", line)) if "\\" in line else line
+
+    return map(read, lines)
+
+
+def _meant(pair: re.Match[str]) -> str:
+    if len(pair[1]) > 1:
+        return chr(int(pair[1][1:], 16))
+    return _BLANKS.get(pair[1], pair[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +179,14 @@ def _quote(lines: Sequence[str]) -> str:
 
 
 def _is_escaped(lines: Sequence[str], quote: str) -> bool:
+    """Return whether a backslash before a quote means that the quote is text."""
     text = "".join(lines)
-    return f"\\{quote}" in text and f"{quote}{quote}" not in text.replace(f",{quote}{quote}", "")
+    escaped = f"\\{quote}"
+    if not re.search(rf"\\{quote}(?![,;\t|\r\n]|$)", text):
+        # A path may end with a backslash. Between letters it can only stand for an apostrophe.
+        return re.search(r"[^\W\d]\\'[^\W\d]", text) is not None
+    doubled = text.replace(escaped, "").replace(f",{quote}{quote}", "")
+    return f"{quote}{quote}" not in doubled
 
 
 def _count_outside_quotes(line: str, mark: str, quote: str) -> int:

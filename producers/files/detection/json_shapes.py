@@ -9,6 +9,7 @@ import ijson
 
 from producers.files.alike import names_alike
 from producers.files.detection.json_columns import find_columns, has_two_levels
+from producers.files.detection.json_pages import Pages
 from producers.files.detection.nested_records import Which, which_are_hospitals
 from producers.files.errors import FileError
 from producers.files.parts import Evidence, evidence, is_of_others
@@ -28,7 +29,8 @@ Layout = Literal["array", "map", "rows", "values", "nested", "columns"]
 class Shape:
     """Where the records are: `records` as in `Dialect`, at most `count` of them, and what else the document says.
 
-    `others` are its other lists, and `unread` those that look like the same list, unless one was wished.
+    `others` are its other lists, and `unread` those that look like the same list, unless one was wished. `page`
+    says that it is one page of a longer list.
     """
 
     records: str
@@ -39,6 +41,7 @@ class Shape:
     others: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    page: str = ""
 
 
 def find_records(source: TextSource, wish: str | None) -> tuple[TextSource, Shape]:
@@ -57,7 +60,8 @@ def find_records(source: TextSource, wish: str | None) -> tuple[TextSource, Shap
         raise FileError(
             source.path, f"is broken JSON after record {scan.most()} ({reason}); fetch it again, or correct it"
         ) from None
-    return source, scan.shape(wish)
+    shape = scan.shape(wish)
+    return source, replace(shape, page=scan.pages.note(shape.count))
 
 
 class _Scan:
@@ -73,6 +77,7 @@ class _Scan:
         self._documents = 0
         self._features = 0
         self._crs = ""
+        self.pages = Pages()
         self._names: dict[str, list[str]] = {}
         self._keys: dict[str, dict[str, None]] = {}
 
@@ -101,6 +106,8 @@ class _Scan:
             self._where.pop()
         elif event == "string":
             self._string(str(value))
+        elif self._where and self._where[0] != "[]":
+            self.pages.take(self._where, value)
 
     def _begin(self, event: str) -> None:
         if not self._where:
@@ -116,7 +123,9 @@ class _Scan:
             self._features += 1
         elif self._where == ["crs", "properties", "name"]:
             self._crs = value
-        elif "[]" in self._where:
+        elif "[]" not in self._where:
+            self.pages.take(self._where, value)
+        else:
             first = self._where.index("[]")
             key = ".".join(self._where[first + 1 :])
             if first and self._where[first - 1] in _DESCRIPTIONS and key in _NAMES:

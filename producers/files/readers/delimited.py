@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from producers.files.detection.delimiters import Marks
+from producers.files.detection.delimiters import Marks, unescaped
 from producers.files.detection.headers import distinct
 from producers.files.lines import MAX_ROW_LENGTH, MAX_ROW_LINES, NumberedLines, RowTooLong
 from producers.files.readers.line_breaks import without_halves
@@ -73,7 +73,7 @@ def read_rows(
     lines.skip(dialect.skip_rows)
     # `strict`, because a quote that is neither doubled nor around a cell could silently shift text to another.
     rows = csv.reader(
-        lines,
+        unescaped(lines, marks),
         delimiter=marks.delimiter,
         quotechar=marks.quote,
         escapechar=marks.escape or None,
