@@ -52,11 +52,11 @@ def test_the_version_is_that_of_the_package(program: typer.Typer) -> None:
 @pytest.mark.parametrize(
     ("module", "typed", "completions"),
     [
-        ("worker", "hospital-worker re", ["registry"]),
+        ("worker", "hospital-worker reg", ["registry"]),
         ("worker", "hospital-worker audit ve", ["verify"]),
         ("worker", "hospital-worker registry export --fo", ["--format"]),
         ("worker", "hospital-worker registry export --format geo", ["geojson"]),
-        ("worker", "hospital-worker none re", ["registry"]),
+        ("worker", "hospital-worker none reg", ["registry"]),
         ("producers", "hospital-producer imports re", ["resume", "report"]),
         ("producers", "hospital-producer none re", ["register"]),
     ],

@@ -55,6 +55,7 @@ from worker.engine.local_zone import LocalZone
 from worker.engine.memory_watch import MemoryWatch
 from worker.engine.options import JobFunction, JobOptions
 from worker.engine.patched_run_job import patched_run_job
+from worker.engine.pauses import Pauses
 from worker.engine.periodic import every
 from worker.engine.process_exit import ProcessExit
 from worker.engine.readiness import ClaimFlow, Readiness
@@ -140,6 +141,7 @@ class LeaseWorker(Worker):
         self.events.subscribe(ClaimFailed, self._claim_flow.failed)
         self.redis_health = RedisHealth(self.events)
         self.breaker = CircuitBreaker(self.events, functions=self.functions)
+        self._pauses = Pauses()
         self._open_redis = open_redis
         self._dead_letter_limits = dead_letter_limits
         self._owns_process = owns_process
@@ -201,6 +203,7 @@ class LeaseWorker(Worker):
             context.clock,
             self.events,
             self.breaker,
+            self._pauses,
             patched_run_job(self, self.events),
         )
         cron = CronClock(self, self.events)
@@ -266,6 +269,7 @@ class LeaseWorker(Worker):
             redis_health=self.redis_health,
             memory=MemoryWatch(self.pool, self.events),
             breaker=self.breaker,
+            pauses=self._pauses,
             clock=RedisClock(),
             events=self.events,
             wake=self._wake,
@@ -329,6 +333,7 @@ class LeaseWorker(Worker):
             running=len(slots),
             ignoring=blocked.ignoring,
             held=self.breaker.held_functions,
+            paused=sorted(self._pauses.names),
             complete=self.jobs_complete,
             retried=self.jobs_retried,
             failed=self.jobs_failed,

@@ -24,6 +24,8 @@ _FIXED: dict[str, KeyType] = {
     keys.WORKERS: "hash",
     keys.WORKERS_SEEN: "zset",
     keys.UNKNOWN: "zset",
+    keys.PAUSES: "hash",
+    keys.ACTIONS: "hash",
     keys.BATCHES: "zset",
     keys.CANCELLED_BATCHES: "zset",
 }
