@@ -95,7 +95,7 @@ def test_every_subcommand_can_be_imported() -> None:
             "registry list --updated-since soon",
             "give a date or an instant, such as 2025-06-30 or 2025-06-30T14:00Z",
         ),
-        ("dead retry", "give job ids, --function, --error or --all"),
+        ("dead retry", "give job ids, an option that selects, such as --function or --error, or --all"),
     ],
 )
 def test_an_error_in_the_use_of_a_command_is_one_line(

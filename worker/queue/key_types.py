@@ -20,6 +20,7 @@ _FIXED: dict[str, KeyType] = {
     keys.DEAD: "hash",
     keys.DEAD_INDEX: "zset",
     keys.DEAD_ARCHIVER: "string",
+    keys.DEAD_OPERATIONS: "zset",
     keys.CLAIMS: "hash",
     keys.WORKERS: "hash",
     keys.WORKERS_SEEN: "zset",

@@ -48,8 +48,10 @@ _LUA_NAMES = {
 }
 
 
-# Those that change batches share a second part, which would only cost the others time.
-_BATCH_SCRIPTS = frozenset({"enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"})
+# Those that change batches or retry dead letters share a second part, which would only cost the others time.
+_SHARED = dict.fromkeys(
+    ("enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"), ("batches",)
+) | dict.fromkeys(("redrive", "dead_operation"), ("dead",))
 
 
 @functools.cache
@@ -57,8 +59,8 @@ def script_source(name: str) -> str:
     """Return the text of a script in `worker/queue/lua`, with the key names and the shared parts before it."""
     folder = files("worker.queue").joinpath("lua")
     names = "".join(f"local {variable} = '{key}'\n" for variable, key in _LUA_NAMES.items())
-    shared = ("prelude", "batches") if name in _BATCH_SCRIPTS else ("prelude",)
-    parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in (*shared, name)]
+    names_of_parts = ("prelude", *_SHARED.get(name, ()), name)
+    parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in names_of_parts]
     return names + "".join(parts)
 
 
