@@ -1,6 +1,7 @@
 """What operators did is recorded in MongoDB, also if that was unavailable when they acted."""
 
 import json
+import signal
 from typing import Any
 
 from tests.acceptance.conftest import Site
@@ -24,7 +25,7 @@ async def test_a_worker_moves_what_was_done_without_mongodb(site: Site) -> None:
     done = await site.command("pause", BULK_QUEUE, "--actor", "ops@vm", "--reason", "an outage", **elsewhere)
     assert (done.code, done.err) == (0, "")
     assert await site.redis.hlen(keys.ACTIONS) == 1
-    await site.worker()
+    worker = await site.worker()
     await site.until(lambda: nothing_waits(site))
     await site.command("resume", BULK_QUEUE, "--actor", "another")
     found = await listed(site)
@@ -35,6 +36,9 @@ async def test_a_worker_moves_what_was_done_without_mongodb(site: Site) -> None:
     assert found[1]["reason"] == "an outage"
     assert [it["act"] for it in await listed(site, "--actor", "ops@vm")] == ["pause"]
     assert await listed(site, "--since", "2999-01-01") == []
+    worker.send(signal.SIGTERM)
+    assert await worker.ended() == 0
+    assert "destroyed" not in worker.log
     table = (await site.command("actions", "list")).out
     assert f"pause   queue {BULK_QUEUE}: an outage" in table
     assert all(len(line) <= 80 for line in table.splitlines())

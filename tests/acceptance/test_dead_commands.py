@@ -16,7 +16,13 @@ from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_digest
 
 MANY = 20_000
-JOB: dict[str, Any] = {"t": None, "f": "ingest_hospital", "a": [{"record": {"hospital_name": "A patient"}}], "k": {}, "et": 1}
+JOB: dict[str, Any] = {
+    "t": None,
+    "f": "ingest_hospital",
+    "a": [{"record": {"hospital_name": "A patient"}}],
+    "k": {},
+    "et": 1,
+}
 CODEC = Codec()
 ENVELOPE = CODEC.encode(JOB)
 

@@ -23,7 +23,7 @@ from worker.shared_options import takes
 
 _PREVIEWED = 5
 
-JobIds = Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Job ids.")]
+JobIds = Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Job ids.")]
 Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Rate = Annotated[

@@ -12,7 +12,7 @@ import typer
 from worker.codec import Codec
 from worker.commands.acting import Acting, acting_options
 from worker.commands.dead_options import filter_options
-from worker.commands.support import queue_connection, run
+from worker.commands.support import queue_connection, run, shown_text
 from worker.errors import ConfigurationError
 from worker.escaping import escape_json
 from worker.failing import fail
@@ -82,8 +82,9 @@ def import_letters(
         codec = Codec(load_settings().signing_secrets())
         total = sum(1 for _ in _read(file, codec))
         async with queue_connection() as (redis, _):
+            where = {"file": shown_text(str(file))}
             await keep_action(
-                redis, acting.on("import", "dead letters", selection={"file": str(file)}, count=total)
+                redis, acting.on("import", "dead letters", selection=where, count=total, result="begun")
             )
             letters, count = DeadLetterStore(redis), 0
             group: list[ImportedLetter] = []
@@ -92,7 +93,11 @@ def import_letters(
                 if len(group) == _GROUP:
                     count += await letters.store(group)
                     group = []
-            return count + await letters.store(group), total
+            count += await letters.store(group)
+            await keep_action(
+                redis, acting.on("import", "dead letters", selection=where, count=count, result="finished")
+            )
+            return count, total
 
     count, total = run(store)
     left_out = (

@@ -12,7 +12,10 @@ from worker.queue.dead_letter import DeadLetter, Failure
 
 def letters_table(dead_letters: Iterable[DeadLetter]) -> Table:
     """Return dead letters as a table, without their payloads."""
-    table = Table("job", "function", "tries", "error", "reason", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("job", "function", "tries", "error", "reason"):
+        # An id that is cut off could not be copied.
+        table.add_column(heading, overflow="fold")
     for dead_letter in dead_letters:
         failure = dead_letter.failure
         row = dead_letter.job_id, dead_letter.function or "?", str(failure.tries), failure.type, dead_letter.reason

@@ -17,7 +17,7 @@ from worker.queue.pauses import pause as store_pauses
 from worker.queue.pauses import resume as remove_pauses
 from worker.shared_options import takes
 
-Queues = Annotated[list[str] | None, typer.Argument(metavar="[QUEUE]...", help="Such as arq:queue:bulk.")]
+Queues = Annotated[list[str] | None, typer.Argument(metavar="QUEUE", help="Such as arq:queue:bulk.")]
 Functions = Annotated[
     list[str] | None, typer.Option("--function", metavar="NAME", help="A function; may be repeated.")
 ]
@@ -73,7 +73,7 @@ def resume(acting: Acting, queues: Queues = None, functions: Functions = None) -
             at_ms = await now_ms(redis)
             for it in names:
                 earlier = before.get(it.field)
-                said = "was not paused" if earlier is None else f"resumed, {paused_since(earlier, at_ms)}"
+                said = "was not paused" if earlier is None else f"resumed; it was {paused_since(earlier, at_ms)}"
                 typer.echo(escape(f"{it.kind} {it.name}: {said}"), err=earlier is None)
             return len(paused) == len(names)
 

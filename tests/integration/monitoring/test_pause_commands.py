@@ -54,7 +54,7 @@ async def test_a_second_pause_changes_nothing_and_a_resume_ends_it(planted: Plan
     assert again.out.endswith(" by ops@vm: a deploy already\n")
     resumed = await planted.command("resume", DEFAULT_QUEUE)
     assert (resumed.code, resumed.err) == (0, "")
-    assert resumed.out.startswith(f"queue {DEFAULT_QUEUE}: resumed, paused since ")
+    assert resumed.out.startswith(f"queue {DEFAULT_QUEUE}: resumed; it was paused since ")
     assert not await planted.redis.exists(keys.PAUSES)
     assert [it.act for it in await actions(planted)] == ["pause", "resume"]
     assert (await actions(planted))[1].actor.endswith(f"@{socket.gethostname()}")
