@@ -185,6 +185,16 @@ async def test_what_was_exported_is_imported_signed_and_runs(site: Site) -> None
     assert result["s"] is True
 
 
+async def test_a_long_id_is_listed_as_a_whole(site: Site) -> None:
+    job_id = "ingest_hospital:" + "0123456789" * 8
+    await store_dead_letter(site.redis, letter(0, ENVELOPE, job_id=job_id))
+    for command in (("list",), ("discard", "--all")):
+        done = await site.command("dead", *command)
+        # Within its column, from line to line.
+        shown = "".join(line[:50].split(" ")[0] for line in (done.out + done.err).splitlines())
+        assert job_id in shown
+
+
 async def test_a_file_with_a_line_that_is_no_letter_imports_nothing(site: Site) -> None:
     await plant(site, 2)
     file = site.folder / "letters.ndjson"
