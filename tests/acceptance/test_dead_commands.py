@@ -135,6 +135,26 @@ async def test_a_command_that_is_killed_half_way_is_continued_and_each_letter_is
     assert [it.act for it in await actions(site)] == ["retry", "continue", "stop", "retry", "continue", "retry"]
 
 
+async def test_ctrl_c_stops_an_operation_which_is_continued_at_once(site: Site) -> None:
+    await plant(site, 500)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "worker", "dead", "discard", "--all", "--yes", "--rate", "100"),
+        env={**os.environ, **site.environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await site.until(lambda: fewer_than(site, 500))
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    begun = await operation(site)
+    assert (process.returncode, begun["state"]) == (130, "stopped")
+    assert out.decode() == f"{begun['done']:,} of 500 discarded\n"
+    assert err.decode().endswith(f"stopped; to go on: hospital-worker dead operations continue {begun['id']}\n")
+    assert [it.result for it in await actions(site)] == ["begun", "stopped"]
+    await site.redis.hset(keys.DEAD_OPERATION + begun["id"], "plan", json.dumps(begun["plan"] | {"rate": None}))
+    assert (await site.command("dead", "operations", "continue", begun["id"])).out == "500 discarded\n"
+
+
 async def is_interrupted(site: Site) -> bool:
     return bool((await operation(site))["state"] == "interrupted")
 

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -140,3 +141,13 @@ def test_a_subcommand_does_not_import_the_drivers_of_another() -> None:
     imported = finished.stdout.split()
     assert "redis" in imported
     assert not {"pymongo", "motor", "producers"} & set(imported)
+
+
+def test_settings_are_json_on_request() -> None:
+    shown = json.loads(CliRunner().invoke(app, ["settings", "--json"]).stdout)["settings"]
+    assert {"variable": "WORKER_MAX_JOBS", "default": "300"}.items() <= shown_of(shown, "WORKER_MAX_JOBS").items()
+    assert shown_of(shown, "WORKER_DEAD_LETTER_FOLDER")["default"] == ""
+
+
+def shown_of(rows: list[dict[str, str]], variable: str) -> dict[str, str]:
+    return next(row for row in rows if row["variable"] == variable)

@@ -16,7 +16,7 @@ from worker.commands.support import queue_connection, run, shown_text
 from worker.errors import ConfigurationError
 from worker.escaping import escape_json
 from worker.failing import fail
-from worker.queue.actions import keep_action
+from worker.queue.actions import keep_action, keep_end
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 from worker.queue.exported_letters import ImportedLetter, InvalidExport, exported, imported
@@ -94,9 +94,8 @@ def import_letters(
                     count += await letters.store(group)
                     group = []
             count += await letters.store(group)
-            await keep_action(
-                redis, acting.on("import", "dead letters", selection=where, count=count, result="finished")
-            )
+            ended = acting.on("import", "dead letters", selection=where, count=count, result="finished")
+            await keep_end(redis, ended)
             return count, total
 
     count, total = run(store)

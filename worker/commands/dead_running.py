@@ -1,5 +1,6 @@
 """Runs an operation on dead letters in the foreground, with its progress and its record."""
 
+import asyncio
 import shlex
 import sys
 import time
@@ -8,8 +9,8 @@ import typer
 from redis.asyncio import Redis
 
 from worker.commands.acting import Acting
-from worker.queue.actions import keep_action
-from worker.queue.dead_operations import DeadOperations, Operation
+from worker.queue.actions import keep_end
+from worker.queue.dead_operations import DeadOperations, Operation, StepState
 
 _PROGRESS_S = 0.2
 _WORDS = {"retry": "retried", "discard": "discarded"}
@@ -30,7 +31,7 @@ async def run_operation(
 ) -> bool:
     """Run an operation until it ends, print and record what was done; returns whether all of it was.
 
-    Nothing can be recorded that was not begun, so the record of the end is kept even when many acts wait.
+    Ctrl-C stops it, so that it can be continued at once.
     """
     if operation.plan.rate is not None or operation.plan.total > operation.plan.rate_of_steps[0]:
         typer.echo(
@@ -39,11 +40,22 @@ async def run_operation(
     progress = _Progress(operation)
     try:
         state = await operations.run(operation, progress.update)
+    except asyncio.CancelledError:
+        progress.clear()
+        await operations.stop(operation.id)
+        await _print_end(redis, operations, operation, acting, "stopped")
+        raise
     finally:
         progress.clear()
+    return await _print_end(redis, operations, operation, acting, state)
+
+
+async def _print_end(
+    redis: "Redis[bytes]", operations: DeadOperations, operation: Operation, acting: Acting, state: StepState
+) -> bool:
     ended = await operations.get(operation.id)
     result = state if state != "finished" or not ended.left_out else f"finished, {ended.left_out:,} left out"
-    await keep_action(
+    await keep_end(
         redis,
         acting.on(
             operation.plan.act, "dead letters", operation.plan.ids, selection=operation.plan.selection,

@@ -34,6 +34,11 @@ async def keep_action(redis: "Redis[bytes]", action: Action) -> None:
     await redis.hset(keys.ACTIONS, action.id, action.model_dump_json())
 
 
+async def keep_end(redis: "Redis[bytes]", action: Action) -> None:
+    """Store how an act ended. Its begin was stored before, so there is room for this however many wait."""
+    await redis.hset(keys.ACTIONS, action.id, action.model_dump_json())
+
+
 async def move_actions(redis: "Redis[bytes]", store: StoreActions) -> int:
     """Hand all acts that wait to `store`, which may get one twice, and then forget them; returns how many.
 
