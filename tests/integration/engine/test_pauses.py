@@ -111,13 +111,16 @@ async def test_the_jobs_of_a_batch_that_is_cancelled_on_a_paused_queue_are_dropp
     bench = own_bench
     batch = Batch(bench)
     await batch.create()
-    await batch.add("load", 10)
+    job_id = await batch.add("load", 10)
     await batch.store.seal(batch.id)
     await pausing(bench, Pause("queue", bench.queue))
     await batch.store.cancel(batch.id)
     async with bench.serving(load, complete):
-        await bench.until(lambda: dropped(batch), 20)
-    assert await bench.redis.zcard(bench.queue) == 0
+        await bench.until(lambda: ended(batch), 20)
+        assert await bench.is_settled(job_id)
+        # The batch has ended, and its completion job waits as others do.
+        assert await bench.redis.zrange(bench.queue, 0, -1) == [batch.completion.encode()]
+        assert not await bench.redis.exists(keys.RESULT + batch.completion)
 
 
 async def deferred(bench: Bench, job_id: str) -> bool:
@@ -125,8 +128,8 @@ async def deferred(bench: Bench, job_id: str) -> bool:
     return score is not None and score > time.time() * 1000 and not await bench.redis.hexists(keys.LEASES, job_id)
 
 
-async def dropped(batch: Batch) -> bool:
-    return (await batch.store.progress(batch.id)).dropped == 1
+async def ended(batch: Batch) -> bool:
+    return (await batch.store.progress(batch.id)).state == "cancelled"
 
 
 async def test_cron_runs_pile_up_on_a_paused_queue_and_run_when_it_is_resumed(own_bench: Bench) -> None:
