@@ -40,6 +40,7 @@ from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
 from worker.monitoring.action_mover import keep_moving_actions
 from worker.process_memory import share_one_heap
+from worker.redis.client import registry_mark
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
 
@@ -165,6 +166,7 @@ class WorkerSettings:
     lease = _settings.worker_lease
     dead_letter_limits = _dead_letter_limits()
     owns_process = True
+    registry = registry_mark(_settings)
     on_startup = on_startup
     on_shutdown = on_shutdown
     job_serializer = _codec.encode

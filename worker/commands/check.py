@@ -9,13 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from worker.commands.support import queue_connection, run
-from worker.errors import OutageError
+from worker.errors import OutageError, RegistryError
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
-from worker.liveness import live_folder, live_workers
+from worker.liveness import LiveWorker, live_folder, live_workers
 from worker.monitoring.pause_words import pause_lines
 from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, read_heartbeats, redis_time
 from worker.queue.pauses import Pause, read_pauses
+from worker.redis.client import registry_mark
+from worker.settings import load_settings
 
 # Less than REDIS_TIMEOUT, so that a frozen Redis is reported within 5 s, including the start-up of this program.
 _ANSWER_WITHIN_S = 2.0
@@ -51,7 +53,7 @@ def check(
 
 
 def _check_live(*, as_json: bool) -> None:
-    workers = live_workers()
+    workers = _own_workers()
     hung = [worker for worker in workers if not worker.is_live]
     is_live = bool(workers) and not hung
     if as_json:
@@ -66,6 +68,16 @@ def _check_live(*, as_json: bool) -> None:
         typer.echo(f"{len(workers)} live: {escape(', '.join(worker.worker for worker in workers))}")
     if not is_live:
         raise SystemExit(EXIT_FAILED)
+
+
+def _own_workers() -> list[LiveWorker]:
+    """Return the workers here but those that are known to be of another registry."""
+    try:
+        own = registry_mark(load_settings())
+    except RegistryError:
+        # What is wrong with a setting is no reason to restart a worker.
+        return live_workers()
+    return [worker for worker in live_workers() if worker.registry in ("", own)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,9 @@ class LeaseWorker(Worker):
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
-    stay in Redis; default: all) and `owns_process` (the process exists for this worker alone: `run`, as arq's
-    command line calls it, ends it in time; default: no). Jobs are JSON unless serializers are given. arq's log
+    stay in Redis; default: all), `registry` (tells `check --live` which workers belong together) and `owns_process`
+    (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in time; default: no).
+    Jobs are JSON unless serializers are given. arq's log
     lines about each job are written only with `log_results=True`. Raises `ConfigurationError` for a
     `job_serializer` without a `job_deserializer`.
 
@@ -97,7 +98,7 @@ class LeaseWorker(Worker):
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
     __signature__ = with_settings_of(
-        Worker, "queues", "lease", "open_redis", "dead_letter_limits", "owns_process", "lanes"
+        Worker, "queues", "lease", "open_redis", "dead_letter_limits", "owns_process", "registry", "lanes"
     )
 
     def __init__(
@@ -109,6 +110,7 @@ class LeaseWorker(Worker):
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         dead_letter_limits: DeadLetterLimits | None = None,
         owns_process: bool = False,
+        registry: str = "",
         **arq_settings: Any,
     ) -> None:
         arq_settings |= both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
@@ -145,6 +147,7 @@ class LeaseWorker(Worker):
         self._open_redis = open_redis
         self._dead_letter_limits = dead_letter_limits
         self._owns_process = owns_process
+        self._registry = registry
         self._process_exit: ProcessExit | None = None
         self._threads: JobThreads | None = None
         self._replaced_pool: ConnectionPool | None = None
@@ -302,7 +305,7 @@ class LeaseWorker(Worker):
             "completer-2": context.completer.run(),
             "wake-up-listener": claimer.listen(),
             "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, look_and_beat),
-            "liveness": show_liveness(self.worker_id, longest_run_s, self.events),
+            "liveness": show_liveness(self.worker_id, longest_run_s, self.events, self._registry),
             "memory-watch": every(memory_watch.INTERVAL_S, context.redis_health, context.memory.look),
             "blocked-slots": every(HEARTBEAT_INTERVAL_S, context.redis_health, blocked.check),
             "batch-watch": every(
