@@ -19,6 +19,8 @@ class _WorkerCommands(LazyGroup):
         "run": ("worker.commands.run", "run"),
         "queue": ("worker.commands.queue", "queue"),
         "check": ("worker.commands.check", "check"),
+        "pause": ("worker.commands.pauses", "pause"),
+        "resume": ("worker.commands.pauses", "resume"),
         "schema": ("worker.commands.schema", "schema"),
         "servers": ("worker.commands.servers", "servers"),
         "settings": ("worker.commands.settings", "settings"),
@@ -27,6 +29,7 @@ class _WorkerCommands(LazyGroup):
         "dead": ("worker.commands.dead", "app"),
         "registry": ("worker.commands.registry", "app"),
         "audit": ("worker.commands.audit", "app"),
+        "actions": ("worker.commands.actions", "app"),
     }
 
 

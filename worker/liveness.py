@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BEAT_INTERVAL_S = 1.0
+# Earlier versions read so many bytes, and nothing but two numbers in them.
+_BEAT_BYTES = 64
+_LONGEST_REGISTRY = 64
 _SUFFIX = ".live"
 
 
@@ -21,12 +24,14 @@ _SUFFIX = ".live"
 class LiveWorker:
     """A worker process of this user on this machine, or in this container.
 
-    Its event loop last ran `silent_s` seconds ago, and may be silent for `tolerated_s`.
+    Its event loop last ran `silent_s` seconds ago, and may be silent for `tolerated_s`. `registry` is what the
+    worker was given; it is empty if that was nothing, as in earlier versions.
     """
 
     worker: str
     silent_s: float
     tolerated_s: float
+    registry: str = ""
 
     @property
     def is_live(self) -> bool:
@@ -44,10 +49,12 @@ def live_folder() -> Path:
 class LiveFile:
     """The file of one worker, from its creation until `close`. `worker` must be unique on this machine.
 
+    `registry` tells the workers of one registry from those of another: ASCII, at most 64 characters.
+
     Creating it raises `OSError` if the folder cannot be used, such as one that another user has made.
     """
 
-    def __init__(self, worker: str, tolerated_s: float) -> None:
+    def __init__(self, worker: str, tolerated_s: float, registry: str = "") -> None:
         folder = live_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         state = folder.lstat()
@@ -62,6 +69,7 @@ class LiveFile:
             # POSIX's lock, not BSD's: a process that a job forks must not hold it when this one is dead.
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.beat()
+            os.pwrite(self._file, registry.encode("ascii")[:_LONGEST_REGISTRY], _BEAT_BYTES)
             unlocked.rename(self._path)
         except OSError:
             os.close(self._file)
@@ -70,7 +78,8 @@ class LiveFile:
     def beat(self) -> None:
         """Note that the event loop runs. Raises `OSError` if the file cannot be written."""
         # Always the same length, so that a reader never meets half a number. The monotonic clock is the machine's.
-        os.pwrite(self._file, b"%017.3f %017.3f\n" % (time.monotonic(), self._tolerated_s), 0)
+        beat = b"%017.3f %017.3f" % (time.monotonic(), self._tolerated_s)
+        os.pwrite(self._file, beat.ljust(_BEAT_BYTES - 1) + b"\n", 0)
 
     def close(self) -> None:
         """Remove the file: the worker ends."""
@@ -89,9 +98,10 @@ def live_workers() -> list[LiveWorker]:
             continue
         try:
             if _is_locked(file):
-                beat_s, tolerated_s = (float(number) for number in os.pread(file, 64, 0).split())
+                beat_s, tolerated_s = (float(number) for number in os.pread(file, _BEAT_BYTES, 0).split())
+                registry = os.pread(file, _LONGEST_REGISTRY, _BEAT_BYTES).decode("ascii", "replace")
                 silent_s = max(0.0, time.monotonic() - beat_s)
-                found.append(LiveWorker(path.name.removesuffix(_SUFFIX), silent_s, tolerated_s))
+                found.append(LiveWorker(path.name.removesuffix(_SUFFIX), silent_s, tolerated_s, registry))
             else:
                 path.unlink(missing_ok=True)
         finally:

@@ -13,6 +13,7 @@ if os.name == "posix":
     heed_sigterm()
 
 import asyncio
+import functools
 import gc
 from pathlib import Path
 from typing import Any, cast
@@ -26,22 +27,29 @@ from arq.worker import func
 from worker.codec import Codec
 from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.engine.dead_letter_archive import DeadLetterLimits
+from worker.engine.shutdown import cancel
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.logs import configure_logging
+from worker.mongo.actions import store_actions
 from worker.mongo.client import open_mongo
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
+from worker.monitoring.action_mover import keep_moving_actions
 from worker.process_memory import share_one_heap
+from worker.redis.client import registry_mark
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
 
 # Python's defaults, 700, 10 and 10, scan the rows of a file over and over. With higher thresholds the frames of
 # failed commands, which form cycles, pile up: docs/performance.md has figures.
 _GC_THRESHOLDS = (10_000, 2, 2)
+
+# Where the context has the task that moves what operators did.
+_ACTIONS_KEY = "hospital_actions"
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -121,6 +129,9 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
         await mongo.close()
         raise
     ctx[CONTEXT_KEY] = WorkerContext(_settings, mongo, Registrations(mongo))
+    ctx[_ACTIONS_KEY] = asyncio.create_task(
+        keep_moving_actions(ctx["redis"], functools.partial(store_actions, mongo)), name="actions"
+    )
     # A worker's many short-lived objects would have the collector walk the lasting ones over and over.
     gc.collect()
     gc.freeze()
@@ -130,6 +141,8 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
 
 async def on_shutdown(ctx: dict[Any, Any]) -> None:
     """Close the shared MongoDB client."""
+    if (moving := ctx.pop(_ACTIONS_KEY, None)) is not None:
+        await cancel(moving)
     context: WorkerContext | None = ctx.pop(CONTEXT_KEY, None)
     if context is not None:
         statistics = context.mongo.pool
@@ -153,6 +166,7 @@ class WorkerSettings:
     lease = _settings.worker_lease
     dead_letter_limits = _dead_letter_limits()
     owns_process = True
+    registry = registry_mark(_settings)
     on_startup = on_startup
     on_shutdown = on_shutdown
     job_serializer = _codec.encode

@@ -81,6 +81,30 @@ class ClaimContract:
         claim = await bench.scripts.claim("t", LEASE_MS, 5, [(bench.queue, 5), (bench.bulk, 0)])
         assert claim.jobs == []
 
+    async def test_nothing_is_taken_from_a_paused_queue(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.enqueue("b", delay_ms=1_000)
+        await bench.enqueue("c", queue=bench.bulk)
+        paused = f"queue:{bench.queue}"
+        await bench.redis.hset(keys.PAUSES, paused, "written by another program")
+
+        claim = await bench.claim()
+        assert [job.queue for job in claim.jobs] == [bench.bulk]
+        assert paused in claim.paused
+        # A job that becomes due on a paused queue is no reason to claim.
+        assert claim.next_due_ms == -1 or claim.next_due_ms - claim.now_ms > 1_000
+
+        await bench.redis.hdel(keys.PAUSES, paused)
+        claim = await bench.claim()
+        assert [job.queue for job in claim.jobs] == [bench.queue]
+        assert paused not in claim.paused
+
+    async def test_a_paused_function_is_named_in_the_claim(self, bench: ScriptBench) -> None:
+        paused = f"function:{bench.queue}"
+        await bench.redis.hset(keys.PAUSES, paused, "{}")
+        assert paused in (await bench.claim()).paused
+        await bench.redis.hdel(keys.PAUSES, paused)
+
     async def test_the_next_due_time_is_the_earliest_of_all_queues(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", delay_ms=50_000)
         await bench.enqueue("b", queue=bench.bulk, delay_ms=20_000)

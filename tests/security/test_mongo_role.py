@@ -11,8 +11,10 @@ from tests.security.conftest import RunJob
 from tests.security.guarded_mongo import DATABASE, GuardedMongo, as_root
 from tests.security.scanner import CANARY
 from worker.commands.schema import schema
+from worker.contract.actions import Action
 from worker.errors import ConfigurationError, OperationRefused
 from worker.failing import EXIT_NOTHING_DONE
+from worker.mongo.actions import ACTIONS, ActionFilter, newest_actions, store_actions
 from worker.mongo.audit.entries import EntryFilter, find_entries, newest_entries
 from worker.mongo.audit.verification import verify_chain
 from worker.mongo.claims import release_claims
@@ -37,6 +39,8 @@ IMPORT = {
 EXPIRING = {"key": {"at": 1}, "name": "expiring", "expireAfterSeconds": 2_000_000_000}
 
 FORBIDDEN: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
+    "change an action": lambda mongo: mongo.database[ACTIONS].update_one({"_id": "x"}, {"$set": {"actor": "y"}}),
+    "remove an action": lambda mongo: mongo.database[ACTIONS].delete_one({"_id": "x"}),
     "change an entry": lambda mongo: mongo.logs.update_one({}, {"$set": {"actor": "x"}}),
     "replace an entry": lambda mongo: mongo.logs.replace_one({}, {"actor": "x"}),
     "remove an entry": lambda mongo: mongo.logs.delete_one({}),
@@ -108,6 +112,14 @@ async def test_the_commands_read_the_registry_under_the_role(mongo: MongoHandle,
     entries = [entry["_id"] async for entry in find_entries(mongo, EntryFilter(actor="dr-ito"))]
     newest = await newest_entries(mongo, EntryFilter(actor="dr-ito"), limit=100)
     assert sorted(entry["_id"] for entry in newest) == sorted(entries)
+
+
+async def test_acts_of_operators_are_recorded_and_listed_under_the_role(mongo: MongoHandle) -> None:
+    action = Action(actor="ops@vm", act="pause", target="queue", ids=("arq:queue",))
+    await store_actions(mongo, [action])
+    await store_actions(mongo, [action])
+    (found,) = await newest_actions(mongo, ActionFilter(actor="ops@vm"), 10)
+    assert found["ids"] == ["arq:queue"]
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)

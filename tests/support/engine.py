@@ -14,6 +14,7 @@ from worker.engine.events import Events
 from worker.engine.executor import Executor
 from worker.engine.options import JobContext, JobOptions
 from worker.engine.patched_run_job import PatchedRunJob
+from worker.engine.pauses import Pauses
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
 from worker.queue.scripts import ClaimedJob
@@ -60,13 +61,17 @@ def make_job(payload: bytes | None = None, **claim: Any) -> RunningJob:
 
 
 def make_executor(
-    options: JobOptions, events: Events | None = None, patched_run_job: PatchedRunJob | None = None
+    options: JobOptions,
+    events: Events | None = None,
+    patched_run_job: PatchedRunJob | None = None,
+    pauses: Pauses | None = None,
 ) -> Executor:
     """Return an executor of these options in the running event loop."""
     timeouts = Timeouts(asyncio.get_running_loop())
     events = events or Events()
     rules = DecisionRules(options, "worker")
-    return Executor(options, rules, timeouts, RedisClock(), events, CircuitBreaker(events), patched_run_job)
+    breaker = CircuitBreaker(events)
+    return Executor(options, rules, timeouts, RedisClock(), events, breaker, pauses or Pauses(), patched_run_job)
 
 
 async def run_job(

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -52,11 +53,11 @@ def test_the_version_is_that_of_the_package(program: typer.Typer) -> None:
 @pytest.mark.parametrize(
     ("module", "typed", "completions"),
     [
-        ("worker", "hospital-worker re", ["registry"]),
+        ("worker", "hospital-worker reg", ["registry"]),
         ("worker", "hospital-worker audit ve", ["verify"]),
         ("worker", "hospital-worker registry export --fo", ["--format"]),
         ("worker", "hospital-worker registry export --format geo", ["geojson"]),
-        ("worker", "hospital-worker none re", ["registry"]),
+        ("worker", "hospital-worker none reg", ["registry"]),
         ("producers", "hospital-producer imports re", ["resume", "report"]),
         ("producers", "hospital-producer none re", ["register"]),
     ],
@@ -95,7 +96,7 @@ def test_every_subcommand_can_be_imported() -> None:
             "registry list --updated-since soon",
             "give a date or an instant, such as 2025-06-30 or 2025-06-30T14:00Z",
         ),
-        ("dead retry", "give job ids, --function, --error or --all"),
+        ("dead retry", "give job ids, an option that selects, such as --function or --error, or --all"),
     ],
 )
 def test_an_error_in_the_use_of_a_command_is_one_line(
@@ -140,3 +141,13 @@ def test_a_subcommand_does_not_import_the_drivers_of_another() -> None:
     imported = finished.stdout.split()
     assert "redis" in imported
     assert not {"pymongo", "motor", "producers"} & set(imported)
+
+
+def test_settings_are_json_on_request() -> None:
+    shown = json.loads(CliRunner().invoke(app, ["settings", "--json"]).stdout)["settings"]
+    assert {"variable": "WORKER_MAX_JOBS", "default": "300"}.items() <= shown_of(shown, "WORKER_MAX_JOBS").items()
+    assert shown_of(shown, "WORKER_DEAD_LETTER_FOLDER")["default"] == ""
+
+
+def shown_of(rows: list[dict[str, str]], variable: str) -> dict[str, str]:
+    return next(row for row in rows if row["variable"] == variable)

@@ -11,12 +11,14 @@ from typer.testing import CliRunner
 
 from worker.cli import app
 from worker.liveness import LiveFile, live_folder, live_workers
+from worker.redis.client import registry_mark
+from worker.settings import load_settings
 
 # A process with a file, until its standard input is closed; `{extra}` runs before it says that it is there.
 HOLDER = """
 import os, sys
 from worker.liveness import LiveFile
-file = LiveFile(sys.argv[1], float(sys.argv[2]))
+file = LiveFile(sys.argv[1], float(sys.argv[2]), sys.argv[3])
 {extra}
 print("there", flush=True)
 sys.stdin.read()
@@ -33,10 +35,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def holder(
-    worker: str = "vm:1:a", tolerated_s: float = 60, *, extra: str = "", end: str = "file.close()"
+    worker: str = "vm:1:a",
+    tolerated_s: float = 60,
+    *,
+    registry: str = "",
+    extra: str = "",
+    end: str = "file.close()",
 ) -> Iterator["subprocess.Popen[str]"]:
     code = HOLDER.format(extra=extra, end=end)
-    command = [sys.executable, "-c", code, worker, str(tolerated_s)]
+    command = [sys.executable, "-c", code, worker, str(tolerated_s), registry]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "there\n"
@@ -64,6 +71,33 @@ def test_a_worker_is_live_until_it_ends() -> None:
         assert 0 <= worker.silent_s < 30
         assert check() == (0, "1 live: vm:1:a\n")
     assert live_workers() == []
+
+
+def test_workers_of_another_registry_do_not_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://:secret@one.example:7000/3")
+    own = registry_mark(load_settings())
+    # The password may be another one, the database not.
+    monkeypatch.setenv("REDIS_URL", "redis://:another@one.example:7000/4")
+    other = registry_mark(load_settings())
+    monkeypatch.setenv("REDIS_URL", "redis://:another@one.example:7000/3")
+    assert registry_mark(load_settings()) == own != other
+    with holder("vm:1:a", registry=own), holder("vm:2:b", 0, registry=other):
+        assert check() == (0, "1 live: vm:1:a\n")
+    with holder("vm:2:b", registry=other):
+        assert check() == (1, f"no worker process of this user runs here ({folder})\n")
+    with holder("vm:3:c"):
+        # Of an earlier version, or of an arq user's own settings.
+        assert check() == (0, "1 live: vm:3:c\n")
+    monkeypatch.setenv("REDIS_URL", "not a URL")
+    with holder("vm:1:a", registry=own):
+        assert check() == (0, "1 live: vm:1:a\n")
+
+
+def test_an_earlier_version_reads_the_file_of_this_one(folder: Path) -> None:
+    with holder(registry="ab" * 16):
+        first = (folder / "vm:1:a.live").read_bytes()[:64]
+    beat_s, tolerated_s = (float(number) for number in first.split())
+    assert (beat_s > 0, tolerated_s) == (True, 60)
 
 
 def test_one_of_several_that_hangs_is_named() -> None:

@@ -1,163 +1,101 @@
 """`hospital-worker dead …`: jobs that will not be retried automatically."""
 
-import os
-import sys
-from pathlib import Path
+import json
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from worker.codec import Codec
+from worker.commands import dead_bulk, dead_files, dead_operations
+from worker.commands.dead_options import filter_options
+from worker.commands.dead_tables import facts_of, letters_table, traceback_of
 from worker.commands.support import console, queue_connection, run
 from worker.escaping import escape, escape_json
-from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup
 from worker.queue.dead_letter import DeadLetter
-from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
+from worker.queue.dead_letter_filter import DeadLetterFilter
+from worker.queue.dead_letter_store import DeadLetterStore
+from worker.queue.exported_letters import exported
+from worker.queue.heartbeats import redis_time
+from worker.settings import load_settings
+from worker.shared_options import takes
 
-# Private, because dead letters contain payloads. New, so that a repeated command does not overwrite an earlier
-# export.
-_NEW_PRIVATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_WIDTH = 80
 
-app = typer.Typer(cls=HelpGroup, no_args_is_help=True, help="List, show, retry, discard and export dead letters.")
-
-JobIds = Annotated[list[str] | None, typer.Argument(help="Job ids.")]
-FunctionFilter = Annotated[str | None, typer.Option("--function", help="Only jobs of this function.")]
-ErrorFilter = Annotated[str | None, typer.Option("--error", help="Only jobs that failed with this error class.")]
-Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
+app = typer.Typer(
+    cls=HelpGroup, no_args_is_help=True, help="List, show, retry, discard, export and import dead letters."
+)
 
 
 @app.command("list")
-def list_dead_letters(function: FunctionFilter = None, error: ErrorFilter = None) -> None:
+@takes(filter_options, argument="wanted")
+def list_dead_letters(
+    wanted: DeadLetterFilter,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+) -> None:
     """List dead letters, oldest first, without their payloads."""
-    dead_letters = _find(None, function, error)
-    table = Table("job", "function", "tries", "error", "reason", box=None, pad_edge=False)
-    for dead_letter in dead_letters:
-        failure = dead_letter.failure
-        row = dead_letter.job_id, dead_letter.function or "?", str(failure.tries), failure.type, dead_letter.reason
-        # Text, because rich interprets `[red]` in a string as markup.
-        table.add_row(*(Text(escape(cell)) for cell in row))
-    if dead_letters:
-        console().print(table)
+
+    async def find() -> list[DeadLetter]:
+        async with queue_connection() as (redis, _):
+            return [it.dead_letter async for page in DeadLetterStore(redis).pages(wanted) for it in page]
+
+    dead_letters = run(find)
+    if as_json:
+        for dead_letter in dead_letters:
+            typer.echo(escape_json(json.dumps(dead_letter.summary(), ensure_ascii=False)))
+    elif dead_letters:
+        console().print(letters_table(dead_letters))
     else:
         typer.echo("no dead letters")
 
 
 @app.command()
-def show(job_id: str) -> None:
-    """Show one dead letter with payload, traceback and history."""
-
-    async def get() -> DeadLetter:
-        async with queue_connection() as (redis, _):
-            return await DeadLetterStore(redis).get(job_id)
-
-    dead_letter = run(get)
-    typer.echo(escape_json(dead_letter.model_dump_json(indent=2, exclude={"payload", "payload_digest"})))
-    typer.echo("payload:")
-    typer.echo(escape(dead_letter.envelope.decode(errors="backslashreplace")))
-
-
-@app.command()
-def retry(
-    job_ids: JobIds = None,
-    function: FunctionFilter = None,
-    error: ErrorFilter = None,
-    everything: Everything = False,
-    per_second: Annotated[
-        float | None, typer.Option(min=0.01, help="Retry at most this many jobs per second.")
-    ] = None,
+def show(
+    job_id: Annotated[str, typer.Argument(metavar="JOB", help="The id of the job.")],
+    payload: Annotated[
+        bool, typer.Option("--payload", help="Show the payload too, which may be personal data.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Retry dead letters: return them to their queues, each with a full retry budget."""
-    dead_letters = _find(_checked(job_ids, function, error, everything), function, error)
+    """Show one dead letter: what failed, when, how often and where, with traceback and earlier tries."""
 
-    async def retry_all() -> int:
+    async def get() -> tuple[DeadLetter, float]:
         async with queue_connection() as (redis, _):
-            return await DeadLetterStore(redis).retry(dead_letters, per_second=per_second)
+            return await DeadLetterStore(redis).get(job_id), (await redis_time(redis)).timestamp() * 1000
 
-    without_payload = sum(not dead_letter.has_payload for dead_letter in dead_letters)
-    if without_payload:
-        typer.echo(f"{without_payload} not retried: no payload is stored", err=True)
-    _print_count("retried", run(retry_all), dead_letters)
-
-
-@app.command()
-def discard(
-    job_ids: JobIds = None,
-    function: FunctionFilter = None,
-    error: ErrorFilter = None,
-    everything: Everything = False,
-) -> None:
-    """Delete dead letters permanently. Export them first if they may be needed later."""
-    dead_letters = _find(_checked(job_ids, function, error, everything), function, error)
-
-    async def delete() -> int:
-        async with queue_connection() as (redis, _):
-            return (
-                await DeadLetterStore(redis).discard([dead_letter.job_id for dead_letter in dead_letters])
-                if dead_letters
-                else 0
-            )
-
-    _print_count("discarded", run(delete), dead_letters)
+    dead_letter, now_ms = run(get)
+    if as_json:
+        shown = exported(dead_letter, Codec(load_settings().signing_secrets()))
+        if not payload:
+            shown = {name: value for name, value in shown.items() if name not in ("payload", "message")}
+        typer.echo(escape_json(json.dumps(shown, indent=2, ensure_ascii=False)))
+        return
+    facts = facts_of(dead_letter, now_ms)
+    if dead_letter.has_payload and not payload:
+        facts["payload"] += ", not shown without --payload"
+    _print_facts(facts)
+    if trace := traceback_of(dead_letter):
+        typer.echo(f"\n{trace}")
+    if payload:
+        typer.echo("\npayload:")
+        typer.echo(escape(dead_letter.envelope.decode(errors="backslashreplace")))
 
 
-@app.command()
-def export(
-    file: Annotated[Path | None, typer.Argument(help="Output file; standard output if omitted.")] = None,
-    function: FunctionFilter = None,
-    error: ErrorFilter = None,
-) -> None:
-    """Export dead letters with payloads, one JSON object per line."""
-
-    async def write() -> int:
-        count = 0
-        target = os.fdopen(os.open(file, _NEW_PRIVATE_FILE, 0o600), "w", encoding="utf-8") if file else sys.stdout
-        try:
-            async with queue_connection() as (redis, _):
-                store = DeadLetterStore(redis)
-                async for dead_letter in store.all(function=function, error=error):
-                    try:
-                        with_history = await store.get(dead_letter.job_id)
-                    except DeadLetterNotFound:
-                        # Retried or discarded since it was listed.
-                        continue
-                    target.write(escape_json(with_history.model_dump_json()) + "\n")
-                    count += 1
-            # So that a reader that has ended is noticed before the number is reported.
-            target.flush()
-        finally:
-            if file:
-                target.close()
-        return count
-
-    if file is not None and file.exists():
-        fail(f"{file}: already exists; choose another name")
-    typer.echo(f"{run(write)} exported", err=True)
+def _print_facts(facts: dict[str, str]) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in facts.items():
+        if text:
+            table.add_row(name, Text(text))
+    out = console()
+    out.print(table, soft_wrap=False, width=min(out.width, _WIDTH))
 
 
-def _checked(
-    job_ids: list[str] | None, function: str | None, error: str | None, everything: bool
-) -> list[str] | None:
-    if not (job_ids or function or error or everything):
-        fail("give job ids, --function, --error or --all")
-    if job_ids and (function or error or everything):
-        fail("give either job ids, or --function, --error or --all")
-    return job_ids
-
-
-def _find(job_ids: list[str] | None, function: str | None, error: str | None) -> list[DeadLetter]:
-    async def find() -> list[DeadLetter]:
-        async with queue_connection() as (redis, _):
-            store = DeadLetterStore(redis)
-            if job_ids:
-                return [await store.get(job_id) for job_id in job_ids]
-            return [dead_letter async for dead_letter in store.all(function=function, error=error)]
-
-    return run(find)
-
-
-def _print_count(action: str, count: int, dead_letters: list[DeadLetter]) -> None:
-    typer.echo(f"{count} {action}")
-    if dead_letters and not count:
-        raise SystemExit(EXIT_FAILED)
+app.command()(dead_bulk.retry)
+app.command()(dead_bulk.discard)
+app.command()(dead_files.export)
+app.command("import")(dead_files.import_letters)
+app.add_typer(dead_operations.app, name="operations")

@@ -8,13 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.codec import Codec
-from worker.commands.support import console, queue_connection, run
+from worker.commands.acting import Acting, acting_options
+from worker.commands.support import console, queue_connection, run, shown_text
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
 from worker.monitoring.explain import explain as explain_job
 from worker.monitoring.job_facts import JobFacts, read_job_facts
 from worker.monitoring.shown_facts import Instant, shown_facts
 from worker.queue.abort_requests import make_due, request_abort
+from worker.queue.actions import keep_action
+from worker.shared_options import takes
 
 _WIDTH = 80
 # The states of a job that can still be aborted.
@@ -62,7 +65,8 @@ def show(job_id: JobArgument, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def abort(job_id: JobArgument) -> None:
+@takes(acting_options, argument="acting")
+def abort(job_id: JobArgument, acting: Acting) -> None:
     """Ask the workers not to run a job, or to cancel it if it runs.
 
     A running job is cancelled within a second. A deferred one is made due, so that it ends now. The job may end
@@ -79,6 +83,7 @@ def abort(job_id: JobArgument) -> None:
     async def ask() -> None:
         async with queue_connection() as (redis, _):
             stored_id = job_id.encode(errors="surrogateescape")
+            await keep_action(redis, acting.on("abort", "job", [shown_text(job_id)], result="asked for"))
             await request_abort(redis, stored_id)
             if facts.place is not None and state == "deferred":
                 await make_due(redis, stored_id, facts.place.queue, facts.now_ms)

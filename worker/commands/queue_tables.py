@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.escaping import escape
+from worker.monitoring.pause_words import pause_lines
 from worker.queue.stats import QueueStats
 
 WIDTH = 80
@@ -46,8 +47,9 @@ def queues_table(state: QueueStats, trends: Mapping[str, str] | None = None) -> 
 
 
 def lines(state: QueueStats) -> Iterator[str]:
-    """Yield what is said of dead letters, workers and unknown functions, without control codes."""
+    """Yield what is said of dead letters, pauses, workers and unknown functions, without control codes."""
     yield f"dead letters: {state.dead:,}"
+    yield from pause_lines(state.pauses, state.now_ms)
     for heartbeat, age_s in state.workers:
         busy = f"{heartbeat.running} of {heartbeat.slots} slots busy"
         line = f"worker {heartbeat.worker}: {heartbeat.state(age_s)}, {busy}"

@@ -24,6 +24,11 @@ def console() -> ResultConsole:
     return ResultConsole(soft_wrap=True)
 
 
+def shown_text(argument: str) -> str:
+    """Return an argument of the command line as text: bytes of it that are not UTF-8 are escaped."""
+    return argument.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def run(command: Callable[[], Awaitable[T]]) -> T:
     """Run an asynchronous subcommand. An error of this service exits with one line instead of a traceback."""
 

@@ -129,6 +129,7 @@ class Claimer:
             return None
         context.redis_health.answered()
         context.clock.observe(claim.now_ms)
+        context.pauses.claimed(claim.paused)
         seconds = time.monotonic() - began
         self._answer.carried(claim.size, seconds)
         context.events.send(Claimed(len(claim.jobs), wanted, seconds))
@@ -181,7 +182,9 @@ class Claimer:
         if self._burst_used_up():
             return True
         try:
-            return not any([await self._context.redis.zcard(queue) for queue in self._context.queues])
+            # A burst does not wait for an operator; what is on a paused queue is left to the next one.
+            queues = [queue for queue in self._context.queues if not self._context.pauses.has_queue(queue)]
+            return not any([await self._context.redis.zcard(queue) for queue in queues])
         except REDIS_ERRORS as error:
             await self._context.redis_health.failed(error)
             return False

@@ -11,6 +11,7 @@ from worker.engine.clock import RedisClock
 from worker.engine.completer import Completer
 from worker.engine.events import Events
 from worker.engine.memory_watch import MemoryWatch
+from worker.engine.pauses import Pauses
 from worker.engine.redis_health import RedisHealth
 from worker.queue.scripts import Scripts
 
@@ -34,6 +35,7 @@ class EngineContext:
     redis_health: RedisHealth
     memory: MemoryWatch
     breaker: CircuitBreaker
+    pauses: Pauses
     clock: RedisClock
     events: Events
     wake: asyncio.Event

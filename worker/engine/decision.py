@@ -52,7 +52,7 @@ class FunctionUnknown(Exception):
 
 
 class PutAside(Exception):
-    """The circuit breaker of the job's function is open; the job returns in `delay_s` seconds."""
+    """The job's function is paused, or its circuit breaker is open; the job returns in `delay_s` seconds."""
 
     def __init__(self, delay_s: float) -> None:
         self.delay_s = delay_s

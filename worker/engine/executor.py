@@ -24,6 +24,7 @@ from worker.engine.envelope import Call, read_call
 from worker.engine.events import CallStarted, Events, HookFailed, JobStarted, TryDecided
 from worker.engine.options import Hook, JobContext, JobFunction, JobOptions
 from worker.engine.patched_run_job import PatchedRunJob
+from worker.engine.pauses import Pauses
 from worker.engine.results import loggable_message
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
@@ -44,6 +45,7 @@ class Executor:
         clock: RedisClock,
         events: Events,
         breaker: CircuitBreaker,
+        pauses: Pauses,
         patched_run_job: PatchedRunJob | None = None,
     ) -> None:
         self._options = options
@@ -52,6 +54,7 @@ class Executor:
         self._clock = clock
         self._events = events
         self._breaker = breaker
+        self._pauses = pauses
         self._patched_run_job = patched_run_job
         # What these contain costs too much, and is too secret, to be sent to nobody for every job.
         self._shows_calls = events.wants(CallStarted) or events.wants(TryDecided)
@@ -69,6 +72,8 @@ class Executor:
             call = read_call(job.claimed, self._options.deserializer)
             attempt.read(call)
             function = self._find(attempt, call)
+            if self._pauses.names:
+                self._hold_paused(call)
             if self._breaker.is_troubled:
                 self._let_through(job, call)
             if self._patched_run_job is None:
@@ -103,14 +108,14 @@ class Executor:
         return self._rules.after_failure(attempt, asyncio.CancelledError(), jitter=random.random())
 
     def is_held(self, job: RunningJob) -> bool:
-        """Whether the circuit breaker would keep a claimed job waiting now, so that its function is not called."""
-        if not self._breaker.is_troubled:
+        """Whether a pause or the circuit breaker would keep a claimed job waiting now, its function uncalled."""
+        if not self._breaker.is_troubled and not self._pauses.names:
             return False
         try:
             call = read_call(job.claimed, self._options.deserializer)
         except Exception:  # noqa: BLE001 (a job that cannot be read ends as one when it runs)
             return False
-        return self._breaker.holds(call.function)
+        return self._pauses.has_function(call.function) or self._breaker.holds(call.function)
 
     async def run_after_job_end(self, context: JobContext) -> None:
         """Run the user's `after_job_end` on a job whose completion is stored."""
@@ -135,6 +140,12 @@ class Executor:
         if call.tries > function.max_tries:
             raise retries_exceeded(function.max_tries)
         return function
+
+    def _hold_paused(self, call: Call) -> None:
+        """Raise `PutAside` if an operator has paused the job's function."""
+        delay_s = self._pauses.put_aside_s(call.function)
+        if delay_s is not None:
+            raise PutAside(delay_s)
 
     def _let_through(self, job: RunningJob, call: Call) -> None:
         """Raise `PutAside` if the circuit breaker keeps the job waiting; otherwise note that it starts now."""

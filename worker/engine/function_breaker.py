@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from worker.backoff import Backoff
 from worker.engine.retry_policy import Trouble
+from worker.engine.waiting_line import WaitingLine
 
 OPENS_AT = 3
 """So many jobs in a row that met trouble open a breaker."""
@@ -15,11 +16,6 @@ its pause; a long outage needs no more probes than one a second."""
 _PROBES_OF_ONE = Backoff(first_s=0.125, longest_s=0.5)
 # A probe that hangs holds up the next one for so long.
 _PROBE_HANGS_S = 5.0
-# Jobs that wait return in two lines. In the first each comes alone, to be the next probe. It is short, because all
-# of its jobs shall run soon after the trouble is over. The second returns the rest in groups, at a rate that is a
-# hundredth of what a worker can do.
-_TURN_S, _TURNS_S = 0.5, 10.0
-_GROUP, _GROUPS_S, _LONGEST_S = 250, 1.0, 300.0
 
 
 class FunctionBreaker:
@@ -36,8 +32,7 @@ class FunctionBreaker:
         self._jitter = jitter
         self._failures = 0
         self._next_probe = 0.0
-        self._last_turn = 0.0
-        self._next_group, self._grouped = 0.0, 0
+        self._line = WaitingLine(clock)
 
     @property
     def is_open(self) -> bool:
@@ -76,13 +71,4 @@ class FunctionBreaker:
 
     def wait_s(self) -> float:
         """Return in how many seconds a job that has to wait shall return."""
-        now = self._clock()
-        if self._last_turn < now + _TURNS_S:
-            self._last_turn = max(self._last_turn, now) + _TURN_S
-            return self._last_turn - now
-        if self._next_group < now + _GROUPS_S:
-            self._next_group, self._grouped = now + 2 * _GROUPS_S, 0
-        elif self._grouped == _GROUP:
-            self._next_group, self._grouped = self._next_group + _GROUPS_S, 0
-        self._grouped += 1
-        return min(self._next_group - now, _LONGEST_S)
+        return self._line.wait_s()

@@ -10,7 +10,7 @@ from worker.liveness import BEAT_INTERVAL_S, LiveFile
 _MARGIN_S = 30.0
 
 
-async def show_liveness(worker_id: str, longest_run_s: float, events: Events) -> None:
+async def show_liveness(worker_id: str, longest_run_s: float, events: Events, registry: str = "") -> None:
     """Write this worker's file every second until cancelled, and then remove it.
 
     A job that blocks the event loop is allowed to for as long as a job may run, `longest_run_s` seconds, and half a
@@ -22,7 +22,7 @@ async def show_liveness(worker_id: str, longest_run_s: float, events: Events) ->
         while True:
             try:
                 if file is None:
-                    file = LiveFile(worker_id, longest_run_s + _MARGIN_S)
+                    file = LiveFile(worker_id, longest_run_s + _MARGIN_S, registry)
                 file.beat()
             except OSError as error:
                 # Another try may succeed: the disk was full, or the folder is made by hand.

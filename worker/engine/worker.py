@@ -55,6 +55,7 @@ from worker.engine.local_zone import LocalZone
 from worker.engine.memory_watch import MemoryWatch
 from worker.engine.options import JobFunction, JobOptions
 from worker.engine.patched_run_job import patched_run_job
+from worker.engine.pauses import Pauses
 from worker.engine.periodic import every
 from worker.engine.process_exit import ProcessExit
 from worker.engine.readiness import ClaimFlow, Readiness
@@ -86,8 +87,9 @@ class LeaseWorker(Worker):
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
-    stay in Redis; default: all) and `owns_process` (the process exists for this worker alone: `run`, as arq's
-    command line calls it, ends it in time; default: no). Jobs are JSON unless serializers are given. arq's log
+    stay in Redis; default: all), `registry` (tells `check --live` which workers belong together) and `owns_process`
+    (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in time; default: no).
+    Jobs are JSON unless serializers are given. arq's log
     lines about each job are written only with `log_results=True`. Raises `ConfigurationError` for a
     `job_serializer` without a `job_deserializer`.
 
@@ -96,7 +98,7 @@ class LeaseWorker(Worker):
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
     __signature__ = with_settings_of(
-        Worker, "queues", "lease", "open_redis", "dead_letter_limits", "owns_process", "lanes"
+        Worker, "queues", "lease", "open_redis", "dead_letter_limits", "owns_process", "registry", "lanes"
     )
 
     def __init__(
@@ -108,6 +110,7 @@ class LeaseWorker(Worker):
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         dead_letter_limits: DeadLetterLimits | None = None,
         owns_process: bool = False,
+        registry: str = "",
         **arq_settings: Any,
     ) -> None:
         arq_settings |= both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
@@ -140,9 +143,11 @@ class LeaseWorker(Worker):
         self.events.subscribe(ClaimFailed, self._claim_flow.failed)
         self.redis_health = RedisHealth(self.events)
         self.breaker = CircuitBreaker(self.events, functions=self.functions)
+        self._pauses = Pauses()
         self._open_redis = open_redis
         self._dead_letter_limits = dead_letter_limits
         self._owns_process = owns_process
+        self._registry = registry
         self._process_exit: ProcessExit | None = None
         self._threads: JobThreads | None = None
         self._replaced_pool: ConnectionPool | None = None
@@ -201,6 +206,7 @@ class LeaseWorker(Worker):
             context.clock,
             self.events,
             self.breaker,
+            self._pauses,
             patched_run_job(self, self.events),
         )
         cron = CronClock(self, self.events)
@@ -266,6 +272,7 @@ class LeaseWorker(Worker):
             redis_health=self.redis_health,
             memory=MemoryWatch(self.pool, self.events),
             breaker=self.breaker,
+            pauses=self._pauses,
             clock=RedisClock(),
             events=self.events,
             wake=self._wake,
@@ -298,7 +305,7 @@ class LeaseWorker(Worker):
             "completer-2": context.completer.run(),
             "wake-up-listener": claimer.listen(),
             "heartbeat": every(HEARTBEAT_INTERVAL_S, context.redis_health, look_and_beat),
-            "liveness": show_liveness(self.worker_id, longest_run_s, self.events),
+            "liveness": show_liveness(self.worker_id, longest_run_s, self.events, self._registry),
             "memory-watch": every(memory_watch.INTERVAL_S, context.redis_health, context.memory.look),
             "blocked-slots": every(HEARTBEAT_INTERVAL_S, context.redis_health, blocked.check),
             "batch-watch": every(
@@ -329,6 +336,7 @@ class LeaseWorker(Worker):
             running=len(slots),
             ignoring=blocked.ignoring,
             held=self.breaker.held_functions,
+            paused=sorted(self._pauses.names),
             complete=self.jobs_complete,
             retried=self.jobs_retried,
             failed=self.jobs_failed,

@@ -8,11 +8,13 @@ from pymongo.collation import Collation
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from worker.errors import ConfigurationError
+from worker.mongo.actions import ACTIONS
 from worker.mongo.claims import CLAIM_INDEXES, IMPORT_CLAIMS
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 from worker.mongo.imports import IMPORT_REPORTS, IMPORTS
 from worker.mongo.validators import (
+    ACTIONS_VALIDATOR,
     APPLIED_JOBS_VALIDATOR,
     HOSPITALS_VALIDATOR,
     IMPORT_CLAIMS_VALIDATOR,
@@ -59,6 +61,7 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
         IMPORT_REPORTS_VALIDATOR,
         [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
     ),
+    (ACTIONS, ACTIONS_VALIDATOR, [IndexModel([("at", DESCENDING)])]),
 )
 
 

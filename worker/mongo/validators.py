@@ -4,8 +4,9 @@ The validators apply to every client that writes, not only to this service. They
 the contract, and accept everything that the contract accepts.
 """
 
-from typing import Any
+from typing import Any, get_args
 
+from worker.contract.actions import MOST_IDS, Act, ActionTarget
 from worker.contract.comparison import DISTINGUISHING_FIELDS, FURTHER_FIELDS
 
 _TEXT = {"bsonType": "string"}
@@ -156,6 +157,20 @@ _IMPORT_REPORT: dict[str, Any] = {
     "shortened": {"bsonType": "bool"},
     "expires_at": _INSTANT,
 }
+_ACTION: dict[str, Any] = {
+    "_id": {"bsonType": "string", "minLength": 1},
+    "at": _INSTANT,
+    "actor": {"bsonType": "string", "minLength": 1},
+    "act": {"enum": list(get_args(Act))},
+    "target": {"enum": list(get_args(ActionTarget))},
+    "ids": {"bsonType": "array", "maxItems": MOST_IDS, "items": _TEXT},
+    "selection": {"bsonType": "object", "additionalProperties": _TEXT},
+    "count": {**_INTEGER, "minimum": 0},
+    "result": _TEXT,
+    "reason": _TEXT,
+    "operation": _TEXT,
+}
+_OPTIONAL_IN_ACTION = frozenset({"count"})
 _HOSPITAL_IN_LOG = {
     "bsonType": ["object", "null"],
     "required": _REQUIRED_OF_HOSPITAL,
@@ -232,5 +247,13 @@ IMPORT_REPORTS_VALIDATOR: dict[str, Any] = {
         "required": list(_IMPORT_REPORT),
         "additionalProperties": False,
         "properties": _IMPORT_REPORT,
+    }
+}
+ACTIONS_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": [name for name in _ACTION if name not in _OPTIONAL_IN_ACTION],
+        "additionalProperties": False,
+        "properties": _ACTION,
     }
 }

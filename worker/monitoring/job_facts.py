@@ -19,6 +19,7 @@ from worker.queue.batches import BatchOutcome, BatchProgress, BatchStore, is_bat
 from worker.queue.dead_letter import DeadLetter, Failure, read_dead_letter
 from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, parse_heartbeats
 from worker.queue.job_state import read_result
+from worker.queue.pauses import Pause, parse_pauses
 from worker.queue.scripts import script_source, worker_of
 
 # A larger envelope is not read for its function's name: its job's id has that too, unless it is an arq user's own.
@@ -58,8 +59,8 @@ class JobFacts:
 
     `payload` says what its job key holds. `owner` is the id of the worker that has or had it last, `holder` whether
     its in-progress key names an owner. `crashes` is how often its lease ended and its owner was not heard of again.
-    `unknown_ms` is when a worker last met its function and did not have it. `workers` are all heartbeats, each with
-    its age in seconds. `now_ms` is the queues' time.
+    `unknown_ms` is when a worker last met its function and did not have it. `pauses` is all that is paused.
+    `workers` are all heartbeats, each with its age in seconds. `now_ms` is the queues' time.
     """
 
     job_id: str
@@ -82,7 +83,14 @@ class JobFacts:
     dead_ms: float | None = None
     batch: JobBatch | None = None
     unknown_ms: float | None = None
+    pauses: tuple[Pause, ...] = ()
     workers: tuple[tuple[Heartbeat, float], ...] = field(default=())
+
+    @property
+    def pause(self) -> Pause | None:
+        """What keeps this job from being started: the pause of its queue, or else that of its function."""
+        named = {("queue", self.place.queue if self.place else None), ("function", self.function)}
+        return next((it for it in self.pauses if (it.kind, it.name) in named), None)
 
     def serving(self, queue: str) -> list[Heartbeat]:
         """Return the workers of a queue that were heard lately, ready or not."""
@@ -115,7 +123,7 @@ async def _read(redis: "Redis[bytes]", codec: Codec, job_id: str, queues: tuple[
     stored_id = job_id.encode(errors="surrogateescape")
     answer = await script(keys=[*shared, *queues], args=[stored_id, _LARGEST_READ])
     now_ms, seconds, kind, size, envelope, result, has_result, tries, failure, dead_letter, dead_ms = answer[:11]
-    owner, holder, crashes, abort_ms, heartbeats, unknown, *places = answer[11:]
+    owner, holder, crashes, abort_ms, heartbeats, unknown, paused, *places = answer[11:]
     call = _read_call(codec, envelope, job_id)
     ended, unreadable = _read_ended(codec, result, job_id, has_result=bool(has_result))
     function = call.get("f") or (ended.function if ended else None) or _function_in(job_id)
@@ -141,6 +149,7 @@ async def _read(redis: "Redis[bytes]", codec: Codec, job_id: str, queues: tuple[
         dead_letter=read_dead_letter(job_id, dead_letter) if dead_letter else None,
         dead_ms=None if dead_ms is None else float(dead_ms),
         unknown_ms=_last_met(function, unknown),
+        pauses=tuple(parse_pauses(dict(zip(paused[::2], paused[1::2], strict=True)) if paused else {})),
         workers=tuple((worker, worker.age_s(now)) for worker in sorted(found, key=lambda it: it.started_at)),
     )
     return facts, _batch_of(call, job_id)

@@ -1,14 +1,17 @@
 """Why a job that nobody runs does not run: small rules in one order, the first that applies answers."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from worker.errors import SHARED_DEPENDENCY
 from worker.monitoring.explanation import Explanation, count, is_abort_asked, to_be_aborted
 from worker.monitoring.job_facts import JobFacts, Place
+from worker.monitoring.pause_words import paused_since
 from worker.monitoring.times import duration, instant
 from worker.queue.heartbeats import Heartbeat
 from worker.queue.job_state import JobState, is_deferred
+from worker.queue.pauses import Pause
 
 # As in worker/engine/slots.py: a job with two lost leases runs alone, and with three it becomes a dead letter.
 RUNS_ALONE_AT = 2
@@ -46,6 +49,9 @@ class _Waiting:
     def when(self, at_ms: float) -> str:
         return instant(at_ms, self.facts.now_ms)
 
+    def paused(self, pause: Pause) -> str:
+        return paused_since(pause, self.facts.now_ms)
+
     def since(self, reason: str) -> str:
         """Return since when the first of the workers gives this reason; empty if none of them says that."""
         times = [worker.since[reason] for worker in self.workers if reason in worker.since]
@@ -72,6 +78,13 @@ def _batch_cancelled(job: _Waiting) -> Explanation | None:
 def _abort_asked(job: _Waiting) -> Explanation | None:
     if not is_abort_asked(job.facts):
         return None
+    pause = job.facts.pause
+    if pause is not None and pause.kind == "queue":
+        return Explanation(
+            job.state,
+            f"{to_be_aborted(job.facts)}; no worker takes it, because its queue is {job.paused(pause)}",
+            f"a worker ends it without running it after: {_resume(pause)}",
+        )
     return Explanation(
         job.state,
         f"{to_be_aborted(job.facts)}; no worker runs it now",
@@ -87,6 +100,23 @@ def _no_payload(job: _Waiting) -> Explanation | None:
         reason = "is queued, but another program has written a value of another type to its key"
     change = f"the worker that takes it makes it a dead letter; it is due {job.when(job.place.due_ms)}"
     return Explanation(job.state, reason, change)
+
+
+def _paused(job: _Waiting) -> Explanation | None:
+    pause = job.facts.pause
+    if pause is None:
+        return None
+    name = "" if pause.name == job.place.queue else f" {pause.name}"
+    begin = f"its {pause.kind}{name} is {job.paused(pause)}"
+    if job.state == "deferred" and job.facts.failure is not None:
+        begin = f"is deferred until {job.when(job.place.due_ms)}, and {begin}"
+    else:
+        begin = f"waits, because {begin}"
+    return Explanation(job.state, begin, f"resume it: {_resume(pause)}")
+
+
+def _resume(pause: Pause) -> str:
+    return f"hospital-worker resume {'' if pause.kind == 'queue' else '--function '}{shlex.quote(pause.name)}"
 
 
 def _no_worker(job: _Waiting) -> Explanation | None:
@@ -214,6 +244,7 @@ _RULES: Sequence[Callable[[_Waiting], Explanation | None]] = (
     _batch_cancelled,
     _abort_asked,
     _no_payload,
+    _paused,
     _no_worker,
     _mongodb_unavailable,
     _function_held,

@@ -11,7 +11,9 @@ from redis.asyncio import Redis
 from worker.errors import RegistryError
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text, read_dead_letter
-from worker.queue.scripts import Enqueue, Scripts
+from worker.queue.dead_letter_filter import DeadLetterFilter
+from worker.queue.exported_letters import ImportedLetter
+from worker.queue.scripts import Enqueue, Scripts, script_source
 
 _PAGE = 200
 _SIZES = 1_000
@@ -51,20 +53,36 @@ class DeadLetterStore:
 
         They come without their payloads, except those that an earlier version stored together.
         """
+        async for page in self.pages(DeadLetterFilter(function=function, error=error)):
+            for found in page:
+                yield found.dead_letter
+
+    async def pages(
+        self, wanted: DeadLetterFilter, job_ids: Sequence[str] | None = None
+    ) -> AsyncIterator[list[StoredDeadLetter]]:
+        """Yield the selected dead letters by the page, oldest first, or those of `job_ids` that there are.
+
+        They come without history, and without payload except those that an earlier version stored together. A page
+        may be empty.
+        """
         # All ids first, then page by page: positions would shift if entries were removed meanwhile.
-        ids = await self._redis.zrange(keys.DEAD_INDEX, 0, -1)
+        ids = await self._all_ids() if job_ids is None else await self._found_ids(job_ids)
+        for start in range(0, len(ids), _PAGE):
+            page = ids[start : start + _PAGE]
+            stored = zip(page, await self._redis.hmget(keys.DEAD, page), strict=True)
+            read = [StoredDeadLetter(it, data, read_dead_letter(_shown(it), data)) for it, data in stored if data]
+            yield [found for found in read if wanted.has(found.dead_letter)]
+
+    async def _all_ids(self) -> list[bytes]:
+        ids: list[bytes] = await self._redis.zrange(keys.DEAD_INDEX, 0, -1)
         if await self._redis.hlen(keys.DEAD) > len(ids):
             # Entries were removed from the index; their dead letters still exist.
             indexed = set(ids)
             ids += [stored_id for stored_id in await self._redis.hkeys(keys.DEAD) if stored_id not in indexed]
-        for start in range(0, len(ids), _PAGE):
-            page = ids[start : start + _PAGE]
-            for stored_id, data in zip(page, await self._redis.hmget(keys.DEAD, page), strict=True):
-                if data is None:
-                    continue
-                dead_letter = read_dead_letter(_shown(stored_id), data)
-                if function in (None, dead_letter.function) and error in (None, dead_letter.failure.type):
-                    yield dead_letter
+        return ids
+
+    async def _found_ids(self, job_ids: Sequence[str]) -> list[bytes]:
+        return [found for job_id in job_ids if (found := await self._found(job_id)) is not None]
 
     async def oldest(self, count: int, most_bytes: int) -> list[StoredDeadLetter]:
         """Return the oldest dead letters with their payloads; fewer than `count` if they reach `most_bytes`."""
@@ -109,9 +127,19 @@ class DeadLetterStore:
             await asyncio.sleep(0)
         return count
 
+    async def store(self, letters: Sequence[ImportedLetter]) -> int:
+        """Store dead letters that were exported, unless there is one, or a job, of their id; returns how many."""
+        arguments: list[bytes | str | int] = []
+        for dead_letter, envelope in letters:
+            history = [failure.model_dump_json() for failure in dead_letter.history]
+            stored_id = _stored_ids(dead_letter.job_id)[-1]
+            arguments += [stored_id, dead_letter.stored(), envelope, len(history), *history]
+        script = self._redis.register_script(script_source("dead_import"))
+        return int(await script(keys=[keys.DEAD, keys.DEAD_INDEX], args=arguments))
+
     async def discard(self, job_ids: Sequence[str]) -> int:
         """Delete dead letters for good; returns how many there were."""
-        stored_ids = [found for job_id in job_ids if (found := await self._found(job_id)) is not None]
+        stored_ids = await self._found_ids(job_ids)
         if not stored_ids:
             return 0
         async with self._redis.pipeline(transaction=True) as pipe:

@@ -38,6 +38,8 @@ class Heartbeat(BaseModel):
     """Running jobs that were cancelled long ago."""
     held: list[str] = []
     """Functions whose jobs wait, each with the reason; those of others run."""
+    paused: list[str] | None = None
+    """What its last claim found paused: `queue:NAME`, `function:NAME`; `None` in versions that ignore pauses."""
     since: dict[str, AwareDatetime] = {}
     """When `why_not` and each entry of `held` were first written, by Redis's clock; empty in earlier versions."""
     complete: int

@@ -20,10 +20,13 @@ _FIXED: dict[str, KeyType] = {
     keys.DEAD: "hash",
     keys.DEAD_INDEX: "zset",
     keys.DEAD_ARCHIVER: "string",
+    keys.DEAD_OPERATIONS: "zset",
     keys.CLAIMS: "hash",
     keys.WORKERS: "hash",
     keys.WORKERS_SEEN: "zset",
     keys.UNKNOWN: "zset",
+    keys.PAUSES: "hash",
+    keys.ACTIONS: "hash",
     keys.BATCHES: "zset",
     keys.CANCELLED_BATCHES: "zset",
 }

@@ -38,6 +38,7 @@ _LUA_NAMES = {
     "DEAD_PAYLOAD": keys.DEAD_PAYLOAD,
     "BATCHES": keys.BATCHES,
     "CANCELLED_BATCHES": keys.CANCELLED_BATCHES,
+    "PAUSES": keys.PAUSES,
     "BATCH": keys.BATCH,
     "BATCH_JOBS": keys.BATCH_JOBS,
     "BATCH_ORDER": keys.BATCH_ORDER,
@@ -47,8 +48,10 @@ _LUA_NAMES = {
 }
 
 
-# Those that change batches share a second part, which would only cost the others time.
-_BATCH_SCRIPTS = frozenset({"enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"})
+# Those that change batches or retry dead letters share a second part, which would only cost the others time.
+_SHARED = dict.fromkeys(
+    ("enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"), ("batches",)
+) | dict.fromkeys(("redrive", "dead_operation"), ("dead",))
 
 
 @functools.cache
@@ -56,8 +59,8 @@ def script_source(name: str) -> str:
     """Return the text of a script in `worker/queue/lua`, with the key names and the shared parts before it."""
     folder = files("worker.queue").joinpath("lua")
     names = "".join(f"local {variable} = '{key}'\n" for variable, key in _LUA_NAMES.items())
-    shared = ("prelude", "batches") if name in _BATCH_SCRIPTS else ("prelude",)
-    parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in (*shared, name)]
+    names_of_parts = ("prelude", *_SHARED.get(name, ()), name)
+    parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in names_of_parts]
     return names + "".join(parts)
 
 
@@ -91,11 +94,15 @@ class ClaimedJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer to a claim; times in ms by Redis's clock, `next_due_ms` of what is deferred, or -1."""
+    """The answer to a claim; times in ms by Redis's clock, `next_due_ms` of what is deferred, or -1.
+
+    `paused` has what an operator had paused when the jobs were claimed: see `worker.queue.pauses`.
+    """
 
     now_ms: int
     next_due_ms: int
     jobs: list[ClaimedJob]
+    paused: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
@@ -281,7 +288,7 @@ class Scripts:
         `token` begins with the worker's id and a colon.
         """
         names = [queue for queue, _ in queues]
-        now_ms, next_due_ms, jobs = await self._claim(
+        now_ms, next_due_ms, jobs, paused = await self._claim(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, keys.CLAIMS, *names],
             args=[token, lease_ms, wanted, largest_answer, worker_of(token), *(limit for _, limit in queues)],
         )
@@ -302,6 +309,7 @@ class Scripts:
                 )
                 for job_id, position, score, tries, crashes, abort_ms, problem, payload, owners in jobs
             ],
+            frozenset(name.decode(errors="backslashreplace") for name in paused),
         )
 
     async def recover(self, token: str, queues: Sequence[str], defer_ms: int = 0) -> tuple[int, bytes]:

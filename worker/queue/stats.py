@@ -1,6 +1,6 @@
 """How long the queues are, and which workers serve them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from worker.queue import keys
 from worker.queue.batches import BatchProgress, BatchStore
 from worker.queue.heartbeats import Heartbeat, read_heartbeats, redis_time
+from worker.queue.pauses import Pause, read_pauses
 from worker.queue.scripts import QueueCounts, Scripts
 
 # Jobs of an unknown function return to a worker every few seconds.
@@ -50,6 +51,9 @@ class QueueStats:
     unknown_functions: list[str]
     batches: list[BatchProgress]
     more_batches: int
+    pauses: list[Pause] = field(default_factory=list)
+    now_ms: float = 0
+    """Redis's time."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the same with plain values."""
@@ -73,6 +77,7 @@ class QueueStats:
                 for batch in self.batches
             ],
             "more_batches": self.more_batches,
+            "paused": [asdict(pause) for pause in self.pauses],
         }
 
 
@@ -91,4 +96,6 @@ async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueSta
         unknown_functions=sorted(name.decode(errors="backslashreplace") for name in unknown),
         batches=batches,
         more_batches=more_batches,
+        pauses=await read_pauses(redis),
+        now_ms=now.timestamp() * 1000,
     )

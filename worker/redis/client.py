@@ -1,5 +1,6 @@
 """Connections to Redis that are bounded in number and in time, verify TLS, and follow Sentinel's master."""
 
+import hashlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -174,6 +175,13 @@ def address(settings: Settings) -> str:
         return f"{','.join(f'{host}:{port}' for host, port in sentinel.sentinels)}/{sentinel.master}"
     parts: dict[str, Any] = dict(parse_url(url))
     return str(parts.get("path") or f"{parts.get('host', 'localhost')}:{parts.get('port', 6379)}")
+
+
+def registry_mark(settings: Settings) -> str:
+    """Return what tells this Redis database from others without naming it."""
+    url, sentinel = read_url(settings)
+    database = dict(parse_url(sentinel.plain if sentinel else url)).get("db", 0)
+    return hashlib.blake2b(f"{address(settings)} {database}".encode(), digest_size=16).hexdigest()
 
 
 def read_url(settings: Settings) -> tuple[str, SentinelUrl | None]:

@@ -72,10 +72,11 @@ async def test_a_user_without_scripts_is_refused_in_one_line(limited: Limited) -
 @pytest.mark.parametrize(
     ("pattern", "missing"),
     [
-        ("~arq:[^a]*", [keys.ABORT]),
+        ("~arq:[^a]*", [keys.ABORT, keys.ACTIONS]),
         ("~arq:[^b]*", [keys.BATCHES, keys.CANCELLED_BATCHES, "arq:batch:trial", "arq:batch-jobs:trial"]),
         ("~arq:[^c]*", [keys.CLOCK, keys.CRASHES, keys.CLAIMS]),
-        ("~arq:[^d]*", [keys.DEAD, keys.DEAD_INDEX, keys.DEAD_ARCHIVER]),
+        ("~arq:[^d]*", [keys.DEAD, keys.DEAD_INDEX, keys.DEAD_ARCHIVER, keys.DEAD_OPERATIONS]),
+        ("~arq:[^p]*", [keys.PAUSES]),
         ("~arq:[^w]*", [keys.WORKERS, keys.WORKERS_SEEN]),
         ("~arq:[^u]*", [keys.UNKNOWN]),
         ("~arq:[^h]*", ["arq:history:trial"]),

@@ -19,6 +19,7 @@ from worker.engine.context import EngineContext
 from worker.engine.events import Events, JobFinished, JobOutcome
 from worker.engine.memory_watch import MemoryWatch
 from worker.engine.options import JobFunction, JobOptions
+from worker.engine.pauses import Pauses
 from worker.engine.redis_health import RedisHealth
 from worker.engine.retry_policy import Trouble
 from worker.queue.scripts import ClaimedJob, Scripts
@@ -187,6 +188,7 @@ async def context(redis: ArqRedis, events: KeptEvents, health: NotedHealth) -> E
         completer=Completer(scripts, health, events, NotedLimit(redis), timeout_s=5),
         redis_health=health,
         breaker=CircuitBreaker(events),
+        pauses=Pauses(),
         clock=RedisClock(),
         events=events,
         wake=asyncio.Event(),

@@ -12,6 +12,7 @@ from worker.monitoring.job_facts import JobBatch, JobFacts, Place
 from worker.queue.batches import BatchProgress
 from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.heartbeats import Heartbeat
+from worker.queue.pauses import Pause
 
 NOW = datetime(2026, 11, 28, 0, 40, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -106,6 +107,44 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         facts(place=due(ahead=1)),
         "queued",
         "waits behind 1 due job of arq:queue: 1 ready worker, 0 of 300 slots busy",
+    ),
+    "queue paused": (
+        facts(place=due(), workers=(), pauses=(Pause("queue", QUEUE, ago(60), "ops@vm", "a deploy"),)),
+        "queued",
+        f"waits, because its queue is paused since {MINUTE_AGO} by ops@vm: a deploy",
+    ),
+    "queue paused by another program": (
+        facts(place=due(), pauses=(Pause("queue", QUEUE),)),
+        "queued",
+        "waits, because its queue is paused",
+    ),
+    "another queue and function paused": (
+        facts(place=due(ahead=1), pauses=(Pause("queue", "other"), Pause("function", "other"))),
+        "queued",
+        "waits behind 1 due job of arq:queue: 1 ready worker, 0 of 300 slots busy",
+    ),
+    "function paused": (
+        facts(place=due(), function="geocode", pauses=(Pause("function", "geocode", ago(60), "ops@vm"),)),
+        "queued",
+        f"waits, because its function geocode is paused since {MINUTE_AGO} by ops@vm",
+    ),
+    "put aside, its function being paused": (
+        facts(place=due(8), function="geocode", pauses=(Pause("function", "geocode", ago(60), "ops@vm"),)),
+        "deferred",
+        f"waits, because its function geocode is paused since {MINUTE_AGO} by ops@vm",
+    ),
+    "retried on a paused queue": (
+        facts(place=due(8), failure=failure(seconds=3), pauses=(Pause("queue", QUEUE, ago(60), "ops@vm"),)),
+        "deferred",
+        f"is deferred until {IN_8_S}, and its queue is paused since {MINUTE_AGO} by ops@vm",
+    ),
+    "aborted on a paused queue": (
+        facts(place=due(), abort_ms=ago(3), pauses=(Pause("queue", QUEUE, ago(60), "ops@vm"),)),
+        "queued",
+        (
+            f"is to be aborted, as asked {MOMENT_AGO}; no worker takes it, because its queue is paused since "
+            f"{MINUTE_AGO} by ops@vm"
+        ),
     ),
     "scheduled": (
         facts(place=due(7 * 86_400), workers=()),
@@ -370,6 +409,9 @@ def test_no_explanation_repeats_the_message_of_an_error(case: str) -> None:
 
 
 CHANGES = {
+    "queue paused": "resume it: hospital-worker resume arq:queue",
+    "function paused": "resume it: hospital-worker resume --function geocode",
+    "aborted on a paused queue": "a worker ends it without running it after: hospital-worker resume arq:queue",
     "waiting": "a worker takes it when it has taken those before it; more workers take them sooner",
     "no worker": "start a worker that serves arq:queue (WORKER_QUEUES)",
     "MongoDB unavailable": "it runs when MongoDB is back; waiting for that costs no try",

@@ -6,7 +6,7 @@
 -- KEYS  leases, crashes, abort, clock, dead letters, last claims, then the queues
 -- ARGV  token, lease in ms, jobs wanted in all, bytes that the answer may have, id of the worker,
 --       then the jobs wanted of each queue
--- Returns {now in ms, next due time in ms or -1, jobs}; a job is
+-- Returns {now in ms, next due time in ms or -1, jobs, what is paused: "queue:NAME", "function:NAME"}; a job is
 --   {id, position of its queue from 0, score, tries, crashes, abort time or -1, problem or '', payload, owners that lost
 --   it}
 local leases, crashes, abort, clock, dead, claims = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -224,9 +224,14 @@ local function sweep(queue)
     end
 end
 
+-- Usually nothing is paused. Of a paused queue nothing is taken. Which function a job calls is in its payload, so the
+-- worker puts jobs of paused functions aside; it is told in the step that claims them: none starts after the pause.
+local paused, is_paused = redis.call('HGETALL', PAUSES), {}
+for i = 1, #paused, 2 do is_paused[paused[i]] = true end
+
 for index = 7, #KEYS do
     local queue = KEYS[index]
-    local want = math.min(tonumber(ARGV[index - 1]), wanted - #jobs)
+    local want = is_paused['queue:' .. queue] and 0 or math.min(tonumber(ARGV[index - 1]), wanted - #jobs)
     looked = 0
     sweep(queue)
     -- Taken jobs stay in the window until all are moved together, as jobs of other workers do.
@@ -251,8 +256,10 @@ for index = 7, #KEYS do
         end
     end
     move(queue, taken)
-    local head = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-    if head[2] then note_due(tonumber(head[2])) end
+    if not is_paused['queue:' .. queue] then
+        local head = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+        if head[2] then note_due(tonumber(head[2])) end
+    end
     -- One worker is woken for many jobs; a worker that claims and leaves some wakes the next one.
     if (#taken == want or bytes >= BYTES_LIMIT) and want > 0 then
         local more = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', held, 1)
@@ -267,4 +274,6 @@ if #jobs > 0 and type(redis.pcall('HSET', claims, worker, lease_end)) == 'table'
 end
 -- A worker that got less than it asked for must claim the rest at once.
 if bytes >= BYTES_LIMIT then next_due = now end
-return {now, next_due, jobs}
+local names = {}
+for name in pairs(is_paused) do names[#names + 1] = name end
+return {now, next_due, jobs, names}

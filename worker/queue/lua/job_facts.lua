@@ -4,7 +4,7 @@
 -- ARGV  id, the most bytes of an envelope that are returned
 -- Returns {now in ms, seconds of Redis's clock, payload ('missing', 'stored' or 'foreign'), bytes of it or -1, envelope, result, whether there is
 --   one, tries, latest failure, dead letter, when it died, owner, holder, crashes, abort time, heartbeats, unknown
---   functions with times, then for each queue that has the job {position from 1, score, due jobs before it, end of the
+--   functions with times, what is paused, then for each queue that has the job {position from 1, score, due jobs before it, end of the
 --   lease}}; what there is none of is nil
 local leases, crashes, abort, dead, dead_index, workers, unknown = unpack(KEYS, 1, 7)
 local id, largest = ARGV[1], tonumber(ARGV[2])
@@ -37,6 +37,7 @@ local answer = {
     redis.call('HGET', leases, id), own('GET', IN_PROGRESS .. id), redis.call('HGET', crashes, id),
     redis.call('ZSCORE', abort, id),
     redis.call('HGETALL', workers), redis.call('ZRANGE', unknown, 0, -1, 'WITHSCORES'),
+    own('HGETALL', PAUSES),
 }
 for index = 8, #KEYS do
     local queue = KEYS[index]

@@ -1,0 +1,34 @@
+"""When jobs that have to wait for their function return to their queue."""
+
+from collections.abc import Callable
+
+# Jobs that wait return in two lines. In the first each comes alone, to be the next probe. It is short, because all
+# of its jobs shall run soon after the trouble is over. The second returns the rest in groups, at a rate that is a
+# hundredth of what a worker can do.
+_TURN_S, _TURNS_S = 0.5, 10.0
+_GROUP, _GROUPS_S, _LONGEST_S = 250, 1.0, 300.0
+
+
+class WaitingLine:
+    """Spreads the returns of one function's jobs, so that they cost the jobs of others almost nothing.
+
+    `clock` returns monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last_turn = 0.0
+        self._next_group, self._grouped = 0.0, 0
+
+    def wait_s(self) -> float:
+        """Return in how many seconds a job that has to wait shall return; at most 300."""
+        now = self._clock()
+        if self._last_turn < now + _TURNS_S:
+            self._last_turn = max(self._last_turn, now) + _TURN_S
+            return self._last_turn - now
+        if self._next_group < now + _GROUPS_S:
+            self._next_group, self._grouped = now + 2 * _GROUPS_S, 0
+        elif self._grouped == _GROUP:
+            self._next_group, self._grouped = self._next_group + _GROUPS_S, 0
+        self._grouped += 1
+        return min(self._next_group - now, _LONGEST_S)

@@ -1,0 +1,228 @@
+"""Operations on many dead letters: retried or discarded at a rate, to be watched, stopped and continued.
+
+The command that begins one does the work. What it is and how far it came is in Redis, and each step changes letters
+and progress together (`dead_operation.lua`). So whoever is killed leaves an exact count, another command continues,
+and of two that run the same one only the later goes on. A letter that died after the operation was begun is not
+meant, nor is one that was retried by it and died again.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from redis.asyncio import Redis
+
+from worker.contract.actions import Action
+from worker.errors import RegistryError
+from worker.queue import keys
+from worker.queue.actions import make_room
+from worker.queue.dead_letter_filter import DeadLetterFilter
+from worker.queue.dead_letter_store import DeadLetterStore, StoredDeadLetter
+from worker.queue.scripts import Scripts, script_source
+
+OperationAct = Literal["retry", "discard"]
+OperationState = Literal["running", "interrupted", "stopped", "finished"]
+StepState = Literal["gone", "finished", "stopped", "taken", "running"]
+INTERRUPTED_AFTER_MS = 5_000
+"""An operation that runs and was not heard of for so long has lost its command."""
+_KEPT_S = 30 * 86_400
+_MOST_KEPT = 1_000
+_STEP = 200
+# How soon a slow operation notices that it was stopped.
+_LOOK_S = 0.5
+
+
+class OperationNotFound(RegistryError):
+    """No operation has this id."""
+
+
+class Plan(BaseModel):
+    """What an operation does: to the letters of these ids, or without ids to those that `selection` selects."""
+
+    model_config = ConfigDict(frozen=True)
+
+    act: OperationAct
+    ids: tuple[str, ...] = ()
+    selection: dict[str, str] = {}
+    total: int = Field(ge=0)
+    rate: float | None = Field(None, gt=0)
+    by: str
+    reason: str = ""
+    begun_ms: int
+
+    @property
+    def rate_of_steps(self) -> tuple[int, float]:
+        """How many letters a step takes at most, and how many seconds it has."""
+        if self.rate is None:
+            return _STEP, 0.0
+        size = max(1, min(_STEP, int(self.rate * _LOOK_S)))
+        return size, size / self.rate
+
+
+class Operation(BaseModel):
+    """An operation as it is now: `done` letters of `plan.total`; `left_out` could not be retried.
+
+    `seen_ms` is when its command was last heard, by the queues' time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    plan: Plan
+    state: OperationState
+    done: int
+    left_out: int = 0
+    seen_ms: int
+
+    @property
+    def began_at(self) -> datetime:
+        """When it was begun."""
+        return datetime.fromtimestamp(self.plan.begun_ms / 1000, UTC)
+
+
+class DeadOperations:
+    """Begins, runs, lists and stops operations."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._redis = redis
+        self._store = DeadLetterStore(redis)
+        self._scripts = Scripts(redis)
+        self._script = redis.register_script(script_source("dead_operation"))
+        self._runner = secrets.token_hex(8)
+
+    async def now_ms(self) -> int:
+        """Return the queues' time, which says which letters an operation means: those that died before."""
+        return (await self._scripts.counts([])).now_ms
+
+    async def begin(self, plan: Plan, action: Action) -> str:
+        """Store an operation and the record of who begins it; returns its id. `run` does the work.
+
+        Raises what `worker.queue.actions.make_room` raises.
+        """
+        await make_room(self._redis)
+        operation_id = action.operation
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(
+                keys.DEAD_OPERATION + operation_id,
+                mapping={
+                    "plan": plan.model_dump_json(), "state": "running", "runner": self._runner, "done": 0,
+                    "seen": await self.now_ms(),
+                },
+            )  # fmt: skip
+            pipe.expire(keys.DEAD_OPERATION + operation_id, _KEPT_S)
+            pipe.zadd(keys.DEAD_OPERATIONS, {operation_id: plan.begun_ms})
+            pipe.zremrangebyrank(keys.DEAD_OPERATIONS, 0, -_MOST_KEPT - 1)
+            pipe.hset(keys.ACTIONS, action.id, action.model_dump_json())
+            await pipe.execute()
+        return operation_id
+
+    async def take(self, operation_id: str) -> StepState:
+        """Let this command run an operation that was stopped or interrupted; returns the state that it had."""
+        return (await self._call(operation_id, "take"))[0]
+
+    async def stop(self, operation_id: str) -> StepState:
+        """Stop an operation after its current step; returns the state that it had."""
+        return (await self._call(operation_id, "stop"))[0]
+
+    async def run(self, operation: Operation, progress: Callable[[int], None]) -> StepState:
+        """Retry or discard the letters at the rate of the plan, until all are done or somebody stops it.
+
+        `progress` gets how many are done. Raises redis-py's errors; the operation can be continued then.
+        """
+        plan, seen = operation.plan, 0
+        size, seconds = plan.rate_of_steps
+        due = time.monotonic()
+        async for page in self._pages(plan):
+            for start in range(0, len(page), size):
+                part = page[start : start + size]
+                state = await self._wait(operation.id, due)
+                if state != "running":
+                    return state
+                due = max(due, time.monotonic() - seconds) + seconds * len(part) / size
+                state, done = await self._call(operation.id, plan.act, plan.begun_ms, *_arguments(part))
+                if state != "running":
+                    return state
+                seen += len(part)
+                progress(done)
+        done = await self._done(operation.id)
+        return (await self._call(operation.id, "finish", max(0, operation.done + seen - done)))[0]
+
+    async def get(self, operation_id: str) -> Operation:
+        """Return an operation. Raises `OperationNotFound`."""
+        found = await self._read(operation_id, await self.now_ms())
+        if found is None:
+            raise OperationNotFound(
+                f"{operation_id}: no operation has this id; `hospital-worker dead operations list` shows all"
+            )
+        return found
+
+    async def all(self) -> list[Operation]:
+        """Return the operations that are kept, the newest first."""
+        now_ms = await self.now_ms()
+        names = [
+            name.decode(errors="backslashreplace") for name in await self._redis.zrange(keys.DEAD_OPERATIONS, 0, -1)
+        ]
+        found = [await self._read(name, now_ms) for name in reversed(names)]
+        return [operation for operation in found if operation is not None]
+
+    async def _pages(self, plan: Plan) -> AsyncIterator[list[StoredDeadLetter]]:
+        wanted = DeadLetterFilter.of_text(plan.selection)
+        async for page in self._store.pages(wanted, plan.ids or None):
+            yield page
+
+    async def _wait(self, operation_id: str, due: float) -> StepState:
+        """Wait until an instant of the monotonic clock, unless the operation does not run any more."""
+        while (left := due - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _LOOK_S))
+            if left > _LOOK_S:
+                state, _ = await self._call(operation_id, "discard", 0)
+                if state != "running":
+                    return state
+        return "running"
+
+    async def _done(self, operation_id: str) -> int:
+        return int(await self._redis.hget(keys.DEAD_OPERATION + operation_id, "done") or 0)
+
+    async def _call(self, operation_id: str, what: str, *arguments: object) -> tuple[StepState, int]:
+        state, done = await self._script(
+            keys=[keys.DEAD, keys.DEAD_INDEX, keys.ABORT, keys.DEAD_OPERATION + operation_id],
+            args=[self._runner, what, _KEPT_S, *arguments],
+        )
+        return state.decode(), done
+
+    async def _read(self, operation_id: str, now_ms: int) -> Operation | None:
+        """Return a stored operation; `None` if there is none, or another program wrote it."""
+        stored = await self._redis.hgetall(keys.DEAD_OPERATION + operation_id)
+        try:
+            plan = Plan.model_validate_json(stored.get(b"plan", b""))
+            DeadLetterFilter.of_text(plan.selection)
+            found = Operation(
+                id=operation_id,
+                plan=plan,
+                state=stored.get(b"state", b"").decode(),
+                done=stored.get(b"done", b"0").decode(),
+                left_out=stored.get(b"left_out", b"0").decode(),
+                seen_ms=stored.get(b"seen", b"0").decode(),
+            )
+        except (ValidationError, ValueError):
+            return None
+        if found.state == "running" and now_ms - found.seen_ms > INTERRUPTED_AFTER_MS:
+            return found.model_copy(update={"state": "interrupted"})
+        return found
+
+
+def new_operation_id(now_ms: int) -> str:
+    """Return an id that sorts by time and that a person can type."""
+    return f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _arguments(letters: Sequence[StoredDeadLetter]) -> list[bytes | str]:
+    arguments: list[bytes | str] = []
+    for stored_id, _, letter in letters:
+        # Redis keeps the payload itself, unless an earlier version stored the dead letter.
+        arguments += [stored_id, letter.queue, b"" if letter.payload_bytes else letter.envelope]
+    return arguments
