@@ -14,6 +14,7 @@ if os.name == "posix":
 
 import asyncio
 import gc
+from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from arq.connections import ArqRedis, RedisSettings
 from arq.worker import func
 
 from worker.codec import Codec
+from worker.engine import events
 from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.engine.dead_letter_archive import DeadLetterLimits
 from worker.engine.worker import LeaseWorker
@@ -35,7 +37,9 @@ from worker.mongo.client import open_mongo
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
+from worker.monitoring.observer import WorkerObserver
 from worker.process_memory import share_one_heap
+from worker.redis.client import connections_in_use
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
 
@@ -43,7 +47,22 @@ from worker.settings import Settings, load_settings, unknown_variables
 # failed commands, which form cycles, pile up: docs/performance.md has figures.
 _GC_THRESHOLDS = (10_000, 2, 2)
 
+# What the log calls these events, and so do the metrics.
+_FAULTS: dict[type, str] = {
+    events.HookFailed: "hook_failed",
+    events.JobTooLargeForLink: "job_too_large_for_link",
+    events.CompletionDropped: "completion_dropped",
+    events.RenewalFailed: "renewal_failed",
+    events.RenewalsHeldUp: "renewals_held_up",
+    events.EventLoopBlocked: "event_loop_blocked",
+    events.JobIgnoresCancellation: "job_ignores_cancellation",
+    events.JobLeftThread: "job_left_thread",
+    events.DeadLettersNotMoved: "dead_letters_not_moved",
+}
+
 _log = structlog.stdlib.get_logger(__name__)
+# On every log line, once the worker is made.
+_identity: dict[str, object] = {}
 
 
 def _settings_or_exit() -> tuple[Settings, RedisSettings]:
@@ -55,6 +74,8 @@ def _settings_or_exit() -> tuple[Settings, RedisSettings]:
 
 
 _settings, _redis_settings = _settings_or_exit()
+_VERSION = metadata.version("hospital-registry-worker")
+_OBSERVER = "hospital_registry_observer"
 _codec = Codec(_settings.signing_secrets())
 
 
@@ -80,7 +101,7 @@ def use_lease_engine() -> None:
 
 async def _connect() -> ArqRedis:
     # Not at import: arq's command line sets up its own logging after it has imported this module.
-    configure_logging(_settings)
+    configure_logging(_settings, _identity)
     try:
         redis = open_arq_redis(_settings, _codec)
     except ConfigurationError as error:
@@ -102,6 +123,39 @@ async def _connect() -> ArqRedis:
     return redis
 
 
+def observe(worker: LeaseWorker) -> None:
+    """Subscribe what watches a worker to its events, and name the worker in the log."""
+    _identity.update(worker=worker.worker_id, pid=os.getpid())
+    observer = WorkerObserver(_settings, worker.functions, lambda: worker.latest_heartbeat)
+    metrics = observer.metrics
+    worker.events.subscribe(events.JobFinished, observer.tallies.job_finished)
+    worker.events.subscribe(events.Claimed, metrics.claimed)
+    worker.events.subscribe(events.ClaimFailed, metrics.claim_failed)
+    worker.events.subscribe(events.CompletionsStored, metrics.completions_stored)
+    worker.events.subscribe(events.BreakerChanged, metrics.breaker_changed)
+    worker.events.subscribe(events.RedisLost, metrics.redis_lost)
+    for kind, action in _FAULTS.items():
+        worker.events.subscribe(kind, metrics.fault(action))
+    worker.heartbeat_facts = lambda: {
+        "version": _VERSION,
+        **observer.heartbeat_facts(),
+        **_connections(worker),
+    }
+    worker.ctx[_OBSERVER] = observer
+
+
+def _connections(worker: LeaseWorker) -> dict[str, int]:
+    context: WorkerContext | None = worker.ctx.get(CONTEXT_KEY)
+    redis = worker.pool.connection_pool
+    found = {"redis_connections": connections_in_use(redis), "redis_pool": _settings.redis_pool_size}
+    if context is not None:
+        found |= {
+            "mongodb_connections": context.mongo.pool.checked_out,
+            "mongodb_pool": _settings.mongodb_pool_size,
+        }
+    return found
+
+
 async def on_startup(ctx: dict[Any, Any]) -> None:
     """Open the one MongoDB client that all jobs of this process share."""
     # Before the driver starts its threads.
@@ -121,6 +175,13 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
         await mongo.close()
         raise
     ctx[CONTEXT_KEY] = WorkerContext(_settings, mongo, Registrations(mongo))
+    try:
+        address = await ctx[_OBSERVER].start(ctx["redis"], tuple(_queues))
+    except ConfigurationError as error:
+        await mongo.close()
+        raise SystemExit(f"The worker cannot start: {error}") from None
+    if address:
+        _log.info("serving metrics", action="metrics_served", address=address)
     # A worker's many short-lived objects would have the collector walk the lasting ones over and over.
     gc.collect()
     gc.freeze()
@@ -130,6 +191,7 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
 
 async def on_shutdown(ctx: dict[Any, Any]) -> None:
     """Close the shared MongoDB client."""
+    await ctx[_OBSERVER].stop()
     context: WorkerContext | None = ctx.pop(CONTEXT_KEY, None)
     if context is not None:
         statistics = context.mongo.pool
@@ -153,6 +215,7 @@ class WorkerSettings:
     lease = _settings.worker_lease
     dead_letter_limits = _dead_letter_limits()
     owns_process = True
+    observe = observe
     on_startup = on_startup
     on_shutdown = on_shutdown
     job_serializer = _codec.encode
