@@ -23,7 +23,7 @@ def rate_table(state: QueueStats) -> Table | None:
         return None
     queues_of = Counter(function for _, function in rates)
     table = Table(box=None, pad_edge=False)
-    table.add_column("jobs per second in the last", overflow="fold")
+    table.add_column("jobs ended per s in", overflow="fold", min_width=19)
     for window in state.windows:
         table.add_column(f"{window.seconds // 60} min", justify="right", no_wrap=True)
     for heading in ("picked up in", "p95", "ran for", "p95"):

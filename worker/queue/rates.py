@@ -21,7 +21,7 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 ENDED = ("complete", "dead", "aborted")
 """The outcomes of a try that end its job."""
 # A window is that many whole intervals, and what has passed of another one.
-_INTERVALS = 12
+_INTERVALS = 6
 _INTERVALS_MS = tuple(window_s * 1000 // _INTERVALS for window_s in WINDOWS_S)
 # What one call takes; Lua unpacks no more than some thousands of values.
 _MOST_FIELDS = 500
