@@ -58,7 +58,7 @@ def configure_logging(settings: Settings, identity: Mapping[str, object] | None 
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        _Identity(identity or {}),
+        _Identity({} if identity is None else identity),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

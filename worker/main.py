@@ -52,7 +52,6 @@ _FAULTS: dict[type, str] = {
     events.HookFailed: "hook_failed",
     events.JobTooLargeForLink: "job_too_large_for_link",
     events.CompletionDropped: "completion_dropped",
-    events.RenewalFailed: "renewal_failed",
     events.RenewalsHeldUp: "renewals_held_up",
     events.EventLoopBlocked: "event_loop_blocked",
     events.JobIgnoresCancellation: "job_ignores_cancellation",

@@ -91,7 +91,8 @@ class WorkerMetrics:
         for key, tally in self._tallies.timed().items():
             samples.observe("hospital_job_pickup_seconds", tally.pickup, tally.pickup_s, *key)
             samples.observe("hospital_job_run_seconds", tally.run, tally.run_s, *key)
-        for (name, labels), count in self._counts.items():
+        # A copy: some events are sent from other threads.
+        for (name, labels), count in list(self._counts.items()):
             samples.set(name, count, *labels)
         samples.observe("hospital_claim_seconds", self._claims.buckets, self._claims.total_s)
         samples.observe("hospital_completion_seconds", self._groups.buckets, self._groups.total_s)

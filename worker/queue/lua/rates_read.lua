@@ -10,8 +10,8 @@ for window = 1, #ARGV - 1 do
     local first, sums = last - tonumber(ARGV[1]), {}
     for interval = first, last do
         local stored = redis.pcall('HGETALL', RATES .. string.format('%.0f:%.0f', length, interval))
-        -- Anyone may have written such a key: what is not a number counts as none.
-        for i = 1, stored.err and 0 or #stored, 2 do
+        -- Anyone may have written such a key: one of another type has no fields, what is not a number counts as none.
+        for i = 1, #stored, 2 do
             sums[stored[i]] = (sums[stored[i]] or 0) + (tonumber(stored[i + 1]) or 0)
         end
     end
