@@ -26,7 +26,7 @@ def rate_table(state: QueueStats) -> Table | None:
     table.add_column("jobs ended per s in", overflow="fold", min_width=19)
     for window in state.windows:
         table.add_column(f"{window.seconds // 60} min", justify="right", no_wrap=True)
-    for heading in ("picked up in", "p95", "ran for", "p95"):
+    for heading in ("pick-up", "p95", "run", "p95"):
         table.add_column(heading, justify="right", no_wrap=True)
     for key, windows in rates.items():
         queue, function = key
@@ -35,10 +35,7 @@ def rate_table(state: QueueStats) -> Table | None:
         table.add_row(
             # A function is known by its queue too only if it is on several.
             Text(escape(f"{function} ({queue})" if queues_of[function] > 1 else function)),
-            *(
-                f"{ended / window.covered_s:,.1f}"
-                for ended, window in zip(_ended(key, windows), windows, strict=True)
-            ),
+            *map(_rate, _ended(key, windows), windows),
             *(_in_words(percentile(recent.pickup, share)) for share in _SHARES),
             *(_in_words(percentile(recent.run, share)) for share in _SHARES),
         )
@@ -47,6 +44,11 @@ def rate_table(state: QueueStats) -> Table | None:
 
 def _ended(key: JobKey, windows: list[Window]) -> list[int]:
     return [window.jobs.get(key, JobTally()).ended for window in windows]
+
+
+def _rate(ended: int, window: Window) -> str:
+    rate = ended / window.covered_s
+    return f"{rate:,.1f}" if rate < 1000 else f"{rate:,.0f}"
 
 
 def _in_words(seconds: float | None) -> str:
