@@ -25,14 +25,20 @@ _LONGEST_NAME = 200
 
 def log_events(to: Events, clock: Callable[[], float] = time.monotonic) -> None:
     """Subscribe the log to everything that it has a line for; `clock` returns seconds."""
+    unknown = UnknownFunctionLog(clock)
+
+    # One listener for both, because it is called for each job.
+    def job_finished(event: JobFinished) -> None:
+        if event.outcome in _WITHOUT_LINE:
+            return
+        if event.outcome == "function_unknown":
+            unknown.job_finished(event)
+        else:
+            _JOB_LINES[event.outcome](event)
+
+    to.subscribe(JobFinished, job_finished)
     for kind, listener in _LISTENERS.items():
         to.subscribe(kind, listener)
-    to.subscribe(JobFinished, UnknownFunctionLog(clock).job_finished)
-
-
-def _job_finished(event: JobFinished) -> None:
-    if event.outcome not in _WITHOUT_LINE:
-        _JOB_LINES[event.outcome](event)
 
 
 def _retried(event: JobFinished) -> None:
@@ -74,8 +80,8 @@ def _lease_lost(event: JobFinished) -> None:
     _jobs.warning("lease lost; the job belongs to another worker or runs again", action="lease_lost", **_job(event))
 
 
-# What ends well, what waits for a circuit breaker, which has its own lines, and what is logged once in an hour.
-_WITHOUT_LINE = frozenset({"complete", "put_aside", "function_unknown"})
+# What ends well, and what waits for a circuit breaker, which has its own lines.
+_WITHOUT_LINE = frozenset({"complete", "put_aside"})
 _JOB_LINES: dict[str, Callable[[JobFinished], None]] = {
     "retried": _retried,
     "dead": _dead,
@@ -337,7 +343,6 @@ def _sign_off_failed(event: events.SignOffFailed) -> None:
 
 
 _LISTENERS: dict[type, Callable[[Any], None]] = {
-    JobFinished: _job_finished,
     events.HookFailed: _hook_failed,
     events.RunJobPatchFailed: _run_job_patch_failed,
     events.ClaimRecovered: _claim_recovered,

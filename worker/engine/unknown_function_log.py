@@ -23,9 +23,7 @@ class UnknownFunctionLog:
         self._logged_at: dict[str, float] = {}
 
     def job_finished(self, event: JobFinished) -> None:
-        """Take a try that ended."""
-        if event.outcome != "function_unknown":
-            return
+        """Take a try that ended because the worker lacks its function."""
         name, now = event.function[:_LONGEST_NAME], self._clock()
         if now - self._logged_at.get(name, -math.inf) < _AGAIN_AFTER_S:
             return
