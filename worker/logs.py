@@ -3,6 +3,7 @@
 import logging
 import sys
 import textwrap
+from collections.abc import Mapping
 
 import structlog
 from structlog.processors import ExceptionRenderer
@@ -40,10 +41,24 @@ def _name_engine(_: object, __: str, event: structlog.typing.EventDict) -> struc
     return event
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send every log line of the process to standard error, as text or as one JSON object per line."""
+class _Identity:
+    """Adds to each line what tells this process's lines from those of others."""
+
+    def __init__(self, facts: Mapping[str, object]) -> None:
+        self._facts = facts
+
+    def __call__(self, _: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**event, **self._facts}
+
+
+def configure_logging(settings: Settings, identity: Mapping[str, object] | None = None) -> None:
+    """Send every log line of the process to standard error, as text or as one JSON object per line.
+
+    `identity` is on every line, as it is at the time of the line.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _Identity({} if identity is None else identity),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -15,6 +15,7 @@ if os.name == "posix":
 import asyncio
 import functools
 import gc
+from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from arq.connections import ArqRedis, RedisSettings
 from arq.worker import func
 
 from worker.codec import Codec
+from worker.engine import events
 from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.engine.dead_letter_archive import DeadLetterLimits
 from worker.engine.shutdown import cancel
@@ -39,8 +41,9 @@ from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
 from worker.monitoring.action_mover import keep_moving_actions
+from worker.monitoring.observer import WorkerObserver
 from worker.process_memory import share_one_heap
-from worker.redis.client import registry_mark
+from worker.redis.client import connections_in_use, registry_mark
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
 
@@ -51,7 +54,21 @@ _GC_THRESHOLDS = (10_000, 2, 2)
 # Where the context has the task that moves what operators did.
 _ACTIONS_KEY = "hospital_actions"
 
+# What the log calls these events, and so do the metrics.
+_FAULTS: dict[type, str] = {
+    events.HookFailed: "hook_failed",
+    events.JobTooLargeForLink: "job_too_large_for_link",
+    events.CompletionDropped: "completion_dropped",
+    events.RenewalsHeldUp: "renewals_held_up",
+    events.EventLoopBlocked: "event_loop_blocked",
+    events.JobIgnoresCancellation: "job_ignores_cancellation",
+    events.JobLeftThread: "job_left_thread",
+    events.DeadLettersNotMoved: "dead_letters_not_moved",
+}
+
 _log = structlog.stdlib.get_logger(__name__)
+# On every log line, once the worker is made.
+_identity: dict[str, object] = {}
 
 
 def _settings_or_exit() -> tuple[Settings, RedisSettings]:
@@ -63,6 +80,8 @@ def _settings_or_exit() -> tuple[Settings, RedisSettings]:
 
 
 _settings, _redis_settings = _settings_or_exit()
+_VERSION = metadata.version("hospital-registry-worker")
+_OBSERVER = "hospital_registry_observer"
 _codec = Codec(_settings.signing_secrets())
 
 
@@ -88,7 +107,7 @@ def use_lease_engine() -> None:
 
 async def _connect() -> ArqRedis:
     # Not at import: arq's command line sets up its own logging after it has imported this module.
-    configure_logging(_settings)
+    configure_logging(_settings, _identity)
     try:
         redis = open_arq_redis(_settings, _codec)
     except ConfigurationError as error:
@@ -110,6 +129,39 @@ async def _connect() -> ArqRedis:
     return redis
 
 
+def observe(worker: LeaseWorker) -> None:
+    """Subscribe what watches a worker to its events, and name the worker in the log."""
+    _identity.update(worker=worker.worker_id, pid=os.getpid())
+    observer = WorkerObserver(_settings, worker.functions, lambda: worker.latest_heartbeat)
+    metrics = observer.metrics
+    worker.events.subscribe(events.JobFinished, observer.tallies.job_finished)
+    worker.events.subscribe(events.Claimed, metrics.claimed)
+    worker.events.subscribe(events.ClaimFailed, metrics.claim_failed)
+    worker.events.subscribe(events.CompletionsStored, metrics.completions_stored)
+    worker.events.subscribe(events.BreakerChanged, metrics.breaker_changed)
+    worker.events.subscribe(events.RedisLost, metrics.redis_lost)
+    for kind, action in _FAULTS.items():
+        worker.events.subscribe(kind, metrics.fault(action))
+    worker.heartbeat_facts = lambda: {
+        "version": _VERSION,
+        **observer.heartbeat_facts(),
+        **_connections(worker),
+    }
+    worker.ctx[_OBSERVER] = observer
+
+
+def _connections(worker: LeaseWorker) -> dict[str, int]:
+    context: WorkerContext | None = worker.ctx.get(CONTEXT_KEY)
+    redis = worker.pool.connection_pool
+    found = {"redis_connections": connections_in_use(redis), "redis_pool": _settings.redis_pool_size}
+    if context is not None:
+        found |= {
+            "mongodb_connections": context.mongo.pool.checked_out,
+            "mongodb_pool": _settings.mongodb_pool_size,
+        }
+    return found
+
+
 async def on_startup(ctx: dict[Any, Any]) -> None:
     """Open the one MongoDB client that all jobs of this process share."""
     # Before the driver starts its threads.
@@ -129,6 +181,13 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
         await mongo.close()
         raise
     ctx[CONTEXT_KEY] = WorkerContext(_settings, mongo, Registrations(mongo))
+    try:
+        address = await ctx[_OBSERVER].start(ctx["redis"], tuple(_queues))
+    except ConfigurationError as error:
+        await mongo.close()
+        raise SystemExit(f"The worker cannot start: {error}") from None
+    if address:
+        _log.info("serving metrics", action="metrics_served", address=address)
     ctx[_ACTIONS_KEY] = asyncio.create_task(
         keep_moving_actions(ctx["redis"], functools.partial(store_actions, mongo)), name="actions"
     )
@@ -143,6 +202,7 @@ async def on_shutdown(ctx: dict[Any, Any]) -> None:
     """Close the shared MongoDB client."""
     if (moving := ctx.pop(_ACTIONS_KEY, None)) is not None:
         await cancel(moving)
+    await ctx[_OBSERVER].stop()
     context: WorkerContext | None = ctx.pop(CONTEXT_KEY, None)
     if context is not None:
         statistics = context.mongo.pool
@@ -167,6 +227,7 @@ class WorkerSettings:
     dead_letter_limits = _dead_letter_limits()
     owns_process = True
     registry = registry_mark(_settings)
+    observe = observe
     on_startup = on_startup
     on_shutdown = on_shutdown
     job_serializer = _codec.encode

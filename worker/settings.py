@@ -114,6 +114,14 @@ class Settings(BaseSettings):
     worker_dead_letter_bytes: int | None = Field(
         None, ge=0, description="bytes that dead letters and their payloads may take in Redis"
     )
+    worker_metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="port on which metrics are served to Prometheus, by each worker process, or by "
+        "`hospital-worker run` for all of its own; 0: any free one, which is logged; none: not served",
+    )
+    worker_metrics_host: str = Field("127.0.0.1", description="address on which metrics are served")
     queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -43,10 +44,16 @@ class Supervisor:
     A process that exits is restarted with exponential back-off, within half a second at first and 30 s at most.
     Each SIGTERM, SIGINT and SIGHUP is forwarded to all processes as SIGTERM. After the first of them no process is
     restarted. If the supervisor is killed, the kernel sends the workers SIGTERM (on Linux).
+
+    `environment` is added to that of the processes. `ended` is called with the id of each process that has ended.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(
+        self, count: int, environment: Mapping[str, str] | None = None, ended: Callable[[int], None] | None = None
+    ) -> None:
         self._count = count
+        self._environment = {**os.environ, **(environment or {})}
+        self._ended = ended
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
 
@@ -87,6 +94,8 @@ class Supervisor:
             if self._stopping.is_set():
                 process.terminate()
             code = await process.wait()
+            if self._ended is not None:
+                self._ended(process.pid)
             if self._stopping.is_set():
                 break
             failures = 1 if time.monotonic() - started > _HEALTHY_S else failures + 1
@@ -107,6 +116,7 @@ class Supervisor:
             "-m",
             "arq",
             "worker.main.WorkerSettings",
+            env=self._environment,
             # A terminal's signals reach only the supervisor, which forwards them once.
             start_new_session=True,
             preexec_fn=functools.partial(exit_with_parent, os.getpid()),

@@ -16,6 +16,7 @@ from arq.worker import Worker, async_check_health, func
 
 from tests.arq_compat.conftest import Bench
 from worker.codec import Codec
+from worker.engine.events import JobFinished
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
 from worker.queue import keys
@@ -33,11 +34,15 @@ async def fine(ctx: dict[str, Any]) -> list[Any]:
 
 async def test_a_job_with_an_unknown_function_is_deferred(bench: Bench) -> None:
     """arq fails and deletes the job, so during a rolling deploy an old worker loses the jobs of the new release."""
-    job = await bench.enqueue("next_release")
+    ended: list[JobFinished] = []
     async with bench.serving(fine) as worker:
+        assert isinstance(worker, LeaseWorker)
+        worker.events.subscribe(JobFinished, ended.append)
+        job = await bench.enqueue("next_release")
         await bench.wait_for_status(job, JobStatus.deferred)
-        await bench.until(lambda: worker.jobs_retried)
-    assert worker.jobs_failed == 0
+        await bench.until(lambda: ended)
+    assert [event.outcome for event in ended] == ["function_unknown"]
+    assert (worker.jobs_failed, worker.jobs_retried) == (0, 0)
     await bench.redis.zadd(bench.queue, {job.job_id: 1})
     await bench.burst(func(fine, name="next_release"))
     assert await job.result(timeout=5) == [1]

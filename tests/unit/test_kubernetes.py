@@ -53,7 +53,6 @@ def test_every_variable_is_a_setting_with_an_accepted_value() -> None:
 def test_every_secret_comes_from_the_secret_and_the_example_contains_none() -> None:
     example = MANIFESTS["Secret"]
     named = list(FROM_SECRET.values())
-    named += MANIFESTS["TriggerAuthentication"]["spec"]["secretTargetRef"]
 
     assert set(FROM_SECRET) == {"REDIS_URL", "MONGODB_URL", "QUEUE_SIGNING_KEYS"}
     assert {secret["name"] for secret in named} == {example["metadata"]["name"]}
@@ -128,12 +127,26 @@ def test_selectors_and_scale_target_match_the_deployment() -> None:
     assert "replicas" not in DEPLOYMENT["spec"]
 
 
-def test_every_queue_has_a_scaling_trigger_with_a_login() -> None:
+def test_every_queue_scales_on_what_is_due_and_on_how_old_it_is() -> None:
     triggers = SCALED["spec"]["triggers"]
-    login = MANIFESTS["TriggerAuthentication"]["metadata"]["name"]
+    scaled_on = {(trigger["type"], trigger["metadata"]["query"]) for trigger in triggers}
 
-    assert [trigger["metadata"]["listName"] for trigger in triggers] == list(QUEUES)
-    assert {(trigger["type"], trigger["authenticationRef"]["name"]) for trigger in triggers} == {("redis", login)}
+    for queue in QUEUES:
+        of_queue = f'{{queue="{queue}"}}'
+        busy = f"max(hospital_queue_due_jobs{of_queue}) + max(hospital_queue_in_flight_jobs{of_queue})"
+        old = f"max(hospital_queue_oldest_due_age_seconds{of_queue})"
+        assert {("prometheus", busy), ("prometheus", old)} <= scaled_on
+    assert len(triggers) == 2 * len(QUEUES)
     # KEDA accepts only strings as a trigger's metadata, also for numbers.
     assert all(isinstance(value, str) for trigger in triggers for value in trigger["metadata"].values())
+    # Without a value the number of workers stays as it is, instead of falling to the least.
+    assert {trigger["metadata"]["ignoreNullValues"] for trigger in triggers} == {"false"}
     assert SCALED["spec"]["minReplicaCount"] >= 1
+
+
+def test_prometheus_finds_the_port_of_the_metrics() -> None:
+    annotations = DEPLOYMENT["spec"]["template"]["metadata"]["annotations"]
+    (port,) = WORKER["ports"]
+
+    assert annotations == {"prometheus.io/scrape": "true", "prometheus.io/port": PLAIN["WORKER_METRICS_PORT"]}
+    assert str(port["containerPort"]) == PLAIN["WORKER_METRICS_PORT"]

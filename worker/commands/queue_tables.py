@@ -6,8 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from worker.commands.rate_table import rate_table
 from worker.escaping import escape
 from worker.monitoring.pause_words import pause_lines
+from worker.queue.heartbeats import Heartbeat
 from worker.queue.stats import QueueStats
 
 WIDTH = 80
@@ -17,6 +19,10 @@ WIDTH = 80
 def show(state: QueueStats, out: Console) -> None:
     """Print the state for a person."""
     out.print(queues_table(state))
+    if (rates := rate_table(state)) is not None:
+        out.print()
+        out.print(rates, soft_wrap=False, width=min(out.width, WIDTH))
+        out.print()
     for line in lines(state):
         # Text, because rich interprets `[red]` in a string as markup.
         out.print(Text(line))
@@ -32,7 +38,9 @@ def queues_table(state: QueueStats, trends: Mapping[str, str] | None = None) -> 
     table = Table("queue", box=None, pad_edge=False)
     for heading in ("waiting", "deferred", "in flight", "oldest waiting"):
         table.add_column(heading, justify="right")
-    if trends is not None:
+    if trends is None:
+        table.add_column("longest run", justify="right")
+    else:
         table.add_column("waiting so far", no_wrap=True)
     for name, queue in state.queues.items():
         table.add_row(
@@ -41,7 +49,7 @@ def queues_table(state: QueueStats, trends: Mapping[str, str] | None = None) -> 
             f"{queue.deferred:,}",
             f"{queue.in_flight:,}",
             f"{queue.oldest_wait_s:.1f} s",
-            *([] if trends is None else [trends[name]]),
+            f"{queue.longest_run_s:.1f} s" if trends is None else trends[name],
         )
     return table
 
@@ -56,12 +64,27 @@ def lines(state: QueueStats) -> Iterator[str]:
         if heartbeat.ignoring:
             line += f", {heartbeat.ignoring} with jobs that ignore cancellation"
         yield escape(line)
+        if heartbeat.version:
+            yield escape(f"  {_resources(heartbeat)}")
         for held in heartbeat.held:
             yield escape(f"  jobs of a function wait: {held}")
     if not state.workers:
         yield "no worker is running"
     for name in state.unknown_functions:
         yield escape(f"no worker has the function '{name}'; its jobs return to the queue every few seconds")
+
+
+def _resources(heartbeat: Heartbeat) -> str:
+    parts = [f"version {heartbeat.version}"]
+    if heartbeat.loop_delay_s is not None:
+        parts.append(f"event loop {heartbeat.loop_delay_s * 1000:.0f} ms late")
+    for name, used, most in (
+        ("MongoDB", heartbeat.mongodb_connections, heartbeat.mongodb_pool),
+        ("Redis", heartbeat.redis_connections, heartbeat.redis_pool),
+    ):
+        if used is not None and most is not None:
+            parts.append(f"{used} of {most} {name} connections")
+    return ", ".join(parts)
 
 
 def batches_table(state: QueueStats) -> Table:

@@ -18,11 +18,20 @@ def run(
 ) -> None:
     """Run several worker processes, and restart any that exits.
 
-    Each process runs `arq worker.main.WorkerSettings`.
+    Each process runs `arq worker.main.WorkerSettings`. With WORKER_METRICS_PORT, one endpoint serves the metrics of
+    all of them.
     """
     heed_sigterm()
     try:
-        configure_logging(load_settings())
+        settings = load_settings()
+        configure_logging(settings)
+        if settings.worker_metrics_port is None:
+            code = asyncio.run(Supervisor(processes).run())
+        else:
+            # Imported only here: the client of Redis and the library take a part of a second.
+            from worker.monitoring.fleet_metrics import run_with_metrics  # noqa: PLC0415
+
+            code = asyncio.run(run_with_metrics(processes, settings, settings.worker_metrics_port))
     except ConfigurationError as error:
         fail(f"The workers cannot start.\n{error}")
-    raise SystemExit(asyncio.run(Supervisor(processes).run()))
+    raise SystemExit(code)

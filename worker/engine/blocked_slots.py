@@ -68,7 +68,7 @@ class BlockedSlots:
     def _look_at_slots(self) -> SlotsBlocked | None:
         ignoring = set(self._slots.ignoring(_IGNORED_FOR_LEASES * self._context.lease_s))
         for job in ignoring - self._reported:
-            self._context.events.send(JobIgnoresCancellation(job.name, str(job.interrupted_by)))
+            self._context.events.send(JobIgnoresCancellation(job.name, str(job.interrupted_by), job.function))
         self._reported = ignoring
         self.ignoring = len(ignoring)
         numbers = Counter(job.claimed.queue for job in ignoring)

@@ -8,11 +8,13 @@ arq's own lines about jobs, so that who filters those has these too; Sentry, for
 reports the errors itself.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from worker.engine import events
 from worker.engine.events import Events, JobFinished
+from worker.engine.unknown_function_log import UnknownFunctionLog
 from worker.log_lines import LineLogger
 
 _log = LineLogger("arq.worker.engine")
@@ -21,22 +23,29 @@ _jobs = LineLogger("arq.worker")
 _LONGEST_NAME = 200
 
 
-def log_events(to: Events) -> None:
-    """Subscribe the log to everything that it has a line for."""
+def log_events(to: Events, clock: Callable[[], float] = time.monotonic) -> None:
+    """Subscribe the log to everything that it has a line for; `clock` returns seconds."""
+    unknown = UnknownFunctionLog(clock)
+
+    # One listener for both, because it is called for each job.
+    def job_finished(event: JobFinished) -> None:
+        if event.outcome in _WITHOUT_LINE:
+            return
+        if event.outcome == "function_unknown":
+            unknown.job_finished(event)
+        else:
+            _JOB_LINES[event.outcome](event)
+
+    to.subscribe(JobFinished, job_finished)
     for kind, listener in _LISTENERS.items():
         to.subscribe(kind, listener)
-
-
-def _job_finished(event: JobFinished) -> None:
-    if event.outcome not in _WITHOUT_LINE:
-        _JOB_LINES[event.outcome](event)
 
 
 def _retried(event: JobFinished) -> None:
     _jobs.info(
         "job failed and will be retried",
         action="job_retried",
-        job_id=event.job_id,
+        **_job(event),
         delay_s=round(event.delay_s, 2),
         tries=event.tries,
         **_error(event),
@@ -48,7 +57,7 @@ def _dead(event: JobFinished) -> None:
         "job is a dead letter now",
         extra=event.extra,
         action="job_dead_lettered",
-        job_id=event.job_id,
+        **_job(event),
         reason=event.reason,
         tries=event.tries,
         **_error(event),
@@ -56,33 +65,19 @@ def _dead(event: JobFinished) -> None:
 
 
 def _aborted(event: JobFinished) -> None:
-    _jobs.info("job aborted", action="job_aborted", job_id=event.job_id)
+    _jobs.info("job aborted", action="job_aborted", **_job(event))
 
 
 def _handed_back(event: JobFinished) -> None:
-    _jobs.info("job handed back, no try spent", action="job_handed_back", job_id=event.job_id)
+    _jobs.info("job handed back, no try spent", action="job_handed_back", **_job(event))
 
 
 def _postponed(event: JobFinished) -> None:
-    _jobs.info(
-        "job may have killed its worker; handed back to run alone", action="job_postponed", job_id=event.job_id
-    )
-
-
-def _function_unknown(event: JobFinished) -> None:
-    _jobs.warning(
-        "this worker has no function of this name; job handed back",
-        action="function_unknown",
-        job_id=event.job_id,
-        # Any program that can write to Redis chooses the name.
-        function=event.function[:_LONGEST_NAME],
-    )
+    _jobs.info("job may have killed its worker; handed back to run alone", action="job_postponed", **_job(event))
 
 
 def _lease_lost(event: JobFinished) -> None:
-    _jobs.warning(
-        "lease lost; the job belongs to another worker or runs again", action="lease_lost", job_id=event.job_id
-    )
+    _jobs.warning("lease lost; the job belongs to another worker or runs again", action="lease_lost", **_job(event))
 
 
 # What ends well, and what waits for a circuit breaker, which has its own lines.
@@ -93,7 +88,6 @@ _JOB_LINES: dict[str, Callable[[JobFinished], None]] = {
     "aborted": _aborted,
     "handed_back": _handed_back,
     "postponed": _postponed,
-    "function_unknown": _function_unknown,
     "lease_lost": _lease_lost,
 }
 
@@ -104,7 +98,7 @@ def _hook_failed(event: events.HookFailed) -> None:
         "a hook failed",
         action="hook_failed",
         hook=event.hook,
-        job_id=event.job_id,
+        **_job(event),
         stack=event.stack,
         **_error(event),
     )
@@ -228,6 +222,17 @@ def _redis_back(event: events.RedisBack) -> None:
     _log.info("Redis answers again", action="redis_back", failed_calls=event.failed_calls)
 
 
+def _starting(event: events.Starting) -> None:
+    # The text is arq's, which its users look for.
+    names = ", ".join(event.functions)
+    _jobs.info(f"Starting worker for {len(event.functions)} functions: {names}", action="starting")
+
+
+def _redis_described(event: events.RedisDescribed) -> None:
+    facts = dict(fact.split("=", 1) for fact in event.facts.split() if "=" in fact)
+    _jobs.info("connected to Redis", action="redis_connected", **facts)
+
+
 def _redis_info_failed(event: events.RedisInfoFailed) -> None:
     _log.warning("INFO failed; start-up continues", action="redis_info_failed", error=event.error_class)
 
@@ -260,7 +265,7 @@ def _event_loop_stuck(event: events.EventLoopStuck) -> None:
         "the event loop does not come back; handing back its jobs",
         action="event_loop_stuck",
         seconds=round(event.seconds, 1),
-        job_id=event.job_id,
+        **_job(event),
         stack=event.stack,
     )
 
@@ -269,7 +274,7 @@ def _job_ignores_cancellation(event: events.JobIgnoresCancellation) -> None:
     _log.error(
         "job runs on although it was cancelled, and occupies its slot",
         action="job_ignores_cancellation",
-        job_id=event.job_id,
+        **_job(event),
         reason=event.reason,
     )
 
@@ -338,7 +343,6 @@ def _sign_off_failed(event: events.SignOffFailed) -> None:
 
 
 _LISTENERS: dict[type, Callable[[Any], None]] = {
-    JobFinished: _job_finished,
     events.HookFailed: _hook_failed,
     events.RunJobPatchFailed: _run_job_patch_failed,
     events.ClaimRecovered: _claim_recovered,
@@ -354,6 +358,8 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.LivenessNotShown: _liveness_not_shown,
     events.RedisLost: _redis_lost,
     events.RedisBack: _redis_back,
+    events.Starting: _starting,
+    events.RedisDescribed: _redis_described,
     events.RedisInfoFailed: _redis_info_failed,
     events.RenewalFailed: _renewal_failed,
     events.EventLoopBlocked: _event_loop_blocked,
@@ -372,6 +378,13 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.ExitRefused: _exit_refused,
     events.SignOffFailed: _sign_off_failed,
 }
+
+
+def _job(
+    event: JobFinished | events.HookFailed | events.EventLoopStuck | events.JobIgnoresCancellation,
+) -> dict[str, str]:
+    # The name may be any text: whoever writes to Redis chooses it. It is empty if it is not known.
+    return {"job_id": event.job_id} | ({"function": event.function[:_LONGEST_NAME]} if event.function else {})
 
 
 def _error(event: JobFinished | events.HookFailed) -> dict[str, str]:

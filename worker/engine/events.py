@@ -119,6 +119,7 @@ class HookFailed:
     error_class: str
     message: str
     stack: str
+    function: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +255,20 @@ class RedisBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Starting:
+    """The worker is connected to Redis and starts with these functions."""
+
+    functions: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RedisDescribed:
+    """What Redis said about itself at the start of the worker, as arq writes it: `NAME=VALUE NAME=VALUE`."""
+
+    facts: str
+
+
+@dataclass(frozen=True, slots=True)
 class RedisInfoFailed:
     """Redis did not answer INFO at the start of the worker, which goes on."""
 
@@ -300,6 +315,7 @@ class EventLoopStuck:
     seconds: float
     job_id: str
     stack: str
+    function: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +324,7 @@ class JobIgnoresCancellation:
 
     job_id: str
     reason: str
+    function: str = ""
 
 
 @dataclass(frozen=True, slots=True)

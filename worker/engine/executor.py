@@ -117,10 +117,10 @@ class Executor:
             return False
         return self._pauses.has_function(call.function) or self._breaker.holds(call.function)
 
-    async def run_after_job_end(self, context: JobContext) -> None:
-        """Run the user's `after_job_end` on a job whose completion is stored."""
+    async def run_after_job_end(self, context: JobContext, function: str = "") -> None:
+        """Run the user's `after_job_end` on a job of `function` whose completion is stored."""
         if self._options.after_job_end is not None:
-            await self._run_hook("after_job_end", self._options.after_job_end, context)
+            await self._run_hook("after_job_end", self._options.after_job_end, context, function)
 
     def _find(self, attempt: Attempt, call: Call) -> JobFunction:
         """Return the function to call. Raises the reason why the job must not run."""
@@ -158,7 +158,7 @@ class Executor:
         options = self._options
         context = attempt.start(call, options.context)
         if options.on_job_start is not None:
-            await self._call_hook("on_job_start", options.on_job_start, context)
+            await self._call_hook("on_job_start", options.on_job_start, context, call.function)
         attempt.running()
         if self._events.wants(JobStarted):
             job = attempt.job
@@ -172,11 +172,11 @@ class Executor:
         except BaseException:
             self._returned(attempt)
             if options.on_job_end is not None:
-                await self._run_hook("on_job_end", options.on_job_end, context)
+                await self._run_hook("on_job_end", options.on_job_end, context, call.function)
             raise
         self._returned(attempt)
         if options.on_job_end is not None:
-            await self._call_hook("on_job_end", options.on_job_end, context)
+            await self._call_hook("on_job_end", options.on_job_end, context, call.function)
         return result
 
     def _show_call(self, attempt: Attempt, call: Call) -> None:
@@ -194,7 +194,7 @@ class Executor:
             self._timeouts.end(attempt.job, attempt.function.timeout_s)
         attempt.job.returned()
 
-    async def _call_hook(self, name: str, hook: Hook, context: JobContext) -> None:
+    async def _call_hook(self, name: str, hook: Hook, context: JobContext, function: str) -> None:
         """Call a hook; what it raises is sent as an event, and raised.
 
         A hook may take as long as a job: one that hangs would keep the job's slot for ever.
@@ -209,22 +209,23 @@ class Executor:
             raise
         except TimeoutError as error:
             if not limit.expired():
-                self._report(name, context, error)
+                self._report(name, context, error, function)
                 raise
             late = TimeoutError(f"{name} not finished within {timeout_s:g} s").with_traceback(error.__traceback__)
-            self._report(name, context, late)
+            self._report(name, context, late, function)
             raise late from None
         except Exception as error:
-            self._report(name, context, error)
+            self._report(name, context, error, function)
             raise
 
-    def _report(self, hook: str, context: JobContext, error: Exception) -> None:
+    def _report(self, hook: str, context: JobContext, error: Exception, function: str) -> None:
         # Places only: the message of another library's error can repeat a payload.
         stack = "".join(traceback.format_tb(error.__traceback__))
-        self._events.send(HookFailed(hook, context["job_id"], class_name(error), loggable_message(error), stack))
+        message = loggable_message(error)
+        self._events.send(HookFailed(hook, context["job_id"], class_name(error), message, stack, function))
 
-    async def _run_hook(self, name: str, hook: Hook, context: JobContext) -> None:
+    async def _run_hook(self, name: str, hook: Hook, context: JobContext, function: str) -> None:
         """Call a hook on a job whose end is decided; what it raises changes nothing."""
         # A user's hook may raise anything; it concerns its own job alone.
         with contextlib.suppress(Exception):
-            await self._call_hook(name, hook, context)
+            await self._call_hook(name, hook, context, function)

@@ -75,6 +75,11 @@ class RunningJob:
         return int(self.claimed.score) if math.isfinite(self.claimed.score) else 0
 
     @property
+    def function(self) -> str:
+        """The name of the function that it calls; empty before the envelope was read and after the end."""
+        return self.attempt.call.function if self.attempt and self.attempt.call else ""
+
+    @property
     def has_ended(self) -> bool:
         """Whether the job has ended, so that only the storing of its completion is left."""
         return self._ended

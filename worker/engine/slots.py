@@ -1,6 +1,7 @@
 """The jobs that a worker runs: started, kept leased, interrupted, and released once their completion is stored."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 
 from redis import Redis
@@ -65,6 +66,16 @@ class Slots:
     def queues(self) -> list[str]:
         """Return the queue of each running job."""
         return [job.claimed.queue for job in self._jobs.values()]
+
+    def longest_run_s(self) -> dict[str, float]:
+        """Return for each queue how many seconds the oldest of its running tries has run."""
+        now_ms = time.time_ns() // 1_000_000
+        started: dict[str, int] = {}
+        for job in self._jobs.values():
+            if job.attempt is not None:
+                queue = job.claimed.queue
+                started[queue] = min(started.get(queue, now_ms), job.attempt.started_ms)
+        return {queue: (now_ms - started_ms) / 1000 for queue, started_ms in started.items()}
 
     def get(self, job_id: bytes) -> RunningJob | None:
         """Return the job of that id, if it is running here."""
@@ -180,7 +191,7 @@ class Slots:
             elif job_context is not None:
                 # The job is stored as ended: its lease must not be renewed while the hook runs.
                 self._leases.release(job.claimed.job_id, job.token)
-                await self._executor.run_after_job_end(job_context)
+                await self._executor.run_after_job_end(job_context, event.function)
         finally:
             self._leases.release(job.claimed.job_id, job.token)
             self._free(job, event)

@@ -109,7 +109,8 @@ class StuckLoop:
 
     def _let_go(self, silent_s: float, thread: int, holder: CurrentJob | None) -> None:
         name = holder.job_id.decode(errors="backslashreplace") if holder is not None else ""
-        stuck = EventLoopStuck(silent_s, name, stack_of(thread))
+        job = self._find(holder)
+        stuck = EventLoopStuck(silent_s, name, stack_of(thread), job.function if job is not None else "")
 
         def act() -> None:
             wait_until_logged = self._events.send_aside(stuck)

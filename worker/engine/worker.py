@@ -16,7 +16,7 @@ from signal import Signals
 from typing import Any
 
 from arq.connections import ArqRedis, log_redis_info
-from arq.worker import Worker, logger
+from arq.worker import Worker
 from redis.asyncio.connection import ConnectionPool
 
 from worker.engine import batch_watch, dead_letter_archive, memory_watch
@@ -42,10 +42,12 @@ from worker.engine.events import (
     ExitRefused,
     JobFinished,
     JobsLeftBehind,
+    RedisDescribed,
     RedisInfoFailed,
     ShutdownStarted,
     SignOffFailed,
     StartCancelled,
+    Starting,
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
@@ -87,9 +89,10 @@ class LeaseWorker(Worker):
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
-    stay in Redis; default: all), `registry` (tells `check --live` which workers belong together) and `owns_process`
-    (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in time; default: no).
-    Jobs are JSON unless serializers are given. arq's log
+    stay in Redis; default: all), `registry` (tells `check --live` which workers belong together), `owns_process`
+    (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in time; default: no)
+    and `observe` (is called once with the worker, to subscribe to its events before the first of them). Jobs are
+    JSON unless serializers are given. arq's log
     lines about each job are written only with `log_results=True`. Raises `ConfigurationError` for a
     `job_serializer` without a `job_deserializer`.
 
@@ -98,7 +101,15 @@ class LeaseWorker(Worker):
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
     __signature__ = with_settings_of(
-        Worker, "queues", "lease", "open_redis", "dead_letter_limits", "owns_process", "registry", "lanes"
+        Worker,
+        "queues",
+        "lease",
+        "open_redis",
+        "dead_letter_limits",
+        "owns_process",
+        "registry",
+        "observe",
+        "lanes",
     )
 
     def __init__(
@@ -111,6 +122,7 @@ class LeaseWorker(Worker):
         dead_letter_limits: DeadLetterLimits | None = None,
         owns_process: bool = False,
         registry: str = "",
+        observe: "Callable[[LeaseWorker], None] | None" = None,
         **arq_settings: Any,
     ) -> None:
         arq_settings |= both_serializers(arq_settings.get("job_serializer"), arq_settings.get("job_deserializer"))
@@ -157,6 +169,12 @@ class LeaseWorker(Worker):
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._serving = self._served = False
+        self.heartbeat_facts: Callable[[], Mapping[str, Any]] = dict
+        """Returns fields of `Heartbeat` that the engine does not know, such as the use of MongoDB's connections."""
+        self.latest_heartbeat: Heartbeat | None = None
+        """What the worker last wrote of itself, or was about to write."""
+        if observe is not None:
+            observe(self)
 
     async def main(self) -> None:
         """Serve the queues until a signal, or in burst mode until they are empty.
@@ -178,9 +196,9 @@ class LeaseWorker(Worker):
             await self.pool.aclose(close_connection_pool=True)
             self._pool = None
             raise
-        logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
+        self.events.send(Starting(list(self.functions)))
         try:
-            await log_redis_info(self.pool, logger.info)
+            await log_redis_info(self.pool, lambda facts: self.events.send(RedisDescribed(facts)))
         except REDIS_ERRORS as error:
             # This only describes Redis. A Redis that is gone again is handled where it is needed.
             self.events.send(RedisInfoFailed(type(error).__name__))
@@ -324,7 +342,7 @@ class LeaseWorker(Worker):
     def _heartbeat(
         self, redis_time: datetime, why_not: str, slots: Slots, blocked: BlockedSlots, capacity: int
     ) -> Heartbeat:
-        return Heartbeat(
+        self.latest_heartbeat = heartbeat = Heartbeat(
             worker=self.worker_id,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -342,7 +360,10 @@ class LeaseWorker(Worker):
             failed=self.jobs_failed,
             started_at=self._started_at,
             at=redis_time,
+            longest_run_s=slots.longest_run_s(),
+            **self.heartbeat_facts(),
         )
+        return heartbeat
 
     def _count(self, event: JobFinished) -> None:
         # arq's counters: what ended well, what ended otherwise, and what will run again.
@@ -356,7 +377,7 @@ class LeaseWorker(Worker):
             case "dead" | "aborted":
                 self.jobs_failed += 1
             case "function_unknown":
-                self.jobs_retried += 1
+                # Not a retry: it comes back every few seconds until a worker has the function.
                 self._unknown_functions.add(event.function)
             case "put_aside":
                 # Its function was not called; thousands may wait.

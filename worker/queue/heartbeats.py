@@ -45,6 +45,18 @@ class Heartbeat(BaseModel):
     complete: int
     retried: int
     failed: int
+    version: str = ""
+    """The version of the program; this and what follows is not known of earlier versions."""
+    longest_run_s: dict[str, float] = {}
+    """For each queue of which jobs run, how many seconds the oldest of them has run."""
+    loop_delay_s: float | None = None
+    """By how many seconds the event loop was late at most since the heartbeat before."""
+    mongodb_connections: int | None = None
+    """Connections to MongoDB that are in use, of at most `mongodb_pool` to each server."""
+    mongodb_pool: int | None = None
+    redis_connections: int | None = None
+    """Connections to Redis that are in use, of at most `redis_pool`."""
+    redis_pool: int | None = None
     started_at: AwareDatetime
     at: AwareDatetime
     """When this was written, by Redis's clock."""

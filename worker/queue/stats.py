@@ -1,5 +1,6 @@
 """How long the queues are, and which workers serve them."""
 
+import asyncio
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -7,8 +8,9 @@ from redis.asyncio import Redis
 
 from worker.queue import keys
 from worker.queue.batches import BatchProgress, BatchStore
-from worker.queue.heartbeats import Heartbeat, read_heartbeats, redis_time
+from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, read_heartbeats, redis_time
 from worker.queue.pauses import Pause, read_pauses
+from worker.queue.rates import JobKey, RateStore, Window
 from worker.queue.scripts import QueueCounts, Scripts
 
 # Jobs of an unknown function return to a worker every few seconds.
@@ -19,21 +21,26 @@ _MOST_BATCHES = 50
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """One queue: due jobs that wait, deferred jobs, jobs in flight, and how long the oldest due job has waited."""
+    """One queue: due jobs that wait, deferred jobs, jobs in flight, and how long the oldest due job has waited.
+
+    `longest_run_s` is how long the oldest running try has run, as the workers' last heartbeats say.
+    """
 
     waiting: int
     deferred: int
     in_flight: int
     oldest_wait_s: float
+    longest_run_s: float = 0.0
 
     @classmethod
-    def of(cls, counts: QueueCounts, now_ms: int) -> "QueueState":
+    def of(cls, counts: QueueCounts, now_ms: int, longest_run_s: float = 0.0) -> "QueueState":
         """Return the state that `counts` describe at `now_ms`."""
         return cls(
             waiting=counts.due,
             deferred=max(0, counts.total - counts.due - counts.in_flight),
             in_flight=counts.in_flight,
             oldest_wait_s=max(0.0, (now_ms - counts.oldest_ms) / 1000) if counts.oldest_ms >= 0 else 0.0,
+            longest_run_s=longest_run_s if counts.in_flight else 0.0,
         )
 
 
@@ -54,6 +61,12 @@ class QueueStats:
     pauses: list[Pause] = field(default_factory=list)
     now_ms: float = 0
     """Redis's time."""
+    windows: list[Window] = field(default_factory=list)
+    """What ended lately on all workers."""
+
+    def rates(self) -> dict[JobKey, list[Window]]:
+        """Return the windows for each queue and function of which something ended within the longest of them."""
+        return dict.fromkeys(sorted({key for window in self.windows for key in window.jobs}), self.windows)
 
     def as_json(self) -> dict[str, Any]:
         """Return the same with plain values."""
@@ -78,24 +91,48 @@ class QueueStats:
             ],
             "more_batches": self.more_batches,
             "paused": [asdict(pause) for pause in self.pauses],
+            "rates": [
+                {
+                    "queue": queue,
+                    "function": function,
+                    "minutes": {str(window.seconds // 60): window.as_json((queue, function)) for window in windows},
+                }
+                for (queue, function), windows in self.rates().items()
+            ],
         }
 
 
 async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueStats:
-    """Return the state of `queues` now."""
-    counts = await Scripts(redis).counts(queues)
-    now = await redis_time(redis)
-    heartbeats = await read_heartbeats(redis)
-    asked_since = counts.now_ms - _UNKNOWN_FOR_MS
-    batches, more_batches = await BatchStore(redis).running(_MOST_BATCHES)
-    unknown = await redis.zrangebyscore(keys.UNKNOWN, asked_since, "+inf")
+    """Return the state of `queues` now, in time that does not grow with their length."""
+    counts, now, heartbeats, (batches, more_batches), windows = await asyncio.gather(
+        Scripts(redis).counts(queues),
+        redis_time(redis),
+        read_heartbeats(redis),
+        BatchStore(redis).running(_MOST_BATCHES),
+        RateStore(redis).read(),
+    )
+    unknown = await redis.zrangebyscore(keys.UNKNOWN, counts.now_ms - _UNKNOWN_FOR_MS, "+inf")
+    workers = [(heartbeat, heartbeat.age_s(now)) for heartbeat in heartbeats]
     return QueueStats(
-        queues={queue: QueueState.of(found, counts.now_ms) for queue, found in counts.queues.items()},
+        queues={
+            queue: QueueState.of(found, counts.now_ms, _longest_run_s(queue, workers))
+            for queue, found in counts.queues.items()
+        },
         dead=counts.dead,
-        workers=[(heartbeat, heartbeat.age_s(now)) for heartbeat in heartbeats],
+        workers=workers,
         unknown_functions=sorted(name.decode(errors="backslashreplace") for name in unknown),
         batches=batches,
         more_batches=more_batches,
         pauses=await read_pauses(redis),
         now_ms=now.timestamp() * 1000,
+        windows=windows,
     )
+
+
+def _longest_run_s(queue: str, workers: list[tuple[Heartbeat, float]]) -> float:
+    found = [
+        heartbeat.longest_run_s[queue] + age_s
+        for heartbeat, age_s in workers
+        if queue in heartbeat.longest_run_s and age_s <= STALE_AFTER_S
+    ]
+    return max(found, default=0.0)

@@ -137,6 +137,11 @@ def sync_twin(redis: "Redis[bytes]") -> "SyncRedis[bytes]":
     return SyncRedis.from_pool(SyncConnectionPool(kind, max_connections=1, **kwargs))
 
 
+def connections_in_use(pool: ConnectionPool) -> int:
+    """Return how many connections of a pool are in use."""
+    return len(pool._in_use_connections)
+
+
 async def follow_primary(pool: ConnectionPool) -> ConnectionPool:
     """Return a pool of the same connections that follows the primary; the idle ones of `pool` are closed.
 

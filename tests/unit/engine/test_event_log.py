@@ -7,17 +7,20 @@ from tests.support.captured_lines import capture_logs
 from tests.support.logged_events import logged_events
 from tests.unit.engine.conftest import finished
 from worker.engine import events
-from worker.engine.events import JobFinished, JobOutcome
+from worker.engine.event_log import log_events
+from worker.engine.events import Events, JobFinished, JobOutcome
+from worker.engine.unknown_function_log import UnknownFunctionLog
 
 # Each kind of event with a line: an example, its level, and all that the line holds beside its text.
 LINES: list[tuple[object, str, dict[str, Any]]] = [
     (
-        events.HookFailed("after_job_end", "job", "TransientError", "busy", "place"),
+        events.HookFailed("after_job_end", "job", "TransientError", "busy", "place", "function"),
         "error",
         {
             "action": "hook_failed",
             "hook": "after_job_end",
             "job_id": "job",
+            "function": "function",
             "error": "TransientError",
             "message": "busy",
             "stack": "place",
@@ -70,6 +73,12 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         {"action": "redis_lost", "error": "ReadOnlyError", "code": "READONLY"},
     ),
     (events.RedisBack(4), "info", {"action": "redis_back", "failed_calls": 4}),
+    (events.Starting(["one", "two"]), "info", {"action": "starting"}),
+    (
+        events.RedisDescribed("redis_version=7.2 mem_usage=1M nothing"),
+        "info",
+        {"action": "redis_connected", "redis_version": "7.2", "mem_usage": "1M"},
+    ),
     (events.RedisInfoFailed("TimeoutError"), "warning", {"action": "redis_info_failed", "error": "TimeoutError"}),
     (events.RenewalFailed("TimeoutError"), "debug", {"action": "renewal_failed", "error": "TimeoutError"}),
     (
@@ -79,14 +88,14 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
     ),
     (events.RenewalsHeldUp(5.04), "warning", {"action": "renewals_held_up", "seconds": 5.0}),
     (
-        events.EventLoopStuck(70.04, "job", "place"),
+        events.EventLoopStuck(70.04, "job", "place", "function"),
         "error",
-        {"action": "event_loop_stuck", "seconds": 70.0, "job_id": "job", "stack": "place"},
+        {"action": "event_loop_stuck", "seconds": 70.0, "job_id": "job", "function": "function", "stack": "place"},
     ),
     (
-        events.JobIgnoresCancellation("job", "timeout"),
+        events.JobIgnoresCancellation("job", "timeout", "function"),
         "error",
-        {"action": "job_ignores_cancellation", "job_id": "job", "reason": "timeout"},
+        {"action": "job_ignores_cancellation", "job_id": "job", "function": "function", "reason": "timeout"},
     ),
     (events.SlotsBlocked(5, 10), "error", {"action": "slots_blocked", "jobs": 5, "slots": 10, "queue": "all"}),
     (
@@ -127,7 +136,7 @@ OUTCOMES: dict[JobOutcome, tuple[str, dict[str, Any]] | None] = {
     "handed_back": ("info", {"action": "job_handed_back"}),
     "postponed": ("info", {"action": "job_postponed"}),
     "put_aside": None,
-    "function_unknown": ("warning", {"action": "function_unknown", "function": "function"}),
+    "function_unknown": ("warning", {"action": "function_unknown"}),
     "lease_lost": ("warning", {"action": "lease_lost"}),
 }
 
@@ -186,7 +195,7 @@ def test_every_outcome_but_those_without_has_its_line(outcome: JobOutcome) -> No
         assert logged(failed(outcome)) == []
     else:
         level, line = expected
-        assert logged(failed(outcome)) == [{"log_level": level, "job_id": "job", **line}]
+        assert logged(failed(outcome)) == [{"log_level": level, "job_id": "job", "function": "function", **line}]
 
 
 def test_every_outcome_is_in_the_table() -> None:
@@ -210,6 +219,38 @@ def test_the_line_of_one_functions_breaker_names_it(is_open: bool, level: str) -
     action = "circuit_breaker_opened" if is_open else "circuit_breaker_closed"
     reason = "MongoDB refuses an operation"
     assert line == {"log_level": level, "action": action, "reason": reason, "function": "amend"}
+
+
+def test_a_job_whose_function_is_not_known_names_none() -> None:
+    (line,) = logged(finished("lease_lost", function=""))
+    assert "function" not in line
+
+
+def test_an_unknown_function_is_logged_once_in_an_hour() -> None:
+    now = [0.0]
+    sent = Events()
+    log_events(sent, lambda: now[0])
+    logged_at: list[tuple[float, str]] = []
+    for second in range(0, 7_205, 5):
+        now[0] = float(second)
+        with capture_logs() as lines:
+            sent.send(finished("function_unknown", function="geocode"))
+            if second == 10:
+                sent.send(finished("function_unknown", function="other"))
+        logged_at += [(now[0], line["function"]) for line in lines]
+
+    assert logged_at == [(0, "geocode"), (10, "other"), (3_600, "geocode"), (7_200, "geocode")]
+
+
+def test_invented_names_of_functions_do_not_fill_the_memory() -> None:
+    log = UnknownFunctionLog(lambda: 0.0)
+    with capture_logs() as lines:
+        for number in range(150):
+            log.job_finished(finished("function_unknown", function=f"{number}"))
+        log.job_finished(finished("function_unknown", function="149"))
+        log.job_finished(finished("function_unknown", function="0"))
+
+    assert [line["function"] for line in lines] == [*map(str, range(150)), "0"]
 
 
 def test_the_name_of_an_unknown_function_is_bounded() -> None:

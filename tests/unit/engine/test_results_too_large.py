@@ -71,7 +71,7 @@ class LargeResults(Executor):
         completion = decision.completion._replace(action="dead", result=b"")
         return Decision(completion, decision.event._replace(outcome="dead", message=str(error)))
 
-    async def run_after_job_end(self, context: JobContext) -> None:
+    async def run_after_job_end(self, context: JobContext, function: str = "") -> None:
         self.hooks += 1
 
 

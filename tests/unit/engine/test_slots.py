@@ -99,7 +99,7 @@ class GatedExecutor(Executor):
         completion = None if outcome == "lease_lost" else Completion.hand_back(job.claimed, job.token)
         return Decision(completion, finished(outcome, job.name))
 
-    async def run_after_job_end(self, context: JobContext | None) -> None:
+    async def run_after_job_end(self, context: JobContext | None, function: str = "") -> None:
         assert context is not None
         self.hooks.append(context["job_id"])
         await self.hook_gate.wait()

@@ -223,7 +223,7 @@ async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) 
         ("handed_back", (0, 0, 1)),
         ("postponed", (0, 0, 1)),
         ("put_aside", (0, 0, 0)),
-        ("function_unknown", (0, 0, 1)),
+        ("function_unknown", (0, 0, 0)),
         ("lease_lost", (0, 0, 1)),
     ],
 )
