@@ -45,7 +45,8 @@ const ACTIONS = {
   "applied_jobs": ["find", "insert", "update", "listIndexes"],
   "import_claims": ["find", "insert", "remove", "listIndexes"],
   "imports": ["find", "insert", "update", "listIndexes"],
-  "import_reports": ["find", "insert", "update", "listIndexes"]
+  "import_reports": ["find", "insert", "update", "listIndexes"],
+  "job_history": ["find", "insert", "remove", "listIndexes"]
 };
 const ROLE = `hospital_worker_of_${env.MONGODB_DATABASE}`;
 const role = {

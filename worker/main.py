@@ -26,12 +26,14 @@ from arq.worker import func
 from worker.codec import Codec
 from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.engine.dead_letter_archive import DeadLetterLimits
+from worker.engine.history_mover import StoreEnds
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.logs import configure_logging
 from worker.mongo.client import open_mongo
+from worker.mongo.job_history import JobHistory
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
@@ -67,6 +69,12 @@ def _dead_letter_limits() -> DeadLetterLimits | None:
         count=_settings.worker_dead_letter_count,
         bytes=_settings.worker_dead_letter_bytes,
     )
+
+
+def _open_history(ctx: dict[Any, Any]) -> StoreEnds:
+    mongo = ctx[CONTEXT_KEY].mongo
+    days, most_jobs = _settings.worker_history_days, _settings.worker_history_jobs
+    return JobHistory(mongo, days=days, most_jobs=most_jobs).store
 
 
 def use_lease_engine() -> None:
@@ -152,6 +160,7 @@ class WorkerSettings:
     queues = _queues
     lease = _settings.worker_lease
     dead_letter_limits = _dead_letter_limits()
+    open_history = _open_history if _settings.worker_history_days else None
     owns_process = True
     on_startup = on_startup
     on_shutdown = on_shutdown

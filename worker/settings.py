@@ -114,6 +114,12 @@ class Settings(BaseSettings):
     worker_dead_letter_bytes: int | None = Field(
         None, ge=0, description="bytes that dead letters and their payloads may take in Redis"
     )
+    worker_history_days: int = Field(
+        30, ge=0, le=3_650, description="days for which MongoDB keeps how jobs ended; 0: no history is kept"
+    )
+    worker_history_jobs: int = Field(
+        5_000_000, ge=1_000, description="ended jobs that the history keeps at most; beyond, the oldest are removed"
+    )
     queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",

@@ -19,7 +19,7 @@ from arq.connections import ArqRedis, log_redis_info
 from arq.worker import Worker, logger
 from redis.asyncio.connection import ConnectionPool
 
-from worker.engine import batch_watch, dead_letter_archive, memory_watch
+from worker.engine import batch_watch, dead_letter_archive, history_mover, memory_watch
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import adopt, create_bounded_pool
@@ -49,11 +49,12 @@ from worker.engine.events import (
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
+from worker.engine.history_mover import HistoryMover, StoreEnds
 from worker.engine.job_threads import JobThreads
 from worker.engine.live_signal import show_liveness
 from worker.engine.local_zone import LocalZone
 from worker.engine.memory_watch import MemoryWatch
-from worker.engine.options import JobFunction, JobOptions
+from worker.engine.options import JobContext, JobFunction, JobOptions
 from worker.engine.patched_run_job import patched_run_job
 from worker.engine.periodic import every
 from worker.engine.process_exit import ProcessExit
@@ -86,7 +87,8 @@ class LeaseWorker(Worker):
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
-    stay in Redis; default: all) and `owns_process` (the process exists for this worker alone: `run`, as arq's
+    stay in Redis; default: all), `open_history` (takes `ctx` after `on_startup` and returns what stores how jobs
+    ended; default: no history) and `owns_process` (the process exists for this worker alone: `run`, as arq's
     command line calls it, ends it in time; default: no). Jobs are JSON unless serializers are given. arq's log
     lines about each job are written only with `log_results=True`. Raises `ConfigurationError` for a
     `job_serializer` without a `job_deserializer`.
@@ -96,7 +98,7 @@ class LeaseWorker(Worker):
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
     __signature__ = with_settings_of(
-        Worker, "queues", "lease", "open_redis", "dead_letter_limits", "owns_process", "lanes"
+        Worker, "queues", "lease", "open_redis", "dead_letter_limits", "open_history", "owns_process", "lanes"
     )
 
     def __init__(
@@ -107,6 +109,7 @@ class LeaseWorker(Worker):
         lease: float = 10,
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         dead_letter_limits: DeadLetterLimits | None = None,
+        open_history: Callable[[JobContext], StoreEnds] | None = None,
         owns_process: bool = False,
         **arq_settings: Any,
     ) -> None:
@@ -142,6 +145,7 @@ class LeaseWorker(Worker):
         self.breaker = CircuitBreaker(self.events, functions=self.functions)
         self._open_redis = open_redis
         self._dead_letter_limits = dead_letter_limits
+        self._open_history = open_history
         self._owns_process = owns_process
         self._process_exit: ProcessExit | None = None
         self._threads: JobThreads | None = None
@@ -196,7 +200,7 @@ class LeaseWorker(Worker):
             await self.redis_health.failed(error)
         executor = Executor(
             options,
-            DecisionRules(options, self.worker_id),
+            DecisionRules(options, self.worker_id, keeps_history=self._open_history is not None),
             Timeouts(asyncio.get_running_loop()),
             context.clock,
             self.events,
@@ -308,6 +312,9 @@ class LeaseWorker(Worker):
         if self._dead_letter_limits is not None:
             archive = DeadLetterArchive(context, self._dead_letter_limits)
             loops["dead-letter-archive"] = every(dead_letter_archive.INTERVAL_S, context.redis_health, archive.trim)
+        if self._open_history is not None:
+            mover = HistoryMover(context, self._open_history(self.ctx), lambda: len(slots) > context.slots // 2)
+            loops["history-mover"] = every(history_mover.INTERVAL_S, context.redis_health, mover.move)
         if self.allow_abort_jobs:
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
         if self.cron_jobs:

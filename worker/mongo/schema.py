@@ -12,12 +12,14 @@ from worker.mongo.claims import CLAIM_INDEXES, IMPORT_CLAIMS
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 from worker.mongo.imports import IMPORT_REPORTS, IMPORTS
+from worker.mongo.job_history import HISTORY_INDEXES, JOB_HISTORY
 from worker.mongo.validators import (
     APPLIED_JOBS_VALIDATOR,
     HOSPITALS_VALIDATOR,
     IMPORT_CLAIMS_VALIDATOR,
     IMPORT_REPORTS_VALIDATOR,
     IMPORTS_VALIDATOR,
+    JOB_HISTORY_VALIDATOR,
     LOGS_VALIDATOR,
 )
 
@@ -59,6 +61,7 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
         IMPORT_REPORTS_VALIDATOR,
         [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
     ),
+    (JOB_HISTORY, JOB_HISTORY_VALIDATOR, HISTORY_INDEXES),
 )
 
 

@@ -156,6 +156,21 @@ _IMPORT_REPORT: dict[str, Any] = {
     "shortened": {"bsonType": "bool"},
     "expires_at": _INSTANT,
 }
+_TEXTS = {"bsonType": "array", "items": _TEXT}
+_ENDED_JOBS: dict[str, Any] = {
+    "_id": _TEXT,
+    "at": _INSTANT,
+    "expires_at": _INSTANT,
+    "worker": _TEXT,
+    "ended": {**_INTEGER, "minimum": 0},
+    "traces": _TEXT,
+    "jobs": _TEXTS,
+    "functions": _TEXTS,
+    "hospitals": _TEXTS,
+    "outcomes": _TEXTS,
+    "errors": _TEXTS,
+    "batches": _TEXTS,
+}
 _HOSPITAL_IN_LOG = {
     "bsonType": ["object", "null"],
     "required": _REQUIRED_OF_HOSPITAL,
@@ -232,5 +247,13 @@ IMPORT_REPORTS_VALIDATOR: dict[str, Any] = {
         "required": list(_IMPORT_REPORT),
         "additionalProperties": False,
         "properties": _IMPORT_REPORT,
+    }
+}
+JOB_HISTORY_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "at", "expires_at", "worker", "ended", "traces"],
+        # Workers of a later version may add to it while this one serves.
+        "properties": _ENDED_JOBS,
     }
 }
