@@ -48,21 +48,19 @@ class JobEnd(NamedTuple):
     @classmethod
     def of(cls, trace: Sequence[object]) -> Self:
         """Return what a trace says; a value that is missing or of another type counts as not known."""
-        if len(trace) == len(_EMPTY) and tuple(map(type, trace)) == _TYPES:
-            return cls(*trace)  # type: ignore[arg-type]  # the line above has checked the types
-        known = [*trace, *_EMPTY[len(trace) :]][: len(_EMPTY)]
-        values: list[Any] = [
-            value if type(value) is type(empty) else empty for value, empty in zip(known, _EMPTY, strict=True)
-        ]
-        return cls(*values)
+        known: tuple[Any, ...] = tuple(trace[: len(_EMPTY)])
+        if tuple(map(type, known)) != _TYPES[: len(known)]:
+            known = tuple(
+                value if type(value) is type(empty) else empty for value, empty in zip(known, _EMPTY, strict=False)
+            )
+        return cls(*known, *_EMPTY[len(known) :])
 
 
 _EMPTY: tuple[Any, ...] = ("", "", "", "", 0, 0, 0, 0, "", "", "", "", "")
 _TYPES = tuple(map(type, _EMPTY))
 
 
-@dataclass(frozen=True, slots=True)
-class PastEnd:
+class PastEnd(NamedTuple):
     """An end as a search has found it: by which worker, when it was stored by Redis's clock, and its cursor.
 
     Cursors sort by time; a search goes on after one.
@@ -85,6 +83,10 @@ class EndGroup:
     stored_ms: int
     worker: str
     traces: str
+
+    def traced(self) -> list[JobEnd]:
+        """Return what the traces say; those of a text that is no group of traces are left out."""
+        return [JobEnd.of(trace) for trace in _read(self.traces) if isinstance(trace, list)]
 
     def ends(self) -> list[PastEnd]:
         """Return the ends, the newest first; those of a text that is no group of traces are left out."""

@@ -19,8 +19,8 @@ StoreEnds = Callable[[Sequence[EndGroup]], Awaitable[None]]
 _TURN_MS = 60_000
 # What Redis answers for a key without an expiry.
 _NEVER_EXPIRES = -1
-# Reading and writing so many takes the event loop for a few milliseconds.
-_PAGE = 20
+# Reading and writing so many, of 100 jobs each, takes the event loop for two milliseconds.
+_PAGE = 10
 # While jobs run, a worker moves no more than a page a second, unless more entries than this wait.
 _LONG = 2_000
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -116,7 +117,7 @@ async def find_groups(mongo: MongoHandle, wanted: EndFilter, before: str) -> Asy
 
 
 def _document(group: EndGroup, expires_at: datetime) -> Document:
-    ends = [found.end for found in group.ends()]
+    ends = group.traced()
     document: Document = {
         "_id": group.group_id,
         "at": datetime.fromtimestamp(group.stored_ms / 1000, UTC),
@@ -126,8 +127,8 @@ def _document(group: EndGroup, expires_at: datetime) -> Document:
         "traces": group.traces,
     }
     for field, name in _FOUND_BY.items():
-        if values := {getattr(end, field) for end in ends} - {""}:
-            document[name] = sorted(values)
+        if values := set(map(attrgetter(field), ends)) - {""}:
+            document[name] = list(values)
     return document
 
 
