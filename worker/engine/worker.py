@@ -313,7 +313,7 @@ class LeaseWorker(Worker):
             archive = DeadLetterArchive(context, self._dead_letter_limits)
             loops["dead-letter-archive"] = every(dead_letter_archive.INTERVAL_S, context.redis_health, archive.trim)
         if self._open_history is not None:
-            mover = HistoryMover(context, self._open_history(self.ctx), lambda: len(slots) > context.slots // 2)
+            mover = HistoryMover(context, self._open_history(self.ctx), lambda: len(slots) > 0)
             loops["history-mover"] = every(history_mover.INTERVAL_S, context.redis_health, mover.move)
         if self.allow_abort_jobs:
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
