@@ -21,7 +21,8 @@ _TURN_MS = 60_000
 _NEVER_EXPIRES = -1
 # Reading and writing so many, of 100 jobs each, takes the event loop for two milliseconds.
 _PAGE = 10
-# While jobs run, a worker moves no more than a page a second, unless more entries than this wait.
+# While jobs run, a worker moves no more than this a second, unless more entries than `_LONG` wait.
+_LITTLE = 2
 _LONG = 2_000
 
 
@@ -61,13 +62,17 @@ class HistoryMover:
     async def _move(self) -> None:
         if untold := await self._ended.take_untold():
             self._events.send(EndsLeftOut(untold))
-        while page := await self._ended.oldest(_PAGE):
+        while page := await self._ended.oldest(_LITTLE if await self._can_wait() else _PAGE):
             await self._store([group for _, group in page if group is not None])
             await self._ended.delete(entry_id for entry_id, _ in page)
-            if self._is_busy() and await self._ended.length() < _LONG:
+            if await self._can_wait():
                 return
             # Its turn lasts as long as it moves.
             await self._redis.pexpire(keys.ENDED_MOVER, _TURN_MS)
+
+    async def _can_wait(self) -> bool:
+        """Whether moving can wait for the jobs that run."""
+        return self._is_busy() and await self._ended.length() < _LONG
 
     def _report(self, problem: str) -> None:
         if problem and problem != self._problem:

@@ -74,8 +74,8 @@ async def test_a_busy_worker_moves_a_little_at_a_time(bench: Bench) -> None:
 
     await bench.mover.move()
 
-    assert bench.store.stored == names(10)
-    assert await bench.left() == 140
+    assert bench.store.stored == names(2)
+    assert await bench.left() == 148
 
 
 async def test_a_busy_worker_moves_more_if_much_waits(bench: Bench) -> None:
