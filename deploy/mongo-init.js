@@ -46,7 +46,8 @@ const ACTIONS = {
   "import_claims": ["find", "insert", "remove", "listIndexes"],
   "imports": ["find", "insert", "update", "listIndexes"],
   "import_reports": ["find", "insert", "update", "listIndexes"],
-  "actions": ["find", "insert", "listIndexes"]
+  "actions": ["find", "insert", "listIndexes"],
+  "job_history": ["find", "insert", "remove", "listIndexes"]
 };
 const ROLE = `hospital_worker_of_${env.MONGODB_DATABASE}`;
 const role = {

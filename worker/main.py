@@ -29,6 +29,7 @@ from worker.codec import Codec
 from worker.engine import events
 from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
 from worker.engine.dead_letter_archive import DeadLetterLimits
+from worker.engine.history_mover import StoreEnds
 from worker.engine.shutdown import cancel
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError
@@ -37,6 +38,7 @@ from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.logs import configure_logging
 from worker.mongo.actions import store_actions
 from worker.mongo.client import open_mongo
+from worker.mongo.job_history import JobHistory
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
@@ -94,6 +96,12 @@ def _dead_letter_limits() -> DeadLetterLimits | None:
         count=_settings.worker_dead_letter_count,
         bytes=_settings.worker_dead_letter_bytes,
     )
+
+
+def _open_history(ctx: dict[Any, Any]) -> StoreEnds:
+    mongo = ctx[CONTEXT_KEY].mongo
+    days, most_jobs = _settings.worker_history_days, _settings.worker_history_jobs
+    return JobHistory(mongo, days=days, most_jobs=most_jobs).store
 
 
 def use_lease_engine() -> None:
@@ -225,6 +233,7 @@ class WorkerSettings:
     queues = _queues
     lease = _settings.worker_lease
     dead_letter_limits = _dead_letter_limits()
+    open_history = _open_history if _settings.worker_history_days else None
     owns_process = True
     registry = registry_mark(_settings)
     observe = observe

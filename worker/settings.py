@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         "`hospital-worker run` for all of its own; 0: any free one, which is logged; none: not served",
     )
     worker_metrics_host: str = Field("127.0.0.1", description="address on which metrics are served")
+    worker_history_days: int = Field(
+        30, ge=0, le=3_650, description="days for which MongoDB keeps how jobs ended; 0: no history is kept"
+    )
+    worker_history_jobs: int = Field(
+        5_000_000, ge=1_000, description="ended jobs that the history keeps at most; beyond, the oldest are removed"
+    )
     queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",

@@ -8,6 +8,7 @@ from benchmarks.scenarios import (
     backlog,
     bulk,
     enqueue,
+    history,
     inflight,
     ingest,
     memory,
@@ -29,6 +30,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "recovery": recovery.run,
     "backlog": backlog.run,
     "inflight": inflight.run,
+    "history": history.run,
     "memory": memory.run,
 }
 """By the name that `--only` takes, in the order in which they are run."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,15 @@ from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
 from worker.codec import Codec
 from worker.contract import INGEST_HOSPITAL, QUEUES, HospitalRecord, IngestHospital, IngestOutcome
+from worker.contract.job_ends import EndGroup
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, OutageError
 from worker.monitoring.job_facts import read_job_facts
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
+from worker.queue.ended_jobs import EndedJobs
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Scripts
 from worker.queue.stats import read_stats
@@ -85,7 +87,10 @@ class Fleet:
 
     async def until(self, condition: Callable[[], Any]) -> None:
         async with asyncio.timeout(10):
-            while not await condition():
+            while True:
+                found = condition()
+                if await found if asyncio.iscoroutine(found) else found:
+                    return
                 await asyncio.sleep(0.02)
 
 
@@ -102,6 +107,19 @@ async def fleet() -> AsyncIterator[Fleet]:
 
 def _granted(user: str) -> set[str]:
     return {rule[1:] for rule in RULES[user] if rule.startswith("+")}
+
+
+class History:
+    """What the worker has moved; storing fails once, so that Redis holds it for a while."""
+
+    def __init__(self) -> None:
+        self.moved: list[str] = []
+        self.is_open = False
+
+    async def store(self, groups: Sequence[EndGroup]) -> None:
+        if not self.is_open:
+            raise OutageError("MongoDB is unavailable")
+        self.moved += [past.end.job_id for group in groups for past in group.ends()]
 
 
 class NamedBehaviour:
@@ -141,7 +159,7 @@ async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> 
         assert (await cancelled.cancel()).state == "cancelled"
         assert [job.outcome async for job in cancelled.jobs()] == ["dropped"]
         sent = await fleet.used()
-        pool = fleet.open("hospital_worker")
+        pool, history = fleet.open("hospital_worker"), History()
 
         async def connect() -> ArqRedis:
             await check_redis(pool, fleet.settings("hospital_worker"))
@@ -156,6 +174,7 @@ async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> 
             handle_signals=False,
             allow_abort_jobs=True,
             open_redis=connect,
+            open_history=lambda _: history.store,
         )
         working = asyncio.create_task(worker.async_run())
         await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, receipts["always fails"].job_id))
@@ -173,6 +192,11 @@ async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> 
         job = Job(receipts["runs on"].job_id, fleet.admin, _deserializer=Codec().decode)
         assert await job.abort(timeout=5, poll_delay=0.05)
         await fleet.until(lambda: fleet.admin.hget(keys.CLOCK, "seen"))
+        assert dead_letter.job_id in [
+            past.end.job_id async for group in EndedJobs(operator).newest() for past in group.ends()
+        ]
+        history.is_open = True
+        await fleet.until(lambda: dead_letter.job_id in history.moved)
         assert await dead_letters.retry([dead_letter]) == 1
         await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, dead_letter.job_id))
         assert await dead_letters.discard([dead_letter.job_id]) == 1

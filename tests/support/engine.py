@@ -65,11 +65,13 @@ def make_executor(
     events: Events | None = None,
     patched_run_job: PatchedRunJob | None = None,
     pauses: Pauses | None = None,
+    *,
+    keeps_history: bool = False,
 ) -> Executor:
     """Return an executor of these options in the running event loop."""
     timeouts = Timeouts(asyncio.get_running_loop())
     events = events or Events()
-    rules = DecisionRules(options, "worker")
+    rules = DecisionRules(options, "worker", keeps_history=keeps_history)
     breaker = CircuitBreaker(events)
     return Executor(options, rules, timeouts, RedisClock(), events, breaker, pauses or Pauses(), patched_run_job)
 
@@ -80,12 +82,14 @@ async def run_job(
     job: RunningJob | None = None,
     function: dict[str, Any] | None = None,
     events: Events | None = None,
+    keeps_history: bool = False,
     **settings: Any,
 ) -> tuple[Decision, JobContext | None]:
     """Run a job whose function is `step`, named "step", as Slots does: in a task of its own."""
     job = job or make_job()
     settings.setdefault("after_job_end", _do_nothing)
-    executor = make_executor(make_options(func(step, name="step", **(function or {})), **settings), events)
+    options = make_options(func(step, name="step", **(function or {})), **settings)
+    executor = make_executor(options, events, keeps_history=keeps_history)
     task = asyncio.create_task(executor.run(job))
     job.launched(task)  # type: ignore[arg-type]  # only cancelled, and its result is read here alone
     return await task

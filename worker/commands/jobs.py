@@ -1,6 +1,7 @@
 """`hospital-worker jobs …`: what is known of one job, why it is in its state, and the request to abort it."""
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -9,10 +10,14 @@ from rich.text import Text
 
 from worker.codec import Codec
 from worker.commands.acting import Acting, acting_options
+from worker.commands.job_history import list_ended
+from worker.commands.registry_connection import registry_connection
 from worker.commands.support import console, queue_connection, run, shown_text
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
+from worker.help_group import HelpGroup
 from worker.monitoring.explain import explain as explain_job
+from worker.monitoring.history import ends_of
 from worker.monitoring.job_facts import JobFacts, read_job_facts
 from worker.monitoring.shown_facts import Instant, shown_facts
 from worker.queue.abort_requests import make_due, request_abort
@@ -23,7 +28,10 @@ _WIDTH = 80
 # The states of a job that can still be aborted.
 _NOT_ENDED = frozenset({"queued", "deferred", "running"})
 
-app = typer.Typer(no_args_is_help=True, help="Explain, show and abort single jobs.")
+app = typer.Typer(
+    cls=HelpGroup, no_args_is_help=True, help="Explain, show and abort single jobs; list those that have ended."
+)
+app.command("list")(list_ended)
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The id of the job.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -33,9 +41,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def explain(job_id: JobArgument, as_json: AsJson = False) -> None:
     """Say in words why a job is in its state, and what would change it.
 
+    How a job ended is read from the history if Redis does not know it any more.
+
     Exit code 0: explained; 1: no such job is known; 2: the answer could not be had, such as without Redis.
     """
-    explanation = explain_job(_read(job_id))
+    explanation = explain_job(_read(job_id, with_history=True))
     shown = {"job_id": job_id, **explanation._asdict()}
     if as_json:
         typer.echo(_json(shown))
@@ -49,11 +59,11 @@ def explain(job_id: JobArgument, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(job_id: JobArgument, as_json: AsJson = False) -> None:
-    """Show what Redis knows of a job, without its payload.
+    """Show what Redis knows of a job, without its payload; if it knows nothing, what the history says.
 
     Exit codes as for `explain`.
     """
-    facts = _read(job_id)
+    facts = _read(job_id, with_history=True)
     state = explain_job(facts).state
     shown = shown_facts(facts, state)
     if as_json:
@@ -92,12 +102,16 @@ def abort(job_id: JobArgument, acting: Acting) -> None:
     typer.echo(escape(f"abort asked for: {job_id} ({state})"))
 
 
-def _read(job_id: str) -> JobFacts:
+def _read(job_id: str, *, with_history: bool = False) -> JobFacts:
     async def read() -> JobFacts:
         async with queue_connection() as (redis, settings):
-            return await read_job_facts(
+            facts = await read_job_facts(
                 redis, Codec(settings.signing_secrets()), job_id, tuple(settings.worker_queues)
             )
+            if not (with_history and facts.is_past and settings.worker_history_days):
+                return facts
+            async with registry_connection() as mongo:
+                return replace(facts, ends=await ends_of(redis, mongo, job_id), has_history=True)
 
     return run(read)
 

@@ -5,6 +5,7 @@ import math
 import time
 from datetime import UTC, datetime
 
+from worker.contract.job_ends import Trace
 from worker.engine.batch_run import BatchRun
 from worker.engine.clock import RedisClock
 from worker.engine.envelope import Call
@@ -68,6 +69,18 @@ class Attempt:
         function = self.call.function if self.call else "<unknown>"
         # Only cron jobs hold their ids.
         return function if self.function.id_hold_ms else f"{self.job.name}:{function}"
+
+    def trace(self, outcome: str, *, status: str = "", error: str = "", reason: str = "") -> Trace:
+        """Return what the history keeps of the job that this try has ended: see `JobEnd`."""
+        job, call = self.job, self.call
+        function, enqueued_ms, batch = (call.function, call.enqueue_ms, call.batch) if call else ("", 0, "")
+        # Set by the job: see `JobRun.about` in worker/jobs/context.py.
+        about = self.context.get("about_hospital", "") if self.context else ""
+        times = self.started_ms, self.finished_ms
+        always = (job.name, function, job.claimed.queue, outcome, self.tries, enqueued_ms, *times)
+        if status or error or reason or batch or about:
+            return (*always, status, error, reason, batch, about)
+        return always
 
     def read(self, call: Call) -> None:
         """Take the decoded envelope."""

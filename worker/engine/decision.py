@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from arq.worker import JobExecutionFailed, Retry, RetryJob
 
+from worker.contract.job_ends import LONGEST_REASON, Trace
+from worker.contract.outcomes import Outcome
 from worker.engine.attempt import Attempt
 from worker.engine.events import JobFinished, JobOutcome
 from worker.engine.options import JobOptions
@@ -74,18 +76,24 @@ class Decision:
 
 
 class DecisionRules:
-    """The rules of one worker: its options, and what its records are signed with.
+    """The rules of one worker: its options, what its records are signed with, and whether they are traced.
 
     `jitter` arguments are random numbers from 0 to 1.
     """
 
-    def __init__(self, options: JobOptions, worker_id: str) -> None:
+    def __init__(self, options: JobOptions, worker_id: str, *, keeps_history: bool = False) -> None:
         self._options = options
         self._worker_id = worker_id
+        self._keeps_history = keeps_history
 
     def after_success(self, attempt: Attempt, result: object) -> Decision:
         """Return the decision on a job that returned `result`."""
-        completion = self._final(attempt, result, success=True)
+        trace = None
+        if self._keeps_history:
+            # Only an outcome of the contract is known to have a status that is not payload.
+            is_known = result is not None and isinstance(result, Outcome)
+            trace = attempt.trace("complete", status=getattr(result, "status", "") if is_known else "")
+        completion = self._final(attempt, result, trace, success=True)
         # Most attempts are let go here: kept until they are stored, they would keep the garbage collector busy.
         kept = attempt if len(completion.result) > ALWAYS_ACCEPTED else None
         return _in_batch(Decision(completion, _event(attempt, "complete"), attempt=kept), attempt)
@@ -170,7 +178,8 @@ class DecisionRules:
 
     def _aborted(self, attempt: Attempt) -> Decision:
         # arq's `Job.abort` waits for an error of this very class.
-        return Decision(self._final(attempt, asyncio.CancelledError()), _event(attempt, "aborted"))
+        trace = attempt.trace("aborted") if self._keeps_history else None
+        return Decision(self._final(attempt, asyncio.CancelledError(), trace), _event(attempt, "aborted"))
 
     def _dead(self, attempt: Attempt, error: BaseException, reason: str, trouble: Trouble | None) -> Decision:
         failure = Failure.of(error, attempt.tries, attempt.redis_ms)
@@ -179,12 +188,20 @@ class DecisionRules:
         if self._options.retry_jobs and isinstance(error, Retry | RetryJob | JobCancelled):
             # A caller that waits for the result gets arq's error; the dead letter keeps what the job raised.
             result = retries_exceeded(attempt.function.max_tries)
-        completion = self._final(attempt, result, dead_letter=dead_letter.stored())
         event = _failed(attempt, "dead", error, reason=reason)._replace(extra=log_extra(error))
+        traced = {"error": event.error_class, "reason": reason[:LONGEST_REASON]}
+        trace = attempt.trace("dead", **traced) if self._keeps_history else None
+        completion = self._final(attempt, result, trace, dead_letter=dead_letter.stored())
         return Decision(completion, event, trouble)
 
     def _final(
-        self, attempt: Attempt, result: object, *, success: bool = False, dead_letter: bytes | None = None
+        self,
+        attempt: Attempt,
+        result: object,
+        trace: Trace | None,
+        *,
+        success: bool = False,
+        dead_letter: bytes | None = None,
     ) -> Completion:
         job, options = attempt.job, self._options
         function, data = attempt.function, None
@@ -195,7 +212,12 @@ class DecisionRules:
             data, life_ms = b"", 0
         if dead_letter is None:
             return Completion.done(
-                job.claimed, job.token, result=data, result_life_ms=life_ms, id_hold_ms=function.id_hold_ms
+                job.claimed,
+                job.token,
+                result=data,
+                result_life_ms=life_ms,
+                id_hold_ms=function.id_hold_ms,
+                trace=trace,
             )
         return Completion.dead(
             job.claimed,
@@ -204,6 +226,7 @@ class DecisionRules:
             result=data,
             result_life_ms=life_ms,
             id_hold_ms=function.id_hold_ms,
+            trace=trace,
         )
 
 

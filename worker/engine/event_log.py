@@ -184,6 +184,22 @@ def _dead_letters_not_moved(event: events.DeadLettersNotMoved) -> None:
     )
 
 
+def _history_not_moved(event: events.HistoryNotMoved) -> None:
+    _log.error(
+        "the history of ended jobs is not stored; Redis keeps it meanwhile",
+        action="history_not_moved",
+        reason=event.reason,
+    )
+
+
+def _ends_left_out(event: events.EndsLeftOut) -> None:
+    _log.error(
+        "the history lacks ended jobs: it could not be moved from Redis for too long",
+        action="history_left_out",
+        count=event.count,
+    )
+
+
 def _breaker_changed(event: events.BreakerChanged) -> None:
     facts = {"reason": event.reason} | ({"function": event.function} if event.function else {})
     if not event.is_open:
@@ -353,6 +369,8 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.EvictionPolicySeen: _eviction_policy_seen,
     events.DeadLettersMoved: _dead_letters_moved,
     events.DeadLettersNotMoved: _dead_letters_not_moved,
+    events.HistoryNotMoved: _history_not_moved,
+    events.EndsLeftOut: _ends_left_out,
     events.BreakerChanged: _breaker_changed,
     events.ReadinessChanged: _readiness_changed,
     events.LivenessNotShown: _liveness_not_shown,

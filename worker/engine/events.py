@@ -211,6 +211,20 @@ class DeadLettersNotMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryNotMoved:
+    """How jobs ended cannot be moved to where their history is kept; it stays in Redis. Sent once for a reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndsLeftOut:
+    """So many jobs ended while Redis held as many ends as it may; the history lacks them."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerChanged:
     """A circuit breaker opened or closed. `reason` says what it opened for.
 

@@ -19,7 +19,7 @@ from arq.connections import ArqRedis, log_redis_info
 from arq.worker import Worker
 from redis.asyncio.connection import ConnectionPool
 
-from worker.engine import batch_watch, dead_letter_archive, memory_watch
+from worker.engine import batch_watch, dead_letter_archive, history_mover, memory_watch
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import adopt, create_bounded_pool
@@ -51,11 +51,12 @@ from worker.engine.events import (
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
+from worker.engine.history_mover import HistoryMover, StoreEnds
 from worker.engine.job_threads import JobThreads
 from worker.engine.live_signal import show_liveness
 from worker.engine.local_zone import LocalZone
 from worker.engine.memory_watch import MemoryWatch
-from worker.engine.options import JobFunction, JobOptions
+from worker.engine.options import JobContext, JobFunction, JobOptions
 from worker.engine.patched_run_job import patched_run_job
 from worker.engine.pauses import Pauses
 from worker.engine.periodic import every
@@ -89,7 +90,8 @@ class LeaseWorker(Worker):
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
-    stay in Redis; default: all), `registry` (tells `check --live` which workers belong together), `owns_process`
+    stay in Redis; default: all), `open_history` (takes `ctx` after `on_startup` and returns what stores how jobs
+    ended; default: no history), `registry` (tells `check --live` which workers belong together), `owns_process`
     (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in time; default: no)
     and `observe` (is called once with the worker, to subscribe to its events before the first of them). Jobs are
     JSON unless serializers are given. arq's log
@@ -106,13 +108,14 @@ class LeaseWorker(Worker):
         "lease",
         "open_redis",
         "dead_letter_limits",
+        "open_history",
         "owns_process",
         "registry",
         "observe",
         "lanes",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (arq hands it each attribute of a settings class)
         self,
         functions: Sequence[Any] = (),
         *,
@@ -120,6 +123,7 @@ class LeaseWorker(Worker):
         lease: float = 10,
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         dead_letter_limits: DeadLetterLimits | None = None,
+        open_history: Callable[[JobContext], StoreEnds] | None = None,
         owns_process: bool = False,
         registry: str = "",
         observe: "Callable[[LeaseWorker], None] | None" = None,
@@ -158,6 +162,7 @@ class LeaseWorker(Worker):
         self._pauses = Pauses()
         self._open_redis = open_redis
         self._dead_letter_limits = dead_letter_limits
+        self._open_history = open_history
         self._owns_process = owns_process
         self._registry = registry
         self._process_exit: ProcessExit | None = None
@@ -219,7 +224,7 @@ class LeaseWorker(Worker):
             await self.redis_health.failed(error)
         executor = Executor(
             options,
-            DecisionRules(options, self.worker_id),
+            DecisionRules(options, self.worker_id, keeps_history=self._open_history is not None),
             Timeouts(asyncio.get_running_loop()),
             context.clock,
             self.events,
@@ -333,6 +338,9 @@ class LeaseWorker(Worker):
         if self._dead_letter_limits is not None:
             archive = DeadLetterArchive(context, self._dead_letter_limits)
             loops["dead-letter-archive"] = every(dead_letter_archive.INTERVAL_S, context.redis_health, archive.trim)
+        if self._open_history is not None:
+            mover = HistoryMover(context, self._open_history(self.ctx), lambda: len(slots) > 0)
+            loops["history-mover"] = every(history_mover.INTERVAL_S, context.redis_health, mover.move)
         if self.allow_abort_jobs:
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
         if self.cron_jobs:

@@ -11,4 +11,5 @@ async def amend_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> Amendm
     """Change a registered hospital and log it; see `worker.contract.AmendHospital`."""
     request = parse(AmendHospital, payload)
     run = current_run(ctx)
+    run.about(request.hospital_id)
     return await run.context.registrations.amend(request, run.job_id, deadline=run.deadline)

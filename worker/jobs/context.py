@@ -1,7 +1,7 @@
 """The state that a worker's jobs share: one typed object, stored under one key of arq's `ctx`."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from worker.errors import ConfigurationError
@@ -11,6 +11,7 @@ from worker.settings import Settings
 
 CONTEXT_KEY = "worker_context"
 DEADLINE_KEY = "job_deadline"
+ABOUT_KEY = "about_hospital"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class JobRun:
     context: WorkerContext
     job_id: str
     deadline: float
+    _ctx: dict[str, Any] = field(repr=False)
+
+    def about(self, hospital_id: str) -> None:
+        """Say which hospital the job is about, so that the history of ended jobs finds the job by it."""
+        self._ctx[ABOUT_KEY] = hospital_id
 
 
 def current_run(ctx: dict[str, Any]) -> JobRun:
@@ -42,4 +48,4 @@ def current_run(ctx: dict[str, Any]) -> JobRun:
     deadline = ctx.get(DEADLINE_KEY)
     if deadline is None:
         deadline = asyncio.get_running_loop().time() + context.settings.worker_job_timeout
-    return JobRun(context, ctx["job_id"], deadline)
+    return JobRun(context, ctx["job_id"], deadline, ctx)

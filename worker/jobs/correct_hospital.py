@@ -13,6 +13,7 @@ async def correct_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> Corr
     """Change fields of a partial hospital; see `worker.contract.CorrectHospital`."""
     request = parse(CorrectHospital, payload)
     run = current_run(ctx)
+    run.about(request.hospital_id)
     mongo = run.context.mongo
     return await answer_once(
         mongo,

@@ -13,6 +13,7 @@ async def discard_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> Disc
     """Remove a partial hospital; see `worker.contract.DiscardHospital`."""
     request = parse(DiscardHospital, payload)
     run = current_run(ctx)
+    run.about(request.hospital_id)
     mongo = run.context.mongo
     return await answer_once(
         mongo,

@@ -13,6 +13,7 @@ async def ingest_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> Inges
     """Insert the hospital if it is absent; see `worker.contract.IngestHospital`."""
     request = parse(IngestHospital, payload)
     run = current_run(ctx)
+    run.about(request.record.hospital_id)
     mongo = run.context.mongo
     return await answer_once(
         mongo,

@@ -11,4 +11,5 @@ async def register_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> Reg
     """Register a hospital and log it; see `worker.contract.RegisterHospital`."""
     request = parse(RegisterHospital, payload)
     run = current_run(ctx)
+    run.about(request.record.hospital_id)
     return await run.context.registrations.register(request, run.job_id, deadline=run.deadline)

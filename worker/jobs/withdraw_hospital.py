@@ -11,4 +11,5 @@ async def withdraw_hospital(ctx: dict[str, Any], payload: dict[str, Any]) -> Wit
     """Remove a registered hospital and log its last state; see `worker.contract.WithdrawHospital`."""
     request = parse(WithdrawHospital, payload)
     run = current_run(ctx)
+    run.about(request.hospital_id)
     return await run.context.registrations.withdraw(request, run.job_id, deadline=run.deadline)

@@ -13,6 +13,7 @@ from worker.mongo.claims import CLAIM_INDEXES, IMPORT_CLAIMS
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 from worker.mongo.imports import IMPORT_REPORTS, IMPORTS
+from worker.mongo.job_history import HISTORY_INDEXES, JOB_HISTORY
 from worker.mongo.validators import (
     ACTIONS_VALIDATOR,
     APPLIED_JOBS_VALIDATOR,
@@ -20,6 +21,7 @@ from worker.mongo.validators import (
     IMPORT_CLAIMS_VALIDATOR,
     IMPORT_REPORTS_VALIDATOR,
     IMPORTS_VALIDATOR,
+    JOB_HISTORY_VALIDATOR,
     LOGS_VALIDATOR,
 )
 
@@ -62,6 +64,7 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
         [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
     ),
     (ACTIONS, ACTIONS_VALIDATOR, [IndexModel([("at", DESCENDING)])]),
+    (JOB_HISTORY, JOB_HISTORY_VALIDATOR, HISTORY_INDEXES),
 )
 
 

@@ -171,6 +171,21 @@ _ACTION: dict[str, Any] = {
     "operation": _TEXT,
 }
 _OPTIONAL_IN_ACTION = frozenset({"count"})
+_TEXTS = {"bsonType": "array", "items": _TEXT}
+_ENDED_JOBS: dict[str, Any] = {
+    "_id": _TEXT,
+    "at": _INSTANT,
+    "expires_at": _INSTANT,
+    "worker": _TEXT,
+    "ended": {**_INTEGER, "minimum": 0},
+    "traces": _TEXT,
+    "jobs": _TEXTS,
+    "functions": _TEXTS,
+    "hospitals": _TEXTS,
+    "outcomes": _TEXTS,
+    "errors": _TEXTS,
+    "batches": _TEXTS,
+}
 _HOSPITAL_IN_LOG = {
     "bsonType": ["object", "null"],
     "required": _REQUIRED_OF_HOSPITAL,
@@ -255,5 +270,13 @@ ACTIONS_VALIDATOR: dict[str, Any] = {
         "required": [name for name in _ACTION if name not in _OPTIONAL_IN_ACTION],
         "additionalProperties": False,
         "properties": _ACTION,
+    }
+}
+JOB_HISTORY_VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "at", "expires_at", "worker", "ended", "traces"],
+        # Workers of a later version may add to it while this one serves.
+        "properties": _ENDED_JOBS,
     }
 }

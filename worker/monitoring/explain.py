@@ -7,6 +7,7 @@ import shlex
 
 from worker.monitoring.explanation import ExplainedState, Explanation, count, is_abort_asked, to_be_aborted
 from worker.monitoring.job_facts import JobFacts, Place
+from worker.monitoring.past_rules import explain_past
 from worker.monitoring.times import duration, instant
 from worker.monitoring.waiting_rules import RUNS_ALONE_AT, explain_waiting
 from worker.queue import keys
@@ -76,12 +77,13 @@ def _of_no_queue(facts: JobFacts) -> Explanation:
             f"deleted: delete the key {keys.JOB}{facts.job_id}, and enqueue the job again",
         )
     batch = facts.batch
+    if past := explain_past(facts):
+        return past
     match batch.outcome if batch else None:
         case None:
             return Explanation(
                 "unknown",
-                "is not known: it was never enqueued, or it ended longer ago than results are kept "
-                "(WORKER_KEEP_RESULT)",
+                f"is not known: it was never enqueued, or it ended longer ago than {_longest_kept(facts)}",
                 "check the id",
             )
         case "dropped":
@@ -103,6 +105,12 @@ def _of_no_queue(facts: JobFacts) -> Explanation:
                 f"has ended ({outcome}), as its batch {_batch_id(facts)} says; its result is not kept any more",
                 "nothing: the job has ended",
             )
+
+
+def _longest_kept(facts: JobFacts) -> str:
+    if facts.has_history:
+        return "the history reaches (WORKER_HISTORY_DAYS)"
+    return "results are kept (WORKER_KEEP_RESULT)"
 
 
 def _batch_id(facts: JobFacts) -> str:

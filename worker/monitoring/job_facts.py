@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from worker.codec import Codec, check_job_id
 from worker.contract import JOBS, QUEUES
 from worker.contract.fields import BATCH_MARK
+from worker.contract.job_ends import PastEnd
 from worker.errors import BatchNotFound, InvalidEnvelope
 from worker.monitoring.ended_job import EndedJob
 from worker.queue import keys
@@ -60,7 +61,9 @@ class JobFacts:
     `payload` says what its job key holds. `owner` is the id of the worker that has or had it last, `holder` whether
     its in-progress key names an owner. `crashes` is how often its lease ended and its owner was not heard of again.
     `unknown_ms` is when a worker last met its function and did not have it. `pauses` is all that is paused.
-    `workers` are all heartbeats, each with its age in seconds. `now_ms` is the queues' time.
+    `workers` are all heartbeats, each with its age in seconds. `now_ms` is the queues' time. `ends` is what the
+    history says, the newest end first; it is asked only if Redis does not know how the job ended, and `has_history`
+    says whether it was.
     """
 
     job_id: str
@@ -85,6 +88,13 @@ class JobFacts:
     unknown_ms: float | None = None
     pauses: tuple[Pause, ...] = ()
     workers: tuple[tuple[Heartbeat, float], ...] = field(default=())
+    ends: tuple[PastEnd, ...] = ()
+    has_history: bool = False
+
+    @property
+    def is_past(self) -> bool:
+        """Whether Redis has nothing of the job itself, so that only the history can say how it ended."""
+        return not (self.place or self.ended or self.dead_letter or self.unreadable) and self.payload == "missing"
 
     @property
     def pause(self) -> Pause | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from worker.contract.job_ends import PastEnd
 from worker.monitoring.explanation import ExplainedState
 from worker.monitoring.job_facts import JobFacts
 from worker.monitoring.times import instant
@@ -33,6 +34,8 @@ def shown_facts(facts: JobFacts, state: ExplainedState) -> dict[str, object]:
     )  # fmt: skip
     queue = place.queue if place else ended.queue if ended else dead.queue if dead else None
     lease_ms = place.lease_ms if place else None
+    if facts.ends:
+        return _shown_past(facts, state)
     return {
         "job_id": facts.job_id,
         "state": state,
@@ -63,6 +66,34 @@ def shown_facts(facts: JobFacts, state: ExplainedState) -> dict[str, object]:
             f"{worker.worker}: {worker.state(age_s)}" for worker, age_s in facts.workers if queue in worker.queues
         ],
     }
+
+
+def _shown_past(facts: JobFacts, state: ExplainedState) -> dict[str, object]:
+    latest, end = facts.ends[0], facts.ends[0].end
+    return {
+        "job_id": facts.job_id,
+        "state": state,
+        "function": end.function or None,
+        "queue": end.queue,
+        "enqueued_at": _at(end.enqueued_ms or None),
+        "finished_at": _at(end.ended_ms),
+        "tries_spent": end.tries,
+        "run_s": (end.ended_ms - end.started_ms) / 1000,
+        "outcome": end.status or None,
+        "error": end.error or None,
+        "dead_reason": end.reason or None,
+        "hospital": end.hospital_id or None,
+        "batch": end.batch or None,
+        "worker": latest.worker,
+        "all_ends": [shown_end(past) for past in facts.ends],
+    }
+
+
+def shown_end(past: PastEnd) -> str:
+    """Return one end of a job on one line."""
+    end = past.end
+    detail = f" ({end.status or end.error})" if end.status or end.error else ""
+    return f"{Instant(end.ended_ms).json()}: {end.outcome}{detail}, try {end.tries}, {past.worker}"
 
 
 def _at(at_ms: float | None) -> Instant | None:

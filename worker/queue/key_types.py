@@ -10,7 +10,7 @@ from worker.errors import ConfigurationError
 from worker.queue import keys
 from worker.redis.errors import error_code
 
-KeyType = Literal["hash", "list", "string", "zset"]
+KeyType = Literal["hash", "list", "stream", "string", "zset"]
 
 _FIXED: dict[str, KeyType] = {
     keys.ABORT: "zset",
@@ -27,6 +27,9 @@ _FIXED: dict[str, KeyType] = {
     keys.UNKNOWN: "zset",
     keys.PAUSES: "hash",
     keys.ACTIONS: "hash",
+    keys.ENDED: "stream",
+    keys.ENDED_UNTOLD: "string",
+    keys.ENDED_MOVER: "string",
     keys.BATCHES: "zset",
     keys.CANCELLED_BATCHES: "zset",
 }
@@ -39,7 +42,7 @@ _OF_QUEUE: dict[str, KeyType] = {
 }
 # A command for each type that costs the same however much the key holds. TYPE would need a permission that the
 # rules of earlier versions do not grant.
-_READ = {"hash": "HLEN", "list": "LLEN", "string": "GET", "zset": "ZCARD"}
+_READ = {"hash": "HLEN", "list": "LLEN", "stream": "XLEN", "string": "GET", "zset": "ZCARD"}
 
 
 class ForeignKey(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Self, cast
 
 from redis.asyncio import Redis
 
+from worker.contract.job_ends import Trace, encode_traces
 from worker.errors import BatchClosed, BatchNotFound
 from worker.queue import keys
 
@@ -36,6 +37,8 @@ _LUA_NAMES = {
     "HISTORY": keys.HISTORY,
     "CLOCK": keys.CLOCK,
     "DEAD_PAYLOAD": keys.DEAD_PAYLOAD,
+    "ENDED": keys.ENDED,
+    "ENDED_UNTOLD": keys.ENDED_UNTOLD,
     "BATCHES": keys.BATCHES,
     "CANCELLED_BATCHES": keys.CANCELLED_BATCHES,
     "PAUSES": keys.PAUSES,
@@ -120,6 +123,7 @@ class Completion(NamedTuple):
     waits. `tries` says whether this try counts, or how many tries there were by the producer's count. `record` is
     the dead letter (dead) or an entry of the job's history (retry). `payload` is that of a job that has ended; it
     is not sent. `batch` is what `worker.queue.batches.completion_entry` returns, empty for a job of no batch.
+    `trace` is what the history keeps of a job that has ended, `None` without a history.
     """
 
     job_id: bytes
@@ -135,10 +139,18 @@ class Completion(NamedTuple):
     record: bytes = b""
     payload: bytes = b""
     batch: str = ""
+    trace: Trace | None = None
 
     @classmethod
     def done(
-        cls, job: ClaimedJob, token: str, *, result: bytes = b"", result_life_ms: int = 0, id_hold_ms: int = 0
+        cls,
+        job: ClaimedJob,
+        token: str,
+        *,
+        result: bytes = b"",
+        result_life_ms: int = 0,
+        id_hold_ms: int = 0,
+        trace: Trace | None = None,
     ) -> Self:
         """Return the completion of a job that ended, well or aborted."""
         return cls(
@@ -150,6 +162,7 @@ class Completion(NamedTuple):
             result_life_ms,
             id_hold_ms=id_hold_ms,
             payload=job.payload,
+            trace=trace,
         )
 
     @classmethod
@@ -162,6 +175,7 @@ class Completion(NamedTuple):
         result: bytes = b"",
         result_life_ms: int = 0,
         id_hold_ms: int = 0,
+        trace: Trace | None = None,
     ) -> Self:
         """Return the completion of a job that becomes a dead letter."""
         return cls(
@@ -174,6 +188,7 @@ class Completion(NamedTuple):
             id_hold_ms=id_hold_ms,
             record=dead_letter,
             payload=job.payload,
+            trace=trace,
         )
 
     @classmethod
@@ -226,12 +241,18 @@ FINISH_KEYS = (keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX
 
 def finish_args(completions: Sequence[Completion]) -> list[Any]:
     """Return the arguments of finish.lua for a group of completions."""
-    args: list[Any] = [1]
+    args: list[Any] = [1, _traces_of(completions)]
     for completion in completions:
         args.extend(completion.argv())
         if len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory:
             args[0] = 0
     return args
+
+
+def _traces_of(completions: Sequence[Completion]) -> bytes:
+    traces = [completion.trace for completion in completions]
+    # All completions of a call are of one worker.
+    return encode_traces(worker_of(completions[0].token), traces) if any(traces) else b""
 
 
 class QueueCounts(NamedTuple):

@@ -30,6 +30,8 @@ _WRITE_NOTHING: dict[str, Callable[[str, str], tuple[str, ...]]] = {
     "hash": lambda key, member: ("HDEL", key, member),
     "zset": lambda key, member: ("ZREM", key, member),
     "list": lambda key, _: ("LTRIM", key, "0", "-1"),
+    # Rules of earlier versions lack the commands of streams, and the worker does without.
+    "stream": lambda key, _: ("EXISTS", key),
     # Only other programs read it, so it must not be touched.
     "string": lambda key, _: ("GET", key),
 }

@@ -32,7 +32,8 @@ class Planted:
     codec = Codec()
 
     def __init__(self, url: str) -> None:
-        self.environment = {"REDIS_URL": url, "REDIS_TIMEOUT": "2"}
+        # The history has tests of its own.
+        self.environment = {"REDIS_URL": url, "REDIS_TIMEOUT": "2", "WORKER_HISTORY_DAYS": "0"}
         self.redis = open_arq_redis(load_settings(redis_url=url, redis_timeout=2), self.codec)
         self.scripts = Scripts(self.redis)
         self.batches = BatchStore(self.redis)

@@ -3,6 +3,7 @@ from tests.redis_scripts.script_clock import ClockContract
 from tests.redis_scripts.script_dead import DeadPayloadContract
 from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
+from tests.redis_scripts.script_history import HistoryContract
 from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
 
 
@@ -23,6 +24,10 @@ class TestOutage(OutageContract):
 
 
 class TestFinish(FinishContract):
+    pass
+
+
+class TestHistory(HistoryContract):
     pass
 
 

@@ -67,6 +67,8 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         "error",
         {"action": "dead_letters_not_moved", "file": "folder/file", "reason": "No space left on device"},
     ),
+    (events.HistoryNotMoved("why"), "error", {"action": "history_not_moved", "reason": "why"}),
+    (events.EndsLeftOut(300), "error", {"action": "history_left_out", "count": 300}),
     (
         events.RedisLost("ReadOnlyError", "READONLY"),
         "error",

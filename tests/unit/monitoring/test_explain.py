@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from worker.contract.job_ends import JobEnd, PastEnd
 from worker.monitoring.ended_job import EndedJob
 from worker.monitoring.explain import explain
 from worker.monitoring.job_facts import JobBatch, JobFacts, Place
@@ -71,6 +72,17 @@ def dead_letter(**values: Any) -> DeadLetter:
         "reason": "permanent error", "failure": failure("InvalidPayload", 1, 7_200), "crashes": 0,
     }  # fmt: skip
     return DeadLetter(**{**given, **values})
+
+
+THE_HISTORY_REACHES = "the history reaches (WORKER_HISTORY_DAYS)"
+
+
+def past(**values: Any) -> tuple[PastEnd, ...]:
+    given: dict[str, Any] = {
+        "job_id": "ingest_hospital:42", "function": "ingest_hospital", "queue": QUEUE, "outcome": "complete",
+        "tries": 2, "enqueued_ms": 1, "started_ms": 2, "ended_ms": ago(60), "status": "created",
+    }  # fmt: skip
+    return (PastEnd(JobEnd(**{**given, **values}), W1, ago(59), "cursor"),)
 
 
 def since(reason: str, seconds: float) -> dict[str, datetime]:
@@ -366,6 +378,36 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         facts(unreadable="its result is not accepted: not a JSON envelope", payload="missing"),
         "ended",
         "has a result that is not readable: its result is not accepted: not a JSON envelope",
+    ),
+    "finished, as the history says": (
+        facts(ends=past(), payload="missing"),
+        "done",
+        f"finished {MINUTE_AGO} after 2 tries with the outcome created",
+    ),
+    "dead letter discarded": (
+        facts(ends=past(outcome="dead", error="InvalidPayload", reason="why"), payload="missing"),
+        "failed",
+        f"was dead-lettered {MINUTE_AGO} after 2 tries: why (InvalidPayload); no dead letter of it is kept",
+    ),
+    "aborted, as the history says": (
+        facts(ends=past(outcome="aborted"), payload="missing"),
+        "aborted",
+        f"was aborted {MINUTE_AGO}",
+    ),
+    "ended in a way of a later version": (
+        facts(ends=past(outcome="expired"), payload="missing"),
+        "ended",
+        f"ended {MINUTE_AGO} (expired)",
+    ),
+    "ended several times": (
+        facts(ends=past(status="") * 3, job_id="it", payload="missing", batch=batch("finished", "complete")),
+        "done",
+        f"finished {MINUTE_AGO} after 2 tries; 2 earlier ends of this id (hospital-worker jobs show it)",
+    ),
+    "not in the history": (
+        facts(payload="missing", has_history=True),
+        "unknown",
+        f"is not known: it was never enqueued, or it ended longer ago than {THE_HISTORY_REACHES}",
     ),
     "never seen": (
         facts(payload="missing"),

@@ -5,7 +5,8 @@
 -- another for ever.
 --
 -- KEYS  leases, crashes, abort, dead letters, their index, clock
--- ARGV  1 if the group is to be stored even if Redis is full, otherwise 0; then for each completion ten values:
+-- ARGV  1 if the group is to be stored even if Redis is full, otherwise 0; what the history keeps of the jobs that end,
+--   empty without a history: see worker/contract/job_ends.py; then for each completion ten values:
 --   id, queue, token, action, result, result's life in ms (0: do not store, -1: for ever),
 --   due (retry: delay in ms from now; return: the score to restore; done and dead: for how many ms the id stays
 --   taken: above 0, a job that is enqueued under it is dropped by the claim; below 0, it waits),
@@ -25,6 +26,8 @@ local HISTORY_LENGTH = 20
 local TRIES_TTL = 30 * 86400
 
 local SEVERAL_LOSSES = 3
+-- Entries of the stream of ended jobs, of up to 100 jobs each. A worker moves them to MongoDB long before.
+local MOST_ENDED = 10000
 
 -- Usually these are empty.
 local any_crash = redis.call('HLEN', crashes) > 0
@@ -38,7 +41,7 @@ end
 
 -- A call from a script costs more than the command itself, so jobs are looked up together.
 local holders, owners = {}, {}
-for first = 2, #ARGV, 10 * PER_CALL do
+for first = 3, #ARGV, 10 * PER_CALL do
     local ids, names = {}, {}
     for i = first, math.min(first + 10 * (PER_CALL - 1), #ARGV), 10 do
         ids[#ids + 1] = ARGV[i]
@@ -158,8 +161,24 @@ local function count_in_batch(entry, id)
     if batch then count_end(batch, id, outcome, counts) end
 end
 
+-- Tells the history which jobs this call has ended: `told` of those that the traces are of, all but those at the
+-- positions `untold`. Nothing of it may keep a job from ending: the rules of a user may be from before there was a
+-- history, and the key may be of another type.
+local function tell_history(told, untold)
+    local length = told > 0 and redis.pcall('XLEN', ENDED)
+    if type(length) ~= 'number' then return end
+    if length >= MOST_ENDED then
+        redis.pcall('SET', ENDED_UNTOLD, (tonumber(redis.pcall('GET', ENDED_UNTOLD)) or 0) + told)
+    elseif #untold == 0 then
+        redis.pcall('XADD', ENDED, '*', 't', ARGV[2])
+    else
+        redis.pcall('XADD', ENDED, '*', 't', ARGV[2], 'x', table.concat(untold, ' '))
+    end
+end
+
 local applied, left, ended, seen = {}, {}, {}, {}
-for i = 2, #ARGV, 10 do
+local told, untold = 0, {}
+for i = 3, #ARGV, 10 do
     local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     local is_owner = owns(token, owners[id], holders[id], queue, id)
     if not seen[id] and (is_owner or (action == 'done' and keeps_losing_leases(id, token))) then
@@ -177,6 +196,7 @@ for i = 2, #ARGV, 10 do
         else
             local life, taken = tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6])
             if not finish(id, action, ARGV[i + 4], life, taken, ARGV[i + 7], ARGV[i + 8]) then state = 2 end
+            told = told + 1
             count_in_batch(ARGV[i + 9], id)
             table.insert(ended[queue], id)
         end
@@ -185,6 +205,7 @@ for i = 2, #ARGV, 10 do
     elseif action == 'done' and not seen[id] and was_given_up(id, token) then
         seen[id] = true
         finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), '', '')
+        told = told + 1
         count_in_batch(ARGV[i + 9], id)
         redis.call('HDEL', dead, id)
         redis.call('ZREM', dead_index, id)
@@ -192,9 +213,11 @@ for i = 2, #ARGV, 10 do
         applied[#applied + 1] = 1
     elseif action == 'dead' and ARGV[i + 7] == 'move' and lacks_payload(id, ARGV[i + 8]) then
         applied[#applied + 1] = 2
+        untold[#untold + 1] = (i - 3) / 10 + 1
     else
         if any_crash then take_back_crash(crashes, id, token) end
         applied[#applied + 1] = 0
+        if action == 'done' or action == 'dead' then untold[#untold + 1] = (i - 3) / 10 + 1 end
     end
 end
 for first = 1, #gone, PER_CALL do
@@ -208,4 +231,5 @@ for queue, ids in pairs(left) do
     if any_abort then remove('ZREM', abort, ended[queue]) end
 end
 if any_batch then store_batches(now) end
+if ARGV[2] ~= '' then tell_history(told, untold) end
 return applied

@@ -1,0 +1,80 @@
+"""Moves how jobs have ended from Redis to where their history is kept."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from redis.exceptions import NoPermissionError
+
+from worker.contract.job_ends import EndGroup
+from worker.engine.context import EngineContext
+from worker.engine.events import EndsLeftOut, HistoryNotMoved
+from worker.errors import RegistryError
+from worker.queue import keys
+from worker.queue.ended_jobs import EndedJobs
+
+INTERVAL_S = 1.0
+StoreEnds = Callable[[Sequence[EndGroup]], Awaitable[None]]
+"""Stores groups, once and for all: one that is stored already changes nothing. Raises `RegistryError`."""
+
+# One of a fleet's workers moves at a time. Two would store the same groups twice, which is harmless.
+_TURN_MS = 60_000
+# What Redis answers for a key without an expiry.
+_NEVER_EXPIRES = -1
+# Reading and writing so many, of 100 jobs each, takes the event loop for two milliseconds.
+_PAGE = 10
+# While jobs run, a worker moves no more than this a second, unless more entries than `_LONG` wait.
+_LITTLE = 2
+_LONG = 2_000
+
+
+class HistoryMover:
+    """Takes the oldest entries of the stream, stores them, and deletes them; what cannot be stored stays.
+
+    `store` keeps the history, `is_busy` says whether jobs need this process.
+    """
+
+    def __init__(self, context: EngineContext, store: StoreEnds, is_busy: Callable[[], bool]) -> None:
+        self._redis = context.redis
+        self._ended = EndedJobs(context.redis)
+        self._worker_id = context.worker_id
+        self._events = context.events
+        self._store = store
+        self._is_busy = is_busy
+        self._problem = ""
+
+    async def move(self) -> None:
+        """Move what has ended; while jobs run only a little, unless much waits."""
+        try:
+            if not await self._redis.set(keys.ENDED_MOVER, self._worker_id, nx=True, px=_TURN_MS):
+                if await self._redis.pttl(keys.ENDED_MOVER) == _NEVER_EXPIRES:
+                    # Another program wrote it: no worker would ever have a turn.
+                    await self._redis.pexpire(keys.ENDED_MOVER, _TURN_MS)
+                return
+            try:
+                await self._move()
+                self._report("")
+            finally:
+                await self._redis.delete(keys.ENDED_MOVER)
+        except RegistryError as error:
+            self._report(str(error))
+        except NoPermissionError:
+            self._report("the user in Redis may not use streams; compare its rules with docs/security.md")
+
+    async def _move(self) -> None:
+        if untold := await self._ended.take_untold():
+            self._events.send(EndsLeftOut(untold))
+        while page := await self._ended.oldest(_LITTLE if await self._can_wait() else _PAGE):
+            await self._store([group for _, group in page if group is not None])
+            await self._ended.delete(entry_id for entry_id, _ in page)
+            if await self._can_wait():
+                return
+            # Its turn lasts as long as it moves.
+            await self._redis.pexpire(keys.ENDED_MOVER, _TURN_MS)
+
+    async def _can_wait(self) -> bool:
+        """Whether moving can wait for the jobs that run."""
+        return self._is_busy() and await self._ended.length() < _LONG
+
+    def _report(self, problem: str) -> None:
+        if problem and problem != self._problem:
+            self._events.send(HistoryNotMoved(problem))
+        self._problem = problem

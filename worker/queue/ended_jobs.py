@@ -1,0 +1,74 @@
+"""The stream in Redis of how jobs have ended, from finish.lua until a worker has moved it to MongoDB."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+
+from worker.contract.job_ends import EndGroup, without, worker_in
+from worker.queue import keys
+
+# Of up to 100 jobs each: about 1 MB.
+_PER_CALL = 100
+# Year 2286: what other programs add has any id.
+_LAST_MS = 10**13
+_LONGEST_WORKER = 200
+
+
+class EndedJobs:
+    """The stream on one connection pool. Methods raise redis-py's errors."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._redis = redis
+
+    async def length(self) -> int:
+        """Return how many entries the stream has."""
+        return int(await self._redis.xlen(keys.ENDED))
+
+    async def oldest(self, count: int) -> list[tuple[bytes, EndGroup | None]]:
+        """Return the oldest entries by their ids; `None` for one that is not of finish.lua."""
+        found = await self._redis.xrange(keys.ENDED, count=count)
+        return [(entry_id, _group(entry_id, fields)) for entry_id, fields in found]
+
+    async def delete(self, entry_ids: Iterable[bytes]) -> None:
+        """Delete entries that are stored elsewhere."""
+        await self._redis.xdel(keys.ENDED, *entry_ids)
+
+    async def take_untold(self) -> int:
+        """Return how many ends were left out because the stream was full, and begin to count anew."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.get(keys.ENDED_UNTOLD)
+            pipe.delete(keys.ENDED_UNTOLD)
+            found, _ = await pipe.execute()
+        return int(found) if found and found.isdigit() else 0
+
+    async def newest(self) -> AsyncIterator[EndGroup]:
+        """Yield the groups that are in the stream, the newest first; none for a user that may not read it."""
+        before = "+"
+        while True:
+            try:
+                found = await self._redis.xrevrange(keys.ENDED, max=before, count=_PER_CALL)
+            except NoPermissionError:
+                return
+            for entry_id, fields in found:
+                if (group := _group(entry_id, fields)) is not None:
+                    yield group
+            if len(found) < _PER_CALL:
+                return
+            before = f"({found[-1][0].decode()}"
+
+
+def _group(entry_id: bytes, fields: Mapping[bytes, Any] | None) -> EndGroup | None:
+    milliseconds, _, sequence = entry_id.decode().partition("-")
+    traces = (fields or {}).get(b"t", b"").decode(errors="replace")
+    worker = worker_in(traces)
+    if worker is None or int(milliseconds) >= _LAST_MS:
+        return None
+    left_out = (fields or {}).get(b"x", b"").split()
+    if left_out:
+        traces = without(traces, frozenset(int(position) for position in left_out if position.isdigit()))
+    worker = worker[:_LONGEST_WORKER]
+    # With the worker, because another Redis of the same registry may have given the same id.
+    group_id = f"{int(milliseconds):013}-{int(sequence):06}-{worker}"
+    return EndGroup(group_id, int(milliseconds), worker, traces)
