@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from worker.escaping import escape
 from worker.monitoring.explanation import ExplainedState
 from worker.monitoring.job_facts import JobFacts
 from worker.monitoring.times import instant
@@ -63,6 +64,18 @@ def shown_facts(facts: JobFacts, state: ExplainedState) -> dict[str, object]:
             f"{worker.worker}: {worker.state(age_s)}" for worker, age_s in facts.workers if queue in worker.queues
         ],
     }
+
+
+def in_words(fact: object, now_ms: float) -> str:
+    """Return a fact for a person; empty if it is not known. Text of others is escaped."""
+    match fact:
+        case Instant():
+            return fact.words(now_ms)
+        case list():
+            return "\n".join(map(escape, fact))
+        case int():
+            return f"{fact:,}"
+    return "" if fact is None else escape(str(fact))
 
 
 def _at(at_ms: float | None) -> Instant | None:
