@@ -25,7 +25,14 @@ if CHROMIUM is None:
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "1"}
 BAD, GOOD = "ingest_hospital:bad", "ingest_hospital:good"
 PAGES = ("/", "/queues", "/queue?name=arq:queue", "/jobs", f"/jobs?id={GOOD}", "/dead", f"/dead/letter?id={BAD}")
-OF_OPERATORS = (f"/dead/edit?id={BAD}", f"/dead/discard?id={BAD}", "/workers", "/nowhere", "/dead/letter?id=none")
+OF_OPERATORS = (
+    f"/dead/edit?id={BAD}",
+    f"/dead/discard?id={BAD}",
+    "/workers",
+    "/imports",
+    "/nowhere",
+    "/dead/letter?id=none",
+)
 LIVE_MS = 20_000
 
 
@@ -40,7 +47,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture
 async def url(site: Site) -> AsyncIterator[str]:
-    async with serving(site.environment["REDIS_URL"]) as page:
+    mongo, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
+    async with serving(site.environment["REDIS_URL"], mongodb_url=mongo, mongodb_database=database) as page:
         yield page.url
 
 

@@ -33,7 +33,7 @@ async def serve_page(console: Console, folder: Path, environment: Mapping[str, s
     page = WorkerProcess("dashboard", {**environment, **users}, folder, command)
     await page.start()
     try:
-        await _wait_for(port, page.log)
+        await _wait_for(port, page)
         console.print(f"The page: http://{LOOPBACK}:{port}/  name: {_USER}  password: {password}")
         console.print("Ctrl-C ends it")
         await stopped.wait()
@@ -41,7 +41,7 @@ async def serve_page(console: Console, folder: Path, environment: Mapping[str, s
         await page.stop()
 
 
-async def _wait_for(port: int, log: Path) -> None:
+async def _wait_for(port: int, page: WorkerProcess) -> None:
     """Wait until something listens on the port. Raises `RegistryError` with the end of the log."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_READY_S):
@@ -51,5 +51,4 @@ async def _wait_for(port: int, log: Path) -> None:
                     writer.close()
                     return
                 await asyncio.sleep(0.05)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-    raise RegistryError(f"the page did not start; the end of {log}:\n{tail}")
+    raise RegistryError(f"the page did not start; the end of {page.log}:\n{page.log_tail()}")

@@ -63,8 +63,11 @@ class WorkerProcess:
                     return
         except TimeoutError:
             pass
-        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
-        raise RegistryError(f"{self.name} did not become ready; the end of {self.log}:\n{tail}")
+        raise RegistryError(f"{self.name} did not become ready; the end of {self.log}:\n{self.log_tail()}")
+
+    def log_tail(self) -> str:
+        """Return the last lines of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
 
     async def kill(self) -> None:
         """Kill the process with SIGKILL, to simulate a crash."""

@@ -71,9 +71,9 @@ async def run_demo(
     """Run the demonstration and return its results.
 
     `folder` receives the logs and rejects. `data` keeps the servers' data for a later run (None: discarded). `file`
-    is imported (None: a generated file) as `wishes` say. `show` gets the results and the environment of the servers,
-    which run until it returns. Raises `FileError` for a file that cannot be imported, and
-    `RegistryError` if a server or worker does not start.
+    is imported (None: a generated file) as `wishes` say. `show` gets the results and the servers' environment; they
+    run until it returns. Raises `FileError` for a file that cannot be imported, and `RegistryError` if a server or
+    worker does not start.
     """
     started = time.monotonic()
     if file is None:

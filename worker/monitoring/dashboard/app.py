@@ -12,7 +12,16 @@ from starlette.types import ASGIApp
 
 from worker.errors import RegistryError
 from worker.monitoring.dashboard.headers import WithHeaders
-from worker.monitoring.dashboard.pages import dead_letter_edit, dead_letters, jobs, login, overview, queues, workers
+from worker.monitoring.dashboard.pages import (
+    dead_letter_edit,
+    dead_letters,
+    imports,
+    jobs,
+    login,
+    overview,
+    queues,
+    workers,
+)
 from worker.monitoring.dashboard.problems import LoginNeeded, Problem, show_problem, to_login
 from worker.monitoring.dashboard.rendering import STATIC
 from worker.monitoring.dashboard.services import Services
@@ -33,7 +42,7 @@ def create_app(services: Services) -> ASGIApp:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.services = services
-    for page in (login, overview, queues, jobs, dead_letters, dead_letter_edit, workers):
+    for page in (login, overview, queues, jobs, dead_letters, dead_letter_edit, imports, workers):
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(LoginNeeded, to_login)

@@ -5,7 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from worker.errors import RegistryError
+from worker.errors import OutageError, RegistryError
 from worker.monitoring.dashboard.rendering import render
 
 _TITLES = {404: "Not found", 405: "Not allowed here"}
@@ -44,7 +44,11 @@ def _as_problem(error: Exception) -> Problem:
         case Problem():
             return error
         case RegistryError():
-            return Problem(503, "Redis is unavailable", str(error), "Restore Redis, then load this page again.")
+            # Only an outage of MongoDB is not one of Redis, or of its configuration.
+            store = error.dependency if isinstance(error, OutageError) else "Redis"
+            return Problem(
+                503, f"{store} is unavailable", str(error), f"Restore {store}, then load this page again."
+            )
         case RequestValidationError():
             return Problem(
                 400, "Invalid address", "A value in the address is invalid.", "Follow a link of this page."

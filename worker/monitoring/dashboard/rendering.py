@@ -60,6 +60,7 @@ _PAGES = (
     ("/queues", "Queues"),
     ("/jobs", "Jobs"),
     ("/dead", "Dead letters"),
+    ("/imports", "Imports"),
     ("/workers", "Workers"),
 )
 

@@ -2,6 +2,7 @@
 
 import uvicorn
 
+from worker.mongo.client import open_mongo
 from worker.monitoring.dashboard.app import create_app
 from worker.monitoring.dashboard.services import Services
 from worker.redis.client import open_redis
@@ -14,11 +15,12 @@ _MOST_CONNECTIONS = 200
 
 async def serve(settings: Settings, host: str, port: int, *, is_secure: bool) -> None:
     """Serve the page at an address until SIGINT or SIGTERM. Raises `ConfigurationError` before, if it cannot."""
-    redis = open_redis(settings)
+    redis, mongo = open_redis(settings), open_mongo(settings)
     try:
-        await server_of(Services.of(settings, redis, is_secure=is_secure), host, port).serve()
+        await server_of(Services.of(settings, redis, mongo, is_secure=is_secure), host, port).serve()
     finally:
         await redis.aclose(close_connection_pool=True)
+        await mongo.close()
 
 
 def server_of(services: Services, host: str, port: int) -> uvicorn.Server:

@@ -8,6 +8,8 @@ from typing import TypeVar
 from redis.asyncio import Redis
 
 from worker.codec import Codec
+from worker.errors import OutageError
+from worker.mongo.client import MongoHandle
 from worker.monitoring.dashboard.login_limit import LoginLimit
 from worker.monitoring.dashboard.sessions import Sessions
 from worker.monitoring.dashboard.users import Users
@@ -29,6 +31,7 @@ class Services:
 
     settings: Settings
     redis: "Redis[bytes]"
+    mongo: MongoHandle
     users: Users
     is_secure: bool
     codec: Codec
@@ -37,14 +40,14 @@ class Services:
     login_limit: LoginLimit = field(default_factory=LoginLimit)
 
     @classmethod
-    def of(cls, settings: Settings, redis: "Redis[bytes]", *, is_secure: bool) -> "Services":
+    def of(cls, settings: Settings, redis: "Redis[bytes]", mongo: MongoHandle, *, is_secure: bool) -> "Services":
         """Return the services of these settings. Raises `ConfigurationError` if nobody may log in."""
 
         async def look() -> QueueStats:
             return await answered(settings, read_stats(redis, tuple(settings.worker_queues)))
 
         users = Users(settings.dashboard_users.get_secret_value())
-        return cls(settings, redis, users, is_secure, Codec(settings.signing_secrets()), Watcher(look))
+        return cls(settings, redis, mongo, users, is_secure, Codec(settings.signing_secrets()), Watcher(look))
 
     @property
     def session_cookie(self) -> str:
@@ -54,6 +57,14 @@ class Services:
     async def read(self, call: Awaitable[T]) -> T:
         """Return the result of a call to Redis. Raises `OutageError` within two seconds if Redis is gone."""
         return await answered(self.settings, call)
+
+    async def read_mongo(self, call: Awaitable[T]) -> T:
+        """Return the result of a call to MongoDB. Raises `OutageError` within two seconds if MongoDB is gone."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await call
+        except TimeoutError:
+            raise OutageError(f"MongoDB has not answered for {ANSWER_S:g} s: check that it runs") from None
 
 
 async def answered(settings: Settings, call: Awaitable[T]) -> T:

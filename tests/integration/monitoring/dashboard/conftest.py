@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from tests.integration.monitoring.conftest import Planted
 from tests.support.waiting import until
+from worker.mongo.client import open_mongo
 from worker.monitoring.dashboard.passwords import hash_password
 from worker.monitoring.dashboard.server import server_of
 from worker.monitoring.dashboard.services import Services
@@ -58,11 +59,11 @@ async def post(browser: httpx.AsyncClient, path: str, job_id: str = "", **fields
 
 
 @asynccontextmanager
-async def serving(redis_url: str, *, is_secure: bool = False) -> AsyncIterator[Page]:
+async def serving(redis_url: str, *, is_secure: bool = False, **more: Any) -> AsyncIterator[Page]:
     users = ",".join(f"{role}:{role}:{_HASH}" for role in ROLES)
-    settings = load_settings(redis_url=redis_url, redis_timeout=2, dashboard_users=users)
-    redis = open_redis(settings)
-    services = Services.of(settings, redis, is_secure=is_secure)
+    settings = load_settings(redis_url=redis_url, redis_timeout=2, dashboard_users=users, **more)
+    redis, mongo = open_redis(settings), open_mongo(settings)
+    services = Services.of(settings, redis, mongo, is_secure=is_secure)
     server = server_of(services, "127.0.0.1", 0)
     listening = socket.create_server(("127.0.0.1", 0))
     async with AsyncExitStack() as stack:
@@ -75,6 +76,7 @@ async def serving(redis_url: str, *, is_secure: bool = False) -> AsyncIterator[P
             server.should_exit = True
             await task
             await redis.aclose(close_connection_pool=True)
+            await mongo.close()
 
 
 @pytest_asyncio.fixture
