@@ -30,6 +30,8 @@ OF_OPERATORS = (
     f"/dead/discard?id={BAD}",
     "/workers",
     "/imports",
+    "/hospitals?text=Merc",
+    "/hospital?id=cms:1",
     "/nowhere",
     "/dead/letter?id=none",
 )

@@ -15,6 +15,7 @@ from worker.monitoring.dashboard.headers import WithHeaders
 from worker.monitoring.dashboard.pages import (
     dead_letter_edit,
     dead_letters,
+    hospitals,
     imports,
     jobs,
     login,
@@ -42,7 +43,7 @@ def create_app(services: Services) -> ASGIApp:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.services = services
-    for page in (login, overview, queues, jobs, dead_letters, dead_letter_edit, imports, workers):
+    for page in (login, overview, queues, jobs, dead_letters, dead_letter_edit, imports, hospitals, workers):
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(LoginNeeded, to_login)

@@ -61,6 +61,7 @@ _PAGES = (
     ("/jobs", "Jobs"),
     ("/dead", "Dead letters"),
     ("/imports", "Imports"),
+    ("/hospitals", "Hospitals"),
     ("/workers", "Workers"),
 )
 
