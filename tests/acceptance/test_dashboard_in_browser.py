@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import expect as expect_that
 
 from tests.acceptance.conftest import Site
 from tests.integration.monitoring.dashboard.conftest import PASSWORD, serving
@@ -66,7 +67,7 @@ async def opened(browser: Browser, url: str, role: str, **options: Any) -> Async
     await page.get_by_label("Name").fill(role)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    await expect_that(page.get_by_role("heading", name="Overview")).to_be_visible()
     yield page
     await context.close()
     # A status such as 403 is one that the test asked for.
@@ -87,16 +88,16 @@ async def plant_dead_letter(site: Site) -> None:
 
 async def test_a_queue_grows_and_drains_before_the_eyes(browser: Browser, site: Site, url: str) -> None:
     async with opened(browser, url, "viewer") as page:
-        await expect(page.get_by_text("No jobs are done: no worker is running.")).to_be_visible()
+        await expect_that(page.get_by_text("No jobs are done: no worker is running.")).to_be_visible()
         for number in range(3):
             record = {**RECORD, "external_id": str(number)}
             await site.put("ingest_hospital", {"record": record}, job_id=f"ingest_hospital:{number}")
-        await expect(waiting(page)).to_have_text("3", timeout=LIVE_MS)
+        await expect_that(waiting(page)).to_have_text("3", timeout=LIVE_MS)
 
         await site.worker()
 
-        await expect(page.get_by_text("Healthy: 1 worker is ready.")).to_be_visible(timeout=LIVE_MS)
-        await expect(waiting(page)).to_have_text("0", timeout=LIVE_MS)
+        await expect_that(page.get_by_text("Healthy: 1 worker is ready.")).to_be_visible(timeout=LIVE_MS)
+        await expect_that(waiting(page)).to_have_text("0", timeout=LIVE_MS)
 
 
 async def test_a_dead_letter_is_found_edited_and_retried_and_succeeds(
@@ -110,28 +111,28 @@ async def test_a_dead_letter_is_found_edited_and_retried_and_succeeds(
         await page.get_by_role("link", name=BAD).click()
         await page.get_by_role("link", name="Edit and retry").click()
         await page.get_by_role("button", name="Store and retry").click()
-        await expect(page.get_by_role("alert")).to_contain_text("record.wrong: unknown field")
+        await expect_that(page.get_by_role("alert")).to_contain_text("record.wrong: unknown field")
         corrected = json.dumps({"args": [{"record": {**RECORD, "external_id": "2"}}], "kwargs": {}})
         await page.get_by_label("Arguments of the job").fill(corrected)
         await page.get_by_role("button", name="Store and retry").click()
-        await expect(page.get_by_role("status")).to_contain_text("The dead letter was retried")
+        await expect_that(page.get_by_role("status")).to_contain_text("The dead letter was retried")
         await site.until(lambda: site.redis.exists(f"arq:result:{BAD}"))
 
         await page.reload()
 
-        await expect(page.get_by_text("with the outcome created")).to_be_visible()
+        await expect_that(page.get_by_text("with the outcome created")).to_be_visible()
 
 
 async def test_a_viewer_sees_a_dead_letter_and_is_refused(browser: Browser, site: Site, url: str) -> None:
     await plant_dead_letter(site)
     async with opened(browser, url, "viewer") as page:
         await page.goto(f"/dead/letter?id={BAD}")
-        await expect(page.get_by_text("••• (5 characters)")).to_be_visible()
-        await expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+        await expect_that(page.get_by_text("••• (5 characters)")).to_be_visible()
+        await expect_that(page.get_by_role("button", name="Retry")).to_have_count(0)
 
         await page.goto(f"/dead/edit?id={BAD}")
 
-        await expect(
+        await expect_that(
             page.get_by_text("Your role is viewer: only an operator may change something.")
         ).to_be_visible()
 
@@ -162,9 +163,9 @@ async def test_no_page_has_a_serious_finding_of_axe_or_is_wider_than_a_phone(
 async def test_the_page_works_without_javascript_and_by_keyboard(browser: Browser, site: Site, url: str) -> None:
     async with opened(browser, url, "viewer", java_script_enabled=False) as page:
         await page.keyboard.press("Tab")
-        await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        await expect_that(page.get_by_role("link", name="Skip to the content")).to_be_focused()
         await page.keyboard.press("Tab")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
 
-        await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+        await expect_that(page.get_by_role("heading", name="Queues")).to_be_visible()
