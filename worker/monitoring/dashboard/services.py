@@ -8,7 +8,7 @@ from typing import TypeVar
 from redis.asyncio import Redis
 
 from worker.codec import Codec
-from worker.errors import OutageError
+from worker.errors import OperationRefused, OutageError, TransientError
 from worker.mongo.client import MongoHandle
 from worker.monitoring.dashboard.login_limit import LoginLimit
 from worker.monitoring.dashboard.sessions import Sessions
@@ -65,6 +65,9 @@ class Services:
                 return await call
         except TimeoutError:
             raise OutageError(f"MongoDB has not answered for {ANSWER_S:g} s: check that it runs") from None
+        except (OperationRefused, TransientError) as error:
+            # To a reader of the page it is not there; the message says what to change.
+            raise OutageError(str(error)) from None
 
 
 async def answered(settings: Settings, call: Awaitable[T]) -> T:
