@@ -27,6 +27,7 @@ class _WorkerCommands(LazyGroup):
         "demo": ("worker.demo.command", "demo"),
         "jobs": ("worker.commands.jobs", "app"),
         "dead": ("worker.commands.dead", "app"),
+        "dashboard": ("worker.commands.dashboard", "app"),
         "registry": ("worker.commands.registry", "app"),
         "audit": ("worker.commands.audit", "app"),
         "actions": ("worker.commands.actions", "app"),

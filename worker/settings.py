@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",
     )
+    dashboard_users: SecretStr = Field(
+        SecretStr(""),
+        description="who may log in to `hospital-worker dashboard`: `NAME:ROLE:HASH` separated by commas, each "
+        "ROLE `viewer`, `operator` or `auditor`; `hospital-worker dashboard hash-password` prints a HASH",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the lowest level that is logged"
     )

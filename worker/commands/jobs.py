@@ -16,17 +16,15 @@ from worker.commands.support import console, queue_connection, run, shown_text
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup
+from worker.monitoring.aborting import NOT_ENDED, ask_for_abort
 from worker.monitoring.explain import explain as explain_job
 from worker.monitoring.history import ends_of
 from worker.monitoring.job_facts import JobFacts, read_job_facts
-from worker.monitoring.shown_facts import Instant, shown_facts
-from worker.queue.abort_requests import make_due, request_abort
+from worker.monitoring.shown_facts import Instant, in_words, shown_facts
 from worker.queue.actions import keep_action
 from worker.shared_options import takes
 
 _WIDTH = 80
-# The states of a job that can still be aborted.
-_NOT_ENDED = frozenset({"queued", "deferred", "running"})
 
 app = typer.Typer(
     cls=HelpGroup, no_args_is_help=True, help="Explain, show and abort single jobs; list those that have ended."
@@ -69,7 +67,7 @@ def show(job_id: JobArgument, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(_json(shown))
     else:
-        _print_table({name.replace("_", " "): _words(fact, facts.now_ms) for name, fact in shown.items()})
+        _print_table({name.replace("_", " "): in_words(fact, facts.now_ms) for name, fact in shown.items()})
     if state == "unknown":
         raise SystemExit(EXIT_FAILED)
 
@@ -87,16 +85,13 @@ def abort(job_id: JobArgument, acting: Acting) -> None:
     """
     facts = _read(job_id)
     state, reason, _ = explain_job(facts)
-    if state not in _NOT_ENDED:
+    if state not in NOT_ENDED:
         fail(f"nothing to abort: {job_id} {reason}", EXIT_FAILED)
 
     async def ask() -> None:
         async with queue_connection() as (redis, _):
-            stored_id = job_id.encode(errors="surrogateescape")
             await keep_action(redis, acting.on("abort", "job", [shown_text(job_id)], result="asked for"))
-            await request_abort(redis, stored_id)
-            if facts.place is not None and state == "deferred":
-                await make_due(redis, stored_id, facts.place.queue, facts.now_ms)
+            await ask_for_abort(redis, facts, state)
 
     run(ask)
     typer.echo(escape(f"abort asked for: {job_id} ({state})"))
@@ -118,18 +113,6 @@ def _read(job_id: str, *, with_history: bool = False) -> JobFacts:
 
 def _json(shown: dict[str, Any]) -> str:
     return escape_json(json.dumps(shown, indent=2, default=Instant.json))
-
-
-def _words(fact: object, now_ms: float) -> str:
-    """Return a fact for a person; empty if it is not known. Text of others is escaped."""
-    match fact:
-        case Instant():
-            return fact.words(now_ms)
-        case list():
-            return "\n".join(map(escape, fact))
-        case int():
-            return f"{fact:,}"
-    return "" if fact is None else escape(str(fact))
 
 
 def _print_table(shown: dict[str, str]) -> None:

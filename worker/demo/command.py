@@ -5,7 +5,7 @@ import json
 import shutil
 import signal
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from producers.files.profile import Profile, read_profile
 from producers.files.table import Wishes
 from producers.files.values import ValueWishes
 from worker.commands.support import console, run
+from worker.demo.page import serve_page
 from worker.demo.report import DemoReport
 from worker.demo.scenario import run_demo
 from worker.failing import EXIT_FAILED, fail
@@ -46,7 +47,9 @@ def demo(  # noqa: PLR0913, PLR0917 (one argument for each option of the command
         Path | None, typer.Option(help="Keep the servers' data in this folder for the next run.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Also write the summary as JSON to this file.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the workers' logs and the rejects file.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the workers' logs and the rejects file, and serve the page.")
+    ] = False,
 ) -> None:
     """Run the whole system on this machine with private servers. It stops automatically."""
     out = console()
@@ -62,13 +65,18 @@ def demo(  # noqa: PLR0913, PLR0917 (one argument for each option of the command
         wishes = _wishes(reading, _pairs(mapping or []), source, read_profile(profile) if profile else None)
     except FileError as error:
         fail(str(error))
-    folder = Path(tempfile.mkdtemp(prefix="hospital-demo-"))
-    finished = False
-    try:
-        found = run(lambda: _until_terminated(run_demo(out, folder, data, file, wishes)))
+
+    async def show(found: DemoReport, environment: Mapping[str, str]) -> None:
         found.show(out)
         if report is not None:
             report.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
+        if keep:
+            await serve_page(out, folder, environment)
+
+    folder = Path(tempfile.mkdtemp(prefix="hospital-demo-"))
+    finished = False
+    try:
+        found = run(lambda: _until_terminated(run_demo(out, folder, data, file, wishes, show)))
         finished = found.ok
     finally:
         # After a failure the workers' logs show the cause.

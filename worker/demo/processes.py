@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from arq.connections import ArqRedis
@@ -18,13 +18,20 @@ _STOP_S = 30.0
 
 
 class WorkerProcess:
-    """One `arq worker.main.WorkerSettings` process, which logs to a file. It does not outlive this process."""
+    """One worker process, or another `command`, which logs to a file. It does not outlive this process."""
 
-    def __init__(self, name: str, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        command: Sequence[str] = (sys.executable, "-m", "arq", "worker.main.WorkerSettings"),
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self.pid = 0
         self._environment = environment
+        self._command = command
         self._guardian: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -32,7 +39,7 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             self._guardian = await asyncio.create_subprocess_exec(
                 *(sys.executable, guardian.__file__, str(os.getpid()), ""),
-                *(sys.executable, "-m", "arq", "worker.main.WorkerSettings"),
+                *self._command,
                 env={**os.environ, **self._environment},
                 # The guardian reads end of file here when this process dies.
                 stdin=asyncio.subprocess.PIPE,
@@ -56,8 +63,11 @@ class WorkerProcess:
                     return
         except TimeoutError:
             pass
-        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
-        raise RegistryError(f"{self.name} did not become ready; the end of {self.log}:\n{tail}")
+        raise RegistryError(f"{self.name} did not become ready; the end of {self.log}:\n{self.log_tail()}")
+
+    def log_tail(self) -> str:
+        """Return the last lines of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
 
     async def kill(self) -> None:
         """Kill the process with SIGKILL, to simulate a crash."""

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -50,6 +50,9 @@ _OUTCOME_S = 60.0
 _LEASE_S = 4
 
 
+Show = Callable[[DemoReport, Mapping[str, str]], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Shared by all steps of one run."""
@@ -63,13 +66,14 @@ class Stage:
 
 
 async def run_demo(
-    console: Console, folder: Path, data: Path | None, file: Path | None, wishes: FileWishes
+    console: Console, folder: Path, data: Path | None, file: Path | None, wishes: FileWishes, show: Show
 ) -> DemoReport:
     """Run the demonstration and return its results.
 
     `folder` receives the logs and rejects. `data` keeps the servers' data for a later run (None: discarded). `file`
-    is imported (None: a generated file) as `wishes` say. Raises `FileError` for a file that cannot be imported, and
-    `RegistryError` if a server or worker does not start.
+    is imported (None: a generated file) as `wishes` say. `show` gets the results and the servers' environment; they
+    run until it returns. Raises `FileError` for a file that cannot be imported, and `RegistryError` if a server or
+    worker does not start.
     """
     started = time.monotonic()
     if file is None:
@@ -104,7 +108,9 @@ async def run_demo(
         before = await mongo.hospitals.count_documents({})
         imported = await _import(stage, hospitals, workers, before)
         receipts, outcomes = await _register(stage, hospitals)
-        return await _report(stage, imported, receipts, outcomes, started)
+        report = await _report(stage, imported, receipts, outcomes, started)
+        await show(report, environment)
+        return report
 
 
 def _open(file: Path, wishes: FileWishes) -> HospitalFile:

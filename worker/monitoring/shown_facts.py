@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from worker.contract.job_ends import PastEnd
+from worker.escaping import escape
 from worker.monitoring.explanation import ExplainedState
 from worker.monitoring.job_facts import JobFacts
 from worker.monitoring.times import instant
@@ -94,6 +95,18 @@ def shown_end(past: PastEnd) -> str:
     end = past.end
     detail = f" ({end.status or end.error})" if end.status or end.error else ""
     return f"{Instant(end.ended_ms).json()}: {end.outcome}{detail}, try {end.tries}, {past.worker}"
+
+
+def in_words(fact: object, now_ms: float) -> str:
+    """Return a fact for a person; empty if it is not known. Text of others is escaped."""
+    match fact:
+        case Instant():
+            return fact.words(now_ms)
+        case list():
+            return "\n".join(map(escape, fact))
+        case int():
+            return f"{fact:,}"
+    return "" if fact is None else escape(str(fact))
 
 
 def _at(at_ms: float | None) -> Instant | None:

@@ -1,0 +1,89 @@
+"""The page of imports, over imports that the command line made."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.acceptance.conftest import Site
+from tests.integration.monitoring.dashboard.conftest import Page, post, serving
+from worker.contract import BULK_QUEUE
+from worker.embedded import EmbeddedRedis
+from worker.queue.batches import BatchStore
+from worker.queue.scripts import Enqueue
+
+
+@pytest_asyncio.fixture
+async def page(site: Site) -> AsyncIterator[Page]:
+    url, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
+    async with serving(site.environment["REDIS_URL"], mongodb_url=url, mongodb_database=database) as page:
+        yield page
+
+
+def write_list(folder: Path) -> Path:
+    file = folder / "list.csv"
+    file.write_text("Name,City\n" + "".join(f"Hospital {number},Paris\n" for number in range(20)) + ",Nowhere\n")
+    return file
+
+
+async def test_an_import_is_listed_with_the_counts_of_every_fate(site: Site, page: Page) -> None:
+    browser = await page.log_in("viewer")
+    assert "No file was imported." in (await browser.get("/imports")).text
+    await site.worker()
+    done = await site.run("producers", "ingest", str(write_list(site.folder)), "--source", "mine")
+    assert done.code == 1, done.out + done.err
+
+    listed = (await browser.get("/imports")).text
+    address = re.search(r'href="(/import\?id=[^"]+)"', listed)
+    assert address
+    shown = (await browser.get(address[1])).text
+
+    assert "<dd>finished</dd>" in shown
+    assert "list.csv: 21 rows" in shown
+    rows = dict(re.findall(r'<th scope="row">([a-z ]+)</th><td class="n">([\d,]+)</td>', shown))
+    assert {name: rows.get(name) for name in ("created", "rejected")} == {"created": "20", "rejected": "1"}
+    assert "Cancel this import" not in shown
+    assert (await browser.get("/import?id=none")).status_code == 404
+
+
+async def test_an_operator_cancels_an_import_after_a_preview(site: Site, page: Page) -> None:
+    worker = await site.worker()
+    await site.run("producers", "ingest", str(write_list(site.folder)), "--source", "mine")
+    browser = await page.log_in("operator")
+    found = re.search(r"/import\?id=([^\"]+)", (await browser.get("/imports")).text)
+    assert found
+    worker.process.kill()
+    # A batch of that id whose chunks wait, as if none had run.
+    batches = BatchStore(site.redis)
+    await site.redis.delete(*[f"arq:batch{part}:{found[1]}" for part in ("", "-jobs", "-order", "-completion")])
+    await batches.create(found[1], None)
+    waiting = [Enqueue(f"ingest_hospitals:{number}", BULK_QUEUE, b"{}") for number in range(3)]
+    await site.scripts.enqueue(waiting, found[1])
+    assert "Cancel this import" in (await browser.get(f"/import?id={found[1]}")).text
+    assert "3 jobs have not ended" in (await browser.get(f"/import/cancel?id={found[1]}")).text
+
+    answer = await post(browser, "/import/cancel", found[1])
+
+    assert "The import was cancelled." in (await browser.get(answer.headers["location"])).text
+    progress = await batches.progress(found[1])
+    assert (progress.state, progress.dropped) == ("cancelled", 3)
+    assert await site.redis.zcard(BULK_QUEUE) == 0
+    again = await post(browser, "/import/cancel", found[1])
+    assert again.status_code == 303
+
+
+async def test_pages_say_that_mongodb_is_unavailable_within_two_seconds() -> None:
+    # Nothing listens on a port that is reserved for nothing.
+    gone = "mongodb://127.0.0.1:1/?replicaSet=rs0"
+    async with EmbeddedRedis() as redis, serving(redis.url, mongodb_url=gone) as page:
+        browser = await page.log_in("viewer")
+        began = time.monotonic()
+
+        answer = await browser.get("/imports")
+
+        assert time.monotonic() - began < 2
+        assert answer.status_code == 503
+        assert "Restore MongoDB, then load this page again." in answer.text
+        assert (await browser.get("/queues")).status_code == 200

@@ -1,0 +1,171 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright (`apt-get install chromium`)."""
+
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import expect as expect_that
+
+from tests.acceptance.conftest import Site
+from tests.integration.monitoring.dashboard.conftest import PASSWORD, serving
+
+CHROMIUM = shutil.which("chromium")
+if CHROMIUM is None:
+    pytest.skip(
+        "NO BROWSER: the page is tested over HTTP only; install Chromium (Debian: apt-get install chromium)",
+        allow_module_level=True,
+    )
+
+RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "1"}
+BAD, GOOD = "ingest_hospital:bad", "ingest_hospital:good"
+PAGES = ("/", "/queues", "/queue?name=arq:queue", "/jobs", f"/jobs?id={GOOD}", "/dead", f"/dead/letter?id={BAD}")
+OF_OPERATORS = (
+    f"/dead/edit?id={BAD}",
+    f"/dead/discard?id={BAD}",
+    "/workers",
+    "/imports",
+    "/hospitals?text=Merc",
+    "/hospital?id=cms:1",
+    "/nowhere",
+    "/dead/letter?id=none",
+)
+LIVE_MS = 20_000
+
+
+@pytest_asyncio.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        # Without its sandbox, which needs rights that root in a container does not have.
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        await started.close()
+
+
+@pytest_asyncio.fixture
+async def url(site: Site) -> AsyncIterator[str]:
+    mongo, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
+    async with serving(site.environment["REDIS_URL"], mongodb_url=mongo, mongodb_database=database) as page:
+        yield page.url
+
+
+@asynccontextmanager
+async def opened(browser: Browser, url: str, role: str, **options: Any) -> AsyncIterator[Page]:
+    """Log a user in, in a window of its own; at the end the browser must not have complained."""
+    context: BrowserContext = await browser.new_context(base_url=url, **options)
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto("/login")
+    await page.get_by_label("Name").fill(role)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect_that(page.get_by_role("heading", name="Overview")).to_be_visible()
+    yield page
+    await context.close()
+    # A status such as 403 is one that the test asked for.
+    assert [text for text in complaints if "the server responded with a status" not in text] == []
+
+
+def waiting(page: Page) -> Any:
+    return page.get_by_role("row", name=re.compile("arq:queue 3|arq:queue 0")).first.get_by_role("cell").first
+
+
+async def plant_dead_letter(site: Site) -> None:
+    await site.put("ingest_hospital", {"record": {**RECORD, "wrong": 1}}, job_id=BAD)
+    await site.put("ingest_hospital", {"record": RECORD}, job_id=GOOD)
+    await site.worker()
+    await site.result(BAD)
+    await site.result(GOOD)
+
+
+async def test_a_queue_grows_and_drains_before_the_eyes(browser: Browser, site: Site, url: str) -> None:
+    async with opened(browser, url, "viewer") as page:
+        await expect_that(page.get_by_text("No jobs are done: no worker is running.")).to_be_visible()
+        for number in range(3):
+            record = {**RECORD, "external_id": str(number)}
+            await site.put("ingest_hospital", {"record": record}, job_id=f"ingest_hospital:{number}")
+        await expect_that(waiting(page)).to_have_text("3", timeout=LIVE_MS)
+
+        await site.worker()
+
+        await expect_that(page.get_by_text("Healthy: 1 worker is ready.")).to_be_visible(timeout=LIVE_MS)
+        await expect_that(waiting(page)).to_have_text("0", timeout=LIVE_MS)
+
+
+async def test_a_dead_letter_is_found_edited_and_retried_and_succeeds(
+    browser: Browser, site: Site, url: str
+) -> None:
+    await plant_dead_letter(site)
+    async with opened(browser, url, "operator") as page:
+        await page.get_by_role("navigation").get_by_role("link", name="Dead letters").click()
+        await page.get_by_label("Class of the error").fill("InvalidPayload")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("link", name=BAD).click()
+        await page.get_by_role("link", name="Edit and retry").click()
+        await page.get_by_role("button", name="Store and retry").click()
+        await expect_that(page.get_by_role("alert")).to_contain_text("record.wrong: unknown field")
+        corrected = json.dumps({"args": [{"record": {**RECORD, "external_id": "2"}}], "kwargs": {}})
+        await page.get_by_label("Arguments of the job").fill(corrected)
+        await page.get_by_role("button", name="Store and retry").click()
+        await expect_that(page.get_by_role("status")).to_contain_text("The dead letter was retried")
+        await site.until(lambda: site.redis.exists(f"arq:result:{BAD}"))
+
+        await page.reload()
+
+        await expect_that(page.get_by_text("with the outcome created")).to_be_visible()
+
+
+async def test_a_viewer_sees_a_dead_letter_and_is_refused(browser: Browser, site: Site, url: str) -> None:
+    await plant_dead_letter(site)
+    async with opened(browser, url, "viewer") as page:
+        await page.goto(f"/dead/letter?id={BAD}")
+        await expect_that(page.get_by_text("••• (5 characters)")).to_be_visible()
+        await expect_that(page.get_by_role("button", name="Retry")).to_have_count(0)
+
+        await page.goto(f"/dead/edit?id={BAD}")
+
+        await expect_that(
+            page.get_by_text("Your role is viewer: only an operator may change something.")
+        ).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_no_page_has_a_serious_finding_of_axe_or_is_wider_than_a_phone(
+    browser: Browser, site: Site, url: str, theme: str
+) -> None:
+    await plant_dead_letter(site)
+    found: dict[str, Any] = {}
+    narrow = {"width": 360, "height": 740}
+    async with opened(browser, url, "operator", color_scheme=theme, viewport=narrow, bypass_csp=True) as page:
+        for path in (*PAGES, *OF_OPERATORS):
+            await page.goto(path)
+            results = await Axe().run(page)
+            serious = [
+                f"{violation['id']}: {violation['nodes'][0]['html']}"
+                for violation in results.response["violations"]
+                if violation["impact"] in ("serious", "critical")
+            ]
+            width = await page.evaluate("document.documentElement.scrollWidth")
+            if serious or width > narrow["width"]:
+                found[path] = (serious, width)
+
+    assert found == {}
+
+
+async def test_the_page_works_without_javascript_and_by_keyboard(browser: Browser, site: Site, url: str) -> None:
+    async with opened(browser, url, "viewer", java_script_enabled=False) as page:
+        await page.keyboard.press("Tab")
+        await expect_that(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+
+        await expect_that(page.get_by_role("heading", name="Queues")).to_be_visible()

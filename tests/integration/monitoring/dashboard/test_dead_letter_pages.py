@@ -1,0 +1,195 @@
+import html
+import json
+import re
+
+import pytest
+
+from tests.integration.monitoring.conftest import Planted
+from tests.integration.monitoring.dashboard.conftest import Page, plant_dead_letter, post
+from worker.codec import Codec
+from worker.queue import keys
+
+JOB = "ingest_hospital:1"
+PHONE = "555-0100-secret"
+RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "1", "phone": PHONE}
+PAYLOAD = {"record": RECORD}
+
+
+def form_of(text: str) -> tuple[str, dict[str, object]]:
+    """Return the digest in the form of the editor, and the arguments in it."""
+    digest = re.search(r'name="digest" value="([^"]+)"', text)
+    arguments = re.search(r"<textarea[^>]*>(.*)</textarea>", text, re.DOTALL)
+    assert digest
+    assert arguments
+    return digest[1], json.loads(html.unescape(arguments[1]))
+
+
+@pytest.mark.parametrize(("role", "sees"), [("viewer", False), ("operator", True), ("auditor", True)])
+async def test_a_payload_is_masked_for_a_viewer(planted: Planted, page: Page, role: str, *, sees: bool) -> None:
+    await plant_dead_letter(planted, JOB, PAYLOAD)
+
+    shown = (await (await page.log_in(role)).get("/dead/letter", params={"id": JOB})).text
+
+    assert (PHONE in shown) == sees
+    # The message of the error, which can repeat the payload.
+    assert ("a patient" in shown) == sees
+    assert "InvalidPayload" in shown
+    assert "&#34;source&#34;: &#34;cms&#34;" in shown
+
+
+async def test_dead_letters_are_listed_newest_first_page_by_page(planted: Planted, page: Page) -> None:
+    for number in range(53):
+        await plant_dead_letter(planted, f"job:{number:02}", {})
+    browser = await page.log_in("viewer")
+
+    first = (await browser.get("/dead")).text
+    more = re.search(r'<a href="(/dead\?[^"]+)">Next page', first)
+    assert more
+    second = (await browser.get(html.unescape(more[1]))).text
+
+    assert "53 in all" in first
+    listed = [re.findall(r">(job:\d\d)</a>", text) for text in (first, second)]
+    assert [len(jobs) for jobs in listed] == [50, 3]
+    assert sorted(listed[0] + listed[1]) == [f"job:{number:02}" for number in range(53)]
+    assert "Next page" not in second
+
+
+async def test_the_next_page_leaves_nothing_out_if_its_first_entry_has_gone(planted: Planted, page: Page) -> None:
+    await planted.redis.zadd(keys.DEAD_INDEX, {f"job:{number:03}": number for number in range(60)})
+    await planted.redis.hset(keys.DEAD, mapping={f"job:{number:03}": "{}" for number in range(60)})
+    browser = await page.log_in("viewer")
+    more = re.search(r'<a href="(/dead\?[^"]+)">Next page', (await browser.get("/dead")).text)
+    assert more
+
+    await planted.redis.zrem(keys.DEAD_INDEX, "job:010")
+
+    second = (await browser.get(html.unescape(more[1]))).text
+    assert re.findall(r">(job:\d{3})</a>", second) == [f"job:{number:03}" for number in reversed(range(10))]
+
+
+async def test_a_filter_chooses_by_function_and_error(planted: Planted, page: Page) -> None:
+    await plant_dead_letter(planted, JOB, {})
+    browser = await page.log_in("viewer")
+
+    for filters, count in (
+        ({"function": "ingest_hospital"}, 1),
+        ({"error": "InvalidPayload", "function": " ingest_hospital "}, 1),
+        ({"error": "ValueError"}, 0),
+        ({"function": "other"}, 0),
+    ):
+        assert (await browser.get("/dead", params=filters)).text.count(f">{JOB}</a>") == count, filters
+
+
+async def test_an_operator_retries_a_dead_letter(planted: Planted, page: Page) -> None:
+    await plant_dead_letter(planted, JOB, PAYLOAD)
+    browser = await page.log_in("operator")
+
+    answer = await post(browser, "/dead/retry", JOB)
+
+    shown = (await browser.get(answer.headers["location"])).text
+    assert "The dead letter was retried" in shown
+    assert "waits for a worker: none serves arq:queue" in shown
+    assert not await planted.redis.hexists(keys.DEAD, JOB)
+    assert (await planted.claim()).job_id == JOB.encode()
+    assert "The dead letter was retried" not in (await browser.get(answer.headers["location"])).text
+
+
+async def test_a_dead_letter_is_discarded_after_a_preview(planted: Planted, page: Page) -> None:
+    await plant_dead_letter(planted, JOB, PAYLOAD)
+    browser = await page.log_in("operator")
+
+    preview = (await browser.get("/dead/discard", params={"id": JOB})).text
+    assert "1 dead letter is deleted for good" in preview
+    assert await planted.redis.hexists(keys.DEAD, JOB)
+    await post(browser, "/dead/discard", JOB)
+
+    assert not await planted.redis.hexists(keys.DEAD, JOB)
+    assert "There are no dead letters." in (await browser.get("/dead")).text
+
+
+async def test_a_payload_is_corrected_and_retried(planted: Planted, page: Page) -> None:
+    await plant_dead_letter(planted, JOB, {**PAYLOAD, "wrong": 1}, id=JOB)
+    browser = await page.log_in("operator")
+    digest, call = form_of((await browser.get("/dead/edit", params={"id": JOB})).text)
+    assert call == {"args": [{**PAYLOAD, "wrong": 1}], "kwargs": {}}
+
+    corrected = json.dumps({"args": [PAYLOAD], "kwargs": {}})
+    answer = await post(browser, "/dead/edit", JOB, arguments=corrected, digest=digest)
+
+    assert answer.status_code == 303
+    job = await planted.claim()
+    message = Codec().decode(job.payload)
+    assert (job.job_id, message["a"], message["f"], message["id"]) == (
+        JOB.encode(),
+        [PAYLOAD],
+        "ingest_hospital",
+        JOB,
+    )
+    assert not await planted.redis.hexists(keys.DEAD, JOB)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "expected an object with"),
+        ('{"args": {}, "kwargs": {}}', "to be a list"),
+        ('{"args": [], "kwargs": {}}', "exactly one element"),
+        (json.dumps({"args": [{"record": RECORD, "wrong": PHONE}], "kwargs": {}}), "wrong: unknown field"),
+    ],
+)
+async def test_an_invalid_correction_changes_nothing_and_says_what_is_wrong(
+    planted: Planted, page: Page, arguments: str, problem: str
+) -> None:
+    await plant_dead_letter(planted, JOB, PAYLOAD)
+    browser = await page.log_in("operator")
+    before = await planted.redis.get(keys.DEAD_PAYLOAD + JOB)
+    digest, _ = form_of((await browser.get("/dead/edit", params={"id": JOB})).text)
+
+    answer = await post(browser, "/dead/edit", JOB, arguments=arguments, digest=digest)
+
+    assert answer.status_code == 422
+    assert problem in html.unescape(answer.text)
+    assert await planted.redis.get(keys.DEAD_PAYLOAD + JOB) == before
+    assert await planted.redis.hexists(keys.DEAD, JOB)
+
+
+async def test_a_correction_of_what_somebody_else_has_changed_is_refused(planted: Planted, page: Page) -> None:
+    await plant_dead_letter(planted, JOB, PAYLOAD)
+    browser = await page.log_in("operator")
+    digest, call = form_of((await browser.get("/dead/edit", params={"id": JOB})).text)
+    theirs = Codec().encode({"t": None, "f": "ingest_hospital", "a": [1], "k": {}, "et": 1})
+    await planted.redis.set(keys.DEAD_PAYLOAD + JOB, theirs)
+
+    answer = await post(browser, "/dead/edit", JOB, arguments=json.dumps(call), digest=digest)
+
+    assert answer.status_code == 409
+    assert await planted.redis.get(keys.DEAD_PAYLOAD + JOB) == theirs
+
+
+async def test_a_payload_that_is_not_a_message_is_not_editable(planted: Planted, page: Page) -> None:
+    await plant_dead_letter(planted, JOB, PAYLOAD)
+    await planted.redis.set(keys.DEAD_PAYLOAD + JOB, b"\x80\x04pickle")
+    browser = await page.log_in("operator")
+
+    assert "not readable: not a JSON envelope" in (await browser.get("/dead/letter", params={"id": JOB})).text
+    answer = await browser.get("/dead/edit", params={"id": JOB})
+    assert (answer.status_code, "cannot be edited" in answer.text) == (409, True)
+
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e" + "x" * 900
+
+
+async def test_foreign_text_is_escaped_and_bounded(planted: Planted, page: Page) -> None:
+    await plant_dead_letter(planted, HOSTILE, {HOSTILE: HOSTILE})
+    browser = await page.log_in("operator")
+
+    for path in ("/dead", "/dead/letter", "/dead/discard", "/dead/edit", "/jobs"):
+        shown = (await browser.get(path, params={"id": HOSTILE})).text
+        assert "alert(1)" in shown, path
+        for forbidden in ("<script>alert", "\x1b", "\u202e"):
+            assert forbidden not in re.sub(r"<textarea.*</textarea>|<input[^>]*>", "", shown, flags=re.DOTALL), path
+        assert "<script>alert" not in shown, path
+    assert "more characters)" in (await browser.get("/dead")).text
+    assert (await post(browser, "/dead/retry", HOSTILE)).status_code == 303
+    assert (await planted.claim()).job_id == HOSTILE.encode()

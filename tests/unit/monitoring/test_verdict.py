@@ -1,0 +1,69 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from worker.monitoring.verdict import verdict
+from worker.queue.heartbeats import Heartbeat
+from worker.queue.stats import QueueState, QueueStats
+
+
+def worker(age_s: float = 0, **values: Any) -> tuple[Heartbeat, float]:
+    at = datetime(2026, 11, 28, tzinfo=UTC)
+    given: dict[str, Any] = {
+        "worker": "vm:1:a", "host": "vm", "pid": 1, "ready": True, "queues": ["q"], "slots": 1, "running": 0,
+        "complete": 0, "retried": 0, "failed": 0, "started_at": at, "at": at,
+    }  # fmt: skip
+    return Heartbeat(**(given | values)), age_s
+
+
+def stats(*workers: tuple[Heartbeat, float], dead: int = 0, wait_s: float = 0, unknown: Any = ()) -> QueueStats:
+    queues = {"q": QueueState(0, 0, 0, wait_s)}
+    return QueueStats(queues, dead, list(workers), list(unknown), [], 0)
+
+
+NOT_READY = worker(ready=False, why_not="MongoDB is unavailable")
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "sentence"),
+    [
+        (stats(worker()), "healthy", "Healthy: 1 worker is ready."),
+        (stats(worker(), worker()), "healthy", "Healthy: 2 workers are ready."),
+        (stats(), "down", "No jobs are done: no worker is running."),
+        (stats(worker(9)), "down", "No jobs are done: no worker is running."),
+        (stats(NOT_READY), "down", "No jobs are done: worker vm:1:a is not ready: MongoDB is unavailable."),
+        (
+            stats(NOT_READY, worker()),
+            "attention",
+            "Running, but look at this: worker vm:1:a is not ready: MongoDB is unavailable.",
+        ),
+        (
+            stats(worker(), worker(9)),
+            "attention",
+            "Running, but look at this: 1 worker has no heartbeat and did not sign off.",
+        ),
+        (stats(worker(), wait_s=59), "healthy", "Healthy: 1 worker is ready."),
+        (
+            stats(worker(), wait_s=200),
+            "attention",
+            "Running, but look at this: a due job of q has waited for 3 min.",
+        ),
+        (
+            stats(worker(), unknown=["geocode"]),
+            "attention",
+            "Running, but look at this: no worker has the function geocode.",
+        ),
+        (
+            stats(worker(), dead=2),
+            "attention",
+            "Running, but look at this: 2 dead letters wait for a decision.",
+        ),
+        (stats(dead=2), "down", "No jobs are done: no worker is running."),
+    ],
+)
+def test_the_verdict_names_the_worst(state: QueueStats, level: str, sentence: str) -> None:
+    found = verdict(state)
+
+    assert (found.level, found.sentence) == (level, sentence)
+    assert all(finding.to_do for finding in found.findings)

@@ -1,0 +1,1 @@
+"""The page for operators: `hospital-worker dashboard`. Everything here needs the extra `dashboard`."""

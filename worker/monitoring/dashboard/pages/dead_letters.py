@@ -1,0 +1,124 @@
+"""Dead letters: the list, one of them, and what an operator does with it."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
+from worker.monitoring.dashboard.masking import payload_text
+from worker.monitoring.dashboard.pages.jobs import JobId
+from worker.monitoring.dashboard.problems import Problem
+from worker.monitoring.dashboard.rendering import render
+from worker.monitoring.dashboard.services import Services
+from worker.monitoring.times import instant
+from worker.queue import keys
+from worker.queue.dead_letter import DeadLetter
+from worker.queue.dead_letter_pages import read_dead_letters
+from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
+from worker.queue.heartbeats import redis_time
+
+router = APIRouter()
+_log = structlog.stdlib.get_logger(__name__)
+_PAGE = 50
+
+Filter = Annotated[str, Query(max_length=500)]
+
+
+@router.get("/dead")
+async def list_dead_letters(
+    request: Request,
+    services: SharedServices,
+    _session: LoggedIn,
+    function: Filter = "",
+    error: Filter = "",
+    after: Annotated[str, Query(max_length=5_000)] = "",
+) -> Response:
+    """Show dead letters, newest first."""
+    function, error, redis = function.strip(), error.strip(), services.redis
+    page = await services.read(read_dead_letters(redis, after, _PAGE, function=function, error=error))
+    now_ms = (await services.read(redis_time(redis))).timestamp() * 1000
+    return render(
+        request,
+        "dead_letters.html",
+        count=await services.read(redis.hlen(keys.DEAD)),
+        rows=[(listed.dead_letter, instant(listed.at_ms, now_ms)) for listed in page.listed],
+        function=function,
+        error=error,
+        after=after,
+        more=urlencode({"function": function, "error": error, "after": page.cursor}) if page.cursor else "",
+    )
+
+
+@router.get("/dead/letter")
+async def show_dead_letter(
+    request: Request, services: SharedServices, session: LoggedIn, job_id: JobId
+) -> Response:
+    """Show one dead letter; payload and message are masked for a viewer."""
+    dead_letter = await find_dead_letter(services, job_id)
+    now_ms = (await services.read(redis_time(services.redis))).timestamp() * 1000
+    user = session.user
+    if user.sees_payloads and dead_letter.has_payload:
+        _log.info("a payload was shown", action="dashboard_payload_shown", user=user.name, job_id=job_id)
+    return render(
+        request,
+        "dead_letter.html",
+        job_id=job_id,
+        letter=dead_letter,
+        history=[(failure, instant(failure.at_ms, now_ms)) for failure in dead_letter.history[-_PAGE:]],
+        at=instant(dead_letter.failure.at_ms, now_ms),
+        payload=payload_text(services.codec, dead_letter.envelope, whole=user.sees_payloads)
+        if dead_letter.payload
+        else "",
+    )
+
+
+@router.post("/dead/retry")
+async def retry(services: SharedServices, session: Operator, _form: PostedForm, job_id: JobId) -> Response:
+    """Put a dead letter back on its queue."""
+    return await retry_letter(services, session, await find_dead_letter(services, job_id))
+
+
+@router.get("/dead/discard")
+async def preview_discard(
+    request: Request, services: SharedServices, _session: Operator, job_id: JobId
+) -> Response:
+    """Ask whether a dead letter shall be deleted."""
+    return render(request, "discard.html", job_id=job_id, letter=await find_dead_letter(services, job_id))
+
+
+@router.post("/dead/discard")
+async def discard(services: SharedServices, session: Operator, _form: PostedForm, job_id: JobId) -> Response:
+    """Delete a dead letter."""
+    count = await services.read(DeadLetterStore(services.redis).discard([job_id]))
+    _log.info("a dead letter was discarded", action="dashboard_discard", user=session.user.name, job_id=job_id)
+    session.notice = "The dead letter was discarded." if count else "It was retried or discarded before."
+    return RedirectResponse("/dead", status_code=303)
+
+
+async def retry_letter(services: Services, session: Operator, dead_letter: DeadLetter) -> Response:
+    """Retry a dead letter and show its job; if it cannot be retried, the next page says so."""
+    count = await services.read(DeadLetterStore(services.redis).retry([dead_letter]))
+    user, job_id = session.user.name, dead_letter.job_id
+    _log.info("a dead letter was retried", action="dashboard_retry", user=user, job_id=job_id, retried=count)
+    session.notice = (
+        "The dead letter was retried: the job is on its queue again."
+        if count
+        else "It was not retried: it has no payload, is no dead letter any more, or a job of this id waits or runs."
+    )
+    return RedirectResponse(f"/jobs?{urlencode({'id': job_id})}", status_code=303)
+
+
+async def find_dead_letter(services: Services, job_id: str) -> DeadLetter:
+    """Return a dead letter with its payload. Raises `Problem` if there is none of this id."""
+    try:
+        return await services.read(DeadLetterStore(services.redis).get(job_id))
+    except DeadLetterNotFound:
+        raise Problem(
+            404,
+            "No such dead letter",
+            "It was retried or discarded, or never was one.",
+            "Look for the job by its id on the page Jobs, or go back to the list of dead letters.",
+        ) from None

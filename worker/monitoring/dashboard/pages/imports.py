@@ -1,0 +1,85 @@
+"""Imports of files: the latest ones, how far one is, what became of its rows, and its cancellation."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from worker.contract.imports import Import
+from worker.errors import BatchNotFound
+from worker.mongo.imports import find_imports
+from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
+from worker.monitoring.dashboard.problems import Problem
+from worker.monitoring.dashboard.rendering import render
+from worker.monitoring.dashboard.services import Services
+from worker.queue.batches import BatchProgress, BatchStore
+
+router = APIRouter()
+_log = structlog.stdlib.get_logger(__name__)
+_LATEST = 50
+
+ImportId = Annotated[str, Query(alias="id", max_length=200)]
+
+
+@router.get("/imports")
+async def list_imports(request: Request, services: SharedServices, _session: LoggedIn) -> Response:
+    """Show the latest imports."""
+    found = await services.read_mongo(find_imports(services.mongo, None, _LATEST))
+    return render(request, "imports.html", imports=found.found, most=_LATEST)
+
+
+@router.get("/import")
+async def show_import(
+    request: Request, services: SharedServices, session: LoggedIn, import_id: ImportId
+) -> Response:
+    """Show one import, with the counts of every fate of its rows so far."""
+    found, progress = await _import(services, import_id), await _progress(services, import_id)
+    counts = found.counts or (progress.counts if progress else {})
+    is_running = progress is not None and progress.state in ("open", "sealed")
+    return render(
+        request,
+        "import.html",
+        found=found,
+        progress=progress,
+        counts={name.replace("_", " "): count for name, count in sorted(counts.items())},
+        can_cancel=session.user.acts and is_running,
+    )
+
+
+@router.get("/import/cancel")
+async def preview_cancel(
+    request: Request, services: SharedServices, _session: Operator, import_id: ImportId
+) -> Response:
+    """Ask whether the waiting jobs of an import shall be dropped, with their number."""
+    found, progress = await _import(services, import_id), await _progress(services, import_id)
+    waiting = progress.total - progress.ended if progress else 0
+    return render(request, "import_cancel.html", found=found, waiting=waiting)
+
+
+@router.post("/import/cancel")
+async def cancel(services: SharedServices, session: Operator, _form: PostedForm, import_id: ImportId) -> Response:
+    """Drop the jobs of an import that wait. Those that run end, and rows that are stored stay."""
+    try:
+        await services.read(BatchStore(services.redis).cancel(import_id))
+        session.notice = "The import was cancelled. Chunks that run end, and rows that are stored stay."
+    except BatchNotFound:
+        session.notice = "There is nothing to cancel: the import has ended."
+    _log.info("an import was cancelled", action="dashboard_cancel", user=session.user.name, batch=import_id)
+    return RedirectResponse(f"/import?{urlencode({'id': import_id})}", status_code=303)
+
+
+async def _import(services: Services, import_id: str) -> Import:
+    found = (await services.read_mongo(find_imports(services.mongo, import_id, 1))).found
+    if not found:
+        raise Problem(404, "No such import", "No import has this id.", "Choose one from the list of imports.")
+    return found[0]
+
+
+async def _progress(services: Services, import_id: str) -> BatchProgress | None:
+    """Return how far the batch of an import is; `None` 30 days after it has ended."""
+    try:
+        return await services.read(BatchStore(services.redis).progress(import_id))
+    except BatchNotFound:
+        return None

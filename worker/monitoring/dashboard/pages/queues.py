@@ -1,0 +1,57 @@
+"""The queues, and the jobs on one of them page by page."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from worker.monitoring.dashboard.access import LoggedIn, SharedServices
+from worker.monitoring.dashboard.problems import Problem
+from worker.monitoring.dashboard.rendering import render
+from worker.monitoring.times import instant
+from worker.queue import keys
+from worker.queue.heartbeats import redis_time
+from worker.queue.sorted_pages import read_entries
+from worker.queue.stats import read_stats
+
+router = APIRouter()
+_PAGE = 50
+
+
+@router.get("/queues")
+async def show_queues(request: Request, services: SharedServices, _session: LoggedIn) -> Response:
+    """Show how long the queues are, and the batches under way."""
+    stats = await services.read(read_stats(services.redis, tuple(services.settings.worker_queues)))
+    return render(request, "queues.html", stats=stats)
+
+
+@router.get("/queue")
+async def show_queue(
+    request: Request,
+    services: SharedServices,
+    _session: LoggedIn,
+    name: Annotated[str, Query(max_length=500)],
+    after: Annotated[str, Query(max_length=5_000)] = "",
+) -> Response:
+    """Show some jobs of a queue, the one that is due first first."""
+    if name not in services.settings.worker_queues:
+        raise Problem(
+            404, "Not found", "No queue has this name (WORKER_QUEUES).", "Choose one from the list of queues."
+        )
+    redis = services.redis
+    entries = await services.read(read_entries(redis, name, after, _PAGE + 1))
+    shown = entries[:_PAGE]
+    now_ms = (await services.read(redis_time(redis))).timestamp() * 1000
+    leases: list[float | None] = []
+    if shown:
+        leases = await services.read(redis.zmscore(name + keys.LEASED_SUFFIX, [entry.member for entry in shown]))
+    jobs = [
+        {
+            "job_id": entry.member.decode(errors="backslashreplace"),
+            "state": "in flight" if lease is not None else "waiting" if entry.score <= now_ms else "deferred",
+            "at": instant(entry.score, now_ms),
+        }
+        for entry, lease in zip(shown, leases, strict=True)
+    ]
+    more = shown[-1].cursor() if len(entries) > _PAGE else ""
+    return render(request, "queue.html", name=name, jobs=jobs, after=after, more=more)

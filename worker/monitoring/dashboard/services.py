@@ -1,0 +1,79 @@
+"""What all pages share: the connection to Redis, the users, and who is logged in."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from redis.asyncio import Redis
+
+from worker.codec import Codec
+from worker.errors import OperationRefused, OutageError, TransientError
+from worker.mongo.client import MongoHandle
+from worker.monitoring.dashboard.login_limit import LoginLimit
+from worker.monitoring.dashboard.sessions import Sessions
+from worker.monitoring.dashboard.users import Users
+from worker.monitoring.dashboard.watcher import Watcher
+from worker.queue.stats import QueueStats, read_stats
+from worker.redis.client import address
+from worker.redis.errors import REDIS_ERRORS, translate
+from worker.settings import Settings
+
+T = TypeVar("T")
+
+ANSWER_S = 1.5
+"""Seconds that a page waits for Redis; then it says that Redis is unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One for each process. `is_secure`: browsers reach the page by https, so cookies are sent over https alone."""
+
+    settings: Settings
+    redis: "Redis[bytes]"
+    mongo: MongoHandle
+    users: Users
+    is_secure: bool
+    codec: Codec
+    watcher: Watcher
+    sessions: Sessions = field(default_factory=Sessions)
+    login_limit: LoginLimit = field(default_factory=LoginLimit)
+
+    @classmethod
+    def of(cls, settings: Settings, redis: "Redis[bytes]", mongo: MongoHandle, *, is_secure: bool) -> "Services":
+        """Return the services of these settings. Raises `ConfigurationError` if nobody may log in."""
+
+        async def look() -> QueueStats:
+            return await answered(settings, read_stats(redis, tuple(settings.worker_queues)))
+
+        users = Users(settings.dashboard_users.get_secret_value())
+        return cls(settings, redis, mongo, users, is_secure, Codec(settings.signing_secrets()), Watcher(look))
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the cookie; with its prefix browsers accept it over https alone, and for this host alone."""
+        return "__Host-hospital-session" if self.is_secure else "hospital-session"
+
+    async def read(self, call: Awaitable[T]) -> T:
+        """Return the result of a call to Redis. Raises `OutageError` within two seconds if Redis is gone."""
+        return await answered(self.settings, call)
+
+    async def read_mongo(self, call: Awaitable[T]) -> T:
+        """Return the result of a call to MongoDB. Raises `OutageError` within two seconds if MongoDB is gone."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await call
+        except TimeoutError:
+            raise OutageError(f"MongoDB has not answered for {ANSWER_S:g} s: check that it runs") from None
+        except (OperationRefused, TransientError) as error:
+            # To a reader of the page it is not there; the message says what to change.
+            raise OutageError(str(error)) from None
+
+
+async def answered(settings: Settings, call: Awaitable[T]) -> T:
+    """Return the result of a call to Redis, or raise this service's error for one of redis-py's, or for silence."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await call
+    except REDIS_ERRORS as error:
+        raise translate(error, address(settings)) from None

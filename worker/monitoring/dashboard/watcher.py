@@ -1,0 +1,80 @@
+"""Looks at the queues every two seconds, for all open pages together, and remembers the last minutes."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from worker.errors import RegistryError
+from worker.queue.stats import QueueStats
+
+INTERVAL_S = 2.0
+_REMEMBERED = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen at an instant: the state of the queues, or why it could not be read. `number` counts looks."""
+
+    number: int
+    at: datetime
+    stats: QueueStats | None
+    problem: str = ""
+
+
+class Watcher:
+    """The last look, and the series that charts show."""
+
+    def __init__(self, read: Callable[[], Awaitable[QueueStats]], interval_s: float = INTERVAL_S) -> None:
+        self._read = read
+        self._interval_s = interval_s
+        self._changed = asyncio.Condition()
+        self._ended: dict[str, int] = {}
+        self._looked_at_s = 0.0
+        self.waiting: dict[str, deque[float]] = {}
+        self.ended_per_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self.last: Look | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._interval_s)
+
+    async def look(self) -> Look:
+        """Look once, and remember what was seen."""
+        number = self.last.number + 1 if self.last else 1
+        try:
+            stats = await self._read()
+        except RegistryError as error:
+            look = Look(number, datetime.now(UTC), None, str(error))
+        else:
+            look = Look(number, datetime.now(UTC), stats)
+            self._remember(stats)
+        async with self._changed:
+            self.last = look
+            self._changed.notify_all()
+        return look
+
+    async def after(self, number: int) -> Look:
+        """Wait for a look of a higher number, and return it."""
+        async with self._changed:
+            while self.last is None or self.last.number <= number:
+                await self._changed.wait()
+            return self.last
+
+    def _remember(self, stats: QueueStats) -> None:
+        for name, queue in stats.queues.items():
+            self.waiting.setdefault(name, deque(maxlen=_REMEMBERED)).append(float(queue.waiting))
+        self.ended_per_s.append(self._rate(stats, time.monotonic()))
+
+    def _rate(self, stats: QueueStats, now: float) -> float:
+        """Return how many jobs ended per second since the last look, as the workers report it."""
+        ended = {worker.worker: worker.complete + worker.failed for worker, _ in stats.workers}
+        # A worker that is new here may have counted for hours, and one that restarts counts from zero.
+        more = sum(max(0, total - self._ended.get(worker, total)) for worker, total in ended.items())
+        seconds = now - self._looked_at_s
+        self._ended, self._looked_at_s = ended, now
+        return more / seconds if seconds > 0 else 0.0

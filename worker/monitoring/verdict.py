@@ -1,0 +1,79 @@
+"""Whether the queue is healthy, in words: a pure function over what Redis knows (`verdict`)."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from worker.monitoring.explanation import count
+from worker.monitoring.times import duration
+from worker.queue.heartbeats import STALE_AFTER_S
+from worker.queue.stats import QueueStats
+
+Level = Literal["healthy", "attention", "down"]
+
+LONG_WAIT_S = 60.0
+"""A due job that waits for longer is worth a look."""
+_MOST_NAMED = 5
+
+
+class Finding(NamedTuple):
+    """Something that is not as it should be, and what to do about it."""
+
+    level: Level
+    what: str
+    to_do: str
+
+
+class Verdict(NamedTuple):
+    """The state of the whole in one sentence, and the findings behind it, the worst first."""
+
+    level: Level
+    sentence: str
+    findings: list[Finding]
+
+
+def verdict(stats: QueueStats) -> Verdict:
+    """Return the verdict on the state of the queues, the workers and the dead letters."""
+    findings = [*_of_workers(stats), *_of_queues(stats)]
+    findings.sort(key=lambda finding: finding.level != "down")
+    ready = sum(worker.ready and age_s <= STALE_AFTER_S for worker, age_s in stats.workers)
+    if not findings:
+        return Verdict("healthy", f"Healthy: {count(ready, 'worker is', 'workers are')} ready.", [])
+    if findings[0].level == "down":
+        return Verdict("down", f"No jobs are done: {findings[0].what}.", findings)
+    return Verdict("attention", f"Running, but look at this: {findings[0].what}.", findings)
+
+
+def _of_workers(stats: QueueStats) -> Iterator[Finding]:
+    heard = [(worker, age_s) for worker, age_s in stats.workers if age_s <= STALE_AFTER_S]
+    ready = [worker for worker, _ in heard if worker.ready]
+    if not heard:
+        yield Finding("down", "no worker is running", "start one: arq worker.main.WorkerSettings")
+    for worker, age_s in [(worker, age_s) for worker, age_s in heard if not worker.ready][:_MOST_NAMED]:
+        level: Level = "attention" if ready else "down"
+        yield Finding(
+            level, f"worker {worker.worker} is {worker.state(age_s)}", "see First look in docs/operations.md"
+        )
+    silent = len(stats.workers) - len(heard)
+    if heard and silent:
+        silence = count(silent, "worker has no heartbeat", "workers have no heartbeat")
+        yield Finding("attention", f"{silence} and did not sign off", "look at their processes and their logs")
+
+
+def _of_queues(stats: QueueStats) -> Iterator[Finding]:
+    for name, queue in stats.queues.items():
+        if queue.oldest_wait_s >= LONG_WAIT_S:
+            yield Finding(
+                "attention",
+                f"a due job of {name} has waited for {duration(queue.oldest_wait_s)}",
+                "start more workers, or look why the ones that run are slow",
+            )
+    for function in stats.unknown_functions[:_MOST_NAMED]:
+        yield Finding(
+            "attention", f"no worker has the function {function}", "deploy a worker that has it, or abort its jobs"
+        )
+    if stats.dead:
+        yield Finding(
+            "attention",
+            f"{count(stats.dead, 'dead letter waits', 'dead letters wait')} for a decision",
+            "see the page of the dead letters: retry or discard them",
+        )
