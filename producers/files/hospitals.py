@@ -27,6 +27,7 @@ from producers.files.rows.dittos import Dittos
 from producers.files.rows.groups import GroupPlaces
 from producers.files.rows.namesakes import Namesakes
 from producers.files.rows.number_names import NumberNames
+from producers.files.rows.other_kinds import notes_on_other_kinds
 from producers.files.rows.shared_identity import BedsOfHospitals
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
@@ -90,6 +91,7 @@ class HospitalFile:
         self._dittos = Dittos(self.columns.mapped, self.statistics)
         self._group_places = GroupPlaces(self.columns, self.statistics, passed.first)
         passed.suspects.called(self.columns.columns_of("hospital_name"))
+        self._other_kinds = notes_on_other_kinds(self.columns.left_out, self.statistics)
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
         self.identity_is_given = "external_id" in wishes.columns.mapping
@@ -153,7 +155,7 @@ class HospitalFile:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
         decided = [
             *(*self._table.notes, *self._passed.alone.notes()),
-            *(*self.columns.notes, *self._group_places.notes, *self._readers.notes),
+            *(*self.columns.notes, *self._other_kinds, *self._group_places.notes, *self._readers.notes),
         ]
         return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
 

@@ -4,6 +4,7 @@ Lists in which hospitals are known by name alone have many such rows, or others 
 are is decided by all rows of a file.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -28,6 +29,9 @@ _MOST_HEADINGS, _FEWEST_HEADINGS = 0.5, 3
 _FULL = 3
 _MOST_HELD = 10_000
 _is_blank = frozenset(("", None, *EMPTY_DASHES)).__contains__
+# Of the heading of a section; some hospitals have "Hospitals" in their longer names.
+_MOST_WORDS = 4
+_WORD = re.compile(r"[^\W\d_]+")
 _FOOTNOTE = ("*", "†", "‡", "※", "¹", "²")
 
 
@@ -112,7 +116,7 @@ class LoneNames:
         if others < _FEWEST_OTHERS or share > (_MOST_HEADINGS if self._are_headings() else _MOST):
             return False
         full = sum(count for filled, count in self._others.items() if filled >= _FULL)
-        if names_a_hospital(text) and not _is_footnote(text):
+        if names_a_hospital(text) and not _is_footnote(text) and not _is_of_several(text):
             return full >= _NEARLY_ALL * others and self._named <= _MOST_NAMED * others
         # Of a hospital, too, the only other cell may be unknown.
         return full >= _NEARLY_ALL * others or _is_footnote(text) or names_an_area(text)
@@ -121,6 +125,17 @@ class LoneNames:
         """Return whether such a row begins the list, hardly one follows another, and none is called a hospital."""
         held = len(self._held)
         return self._begins and held >= _FEWEST_HEADINGS and not self._named and self._follows <= 0.1 * held
+
+
+def _is_of_several(text: str) -> bool:
+    """Return whether a short text speaks of hospitals in the plural, as "District hospitals (3)" does."""
+    plain = f" {' '.join(_WORD.findall(text.casefold()))} "
+    return plain.count(" ") <= _MOST_WORDS + 1 and any(f" {several} " in plain for several in _several())
+
+
+@cache
+def _several() -> frozenset[str]:
+    return frozenset(" ".join(_WORD.findall(it.casefold())) for it in words("words")["hospitals"])
 
 
 def _is_footnote(text: str) -> bool:

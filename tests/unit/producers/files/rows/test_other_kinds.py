@@ -1,0 +1,41 @@
+"""A register that has pharmacies and schools as well says so in a note."""
+
+from pathlib import Path
+
+import pytest
+
+from producers.files import HospitalFile
+
+
+def notes(folder: Path, column: str, kinds: list[str]) -> list[str]:
+    rows = [f"F{n:03},Aveda {n} {kind},{kind},Town {n}" for n, kind in enumerate(kinds)]
+    path = folder / "list.csv"
+    path.write_text("\n".join([f"Facility ID,Facility Name,{column},City", *rows]) + "\n")
+    return [note for note in HospitalFile.open(path).notes if "no hospitals" in note]
+
+
+@pytest.mark.parametrize(
+    ("column", "kinds", "listed"),
+    [
+        ("amenity", ["hospital"] * 6 + ["pharmacy"] * 3 + ["school"], "4, pharmacy (3), school (1)"),
+        ("Category", ["Hospital"] * 6 + ["LABORATORY"] * 2, "2, LABORATORY (2)"),
+        ("Kategorie", ["Klinik"] * 6 + ["Apotheke"] * 2, "2, Apotheke (2)"),
+        ("fclass", ["police"] * 5 + ["fire_station"] * 3, "8, police (5), fire_station (3)"),
+        ("kategori", ["Rumah Sakit"] * 6 + ["Apotek"] * 4, "4, Apotek (4)"),
+    ],
+)
+def test_other_kinds_are_counted(tmp_path: Path, column: str, kinds: list[str], listed: str) -> None:
+    (note,) = notes(tmp_path, column, kinds)
+    assert f"{column!r} says that they are no hospitals are loaded as such: {listed};" in note
+
+
+@pytest.mark.parametrize(
+    ("column", "kinds"),
+    [
+        ("amenity", ["hospital"] * 6 + ["clinic"] * 3),
+        ("Category", ["General hospital"] * 4 + ["Pharmacy and clinic"] * 2 + ["Teaching hospital"] * 3),
+        ("Notes", ["near the school", "opposite the police", "in the bank"] * 3),
+    ],
+)
+def test_kinds_of_hospitals_are_not_noted(tmp_path: Path, column: str, kinds: list[str]) -> None:
+    assert notes(tmp_path, column, kinds) == []
