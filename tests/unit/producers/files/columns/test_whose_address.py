@@ -1,5 +1,6 @@
 """Names of columns that say which address they are of: billing, mailing, of the office."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from producers.files.columns import ColumnWishes
 ROWS = [("A Hospital", "Rome", "12345"), ("B Hospital", "Pisa", "23456"), ("C Hospital", "Bari", "34567")]
 
 
-def mapped(folder: Path, header: str, rows: list[tuple[str, ...]]) -> dict[str, str]:
+def mapped(folder: Path, header: str, rows: Sequence[tuple[str, ...]]) -> dict[str, str]:
     path = folder / "list.csv"
     path.write_text("\n".join([header, *map(",".join, rows)]) + "\n")
     file = HospitalFile.open(path, FileWishes(columns=ColumnWishes(source="q")))
