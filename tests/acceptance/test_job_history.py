@@ -102,9 +102,9 @@ async def test_jobs_that_redis_forgot_are_explained_from_the_history(site: Site)
         f"done: finished {INSTANT} after 1 try with the outcome created", await reason_of(site, done)
     )
 
-    assert (await site.command("dead", "retry", bad)).code == 0
+    assert (await site.command("dead", "retry", bad, "--yes")).code == 0
     await site.until(lambda: has_ended(site, 3))
-    assert (await site.command("dead", "discard", bad)).code == 0
+    assert (await site.command("dead", "discard", bad, "--yes")).code == 0
     await site.redis.delete(keys.RESULT + bad)
     died = f"was dead-lettered {INSTANT} after 1 try: permanent error \\(InvalidPayload\\)"
     kept = "; no dead letter of it is kept"

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -124,7 +125,7 @@ async def test_run_serves_all_processes_and_no_counter_falls(site: Site) -> None
             await ingest(site, round_ * 20, 20)
             await site.until(functools.partial(has_ended, address, (round_ + 1) * 20))
             readings.append(await ended(address))
-            victim = min(worker.pid for worker in await ready_workers(site.redis))
+            victim = min(await living_workers(site))
             os.kill(victim, signal.SIGKILL)
             await site.until(functools.partial(is_replaced, site, victim), 30)
             await site.until(lambda: has_workers(address, 2), 30)
@@ -145,8 +146,13 @@ async def has_workers(address: str, count: int) -> bool:
 
 
 async def is_replaced(site: Site, pid: int) -> bool:
+    return len(await living_workers(site) - {pid}) == 2
+
+
+async def living_workers(site: Site) -> set[int]:
+    """Return the process ids of the workers that are ready, without those whose last heartbeat outlives them."""
     pids = {worker.pid for worker in await ready_workers(site.redis)}
-    return len(pids - {pid}) == 2
+    return {pid for pid in pids if Path("/proc", str(pid)).exists()}
 
 
 def _lines(run: WorkerRun) -> list[dict[str, Any]]:

@@ -17,9 +17,15 @@ from worker.queue import keys
 ACTION = Action(actor="ops@vm", act="pause", target="queue", ids=("arq:queue",))
 
 
-async def test_it_outlives_both_stores_and_reports_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_it_outlives_both_stores_and_reports_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports: list[tuple[str, str]] = []
+
+    class Log:
+        def warning(self, message: str, *, action: str, error: str) -> None:
+            reports.append((action, error))
+
+    # Other tests of the process may have configured where lines go.
+    monkeypatch.setattr(action_mover, "_log", Log())
     monkeypatch.setattr(action_mover, "_EVERY_S", 0.001)
     stored: list[Action] = []
     failures: list[Exception | None] = [OutageError("MongoDB is unavailable")] * 3
@@ -55,5 +61,4 @@ async def test_it_outlives_both_stores_and_reports_once(
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
     assert stored[0] == ACTION
-    lines = [line for line in capsys.readouterr().out.splitlines() if "actions_wait" in line]
-    assert [line.partition("error=")[2].strip("'") for line in lines] == ["MongoDB is unavailable", "again"]
+    assert reports == [("actions_wait", "MongoDB is unavailable"), ("actions_wait", "again")]
