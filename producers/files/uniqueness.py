@@ -9,7 +9,8 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 
-_LARGEST_SET = 1 << 16
+# Its set takes about a megabyte, so that a large file takes hardly more memory than a small one.
+_LARGEST_SET = 1 << 14
 _SMALLEST_TABLE = 1 << 10
 
 

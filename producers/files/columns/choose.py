@@ -15,6 +15,7 @@ from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWi
 from producers.files.columns.names import identifier_cost
 from producers.files.columns.people import names_of_people, on_people
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
+from producers.files.columns.sideways import refuse_what_is_no_header
 from producers.files.columns.swapped import exchanged_names
 from producers.files.columns.telephones import on_parts, telephone_parts
 from producers.files.columns.years import on_years
@@ -173,6 +174,9 @@ class _Choice:
 
     def _find_names(self, contradictions: Sequence[Contradiction]) -> None:
         if "hospital_name" in self._mapped:
+            (name, *more), why = self._mapped["hospital_name"].columns, self._mapped["hospital_name"].why
+            if why == "name" and not more and self._wishes.profile is None:
+                refuse_what_is_no_header(name, self._columns, self._statistics)
             return
         refused = next((found for found in contradictions if found.field == "hospital_name"), None)
         column = None

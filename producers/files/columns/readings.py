@@ -90,17 +90,19 @@ def _shortened(tokens: tuple[str, ...], origin: _Origin) -> Iterator[Reading]:
 def _without_prefix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int, bool]]:
     words = name_table().words
     yield tokens, 0, False
-    part = False
+    part, postal = False, 0
     for skipped in range(1, min(3, len(tokens))):
         word = tokens[skipped - 1]
         if word in words["place_prefix"]:
             part = True
+        elif word in words["postal_prefix"]:
+            part, postal = True, 1
         elif word in words["facility"] and tokens[skipped] in words["place_prefix"]:
             # "Hospital address city" is "address city" of the hospital.
             continue
         elif word not in words["prefix"]:
             return
-        yield tokens[skipped:], 2 * skipped, part
+        yield tokens[skipped:], 2 * skipped + postal, part
 
 
 def _without_suffix(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int, bool]]:

@@ -53,7 +53,9 @@ def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     groups = _groups(above, below)
     grouped = {column for group in groups for column in group}
     apart = [column for column in range(width) if column not in grouped and (above[column] or below[column])]
-    if not groups or any(above[column] and below[column] for column in apart):
+    twice = [below[column] for column in apart if above[column] and below[column]]
+    # Below a name that stands alone, a row of data has a value, and a second row of names another name.
+    if not groups or named(twice) < len(twice):
         return []
     # A row of data has values in the columns that are no group, and a title above a header is no name.
     only_above = any(above[column] for column in apart)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from producers.files.columns.names import fields_by_name
 from producers.files.rows.second_headers import is_name
 from producers.files.table import own_cells
-from producers.files.words import fold
+from producers.files.words import fold, word_set
 
 _ROWS_LEARNT, _FEWEST_LEARNT = 200, 3
 _MOSTLY = 0.9
@@ -31,7 +31,7 @@ class OtherHeaders:
         """Return whether a row is the header of another table; else learn from it.
 
         It has no digit, not even where others have one, and half of its cells are names of columns, the hospital's
-        among them.
+        or that of a pharmacy or a doctor among them.
         """
         # First what is fast, because this runs for every row of a file.
         if self._learnt >= _ROWS_LEARNT and (not self._numbered or self._has_digits(fields)):
@@ -55,10 +55,10 @@ class OtherHeaders:
         if any(_DIGIT.search(text) or len(text) > _LONGEST_NAME for text in texts):
             return False
         against = sum(column in cells for column in self._numbered)
-        known = sum(is_name(text, self._columns) for text in texts)
+        known = sum(is_name(text, self._columns) or _is_of_others(text) for text in texts)
         if not against or len({*map(str.casefold, texts)}) < len(texts) or 2 * known < len(texts):
             return False
-        names = any("hospital_name" in fields_by_name(text) for text in texts)
+        names = any("hospital_name" in fields_by_name(text) or _is_of_others(text) for text in texts)
         if len(texts) == _FEWEST:
             # A narrower table, or a hospital called "Clinic" in "City": of a header, one name is in another column.
             moved = [text for column, text in cells.items() if fold(text) in self._columns - {fold(column)}]
@@ -76,3 +76,8 @@ class OtherHeaders:
             for column, filled in self._filled.items()
             if filled >= _FEWEST_LEARNT and self._digits[column] >= _MOSTLY * filled
         )
+
+
+def _is_of_others(text: str) -> bool:
+    """Return whether a cell is what the names in a list of other places, or of people, are called."""
+    return fold(text) in word_set("other_places") | word_set("heads_of_people")

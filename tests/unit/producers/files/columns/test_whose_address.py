@@ -77,3 +77,9 @@ def test_the_name_of_a_clinic_is_that_of_the_hospital(tmp_path: Path, column: st
     assert (
         mapped(tmp_path, f"{column},town,id", [("A", "Rome", "X1"), ("B", "Pisa", "X2")])["hospital_name"] == column
     )
+
+
+@pytest.mark.parametrize("where", ["Street", "Physical", "Location"])
+def test_where_a_hospital_stands_is_preferred_to_where_letters_go(tmp_path: Path, where: str) -> None:
+    rows = [("A Hospital", "Ohio", "Utah"), ("B Hospital", "Iowa", "Nevada")]
+    assert mapped(tmp_path, f"Name,Mailing State,{where} State", rows)["state"] == f"{where} State"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from producers.files import FileError, HospitalFile
+from producers.files.detection.other_notations import other_notation
 
 
 def opened(folder: Path, text: str) -> HospitalFile:
@@ -51,3 +52,15 @@ def test_a_text_in_another_notation_is_refused_by_its_name(tmp_path: Path, text:
 def test_a_list_that_looks_a_little_like_one_is_read(tmp_path: Path, text: str) -> None:
     names = [str(row.known["hospital_name"]) for row in opened(tmp_path, text).rows() if row.known]
     assert len([name for name in names if "Clinic" in name]) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "North: Clinic A\nNorth: Clinic B\nNorth: Clinic C\nSouth: Clinic D\nSouth: Clinic E\n",
+        "Hospital: Clinic A\nHospital: Clinic B\nHospital: Clinic C\n",
+        "Name: Clinic A\nCity: Rome\nPhone: 06 11\n",
+    ],
+)
+def test_lines_with_labels_are_no_fields_unless_the_labels_take_turns(text: str) -> None:
+    assert other_notation(Path("list.txt"), text) is None

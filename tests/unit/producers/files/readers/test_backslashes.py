@@ -50,7 +50,7 @@ H3,"Clinic C","Hill 3"
             ["L'H\u00f4pital", "Clinique d'Or", "Clinique B"],
         ),
         # A path that ends with a backslash escapes nothing.
-        ('code,name,folder\nH1,Clinic A,"C:\\data\\"\nH2,Clinic B,"D:\\x\\"\n', ["Clinic A", "Clinic B"]),
+        ('code,name,folder\nH1,Clinic A,"C:\\data\\"\nH2,Clinic\\two,"D:\\x"\n', ["Clinic A", "Clinic\\two"]),
         ('code,name,note\nH1,"Clinic ""A""",x\\ty\nH2,Clinic B,\\n\n', ['Clinic "A"', "Clinic B"]),
     ],
 )
