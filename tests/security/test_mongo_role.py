@@ -14,8 +14,9 @@ from worker.commands.schema import schema
 from worker.contract.actions import Action
 from worker.errors import ConfigurationError, OperationRefused
 from worker.failing import EXIT_NOTHING_DONE
-from worker.mongo.actions import ACTIONS, ActionFilter, newest_actions, store_actions
-from worker.mongo.audit.entries import EntryFilter, find_entries, newest_entries
+from worker.mongo.act_filter import ActFilter
+from worker.mongo.actions import ACTIONS, newest_actions, store_actions
+from worker.mongo.audit.entries import find_entries, newest_entries
 from worker.mongo.audit.verification import verify_chain
 from worker.mongo.claims import release_claims
 from worker.mongo.client import MongoHandle
@@ -109,8 +110,8 @@ async def test_the_commands_read_the_registry_under_the_role(mongo: MongoHandle,
     assert "hospital_name_1" in await describe_search(mongo, wanted, order="hospital_name")
     found = list_hospitals(mongo, wanted, order="hospital_name")
     assert "cms:listed" in [hospital["_id"] async for hospital in found]
-    entries = [entry["_id"] async for entry in find_entries(mongo, EntryFilter(actor="dr-ito"))]
-    newest = await newest_entries(mongo, EntryFilter(actor="dr-ito"), limit=100)
+    entries = [entry["_id"] async for entry in find_entries(mongo, ActFilter(actor="dr-ito"))]
+    newest = await newest_entries(mongo, ActFilter(actor="dr-ito"), limit=100)
     assert sorted(entry["_id"] for entry in newest) == sorted(entries)
 
 
@@ -118,7 +119,7 @@ async def test_acts_of_operators_are_recorded_and_listed_under_the_role(mongo: M
     action = Action(actor="ops@vm", act="pause", target="queue", ids=("arq:queue",))
     await store_actions(mongo, [action])
     await store_actions(mongo, [action])
-    (found,) = await newest_actions(mongo, ActionFilter(actor="ops@vm"), 10)
+    (found,) = await newest_actions(mongo, ActFilter(actor="ops@vm"), 10)
     assert found["ids"] == ["arq:queue"]
 
 

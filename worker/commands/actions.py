@@ -16,7 +16,8 @@ from worker.commands.support import console, queue_connection, run
 from worker.errors import RegistryError
 from worker.escaping import escape
 from worker.help_group import HelpGroup
-from worker.mongo.actions import ActionFilter, newest_actions, store_actions
+from worker.mongo.act_filter import ActFilter
+from worker.mongo.actions import newest_actions, store_actions
 from worker.mongo.client import Document, MongoHandle
 from worker.queue.actions import move_actions
 
@@ -46,7 +47,7 @@ def list_actions(
         async with registry_connection() as mongo:
             await _move(mongo)
             # One more shows whether there are more.
-            return await newest_actions(mongo, ActionFilter(since, until, actor), limit + 1)
+            return await newest_actions(mongo, ActFilter(since, until, actor), limit + 1)
 
     found = run(read)
     more = len(found) > limit

@@ -16,8 +16,9 @@ from worker.commands.streaming import Form, csv_cell, csv_row, json_line, output
 from worker.commands.support import console, run
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
+from worker.mongo.act_filter import ActFilter
 from worker.mongo.audit.canonical_form import canonical
-from worker.mongo.audit.entries import EntryFilter, find_entries, newest_entries
+from worker.mongo.audit.entries import find_entries, newest_entries
 from worker.mongo.client import Document
 from worker.shared_options import takes
 
@@ -33,14 +34,14 @@ def _filter(
     since: Annotated[datetime | None, instant_option("Only entries from then on; UTC.")] = None,
     until: Annotated[datetime | None, instant_option("Only entries before then; UTC.")] = None,
     actor: Annotated[str | None, typer.Option(help="Only what this actor did.")] = None,
-) -> EntryFilter:
+) -> ActFilter:
     """Return what these options select."""
-    return EntryFilter(since, until, actor)
+    return ActFilter(since, until, actor)
 
 
 @takes(_filter, argument="wanted")
 def list_entries(
-    wanted: EntryFilter,
+    wanted: ActFilter,
     limit: Annotated[int, typer.Option(min=1, max=_MOST_LISTED, help="Show at most so many entries.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
@@ -67,7 +68,7 @@ def list_entries(
 
 @takes(_filter, argument="wanted")
 def export(
-    wanted: EntryFilter,
+    wanted: ActFilter,
     export_format: Annotated[
         Literal["ndjson", "json", "csv"], typer.Option("--format", help="The form of the output.")
     ] = "ndjson",

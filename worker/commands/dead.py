@@ -4,14 +4,12 @@ import json
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from worker.codec import Codec
 from worker.commands import dead_bulk, dead_files, dead_operations
 from worker.commands.dead_options import filter_options
 from worker.commands.dead_tables import facts_of, letters_table, traceback_of
-from worker.commands.support import console, queue_connection, run
+from worker.commands.support import console, print_facts, queue_connection, run
 from worker.escaping import escape, escape_json
 from worker.help_group import HelpGroup
 from worker.queue.dead_letter import DeadLetter
@@ -75,23 +73,12 @@ def show(
     facts = facts_of(dead_letter, now_ms)
     if dead_letter.has_payload and not payload:
         facts["payload"] += ", not shown without --payload"
-    _print_facts(facts)
+    print_facts(facts)
     if trace := traceback_of(dead_letter):
         typer.echo(f"\n{trace}")
     if payload:
         typer.echo("\npayload:")
         typer.echo(escape(dead_letter.envelope.decode(errors="backslashreplace")))
-
-
-def _print_facts(facts: dict[str, str]) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in facts.items():
-        if text:
-            table.add_row(name, Text(text))
-    out = console()
-    out.print(table, soft_wrap=False, width=min(out.width, _WIDTH))
 
 
 app.command()(dead_bulk.retry)

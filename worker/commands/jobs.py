@@ -5,14 +5,12 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from worker.codec import Codec
 from worker.commands.acting import Acting, acting_options
 from worker.commands.job_history import list_ended
 from worker.commands.registry_connection import registry_connection
-from worker.commands.support import console, queue_connection, run, shown_text
+from worker.commands.support import print_facts, queue_connection, run, shown_text
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup
@@ -23,8 +21,6 @@ from worker.monitoring.job_facts import JobFacts, read_job_facts
 from worker.monitoring.shown_facts import Instant, in_words, shown_facts
 from worker.queue.actions import keep_action
 from worker.shared_options import takes
-
-_WIDTH = 80
 
 app = typer.Typer(
     cls=HelpGroup, no_args_is_help=True, help="Explain, show and abort single jobs; list those that have ended."
@@ -48,9 +44,7 @@ def explain(job_id: JobArgument, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(_json(shown))
     else:
-        _print_table(
-            {"job": escape(job_id), **{name: escape(text) for name, text in explanation._asdict().items()}}
-        )
+        print_facts({"job": escape(job_id), **{name: escape(text) for name, text in explanation._asdict().items()}})
     if explanation.state == "unknown":
         raise SystemExit(EXIT_FAILED)
 
@@ -67,7 +61,7 @@ def show(job_id: JobArgument, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(_json(shown))
     else:
-        _print_table({name.replace("_", " "): in_words(fact, facts.now_ms) for name, fact in shown.items()})
+        print_facts({name.replace("_", " "): in_words(fact, facts.now_ms) for name, fact in shown.items()})
     if state == "unknown":
         raise SystemExit(EXIT_FAILED)
 
@@ -113,15 +107,3 @@ def _read(job_id: str, *, with_history: bool = False) -> JobFacts:
 
 def _json(shown: dict[str, Any]) -> str:
     return escape_json(json.dumps(shown, indent=2, default=Instant.json))
-
-
-def _print_table(shown: dict[str, str]) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(no_wrap=True)
-    # An id without blanks may be longer than a line.
-    table.add_column(overflow="fold")
-    for name, text in shown.items():
-        if text:
-            table.add_row(name, Text(text))
-    out = console()
-    out.print(table, soft_wrap=False, width=min(out.width, _WIDTH))

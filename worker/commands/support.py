@@ -1,11 +1,13 @@
 """Shared by all subcommands: settings, a Redis connection, and one-line messages for known errors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from redis.asyncio import Redis
+from rich.table import Table
+from rich.text import Text
 
 from worker.console import ResultConsole
 from worker.errors import RegistryError
@@ -19,9 +21,25 @@ from worker.settings import Settings, load_settings
 T = TypeVar("T")
 
 
+_WIDTH = 80
+
+
 def console() -> ResultConsole:
     """Return a console for results. It writes plain text if the output is not a terminal."""
     return ResultConsole(soft_wrap=True)
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Print names and texts, which are escaped, as two columns, within 80 characters; empty texts are left out."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    # An id without blanks may be longer than a line.
+    table.add_column(overflow="fold")
+    for name, text in facts.items():
+        if text:
+            table.add_row(name, Text(text))
+    out = console()
+    out.print(table, soft_wrap=False, width=min(out.width, _WIDTH))
 
 
 def shown_text(argument: str) -> str:

@@ -211,7 +211,7 @@ class Completer:
         return _kept(group, lambda size: f"limit {limit:,} (half of Redis's maxmemory)" if size > limit else "")
 
     def _beyond_limit(self) -> str:
-        return f"limit {self._limit.bytes:,} (proto-max-bulk-len of Redis)"
+        return f"limit {self._limit.bytes:,} (proto-max-bulk-len, or half of client-query-buffer-limit, of Redis)"
 
     async def _store_apart(self, group: _Group, error: Exception) -> None:
         """Store each completion of a group alone, so that one that cannot be stored does not block the others.

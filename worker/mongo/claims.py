@@ -21,7 +21,7 @@ from worker.contract.comparison import collision_fields
 from worker.mongo.chunk_rows import Holder, Row
 from worker.mongo.chunk_writes import lost_races
 from worker.mongo.client import Document, MongoHandle, settled
-from worker.mongo.errors import DUPLICATE_KEY, translated
+from worker.mongo.errors import only_duplicates, translated
 from worker.mongo.hospitals import UPSERT_TRIES
 
 IMPORT_CLAIMS = "import_claims"
@@ -81,10 +81,7 @@ async def _insert(mongo: MongoHandle, import_id: str, rows: Sequence[Row], expir
         try:
             await mongo.database[IMPORT_CLAIMS].insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            failures = error.details["writeErrors"]
-            if error.details.get("writeConcernErrors") or any(it["code"] != DUPLICATE_KEY for it in failures):
-                raise
-            return [row for failure in failures for row in groups[failure["index"]]]
+            return [row for position in only_duplicates(error) for row in groups[position]]
     return []
 
 

@@ -125,6 +125,17 @@ def describe_code(code: int | None) -> str:
     return f"{name} ({code})"
 
 
+def only_duplicates(error: BulkWriteError) -> list[int]:
+    """Return the positions of the documents that were refused because they are there already.
+
+    Raises `error` if anything else failed, a write that the majority has not confirmed among it.
+    """
+    failures = error.details.get("writeErrors", ())
+    if error.details.get("writeConcernErrors") or any(failure["code"] != DUPLICATE_KEY for failure in failures):
+        raise error
+    return [failure["index"] for failure in failures]
+
+
 def _code_of(error: OperationFailure) -> int | None:
     if isinstance(error, BulkWriteError):
         details = error.details

@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError
 from worker.contract.job_ends import EndFilter, EndGroup
 from worker.mongo.client import Document, MongoHandle, settled
 from worker.mongo.documents import now
-from worker.mongo.errors import DUPLICATE_KEY, translated
+from worker.mongo.errors import only_duplicates, translated
 
 JOB_HISTORY = "job_history"
 # Where the values of a group's ends are found, by the field of an end. Values that are not known are left out.
@@ -58,10 +58,7 @@ class JobHistory:
                 if documents:
                     await self._groups.insert_many(documents, ordered=False)
             except BulkWriteError as error:
-                if any(failed["code"] != DUPLICATE_KEY for failed in error.details["writeErrors"]):
-                    raise
-                if error.details["writeConcernErrors"]:
-                    raise
+                only_duplicates(error)
         if time.monotonic() - self._trimmed_at >= _TRIM_INTERVAL_S:
             self._trimmed_at = time.monotonic()
             await self.trim()

@@ -4,6 +4,7 @@ The validators apply to every client that writes, not only to this service. They
 the contract, and accept everything that the contract accepts.
 """
 
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from worker.contract.actions import MOST_IDS, Act, ActionTarget
@@ -216,62 +217,26 @@ _LOG_ENTRY: dict[str, Any] = {
     "hash": {"bsonType": "string", "minLength": 64, "maxLength": 64},
 }
 
-HOSPITALS_VALIDATOR: dict[str, Any] = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": _REQUIRED_OF_HOSPITAL,
-        "additionalProperties": False,
-        "properties": {**_HOSPITAL_STATE, "applied_jobs": _APPLIED_JOBS},
+
+def _validator(properties: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:
+    """Return the validator of documents that have these fields and no others."""
+    return {
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": list(required),
+            "additionalProperties": False,
+            "properties": properties,
+        }
     }
-}
-LOGS_VALIDATOR: dict[str, Any] = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": list(_LOG_ENTRY),
-        "additionalProperties": False,
-        "properties": _LOG_ENTRY,
-    }
-}
-APPLIED_JOBS_VALIDATOR: dict[str, Any] = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": ["_id", "expires_at"],
-        "additionalProperties": False,
-        "properties": _APPLIED_JOB,
-    }
-}
-IMPORT_CLAIMS_VALIDATOR: dict[str, Any] = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": list(_IMPORT_CLAIM),
-        "additionalProperties": False,
-        "properties": _IMPORT_CLAIM,
-    }
-}
-IMPORTS_VALIDATOR: dict[str, Any] = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": [name for name in _IMPORT if name not in _OPTIONAL_IN_IMPORT],
-        "additionalProperties": False,
-        "properties": _IMPORT,
-    }
-}
-IMPORT_REPORTS_VALIDATOR: dict[str, Any] = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": list(_IMPORT_REPORT),
-        "additionalProperties": False,
-        "properties": _IMPORT_REPORT,
-    }
-}
-ACTIONS_VALIDATOR: dict[str, Any] = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": [name for name in _ACTION if name not in _OPTIONAL_IN_ACTION],
-        "additionalProperties": False,
-        "properties": _ACTION,
-    }
-}
+
+
+HOSPITALS_VALIDATOR = _validator({**_HOSPITAL_STATE, "applied_jobs": _APPLIED_JOBS}, _REQUIRED_OF_HOSPITAL)
+LOGS_VALIDATOR = _validator(_LOG_ENTRY, _LOG_ENTRY)
+APPLIED_JOBS_VALIDATOR = _validator(_APPLIED_JOB, ["_id", "expires_at"])
+IMPORT_CLAIMS_VALIDATOR = _validator(_IMPORT_CLAIM, _IMPORT_CLAIM)
+IMPORTS_VALIDATOR = _validator(_IMPORT, [name for name in _IMPORT if name not in _OPTIONAL_IN_IMPORT])
+IMPORT_REPORTS_VALIDATOR = _validator(_IMPORT_REPORT, _IMPORT_REPORT)
+ACTIONS_VALIDATOR = _validator(_ACTION, [name for name in _ACTION if name not in _OPTIONAL_IN_ACTION])
 JOB_HISTORY_VALIDATOR: dict[str, Any] = {
     "$jsonSchema": {
         "bsonType": "object",

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from bson.errors import InvalidDocument
 from pymongo.errors import (
@@ -22,7 +24,7 @@ from worker.errors import (
     RegistryError,
     TransientError,
 )
-from worker.mongo.errors import describe_code, translate, translated
+from worker.mongo.errors import describe_code, only_duplicates, translate, translated
 
 TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
 
@@ -75,6 +77,31 @@ def test_each_driver_error_is_translated_to_its_retry_class(error: Exception, ki
     assert type(translation) is kind
     assert "secret" not in str(translation)
     assert "\n" not in str(translation)
+
+
+@pytest.mark.parametrize(
+    ("details", "positions"),
+    [
+        ({"writeErrors": [{"index": 3, "code": 11000}]}, [3]),
+        (
+            {"writeErrors": [{"index": 0, "code": 11000}, {"index": 2, "code": 11000}], "writeConcernErrors": []},
+            [0, 2],
+        ),
+        ({"writeErrors": [{"index": 0, "code": 11000}, {"index": 2, "code": 121}]}, None),
+        ({"writeErrors": [], "writeConcernErrors": [{"code": 64}]}, None),
+        ({"writeErrors": [{"index": 0, "code": 11000}], "writeConcernErrors": [{"code": 91}]}, None),
+    ],
+)
+def test_only_documents_that_are_there_already_count_as_stored(
+    details: dict[str, Any], positions: list[int] | None
+) -> None:
+    error = BulkWriteError(details)
+    if positions is not None:
+        assert only_duplicates(error) == positions
+        return
+    with pytest.raises(BulkWriteError) as raised:
+        only_duplicates(error)
+    assert raised.value is error
 
 
 def test_the_message_names_an_unreachable_server() -> None:

@@ -1,11 +1,10 @@
 """Finds entries of the audit log by time and actor."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING
 
+from worker.mongo.act_filter import ActFilter
 from worker.mongo.audit.tolerant_reads import majority
 from worker.mongo.client import Document, MongoHandle
 from worker.mongo.errors import translated
@@ -16,22 +15,7 @@ _CHAINS = [("hospital_id", ASCENDING), ("seq", ASCENDING)]
 _NEWEST_FIRST = [("at", DESCENDING), ("hospital_id", ASCENDING), ("seq", DESCENDING)]
 
 
-@dataclass(frozen=True, slots=True)
-class EntryFilter:
-    """Selects entries from `since` on, before `until`, and of one actor; `None` selects all."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    actor: str | None = None
-
-    def query(self) -> Document:
-        """Return the filter as a MongoDB query."""
-        bounds = {"$gte": self.since, "$lt": self.until}
-        at = {operator: instant for operator, instant in bounds.items() if instant is not None}
-        return ({"at": at} if at else {}) | ({} if self.actor is None else {"actor": self.actor})
-
-
-async def find_entries(mongo: MongoHandle, wanted: EntryFilter) -> AsyncGenerator[Document, None]:
+async def find_entries(mongo: MongoHandle, wanted: ActFilter) -> AsyncGenerator[Document, None]:
     """Yield the matching entries chain by chain, in the order of each, holding one batch in memory at a time.
 
     A caller that does not read to the end must close the iterator (`contextlib.aclosing`). Raises the errors of
@@ -46,7 +30,7 @@ async def find_entries(mongo: MongoHandle, wanted: EntryFilter) -> AsyncGenerato
             await cursor.close()
 
 
-async def newest_entries(mongo: MongoHandle, wanted: EntryFilter, limit: int) -> list[Document]:
+async def newest_entries(mongo: MongoHandle, wanted: ActFilter, limit: int) -> list[Document]:
     """Return the latest of the matching entries, the newest first. Raises the errors of `worker.mongo.errors`."""
     # No index has the time, because each would cost every audited operation; the server keeps only the latest.
     with translated():

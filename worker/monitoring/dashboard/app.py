@@ -12,17 +12,7 @@ from starlette.types import ASGIApp
 
 from worker.errors import RegistryError
 from worker.monitoring.dashboard.headers import WithHeaders
-from worker.monitoring.dashboard.pages import (
-    dead_letter_edit,
-    dead_letters,
-    hospitals,
-    imports,
-    jobs,
-    login,
-    overview,
-    queues,
-    workers,
-)
+from worker.monitoring.dashboard.pages import PAGES
 from worker.monitoring.dashboard.problems import LoginNeeded, Problem, show_problem, to_login
 from worker.monitoring.dashboard.rendering import STATIC
 from worker.monitoring.dashboard.services import Services
@@ -43,7 +33,7 @@ def create_app(services: Services) -> ASGIApp:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.services = services
-    for page in (login, overview, queues, jobs, dead_letters, dead_letter_edit, imports, hospitals, workers):
+    for page in PAGES:
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(LoginNeeded, to_login)

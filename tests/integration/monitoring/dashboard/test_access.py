@@ -15,19 +15,9 @@ from tests.integration.monitoring.dashboard.conftest import (
     post,
     serving,
 )
+from worker.monitoring.dashboard import pages
 from worker.monitoring.dashboard.headers import HEADERS
 from worker.monitoring.dashboard.login_limit import MOST_PER_NAME
-from worker.monitoring.dashboard.pages import (
-    dead_letter_edit,
-    dead_letters,
-    hospitals,
-    imports,
-    jobs,
-    login,
-    overview,
-    queues,
-    workers,
-)
 from worker.queue import keys
 
 JOB = "ingest_hospital:1"
@@ -36,7 +26,7 @@ OF_MONGODB = ("/imports", "/import", "/import/cancel", "/hospitals", "/hospital"
 
 
 def routes(method: str) -> Iterator[str]:
-    for module in (dead_letter_edit, dead_letters, hospitals, imports, jobs, login, overview, queues, workers):
+    for module in pages.PAGES:
         for route in module.router.routes:
             if isinstance(route, APIRoute) and method in (route.methods or ()) and route.path != "/login":
                 yield route.path

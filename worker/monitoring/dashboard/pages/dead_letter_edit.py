@@ -11,6 +11,7 @@ from worker.contract import JOBS
 from worker.contract.validation import parse
 from worker.errors import InvalidEnvelope, InvalidPayload
 from worker.monitoring.dashboard.access import Operator, PostedForm, SharedServices, is_same
+from worker.monitoring.dashboard.acts import record
 from worker.monitoring.dashboard.masking import LARGEST_SHOWN, payload_text
 from worker.monitoring.dashboard.pages.dead_letters import find_dead_letter, retry_letter
 from worker.monitoring.dashboard.pages.jobs import JobId
@@ -50,9 +51,9 @@ async def retry_edited(
         problems = [f"{len(envelope):,} bytes; the page stores at most {LARGEST_SHOWN:,}"]
     if problems:
         return _form(request, dead_letter, text, digest, problems)
+    await record(services, session, "edit", "dead letters", job_id)
     if not await services.read(replace_payload(services.redis, dead_letter, envelope)):
         raise _changed()
-    _log.info("a dead letter was edited", action="dashboard_edit", user=session.user.name, job_id=job_id)
     return await retry_letter(services, session, await find_dead_letter(services, job_id))
 
 

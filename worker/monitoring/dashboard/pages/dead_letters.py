@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
+from worker.monitoring.dashboard.acts import record
 from worker.monitoring.dashboard.masking import payload_text
 from worker.monitoring.dashboard.pages.jobs import JobId
 from worker.monitoring.dashboard.problems import Problem
@@ -92,23 +93,22 @@ async def preview_discard(
 @router.post("/dead/discard")
 async def discard(services: SharedServices, session: Operator, _form: PostedForm, job_id: JobId) -> Response:
     """Delete a dead letter."""
+    await record(services, session, "discard", "dead letters", job_id)
     count = await services.read(DeadLetterStore(services.redis).discard([job_id]))
-    _log.info("a dead letter was discarded", action="dashboard_discard", user=session.user.name, job_id=job_id)
     session.notice = "The dead letter was discarded." if count else "It was retried or discarded before."
     return RedirectResponse("/dead", status_code=303)
 
 
 async def retry_letter(services: Services, session: Operator, dead_letter: DeadLetter) -> Response:
     """Retry a dead letter and show its job; if it cannot be retried, the next page says so."""
+    await record(services, session, "retry", "dead letters", dead_letter.job_id)
     count = await services.read(DeadLetterStore(services.redis).retry([dead_letter]))
-    user, job_id = session.user.name, dead_letter.job_id
-    _log.info("a dead letter was retried", action="dashboard_retry", user=user, job_id=job_id, retried=count)
     session.notice = (
         "The dead letter was retried: the job is on its queue again."
         if count
         else "It was not retried: it has no payload, is no dead letter any more, or a job of this id waits or runs."
     )
-    return RedirectResponse(f"/jobs?{urlencode({'id': job_id})}", status_code=303)
+    return RedirectResponse(f"/jobs?{urlencode({'id': dead_letter.job_id})}", status_code=303)
 
 
 async def find_dead_letter(services: Services, job_id: str) -> DeadLetter:

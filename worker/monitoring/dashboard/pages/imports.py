@@ -3,7 +3,6 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-import structlog
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -11,13 +10,13 @@ from worker.contract.imports import Import
 from worker.errors import BatchNotFound
 from worker.mongo.imports import find_imports
 from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
+from worker.monitoring.dashboard.acts import record
 from worker.monitoring.dashboard.problems import Problem
 from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
 from worker.queue.batches import BatchProgress, BatchStore
 
 router = APIRouter()
-_log = structlog.stdlib.get_logger(__name__)
 _LATEST = 50
 
 ImportId = Annotated[str, Query(alias="id", max_length=200)]
@@ -61,12 +60,12 @@ async def preview_cancel(
 @router.post("/import/cancel")
 async def cancel(services: SharedServices, session: Operator, _form: PostedForm, import_id: ImportId) -> Response:
     """Drop the jobs of an import that wait. Those that run end, and rows that are stored stay."""
+    await record(services, session, "cancel", "import", import_id)
     try:
         await services.read(BatchStore(services.redis).cancel(import_id))
         session.notice = "The import was cancelled. Chunks that run end, and rows that are stored stay."
     except BatchNotFound:
         session.notice = "There is nothing to cancel: the import has ended."
-    _log.info("an import was cancelled", action="dashboard_cancel", user=session.user.name, batch=import_id)
     return RedirectResponse(f"/import?{urlencode({'id': import_id})}", status_code=303)
 
 

@@ -3,12 +3,12 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-import structlog
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from worker.monitoring.aborting import NOT_ENDED, ask_for_abort
 from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
+from worker.monitoring.dashboard.acts import record
 from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
 from worker.monitoring.explain import explain
@@ -16,7 +16,6 @@ from worker.monitoring.job_facts import JobFacts, read_job_facts
 from worker.monitoring.shown_facts import in_words, shown_facts
 
 router = APIRouter()
-_log = structlog.stdlib.get_logger(__name__)
 
 JobId = Annotated[str, Query(alias="id", max_length=2_000)]
 
@@ -48,8 +47,8 @@ async def abort(services: SharedServices, session: Operator, _form: PostedForm, 
     facts = await services.read(_facts(services, job_id))
     explanation = explain(facts)
     if explanation.state in NOT_ENDED:
+        await record(services, session, "abort", "job", job_id)
         await services.read(ask_for_abort(services.redis, facts, explanation.state))
-        _log.info("an abort was asked for", action="dashboard_abort", user=session.user.name, job_id=job_id)
         session.notice = "The abort was asked for. Load the page again to see what became of the job."
     else:
         session.notice = f"There is nothing to abort: the job {explanation.reason}."
