@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from producers.files.columns.names import fields_by_name
+from producers.files.columns.names import fields_by_name, identifier_cost
 from producers.files.detection.better_headers import better_header
 from producers.files.detection.headers import NUMBER, Header, filled, named
 from producers.files.table import REJECT_COLUMNS
@@ -53,9 +53,11 @@ def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     groups = _groups(above, below)
     grouped = {column for group in groups for column in group}
     apart = [column for column in range(width) if column not in grouped and (above[column] or below[column])]
-    twice = [below[column] for column in apart if above[column] and below[column]]
-    # Below a name that stands alone, a row of data has a value, and a second row of names another name.
-    if not groups or named(twice) < len(twice):
+    twice = [column for column in apart if above[column] and below[column]]
+    # Below a name that stands alone, a row of data has a value, and a second row of names another name. A title
+    # above a header is no name.
+    names_both = [*(above[it] for it in twice), *(below[it] for it in twice), *(above[it.start] for it in groups)]
+    if not groups or (twice and not all(map(_is_known, names_both))):
         return []
     # A row of data has values in the columns that are no group, and a title above a header is no name.
     only_above = any(above[column] for column in apart)
@@ -67,6 +69,10 @@ def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
         for column in group:
             names[column] = _joined_name(above[group.start], below[column])
     return names
+
+
+def _is_known(name: str) -> bool:
+    return bool(fields_by_name(name)) or identifier_cost(name) is not None
 
 
 def _joined_name(group: str, part: str) -> str:
