@@ -142,7 +142,7 @@ def observe(worker: LeaseWorker) -> None:
     _identity.update(worker=worker.worker_id, pid=os.getpid())
     observer = WorkerObserver(_settings, worker.functions, lambda: worker.latest_heartbeat)
     metrics = observer.metrics
-    worker.events.subscribe(events.JobFinished, observer.tallies.job_finished)
+    worker.events.subscribe(events.TryEnded, observer.tallies.try_ended)
     worker.events.subscribe(events.Claimed, metrics.claimed)
     worker.events.subscribe(events.ClaimFailed, metrics.claim_failed)
     worker.events.subscribe(events.CompletionsStored, metrics.completions_stored)

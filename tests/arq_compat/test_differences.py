@@ -16,7 +16,7 @@ from arq.worker import Worker, async_check_health, func
 
 from tests.arq_compat.conftest import Bench
 from worker.codec import Codec
-from worker.engine.events import JobFinished
+from worker.engine.events import TryEnded
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
 from worker.queue import keys
@@ -34,10 +34,10 @@ async def fine(ctx: dict[str, Any]) -> list[Any]:
 
 async def test_a_job_with_an_unknown_function_is_deferred(bench: Bench) -> None:
     """arq fails and deletes the job, so during a rolling deploy an old worker loses the jobs of the new release."""
-    ended: list[JobFinished] = []
+    ended: list[TryEnded] = []
     async with bench.serving(fine) as worker:
         assert isinstance(worker, LeaseWorker)
-        worker.events.subscribe(JobFinished, ended.append)
+        worker.events.subscribe(TryEnded, ended.append)
         job = await bench.enqueue("next_release")
         await bench.wait_for_status(job, JobStatus.deferred)
         await bench.until(lambda: ended)

@@ -21,5 +21,5 @@ def tallies(*events: Ended, functions: Sequence[str] = ("ingest", "register")) -
     """Return the tallies of these tries, by a worker that has these functions."""
     made = Tallies(functions)
     for event in events:
-        made.job_finished(event)
+        made.try_ended(event)
     return made

@@ -26,15 +26,14 @@ class CircuitBreaker:
     Three jobs in a row of one function open that function's (`FunctionBreaker`). Its jobs are put aside, that is
     returned to their queue without being run and without spending a try, while those of other functions run.
 
-    The breaker for all jobs opens when all of the worker's `functions` have met a shared trouble, three jobs in a
-    row, or if no job of another function was found. A function counts no longer once others have succeeded beside
-    it. Without `functions`, two that have met it are taken for all. While it is open, one job at a time probes, and
-    it closes if that succeeds. The first probe comes within an eighth of a second; then the delay doubles up to a
-    second.
+    The breaker for all jobs opens when three jobs in a row have met a shared trouble, and each of the worker's
+    `functions` has met it. If the worker does not name its `functions`, two are enough. It also opens when 20,000
+    jobs were put aside without a success, because then no job of another function is to be found. While it is
+    open, one job at a time probes, the first within an eighth of a second, then after a delay that doubles up to a
+    second. It closes when a probe succeeds.
 
-    Only jobs that were claimed since the last change count. A job from before an outage may end well long after it
-    began, because its last steps waited for a free thread; one from before the return of MongoDB may still report
-    the outage.
+    Only jobs that were claimed since the last change count. A job from before an outage can succeed during it,
+    because only its last steps were left; a job from before the return of MongoDB can still report the outage.
 
     `clock` returns monotonic seconds, `jitter` numbers from 0 to 1.
     """

@@ -191,7 +191,7 @@ class Completer:
         return largest > ALWAYS_ACCEPTED and await self._limit.read() and largest > self._limit.bytes
 
     def _without_too_large(self, group: _Group) -> list[Waiting]:
-        """Return the members of a failed group that Redis may still take; who waits for another gets the error."""
+        """Return the members of a failed group that Redis may still take; others fail with `ResultTooLarge`."""
         is_hopeless = len(group.members) == 1 and group.failures >= _FAILURES_TO_GIVE_UP
 
         def problem(size: int) -> str:
@@ -204,7 +204,7 @@ class Completer:
         return _kept(group, problem)
 
     async def _that_may_fit(self, group: _Group) -> list[Waiting]:
-        """Return the members for which a full Redis may have memory later; who waits for another gets the error."""
+        """Return the members that a full Redis may have memory for later; others fail with `ResultTooLarge`."""
         if max(len(completion.result) for completion, _ in group.members) <= ALWAYS_ACCEPTED:
             return group.members
         limit = await self._limit.read_memory()
@@ -233,7 +233,7 @@ def _name(completion: Completion) -> str:
 
 
 def _kept(group: _Group, problem: Callable[[int], str]) -> list[Waiting]:
-    """Return the members of a group whose results have no problem; who waits for another gets `ResultTooLarge`.
+    """Return the members of a group whose results have no problem; the others fail with `ResultTooLarge`.
 
     `problem` takes the bytes of a result, and returns an empty string if there is none.
     """

@@ -12,7 +12,7 @@ from arq.worker import JobExecutionFailed, Retry, RetryJob
 from worker.contract.job_ends import LONGEST_REASON, Trace
 from worker.contract.outcomes import Outcome
 from worker.engine.attempt import Attempt
-from worker.engine.events import JobFinished, JobOutcome
+from worker.engine.events import JobOutcome, TryEnded
 from worker.engine.options import JobOptions
 from worker.engine.results import log_extra, loggable_message, make_dead_letter, result_data
 from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
@@ -70,7 +70,7 @@ class Decision:
     """
 
     completion: Completion | None
-    event: JobFinished
+    event: TryEnded
     trouble: Trouble | None = None
     attempt: Attempt | None = field(default=None, compare=False)
 
@@ -129,7 +129,7 @@ class DecisionRules:
             case "abort":
                 decision = self._aborted(attempt)
             case "postponed":
-                decision = self._put_back(attempt, "postponed", jitter * _LONGEST_POSTPONEMENT_MS)
+                decision = self._postponed(attempt, "postponed", jitter * _LONGEST_POSTPONEMENT_MS)
             case "shutdown" if self._options.retry_jobs and not isinstance(error, Retry):
                 completion = Completion.hand_back(attempt.job.claimed, attempt.job.token)
                 decision = Decision(completion, _event(attempt, "handed_back"))
@@ -140,9 +140,9 @@ class DecisionRules:
             case None if isinstance(error, JobAborted):
                 decision = self._aborted(attempt)
             case None if isinstance(error, FunctionUnknown):
-                decision = self._put_back(attempt, "function_unknown", UNKNOWN_FUNCTION_DELAY_MS)
+                decision = self._postponed(attempt, "function_unknown", UNKNOWN_FUNCTION_DELAY_MS)
             case None if isinstance(error, PutAside):
-                decision = self._put_back(attempt, "put_aside", error.delay_s * 1000)
+                decision = self._postponed(attempt, "put_aside", error.delay_s * 1000)
             case None if isinstance(error, asyncio.CancelledError):
                 cancelled = JobCancelled("cancelled from within").with_traceback(error.__traceback__)
                 decision = self._after_error(attempt, cancelled, jitter)
@@ -170,7 +170,7 @@ class DecisionRules:
         event = _failed(attempt, "retried", error, delay_s=decision.delay_s)
         return Decision(completion, event, trouble)
 
-    def _put_back(self, attempt: Attempt, outcome: JobOutcome, delay_ms: float) -> Decision:
+    def _postponed(self, attempt: Attempt, outcome: JobOutcome, delay_ms: float) -> Decision:
         """Return the decision that lets another worker, or this one, take the job later; no try is spent."""
         job = attempt.job
         completion = Completion.retry(job.claimed, job.token, delay_ms=delay_ms, tries="keep")
@@ -263,9 +263,9 @@ def _spent(spends_try: bool, tries: int, counted: int) -> SpentTries:
     return tries if tries > counted else "spend"
 
 
-def _event(attempt: Attempt, outcome: JobOutcome) -> JobFinished:
+def _event(attempt: Attempt, outcome: JobOutcome) -> TryEnded:
     job, call = attempt.job, attempt.call
-    return JobFinished(
+    return TryEnded(
         job.name,
         call.function if call else "",
         job.claimed.queue,
@@ -278,7 +278,7 @@ def _event(attempt: Attempt, outcome: JobOutcome) -> JobFinished:
 
 def _failed(
     attempt: Attempt, outcome: JobOutcome, error: BaseException, *, reason: str = "", delay_s: float = 0.0
-) -> JobFinished:
+) -> TryEnded:
     return _event(attempt, outcome)._replace(
         error_class=class_name(error), message=loggable_message(error), reason=reason, delay_s=delay_s
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from worker.engine import events
-from worker.engine.events import Events, JobFinished
+from worker.engine.events import Events, TryEnded
 from worker.engine.unknown_function_log import UnknownFunctionLog
 from worker.log_lines import LineLogger
 
@@ -28,20 +28,20 @@ def log_events(to: Events, clock: Callable[[], float] = time.monotonic) -> None:
     unknown = UnknownFunctionLog(clock)
 
     # One listener for both, because it is called for each job.
-    def job_finished(event: JobFinished) -> None:
+    def try_ended(event: TryEnded) -> None:
         if event.outcome in _WITHOUT_LINE:
             return
         if event.outcome == "function_unknown":
-            unknown.job_finished(event)
+            unknown.try_ended(event)
         else:
             _JOB_LINES[event.outcome](event)
 
-    to.subscribe(JobFinished, job_finished)
+    to.subscribe(TryEnded, try_ended)
     for kind, listener in _LISTENERS.items():
         to.subscribe(kind, listener)
 
 
-def _retried(event: JobFinished) -> None:
+def _retried(event: TryEnded) -> None:
     _jobs.info(
         "job failed and will be retried",
         action="job_retried",
@@ -52,7 +52,7 @@ def _retried(event: JobFinished) -> None:
     )
 
 
-def _dead(event: JobFinished) -> None:
+def _dead(event: TryEnded) -> None:
     _jobs.error(
         "job is a dead letter now",
         extra=event.extra,
@@ -64,25 +64,25 @@ def _dead(event: JobFinished) -> None:
     )
 
 
-def _aborted(event: JobFinished) -> None:
+def _aborted(event: TryEnded) -> None:
     _jobs.info("job aborted", action="job_aborted", **_job(event))
 
 
-def _handed_back(event: JobFinished) -> None:
+def _handed_back(event: TryEnded) -> None:
     _jobs.info("job handed back, no try spent", action="job_handed_back", **_job(event))
 
 
-def _postponed(event: JobFinished) -> None:
+def _postponed(event: TryEnded) -> None:
     _jobs.info("job may have killed its worker; handed back to run alone", action="job_postponed", **_job(event))
 
 
-def _lease_lost(event: JobFinished) -> None:
+def _lease_lost(event: TryEnded) -> None:
     _jobs.warning("lease lost; the job belongs to another worker or runs again", action="lease_lost", **_job(event))
 
 
 # What ends well, and what waits for a circuit breaker, which has its own lines.
 _WITHOUT_LINE = frozenset({"complete", "put_aside"})
-_JOB_LINES: dict[str, Callable[[JobFinished], None]] = {
+_JOB_LINES: dict[str, Callable[[TryEnded], None]] = {
     "retried": _retried,
     "dead": _dead,
     "aborted": _aborted,
@@ -399,11 +399,11 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
 
 
 def _job(
-    event: JobFinished | events.HookFailed | events.EventLoopStuck | events.JobIgnoresCancellation,
+    event: TryEnded | events.HookFailed | events.EventLoopStuck | events.JobIgnoresCancellation,
 ) -> dict[str, str]:
     # The name may be any text: whoever writes to Redis chooses it. It is empty if it is not known.
     return {"job_id": event.job_id} | ({"function": event.function[:_LONGEST_NAME]} if event.function else {})
 
 
-def _error(event: JobFinished | events.HookFailed) -> dict[str, str]:
+def _error(event: TryEnded | events.HookFailed) -> dict[str, str]:
     return {"error": event.error_class} | ({"message": event.message} if event.message else {})

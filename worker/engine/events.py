@@ -1,7 +1,7 @@
 """What happens in the engine, as small facts that are sent to listeners after they have happened.
 
 Log lines and counters are listeners, and so is whatever else wants to know: the engine itself depends on none of
-them. `worker.events.subscribe(JobFinished, listener)` adds one.
+them. `worker.events.subscribe(TryEnded, listener)` adds one.
 """
 
 import logging
@@ -35,7 +35,7 @@ function is open; the function was not called) and `function_unknown` spend none
 
 
 class JobStarted(NamedTuple):
-    """A job's function is about to be called. A tuple, because one is made per job: see `JobFinished`."""
+    """A job's function is about to be called. A tuple, because one is made per job: see `TryEnded`."""
 
     job_id: str
     function: str
@@ -44,7 +44,7 @@ class JobStarted(NamedTuple):
     pickup_s: float
 
 
-class JobFinished(NamedTuple):
+class TryEnded(NamedTuple):
     """A try ended, and its completion is stored.
 
     `function` is empty if the envelope could not be read. `pickup_s` is the time from due to started, `run_s` from
@@ -91,7 +91,7 @@ class TryDecided(NamedTuple):
     """
 
     label: str
-    finished: JobFinished
+    finished: TryEnded
     was_called: bool
     max_tries: int
     since_enqueued_s: float

@@ -32,14 +32,16 @@ class LastAct:
         self._worker_id = worker_id
         self._events = events
 
-    def hand_back(self, *, except_for: RunningJob | None = None) -> None:
+    def hand_back_running(self, *, except_for: RunningJob | None = None) -> None:
         """Put the running jobs back where they were, without a crash and without a try spent.
 
         Those that have ended are left out: their results may be on their way.
         """
-        self.put_back([job for job in list(self._jobs.values()) if job is not except_for and not job.has_ended])
+        self.hand_back_jobs(
+            [job for job in list(self._jobs.values()) if job is not except_for and not job.has_ended]
+        )
 
-    def put_back(self, jobs: Sequence[RunningJob]) -> None:
+    def hand_back_jobs(self, jobs: Sequence[RunningJob]) -> None:
         """Put these jobs back where they were, also those that have ended, if nothing else stores them any more.
 
         A job that has ended and was not stored runs again. Its lost lease would lead to that too, but with a crash.
@@ -59,7 +61,7 @@ class LastAct:
 
     def leave(self) -> None:
         """Hand back what runs, and remove the worker's heartbeat."""
-        self.hand_back()
+        self.hand_back_running()
         try:
             redis = self._connect()
             with redis.pipeline(transaction=False) as pipe:

@@ -37,9 +37,9 @@ class LeaseRenewer:
 
     The leases are written by the event loop and read by the thread; single operations of a dict are atomic.
     `connect` opens the thread's own connection. `on_lost` is called in the loop with leases that another worker
-    owns by now. `is_stuck` is called every 2.5 s at least with the seconds for which the loop has been silent and
-    the id of the loop's thread, and says whether the loop has lost all its jobs. `failed` gets an exception if the
-    thread dies of one.
+    owns by now. `take_if_stuck` is called every 2.5 s at least with the seconds for which the loop has been silent
+    and the id of the loop's thread, and says whether the loop has lost all its jobs. `failed` gets an exception if
+    the thread dies of one.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class LeaseRenewer:
         lease_s: float,
         on_lost: Callable[[list[Lease]], None],
         events: Events,
-        is_stuck: Callable[[float, int], bool],
+        take_if_stuck: Callable[[float, int], bool],
     ) -> None:
         self._held: dict[bytes, Lease] = {}
         self._connect = connect
         self._lease_s = lease_s
         self._on_lost = on_lost
         self._events = events
-        self._is_stuck = is_stuck
+        self._take_if_stuck = take_if_stuck
         self._reported_blocked = False
         self.problem = ""
         """Why leases are not renewed although Redis answers; empty if they are."""
@@ -158,7 +158,7 @@ class LeaseRenewer:
     def _watch_loop(self, reported: bool) -> bool:
         silent_s = time.monotonic() - self._loop_seen
         self._loop.call_soon_threadsafe(self._note_loop)
-        if self._is_stuck(silent_s, self._loop_thread):
+        if self._take_if_stuck(silent_s, self._loop_thread):
             gone, self._held = list(self._held.values()), {}
             self._loop.call_soon_threadsafe(self._on_lost, gone)
         if silent_s < max(_BLOCKED_AFTER_S, 2 * self._lease_s / _RENEWALS_PER_LEASE):

@@ -10,7 +10,7 @@ from worker.engine.completer import ResultTooLarge
 from worker.engine.context import EngineContext
 from worker.engine.current_job import enter_job
 from worker.engine.decision import CRASH_LIMIT, Decision
-from worker.engine.events import JobFinished
+from worker.engine.events import TryEnded
 from worker.engine.executor import Executor
 from worker.engine.last_act import LastAct
 from worker.engine.lease_renewer import Lease, LeaseRenewer
@@ -171,7 +171,7 @@ class Slots:
 
     async def _run(self, job: RunningJob) -> None:
         enter_job(job.claimed.job_id, job.token)
-        event: JobFinished | None = None
+        event: TryEnded | None = None
         try:
             decision, job_context = await self._executor.run(job)
             if job.let_go:
@@ -203,7 +203,7 @@ class Slots:
             return refused, False
         return refused, await self._context.completer.submit(refused.completion)
 
-    def _free(self, job: RunningJob, event: JobFinished | None) -> None:
+    def _free(self, job: RunningJob, event: TryEnded | None) -> None:
         # Counted in the same step, so that a job never counts both as running and as ended.
         if self._jobs.get(job.claimed.job_id) is job:
             del self._jobs[job.claimed.job_id]

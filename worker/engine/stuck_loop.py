@@ -35,15 +35,19 @@ def stack_of(thread: int) -> str:
 class StuckLoop:
     """Decides, in the thread that renews leases, that the event loop is stuck.
 
-    A job holds the loop if the loop runs its task, or a task that it has started, at two looks. It may do so for as
-    long as its timeout and 10 s, without a timeout as long as it likes. Anything else may as long as the longest
-    timeout of the running jobs and 10 s.
+    A job holds the loop if two looks in a row find the loop in the job's task, or in a task that the job started.
+    The job may hold it for its timeout plus 10 s; a job without a timeout for as long as it likes. Anything else
+    may hold it for the longest timeout of the running jobs plus 10 s.
 
-    Then the worker's jobs are handed back and count no crash, except for the one that holds the loop: its lease
-    ends like that of a job that kills its process. A task whose job has ended is no running job's fault. If the
-    loop runs no job's task, none is handed back: each counts a crash, and the one that is to blame is found as any
-    other killer. The process ends, if it belongs to the worker (`process_exit`); otherwise the worker goes on
-    without these jobs when the loop comes back.
+    After that, what happens to the worker's jobs depends on what holds the loop:
+
+    - A job: the other jobs are handed back without a crash. Its own lease ends, and counts one.
+    - A task of a job that has ended: all running jobs are handed back.
+    - No job's task: none is handed back. Each counts a crash, and the job to blame is found as any other that kills
+      its worker.
+
+    Then the process ends, if it belongs to the worker (`process_exit`). Otherwise the worker goes on without these
+    jobs when the loop comes back.
     """
 
     def __init__(
@@ -115,7 +119,7 @@ class StuckLoop:
         def act() -> None:
             wait_until_logged = self._events.send_aside(stuck)
             if holder is not None:
-                self._last_act.hand_back(except_for=self._find(holder))
+                self._last_act.hand_back_running(except_for=self._find(holder))
             wait_until_logged(_HAND_BACK_S)
 
         if self._process_exit is not None:

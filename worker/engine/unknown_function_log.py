@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from worker.engine.events import JobFinished
+from worker.engine.events import TryEnded
 from worker.log_lines import LineLogger
 
 _jobs = LineLogger("arq.worker")
@@ -22,7 +22,7 @@ class UnknownFunctionLog:
         self._clock = clock
         self._logged_at: dict[str, float] = {}
 
-    def job_finished(self, event: JobFinished) -> None:
+    def try_ended(self, event: TryEnded) -> None:
         """Take a try that ended because the worker lacks its function."""
         name, now = event.function[:_LONGEST_NAME], self._clock()
         if now - self._logged_at.get(name, -math.inf) < _AGAIN_AFTER_S:

@@ -40,7 +40,6 @@ from worker.engine.events import (
     ClaimFailed,
     Events,
     ExitRefused,
-    JobFinished,
     JobsLeftBehind,
     RedisDescribed,
     RedisInfoFailed,
@@ -48,6 +47,7 @@ from worker.engine.events import (
     SignOffFailed,
     StartCancelled,
     Starting,
+    TryEnded,
 )
 from worker.engine.executor import Executor
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
@@ -98,7 +98,7 @@ class LeaseWorker(Worker):
     lines about each job are written only with `log_results=True`. Raises `ConfigurationError` for a
     `job_serializer` without a `job_deserializer`.
 
-    `events` takes listeners, such as `worker.events.subscribe(JobFinished, listener)`.
+    `events` takes listeners, such as `worker.events.subscribe(TryEnded, listener)`.
     """
 
     # arq matches the attributes of a settings class against this signature and silently drops the rest.
@@ -153,7 +153,7 @@ class LeaseWorker(Worker):
         if self.log_results:
             log_like_arq(self.events)
         self._unknown_functions = UnknownFunctions()
-        self.events.subscribe(JobFinished, self._count)
+        self.events.subscribe(TryEnded, self._count)
         self._claim_flow = ClaimFlow(self.poll_delay_s)
         self.events.subscribe(Claimed, self._claim_flow.claimed)
         self.events.subscribe(ClaimFailed, self._claim_flow.failed)
@@ -168,7 +168,7 @@ class LeaseWorker(Worker):
         self._process_exit: ProcessExit | None = None
         self._threads: JobThreads | None = None
         self._replaced_pool: ConnectionPool | None = None
-        self._put_back: Callable[[], None] | None = None
+        self._hand_back_late: Callable[[], None] | None = None
         self._started_at = datetime.now(UTC)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -278,7 +278,7 @@ class LeaseWorker(Worker):
                 # Their leases end, and other workers take them.
                 self.events.send(JobsLeftBehind(len(left)))
             elif left:
-                self._put_back = functools.partial(slots.last_act.put_back, left)
+                self._hand_back_late = functools.partial(slots.last_act.hand_back_jobs, left)
             self._served = True
         blocked.raise_if_blocked()
 
@@ -373,7 +373,7 @@ class LeaseWorker(Worker):
         )
         return heartbeat
 
-    def _count(self, event: JobFinished) -> None:
+    def _count(self, event: TryEnded) -> None:
         # arq's counters: what ended well, what ended otherwise, and what will run again.
         match event.outcome:
             case "complete":
@@ -420,9 +420,9 @@ class LeaseWorker(Worker):
             code = 0
         finally:
             self._process_exit.ended(code)
-            if self._put_back is not None:
+            if self._hand_back_late is not None:
                 # Redis did not take some jobs back while the event loop ran. Now there is a second left for it.
-                self._put_back()
+                self._hand_back_late()
 
     def _run_and_close(self) -> None:
         self.main_task = main_task = self.loop.create_task(self.main())

@@ -19,7 +19,7 @@ _TIMED = frozenset({"complete", "dead", "aborted", "retried"})
 
 
 class EndedTry(Protocol):
-    """What this needs of the engine's event `JobFinished`."""
+    """What this needs of the engine's event `TryEnded`."""
 
     @property
     def function(self) -> str: ...  # noqa: D102 (as in the event)
@@ -58,7 +58,7 @@ class Tallies:
         self.errors: Counter[tuple[str, str]] = Counter()
         """How many tries of a function ended with an error of a class."""
 
-    def job_finished(self, event: EndedTry) -> None:
+    def try_ended(self, event: EndedTry) -> None:
         """Count a try. This runs once for each job, so it does no more than it must."""
         tally = self._tallies.get((event.function, event.queue, event.outcome))
         if tally is None:

@@ -98,7 +98,7 @@ async def test_the_facts_of_a_million_waiting_jobs_are_read_in_ten_milliseconds(
     ]
     made = tallies(functions=functions)
     for event in ended:
-        made.job_finished(event)
+        made.try_ended(event)
     await RateStore(redis).add(made.job_tallies())
     for key in [key async for key in redis.scan_iter(match=f"{keys.RATES}*")]:
         # Every interval of every window holds as much.

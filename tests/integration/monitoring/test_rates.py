@@ -29,8 +29,8 @@ async def test_what_two_workers_write_is_added_up_in_every_window(own_redis: Emb
     writers = [RateWriter(redis, first), RateWriter(redis, second)]
     for _ in range(3):
         for made in (first, second):
-            made.job_finished(Ended(run_s=0.015, pickup_s=0.3))
-        second.job_finished(Ended(outcome="dead", run_s=0.015))
+            made.try_ended(Ended(run_s=0.015, pickup_s=0.3))
+        second.try_ended(Ended(outcome="dead", run_s=0.015))
         for writer in writers:
             await writer.write()
             # Nothing has ended since, so nothing is counted twice.
@@ -79,7 +79,7 @@ async def test_what_redis_did_not_take_is_written_later(own_redis: EmbeddedRedis
     redis = open_redis(load_settings(redis_url=own_redis.url, redis_timeout=0.2))
     made = Tallies(["ingest"])
     writer = RateWriter(redis, made)
-    made.job_finished(Ended())
+    made.try_ended(Ended())
     own_redis.freeze()
     await writer.write()
     own_redis.thaw()

@@ -16,7 +16,7 @@ from worker.engine.circuit_breaker import CircuitBreaker
 from worker.engine.clock import RedisClock
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
-from worker.engine.events import Events, JobFinished, JobOutcome
+from worker.engine.events import Events, JobOutcome, TryEnded
 from worker.engine.memory_watch import MemoryWatch
 from worker.engine.options import JobFunction, JobOptions
 from worker.engine.pauses import Pauses
@@ -97,8 +97,8 @@ def envelope(function: str, *args: Any) -> bytes:
     return Codec().encode({"t": None, "f": function, "a": list(args), "k": {}, "et": now_ms})
 
 
-def finished(outcome: JobOutcome = "complete", job_id: str = "job", function: str = "function") -> JobFinished:
-    return JobFinished(job_id, function, QUEUE, outcome, tries=1, pickup_s=0.0, run_s=0.0)
+def finished(outcome: JobOutcome = "complete", job_id: str = "job", function: str = "function") -> TryEnded:
+    return TryEnded(job_id, function, QUEUE, outcome, tries=1, pickup_s=0.0, run_s=0.0)
 
 
 class Clock:

@@ -8,7 +8,7 @@ from tests.support.logged_events import logged_events
 from tests.unit.engine.conftest import finished
 from worker.engine import events
 from worker.engine.event_log import log_events
-from worker.engine.events import Events, JobFinished, JobOutcome
+from worker.engine.events import Events, JobOutcome, TryEnded
 from worker.engine.unknown_function_log import UnknownFunctionLog
 
 # Each kind of event with a line: an example, its level, and all that the line holds beside its text.
@@ -152,7 +152,7 @@ def logged(event: object) -> list[Any]:
     return list(logs)
 
 
-def failed(outcome: JobOutcome) -> JobFinished:
+def failed(outcome: JobOutcome) -> TryEnded:
     facts = finished(outcome)._replace(tries=2, reason="permanent error", delay_s=1.2345)
     return facts._replace(error_class="TransientError", message="busy")
 
@@ -173,7 +173,7 @@ def test_every_kind_of_event_is_in_one_of_these_tables() -> None:
         for _, kind in inspect.getmembers(events, inspect.isclass)
         if kind.__module__ == events.__name__ and kind is not events.Events
     }
-    with_line = {type(event) for event, _, _ in LINES} | {JobFinished}
+    with_line = {type(event) for event, _, _ in LINES} | {TryEnded}
 
     assert with_line | {type(event) for event in WITHOUT_LINE} == kinds
 
@@ -248,9 +248,9 @@ def test_invented_names_of_functions_do_not_fill_the_memory() -> None:
     log = UnknownFunctionLog(lambda: 0.0)
     with capture_logs() as lines:
         for number in range(150):
-            log.job_finished(finished("function_unknown", function=f"{number}"))
-        log.job_finished(finished("function_unknown", function="149"))
-        log.job_finished(finished("function_unknown", function="0"))
+            log.try_ended(finished("function_unknown", function=f"{number}"))
+        log.try_ended(finished("function_unknown", function="149"))
+        log.try_ended(finished("function_unknown", function="0"))
 
     assert [line["function"] for line in lines] == [*map(str, range(150)), "0"]
 

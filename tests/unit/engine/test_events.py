@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.engine.conftest import finished
 from worker.engine import events as events_module
-from worker.engine.events import BreakerChanged, ClaimRecovered, CronCaughtUp, Events, JobFinished, JobStarted
+from worker.engine.events import BreakerChanged, ClaimRecovered, CronCaughtUp, Events, JobStarted, TryEnded
 
 KINDS = [
     kind
@@ -67,10 +67,10 @@ def test_events_of_equal_fields_are_told_apart_by_their_class() -> None:
 
 def test_only_what_somebody_listens_to_is_wanted() -> None:
     events = Events()
-    assert not events.wants(JobFinished)
-    events.subscribe(JobFinished, lambda event: None)
+    assert not events.wants(TryEnded)
+    events.subscribe(TryEnded, lambda event: None)
 
-    assert events.wants(JobFinished)
+    assert events.wants(TryEnded)
     assert not events.wants(JobStarted)
 
 

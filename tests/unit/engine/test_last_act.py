@@ -52,7 +52,7 @@ async def test_running_jobs_are_handed_back_untouched(
     await held.claim("a", "b", "c", "spinning", "ended")
     held["ended"].end()
 
-    act_on(held, server, events).hand_back(except_for=held["spinning"])
+    act_on(held, server, events).hand_back_running(except_for=held["spinning"])
 
     assert await held.leased("a", "b", "c", "spinning", "ended") == ["spinning", "ended"]
     assert [(job.crashes, job.tries) for job in (await held.bench.claim("next")).jobs] == [(0, 1)] * 3
@@ -69,7 +69,7 @@ async def test_jobs_that_ended_and_were_not_stored_are_put_back_too(
     # The last steps of their tasks forget them.
     held.jobs.clear()
 
-    act_on(held, server, events).put_back(left)
+    act_on(held, server, events).hand_back_jobs(left)
 
     assert await held.leased("ended", "let go", "another") == ["another"]
     assert [(job.crashes, job.tries) for job in (await held.bench.claim("next")).jobs] == [(0, 1)] * 2
@@ -93,7 +93,7 @@ async def test_jobs_of_another_owner_are_left_alone(held: Held, server: FakeServ
     await held.claim("a")
     await held.bench.redis.hset(keys.LEASES, held.bench.id("a"), "another")
 
-    act_on(held, server, events).hand_back()
+    act_on(held, server, events).hand_back_running()
 
     assert await held.leased("a") == ["a"]
 
@@ -113,6 +113,6 @@ async def test_without_jobs_redis_is_not_asked(events: KeptEvents) -> None:
     def not_called() -> Any:
         raise AssertionError("nothing to hand back")
 
-    LastAct(not_called, {}, WORKER_ID, events).hand_back()
+    LastAct(not_called, {}, WORKER_ID, events).hand_back_running()
 
     assert events.sent == []

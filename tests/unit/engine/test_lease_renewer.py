@@ -76,11 +76,11 @@ async def renewing(
     connect: Callable[[], Any],
     events: KeptEvents,
     *leases: Lease,
-    is_stuck: Callable[[float, int], bool] = lambda silent_s, thread: False,
+    take_if_stuck: Callable[[float, int], bool] = lambda silent_s, thread: False,
 ) -> AsyncIterator[tuple[LeaseRenewer, list[list[Lease]]]]:
     """A renewer that holds leases, and the losses that it has reported."""
     lost: list[list[Lease]] = []
-    renewer = LeaseRenewer(connect, LEASE_S, lost.append, events, is_stuck)
+    renewer = LeaseRenewer(connect, LEASE_S, lost.append, events, take_if_stuck)
     for lease in leases:
         renewer.hold(lease)
     try:
@@ -440,11 +440,11 @@ async def test_the_loop_loses_the_leases_of_a_worker_that_is_stuck(
 ) -> None:
     looks: list[tuple[float, int]] = []
 
-    def is_stuck(silent_s: float, thread: int) -> bool:
+    def take_if_stuck(silent_s: float, thread: int) -> bool:
         looks.append((silent_s, thread))
         return silent_s >= 60
 
-    async with renewing(connection.connect, events, A, B, is_stuck=is_stuck) as (renewer, lost):
+    async with renewing(connection.connect, events, A, B, take_if_stuck=take_if_stuck) as (renewer, lost):
         await connection.rounds()
         clock.now += 60
         compute_until(lambda: looks[-1][0] >= 60)
@@ -519,11 +519,11 @@ async def test_the_loop_is_watched_between_the_renewals_of_long_leases(
     monkeypatch.setattr(lease_renewer, "LONGEST_WITHOUT_LOOK_S", 0.005)
     looks: list[float] = []
 
-    def is_stuck(silent_s: float, thread: int) -> bool:
+    def take_if_stuck(silent_s: float, thread: int) -> bool:
         looks.append(silent_s)
         return False
 
-    async with renewing(connection.connect, events, A, is_stuck=is_stuck):
+    async with renewing(connection.connect, events, A, take_if_stuck=take_if_stuck):
         await until(lambda: len(looks) > 3)
 
     assert connection.calls == []

@@ -11,7 +11,7 @@ from worker.codec import Codec
 from worker.engine.completer import Completer, ResultTooLarge
 from worker.engine.context import EngineContext
 from worker.engine.decision import Decision
-from worker.engine.events import JobFinished
+from worker.engine.events import TryEnded
 from worker.engine.executor import Executor
 from worker.engine.options import JobContext
 from worker.engine.running_job import RunningJob
@@ -112,5 +112,5 @@ async def test_the_decision_without_the_result_is_stored_and_reported(
     await slots.close()
 
     assert [(completion.job_id, completion.action) for completion in completer.stored] == [(b"a", "dead")]
-    assert [(event.outcome, event.message) for event in events.of(JobFinished)] == [("dead", str(ERROR))]
+    assert [(event.outcome, event.message) for event in events.of(TryEnded)] == [("dead", str(ERROR))]
     assert executor.hooks == 1

@@ -14,7 +14,7 @@ from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
 from worker.engine.current_job import CurrentJob, current_job
 from worker.engine.decision import CRASH_LIMIT, Decision
-from worker.engine.events import BreakerChanged, Events, JobFinished, JobOutcome
+from worker.engine.events import BreakerChanged, Events, JobOutcome, TryEnded
 from worker.engine.executor import Executor
 from worker.engine.lease_renewer import Lease
 from worker.engine.options import JobContext
@@ -35,7 +35,7 @@ class NotedLeases:
         lease_s: float,
         on_lost: Callable[[list[Lease]], None],
         events: Events,
-        is_stuck: Callable[[float, int], bool],
+        take_if_stuck: Callable[[float, int], bool],
     ) -> None:
         self.arguments = (connect, lease_s, events)
         self.lose = on_lost
@@ -158,7 +158,7 @@ class Stage:
 
     @property
     def outcomes(self) -> list[tuple[str, JobOutcome]]:
-        return [(event.job_id, event.outcome) for event in self.events.of(JobFinished)]
+        return [(event.job_id, event.outcome) for event in self.events.of(TryEnded)]
 
 
 def _no_connection() -> Any:
@@ -266,7 +266,7 @@ async def test_a_job_never_counts_both_as_running_and_as_ended_nor_as_neither(st
             count()
             await asyncio.sleep(0)
 
-    stage.events.subscribe(JobFinished, lambda event: at_event.append((len(stage.slots), len(stage.slots.tasks))))
+    stage.events.subscribe(TryEnded, lambda event: at_event.append((len(stage.slots), len(stage.slots.tasks))))
     await stage.runs("a")
     watching = asyncio.create_task(watch())
     stage.executor.let_through("a")

@@ -22,7 +22,7 @@ class NotedAct:
     def __init__(self) -> None:
         self.left_out: list[RunningJob | None] = []
 
-    def hand_back(self, *, except_for: RunningJob | None = None) -> None:
+    def hand_back_running(self, *, except_for: RunningJob | None = None) -> None:
         self.left_out.append(except_for)
 
 

@@ -26,12 +26,12 @@ from worker.engine.events import (
     Events,
     ExitRefused,
     GracePeriodExpired,
-    JobFinished,
     JobOutcome,
     JobsLeftBehind,
     RedisInfoFailed,
     ShutdownStarted,
     SignOffFailed,
+    TryEnded,
 )
 from worker.engine.local_zone import LocalZone
 from worker.engine.worker import LeaseWorker
@@ -44,7 +44,7 @@ QUEUE, BULK = "queue", "bulk"
 LISTENED_TO: list[type] = [
     ExitRefused,
     GracePeriodExpired,
-    JobFinished,
+    TryEnded,
     JobsLeftBehind,
     RedisInfoFailed,
     ShutdownStarted,
@@ -406,7 +406,7 @@ async def test_names_of_unknown_functions_are_collected_for_the_operator(
         await until(lambda: bench.redis.zscore(keys.UNKNOWN, "of_a_newer_worker"))
 
     assert await bench.scores() != {}
-    assert [event.outcome for event in bench.events.of(JobFinished)] == ["function_unknown"]
+    assert [event.outcome for event in bench.events.of(TryEnded)] == ["function_unknown"]
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -483,7 +483,7 @@ async def test_what_has_not_ended_is_handed_back_untouched(bench: Bench, how: st
     assert await bench.scores() == scores
     assert [await bench.marks(job_id) for job_id in "ab"] == [[], []]
     assert worker.jobs_retried == 2
-    assert {event.outcome for event in bench.events.of(JobFinished)} == {"handed_back"}
+    assert {event.outcome for event in bench.events.of(TryEnded)} == {"handed_back"}
     assert [event.running for event in bench.events.of(GracePeriodExpired)] == ([2] if grace_s < 1 else [])
     assert len(bench.events.of(ShutdownStarted)) == 1
     gate.open.set()
@@ -897,7 +897,7 @@ class Runner:
         defaults: dict[str, Any] = {"queues": {QUEUE: 10}, "poll_delay": 60, "open_redis": self.open, "burst": True}
         worker = LeaseWorker(functions, **(defaults | options))
         worker.events.subscribe(ExitRefused, self.events.send)
-        worker.events.subscribe(JobFinished, self.events.send)
+        worker.events.subscribe(TryEnded, self.events.send)
         return worker
 
     def put(self, function: str) -> None:
@@ -975,7 +975,7 @@ def test_without_signal_handlers_an_interrupt_ends_the_worker(runner: Runner) ->
         tasks[0].result()
 
     # The job was handed back on the way out.
-    assert [event.outcome for event in runner.events.of(JobFinished)] == ["handed_back"]
+    assert [event.outcome for event in runner.events.of(TryEnded)] == ["handed_back"]
     assert runner.events.of(ExitRefused) == []
 
 
@@ -1087,7 +1087,7 @@ async def test_a_job_whose_completion_was_never_stored_is_not_reported_as_finish
     await worker.close()
     await asyncio.sleep(0.01)
     # It runs again elsewhere when its lease ends.
-    assert (worker.jobs_complete, bench.events.of(JobFinished)) == (0, [])
+    assert (worker.jobs_complete, bench.events.of(TryEnded)) == (0, [])
 
 
 @pytest.mark.parametrize("when", ["last job of a burst", "grace period"])

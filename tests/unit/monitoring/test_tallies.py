@@ -40,7 +40,7 @@ def test_the_classes_of_errors_are_bounded_and_safe_to_show() -> None:
 def test_a_difference_has_only_what_was_added() -> None:
     made = tallies(Ended(), Ended(function="register"))
     before = made.job_tallies()
-    made.job_finished(Ended(outcome="retried", run_s=0.03))
+    made.try_ended(Ended(outcome="retried", run_s=0.03))
     added = difference(made.job_tallies(), before)
 
     assert list(added) == [("arq:queue", "ingest")]

@@ -7,7 +7,7 @@ def test_a_minute_has_one_line_with_what_ended_and_how() -> None:
     made = tallies(Ended())
     log = ThroughputLog(made)
     for outcome in ("complete", "complete", "dead", "retried"):
-        made.job_finished(Ended(outcome=outcome))
+        made.try_ended(Ended(outcome=outcome))
     with capture_logs() as lines:
         log.log(60.0)
 

@@ -1,7 +1,8 @@
--- Stores a group of completions in one atomic step. Each is applied only if its sender still owns the job. A late one
--- changes nothing but what had been concluded from its absence: the crash that was counted for its sender, and a dead
--- letter of a job that, as it now turns out, its sender has done. But a job that lost several leases is done when any
--- of their owners has done it: otherwise owners that are each held up for longer than a lease would take it from one
+-- Stores a group of completions in one atomic step. Each is applied only if its sender still owns the job.
+--
+-- A completion that comes after its lease has ended proves that its sender lived. It takes back the crash that was
+-- counted for the sender, and a dead letter that said the job had killed its workers. It ends the job only if the job
+-- has lost several leases: otherwise owners that are each held up for longer than a lease would take the job from one
 -- another for ever.
 --
 -- KEYS  leases, crashes, abort, dead letters, their index, clock

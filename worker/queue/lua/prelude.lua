@@ -38,8 +38,8 @@ local function announce(queue)
     if waiting == 0 then redis.call('LPUSH', wakeup, 1) end
 end
 
--- Share of a lease for which no worker called, after which Redis counts as having been away. Owners renew every quarter
--- (worker/engine/lease_renewer.py). After a shorter silence every lease has as much left, so owners renew it in time.
+-- If no worker called for this share of a lease, Redis counts as having been away. Owners renew after every quarter of a
+-- lease (worker/engine/lease_renewer.py), so after a shorter silence they still renew before any lease ends.
 local SILENCE = 3 / 8
 
 -- Notes that a worker called, and when Redis was last back after it had been down, frozen or failed over.
