@@ -15,7 +15,6 @@ if os.name == "posix":
 import asyncio
 import functools
 import gc
-from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,6 +47,7 @@ from worker.process_memory import share_one_heap
 from worker.redis.client import connections_in_use, registry_mark
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
+from worker.version import installed_version
 
 # Python's defaults, 700, 10 and 10, scan the rows of a file over and over. With higher thresholds the frames of
 # failed commands, which form cycles, pile up: docs/performance.md has figures.
@@ -82,7 +82,6 @@ def _settings_or_exit() -> tuple[Settings, RedisSettings]:
 
 
 _settings, _redis_settings = _settings_or_exit()
-_VERSION = metadata.version("hospital-registry-worker")
 _OBSERVER = "hospital_registry_observer"
 _codec = Codec(_settings.signing_secrets())
 
@@ -151,7 +150,7 @@ def observe(worker: LeaseWorker) -> None:
     for kind, action in _FAULTS.items():
         worker.events.subscribe(kind, metrics.fault(action))
     worker.heartbeat_facts = lambda: {
-        "version": _VERSION,
+        "version": installed_version(),
         **observer.heartbeat_facts(),
         **_connections(worker),
     }

@@ -1,14 +1,15 @@
 """The option `--version` of both programs."""
 
-from importlib import metadata
 from typing import Annotated
 
 import typer
 
+from worker.version import installed_version
+
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(metadata.version("hospital-registry-worker"))
+        typer.echo(installed_version())
         raise typer.Exit
 
 
