@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from tests.acceptance.conftest import WorkerRun
 from tests.faults.injectors.moving_name import direct
-from tests.faults.stand import Stand
+from tests.faults.stand import Stand, logged_jobs
 from worker.codec import Codec
 from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
 from worker.engine.decision import CRASH_LIMIT
@@ -117,7 +117,7 @@ class Fleet:
                 await self._stop(worker)
             elif not _could_not_start(worker):
                 assert worker.process.returncode == 1, worker.log[-2000:]
-                assert f"action=event_loop_stuck job_id={job_id}" in worker.log, worker.log[-2000:]
+                assert job_id in logged_jobs(worker.log, "event_loop_stuck"), worker.log[-2000:]
                 self.stuck += 1
 
     def killed_three_owners_of(self, dead_letter: DeadLetter) -> bool:

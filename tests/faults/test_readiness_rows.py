@@ -189,7 +189,9 @@ async def test_row_37_completions_are_not_stored(open_readable_stand: OpenStand)
     """Claims succeed and heartbeats are written, but each call that stores completions is cut off."""
     finish = hashlib.sha1(script_source("finish").encode(), usedforsecurity=False).hexdigest()
     async with open_readable_stand() as stand, Proxy("127.0.0.1", stand.redis_server.port) as proxy:
-        worker = await stand.worker(REDIS_URL=f"redis://127.0.0.1:{proxy.port}/0")
+        # For the checks too: `check --live` looks for the workers of the Redis that it is given.
+        stand.environment["REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
+        worker = await stand.worker()
         cut = True
 
         async def cut_off() -> None:

@@ -113,6 +113,12 @@ class HistoryContract:
         assert await bench.places_of("a") == set()
         assert await ended.take_untold() == 3
         assert await ended.take_untold() == 0
+        # The number's key may be another program's.
+        await bench.redis.rpush(keys.ENDED_UNTOLD, "foreign")
+        await bench.enqueue("d")
+        assert await bench.scripts.finish([completion(await bench.claim_one())]) == [True]
+        assert await bench.redis.lrange(keys.ENDED_UNTOLD, 0, -1) == [b"foreign"]
+        await bench.redis.delete(keys.ENDED_UNTOLD)
         await bench.redis.xdel(keys.ENDED, *filled)
 
     @pytest.mark.parametrize("untold", [b"many", None])

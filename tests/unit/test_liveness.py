@@ -84,7 +84,7 @@ def test_workers_of_another_registry_do_not_count(folder: Path, monkeypatch: pyt
     with holder("vm:1:a", registry=own), holder("vm:2:b", 0, registry=other):
         assert check() == (0, "1 live: vm:1:a\n")
     with holder("vm:2:b", registry=other):
-        assert check() == (1, f"no worker process of this user runs here ({folder})\n")
+        assert check() == (1, f"no worker process of this user runs here ({folder}); 1 of another REDIS_URL do\n")
     with holder("vm:3:c"):
         # Of an earlier version, or of an arq user's own settings.
         assert check() == (0, "1 live: vm:3:c\n")

@@ -60,7 +60,9 @@ def _check_live(*, as_json: bool) -> None:
         _print_json({"live": is_live, "workers": [{**asdict(it), "live": it.is_live} for it in workers]})
     elif not is_live:
         if not workers:
-            typer.echo(f"no worker process of this user runs here ({live_folder()})", err=True)
+            others = len(live_workers())
+            elsewhere = f"; {others} of another REDIS_URL do" if others else ""
+            typer.echo(f"no worker process of this user runs here ({live_folder()}){elsewhere}", err=True)
         for worker in hung:
             line = f"worker {worker.worker}: its event loop has not run for {worker.silent_s:.0f} s"
             typer.echo(escape(line), err=True)

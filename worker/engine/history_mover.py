@@ -10,6 +10,7 @@ from worker.engine.events import EndsLeftOut, HistoryNotMoved
 from worker.errors import RegistryError
 from worker.queue import keys
 from worker.queue.ended_jobs import EndedJobs
+from worker.queue.turn import Turn
 
 INTERVAL_S = 1.0
 StoreEnds = Callable[[Sequence[EndGroup]], Awaitable[None]]
@@ -17,8 +18,6 @@ StoreEnds = Callable[[Sequence[EndGroup]], Awaitable[None]]
 
 # One of a fleet's workers moves at a time. Two would store the same groups twice, which is harmless.
 _TURN_MS = 60_000
-# What Redis answers for a key without an expiry.
-_NEVER_EXPIRES = -1
 # Reading and writing so many, of 100 jobs each, takes the event loop for two milliseconds.
 _PAGE = 10
 # While jobs run, a worker moves no more than this a second, unless more entries than `_LONG` wait.
@@ -33,9 +32,8 @@ class HistoryMover:
     """
 
     def __init__(self, context: EngineContext, store: StoreEnds, is_busy: Callable[[], bool]) -> None:
-        self._redis = context.redis
+        self._turn = Turn(context.redis, keys.ENDED_MOVER, context.worker_id, _TURN_MS)
         self._ended = EndedJobs(context.redis)
-        self._worker_id = context.worker_id
         self._events = context.events
         self._store = store
         self._is_busy = is_busy
@@ -44,16 +42,13 @@ class HistoryMover:
     async def move(self) -> None:
         """Move what has ended; while jobs run only a little, unless much waits."""
         try:
-            if not await self._redis.set(keys.ENDED_MOVER, self._worker_id, nx=True, px=_TURN_MS):
-                if await self._redis.pttl(keys.ENDED_MOVER) == _NEVER_EXPIRES:
-                    # Another program wrote it: no worker would ever have a turn.
-                    await self._redis.pexpire(keys.ENDED_MOVER, _TURN_MS)
+            if not await self._turn.take():
                 return
             try:
                 await self._move()
                 self._report("")
             finally:
-                await self._redis.delete(keys.ENDED_MOVER)
+                await self._turn.leave()
         except RegistryError as error:
             self._report(str(error))
         except NoPermissionError:
@@ -68,7 +63,7 @@ class HistoryMover:
             if await self._can_wait():
                 return
             # Its turn lasts as long as it moves.
-            await self._redis.pexpire(keys.ENDED_MOVER, _TURN_MS)
+            await self._turn.extend()
 
     async def _can_wait(self) -> bool:
         """Whether moving can wait for the jobs that run."""

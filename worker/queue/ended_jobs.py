@@ -37,6 +37,9 @@ class EndedJobs:
 
     async def take_untold(self) -> int:
         """Return how many ends were left out because the stream was full, and begin to count anew."""
+        # A key of another type is another program's, and raises here instead of being deleted below.
+        if await self._redis.get(keys.ENDED_UNTOLD) is None:
+            return 0
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.get(keys.ENDED_UNTOLD)
             pipe.delete(keys.ENDED_UNTOLD)

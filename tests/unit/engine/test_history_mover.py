@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from worker.contract.job_ends import EndGroup
 from worker.engine.events import EndsLeftOut, Events, HistoryNotMoved
@@ -36,8 +36,8 @@ class Bench:
         events = Events()
         for kind in (HistoryNotMoved, EndsLeftOut):
             events.subscribe(kind, self.sent.append)
-        context: Any = SimpleNamespace(redis=redis, worker_id="worker", events=events)
-        self.mover = HistoryMover(context, self.store, lambda: self.is_busy)
+        self.context: Any = SimpleNamespace(redis=redis, worker_id="worker", events=events)
+        self.mover = HistoryMover(self.context, self.store, lambda: self.is_busy)
 
     async def end(self, *names: str) -> None:
         async with self.redis.pipeline(transaction=False) as pipe:
@@ -121,6 +121,36 @@ async def test_a_turn_without_an_end_is_given_one(bench: Bench) -> None:
     await bench.mover.move()
 
     assert 0 < await bench.redis.pttl(keys.ENDED_MOVER) <= 60_000
+
+
+async def test_keys_of_other_programs_stay(bench: Bench) -> None:
+    async def replaced_meanwhile(groups: Sequence[EndGroup]) -> None:
+        await bench.redis.delete(keys.ENDED_MOVER)
+        await bench.redis.rpush(keys.ENDED_MOVER, "foreign")
+
+    await bench.end("a")
+    mover = HistoryMover(bench.context, replaced_meanwhile, lambda: False)
+    for _ in range(2):
+        await mover.move()
+    assert await bench.redis.lrange(keys.ENDED_MOVER, 0, -1) == [b"foreign"]
+    assert await bench.redis.pttl(keys.ENDED_MOVER) == -1
+    await bench.redis.delete(keys.ENDED_MOVER)
+
+    await bench.redis.rpush(keys.ENDED_UNTOLD, "foreign")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await bench.mover.move()
+    assert await bench.redis.lrange(keys.ENDED_UNTOLD, 0, -1) == [b"foreign"]
+
+
+async def test_a_turn_that_another_worker_has_meanwhile_stays_its_own(bench: Bench) -> None:
+    async def held_up(groups: Sequence[EndGroup]) -> None:
+        await bench.redis.set(keys.ENDED_MOVER, "another", px=10_000)
+
+    await bench.end("a")
+    await HistoryMover(bench.context, held_up, lambda: False).move()
+
+    assert await bench.redis.get(keys.ENDED_MOVER) == b"another"
+    assert 0 < await bench.redis.pttl(keys.ENDED_MOVER) <= 10_000
 
 
 async def test_entries_of_other_programs_are_removed(bench: Bench) -> None:

@@ -169,7 +169,9 @@ local function tell_history(told, untold)
     local length = told > 0 and redis.pcall('XLEN', ENDED)
     if type(length) ~= 'number' then return end
     if length >= MOST_ENDED then
-        redis.pcall('SET', ENDED_UNTOLD, (tonumber(redis.pcall('GET', ENDED_UNTOLD)) or 0) + told)
+        local before = redis.pcall('GET', ENDED_UNTOLD)
+        -- A table is an error: another program's key.
+        if type(before) ~= 'table' then redis.pcall('SET', ENDED_UNTOLD, (tonumber(before) or 0) + told) end
     elseif #untold == 0 then
         redis.pcall('XADD', ENDED, '*', 't', ARGV[2])
     else
