@@ -16,8 +16,9 @@ INTERVAL_S = 1.0
 StoreEnds = Callable[[Sequence[EndGroup]], Awaitable[None]]
 """Stores groups, once and for all: one that is stored already changes nothing. Raises `RegistryError`."""
 
-# One of a fleet's workers moves at a time. Two would store the same groups twice, which is harmless.
-_TURN_MS = 60_000
+# One of a fleet's workers moves at a time. Two would store the same groups twice, which is harmless; a worker that
+# dies while it moves keeps the others waiting for as long.
+_TURN_MS = 15_000
 # Reading and writing so many, of 100 jobs each, takes the event loop for two milliseconds.
 _PAGE = 10
 # While jobs run, a worker moves no more than this a second, unless more entries than `_LONG` wait.

@@ -120,7 +120,7 @@ async def test_a_turn_without_an_end_is_given_one(bench: Bench) -> None:
 
     await bench.mover.move()
 
-    assert 0 < await bench.redis.pttl(keys.ENDED_MOVER) <= 60_000
+    assert 0 < await bench.redis.pttl(keys.ENDED_MOVER) <= 15_000
 
 
 async def test_keys_of_other_programs_stay(bench: Bench) -> None:
