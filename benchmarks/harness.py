@@ -39,11 +39,17 @@ class Outcome:
 
 
 async def interleaved(rounds: int, measures: Mapping[str, Measure]) -> dict[str, list[float]]:
-    """Measure each system once per round (A B C, A B C, …), so that changes on the machine affect all of them."""
+    """Measure each system once per round, so that changes on the machine affect all of them.
+
+    The order turns around with each round (A B C, C B A, …): what one leaves behind, such as a server that still
+    writes its files, would otherwise always meet the same other.
+    """
     figures: dict[str, list[float]] = {system: [] for system in measures}
+    turns = list(measures.items())
     for _ in range(rounds):
-        for system, measure in measures.items():
+        for system, measure in turns:
             figures[system].append(await measure())
+        turns.reverse()
     return figures
 
 

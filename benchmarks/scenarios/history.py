@@ -5,7 +5,7 @@ from benchmarks.harness import OURS, Measure, Outcome, interleaved, ratio, resul
 from benchmarks.systems import system_named
 from benchmarks.systems.ours_system import enqueue_named, new_ids
 
-_JOBS = 20_000
+_JOBS = 60_000
 _ROUNDS = 2
 """Rounds for each round of other scenarios: a few per cent are to be told apart."""
 

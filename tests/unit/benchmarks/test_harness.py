@@ -15,8 +15,8 @@ async def test_every_system_is_measured_once_before_any_is_measured_again() -> N
 
     figures = await interleaved(2, {"a": measure("a"), "b": measure("b")})
 
-    assert order == ["a", "b", "a", "b"]
-    assert figures == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
+    assert order == ["a", "b", "b", "a"]
+    assert figures == {"a": [1.0, 4.0], "b": [2.0, 3.0]}
 
 
 def test_a_ratio_compares_rounds_with_their_own_neighbours() -> None:
