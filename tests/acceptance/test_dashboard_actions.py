@@ -135,9 +135,15 @@ async def test_an_action_of_a_later_version_is_shown(site: Site, page: Page, reg
 
 
 async def test_each_filter_is_found_by_an_index(registry: MongoHandle) -> None:
+    await store_actions(registry, [PAUSE, RETRY])
     newest = {"at": -1, "_id": -1}
-    for wanted in ({}, {"actor": "x"}, {"act": "pause"}):
+    wanted: dict[str, str]
+    for wanted, index in (
+        ({}, "at_-1__id_-1"),
+        ({"actor": "x"}, "actor_1_at_-1__id_-1"),
+        ({"act": "pause"}, "act_1_at_-1__id_-1"),
+    ):
         command = {"find": ACTIONS, "filter": wanted, "sort": newest, "limit": 51}
         plan = await registry.database.command({"explain": command, "verbosity": "queryPlanner"})
         found = str(plan["queryPlanner"]["winningPlan"])
-        assert ("COLLSCAN" in found, "'SORT'" in found) == (False, False), wanted
+        assert (f"'indexName': '{index}'" in found, "'SORT'" in found) == (True, False), found

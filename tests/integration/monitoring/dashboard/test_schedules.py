@@ -86,6 +86,8 @@ async def test_runs_that_share_an_id_wait_only_once(planted: Planted, page: Page
 @pytest.mark.parametrize("form", [{}, {"name": NAME}, {"name": "other", "queue": DEFAULT_QUEUE}])
 async def test_what_no_worker_has_is_not_run(planted: Planted, page: Page, form: dict[str, str]) -> None:
     browser = await page.log_in("operator")
+    # It ran before.
+    await planted.redis.hset(DEFAULT_QUEUE + keys.CRON_SUFFIX, "other", 7)
     await plant(planted)
 
     answers = await post(browser, "/schedules/run", **form), await browser.get("/schedules/run", params=form)
