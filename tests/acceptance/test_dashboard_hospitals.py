@@ -75,6 +75,7 @@ async def test_an_entry_of_the_history_is_for_operators_and_auditors(site: Site,
     assert "The hash is that of the content, and the entry follows entry 1." in answer.text
     assert "Entry before" in answer.text
     assert "Entry after" not in answer.text
+    assert "<dt>Hash before</dt><dd>none</dd>" in (await browser.get("/hospital/entry?id=cms:1&seq=1")).text
     assert (await browser.get("/hospital/entry?id=cms:1&seq=0")).status_code == 400
 
 

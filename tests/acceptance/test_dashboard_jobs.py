@@ -194,6 +194,8 @@ async def test_without_mongodb_what_redis_has_is_shown_with_what_to_do(site: Sit
     assert jobs_in(listed) == [DEAD.job_id, END.job_id]
     assert "Restore MongoDB, then load this page again. Until then, only jobs" in listed.text
     assert "Restore MongoDB, then load this page again." in one.text
+    assert "<dd>done</dd>" in one.text
+    assert "try 1 ended well (created)" in one.text
     assert "Restore MongoDB" not in waiting.text
     assert "<dd>queued</dd>" in waiting.text
 

@@ -68,6 +68,13 @@ async def ends_of(redis: "Redis[bytes]", mongo: MongoHandle, job_id: str) -> tup
     return tuple(page.found)
 
 
+async def waiting_ends_of(redis: "Redis[bytes]", job_id: str) -> tuple[PastEnd, ...]:
+    """Return what `ends_of` returns, but only of the latest ends that were not moved to MongoDB yet."""
+    wanted = EndFilter(job_id=job_id)
+    page = await search_waiting(redis, wanted, limit=_MOST_OF_ONE_JOB, after="", most_groups=_MOST_GROUPS_WAITING)
+    return tuple(page.found)
+
+
 async def latest_ends(redis: "Redis[bytes]", mongo: MongoHandle, functions: Sequence[str]) -> dict[str, PastEnd]:
     """Return how the latest job of each function ended, of those that can be found quickly.
 

@@ -45,7 +45,7 @@ async def show_entry(
         "audit_entry.html",
         hospital_id=hospital_id,
         seq=seq,
-        entry={name: text_of(entry.get(name, "?")) for name in _FIELDS},
+        entry={name: "none" if entry.get(name) is None else text_of(entry[name]) for name in _FIELDS},
         changes=[
             {"name": change.name, "before": values_of(change.before), "after": values_of(change.after)}
             for change in field_changes(entry.get("before"), entry.get("after"))

@@ -17,7 +17,7 @@ from worker.monitoring.dashboard.past import HISTORY_OFF, from_history
 from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
 from worker.monitoring.explain import explain
-from worker.monitoring.history import ends_of
+from worker.monitoring.history import ends_of, waiting_ends_of
 from worker.monitoring.job_facts import JobFacts, read_job_facts
 from worker.monitoring.shown_facts import in_words, shown_facts
 from worker.monitoring.timeline import timeline
@@ -42,8 +42,8 @@ async def show_jobs(
         return await show_ended(request, services, search)
     facts = await services.read(_facts(services, job_id))
     ends, problem = await _past(services, facts)
-    if facts.is_past and not problem:
-        facts = replace(facts, ends=ends, has_history=True)
+    if facts.is_past:
+        facts = replace(facts, ends=ends, has_history=not problem)
     explanation = explain(facts)
     shown = shown_facts(facts, explanation.state)
     words = {name.replace("_", " "): in_words(fact, facts.now_ms) for name, fact in shown.items()}
@@ -90,7 +90,7 @@ async def _past(services: Services, facts: JobFacts) -> tuple[tuple[PastEnd, ...
     if not services.settings.worker_history_days:
         return (), HISTORY_OFF if facts.is_past else ""
     ends, problem = await from_history(services, ends_of(services.redis, services.mongo, facts.job_id))
-    return ends or (), problem
+    return ends if ends is not None else await services.read(waiting_ends_of(services.redis, facts.job_id)), problem
 
 
 async def _is_import(services: Services, batch_id: str) -> bool:
