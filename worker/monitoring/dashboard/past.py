@@ -1,4 +1,4 @@
-"""What the pages say of the history of ended jobs if it is off, or if MongoDB is unavailable."""
+"""What pages that have a part from Redis say if MongoDB is unavailable, or if no history is kept."""
 
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -14,8 +14,8 @@ HISTORY_OFF = (
 )
 
 
-async def from_history(services: Services, call: Awaitable[T]) -> tuple[T | None, str]:
-    """Return what a search of the history returns; if MongoDB is unavailable, `None` and what to do.
+async def from_mongo(services: Services, call: Awaitable[T]) -> tuple[T | None, str]:
+    """Return what a call returns that uses MongoDB, and perhaps Redis; without MongoDB, `None` and what to do.
 
     Raises `OutageError` if Redis is unavailable.
     """

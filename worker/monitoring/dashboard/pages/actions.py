@@ -14,7 +14,7 @@ from worker.mongo.actions import newest_actions
 from worker.mongo.client import Document
 from worker.monitoring.dashboard.access import LoggedIn, SharedServices
 from worker.monitoring.dashboard.pages.ended_jobs import read_instant
-from worker.monitoring.dashboard.past import from_history
+from worker.monitoring.dashboard.past import from_mongo
 from worker.monitoring.dashboard.rendering import render
 from worker.queue.actions import waiting_actions
 
@@ -79,7 +79,7 @@ async def show_actions(
         if _is_wanted(action, wanted, act)
     }
     before = (_EPOCH + timedelta(milliseconds=after.at_ms), after.action_id) if after else None
-    stored, problem = await from_history(
+    stored, problem = await from_mongo(
         services, newest_actions(services.mongo, wanted, _PAGE + 1, act=act, before=before)
     )
     found |= {_Place.of(_time(action), str(action["_id"])): action for action in stored or []}

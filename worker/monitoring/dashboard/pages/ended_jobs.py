@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 
 from worker.contract.job_ends import EndFilter, PastEnd
-from worker.monitoring.dashboard.past import HISTORY_OFF, from_history
+from worker.monitoring.dashboard.past import HISTORY_OFF, from_mongo
 from worker.monitoring.dashboard.problems import Problem
 from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
@@ -89,7 +89,7 @@ async def _find(services: Services, wanted: EndFilter, after: str) -> tuple[Hist
         return HistoryPage([], more=False, cursor=""), HISTORY_OFF
     redis, mongo = services.redis, services.mongo
     search = search_history(redis, mongo, wanted, limit=_PAGE, after=after, most_groups=_MOST_GROUPS)
-    page, problem = await from_history(services, search)
+    page, problem = await from_mongo(services, search)
     if page is not None:
         return page, ""
     waiting = search_waiting(redis, wanted, limit=_PAGE, after=after, most_groups=_MOST_GROUPS)

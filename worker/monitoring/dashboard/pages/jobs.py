@@ -13,7 +13,7 @@ from worker.monitoring.aborting import NOT_ENDED, ask_for_abort
 from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
 from worker.monitoring.dashboard.acts import record
 from worker.monitoring.dashboard.pages.ended_jobs import Search, show_ended
-from worker.monitoring.dashboard.past import HISTORY_OFF, from_history
+from worker.monitoring.dashboard.past import HISTORY_OFF, from_mongo
 from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
 from worker.monitoring.explain import explain
@@ -89,12 +89,12 @@ async def _past(services: Services, facts: JobFacts) -> tuple[tuple[PastEnd, ...
         return (), ""
     if not services.settings.worker_history_days:
         return (), HISTORY_OFF if facts.is_past else ""
-    ends, problem = await from_history(services, ends_of(services.redis, services.mongo, facts.job_id))
+    ends, problem = await from_mongo(services, ends_of(services.redis, services.mongo, facts.job_id))
     return ends if ends is not None else await services.read(waiting_ends_of(services.redis, facts.job_id)), problem
 
 
 async def _is_import(services: Services, batch_id: str) -> bool:
-    found, _ = await from_history(services, find_imports(services.mongo, batch_id, 1))
+    found, _ = await from_mongo(services, find_imports(services.mongo, batch_id, 1))
     return found is not None and bool(found.found)
 
 

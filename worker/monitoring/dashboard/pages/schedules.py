@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from worker.contract.job_ends import PastEnd
 from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
 from worker.monitoring.dashboard.acts import record
-from worker.monitoring.dashboard.past import HISTORY_OFF, from_history
+from worker.monitoring.dashboard.past import HISTORY_OFF, from_mongo
 from worker.monitoring.dashboard.problems import Problem
 from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
@@ -88,7 +88,7 @@ async def _ends(services: Services, cron_jobs: list[KnownCronJob]) -> tuple[dict
         return {}, ""
     if not services.settings.worker_history_days:
         return {}, HISTORY_OFF
-    ends, problem = await from_history(services, latest_ends(services.redis, services.mongo, names))
+    ends, problem = await from_mongo(services, latest_ends(services.redis, services.mongo, names))
     return ends or {}, problem
 
 
