@@ -6,7 +6,8 @@ import pytest_asyncio
 
 from tests.acceptance.conftest import Site
 from tests.integration.monitoring.dashboard.conftest import Page, serving
-from worker.contract import HospitalRecord
+from worker.contract import HospitalChanges, HospitalRecord
+from worker.mongo.client import open_mongo
 
 
 @pytest_asyncio.fixture
@@ -49,3 +50,49 @@ async def test_the_history_of_a_hospital_is_for_operators_and_auditors(site: Sit
         assert ("by jane" in shown, "a licence" in shown) == (sees, sees), role
         assert ("hospital_name: nothing → Saint Ann" in shown) == sees
         assert (await browser.get("/hospital", params={"id": "none"})).status_code == 404
+
+
+async def test_an_entry_of_the_history_is_for_operators_and_auditors(site: Site, page: Page) -> None:
+    await fill(site)
+    async with site.producer() as producer:
+        changes = HospitalChanges(beds=64)
+        receipt = await producer.amend_hospital("cms:1", changes, actor="joe", reason="ward <b>closed")
+        await receipt.outcome(20)
+
+    for role, status in (("viewer", 403), ("operator", 200), ("auditor", 200)):
+        browser = await page.log_in(role)
+        listed = (await browser.get("/hospital?id=cms:1")).text
+        shown = await browser.get("/hospital/entry?id=cms:1&seq=2")
+        assert shown.status_code == status, role
+        assert ("ward &lt;b&gt;closed" in shown.text) == (status == 200)
+        assert ('href="/hospital/entry?id=cms%3A1&amp;seq=2"' in listed) == (status == 200)
+        assert (await browser.get("/hospital/entry?id=cms:1&seq=9")).status_code == (404 if status == 200 else 403)
+
+    browser = await page.log_in("auditor")
+    answer = await browser.get("/hospital/entry?id=cms:1&seq=2")
+    assert '<th scope="row">beds</th><td>nothing</td><td>64</td>' in answer.text
+    assert '<a href="/jobs?id=amend_hospital' in answer.text
+    assert "The hash is that of the content, and the entry follows entry 1." in answer.text
+    assert "Entry before" in answer.text
+    assert "Entry after" not in answer.text
+    assert "<dt>Hash before</dt><dd>none</dd>" in (await browser.get("/hospital/entry?id=cms:1&seq=1")).text
+    assert (await browser.get("/hospital/entry?id=cms:1&seq=0")).status_code == 400
+
+
+async def test_an_entry_that_was_changed_is_named_so(site: Site, page: Page) -> None:
+    await fill(site)
+    async with site.producer() as producer:
+        receipt = await producer.withdraw_hospital("cms:1", actor="joe", reason="closed")
+        await receipt.outcome(20)
+    browser = await page.log_in("auditor")
+    assert "It is not stored: it was removed." in (await browser.get("/hospital/entry?id=cms:1&seq=2")).text
+    mongo = open_mongo(site.settings)
+
+    await mongo.logs.update_one({"hospital_id": "cms:1", "seq": 1}, {"$set": {"actor": "Eve"}})
+    changed = (await browser.get("/hospital/entry?id=cms:1&seq=1")).text
+    await mongo.logs.delete_one({"hospital_id": "cms:1", "seq": 1})
+    missing = (await browser.get("/hospital/entry?id=cms:1&seq=2")).text
+    await mongo.close()
+
+    assert "The audit log was changed: hash does not match the entry&#39;s content." in changed
+    assert "The audit log was changed: the entry before it, 1, is missing." in missing

@@ -15,6 +15,7 @@ from playwright.async_api import expect as expect_that
 
 from tests.acceptance.conftest import Site
 from tests.integration.monitoring.dashboard.conftest import PASSWORD, serving
+from worker.contract import HospitalRecord
 
 CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
@@ -25,11 +26,17 @@ if CHROMIUM is None:
 
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "1"}
 BAD, GOOD = "ingest_hospital:bad", "ingest_hospital:good"
+CRON_JOB = "cron:report"
 PAGES = ("/", "/queues", "/queue?name=arq:queue", "/jobs", f"/jobs?id={GOOD}", "/dead", f"/dead/letter?id={BAD}")
 OF_OPERATORS = (
     f"/dead/edit?id={BAD}",
     f"/dead/discard?id={BAD}",
     "/workers",
+    "/schedules",
+    f"/schedules/run?name={CRON_JOB}&queue=arq:queue",
+    "/actions",
+    "/jobs?function=none",
+    "/hospital/entry?id=cms:7&seq=1",
     "/imports",
     "/hospitals?text=Merc",
     "/hospital?id=cms:1",
@@ -142,6 +149,10 @@ async def test_no_page_has_a_serious_finding_of_axe_or_is_wider_than_a_phone(
     browser: Browser, site: Site, url: str, theme: str
 ) -> None:
     await plant_dead_letter(site)
+    await site.worker("scheduled_settings.WorkerSettings")
+    async with site.producer() as producer:
+        record = HospitalRecord(hospital_name="Mercy", source="cms", external_id="7")
+        await (await producer.register_hospital(record, actor="jane", reason="a licence")).outcome(20)
     found: dict[str, Any] = {}
     narrow = {"width": 360, "height": 740}
     async with opened(browser, url, "operator", color_scheme=theme, viewport=narrow, bypass_csp=True) as page:
@@ -158,6 +169,30 @@ async def test_no_page_has_a_serious_finding_of_axe_or_is_wider_than_a_phone(
                 found[path] = (serious, width)
 
     assert found == {}
+
+
+async def test_a_cron_job_runs_now_and_is_seen_by_keyboard_alone(browser: Browser, site: Site, url: str) -> None:
+    await site.worker("scheduled_settings.WorkerSettings")
+    async with opened(browser, url, "operator", java_script_enabled=False) as page:
+        await page.goto("/schedules")
+        await page.get_by_role("link", name=f"Run now: {CRON_JOB}").focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Run it now").focus()
+        await page.keyboard.press("Enter")
+        await expect_that(page.get_by_role("status")).to_contain_text("The run was enqueued.")
+        await site.until(lambda: site.redis.exists("arq:reported"))
+
+        async def is_moved() -> bool:
+            await page.goto(f"/jobs?function={CRON_JOB}")
+            return await page.get_by_role("row").count() == 2
+
+        await site.until(is_moved)
+        await page.get_by_role("row").get_by_role("link").click()
+        await expect_that(page.get_by_role("listitem").filter(has_text="try 1 ended well")).to_be_visible()
+        await page.goto("/schedules")
+        await expect_that(page.get_by_role("link", name="complete")).to_be_visible()
+        await page.goto("/actions?act=run")
+        await expect_that(page.get_by_role("cell", name="operator@dashboard")).to_be_visible()
 
 
 async def test_the_page_works_without_javascript_and_by_keyboard(browser: Browser, site: Site, url: str) -> None:

@@ -5,21 +5,21 @@ from typing import Any
 
 import typer
 
-
-def parse_instant(text: str) -> datetime:
-    """Return the instant that a user gave: a date, or date and time, in UTC if it has no offset."""
-    try:
-        instant = datetime.fromisoformat(text)
-        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter("give a date or an instant, such as 2025-06-30 or 2025-06-30T14:00Z") from None
+from worker.monitoring.times import parse_instant
 
 
 def instant_option(help_text: str) -> Any:
     """Return an option that takes an instant."""
-    return typer.Option(parser=parse_instant, metavar="TIME", help=help_text)
+    return typer.Option(parser=_parsed, metavar="TIME", help=help_text)
 
 
 def shown_instant(instant: datetime) -> str:
     """Return an instant as text in UTC, in whole milliseconds."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _parsed(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise typer.BadParameter("give a date or an instant, such as 2025-06-30 or 2025-06-30T14:00Z") from None

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-Act = Literal["pause", "resume", "abort", "retry", "discard", "edit", "import", "stop", "continue", "cancel"]
-ActionTarget = Literal["queue", "function", "job", "dead letters", "operation", "import"]
+Act = Literal["pause", "resume", "abort", "retry", "discard", "edit", "import", "stop", "continue", "cancel", "run"]
+ActionTarget = Literal["queue", "function", "job", "dead letters", "operation", "import", "cron job"]
 MOST_IDS = 100
 """So many ids are kept of an act; `count` says how many there were."""
 _LONGEST_TEXT = 1_000

@@ -16,6 +16,7 @@ from worker.engine.context import EngineContext
 from worker.engine.cron_times import next_run
 from worker.engine.events import CronCaughtUp, Events
 from worker.queue import keys
+from worker.queue.heartbeats import CronPlan
 from worker.redis.errors import REDIS_ERRORS
 
 if TYPE_CHECKING:
@@ -151,6 +152,12 @@ class CronClock:
             _queue_name=self._worker.queue_name,
             _defer_until=run if to_unix_ms(run) > to_unix_ms(now) else None,
         )
+
+
+def cron_plan(job: CronJob, queue_name: str) -> CronPlan:
+    """Return what is planned for a cron job, for the heartbeat of its worker."""
+    next_run = None if job.next_run is None else job.next_run.astimezone(UTC)
+    return CronPlan(name=job.name, queue=queue_name, next_run=next_run, job_id=job.job_id or "")
 
 
 def _plan(job: CronJob, after: datetime, zone: tzinfo | None) -> datetime:

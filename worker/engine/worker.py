@@ -30,7 +30,7 @@ from worker.engine.claimer import Claimer
 from worker.engine.clock import RedisClock
 from worker.engine.completer import Completer
 from worker.engine.context import EngineContext
-from worker.engine.cron import CronClock
+from worker.engine.cron import CronClock, cron_plan
 from worker.engine.dead_letter_archive import DeadLetterArchive, DeadLetterLimits
 from worker.engine.decision import DecisionRules
 from worker.engine.early_signals import EarlySignals
@@ -358,6 +358,7 @@ class LeaseWorker(Worker):
             why_not=why_not,
             queues=list(self.queues),
             functions=list(self.functions),
+            cron_jobs=[cron_plan(job, self.queue_name) for job in self.cron_jobs],
             slots=capacity,
             running=len(slots),
             ignoring=blocked.ignoring,

@@ -1,8 +1,9 @@
 """The collection `actions`: what operators did. It is only ever appended to."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from pymongo import DESCENDING
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import BulkWriteError
 
 from worker.contract.actions import Action
@@ -11,6 +12,11 @@ from worker.mongo.client import Document, MongoHandle
 from worker.mongo.errors import only_duplicates, translated
 
 ACTIONS = "actions"
+_NEWEST_FIRST = [("at", DESCENDING), ("_id", DESCENDING)]
+ACTION_INDEXES = [
+    IndexModel(_NEWEST_FIRST),
+    *(IndexModel([(name, ASCENDING), *_NEWEST_FIRST]) for name in ("actor", "act")),
+]
 
 
 async def store_actions(mongo: MongoHandle, actions: Sequence[Action]) -> None:
@@ -26,10 +32,19 @@ async def store_actions(mongo: MongoHandle, actions: Sequence[Action]) -> None:
             only_duplicates(error)
 
 
-async def newest_actions(mongo: MongoHandle, wanted: ActFilter, limit: int) -> list[Document]:
-    """Return the latest of the matching actions, the newest first. Raises the errors of `worker.mongo.errors`."""
+async def newest_actions(
+    mongo: MongoHandle, wanted: ActFilter, limit: int, *, act: str = "", before: tuple[datetime, str] | None = None
+) -> list[Document]:
+    """Return the latest of the matching actions, the newest first; `act` selects those of one kind.
+
+    `before` has the time and the id of an action, and older ones are returned. Raises the errors of
+    `worker.mongo.errors`.
+    """
+    query: list[Document] = [wanted.query(), {"act": act} if act else {}]
+    if before is not None:
+        at, action_id = before
+        # The first bounds the index, the second is for actions of the same time.
+        query += [{"at": {"$lte": at}}, {"$or": [{"at": {"$lt": at}}, {"_id": {"$lt": action_id}}]}]
     with translated():
-        found = mongo.database[ACTIONS].find(
-            wanted.query(), sort=[("at", DESCENDING), ("_id", DESCENDING)], limit=limit
-        )
+        found = mongo.database[ACTIONS].find({"$and": query}, sort=_NEWEST_FIRST, limit=limit)
         return await found.to_list(None)

@@ -86,11 +86,13 @@ class JobHistory:
         return sum([found["ended"] async for found in await settled(cursor)])
 
 
-async def find_groups(mongo: MongoHandle, wanted: EndFilter, before: str) -> AsyncGenerator[EndGroup, None]:
+async def find_groups(
+    mongo: MongoHandle, wanted: EndFilter, before: str, *, limit: int = 0
+) -> AsyncGenerator[EndGroup, None]:
     """Yield the groups that may have what is wanted, the newest first.
 
-    `before` is the id of the newest group to look at; empty: all. A caller that does not read to the end must close
-    the iterator. Raises the errors of `worker.mongo.errors`.
+    `before` is the id of the newest group to look at; empty: all. A `limit` of 0 is none. A caller that does not
+    read to the end must close the iterator. Raises the errors of `worker.mongo.errors`.
     """
     query: Document = {_FOUND_BY[field]: value for field, value in wanted.values()}
     bounds = {"$lte": before} if before else {}
@@ -103,7 +105,7 @@ async def find_groups(mongo: MongoHandle, wanted: EndFilter, before: str) -> Asy
         query["_id"] = bounds
     with translated():
         cursor = mongo.database[JOB_HISTORY].find(
-            query, {"traces": True, "worker": True, "at": True}, batch_size=_PER_ANSWER
+            query, {"traces": True, "worker": True, "at": True}, limit=limit, batch_size=_PER_ANSWER
         )
         try:
             async for found in cursor.sort("_id", DESCENDING):

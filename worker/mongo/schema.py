@@ -8,7 +8,7 @@ from pymongo.collation import Collation
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from worker.errors import ConfigurationError
-from worker.mongo.actions import ACTIONS
+from worker.mongo.actions import ACTION_INDEXES, ACTIONS
 from worker.mongo.claims import CLAIM_INDEXES, IMPORT_CLAIMS
 from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
@@ -63,7 +63,7 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
         IMPORT_REPORTS_VALIDATOR,
         [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
     ),
-    (ACTIONS, ACTIONS_VALIDATOR, [IndexModel([("at", DESCENDING)])]),
+    (ACTIONS, ACTIONS_VALIDATOR, ACTION_INDEXES),
     (JOB_HISTORY, JOB_HISTORY_VALIDATOR, HISTORY_INDEXES),
 )
 

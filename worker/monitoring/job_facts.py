@@ -59,11 +59,11 @@ class JobFacts:
     """What Redis knows of one job. There is never anything of its payload but the function's name.
 
     `payload` says what its job key holds. `owner` is the id of the worker that has or had it last, `holder` whether
-    its in-progress key names an owner. `crashes` is how often its lease ended and its owner was not heard of again.
-    `unknown_ms` is when a worker last met its function and did not have it. `pauses` is all that is paused.
-    `workers` are all heartbeats, each with its age in seconds. `now_ms` is the queues' time. `ends` is what the
-    history says, the newest end first; it is asked only if Redis does not know how the job ended, and `has_history`
-    says whether it was.
+    its in-progress key names an owner. `failures` is how the latest of its earlier tries ended, the oldest first.
+    `crashes` is how often its lease ended and its owner was not heard of again. `unknown_ms` is when a worker last
+    met its function and did not have it. `pauses` is all that is paused. `workers` are all heartbeats, each with
+    its age in seconds. `now_ms` is the queues' time. `ends` is what the history says, the newest end first; it is
+    asked only if Redis does not know how the job ended, and `has_history` says whether it was.
     """
 
     job_id: str
@@ -77,7 +77,7 @@ class JobFacts:
     owner: str | None = None
     is_held: bool = False
     tries: int = 0
-    failure: Failure | None = None
+    failures: tuple[Failure, ...] = ()
     crashes: int = 0
     abort_ms: float | None = None
     ended: EndedJob | None = None
@@ -95,6 +95,11 @@ class JobFacts:
     def is_past(self) -> bool:
         """Whether Redis has nothing of the job itself, so that only the history can say how it ended."""
         return not (self.place or self.ended or self.dead_letter or self.unreadable) and self.payload == "missing"
+
+    @property
+    def failure(self) -> Failure | None:
+        """How the latest of its earlier tries ended."""
+        return self.failures[-1] if self.failures else None
 
     @property
     def pause(self) -> Pause | None:
@@ -132,7 +137,7 @@ async def _read(redis: "Redis[bytes]", codec: Codec, job_id: str, queues: tuple[
     # An id that is not UTF-8 came from the command line with its bytes as surrogates.
     stored_id = job_id.encode(errors="surrogateescape")
     answer = await script(keys=[*shared, *queues], args=[stored_id, _LARGEST_READ])
-    now_ms, seconds, kind, size, envelope, result, has_result, tries, failure, dead_letter, dead_ms = answer[:11]
+    now_ms, seconds, kind, size, envelope, result, has_result, tries, failures, dead_letter, dead_ms = answer[:11]
     owner, holder, crashes, abort_ms, heartbeats, unknown, paused, *places = answer[11:]
     call = _read_call(codec, envelope, job_id)
     ended, unreadable = _read_ended(codec, result, job_id, has_result=bool(has_result))
@@ -151,7 +156,7 @@ async def _read(redis: "Redis[bytes]", codec: Codec, job_id: str, queues: tuple[
         owner=worker_of(_text(owner)) if owner else None,
         is_held=holder not in (None, _ENDED),
         tries=int(tries) if tries and _COUNTER.fullmatch(tries) else 0,
-        failure=_read_failure(failure),
+        failures=tuple(failure for stored in failures if (failure := _read_failure(stored)) is not None),
         crashes=_read_crashes(crashes),
         abort_ms=None if abort_ms is None else float(abort_ms),
         ended=ended,
@@ -201,9 +206,9 @@ def _read_place(queues: Sequence[str], place: Sequence[Any]) -> Place:
     return Place(queues[position - 1], float(due_ms), ahead, None if lease_ms is None else float(lease_ms))
 
 
-def _read_failure(stored: bytes | None) -> Failure | None:
+def _read_failure(stored: bytes) -> Failure | None:
     try:
-        return Failure.model_validate_json(stored or b"")
+        return Failure.model_validate_json(stored)
     except ValidationError:
         return None
 

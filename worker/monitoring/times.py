@@ -14,6 +14,18 @@ def duration(seconds: float) -> str:
     return f"{max(0, seconds):.0f} s"
 
 
+def parse_instant(text: str) -> datetime:
+    """Return the instant that a user gave: a date, or date and time, in UTC if it has no offset.
+
+    Raises `ValueError` for anything else.
+    """
+    try:
+        given = datetime.fromisoformat(text)
+        return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("beyond the calendar") from error
+
+
 def instant(at_ms: float, now_ms: float) -> str:
     """Return an instant in UTC, and how far it is from now: `2026-11-28 00:40:12 UTC (34 s ago)`."""
     try:

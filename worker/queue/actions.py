@@ -40,19 +40,26 @@ async def keep_end(redis: "Redis[bytes]", action: Action) -> None:
 
 
 async def move_actions(redis: "Redis[bytes]", store: StoreActions) -> int:
-    """Hand all acts that wait to `store`, which may get one twice, and then forget them; returns how many.
+    """Hand all acts that wait to `store`, which may get one twice, and then forget them; returns how many."""
+    found = await waiting_actions(redis)
+    if found:
+        await store(found)
+        await redis.hdel(keys.ACTIONS, *(action.id for action in found))
+    return len(found)
 
-    An entry that is not an act was written by another program. It stays, so that nothing is lost unseen.
+
+async def waiting_actions(redis: "Redis[bytes]") -> list[Action]:
+    """Return the acts that wait to be moved, the oldest first.
+
+    An entry that is not an act was written by another program, or is one that only a later version has. It stays,
+    so that nothing is lost unseen.
     """
     if not await redis.hlen(keys.ACTIONS):
-        return 0
+        return []
     found = []
     for data in (await redis.hgetall(keys.ACTIONS)).values():
         try:
             found.append(Action.model_validate_json(data))
         except ValidationError:
             continue
-    if found:
-        await store(sorted(found, key=lambda action: action.at))
-        await redis.hdel(keys.ACTIONS, *(action.id for action in found))
-    return len(found)
+    return sorted(found, key=lambda action: action.at)

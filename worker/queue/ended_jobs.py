@@ -1,5 +1,6 @@
 """The stream in Redis of how jobs have ended, from finish.lua until a worker has moved it to MongoDB."""
 
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ _PER_CALL = 100
 # Year 2286: what other programs add has any id.
 _LAST_MS = 10**13
 _LONGEST_WORKER = 200
+# The id of an entry, as it begins the id of a group.
+_GROUP_ID = re.compile(r"([0-9]{13})-([0-9]{6,15})-")
 
 
 class EndedJobs:
@@ -46,9 +49,13 @@ class EndedJobs:
             found, _ = await pipe.execute()
         return int(found) if found and found.isdigit() else 0
 
-    async def newest(self) -> AsyncIterator[EndGroup]:
-        """Yield the groups that are in the stream, the newest first; none for a user that may not read it."""
-        before = "+"
+    async def newest(self, last: str = "") -> AsyncIterator[EndGroup]:
+        """Yield the groups that are in the stream, the newest first; none for a user that may not read it.
+
+        They begin with the group whose id `last` begins with; if it does not begin with one, with the newest.
+        """
+        found_id = _GROUP_ID.match(last)
+        before = f"{int(found_id[1])}-{int(found_id[2])}" if found_id else "+"
         while True:
             try:
                 found = await self._redis.xrevrange(keys.ENDED, max=before, count=_PER_CALL)

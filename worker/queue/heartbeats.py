@@ -19,6 +19,21 @@ _FORGET_AFTER_MS = 3_600_000
 _FORGOTTEN_AT_ONCE = 100
 
 
+class CronPlan(BaseModel):
+    """What a worker plans for one of its cron jobs, whose name is that of its function.
+
+    `next_run` is `None` until the worker has planned one. `job_id` is the id that all runs share; empty if each run
+    has its own.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    queue: str
+    next_run: AwareDatetime | None = None
+    job_id: str = ""
+
+
 class Heartbeat(BaseModel):
     """Whether one worker is ready for work, and what it has done since it started."""
 
@@ -32,6 +47,8 @@ class Heartbeat(BaseModel):
     queues: list[str]
     functions: list[str] = []
     """The functions that it has; empty in earlier versions, which do not say."""
+    cron_jobs: list[CronPlan] = []
+    """Its cron jobs; empty in earlier versions, which do not say."""
     slots: int
     running: int
     ignoring: int = 0

@@ -5,9 +5,12 @@ import pytest
 from arq.cron import CronJob, cron
 from arq.utils import to_unix_ms
 
+from tests.integration.engine.conftest import Bench
 from tests.redis_scripts.script_bench import ScriptBench
+from worker.codec import Codec
 from worker.engine.cron import CronMemory
 from worker.queue import keys
+from worker.queue.cron_jobs import KnownCronJob, read_cron_jobs, run_cron_job
 
 NOON = datetime(2025, 6, 30, 12, 0, 30, tzinfo=UTC)
 
@@ -86,6 +89,34 @@ async def test_a_run_that_another_worker_has_enqueued_is_skipped(
     assert late.next_run == planned + timedelta(hours=1)
     await memory.skip_enqueued([late], planned + timedelta(hours=1, seconds=1))
     assert late.next_run == planned + timedelta(hours=1)
+
+
+async def test_a_heartbeat_has_the_next_run_of_each_cron_job_and_one_runs_now_too(bench: Bench) -> None:
+    ran: list[str] = []
+
+    async def yearly(ctx: dict[str, Any]) -> None:
+        ran.append(ctx["job_id"])
+
+    name = f"yearly-{bench.queue}"
+    job = cron(yearly, name=name, month=(datetime.now(UTC) + timedelta(days=60)).month, day=1, hour=3)
+    async with bench.serving(cron_jobs=[job], timezone=UTC):
+
+        async def known() -> KnownCronJob | None:
+            found = await read_cron_jobs(bench.redis, (bench.queue,))
+            return next((it for it in found if it.name == name and it.next_ms is not None), None)
+
+        cron_job = await bench.until(known)
+        next_run = job.next_run
+        assert next_run is not None
+        assert (cron_job.queue, cron_job.workers, cron_job.job_id) == (bench.queue, 1, "")
+        assert cron_job.next_ms == next_run.timestamp() * 1000
+
+        job_id, state = await run_cron_job(bench.redis, Codec(), cron_job)
+
+        assert state == "new"
+        await bench.until(lambda: ran == [job_id])
+        assert job.next_run == next_run
+        assert await bench.redis.hget(bench.queue + keys.CRON_SUFFIX, name) is None
 
 
 async def test_each_worker_enqueues_its_own_run_of_a_job_that_is_not_unique(script_bench: ScriptBench) -> None:

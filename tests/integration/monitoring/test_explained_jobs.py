@@ -259,6 +259,17 @@ async def test_only_a_small_payload_is_read_for_the_name_of_its_function(
     assert facts.payload_bytes > size
 
 
+async def test_all_failed_tries_that_are_kept_are_read_the_oldest_first(planted: Planted) -> None:
+    await planted.enqueue(JOB)
+    for number in range(1, 4):
+        failure = Failure(type=f"Error{number}", message="a patient", tries=number, at_ms=number)
+        record = b"foreign" if number == 2 else failure.model_dump_json().encode()
+        await planted.finish(await planted.claim(), "retry", record=record)
+    facts = await read_job_facts(planted.redis, planted.codec, JOB)
+    assert [failure.type for failure in facts.failures] == ["Error1", "Error3"]
+    assert facts.failure == facts.failures[-1]
+
+
 async def test_the_batch_and_the_function_of_a_large_payload_are_known_by_the_id(planted: Planted) -> None:
     await planted.batches.create("load-7", None)
     await planted.enqueue(BATCH_JOB, batch="load-7", a=["x" * 70_000])

@@ -146,7 +146,7 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         f"waits, because its function geocode is paused since {MINUTE_AGO} by ops@vm",
     ),
     "retried on a paused queue": (
-        facts(place=due(8), failure=failure(seconds=3), pauses=(Pause("queue", QUEUE, ago(60), "ops@vm"),)),
+        facts(place=due(8), failures=(failure(seconds=3),), pauses=(Pause("queue", QUEUE, ago(60), "ops@vm"),)),
         "deferred",
         f"is deferred until {IN_8_S}, and its queue is paused since {MINUTE_AGO} by ops@vm",
     ),
@@ -164,7 +164,7 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         "is deferred until 2026-12-05 00:40:12 UTC (in 7 days), as scheduled",
     ),
     "retried": (
-        facts(place=due(8), failure=failure(seconds=3), tries=2),
+        facts(place=due(8), failures=(failure(seconds=3),), tries=2),
         "deferred",
         f"is deferred until {IN_8_S}: try 2 ended {MOMENT_AGO} with TransientError",
     ),
@@ -179,7 +179,7 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         f"{LEASED}, running for at most 60 min",
     ),
     "running since a retry": (
-        facts(place=leased(8), owner=W1, is_held=True, enqueued_ms=ago(900), failure=failure()),
+        facts(place=leased(8), owner=W1, is_held=True, enqueued_ms=ago(900), failures=(failure(),)),
         "running",
         f"{LEASED}, running for at most 20 s",
     ),
@@ -306,7 +306,7 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
     "retried while one worker of two lacks the function": (
         facts(
             place=due(4), function="geocode", unknown_ms=ago(3), workers=heard(NEWER, OLDER),
-            failure=failure(seconds=3),
+            failures=(failure(seconds=3),),
         ),
         "deferred",
         f"is deferred until 2026-11-28 00:40:16 UTC (in 4 s): try 2 ended {MOMENT_AGO} with TransientError",
@@ -339,7 +339,7 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
     "retried while one worker of two holds the function": (
         facts(
             place=due(8), function="geocode", workers=heard(heartbeat(held=[SLOW]), heartbeat()),
-            failure=failure(seconds=3),
+            failures=(failure(seconds=3),),
         ),
         "deferred",
         f"is deferred until {IN_8_S}: try 2 ended {MOMENT_AGO} with TransientError",

@@ -1,6 +1,8 @@
+from datetime import UTC, datetime
+
 import pytest
 
-from worker.monitoring.times import duration, instant
+from worker.monitoring.times import duration, instant, parse_instant
 
 NOON_MS = 1_795_867_200_000
 
@@ -31,3 +33,22 @@ def test_an_instant_is_absolute_and_relative(offset_s: int, words: str) -> None:
 @pytest.mark.parametrize("at_ms", [1e300, -1e300, float("inf"), float("-inf")])
 def test_an_instant_that_no_calendar_has_is_named_so(at_ms: float) -> None:
     assert instant(at_ms, NOON_MS) == "a time that no calendar has"
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2025-06-30", datetime(2025, 6, 30, tzinfo=UTC)),
+        ("2025-06-30T14:00", datetime(2025, 6, 30, 14, tzinfo=UTC)),
+        ("2025-06-30T14:00:01Z", datetime(2025, 6, 30, 14, 0, 1, tzinfo=UTC)),
+        ("2025-06-30T14:00+02:00", datetime(2025, 6, 30, 12, tzinfo=UTC)),
+    ],
+)
+def test_a_date_or_an_instant_is_read(text: str, at: datetime) -> None:
+    assert parse_instant(text) == at
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "30.06.2025", "0001-01-01T00:00+14:00"])
+def test_anything_else_is_no_instant(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_instant(text)

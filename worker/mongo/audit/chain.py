@@ -83,27 +83,27 @@ def malformed(entry: Document) -> Finding:
 
 
 class Chain:
-    """Checks one hospital's chain while its entries are read, starting with the first."""
+    """Checks one hospital's chain while its entries are read, starting with the first, or after `last`."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference, last: Document | None = None) -> None:
         self.reference = reference
-        self._last: Document | None = None
+        self._last = last
         self._accepted: Document | None = None
-        self._finding: Finding | None = None
+        self.finding: Finding | None = None
 
     def take(self, entry: Document) -> None:
         """Check the next entry. Entries after the first bad one are skipped: nothing proves them right or wrong."""
-        if self._finding is not None:
+        if self.finding is not None:
             return
-        self._finding = self._check_entry(entry)
+        self.finding = self._check_entry(entry)
         self._last = entry
         if entry.get("event") in _ACCEPTED:
             self._accepted = entry
 
     def end(self) -> Finding | None:
         """Return the finding, if any, after the last entry was taken."""
-        if self._finding is not None:
-            return self._finding
+        if self.finding is not None:
+            return self.finding
         length = self._last["seq"] if self._last else 0
         head = self.reference.head
         if head is not None and length < head.seq:
@@ -151,6 +151,18 @@ class Chain:
             )
             return _finding(accepted, "state_differs", f"the hospital differs from its log in: {', '.join(names)}")
         return None
+
+
+def check_entry(entry: Document, previous: Document | None) -> Finding | None:
+    """Return the problem of one entry, given the one before it; `None` if it has none.
+
+    That tells nothing of the rest of the chain.
+    """
+    if previous is not None and not _is_entry(previous):
+        return malformed(previous)
+    chain = Chain(Reference(str(entry.get("hospital_id"))), previous)
+    chain.take(entry)
+    return chain.finding
 
 
 def _is_entry(entry: Document) -> bool:

@@ -71,6 +71,16 @@ async def read_history(mongo: MongoHandle, hospital_id: str) -> AsyncGenerator[D
             await cursor.close()
 
 
+async def read_entries_around(mongo: MongoHandle, hospital_id: str, seq: int) -> dict[int, Document]:
+    """Return the entry of this position in a hospital's chain and those beside it, by their positions.
+
+    Raises the errors of `worker.mongo.errors`.
+    """
+    wanted = {"hospital_id": hospital_id, "seq": {"$in": [seq - 1, seq, seq + 1]}}
+    with translated():
+        return {entry["seq"]: entry async for entry in majority(mongo.logs).find(wanted)}
+
+
 def field_changes(before: object, after: object) -> list[FieldChange]:
     """Return the fields of a hospital that differ, sorted by name; each attribute counts as a field.
 

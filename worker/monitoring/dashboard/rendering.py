@@ -61,8 +61,10 @@ _PAGES = (
     ("/jobs", "Jobs"),
     ("/dead", "Dead letters"),
     ("/imports", "Imports"),
+    ("/schedules", "Schedules"),
     ("/hospitals", "Hospitals"),
     ("/workers", "Workers"),
+    ("/actions", "Actions"),
 )
 
 

@@ -4,7 +4,14 @@ from typing import Any
 import pytest
 
 from worker.errors import PermanentError
-from worker.mongo.audit.history import FieldChange, field_changes, find_hospital_id, read_history
+from worker.mongo.audit.chain import check_entry
+from worker.mongo.audit.history import (
+    FieldChange,
+    field_changes,
+    find_hospital_id,
+    read_entries_around,
+    read_history,
+)
 from worker.mongo.client import MongoHandle
 
 BY = {"actor": "Ada", "reason": "checked"}
@@ -22,6 +29,31 @@ async def test_history_returns_one_hospitals_entries_in_chain_order(
         ("audit:register-2", "registered"),
         ("audit:again-2", "registration_rejected"),
     ]
+
+
+async def test_an_entry_is_read_with_those_beside_it_and_checked_against_the_one_before(
+    mongo: MongoHandle, run_job: Any, record: Callable[..., dict[str, Any]]
+) -> None:
+    for number in range(4):
+        await run_job("register_hospital", {"record": record(), **BY}, f"register-{number}")
+
+    found = await read_entries_around(mongo, "cms:1", 2)
+
+    assert {seq: entry["_id"] for seq, entry in found.items()} == {
+        1: "audit:register-0", 2: "audit:register-1", 3: "audit:register-2",
+    }  # fmt: skip
+    assert await read_entries_around(mongo, "cms:1", 7) == {}
+    assert [check_entry(found[1], None), check_entry(found[2], found[1])] == [None, None]
+    for entry, previous, problem in (
+        (found[2] | {"actor": "Eve"}, found[1], "wrong_hash"),
+        (found[3], found[1], "wrong_seq"),
+        (found[2], found[1] | {"hash": "0"}, "wrong_prev_hash"),
+        (found[2], {"seq": 1}, "malformed"),
+        ({"seq": 2}, found[1], "malformed"),
+    ):
+        finding = check_entry(entry, previous)
+        assert finding is not None
+        assert finding.problem == problem
 
 
 async def test_a_hospital_is_found_by_id_or_by_name(mongo: MongoHandle, run_job: Any) -> None:

@@ -21,6 +21,7 @@ PATHS = (
     "/dead?error=NoSuchError",
     "/dead/letter?id=dead:5",
     "/workers",
+    "/schedules",
 )
 
 

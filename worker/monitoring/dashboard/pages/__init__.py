@@ -1,6 +1,8 @@
 """The pages, each with its routes."""
 
 from worker.monitoring.dashboard.pages import (
+    actions,
+    audit_entry,
     dead_letter_edit,
     dead_letters,
     hospitals,
@@ -9,7 +11,21 @@ from worker.monitoring.dashboard.pages import (
     login,
     overview,
     queues,
+    schedules,
     workers,
 )
 
-PAGES = (login, overview, queues, jobs, dead_letters, dead_letter_edit, imports, workers, hospitals)
+PAGES = (
+    login,
+    overview,
+    queues,
+    jobs,
+    dead_letters,
+    dead_letter_edit,
+    imports,
+    schedules,
+    workers,
+    hospitals,
+    audit_entry,
+    actions,
+)

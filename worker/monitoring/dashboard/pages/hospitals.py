@@ -69,7 +69,7 @@ async def show_hospital(
         request,
         "hospital.html",
         hospital_id=hospital_id,
-        fields={name: _text(value) for name, value in (hospital or {}).items()},
+        fields={name: text_of(value) for name, value in (hospital or {}).items()},
         entries=[_entry(entry) for entry in entries[:_MOST_ENTRIES]],
         more=len(entries) > _MOST_ENTRIES,
     )
@@ -91,28 +91,29 @@ async def _some(services: Services, documents: AsyncGenerator[Document, None], c
 
 
 def _row(hospital: Document) -> dict[str, str]:
-    place = ", ".join(_text(hospital[name]) for name in ("city", "state", "country") if name in hospital)
-    name, status = _text(hospital.get("hospital_name", "")), _text(hospital.get("status", ""))
-    return {"id": _text(hospital["_id"]), "name": name, "place": place, "status": status}
+    place = ", ".join(text_of(hospital[name]) for name in ("city", "state", "country") if name in hospital)
+    name, status = text_of(hospital.get("hospital_name", "")), text_of(hospital.get("status", ""))
+    return {"id": text_of(hospital["_id"]), "name": name, "place": place, "status": status}
 
 
 def _entry(entry: Document) -> dict[str, Any]:
     """Return what is shown of an entry; another program may have changed it."""
     changes = field_changes(entry.get("before"), entry.get("after"))
     return {
-        **{name: _text(entry.get(name, "?")) for name in ("seq", "event", "actor", "reason", "at", "job_id")},
+        **{name: text_of(entry.get(name, "?")) for name in ("seq", "event", "actor", "reason", "at", "job_id")},
         "changes": [
-            {"name": change.name, "before": _values(change.before), "after": _values(change.after)}
+            {"name": change.name, "before": values_of(change.before), "after": values_of(change.after)}
             for change in changes[:_PAGE]
         ],
     }
 
 
-def _values(values: list[Any]) -> str:
-    return ", ".join(map(_text, values)) or "nothing"
+def values_of(values: list[Any]) -> str:
+    """Return one value in one line, or that there is none."""
+    return ", ".join(map(text_of, values)) or "nothing"
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Return a value of a document in one line."""
     match value:
         case str():
