@@ -8,11 +8,12 @@ import typer
 from redis.asyncio import Redis
 from rich.console import Console
 
-from worker.commands.acting import Acting, acting_options
+from worker.acting_options import acting_options
 from worker.commands.dead_options import filter_options
 from worker.commands.dead_running import run_operation
 from worker.commands.dead_tables import letters_table
 from worker.commands.support import queue_connection, run, shown_text
+from worker.contract.acting import Acting
 from worker.escaping import escape
 from worker.failing import EXIT_FAILED, fail
 from worker.queue.dead_letter import DeadLetter

@@ -7,9 +7,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from worker.commands.acting import Acting, acting_options
+from worker.acting_options import acting_options
 from worker.commands.dead_running import continue_command, done_word, run_operation
 from worker.commands.support import console, queue_connection, run
+from worker.contract.acting import Acting
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup

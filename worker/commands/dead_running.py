@@ -8,7 +8,7 @@ import time
 import typer
 from redis.asyncio import Redis
 
-from worker.commands.acting import Acting
+from worker.contract.acting import Acting
 from worker.queue.actions import keep_end
 from worker.queue.dead_operations import DeadOperations, Operation, StepState
 

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.acting_options import acting_options
 from worker.codec import Codec
-from worker.commands.acting import Acting, acting_options
 from worker.commands.job_history import list_ended
 from worker.commands.registry_connection import registry_connection
 from worker.commands.support import print_facts, queue_connection, run, shown_text
+from worker.contract.acting import Acting
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup

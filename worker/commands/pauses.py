@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from worker.commands.acting import Acting, acting_options
+from worker.acting_options import acting_options
 from worker.commands.support import queue_connection, run
 from worker.contract import JOBS, QUEUES
+from worker.contract.acting import Acting
 from worker.escaping import escape
 from worker.failing import EXIT_FAILED, fail
 from worker.monitoring.pause_words import paused_since
