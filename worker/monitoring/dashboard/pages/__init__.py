@@ -8,8 +8,9 @@ from worker.monitoring.dashboard.pages import (
     jobs,
     login,
     overview,
+    pauses,
     queues,
     workers,
 )
 
-PAGES = (login, overview, queues, jobs, dead_letters, dead_letter_edit, imports, workers, hospitals)
+PAGES = (login, overview, queues, pauses, jobs, dead_letters, dead_letter_edit, imports, workers, hospitals)
