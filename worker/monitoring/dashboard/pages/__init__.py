@@ -1,8 +1,10 @@
 """The pages, each with its routes."""
 
 from worker.monitoring.dashboard.pages import (
+    dead_bulk,
     dead_letter_edit,
     dead_letters,
+    dead_operations,
     hospitals,
     imports,
     jobs,
@@ -13,4 +15,8 @@ from worker.monitoring.dashboard.pages import (
     workers,
 )
 
-PAGES = (login, overview, queues, pauses, jobs, dead_letters, dead_letter_edit, imports, workers, hospitals)
+PAGES = (
+    *(login, overview, queues, pauses, jobs),
+    *(dead_letters, dead_letter_edit, dead_bulk, dead_operations),
+    *(imports, workers, hospitals),
+)
