@@ -6,6 +6,7 @@ from worker.monitoring.dashboard.pages import (
     dead_letters,
     dead_operations,
     hospitals,
+    import_report,
     imports,
     jobs,
     login,
@@ -18,5 +19,5 @@ from worker.monitoring.dashboard.pages import (
 PAGES = (
     *(login, overview, queues, pauses, jobs),
     *(dead_letters, dead_letter_edit, dead_bulk, dead_operations),
-    *(imports, workers, hospitals),
+    *(imports, import_report, workers, hospitals),
 )
