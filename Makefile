@@ -28,7 +28,7 @@ ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null) $(shell cat $(STAMP
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: help demo test check matrix faults soak bench bench-quick advisories format lock build clean
+.PHONY: help demo test check screenshots matrix faults soak bench bench-quick advisories format lock build clean
 .DEFAULT_GOAL := help
 
 help: ## print the targets
@@ -51,6 +51,9 @@ check: $(STAMP) ## check lint, format, types, import rules and the rules for tes
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tests/lint.py
+
+screenshots: $(STAMP) ## write the pictures of the page in docs/images/ anew; needs Chromium
+	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/acceptance/test_dashboard_in_browser.py -k screenshots
 
 matrix: $(STAMP) ## run the tests on every Python, Redis and redis-py found here, and print a table; ONLY='3.14 Valkey'
 	@$(BIN)/python -m tests.matrix --only $$ONLY

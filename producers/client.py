@@ -19,6 +19,7 @@ from producers.queue import QueueClient, in_groups
 from producers.receipts import JobStatus, Receipt
 from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
+from worker.contract.actions import Action
 from worker.contract.validation import MAX_PROBLEMS, parse
 from worker.errors import InvalidPayload, PayloadProblem
 from worker.queue.scripts import Enqueue, EnqueueState
@@ -166,6 +167,13 @@ class HospitalProducer:
         Sends nothing. Raises `InvalidPayload` for an id that is not 1 to 100 ASCII letters, digits, `.`, `_`, `-`.
         """
         return Batch(self._queue, batch_id)
+
+    async def record_action(self, action: Action) -> None:
+        """Keep the record of what an operator does, as `hospital-worker actions list` shows it; call it before.
+
+        Raises `OutageError` if it cannot be kept, and `ConfigurationError` if this Redis user may not.
+        """
+        await self._queue.record(action)
 
     async def enqueue_many(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
         """Enqueue many jobs of one kind, in groups. Return their receipts in order."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -32,7 +32,6 @@ from worker.contract import (
     RecordStatus,
 )
 from worker.contract.imports import (
-    LEFT_OUT,
     CloseImport,
     FindImports,
     Import,
@@ -40,6 +39,8 @@ from worker.contract.imports import (
     OpenImport,
     ReadImportReport,
     ReportEntry,
+    cells_left_out,
+    rows_by_status,
 )
 from worker.contract.validation import parse
 from worker.errors import BatchClosed, BatchNotFound, RegistryError
@@ -70,13 +71,12 @@ class ImportResult:
     @property
     def rows(self) -> dict[RecordStatus, int]:
         """The rows by what became of them."""
-        return {status: self.progress.counts.get(status, 0) for status in get_args(RecordStatus)}
+        return rows_by_status(self.progress.counts)
 
     @property
     def left_out(self) -> dict[str, int]:
         """The cells that could not be read, by field."""
-        found = self.progress.counts.items()
-        return {name.removeprefix(LEFT_OUT): count for name, count in found if name.startswith(LEFT_OUT)}
+        return cells_left_out(self.progress.counts)
 
     @property
     def unaccounted(self) -> int:

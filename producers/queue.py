@@ -12,8 +12,11 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec
 from worker.contract import JobSpec
+from worker.contract.actions import Action
 from worker.errors import ConfigurationError, InvalidPayload, OutageError, PayloadProblem, WritesRefused
+from worker.queue import keys
 from worker.queue.abort_requests import request_abort
+from worker.queue.actions import keep_action
 from worker.queue.batches import BatchStore
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts
@@ -160,6 +163,19 @@ class QueueClient:
     async def on_batches(self, call: Callable[[BatchStore], Awaitable[T]]) -> T:
         """Return what a call on the batches returns; it is repeated if Redis does not answer."""
         return await self._persist(lambda: call(BatchStore(self._redis)), self.patience)
+
+    async def record(self, action: Action) -> None:
+        """Keep the record of an act of an operator, before it is done.
+
+        Raises `ConfigurationError` if the user may not, and what `worker.queue.actions.make_room` raises.
+        """
+        try:
+            await self._persist(lambda: keep_action(self._redis, action), self.patience)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"the act cannot be recorded, so nothing was done; its user needs the key {keys.ACTIONS} "
+                f"(docs/security.md, Redis): {error}"
+            ) from None
 
     async def abort(self, job_id: str) -> None:
         """Ask workers not to run a job, or to stop running it, as arq's `Job.abort` does."""

@@ -21,12 +21,15 @@ from producers.files.import_files import ImportFiles, write_import_files
 from producers.files.profile import parse_profile
 from producers.files.spooling import STANDARD_INPUT
 from producers.files.table import Wishes
+from worker.acting_options import acting_options
 from worker.console import ResultConsole
 from worker.contract import CLOSE_IMPORT
+from worker.contract.acting import Acting
 from worker.contract.imports import MOST_IMPORTS_LISTED, CloseImport, Import
 from worker.errors import BatchNotFound, ConfigurationError
 from worker.escaping import escape
 from worker.help_group import HelpGroup
+from worker.shared_options import takes
 
 if TYPE_CHECKING:
     from producers.imports import ImportResult
@@ -104,8 +107,10 @@ def show_import(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonO
 
 
 @app.command()
+@takes(acting_options, argument="acting")
 def resume(  # a parameter for each option
     import_id: ImportArgument,
+    acting: Acting,
     path: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="where the file is; default: where it was")
     ] = None,
@@ -120,20 +125,35 @@ def resume(  # a parameter for each option
         print_error(f"import {import_id} is {found.state}; see: hospital-producer imports report {import_id}")
         return NOTHING
     options = RunOptions(report=report, report_csv=report_csv, wait=wait, as_json=as_json)
-    return run_import(_open(found, path), options, on_existing=found.on_existing, begun=found)
+    file = _open(found, path)
+
+    async def record() -> None:
+        async with support.connect() as producer:
+            await producer.record_action(acting.on("resume", "import", [import_id], result="asked for"))
+
+    ctrl_c.run(record())
+    return run_import(file, options, on_existing=found.on_existing, begun=found)
 
 
 @app.command()
-def cancel(import_id: ImportArgument, wait: WaitOption = 10, as_json: JsonOption = False) -> int:
+@takes(acting_options, argument="acting")
+def cancel(import_id: ImportArgument, acting: Acting, wait: WaitOption = 10, as_json: JsonOption = False) -> int:
     """Cancel an import: what waits is dropped. Rows that are stored stay stored."""
 
     async def drop() -> "BatchProgress":
         async with support.connect() as producer:
             batch = producer.batch(import_id)
+            progress: BatchProgress | None = None
             with suppress(BatchNotFound):
-                return await batch.cancel()
-            # It was interrupted before its batch was made; now it ends as others do.
-            await batch.create((CLOSE_IMPORT, CloseImport(import_id=_running(found).import_id)))
+                progress = await batch.progress()
+            if progress is not None and progress.has_ended:
+                return progress
+            if progress is None:
+                _check_running(found)
+            await producer.record_action(acting.on("cancel", "import", [import_id], result="asked for"))
+            if progress is None:
+                # It was interrupted before its batch was made; now it ends as others do.
+                await batch.create((CLOSE_IMPORT, CloseImport(import_id=import_id)))
             return await batch.cancel()
 
     found = _one(import_id, wait)
@@ -246,10 +266,9 @@ def _show_list(found: list[Import], interrupted: Collection[str]) -> None:
     console.print(table)
 
 
-def _running(found: Import) -> Import:
+def _check_running(found: Import) -> None:
     if found.state != "running":
         raise ConfigurationError(f"import {found.import_id} is {found.state}, and its jobs are forgotten")
-    return found
 
 
 def _open(found: Import, path: Path | None) -> HospitalFile:

@@ -87,6 +87,8 @@ async def test_an_import_goes_on_after_its_producer_was_killed(
     summary = await interrupted.check(resumed)
     assert (summary["import"], summary["resumed"]) == (import_id, True)
     assert interrupted.runs() == dict.fromkeys(range(CHUNKS), 1)
+    acts = [(act, target, ids) for _, act, target, ids, _ in await _acts(interrupted)]
+    assert acts == ([("resume", "import", [import_id])] if resumed_by == "resume" else [])
     await _check_the_report_of_another_process(interrupted, import_id, Path(summary["report"]).parent)
 
 
@@ -173,7 +175,9 @@ async def test_a_cancelled_import_drops_and_counts_what_waits(interrupted: Inter
     await interrupted.site.worker(SETTINGS, WORKER_QUEUES=f"arq:queue,arq:queue:bulk={running}")
     importing = await interrupted.start(interrupted.ingest())
     import_id = await interrupted.half_way()
-    cancelling = asyncio.create_task(interrupted.site.run("producers", "imports", "cancel", import_id, "--json"))
+    by = ("--actor", "ann@vm", "--reason", "the wrong list")
+    cancel = ("producers", "imports", "cancel", import_id, "--json", *by)
+    cancelling = asyncio.create_task(interrupted.site.run(*cancel))
 
     async def is_cancelled() -> bool:
         return (await interrupted.batches.progress(import_id)).state == "cancelling"
@@ -208,3 +212,9 @@ async def test_a_cancelled_import_drops_and_counts_what_waits(interrupted: Inter
     (found,) = await interrupted.database["imports"].find({}).to_list(None)
     assert (found["state"], found["counts"]["created"]) == ("cancelled", summary["created"])
     assert await interrupted.database["hospitals"].count_documents({}) == summary["created"]
+    assert await _acts(interrupted) == [("ann@vm", "cancel", "import", [import_id], "the wrong list")]
+
+
+async def _acts(interrupted: Interrupted) -> list[tuple[object, ...]]:
+    listed = json.loads((await interrupted.site.command("actions", "list", "--json")).out)["actions"]
+    return [tuple(action[name] for name in ("actor", "act", "target", "ids", "reason")) for action in listed]

@@ -17,6 +17,7 @@ from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
 from worker.codec import Codec
 from worker.contract import INGEST_HOSPITAL, QUEUES, HospitalRecord, IngestHospital, IngestOutcome
+from worker.contract.actions import Action
 from worker.contract.job_ends import EndGroup
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
@@ -242,6 +243,21 @@ async def test_a_producer_can_overwrite_and_delete_a_job_whose_id_it_knows(fleet
     assert await redis.get(keys.JOB + receipt.job_id)
     assert await redis.delete(keys.JOB + receipt.job_id) == 1
     await redis.aclose(close_connection_pool=True)
+
+
+async def test_only_a_producer_that_may_write_actions_records_any(fleet: Fleet) -> None:
+    action = Action(actor="ann@vm", act="cancel", target="import", ids=("list-1",))
+    async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=1) as producer:
+        with pytest.raises(ConfigurationError, match="cannot be recorded, so nothing was done") as refused:
+            await producer.record_action(action)
+    assert keys.ACTIONS in str(refused.value)
+    assert CANARY not in str(refused.value)
+    section = (ROOT / "docs" / "security.md").read_text()
+    assert f"also need `~{keys.ACTIONS}`" in section
+    await fleet.admin.execute_command("ACL", "SETUSER", "hospital_producer", f"~{keys.ACTIONS}")
+    async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=1) as producer:
+        await producer.record_action(action)
+    assert await fleet.admin.hkeys(keys.ACTIONS) == [action.id.encode()]
 
 
 async def test_missing_rights_are_reported_without_the_password(fleet: Fleet) -> None:

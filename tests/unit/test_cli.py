@@ -96,6 +96,8 @@ def test_every_subcommand_can_be_imported() -> None:
             "registry list --updated-since soon",
             "give a date or an instant, such as 2025-06-30 or 2025-06-30T14:00Z",
         ),
+        ("pause arq:queue --actor=", "--actor: give a name (try --help)"),
+        (f"jobs retry x --reason={'x' * 1_001}", "--actor and --reason may have 1,000 characters (try --help)"),
         ("dead retry", "give job ids, an option that selects, such as --function or --error, or --all"),
     ],
 )

@@ -35,6 +35,16 @@ def test_every_test_that_a_page_names_exists(page: Path) -> None:
     assert [f"{path}::{name}" for path, name in named if not _exists(path, name)] == []
 
 
+def test_every_picture_that_a_page_shows_is_there_and_small() -> None:
+    shown = {
+        (page.parent / name).resolve()
+        for page in PAGES
+        for name in re.findall(r'(?:\(|src="|srcset=")([\w./-]+\.png)', page.read_text(encoding="utf-8"))
+    }
+    assert shown == set((DOCS / "images").glob("*.png"))
+    assert [picture for picture in shown if picture.stat().st_size > 150_000] == []
+
+
 def test_every_row_for_arq_users_names_a_test() -> None:
     rows = re.findall(r"^\| (?!part of arq|arq 0\.28|---).*$", (DOCS / "arq.md").read_text("utf-8"), re.MULTILINE)
     assert len(rows) >= 27

@@ -1,27 +1,26 @@
 """`hospital-worker dead retry` and `dead discard`: previewed, confirmed, at a rate, and recorded."""
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from redis.asyncio import Redis
 from rich.console import Console
 
-from worker.commands.acting import Acting, acting_options
+from worker.acting_options import acting_options
 from worker.commands.dead_options import filter_options
 from worker.commands.dead_running import run_operation
 from worker.commands.dead_tables import letters_table
 from worker.commands.support import queue_connection, run, shown_text
+from worker.contract.acting import Acting
 from worker.escaping import escape
 from worker.failing import EXIT_FAILED, fail
-from worker.queue.dead_letter import DeadLetter
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
 from worker.queue.dead_operations import DeadOperations, OperationAct, Plan, new_operation_id
+from worker.queue.dead_preview import Preview
 from worker.shared_options import takes
-
-_PREVIEWED = 5
 
 JobIds = Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Job ids.")]
 Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
@@ -92,15 +91,6 @@ class _Wanted:
         return tuple(dict.fromkeys(map(shown_text, self.job_ids or [])))
 
 
-@dataclass(slots=True)
-class _Preview:
-    """How many letters are meant, the first of them, and how many of them have no payload."""
-
-    count: int = 0
-    first: list[DeadLetter] = field(default_factory=list)
-    without_payload: int = 0
-
-
 def _operate(act: OperationAct, wanted: _Wanted, acting: Acting, rate: float | None, *, yes: bool) -> None:
     wanted.check()
 
@@ -119,25 +109,17 @@ def _operate(act: OperationAct, wanted: _Wanted, acting: Acting, rate: float | N
                 act=act, ids=wanted.ids(), selection=wanted.selected.as_text(), total=preview.count, rate=rate,
                 by=acting.actor, reason=acting.reason, begun_ms=begun_ms,
             )  # fmt: skip
-            operation_id = new_operation_id(begun_ms)
-            action = acting.on(
-                act, "dead letters", plan.ids, selection=plan.selection, count=plan.total, result="begun",
-                operation=operation_id,
-            )  # fmt: skip
-            await operations.begin(plan, action)
-            return await run_operation(redis, operations, await operations.get(operation_id), acting)
+            operation = await operations.begin(plan, new_operation_id(begun_ms))
+            return await run_operation(operations, operation, acting)
 
     if not run(operate):
         raise SystemExit(EXIT_FAILED)
 
 
-async def _look(redis: "Redis[bytes]", wanted: _Wanted) -> _Preview:
-    preview, store = _Preview(), DeadLetterStore(redis)
+async def _look(redis: "Redis[bytes]", wanted: _Wanted) -> Preview:
+    preview, store = Preview(), DeadLetterStore(redis)
     async for page in store.pages(wanted.selected, wanted.ids() or None):
-        letters = [found.dead_letter for found in page]
-        preview.count += len(letters)
-        preview.first += letters[: _PREVIEWED - len(preview.first)]
-        preview.without_payload += sum(not letter.has_payload for letter in letters)
+        preview.add(page)
     if wanted.job_ids and preview.count < len(wanted.ids()):
         for job_id in wanted.ids():
             # Names the first that is not there.
@@ -146,7 +128,7 @@ async def _look(redis: "Redis[bytes]", wanted: _Wanted) -> _Preview:
     return preview
 
 
-def _show(act: OperationAct, preview: _Preview) -> None:
+def _show(act: OperationAct, preview: Preview) -> None:
     if preview.count:
         out = Console(stderr=True, highlight=False, soft_wrap=True)
         what = "1 dead letter" if preview.count == 1 else f"{preview.count:,} dead letters"

@@ -9,10 +9,11 @@ from typing import Annotated
 import orjson
 import typer
 
+from worker.acting_options import acting_options
 from worker.codec import Codec
-from worker.commands.acting import Acting, acting_options
 from worker.commands.dead_options import filter_options
 from worker.commands.support import queue_connection, run, shown_text
+from worker.contract.acting import Acting
 from worker.errors import ConfigurationError
 from worker.escaping import escape_json
 from worker.failing import fail

@@ -7,9 +7,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from worker.commands.acting import Acting, acting_options
-from worker.commands.dead_running import continue_command, done_word, run_operation
+from worker.acting_options import acting_options
+from worker.commands.dead_running import continue_command, run_operation
 from worker.commands.support import console, queue_connection, run
+from worker.contract.acting import Acting
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup
@@ -66,12 +67,11 @@ def show(operation_id: OperationId, as_json: AsJson = False) -> None:
         typer.echo(_json(_shown(operation)))
         return
     plan = operation.plan
-    chosen = ", ".join(f"{name} {value}" for name, value in plan.selection.items()) or ", ".join(plan.ids) or "all"
     facts = {
         "operation": operation.id,
-        "what": f"{plan.act} {chosen}",
+        "what": f"{plan.act} {plan.chosen}",
         "state": operation.state,
-        "done": f"{operation.done:,} of {plan.total:,} {done_word(operation)}",
+        "done": f"{operation.done:,} of {plan.total:,} {plan.done_word}",
         "left out": f"{operation.left_out:,}" if operation.left_out else "",
         "rate": f"{plan.rate:g} a second" if plan.rate else "",
         "begun": f"{instant(plan.begun_ms, now_ms)} by {plan.by}",
@@ -129,7 +129,7 @@ def continue_operation(operation_id: OperationId, acting: Acting) -> None:
                 fail(f"nothing to continue: operation {operation_id} {word}", EXIT_FAILED)
             await keep_action(redis, acting.on("continue", "operation", [operation_id], operation=operation_id))
             await operations.take(operation_id)
-            return await run_operation(redis, operations, await operations.get(operation_id), acting)
+            return await run_operation(operations, await operations.get(operation_id), acting)
 
     if not run(go_on):
         raise SystemExit(EXIT_FAILED)

@@ -6,14 +6,11 @@ import sys
 import time
 
 import typer
-from redis.asyncio import Redis
 
-from worker.commands.acting import Acting
-from worker.queue.actions import keep_end
+from worker.contract.acting import Acting
 from worker.queue.dead_operations import DeadOperations, Operation, StepState
 
 _PROGRESS_S = 0.2
-_WORDS = {"retry": "retried", "discard": "discarded"}
 
 
 def continue_command(operation_id: str) -> str:
@@ -21,14 +18,7 @@ def continue_command(operation_id: str) -> str:
     return f"hospital-worker dead operations continue {shlex.quote(operation_id)}"
 
 
-def done_word(operation: Operation) -> str:
-    """Return what an operation does, as a thing done: retried or discarded."""
-    return _WORDS[operation.plan.act]
-
-
-async def run_operation(
-    redis: "Redis[bytes]", operations: DeadOperations, operation: Operation, acting: Acting
-) -> bool:
+async def run_operation(operations: DeadOperations, operation: Operation, acting: Acting) -> bool:
     """Run an operation until it ends, print and record what was done; returns whether all of it was.
 
     Ctrl-C stops it, so that it can be continued at once.
@@ -43,29 +33,19 @@ async def run_operation(
     except asyncio.CancelledError:
         progress.clear()
         await operations.stop(operation.id)
-        await _print_end(redis, operations, operation, acting, "stopped")
+        await _print_end(operations, operation, acting, "stopped")
         raise
     finally:
         progress.clear()
-    return await _print_end(redis, operations, operation, acting, state)
+    return await _print_end(operations, operation, acting, state)
 
 
-async def _print_end(
-    redis: "Redis[bytes]", operations: DeadOperations, operation: Operation, acting: Acting, state: StepState
-) -> bool:
-    ended = await operations.get(operation.id)
-    result = state if state != "finished" or not ended.left_out else f"finished, {ended.left_out:,} left out"
-    await keep_end(
-        redis,
-        acting.on(
-            operation.plan.act, "dead letters", operation.plan.ids, selection=operation.plan.selection,
-            count=ended.done, result=result, operation=operation.id,
-        ),
-    )  # fmt: skip
+async def _print_end(operations: DeadOperations, operation: Operation, acting: Acting, state: StepState) -> bool:
+    ended = await operations.record_end(operation, acting, state)
     if state == "finished":
-        typer.echo(f"{ended.done:,} {done_word(operation)}")
+        typer.echo(f"{ended.done:,} {ended.plan.done_word}")
         return ended.done > 0
-    typer.echo(f"{ended.done:,} of {operation.plan.total:,} {done_word(operation)}")
+    typer.echo(f"{ended.done:,} of {ended.plan.total:,} {ended.plan.done_word}")
     if state == "taken":
         typer.echo("another command continues this operation", err=True)
     else:
@@ -84,8 +64,8 @@ class _Progress:
 
     def update(self, done: int) -> None:
         if self._on_terminal and time.monotonic() - self._updated >= _PROGRESS_S:
-            word = done_word(self._operation)
-            typer.echo(f"\r{done:,} of {self._operation.plan.total:,} {word}", nl=False, err=True)
+            plan = self._operation.plan
+            typer.echo(f"\r{done:,} of {plan.total:,} {plan.done_word}", nl=False, err=True)
             self._updated, self._shown = time.monotonic(), True
 
     def clear(self) -> None:

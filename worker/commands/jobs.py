@@ -1,4 +1,4 @@
-"""`hospital-worker jobs …`: what is known of one job, why it is in its state, and the request to abort it."""
+"""`hospital-worker jobs …`: what is known of one job, why it is in its state, and how it is retried or aborted."""
 
 import json
 from dataclasses import replace
@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.acting_options import acting_options
 from worker.codec import Codec
-from worker.commands.acting import Acting, acting_options
 from worker.commands.job_history import list_ended
 from worker.commands.registry_connection import registry_connection
 from worker.commands.support import print_facts, queue_connection, run, shown_text
+from worker.contract.acting import Acting
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
 from worker.help_group import HelpGroup
@@ -18,12 +19,15 @@ from worker.monitoring.aborting import NOT_ENDED, ask_for_abort
 from worker.monitoring.explain import explain as explain_job
 from worker.monitoring.history import ends_of
 from worker.monitoring.job_facts import JobFacts, read_job_facts
+from worker.monitoring.retrying import is_retriable, retry_job
 from worker.monitoring.shown_facts import Instant, in_words, shown_facts
 from worker.queue.actions import keep_action
 from worker.shared_options import takes
 
 app = typer.Typer(
-    cls=HelpGroup, no_args_is_help=True, help="Explain, show and abort single jobs; list those that have ended."
+    cls=HelpGroup,
+    no_args_is_help=True,
+    help="Explain, show, retry and abort jobs; list those that have ended.",
 )
 app.command("list")(list_ended)
 
@@ -89,6 +93,34 @@ def abort(job_id: JobArgument, acting: Acting) -> None:
 
     run(ask)
     typer.echo(escape(f"abort asked for: {job_id} ({state})"))
+
+
+@app.command()
+@takes(acting_options, argument="acting")
+def retry(job_id: JobArgument, acting: Acting, as_json: AsJson = False) -> None:
+    """Retry a job now: a dead letter, or a job that waits for its next try.
+
+    A dead letter returns to its queue with a full retry budget, as with `dead retry`. A job that waits for its next
+    try is due at once, and keeps the number of its tries; while its queue or function is paused, it waits on.
+
+    Exit code 0: retried; 1: there is nothing to retry, because the job runs, waits for a worker or for the time it
+    was scheduled for, has ended, or is not known; 2: it could not be retried, such as without Redis.
+    """
+    facts = _read(job_id)
+    state, reason, _ = explain_job(facts)
+
+    async def put_back() -> bool:
+        async with queue_connection() as (redis, _):
+            return await retry_job(redis, facts, acting)
+
+    retried = is_retriable(facts, state) and run(put_back)
+    if as_json:
+        typer.echo(_json({"job_id": shown_text(job_id), "retried": retried, "state": state, "reason": reason}))
+    if retried and not as_json:
+        typer.echo(escape(f"retried: {job_id} (was {state})"))
+    if not retried:
+        changed = "; or it has changed meanwhile" if is_retriable(facts, state) else ""
+        fail(f"nothing to retry: {job_id} {reason}{changed}", EXIT_FAILED)
 
 
 def _read(job_id: str, *, with_history: bool = False) -> JobFacts:

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from worker.commands.acting import Acting, acting_options
+from worker.acting_options import acting_options
 from worker.commands.support import queue_connection, run
-from worker.contract import JOBS, QUEUES
+from worker.contract.acting import Acting
 from worker.escaping import escape
 from worker.failing import EXIT_FAILED, fail
 from worker.monitoring.pause_words import paused_since
 from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, read_heartbeats, redis_time
-from worker.queue.pauses import Pause, now_ms, read_pauses
+from worker.queue.pauses import Pause, known_names, now_ms, read_pauses
 from worker.queue.pauses import pause as store_pauses
 from worker.queue.pauses import resume as remove_pauses
 from worker.shared_options import takes
@@ -91,10 +91,7 @@ def _named(queues: list[str] | None, functions: list[str] | None) -> list[Pause]
 
 def _notes(new: Iterable[Pause], alive: list[Heartbeat], queues: Iterable[str]) -> list[str]:
     """Return what an operator should know about pauses that were just stored."""
-    known = {
-        "queue": {*QUEUES, *queues, *(queue for worker in alive for queue in worker.queues)},
-        "function": {*JOBS, *(function for worker in alive for function in worker.functions)},
-    }
+    known = known_names(queues, alive)
     notes = [
         f"note: no worker that runs now has the {it.kind} {it.name}; check its name"
         for it in new

@@ -10,7 +10,8 @@ Act = Literal["pause", "resume", "abort", "retry", "discard", "edit", "import", 
 ActionTarget = Literal["queue", "function", "job", "dead letters", "operation", "import", "cron job"]
 MOST_IDS = 100
 """So many ids are kept of an act; `count` says how many there were."""
-_LONGEST_TEXT = 1_000
+LONGEST_TEXT = 1_000
+"""Characters of an actor or a reason."""
 
 
 class Action(BaseModel):
@@ -25,12 +26,12 @@ class Action(BaseModel):
 
     id: str = Field(default_factory=lambda: secrets.token_hex(12), max_length=100)
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
-    actor: str = Field(min_length=1, max_length=_LONGEST_TEXT)
+    actor: str = Field(min_length=1, max_length=LONGEST_TEXT)
     act: Act
     target: ActionTarget
     ids: tuple[str, ...] = Field((), max_length=MOST_IDS)
     selection: dict[str, str] = {}
     count: int | None = Field(None, ge=0)
-    result: str = Field("done", max_length=_LONGEST_TEXT)
-    reason: str = Field("", max_length=_LONGEST_TEXT)
+    result: str = Field("done", max_length=LONGEST_TEXT)
+    reason: str = Field("", max_length=LONGEST_TEXT)
     operation: str = Field("", max_length=100)

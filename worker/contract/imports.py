@@ -6,7 +6,7 @@ the document says what was imported, from where and how, and has the counts once
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -175,3 +175,13 @@ class PreviewOutcome(Outcome):
     stored_elsewhere: Sequence[StoredElsewhere] = ()
     renamed: int = 0
     moved: int = 0
+
+
+def rows_by_status(counts: Mapping[str, int]) -> dict[RecordStatus, int]:
+    """Return the rows of an import by what became of them, every status once, from its counters."""
+    return {status: counts.get(status, 0) for status in get_args(RecordStatus)}
+
+
+def cells_left_out(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return how many cells of an import could not be read, by field, from its counters."""
+    return {name.removeprefix(LEFT_OUT): count for name, count in counts.items() if name.startswith(LEFT_OUT)}

@@ -1,9 +1,11 @@
 """Whether the queue is healthy, in words: a pure function over what Redis knows (`verdict`)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from worker.monitoring.explanation import count
+from worker.monitoring.pause_words import paused_since
 from worker.monitoring.times import duration
 from worker.queue.heartbeats import STALE_AFTER_S
 from worker.queue.stats import QueueStats
@@ -60,8 +62,14 @@ def _of_workers(stats: QueueStats) -> Iterator[Finding]:
 
 
 def _of_queues(stats: QueueStats) -> Iterator[Finding]:
+    for pause in stats.pauses[:_MOST_NAMED]:
+        # Without the time: how long ago that was changes with each look, and would be read out again and again.
+        words = paused_since(replace(pause, since_ms=0), stats.now_ms)
+        what = f"the {pause.kind} {pause.name} is {words}"
+        yield Finding("attention", what, "resume it when it is time, on the page of the queues")
+    paused = {pause.name for pause in stats.pauses if pause.kind == "queue"}
     for name, queue in stats.queues.items():
-        if queue.oldest_wait_s >= LONG_WAIT_S:
+        if queue.oldest_wait_s >= LONG_WAIT_S and name not in paused:
             yield Finding(
                 "attention",
                 f"a due job of {name} has waited for {duration(queue.oldest_wait_s)}",

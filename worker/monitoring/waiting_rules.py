@@ -220,11 +220,10 @@ def _deferred(job: _Waiting) -> Explanation | None:
         return None
     due, failure = job.when(job.place.due_ms), job.facts.failure
     if failure is None:
-        reason = f"is deferred until {due}, as scheduled"
-    else:
-        ended = f"try {failure.tries} ended {job.when(failure.at_ms)} with {failure.type}"
-        reason = f"is deferred until {due}: {ended}"
-    return Explanation("deferred", reason, "nothing: a worker takes it then")
+        return Explanation("deferred", f"is deferred until {due}, as scheduled", "nothing: a worker takes it then")
+    ended = f"try {failure.tries} ended {job.when(failure.at_ms)} with {failure.type}"
+    change = f"a worker takes it then; to run it now: hospital-worker jobs retry {shlex.quote(job.facts.job_id)}"
+    return Explanation("deferred", f"is deferred until {due}: {ended}", change)
 
 
 def _waiting(job: _Waiting) -> Explanation:

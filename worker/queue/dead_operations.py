@@ -1,9 +1,9 @@
 """Operations on many dead letters: retried or discarded at a rate, to be watched, stopped and continued.
 
-The command that begins one does the work. What it is and how far it came is in Redis, and each step changes letters
-and progress together (`dead_operation.lua`). So whoever is killed leaves an exact count, another command continues,
-and of two that run the same one only the later goes on. A letter that died after the operation was begun is not
-meant, nor is one that was retried by it and died again.
+The command or the page that begins one does the work. What it is and how far it came is in Redis, and each step
+changes letters and progress together (`dead_operation.lua`). So whoever is killed leaves an exact count, another
+command continues, and of two that run the same one only the later goes on. A letter that died after the operation
+was begun is not meant, nor is one that was retried by it and died again.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis.asyncio import Redis
 
-from worker.contract.actions import Action
+from worker.contract.acting import Acting
 from worker.errors import RegistryError
 from worker.queue import keys
-from worker.queue.actions import make_room
+from worker.queue.actions import keep_end, make_room
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.dead_letter_store import DeadLetterStore, StoredDeadLetter
 from worker.queue.scripts import Scripts, script_source
@@ -49,10 +49,22 @@ class Plan(BaseModel):
     ids: tuple[str, ...] = ()
     selection: dict[str, str] = {}
     total: int = Field(ge=0)
-    rate: float | None = Field(None, gt=0)
+    rate: float | None = Field(None, ge=0.01, allow_inf_nan=False)
     by: str
     reason: str = ""
     begun_ms: int
+
+    @property
+    def done_word(self) -> str:
+        """What is done to a letter: retried or discarded."""
+        return "retried" if self.act == "retry" else "discarded"
+
+    @property
+    def chosen(self) -> str:
+        """Which letters are meant, in words."""
+        return (
+            ", ".join(f"{name} {value}" for name, value in self.selection.items()) or ", ".join(self.ids) or "all"
+        )
 
     @property
     def rate_of_steps(self) -> tuple[int, float]:
@@ -98,13 +110,16 @@ class DeadOperations:
         """Return the queues' time, which says which letters an operation means: those that died before."""
         return (await self._scripts.counts([])).now_ms
 
-    async def begin(self, plan: Plan, action: Action) -> str:
-        """Store an operation and the record of who begins it; returns its id. `run` does the work.
+    async def begin(self, plan: Plan, operation_id: str) -> Operation:
+        """Store an operation and the record of who begins it; `run` does the work.
 
-        Raises what `worker.queue.actions.make_room` raises.
+        `operation_id` is from `new_operation_id`. Raises what `worker.queue.actions.make_room` raises.
         """
         await make_room(self._redis)
-        operation_id = action.operation
+        action = Acting(plan.by, plan.reason).on(
+            plan.act, "dead letters", plan.ids, selection=plan.selection, count=plan.total, result="begun",
+            operation=operation_id,
+        )  # fmt: skip
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(
                 keys.DEAD_OPERATION + operation_id,
@@ -118,7 +133,19 @@ class DeadOperations:
             pipe.zremrangebyrank(keys.DEAD_OPERATIONS, 0, -_MOST_KEPT - 1)
             pipe.hset(keys.ACTIONS, action.id, action.model_dump_json())
             await pipe.execute()
-        return operation_id
+        return await self.get(operation_id)
+
+    async def record_end(self, operation: Operation, acting: Acting, state: StepState) -> Operation:
+        """Store the record of how an operation ended, or was left; returns how far it came."""
+        ended = await self.get(operation.id)
+        plan = operation.plan
+        result = state if state != "finished" or not ended.left_out else f"finished, {ended.left_out:,} left out"
+        action = acting.on(
+            plan.act, "dead letters", plan.ids, selection=plan.selection, count=ended.done, result=result,
+            operation=operation.id,
+        )  # fmt: skip
+        await keep_end(self._redis, action)
+        return ended
 
     async def take(self, operation_id: str) -> StepState:
         """Let this command run an operation that was stopped or interrupted; returns the state that it had."""

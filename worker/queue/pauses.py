@@ -12,10 +12,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from redis.asyncio import Redis
 
+from worker.contract import JOBS, QUEUES
 from worker.contract.actions import Action
 from worker.queue import keys
 from worker.queue.actions import make_room
-from worker.queue.heartbeats import redis_time
+from worker.queue.heartbeats import Heartbeat, redis_time
 
 PausedKind = Literal["queue", "function"]
 _KINDS: tuple[PausedKind, ...] = ("queue", "function")
@@ -56,6 +57,15 @@ class Pause:
 def field_of(kind: PausedKind, name: str) -> str:
     """Return how Redis names a paused queue or function."""
     return f"{kind}:{name}"
+
+
+def known_names(queues: Iterable[str], alive: Iterable[Heartbeat]) -> dict[PausedKind, set[str]]:
+    """Return the queues and functions that there are: of this version, in `queues`, and of the workers."""
+    workers = list(alive)
+    return {
+        "queue": {*QUEUES, *queues, *(queue for worker in workers for queue in worker.queues)},
+        "function": {*JOBS, *(function for worker in workers for function in worker.functions)},
+    }
 
 
 async def pause(redis: "Redis[bytes]", new: Iterable[Pause], action: Action) -> None:

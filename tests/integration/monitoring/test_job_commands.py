@@ -147,7 +147,7 @@ async def test_what_has_ended_or_is_not_known_is_not_aborted(planted: Planted, p
     assert await planted.redis.zcard(keys.ABORT) == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["explain"], ["show"], ["abort"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [[], ["explain"], ["show"], ["retry"], ["abort"]], ids=" ".join)
 def test_the_help_is_not_cut_off_at_80_columns(arguments: list[str]) -> None:
     shown = CliRunner().invoke(app, ["jobs", *arguments, "--help"], terminal_width=80).output
     assert max(map(len, shown.splitlines())) <= 80

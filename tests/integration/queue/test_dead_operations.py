@@ -6,10 +6,10 @@ import uuid
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.support.dead_letters import store_dead_letter
 from tests.support.waiting import until
-from worker.contract.actions import Action
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.dead_operations import DeadOperations, Operation, OperationNotFound, Plan, new_operation_id
@@ -47,9 +47,7 @@ class Letters:
     async def begin(self, act: Any, total: int, **values: Any) -> Operation:
         now_ms = await self.operations.now_ms()
         given = {"selection": {"function": self.function}, "by": "ops@vm", "begun_ms": now_ms, **values}
-        action = Action(actor="ops@vm", act=act, target="dead letters", operation=new_operation_id(now_ms))
-        await self.operations.begin(Plan(act=act, total=total, **given), action)
-        return await self.operations.get(action.operation)
+        return await self.operations.begin(Plan(act=act, total=total, **given), new_operation_id(now_ms))
 
     async def left(self) -> int:
         """Return how many of these dead letters there are."""
@@ -186,3 +184,9 @@ async def test_what_another_program_wrote_is_no_operation(letters: Letters, stor
     with pytest.raises(OperationNotFound):
         await letters.operations.get(letters.function)
     assert await letters.operations.run(await letters.begin("discard", 0), nothing) == "finished"
+
+
+@pytest.mark.parametrize("rate", [0, 0.009, -1, float("inf"), float("nan")])
+def test_a_plan_has_a_rate_that_can_be_kept(rate: float) -> None:
+    with pytest.raises(ValidationError):
+        Plan(act="retry", total=1, rate=rate, by="x", begun_ms=0)

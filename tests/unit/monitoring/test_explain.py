@@ -468,6 +468,7 @@ CHANGES = {
     ),
     "payload expired": f"the worker that takes it makes it a dead letter; it is due {MOMENT_AGO}",
     "scheduled": "nothing: a worker takes it then",
+    "retried": "a worker takes it then; to run it now: hospital-worker jobs retry ingest_hospital:42",
 }
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from worker.monitoring.verdict import verdict
 from worker.queue.heartbeats import Heartbeat
+from worker.queue.pauses import Pause
 from worker.queue.stats import QueueState, QueueStats
 
 
@@ -17,11 +18,14 @@ def worker(age_s: float = 0, **values: Any) -> tuple[Heartbeat, float]:
     return Heartbeat(**(given | values)), age_s
 
 
-def stats(*workers: tuple[Heartbeat, float], dead: int = 0, wait_s: float = 0, unknown: Any = ()) -> QueueStats:
+def stats(
+    *workers: tuple[Heartbeat, float], dead: int = 0, wait_s: float = 0, unknown: Any = (), pauses: Any = ()
+) -> QueueStats:
     queues = {"q": QueueState(0, 0, 0, wait_s)}
-    return QueueStats(queues, dead, list(workers), list(unknown), [], 0)
+    return QueueStats(queues, dead, list(workers), list(unknown), [], 0, list(pauses), NOW_MS)
 
 
+NOW_MS = 1_795_826_412_000
 NOT_READY = worker(ready=False, why_not="MongoDB is unavailable")
 
 
@@ -59,6 +63,17 @@ NOT_READY = worker(ready=False, why_not="MongoDB is unavailable")
             "attention",
             "Running, but look at this: 2 dead letters wait for a decision.",
         ),
+        (
+            # That its jobs wait is what was meant.
+            stats(worker(), wait_s=200, pauses=[Pause("queue", "q", NOW_MS - 34_000, "ann@vm", "a deploy")]),
+            "attention",
+            "Running, but look at this: the queue q is paused by ann@vm: a deploy.",
+        ),
+        (
+            stats(worker(), wait_s=200, pauses=[Pause("function", "q")]),
+            "attention",
+            "Running, but look at this: the function q is paused.",
+        ),
         (stats(dead=2), "down", "No jobs are done: no worker is running."),
     ],
 )
@@ -67,3 +82,17 @@ def test_the_verdict_names_the_worst(state: QueueStats, level: str, sentence: st
 
     assert (found.level, found.sentence) == (level, sentence)
     assert all(finding.to_do for finding in found.findings)
+
+
+def test_a_paused_queue_does_not_hide_that_jobs_of_another_wait() -> None:
+    state = stats(worker(), wait_s=200, pauses=[Pause("queue", "another")])
+
+    found = [finding.what for finding in verdict(state).findings]
+
+    assert found == ["the queue another is paused", "a due job of q has waited for 3 min"]
+
+
+def test_that_jobs_of_a_paused_queue_wait_is_not_a_finding() -> None:
+    state = stats(worker(), wait_s=200, pauses=[Pause("queue", "q")])
+
+    assert [finding.what for finding in verdict(state).findings] == ["the queue q is paused"]

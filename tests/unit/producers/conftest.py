@@ -18,6 +18,7 @@ from worker.contract import (
     RegisterHospital,
     RegistrationOutcome,
 )
+from worker.contract.actions import Action
 from worker.contract.imports import PreviewHospitals, PreviewOutcome, StoredElsewhere
 from worker.contract.likeness import other_identities
 
@@ -47,6 +48,7 @@ class ScriptedProducer:
     def __init__(self) -> None:
         self.payloads: list[Any] = []
         self.aborted: list[Any] = []
+        self.actions: list[Action] = []
         self.in_flight = self.most_in_flight = 0
         self.answer: Callable[[Any], Awaitable[BaseModel]] = self.successful_answer
         self.refuse: Exception | None = None
@@ -76,6 +78,9 @@ class ScriptedProducer:
 
     async def status(self, job_id: str) -> Any:
         return self.job_status
+
+    async def record_action(self, action: Action) -> None:
+        self.actions.append(action)
 
     async def successful_answer(self, payload: Any) -> BaseModel:
         match payload:

@@ -60,6 +60,8 @@ def path(tmp_path: Path) -> Path:
         (("correct", "hr:1", "--set", "beds=1"), "--revision"),
         (("correct", "hr:1", "--revision", "1"), "give at least one --set FIELD=VALUE"),
         (("discard", "hr:1"), "--revision"),
+        (("imports", "cancel", "list-1", "--actor", " "), "--actor: give a name"),
+        (("imports", "resume", "list-1", "--reason", "x" * 1_001), "may have 1,000 characters"),
         (("generate", "LIST"), "already exists"),
         (("generate", "none/list.ndjson.gz"), "leave out .gz"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from producers.commands.support import DONE, INTERRUPTED, NOTHING, PARTLY
 from tests.support.rejected_rows import write_profile_beside
-from worker.contract import ChunkOutcome, IngestHospitals, RecordStatus
+from worker.contract import IngestHospitals, RecordStatus
 from worker.contract.imports import OpenImport, PreviewHospitals, ReadImportReport
 from worker.errors import OutageError
 
@@ -319,14 +319,16 @@ def test_imports_are_listed_shown_and_reported_again(run: Run, path: Path, tmp_p
     assert "no import nope" in run("imports", "show", "nope")[2]
 
 
-def test_an_import_is_cancelled(run: Run, path: Path, producer: Any) -> None:
-    async def fail(payload: Any) -> ChunkOutcome:
-        raise OutageError("Redis has gone")
-
+def test_an_import_that_has_finished_is_neither_cancelled_nor_resumed(run: Run, path: Path, producer: Any) -> None:
     run("ingest", path)
     (import_id,) = producer.imports.documents
-    status, out, _ = run("imports", "cancel", import_id, "--json")
-    assert (status, json.loads(out)["state"]) == (DONE, "cancelled")
+    status, out, err = run("imports", "cancel", import_id, "--json")
+    assert (status, json.loads(out)["state"]) == (NOTHING, "finished")
+    assert "has finished, so nothing was cancelled" in err
+    status, out, err = run("imports", "resume", import_id)
+    assert (status, out) == (NOTHING, "")
+    assert f"import {import_id} is finished" in err
+    assert producer.actions == []
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would_happen(run: Run, path: Path, producer: Any) -> None:

@@ -1,6 +1,7 @@
 """An import that was interrupted is distinguished from one that runs, and its end is reported."""
 
 import json
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,46 @@ def test_the_numbers_of_a_cancelled_import_are_those_of_its_jobs(run: Run, left_
     out = run("imports", "cancel", left_open)[1]
     assert "jobs total" in out
     assert "jobs complete" in out
+
+
+BY = ("--actor", "ann@vm", "--reason", "the wrong list")
+
+
+@pytest.mark.parametrize("act", ["cancel", "resume"])
+def test_what_is_done_to_an_import_is_recorded(run: Run, left_open: str, producer: Any, act: str) -> None:
+    run("imports", act, left_open, *BY)
+    (action,) = producer.actions
+    assert (action.actor, action.act, action.target, action.ids, action.result, action.reason) == (
+        "ann@vm",
+        act,
+        "import",
+        (left_open,),
+        "asked for",
+        "the wrong list",
+    )
+
+
+def test_who_acts_is_by_default_the_user_of_this_machine(run: Run, left_open: str, producer: Any) -> None:
+    run("imports", "cancel", left_open)
+    assert producer.actions[0].actor.endswith(f"@{socket.gethostname()}")
+
+
+@pytest.mark.parametrize("act", ["cancel", "resume"])
+def test_what_cannot_be_recorded_is_not_done(run: Run, left_open: str, producer: Any, act: str) -> None:
+    async def refuse(action: Any) -> None:
+        raise OutageError("10,000 actions wait in Redis")
+
+    producer.record_action = refuse
+    status, _, err = run("imports", act, left_open)
+    assert (status, "10,000 actions wait in Redis" in err) == (2, True)
+    assert producer.imports.documents[left_open].state == "running"
+    assert run("imports", "list")[1].splitlines()[1].split()[1] == "interrupted"
+
+
+def test_an_import_that_was_interrupted_before_its_batch_was_made_is_cancelled(
+    run: Run, left_open: str, producer: Any
+) -> None:
+    producer.imports.batch(left_open, producer)._progress = None
+    status, out, _ = run("imports", "cancel", left_open, "--json")
+    assert (status, json.loads(out)["state"]) == (0, "cancelled")
+    assert [action.act for action in producer.actions] == ["cancel"]

@@ -19,7 +19,10 @@ from worker.monitoring.dashboard.services import Services
 
 
 def create_app(services: Services) -> ASGIApp:
-    """Return the application. While it runs, it looks at the queues every two seconds."""
+    """Return the application. While it runs, it looks at the queues every two seconds.
+
+    When it ends, it stops the operations on dead letters that it runs.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -27,6 +30,7 @@ def create_app(services: Services) -> ASGIApp:
         try:
             yield
         finally:
+            await services.dead_runner.close()
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching

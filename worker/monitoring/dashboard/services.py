@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from worker.codec import Codec
 from worker.errors import OperationRefused, OutageError, TransientError
 from worker.mongo.client import MongoHandle
+from worker.monitoring.dashboard.dead_runner import DeadRunner
 from worker.monitoring.dashboard.login_limit import LoginLimit
 from worker.monitoring.dashboard.sessions import Sessions
 from worker.monitoring.dashboard.users import Users
@@ -38,6 +39,7 @@ class Services:
     watcher: Watcher
     sessions: Sessions = field(default_factory=Sessions)
     login_limit: LoginLimit = field(default_factory=LoginLimit)
+    dead_runner: DeadRunner = field(default_factory=DeadRunner)
 
     @classmethod
     def of(cls, settings: Settings, redis: "Redis[bytes]", mongo: MongoHandle, *, is_secure: bool) -> "Services":

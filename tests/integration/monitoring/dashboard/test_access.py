@@ -22,7 +22,10 @@ from worker.queue import keys
 
 JOB = "ingest_hospital:1"
 # They need MongoDB: see acceptance/test_dashboard_imports.py.
-OF_MONGODB = ("/imports", "/import", "/import/cancel", "/hospitals", "/hospital", "/hospital/entry")
+OF_MONGODB = ("/imports", "/import", "/import/cancel", "/import/report", "/hospitals", "/hospital", "/hospital/entry")
+OF_OPERATORS = ("/dead/edit", "/dead/discard", "/dead/bulk", "/schedules/run")
+# Of an operation that there is not.
+NOT_THERE = ("/dead/operation", "/dead/operation/live")
 
 
 def routes(method: str) -> Iterator[str]:
@@ -67,6 +70,7 @@ async def test_an_action_without_the_token_of_the_session_is_refused(
 
     assert answer.status_code == 403
     assert await is_dead(planted)
+    assert not await planted.redis.exists(keys.ACTIONS, keys.PAUSES, keys.DEAD_OPERATIONS)
 
 
 @pytest.mark.parametrize("path", [*ACTIONS])
@@ -82,6 +86,7 @@ async def test_only_an_operator_acts(planted: Planted, page: Page, path: str, ro
     if path in PAGES:
         assert (await browser.get(path, params={"id": JOB})).status_code == 403
     assert await is_dead(planted)
+    assert not await planted.redis.exists(keys.ACTIONS, keys.PAUSES, keys.DEAD_OPERATIONS)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -89,7 +94,7 @@ async def test_every_role_sees_every_page_that_changes_nothing(planted: Planted,
     await plant_dead_letter(planted, JOB, {})
     browser = await page.log_in(role)
 
-    for path in set(PAGES) - {"/live", "/dead/edit", "/dead/discard", "/schedules/run", *OF_MONGODB}:
+    for path in set(PAGES) - {"/live", *OF_OPERATORS, *NOT_THERE, *OF_MONGODB}:
         answer = await browser.get(path, params={"id": JOB, "name": "arq:queue"})
         assert answer.status_code == 200, path
 

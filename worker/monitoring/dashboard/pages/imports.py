@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from worker.contract.imports import Import
+from worker.contract.imports import Import, cells_left_out, rows_by_status
 from worker.errors import BatchNotFound
 from worker.mongo.imports import find_imports
 from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
@@ -34,16 +34,19 @@ async def show_import(
     request: Request, services: SharedServices, session: LoggedIn, import_id: ImportId
 ) -> Response:
     """Show one import, with the counts of every fate of its rows so far."""
-    found, progress = await _import(services, import_id), await _progress(services, import_id)
+    found, progress = await find_import(services, import_id), await _progress(services, import_id)
     counts = found.counts or (progress.counts if progress else {})
-    is_running = progress is not None and progress.state in ("open", "sealed")
+    rows = rows_by_status(counts)
     return render(
         request,
         "import.html",
         found=found,
         progress=progress,
-        counts={name.replace("_", " "): count for name, count in sorted(counts.items())},
-        can_cancel=session.user.acts and is_running,
+        rows={status.replace("_", " "): count for status, count in rows.items()},
+        unaccounted=found.file.rows - sum(rows.values()),
+        left_out={field.replace("_", " "): count for field, count in cells_left_out(counts).items()},
+        is_idle=found.state == "running" and _is_idle(progress),
+        can_cancel=session.user.acts and _runs(progress),
     )
 
 
@@ -52,24 +55,35 @@ async def preview_cancel(
     request: Request, services: SharedServices, _session: Operator, import_id: ImportId
 ) -> Response:
     """Ask whether the waiting jobs of an import shall be dropped, with their number."""
-    found, progress = await _import(services, import_id), await _progress(services, import_id)
+    found, progress = await find_import(services, import_id), await _progress(services, import_id)
     waiting = progress.total - progress.ended if progress else 0
     return render(request, "import_cancel.html", found=found, waiting=waiting)
 
 
 @router.post("/import/cancel")
-async def cancel(services: SharedServices, session: Operator, _form: PostedForm, import_id: ImportId) -> Response:
+async def cancel(services: SharedServices, session: Operator, form: PostedForm, import_id: ImportId) -> Response:
     """Drop the jobs of an import that wait. Those that run end, and rows that are stored stay."""
-    await record(services, session, "cancel", "import", import_id)
-    try:
+    if _runs(await _progress(services, import_id)):
+        await record(services, session, "cancel", "import", import_id, form)
         await services.read(BatchStore(services.redis).cancel(import_id))
         session.notice = "The import was cancelled. Chunks that run end, and rows that are stored stay."
-    except BatchNotFound:
-        session.notice = "There is nothing to cancel: the import has ended."
+    else:
+        session.notice = "There is nothing to cancel: none of its chunks waits or runs."
     return RedirectResponse(f"/import?{urlencode({'id': import_id})}", status_code=303)
 
 
-async def _import(services: Services, import_id: str) -> Import:
+def _runs(progress: BatchProgress | None) -> bool:
+    """Whether an import can be cancelled."""
+    return progress is not None and progress.state in ("open", "sealed")
+
+
+def _is_idle(progress: BatchProgress | None) -> bool:
+    """Whether an import waits for its producer, which may have been interrupted."""
+    return progress is None or (progress.state == "open" and progress.ended == progress.total)
+
+
+async def find_import(services: Services, import_id: str) -> Import:
+    """Return an import. Raises `Problem` if there is none of this id."""
     found = (await services.read_mongo(find_imports(services.mongo, import_id, 1))).found
     if not found:
         raise Problem(404, "No such import", "No import has this id.", "Choose one from the list of imports.")

@@ -1,23 +1,20 @@
 """The overview: a verdict in words, charts, and the stream that keeps both up to date."""
 
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from worker.monitoring.dashboard.access import LoggedIn, SharedServices
 from worker.monitoring.dashboard.charts import line_chart
-from worker.monitoring.dashboard.problems import Problem
 from worker.monitoring.dashboard.rendering import render, render_part
 from worker.monitoring.dashboard.services import Services
+from worker.monitoring.dashboard.streams import stream
 from worker.monitoring.dashboard.watcher import Look
 from worker.monitoring.verdict import Finding, Verdict, verdict
 
 router = APIRouter()
-_MOST_STREAMS = 50
-_STREAMS = "streams"
 
 
 @router.get("/")
@@ -27,29 +24,17 @@ async def show_overview(request: Request, services: SharedServices, _session: Lo
 
 
 @router.get("/live")
-async def stream(request: Request, services: SharedServices, _session: LoggedIn) -> Response:
+async def stream_overview(request: Request, services: SharedServices, _session: LoggedIn) -> Response:
     """Send the parts of the overview after each look, until the session ends."""
-    open_streams: set[object] = request.app.state.__dict__.setdefault(_STREAMS, set())
-    if len(open_streams) >= _MOST_STREAMS:
-        raise Problem(
-            503, "Too many live pages", f"{_MOST_STREAMS} are open.", "Close some, or load the page again."
-        )
-    token = request.cookies.get(services.session_cookie, "")
+    return stream(request, services, _parts(services))
 
-    async def events() -> AsyncIterator[str]:
-        this = object()
-        open_streams.add(this)
-        number = 0
-        try:
-            while services.sessions.find(token, is_use=False):
-                look = await services.watcher.after(number)
-                number = look.number
-                yield f"data: {json.dumps(render_part('overview_parts.html', **_shown(services, look)))}\n\n"
-            yield "event: ended\ndata: \n\n"
-        finally:
-            open_streams.discard(this)
 
-    return StreamingResponse(events(), media_type="text/event-stream")
+async def _parts(services: Services) -> AsyncGenerator[str, None]:
+    number = 0
+    while True:
+        look = await services.watcher.after(number)
+        number = look.number
+        yield render_part("overview_parts.html", **_shown(services, look))
 
 
 def _shown(services: Services, look: Look) -> dict[str, Any]:

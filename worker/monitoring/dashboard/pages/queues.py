@@ -8,9 +8,11 @@ from fastapi.responses import Response
 from worker.monitoring.dashboard.access import LoggedIn, SharedServices
 from worker.monitoring.dashboard.problems import Problem
 from worker.monitoring.dashboard.rendering import render
+from worker.monitoring.pause_words import paused_since
 from worker.monitoring.times import instant
 from worker.queue import keys
-from worker.queue.heartbeats import redis_time
+from worker.queue.heartbeats import STALE_AFTER_S, redis_time
+from worker.queue.pauses import field_of, known_names, read_pauses
 from worker.queue.sorted_pages import read_entries
 from worker.queue.stats import read_stats
 
@@ -20,9 +22,23 @@ _PAGE = 50
 
 @router.get("/queues")
 async def show_queues(request: Request, services: SharedServices, _session: LoggedIn) -> Response:
-    """Show how long the queues are, and the batches under way."""
+    """Show how long the queues are, what is paused, and the batches under way."""
     stats = await services.read(read_stats(services.redis, tuple(services.settings.worker_queues)))
-    return render(request, "queues.html", stats=stats)
+    alive = [worker for worker, age_s in stats.workers if age_s <= STALE_AFTER_S]
+    known = known_names(services.settings.worker_queues, alive)
+    paused = {pause.field for pause in stats.pauses}
+    return render(
+        request,
+        "queues.html",
+        stats=stats,
+        paused_queues={pause.name for pause in stats.pauses if pause.kind == "queue"},
+        pauses=[(pause, instant(pause.since_ms, stats.now_ms) if pause.since_ms else "") for pause in stats.pauses],
+        ignoring=[worker.worker for worker in alive if worker.paused is None],
+        pausable={
+            kind: [(name, field_of(kind, name)) for name in sorted(names) if field_of(kind, name) not in paused]
+            for kind, names in known.items()
+        },
+    )
 
 
 @router.get("/queue")
@@ -54,4 +70,6 @@ async def show_queue(
         for entry, lease in zip(shown, leases, strict=True)
     ]
     more = shown[-1].cursor() if len(entries) > _PAGE else ""
-    return render(request, "queue.html", name=name, jobs=jobs, after=after, more=more)
+    pauses = await services.read(read_pauses(redis))
+    paused = [paused_since(pause, now_ms) for pause in pauses if pause.field == field_of("queue", name)]
+    return render(request, "queue.html", name=name, jobs=jobs, after=after, more=more, paused=paused)

@@ -14,6 +14,8 @@ if (live && "EventSource" in window) {
       if (shown.innerHTML !== fresh.innerHTML) shown.innerHTML = fresh.innerHTML;
     }
   };
+  // Nothing changes any more.
+  source.addEventListener("done", () => source.close());
   source.addEventListener("ended", () => {
     source.close();
     location.assign("/login");

@@ -1,0 +1,154 @@
+"""Operations on many dead letters on the page: watched, stopped, interrupted and continued."""
+
+import json
+import re
+
+from structlog.testing import capture_logs
+
+from tests.integration.monitoring.conftest import Planted
+from tests.integration.monitoring.dashboard.bulk import (
+    SLOW,
+    begin,
+    ended,
+    fewer_than,
+    has_result,
+    operation,
+    plant,
+)
+from tests.integration.monitoring.dashboard.conftest import Page, post, serving
+from tests.integration.monitoring.dashboard.test_acts import recorded
+from tests.support.waiting import until
+from worker.embedded import EmbeddedRedis
+from worker.queue import keys
+from worker.queue.dead_operations import DeadOperations
+
+
+async def test_an_operation_is_watched_stopped_and_continued(planted: Planted, page: Page) -> None:
+    await plant(planted, 3)
+    browser = await page.log_in("operator")
+    operation_id = await begin(browser, "discard", SLOW)
+    await until(lambda: fewer_than(planted, 3))
+    address = f"/dead/operation?id={operation_id}"
+    running = (await browser.get(address)).text
+    assert "Running: 1 of 3 discarded." in running
+    assert f'data-live="/dead/operation/live?id={operation_id}"' in running
+    assert ("Stop</button>" in running, "Continue</button>" in running) == (True, False)
+
+    await post(browser, "/dead/operation/stop", operation_id)
+
+    stopped = (await browser.get(address)).text
+    assert "Stopped: 1 of 3 discarded." in stopped
+    assert "data-live" not in stopped
+    assert ("Stop</button>" in stopped, "Continue</button>" in stopped) == (False, True)
+    # It has noticed, so that it cannot go on beside the one that continues.
+    await until(lambda: has_result(planted, "stopped"))
+    assert await planted.redis.hlen(keys.DEAD) == 2
+    stored = json.loads(await planted.redis.hget(keys.DEAD_OPERATION + operation_id, "plan"))
+    await planted.redis.hset(keys.DEAD_OPERATION + operation_id, "plan", json.dumps(stored | {"rate": None}))
+
+    await post(browser, "/dead/operation/continue", operation_id, reason="go on")
+
+    assert (await ended(planted, operation_id)).done == 3
+    await until(lambda: has_result(planted, "finished"))
+    acts = [action.act for action in sorted(await recorded(planted), key=lambda action: action.at)]
+    assert acts == ["discard", "stop", "discard", "continue", "discard"]
+    assert {action.operation for action in await recorded(planted)} == {operation_id}
+    for path, words in (("stop", "There is nothing to stop"), ("continue", "There is nothing to continue")):
+        answer = await post(browser, f"/dead/operation/{path}", operation_id)
+        assert words in (await browser.get(answer.headers["location"])).text
+    assert len(await recorded(planted)) == 5
+
+
+async def test_the_stream_sends_the_progress_until_the_operation_ends(planted: Planted, page: Page) -> None:
+    await plant(planted, 2)
+    browser = await page.log_in("operator")
+    operation_id = await begin(browser, "discard", SLOW)
+    async with browser.stream("GET", "/dead/operation/live", params={"id": operation_id}) as answer:
+        events = [line async for line in answer.aiter_lines() if line]
+
+    assert "Finished: 2 of 2 discarded." in json.loads(events[-3].removeprefix("data: "))
+    assert events[-2:] == ["event: done", "data: "]
+
+
+async def test_an_operation_that_was_begun_by_a_command_is_shown_and_stopped(planted: Planted, page: Page) -> None:
+    await plant(planted, 1)
+    assert (await planted.command("dead", "discard", "--all", "--yes", "--actor", "ops@vm")).code == 0
+    viewer = await page.log_in("viewer")
+
+    listed = (await viewer.get("/dead/operations")).text
+
+    found = re.search(r'href="(/dead/operation\?id=[^"]+)"', listed)
+    assert found
+    shown = (await viewer.get(found[1])).text
+    assert "Finished: 1 of 1 discarded." in shown
+    assert "by ops@vm" in shown
+    assert "</form>" not in shown.partition("<main")[2]
+
+
+async def test_an_operation_is_stopped_when_the_page_ends_and_continued_by_a_command(planted: Planted) -> None:
+    await plant(planted, 30)
+    async with serving(planted.environment["REDIS_URL"]) as page:
+        operation_id = await begin(await page.log_in("operator"), "discard", SLOW)
+        await until(lambda: fewer_than(planted, 30))
+
+    assert (await operation(planted, operation_id)).state == "stopped"
+    assert sorted(action.result for action in await recorded(planted)) == ["begun", "stopped"]
+    await planted.redis.hset(keys.DEAD_OPERATION + operation_id, "plan", json.dumps({
+        **(await operation(planted, operation_id)).plan.model_dump(), "rate": None,
+    }))  # fmt: skip
+    done = await planted.command("dead", "operations", "continue", operation_id)
+    assert (done.code, done.out) == (0, "30 discarded\n")
+    assert await planted.redis.hlen(keys.DEAD) == 0
+
+
+async def test_an_operation_whose_page_was_killed_is_continued(planted: Planted, page: Page) -> None:
+    await plant(planted, 2)
+    browser = await page.log_in("operator")
+    operations = DeadOperations(planted.redis)
+    operation_id = await begin(browser, "discard", SLOW)
+    await until(lambda: fewer_than(planted, 2))
+    await operations.stop(operation_id)
+    await until(lambda: has_result(planted, "stopped"))
+    long_ago = await operations.now_ms() - 6_000
+    await planted.redis.hset(keys.DEAD_OPERATION + operation_id, mapping={"state": "running", "seen": long_ago})
+    shown = (await browser.get(f"/dead/operation?id={operation_id}")).text
+    assert "Interrupted: 1 of 2 discarded." in shown
+    assert "Nobody runs it" in shown
+
+    await post(browser, "/dead/operation/continue", operation_id)
+
+    assert (await ended(planted, operation_id)).done == 2
+
+
+async def test_an_operation_that_redis_fails_for_is_interrupted_and_continued() -> None:
+    async with EmbeddedRedis() as server, serving(server.url) as page:
+        planted = Planted(server.url)
+        await plant(planted, 20)
+        browser = await page.log_in("operator")
+        with capture_logs() as logged:
+            operation_id = await begin(browser, "discard", "10")
+            await until(lambda: fewer_than(planted, 20))
+            server.freeze()
+            await until(lambda: "dashboard_operation_interrupted" in [entry.get("action") for entry in logged])
+            server.thaw()
+        left = await planted.redis.hlen(keys.DEAD)
+        assert left > 0
+        assert (await ended(planted, operation_id, "interrupted")).done == 20 - left
+
+        await post(browser, "/dead/operation/continue", operation_id)
+
+        assert (await ended(planted, operation_id)).done == 20
+        await planted.redis.aclose(close_connection_pool=True)
+
+
+async def test_operations_of_other_programs_break_no_page(planted: Planted, page: Page) -> None:
+    await planted.redis.zadd(keys.DEAD_OPERATIONS, {b"\xff": 1, "list": 2, "text": 3})
+    await planted.redis.hset(keys.DEAD_OPERATION + "text", mapping={"plan": "[", "state": "x"})
+    browser = await page.log_in("operator")
+
+    assert "No operation was begun" in (await browser.get("/dead/operations")).text
+    for path in ("/dead/operation", "/dead/operation/live"):
+        answer = await browser.get(path, params={"id": "text"})
+        assert (answer.status_code, "No operation has this id" in answer.text) == (404, True)
+    for path in ("/dead/operation/stop", "/dead/operation/continue"):
+        assert (await post(browser, path, "text")).status_code == 404
