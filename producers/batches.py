@@ -72,12 +72,14 @@ class Batch:
         else:
             jobs = (self._job(spec, payload, key) for payload, key in zip(payloads, keys, strict=True))
         receipts: list[Receipt[O_co]] = []
-        for group in in_groups(jobs):
-            states = await self._queue.put(group, self.id)
-            receipts += [
-                Receipt(self._queue, job.job_id, spec.outcome, state)
-                for job, state in zip(group, states, strict=True)
-            ]
+        with self._queue.sending(spec) as enqueued:
+            for group in in_groups(jobs):
+                states = await self._queue.put(group, self.id)
+                receipts += [
+                    Receipt(self._queue, job.job_id, spec.outcome, state)
+                    for job, state in zip(group, states, strict=True)
+                ]
+            enqueued([receipt.job_id for receipt in receipts])
         return receipts
 
     def _job(self, spec: JobSpec[P, Any], payload: P, key: str) -> Enqueue:

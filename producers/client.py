@@ -157,8 +157,10 @@ class HospitalProducer:
         payload or the key breaks the contract. Raises `OutageError` if Redis does not confirm the job. Redis may
         have taken it even so, and calling again with the same key is safe.
         """
-        job = self._queue.job(spec, payload, contract.new_job_id(spec, idempotency_key), delay)
-        (state,) = await self._queue.put([job])
+        with self._queue.sending(spec) as enqueued:
+            job = self._queue.job(spec, payload, contract.new_job_id(spec, idempotency_key), delay)
+            (state,) = await self._queue.put([job])
+            enqueued([job.job_id])
         return Receipt(self._queue, job.job_id, spec.outcome, state)
 
     def batch(self, batch_id: str | None = None) -> Batch:
@@ -177,6 +179,12 @@ class HospitalProducer:
 
     async def enqueue_many(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
         """Enqueue many jobs of one kind, in groups. Return their receipts in order."""
+        with self._queue.sending(spec) as enqueued:
+            receipts = await self._enqueue_groups(spec, payloads)
+            enqueued([receipt.job_id for receipt in receipts])
+        return receipts
+
+    async def _enqueue_groups(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
         receipts: list[Receipt[O_co]] = []
         sending: deque[tuple[list[Enqueue], asyncio.Task[list[EnqueueState]]]] = deque()
 

@@ -4,7 +4,8 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -26,6 +27,10 @@ from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
 from worker.redis.link_budget import LinkBudget
 from worker.redis.startup import check_redis
 from worker.settings import Settings
+from worker.tracing.extra import needs_extra
+
+if TYPE_CHECKING:
+    from worker.tracing.send_spans import SendSpans
 
 P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
@@ -69,6 +74,7 @@ class QueueClient:
         self._budget = LinkBudget(
             first=_MOST_BYTES, least=_LEAST_BYTES, most=_MOST_BYTES, timeout_s=settings.redis_timeout
         )
+        self._spans = _send_spans(settings)
         self.patience = patience
 
     async def open(self) -> None:
@@ -82,10 +88,20 @@ class QueueClient:
         # The client does not close a pool that it did not make, unless asked to.
         await self._redis.aclose(close_connection_pool=True)
 
+    def sending(self, spec: JobSpec[Any, Any]) -> AbstractContextManager[Callable[[Sequence[str]], None]]:
+        """Return the span of a call that enqueues jobs, if they are traced; it takes the ids of the jobs.
+
+        The jobs' envelopes are to be made within: see `job`.
+        """
+        return _UNTRACED if self._spans is None else self._spans.sending(spec.queue, spec.name)
+
     def job(
         self, spec: JobSpec[P, BaseModel], payload: P, job_id: str, delay_s: float = 0, batch: str = ""
     ) -> Enqueue:
-        """Return the job as the queue stores it. Raises `InvalidPayload` if it is too large."""
+        """Return the job as the queue stores it. Raises `InvalidPayload` if it is too large.
+
+        If jobs are traced, it belongs to the current span.
+        """
         message: dict[str, Any] = {
             "f": spec.name,
             # Not `model_dump`: the records of a chunk are plain values already, and it would walk through all of
@@ -98,6 +114,8 @@ class QueueClient:
         if self._codec.signs:
             # Without a signature the id proves nothing and only takes memory in Redis.
             message["id"] = job_id
+        if self._spans is not None:
+            self._spans.add_to(message)
         envelope = self._codec.encode(message)
         if len(envelope) > MAX_JOB_BYTES:
             problem = PayloadProblem("payload", f"{len(envelope):,} bytes; at most {MAX_JOB_BYTES:,} are accepted")
@@ -245,6 +263,21 @@ class QueueClient:
             self._scripts = Scripts(self._redis)
             self._limit = ValueLimit(self._redis)
         self._home = here
+
+
+def _ignore(job_ids: Sequence[str]) -> None:
+    """Take the ids of jobs that are not traced."""
+
+
+_UNTRACED = nullcontext(_ignore)
+
+
+def _send_spans(settings: Settings) -> "SendSpans | None":
+    if settings.queue_tracing == "off":
+        return None
+    with needs_extra():
+        from worker.tracing.send_spans import SendSpans  # noqa: PLC0415 (needs the extra)
+    return SendSpans()
 
 
 async def _cancellable(call: Callable[[], Awaitable[T]]) -> T:

@@ -16,7 +16,7 @@ import asyncio
 import functools
 import gc
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import arq.worker
 import structlog
@@ -47,7 +47,11 @@ from worker.process_memory import share_one_heap
 from worker.redis.client import connections_in_use, registry_mark
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings, unknown_variables
+from worker.tracing.extra import needs_extra
 from worker.version import installed_version
+
+if TYPE_CHECKING:
+    from worker.tracing.worker_tracing import WorkerTracing
 
 # Python's defaults, 700, 10 and 10, scan the rows of a file over and over. With higher thresholds the frames of
 # failed commands, which form cycles, pile up: docs/performance.md has figures.
@@ -55,6 +59,7 @@ _GC_THRESHOLDS = (10_000, 2, 2)
 
 # Where the context has the task that moves what operators did.
 _ACTIONS_KEY = "hospital_actions"
+_TRACING_KEY = "hospital_tracing"
 
 # What the log calls these events, and so do the metrics.
 _FAULTS: dict[type, str] = {
@@ -155,6 +160,22 @@ def observe(worker: LeaseWorker) -> None:
         **_connections(worker),
     }
     worker.ctx[_OBSERVER] = observer
+    tracing = _open_tracing(worker.worker_id)
+    if tracing is not None:
+        worker.ctx[_TRACING_KEY] = tracing
+        worker.events.subscribe(events.JobStarted, tracing.jobs.job_started)
+        worker.events.subscribe(events.TryEnded, tracing.jobs.try_ended)
+
+
+def _open_tracing(worker_id: str) -> "WorkerTracing | None":
+    if _settings.queue_tracing == "off":
+        return None
+    try:
+        with needs_extra():
+            from worker.tracing.worker_tracing import WorkerTracing  # noqa: PLC0415 (needs the extra)
+    except ConfigurationError as error:
+        raise SystemExit(f"The worker cannot start: {error}") from None
+    return WorkerTracing(worker_id, installed_version(), parent=_settings.queue_tracing == "parent")
 
 
 def _connections(worker: LeaseWorker) -> dict[str, int]:
@@ -173,8 +194,11 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
     """Open the one MongoDB client that all jobs of this process share."""
     # Before the driver starts its threads.
     share_one_heap()
+    tracing: WorkerTracing | None = ctx.get(_TRACING_KEY)
     try:
-        mongo = open_mongo(_settings)
+        if tracing is not None:
+            tracing.start()
+        mongo = open_mongo(_settings, [] if tracing is None else [tracing.commands])
     except ConfigurationError as error:
         raise SystemExit(f"The worker cannot start: {error}") from None
     try:
@@ -215,6 +239,9 @@ async def on_shutdown(ctx: dict[Any, Any]) -> None:
         statistics = context.mongo.pool
         await context.mongo.close()
         _log.info("MongoDB client closed", action="mongo_closed", highest_checked_out=statistics.highest)
+    tracing: WorkerTracing | None = ctx.get(_TRACING_KEY)
+    if tracing is not None:
+        await tracing.stop()
 
 
 use_lease_engine()

@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",
     )
+    queue_tracing: Literal["off", "link", "parent"] = Field(
+        "off",
+        description="spans for OpenTelemetry: `link` gives each job a trace of its own, linked to the call that "
+        "enqueued it; `parent` continues the trace of that call",
+    )
     dashboard_users: SecretStr = Field(
         SecretStr(""),
         description="who may log in to `hospital-worker dashboard`: `NAME:ROLE:HASH` separated by commas, each "

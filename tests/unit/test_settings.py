@@ -35,6 +35,7 @@ def test_an_empty_environment_gives_the_defaults(environment: Environment) -> No
     redis_url = "redis://127.0.0.1:6379/0"  # lint: allow port: compared, not connected to
     assert settings.redis_url.get_secret_value() == redis_url
     assert settings.signing_secrets() == {}
+    assert settings.queue_tracing == "off"
 
 
 def test_variables_are_read_and_overrides_take_precedence(environment: Environment) -> None:
@@ -146,6 +147,8 @@ def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment)
         ("WORKER_JOB_TIMEOUT", "1e9"),
         ("LOG_LEVEL", SECRET),
         ("LOG_FORMAT", SECRET),
+        ("QUEUE_TRACING", SECRET),
+        ("QUEUE_TRACING", "on"),
         ("QUEUE_SIGNING_KEYS", SECRET),
         ("QUEUE_SIGNING_KEYS", f":{SECRET}"),
         ("QUEUE_SIGNING_KEYS", f"a:b:{SECRET}, short:1"),

@@ -273,6 +273,7 @@ def _event(attempt: Attempt, outcome: JobOutcome) -> TryEnded:
         attempt.tries,
         attempt.pickup_s,
         (attempt.finished_ms - attempt.started_ms) / 1000,
+        token=job.token,
     )
 
 

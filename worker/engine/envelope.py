@@ -7,6 +7,7 @@ from arq.jobs import DeserializationError, Deserializer, deserialize_job_raw
 from arq.worker import JobExecutionFailed
 
 from worker.codec import check_job_id
+from worker.contract.trace_context import TraceContext, read_trace_context
 from worker.errors import InvalidEnvelope, RegistryError
 from worker.queue.batches import is_batch_id
 from worker.queue.scripts import ClaimedJob
@@ -17,7 +18,10 @@ _MAX_INSTANT_MS = 10**13
 
 @dataclass(slots=True)
 class Call:
-    """A decoded envelope: what to call, when the job was enqueued, and the id of its batch, empty if none."""
+    """A decoded envelope: what to call, when the job was enqueued, and the id of its batch, empty if none.
+
+    `trace_context` is the span that enqueued the job, if the envelope says so.
+    """
 
     function: str
     args: tuple[Any, ...]
@@ -25,6 +29,7 @@ class Call:
     enqueue_ms: int
     tries: int
     batch: str = ""
+    trace_context: TraceContext | None = None
 
 
 def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
@@ -43,7 +48,7 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
         raise JobExecutionFailed("job expired")
     if claimed.problem:
         raise InvalidEnvelope("the job's key does not hold a string")
-    function, args, kwargs, first_try, enqueue_ms, batch = _fields(claimed.payload, job_id, deserializer)
+    function, args, kwargs, first_try, enqueue_ms, batch, sent_in = _fields(claimed.payload, job_id, deserializer)
     if not _well_formed(function, args, kwargs, first_try, enqueue_ms):
         raise InvalidEnvelope("fields of the envelope have wrong types")
     if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
@@ -53,17 +58,19 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
     elif not isinstance(batch, str) or not is_batch_id(batch):
         raise InvalidEnvelope("field 'b' is not the id of a batch")
     tries = max(1, claimed.tries, first_try or 0)
-    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch)
+    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch, sent_in)
 
 
 def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> tuple[Any, ...]:
     if deserializer is None:
         # A user who asked for arq's own serializer; its messages contain no id.
-        return (*deserialize_job_raw(payload), None)
+        return (*deserialize_job_raw(payload), None, None)
     try:
         message = deserializer(payload)
         check_job_id(message, job_id)
-        return message["f"], message["a"], message["k"], message["t"], message["et"], message.get("b")
+        # Nearly every job has none, and is spared the call.
+        sent_in = read_trace_context(message) if "traceparent" in message else None
+        return message["f"], message["a"], message["k"], message["t"], message["et"], message.get("b"), sent_in
     except (RegistryError, OSError):
         raise
     except Exception as error:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from worker.contract.trace_context import TraceContext
+
 Event = TypeVar("Event")
 
 _log = logging.getLogger("arq.worker.engine")
@@ -35,13 +37,19 @@ function is open; the function was not called) and `function_unknown` spend none
 
 
 class JobStarted(NamedTuple):
-    """A job's function is about to be called. A tuple, because one is made per job: see `TryEnded`."""
+    """A job's function is about to be called. A tuple, because one is made per job: see `TryEnded`.
+
+    It is sent from the job's task: what a listener puts into context variables is there for the job. `token` and
+    the job's id name the try, also in `TryEnded`. `trace_context` is what the envelope says of the caller's trace.
+    """
 
     job_id: str
     function: str
     queue: str
     tries: int
     pickup_s: float
+    token: str = ""
+    trace_context: TraceContext | None = None
 
 
 class TryEnded(NamedTuple):
@@ -50,8 +58,8 @@ class TryEnded(NamedTuple):
     `function` is empty if the envelope could not be read. `pickup_s` is the time from due to started, `run_s` from
     started to ended. `error_class` and `message` are empty for a success; a message that could repeat a payload is
     left out. `reason` says why a job is dead, `delay_s` when a retried one runs again. `extra` is what the error of
-    a dead job has under this name, for the filters of a log. A tuple, because one is made per job, and a frozen
-    dataclass takes three times as long to make (1.0 and 0.3 µs).
+    a dead job has under this name, for the filters of a log. `token` is that of `JobStarted`. A tuple, because one
+    is made per job, and a frozen dataclass takes three times as long to make (1.0 and 0.3 µs).
     """
 
     job_id: str
@@ -66,6 +74,7 @@ class TryEnded(NamedTuple):
     reason: str = ""
     delay_s: float = 0.0
     extra: object = None
+    token: str = ""
 
 
 class CallStarted(NamedTuple):

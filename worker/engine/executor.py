@@ -161,8 +161,9 @@ class Executor:
             await self._call_hook("on_job_start", options.on_job_start, context, call.function)
         attempt.running()
         if self._events.wants(JobStarted):
-            job = attempt.job
-            self._events.send(JobStarted(job.name, call.function, job.claimed.queue, call.tries, attempt.pickup_s))
+            job, pickup_s = attempt.job, attempt.pickup_s
+            facts = job.name, call.function, job.claimed.queue, call.tries, pickup_s, job.token, call.trace_context
+            self._events.send(JobStarted(*facts))
         if self._shows_calls:
             self._show_call(attempt, call)
         if function.timeout_s is not None:

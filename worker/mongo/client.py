@@ -8,11 +8,11 @@ rest of the package is written for PyMongo's. For some methods (`start_session`,
 import inspect
 import os
 import warnings
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, monitoring
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -114,16 +114,17 @@ def client_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def open_mongo(settings: Settings) -> MongoHandle:
+def open_mongo(settings: Settings, listeners: Sequence[monitoring.CommandListener] = ()) -> MongoHandle:
     """Open the shared client within a running event loop. It does not connect yet: see `worker.mongo.startup`.
 
-    Raises `ConfigurationError` if `MONGODB_URL` is malformed.
+    The driver reports each command to the `listeners`, which costs time. Raises `ConfigurationError` if
+    `MONGODB_URL` is malformed.
     """
     trust_session_timeouts()
     look_up_names_apart()
     forget_first_tries()
     counter = PoolCounter()
-    options = client_options(settings) | {"event_listeners": [counter]}
+    options = client_options(settings) | {"event_listeners": [counter, *listeners]}
     url = settings.mongodb_url.get_secret_value()
     try:
         with warnings.catch_warnings():

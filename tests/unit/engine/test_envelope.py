@@ -5,6 +5,7 @@ from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed
 
 from worker.codec import Codec
+from worker.contract.trace_context import TraceContext
 from worker.engine.envelope import Call, read_call
 from worker.errors import InvalidEnvelope, TransientError
 from worker.queue.scripts import ClaimedJob
@@ -31,6 +32,14 @@ def test_the_producers_try_number_is_a_lower_bound(tries: int, first_try: int | 
 def test_a_job_may_name_its_batch() -> None:
     assert read_call(claimed(b="import-7"), CODEC.decode).batch == "import-7"
     assert read_call(claimed(b=None), CODEC.decode).batch == ""
+
+
+def test_a_job_may_say_in_which_trace_it_was_enqueued() -> None:
+    sent = read_call(claimed(traceparent="00-1-2-01", tracestate="vendor=1"), CODEC.decode).trace_context
+    assert sent == TraceContext("00-1-2-01", "vendor=1")
+    assert read_call(claimed(), CODEC.decode).trace_context is None
+    # Earlier versions ignored the field, so it refuses no job.
+    assert read_call(claimed(traceparent={"not": "text"}), CODEC.decode).trace_context is None
 
 
 @pytest.mark.parametrize("batch", ["", "two words", "a:b", 7, ["import-7"]])

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.support.engine import (
     run_job,
 )
 from worker.codec import Codec
+from worker.contract.trace_context import TraceContext
 from worker.engine.arq_log import log_like_arq
 from worker.engine.event_log import log_events
 from worker.engine.events import Events, HookFailed, JobStarted
@@ -423,6 +425,35 @@ async def test_the_event_has_pickup_and_run_time_by_redis_clock() -> None:
     assert decision.event.pickup_s == started[0].pickup_s > 1_000
     assert decision.event.run_s >= 0
     assert (started[0].job_id, started[0].queue, started[0].tries) == (JOB_ID, QUEUE, 1)
+
+
+async def test_the_start_and_the_end_of_a_try_have_the_same_token_and_the_start_the_trace_context() -> None:
+    started: list[JobStarted] = []
+    events = Events()
+    events.subscribe(JobStarted, started.append)
+
+    decision, _ = await run_job(_returns, job=make_job(envelope(traceparent="00-1-2-01")), events=events)
+
+    assert started[0].token == decision.event.token == TOKEN
+    assert started[0].trace_context == TraceContext("00-1-2-01")
+
+
+async def test_a_job_sees_the_context_variables_that_a_listener_to_its_start_has_set() -> None:
+    current: ContextVar[str] = ContextVar("current", default="none")
+    seen: list[str] = []
+    events = Events()
+
+    def enter(event: JobStarted) -> None:
+        current.set(event.job_id)
+
+    events.subscribe(JobStarted, enter)
+
+    async def step(ctx: dict[Any, Any]) -> None:
+        seen.append(current.get())
+
+    await run_job(step, events=events)
+
+    assert (seen, current.get()) == ([JOB_ID], "none")
 
 
 # ---- hooks --------------------------------------------------------------------------------------------------
