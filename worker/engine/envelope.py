@@ -17,7 +17,10 @@ _MAX_INSTANT_MS = 10**13
 
 @dataclass(slots=True)
 class Call:
-    """A decoded envelope: what to call, when the job was enqueued, and the id of its batch, empty if none."""
+    """A decoded envelope: what to call, when the job was enqueued, and the id of its batch, empty if none.
+
+    `digest` is what the producer wrote as the digest of the call, if it wrote any: see `worker.queue.digests`.
+    """
 
     function: str
     args: tuple[Any, ...]
@@ -25,6 +28,7 @@ class Call:
     enqueue_ms: int
     tries: int
     batch: str = ""
+    digest: str = ""
 
 
 def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
@@ -43,7 +47,7 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
         raise JobExecutionFailed("job expired")
     if claimed.problem:
         raise InvalidEnvelope("the job's key does not hold a string")
-    function, args, kwargs, first_try, enqueue_ms, batch = _fields(claimed.payload, job_id, deserializer)
+    function, args, kwargs, first_try, enqueue_ms, batch, digest = _fields(claimed.payload, job_id, deserializer)
     if not _well_formed(function, args, kwargs, first_try, enqueue_ms):
         raise InvalidEnvelope("fields of the envelope have wrong types")
     if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
@@ -53,17 +57,20 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
     elif not isinstance(batch, str) or not is_batch_id(batch):
         raise InvalidEnvelope("field 'b' is not the id of a batch")
     tries = max(1, claimed.tries, first_try or 0)
-    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch)
+    # Only compared, and only if it is one: the job runs all the same.
+    digest = digest if isinstance(digest, str) else ""
+    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch, digest)
 
 
 def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> tuple[Any, ...]:
     if deserializer is None:
         # A user who asked for arq's own serializer; its messages contain no id.
-        return (*deserialize_job_raw(payload), None)
+        return (*deserialize_job_raw(payload), None, "")
     try:
         message = deserializer(payload)
         check_job_id(message, job_id)
-        return message["f"], message["a"], message["k"], message["t"], message["et"], message.get("b")
+        call = message["f"], message["a"], message["k"], message["t"], message["et"]
+        return (*call, message.get("b"), message.get("d", ""))
     except (RegistryError, OSError):
         raise
     except Exception as error:
