@@ -63,14 +63,17 @@ class Batch:
         adds nothing twice. A job that has ended in the batch is not enqueued again, however long ago that was. The
         jobs are enqueued in order: if the call fails, the first ones may have been added, and no later one.
 
-        Raises `BatchClosed` if the batch is sealed or cancelled and does not have all the jobs, `InvalidPayload`
-        for a payload that is too large or a key that is not printable ASCII without spaces, of at most 200
-        characters together with the id of the batch, and `ValueError` if there are not as many keys as payloads.
+        Raises `BatchClosed` if the batch is sealed or cancelled and does not have all the jobs, `KeyUsedTwice` if a
+        key was used in it with another payload, `InvalidPayload` for a payload that is too large or a key that is
+        not printable ASCII without spaces, of at most 200 characters together with the id of the batch, and
+        `ValueError` if there are not as many keys as payloads.
         """
         if keys is None:
-            jobs = (self._job(spec, payload, secrets.token_urlsafe(12)) for payload in payloads)
+            jobs = (self._job(spec, payload, secrets.token_urlsafe(12), has_key=False) for payload in payloads)
         else:
-            jobs = (self._job(spec, payload, key) for payload, key in zip(payloads, keys, strict=True))
+            jobs = (
+                self._job(spec, payload, key, has_key=True) for payload, key in zip(payloads, keys, strict=True)
+            )
         receipts: list[Receipt[O_co]] = []
         with self._queue.sending(spec) as enqueued:
             for group in in_groups(jobs):
@@ -82,8 +85,8 @@ class Batch:
             enqueued([receipt.job_id for receipt in receipts])
         return receipts
 
-    def _job(self, spec: JobSpec[P, Any], payload: P, key: str) -> Enqueue:
-        return self._queue.job(spec, payload, batch_job_id(spec, self.id, key), batch=self.id)
+    def _job(self, spec: JobSpec[P, Any], payload: P, key: str, *, has_key: bool) -> Enqueue:
+        return self._queue.job(spec, payload, batch_job_id(spec, self.id, key), batch=self.id, has_key=has_key)
 
     async def seal(self) -> None:
         """Fix the number of jobs. The batch ends once they have all ended: at once, if they have."""

@@ -154,13 +154,15 @@ class HospitalProducer:
         """Enqueue one job. It runs `delay` seconds from now at the earliest.
 
         Calls with the same idempotency key and the same kind of job make one job. Raises `InvalidPayload` if the
-        payload or the key breaks the contract. Raises `OutageError` if Redis does not confirm the job. Redis may
+        payload or the key breaks the contract, and `KeyUsedTwice` if the key was used with another payload; then
+        nothing was enqueued. Raises `OutageError` if Redis does not confirm the job. Redis may
         have taken it even so, and calling again with the same key is safe.
         """
+        job_id = contract.new_job_id(spec, idempotency_key)
         with self._queue.sending(spec) as enqueued:
-            job = self._queue.job(spec, payload, contract.new_job_id(spec, idempotency_key), delay)
+            job = self._queue.job(spec, payload, job_id, delay, has_key=idempotency_key is not None)
             (state,) = await self._queue.put([job])
-            enqueued([job.job_id])
+            enqueued([job_id])
         return Receipt(self._queue, job.job_id, spec.outcome, state)
 
     def batch(self, batch_id: str | None = None) -> Batch:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -20,6 +20,9 @@ from producers.console import ProgressCallback
 from producers.files import FileError, FileRow, HospitalFile, RejectWriter
 from worker.contract import JobSpec
 from worker.errors import OutageError, RegistryError, RemoteError, WritesRefused
+
+if TYPE_CHECKING:
+    from worker.queue.scripts import EnqueueState
 
 # A job of more than 16 MB is refused. A chunk without attributes has at most half of that, and each character of an
 # attribute takes up to four bytes.
@@ -37,6 +40,10 @@ class OutcomeSource(Protocol[O_co]):
     def job_id(self) -> str:
         """The id of the job."""
 
+    @property
+    def state(self) -> "EnqueueState | None":
+        """How the queue found that id."""
+
     async def outcome(self, timeout: float) -> O_co:
         """Return the outcome within `timeout` seconds; raise `RemoteError` or `TimeoutError`."""
 
@@ -44,8 +51,8 @@ class OutcomeSource(Protocol[O_co]):
 class Producer(Protocol):
     """The part of `HospitalProducer` that a load needs."""
 
-    async def enqueue(self, spec: JobSpec[P, O], payload: P) -> OutcomeSource[O]:
-        """Enqueue one job."""
+    async def enqueue(self, spec: JobSpec[P, O], payload: P, *, idempotency_key: str) -> OutcomeSource[O]:
+        """Enqueue one job, unless it was enqueued under this key before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +108,8 @@ class FileLoad(ABC, Generic[O]):
         self._wait = wait
         self._on_progress = on_progress
         self._rows = self._invalid = self._accepted = self._failed = self._lost = 0
-        self._pending: dict[str, int] = {}
+        # Rows by job; equal rows are one job.
+        self._pending: Counter[str] = Counter()
         self._failed_jobs: list[str] = []
         self._statuses: Counter[str] = Counter()
         self._line_done = 0
@@ -119,7 +127,7 @@ class FileLoad(ABC, Generic[O]):
         """Enqueue the job for these rows."""
 
     @abstractmethod
-    def _count(self, rows: list[FileRow], outcome: O) -> None:
+    def _count(self, rows: list[FileRow], receipt: OutcomeSource[O], outcome: O) -> None:
         """Count the statuses of these rows."""
 
     async def run(self) -> None:
@@ -141,7 +149,7 @@ class FileLoad(ABC, Generic[O]):
             self._ended = time.monotonic()
 
     def _file_summary(self) -> FileSummary:
-        pending = sum(self._pending.values())
+        pending = self._pending.total()
         seconds = (self._ended or time.monotonic()) - self._started
         answered = self._accepted - pending - self._failed
         return FileSummary(
@@ -187,18 +195,18 @@ class FileLoad(ABC, Generic[O]):
         try:
             receipt = await self._send(rows)
             self._accepted += len(rows)
-            self._pending[receipt.job_id] = len(rows)
+            self._pending[receipt.job_id] += len(rows)
             try:
                 outcome = await receipt.outcome(self._wait)
             except RemoteError as error:
-                del self._pending[receipt.job_id]
+                self._answered(receipt.job_id, len(rows))
                 self._failed += len(rows)
                 self._failed_jobs.append(receipt.job_id)
                 for row in rows:
                     self._rejects.write(row, (f"job {receipt.job_id} failed: {error}",))
             else:
-                del self._pending[receipt.job_id]
-                self._count(rows, outcome)
+                self._answered(receipt.job_id, len(rows))
+                self._count(rows, receipt, outcome)
             self._line_done = max(self._line_done, rows[-1].line)
             self._on_progress(self._line_done)
         except TimeoutError:
@@ -209,6 +217,11 @@ class FileLoad(ABC, Generic[O]):
         except RegistryError as error:
             self._trouble = str(error)
             self.may_be_queued |= isinstance(error, OutageError) and not isinstance(error, WritesRefused)
+
+    def _answered(self, job_id: str, rows: int) -> None:
+        self._pending[job_id] -= rows
+        if not self._pending[job_id]:
+            del self._pending[job_id]
 
 
 async def _until_one_ends(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:

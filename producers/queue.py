@@ -11,16 +11,24 @@ from pydantic import BaseModel
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.backoff import Backoff
-from worker.codec import MAX_JOB_BYTES, Codec
+from worker.codec import MAX_JOB_BYTES, Codec, check_job_id
 from worker.contract import JobSpec
 from worker.contract.actions import Action
-from worker.errors import ConfigurationError, InvalidPayload, OutageError, PayloadProblem, WritesRefused
+from worker.errors import (
+    ConfigurationError,
+    InvalidEnvelope,
+    InvalidPayload,
+    OutageError,
+    PayloadProblem,
+    WritesRefused,
+)
 from worker.queue import keys
 from worker.queue.abort_requests import request_abort
 from worker.queue.actions import keep_action
 from worker.queue.batches import BatchStore
+from worker.queue.digests import call_digest, stored_digest
 from worker.queue.job_state import JobView, look_up, read_envelope
-from worker.queue.scripts import Enqueue, EnqueueState, Scripts
+from worker.queue.scripts import Enqueue, EnqueueState, Scripts, Unmarked, key_used_twice
 from worker.redis.client import address, open_redis
 from worker.redis.errors import REDIS_ERRORS, is_not_primary, translate
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
@@ -96,13 +104,23 @@ class QueueClient:
         return _UNTRACED if self._spans is None else self._spans.sending(spec.queue, spec.name)
 
     def job(
-        self, spec: JobSpec[P, BaseModel], payload: P, job_id: str, delay_s: float = 0, batch: str = ""
+        self,
+        spec: JobSpec[P, BaseModel],
+        payload: P,
+        job_id: str,
+        delay_s: float = 0,
+        batch: str = "",
+        *,
+        has_key: bool = False,
     ) -> Enqueue:
         """Return the job as the queue stores it. Raises `InvalidPayload` if it is too large.
 
-        If jobs are traced, it belongs to the current span.
+        `has_key`: a caller chose its id, and may choose it again, so the job says what it does. If jobs are traced, it
+        belongs to the current span.
         """
-        message: dict[str, Any] = {
+        # The scripts find the digest only as the first field.
+        message: dict[str, Any] = {"d": call_digest(spec.name, payload)} if has_key else {}
+        message |= {
             "f": spec.name,
             # Not `model_dump`: the records of a chunk are plain values already, and it would walk through all of
             # them.
@@ -126,7 +144,8 @@ class QueueClient:
         """Put jobs on their queues, and into a batch if its id is given; returns how the queue found each id.
 
         A job that an earlier attempt of this call enqueued, whose answer was lost, counts as new even if it has
-        ended. Raises `InvalidPayload` for a job that this Redis does not take, `BatchClosed` and `BatchNotFound`.
+        ended. Raises `InvalidPayload` for a job that this Redis does not take, `BatchClosed` and `BatchNotFound`,
+        and `KeyUsedTwice` for an id that was used for something else; then no later job was enqueued.
         """
         failed = uncertain = False
         found: list[EnqueueState] = []
@@ -156,19 +175,36 @@ class QueueClient:
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
 
     async def _put_some(self, jobs: Sequence[Enqueue], batch: str) -> list[EnqueueState]:
-        """Put the first of these jobs on their queues, as many as the link carries in one call."""
+        """Put the first of these jobs on their queues: as many as the link carries in one call, or fewer."""
         count = size = 0
         while count < len(jobs) and size < self._budget.size:
             size += len(jobs[count].payload)
             count += 1
         began = time.monotonic()
         try:
-            states = await self._scripts.enqueue(jobs[:count], batch)
+            answers = await self._scripts.enqueue(jobs[:count], batch)
         except (RedisTimeoutError, TimeoutError):
             self._budget.halve()
             raise
         self._budget.carried(size, time.monotonic() - began)
-        return states
+        return [
+            self._same_act(jobs[index], answer) if isinstance(answer, Unmarked) else answer
+            for index, answer in enumerate(answers)
+        ]
+
+    def _same_act(self, job: Enqueue, found: Unmarked) -> EnqueueState:
+        """Return the state of a job that a program without digests enqueued or ended.
+
+        Raises `KeyUsedTwice` if it certainly does something else.
+        """
+        try:
+            stored = self._codec.decode(found.stored)
+            check_job_id(stored, job.job_id)
+        except InvalidEnvelope:
+            return found.state
+        if stored_digest(stored) not in (None, self._codec.decode(job.payload)["d"]):
+            raise key_used_twice(job.job_id)
+        return found.state
 
     async def _refuse_too_large(self, jobs: Sequence[Enqueue]) -> None:
         """Raise `InvalidPayload` if one of these jobs is larger than Redis takes; it took none of them then."""

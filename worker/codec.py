@@ -69,7 +69,7 @@ class Codec:
 
     def encode(self, message: Mapping[str, Any]) -> bytes:
         """Return the bytes of a message. Raises `TypeError` if a value has no JSON form."""
-        body = orjson.dumps({"v": WIRE_VERSION, **message}, default=_json_form)
+        body = orjson.dumps({"v": WIRE_VERSION, **message}, default=json_form)
         if self._signer is None:
             return body
         return b":".join((_SCHEME, self._signer, _digest(self._keys[self._signer], body), body))
@@ -221,7 +221,8 @@ def _digest(secret: bytes, body: bytes) -> bytes:
     return hmac.digest(secret, body, "sha256").hex().encode()
 
 
-def _json_form(value: object) -> object:
+def json_form(value: object) -> object:
+    """Return what stands for a value in JSON that JSON has no form for. Raises `TypeError` if nothing does."""
     if isinstance(value, BaseModel):
         # Unset fields are left out: readers of outcomes and payloads fill in the defaults.
         return value.model_dump(mode="json", exclude_unset=True)

@@ -133,7 +133,9 @@ class UntrustedEnvelope(InvalidEnvelope):
 class KeyUsedTwice(PermanentError):
     """An idempotency key was used again for a different operation; a key permanently identifies one operation.
 
-    A caller enqueues the second operation with its own key.
+    Enqueueing raises it while the queue knows what the key was used for, and nothing is enqueued. After that, a job
+    that finds the traces of the first operation is dead-lettered with it. A caller enqueues the second operation
+    with its own key.
     """
 
     def __init__(self, found: str) -> None:

@@ -51,7 +51,7 @@ def run_one(
     if isinstance(outcome, str):
         print_error(f"{outcome}: hospital-producer status {job_id}")
         return PARTLY
-    facts = {"job_id": job_id} | outcome.model_dump(exclude_none=True, exclude={"token"})
+    facts = {"job_id": job_id} | outcome.model_dump(mode="json", exclude_none=True, exclude={"token"})
     show(title, facts, as_json=as_json)
     if (reason := facts.get("reason")) in _ADVICE:
         print_note(_ADVICE[reason])
@@ -63,6 +63,8 @@ async def _ask(spec: JobSpec[P, BaseModel], payload: P, key: str, wait: float) -
     async with support.connect() as producer:
         try:
             receipt = await producer.enqueue(spec, payload, idempotency_key=key)
+            if receipt.state != "new":
+                print_note(f"{receipt.job_id} was enqueued before under the same key; nothing was enqueued now")
         except WritesRefused:
             raise
         except OutageError as error:

@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from producers import ctrl_c
 from producers.commands import support
-from producers.commands.one_job import ActorOption, KeyOption, ReasonOption, run_one
+from producers.commands.one_job import ActorOption, ReasonOption, run_one
 from producers.commands.support import (
     DONE,
     INTERRUPTED,
@@ -24,7 +24,7 @@ from producers.commands.support import (
 from producers.console import print_error, print_note, progress_bar, show_rejects
 from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile, RejectWriter, rejects_path
-from producers.registering import record_from_text, registration
+from producers.registering import DEFAULT_ACT, check_act, record_from_text, registration
 from worker.contract import REGISTER_HOSPITAL
 
 if TYPE_CHECKING:
@@ -48,7 +48,14 @@ def register(  # noqa: PLR0913  # a parameter for each option
     rejects: Annotated[
         Path | None, typer.Option("--rejects", help="file for rejected rows; default: FILE.rejects.ndjson")
     ] = None,
-    key: KeyOption = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="calls with the same key are one operation; default: a new key, but for the rows of a file one "
+            "made of their content, actor and reason",
+        ),
+    ] = None,
     wait: WaitOption = 120,
     as_json: JsonOption = False,
 ) -> int:
@@ -63,12 +70,12 @@ def register(  # noqa: PLR0913  # a parameter for each option
         return run_one(
             REGISTER_HOSPITAL, payload, "Registration", done="registered", key=key, wait=wait, as_json=as_json
         )
-    if key is not None:
-        raise TyperException("--idempotency-key is for one hospital; each row of a file is an operation of its own")
+    act = DEFAULT_ACT if key is None else key
+    check_act(act)
     with before_sending(path):
         file = HospitalFile.open(path, wishes)
     with RejectWriter(_rejects_beside(path, rejects)) as writer:
-        return _register_file(file, writer, actor=actor, reason=reason, wait=wait, as_json=as_json)
+        return _register_file(file, writer, act=act, actor=actor, reason=reason, wait=wait, as_json=as_json)
 
 
 def _rejects_beside(path: Path, rejects: Path | None) -> Path:
@@ -79,7 +86,7 @@ def _rejects_beside(path: Path, rejects: Path | None) -> Path:
 
 
 def _register_file(
-    file: HospitalFile, rejects: RejectWriter, *, actor: str, reason: str, wait: float, as_json: bool
+    file: HospitalFile, rejects: RejectWriter, *, act: str, actor: str, reason: str, wait: float, as_json: bool
 ) -> int:
     load: RegistrationLoad | None = None
 
@@ -93,7 +100,7 @@ def _register_file(
                 print_note(note)
             with progress_bar(file.lines) as on_progress:
                 load = RegistrationLoad(
-                    producer, file, rejects, actor=actor, reason=reason, wait=wait, on_progress=on_progress
+                    producer, file, rejects, act=act, actor=actor, reason=reason, wait=wait, on_progress=on_progress
                 )
                 await load.run()
 
@@ -109,6 +116,7 @@ def _register_file(
     facts = {
         "rows": summary.rows,
         "registered": summary.registered,
+        "already_registered": summary.already_registered,
         "conflicts": summary.conflicts,
         **asdict(summary),
         "columns_left_out": list(file.columns.left_out),
@@ -118,6 +126,11 @@ def _register_file(
         print_note(note)
     show(f"Registered {file.path}{', interrupted' * interrupted}", facts, as_json=as_json)
     show_rejects(rejects)
+    if summary.already_registered:
+        print_note(
+            f"already registered under the same key: {summary.already_registered:,}; nothing was changed or logged "
+            "for these rows. To register them once more, give another --reason or --idempotency-key"
+        )
     if summary.trouble is not None:
         print_error(summary.trouble)
     if interrupted:

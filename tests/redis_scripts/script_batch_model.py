@@ -7,11 +7,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from tests.redis_scripts.script_model import NAMES, Job, Place, QueueMachine
-from worker.errors import BatchClosed
+from tests.redis_scripts.script_model import ACTS, NAMES, PAYLOADS, Job, Place, QueueMachine
+from worker.errors import BatchClosed, KeyUsedTwice
 from worker.queue import keys
 from worker.queue.batches import OUTCOMES, BatchOutcome, completion_entry
-from worker.queue.scripts import Enqueue
+from worker.queue.scripts import Enqueue, EnqueueState, Unmarked
 
 _COUNTED: dict[str, BatchOutcome] = {"done": "complete", "dead": "dead"}
 
@@ -27,6 +27,7 @@ class BatchMachine(QueueMachine):
     def __init__(self) -> None:
         super().__init__()
         self.ledger: dict[str, BatchOutcome | None] = {}
+        self.acts_in_batch: dict[str, str] = {}
         self.names_batch: set[str] = set()
         self.rows = 0
         self.closed_by: str | None = None
@@ -48,35 +49,47 @@ class BatchMachine(QueueMachine):
     def begin(self, names: list[str]) -> None:
         self.add_to_the_batch(names, b"payload")
 
-    @rule(names=st.lists(NAMES, min_size=1, max_size=5), payload=st.sampled_from([b"payload", b"other"]))
+    @rule(names=st.lists(NAMES, min_size=1, max_size=5), payload=PAYLOADS)
     def add_to_the_batch(self, names: list[str], payload: bytes) -> None:
         add = self.bench.enqueue(*names, payload=payload, batch=self.batch_id)
         if self.closed_by is not None and set(names) - set(self.ledger):
             with pytest.raises(BatchClosed, match=self.closed_by):
                 self._run(add)
             return
-        states = self._run(add)
-        for name, state in zip(names, states, strict=True):
-            self._added(name, state)
+        answers: list[EnqueueState | Unmarked] = []
+        for name in names:
+            act = self._act_in_batch(name)
+            answer = self._expected_answer(name, payload, self._state_in_batch(name, payload), act)
+            if answer is None:
+                with pytest.raises(KeyUsedTwice, match=self.bench.id(name)):
+                    self._run(add)
+                return
+            answers.append(answer)
+            self._added(name, payload)
+            if isinstance(answer, Unmarked):
+                # The last one that is looked at.
+                break
+        assert self._run(add) == answers
 
-    def _added(self, name: str, state: str) -> None:
-        job, outcome = self.jobs.get(name), self.ledger.get(name)
+    def _act_in_batch(self, name: str) -> str | None:
+        if self.ledger.get(name) is None:
+            return self._act(name)
+        job = self.jobs.get(name)
+        return (ACTS.get(job.payload) if job else None) or self.acts_in_batch.get(name)
+
+    def _state_in_batch(self, name: str, payload: bytes) -> EnqueueState:
+        outcome = self.ledger.get(name)
         if outcome is not None:
-            assert state == ("dead" if outcome == "dead" else "done")
-            return
-        if self.closed_by == "cancelled":
-            assert state == "queued"
-        elif job is None:
-            assert state == "new"
-            self.jobs[name] = Job("waiting")
+            return "dead" if outcome == "dead" else "done"
+        return "queued" if self.closed_by == "cancelled" else self._state(name, payload)
+
+    def _added(self, name: str, payload: bytes) -> None:
+        if name not in self.jobs and self.ledger.get(name) is None and self.closed_by != "cancelled":
+            self.jobs[name] = Job("waiting", payload=payload)
             self.names_batch.add(name)
-        elif job.place in ("done", "dead"):
-            assert state == job.place
-        else:
-            assert state in ("new", "running" if job.place == "leased" else "queued")
+        job = self.jobs.get(name)
         # One that ended before it was added is counted at once.
-        counted = _COUNTED.get(job.place) if job else None
-        self.ledger.setdefault(name, counted)
+        self.ledger.setdefault(name, _COUNTED.get(job.place) if job else None)
 
     @rule()
     def seal(self) -> None:
@@ -139,6 +152,13 @@ class BatchMachine(QueueMachine):
         outcome = _COUNTED.get(action)
         return completion_entry(self.batch_id, outcome, {"rows": 1} if outcome == "complete" else {})
 
+    def _ended(self, name: str, job: Job) -> None:
+        if name in self.names_batch and name in self.ledger and job.payload in ACTS:
+            self.jobs[name] = job
+            self.acts_in_batch[name] = ACTS[job.payload]
+        else:
+            super()._ended(name, job)
+
     def _complete(self, name: str, action: Any, keep: bool) -> None:
         job = self.jobs[name]
         super()._complete(name, action, keep)
@@ -191,7 +211,7 @@ class BatchMachine(QueueMachine):
     def _retry_one(self, data: st.DataObject, action: str) -> None:
         name = data.draw(st.sampled_from(self._of_the_batch("dead")))
         assert self._run(self.bench.scripts.redrive([Enqueue(self.bench.id(name), self.bench.queue, b"x")])) == 1
-        self.jobs[name] = Job("waiting")
+        self.jobs[name] = Job("waiting", payload=b"x")
         self._claim_all()
         self._complete(name, action, keep=False)
 

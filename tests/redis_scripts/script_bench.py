@@ -19,6 +19,7 @@ from worker.queue.scripts import (
     EnqueueState,
     QueueCounts,
     Scripts,
+    Unmarked,
     script_source,
 )
 
@@ -50,7 +51,7 @@ class ScriptBench:
         payload: bytes = b"payload",
         delay_ms: int = 0,
         batch: str = "",
-    ) -> list[EnqueueState]:
+    ) -> list[EnqueueState | Unmarked]:
         return await self.scripts.enqueue(
             [Enqueue(self.id(name), queue or self.queue, payload, delay_ms) for name in names], batch
         )

@@ -6,15 +6,21 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.redis_scripts.script_bench import ScriptBench
+from tests.redis_scripts.script_digests import marked
+from worker.errors import KeyUsedTwice
 from worker.queue import keys
-from worker.queue.scripts import ClaimedJob, Enqueue
+from worker.queue.scripts import ClaimedJob, Enqueue, EnqueueState, Unmarked
 
 T = TypeVar("T")
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
+# Two acts, each enqueued twice, and two payloads of programs that write no digests.
+ACTS = {marked(act, call): act for act in ("register", "withdraw") for call in ("first", "again")}
+PAYLOADS = st.sampled_from([*ACTS, b"payload", b"other"])
 Place = Literal["waiting", "deferred", "leased", "orphaned", "done", "dead"]
 
 
@@ -33,6 +39,8 @@ class Job:
     claim_answered: bool = False
     due_ms: float = 0
     abort_requested: bool = False
+    payload: bytes = b""
+    """The envelope that is stored; of an ended job, its result."""
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -48,6 +56,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.bench = self._run(self._bench_context.__aenter__())
         self.jobs: dict[str, Job] = {}
         self.former_owners: list[tuple[str, ClaimedJob, str]] = []
+        self.acts: dict[str, str] = {}
+        """What the ended job of a name did, as far as that is kept beside its outcome."""
         self.claims = 0
         self.dead_before = self._run(self.bench.dead_count())
 
@@ -62,20 +72,47 @@ class QueueMachine(RuleBasedStateMachine):
 
     # ---- producers ------------------------------------------------------------------------------------
 
-    @rule(name=NAMES, deferred=st.booleans(), payload=st.sampled_from([b"payload", b"other"]))
+    @rule(name=NAMES, deferred=st.booleans(), payload=PAYLOADS)
     def enqueue(self, name: str, deferred: bool, payload: bytes) -> None:
         delay_ms = 3_600_000 if deferred else 0
-        (state,) = self._run(self.bench.enqueue(name, payload=payload, delay_ms=delay_ms))
+        call = self.bench.enqueue(name, payload=payload, delay_ms=delay_ms)
+        expected = self._expected_answer(name, payload, self._state(name, payload), self._act(name))
+        if expected is None:
+            with pytest.raises(KeyUsedTwice):
+                self._run(call)
+            return
+        assert self._run(call) == [expected]
+        if name not in self.jobs:
+            self.jobs[name] = Job("deferred" if deferred else "waiting", payload=payload)
+            self._enqueued(name)
+
+    def _act(self, name: str) -> str | None:
+        """Return what Redis knows that a name was used for."""
+        job = self.jobs.get(name)
+        return (ACTS.get(job.payload) if job else None) or self.acts.get(name)
+
+    def _state(self, name: str, payload: bytes) -> EnqueueState:
         job = self.jobs.get(name)
         if job is None:
-            assert state == "new"
-            self.jobs[name] = Job("deferred" if deferred else "waiting")
-            self._enqueued(name)
-        elif job.place in ("done", "dead"):
-            assert state == job.place
-        else:
-            held = job.place == "leased"
-            assert state in ("new", "running" if held else "queued")
+            return "new"
+        if job.place == "done":
+            return "done"
+        if job.place == "dead":
+            return "dead"
+        if job.payload == payload:
+            return "new"
+        return "running" if job.place == "leased" else "queued"
+
+    def _expected_answer(
+        self, name: str, payload: bytes, state: EnqueueState, act: str | None
+    ) -> EnqueueState | Unmarked | None:
+        """Return the answer for a name that is found in this state and was used for `act`; None: it is refused."""
+        if payload in ACTS and act not in (None, ACTS[payload]):
+            return None
+        job = self.jobs.get(name)
+        if payload in ACTS and act is None and job is not None:
+            return Unmarked(state, job.payload)
+        return state
 
     def _enqueued(self, name: str) -> None:
         """Note in a subclass that a new job was enqueued."""
@@ -93,7 +130,7 @@ class QueueMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(self._in("dead")))
         job = Enqueue(self.bench.id(name), self.bench.queue, b"payload")
         assert self._run(self.bench.scripts.redrive([job, job])) == 1
-        self.jobs[name] = Job("waiting")
+        self.jobs[name] = Job("waiting", payload=b"payload")
 
     # ---- workers --------------------------------------------------------------------------------------
 
@@ -135,7 +172,8 @@ class QueueMachine(RuleBasedStateMachine):
         job = self.jobs[name]
         assert job.owner is not None
         spend: Any = "keep" if keep else "spend"
-        values = {"result": b"result", "result_life_ms": -1, "record": b"", "tries": spend}
+        # A worker's result begins as the envelope does.
+        values = {"result": job.payload, "result_life_ms": -1, "record": b"", "tries": spend}
         values["batch"] = self._batch_entry(name, action)
         due = {"retry": 3_600_000, "return": job.owner.score}.get(action, 0)
         assert self._run(self.bench.finish(job.owner, action, job.token, due=due, **values))
@@ -143,12 +181,17 @@ class QueueMachine(RuleBasedStateMachine):
         job.owner = None
         match action:
             case "done" | "dead":
-                self.jobs[name] = Job(action)
+                self._ended(name, Job(action, payload=job.payload))
             case "retry":
                 job.place = "deferred"
             case _:
                 job.place = "waiting"
         job.tries += not keep
+
+    def _ended(self, name: str, job: Job) -> None:
+        self.jobs[name] = job
+        if job.payload in ACTS:
+            self.acts[name] = ACTS[job.payload]
 
     def _batch_entry(self, name: str, action: str) -> str:
         """Return what a completion says of its job's batch."""
@@ -192,7 +235,7 @@ class QueueMachine(RuleBasedStateMachine):
         if job is not None and counts:
             if job.owner is not None:
                 self.former_owners.append((name, job.owner, job.token))
-            self.jobs[name] = Job("done")
+            self._ended(name, Job("done", payload=b"late"))
         self._is_heard_of(name, token)
 
     @precondition(lambda self: self.former_owners)

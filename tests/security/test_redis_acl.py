@@ -22,7 +22,7 @@ from worker.contract.job_ends import EndGroup
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
-from worker.errors import ConfigurationError, OutageError
+from worker.errors import ConfigurationError, KeyUsedTwice, OutageError
 from worker.monitoring.job_facts import read_job_facts
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
@@ -143,13 +143,39 @@ def _ingest(name: str) -> IngestHospital:
     return IngestHospital(record=HospitalRecord(hospital_name=name))
 
 
-async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> None:
+async def _use_a_key_twice(producer: HospitalProducer) -> None:
+    await producer.ingest_hospital(HospitalRecord(hospital_name="succeeds"), idempotency_key="key")
+    with pytest.raises(KeyUsedTwice):
+        await producer.ingest_hospital(HospitalRecord(hospital_name="another"), idempotency_key="key")
+
+
+async def test_the_rules_of_a_version_without_digests_let_producers_work_as_before(fleet: Fleet) -> None:
+    new = ["~arq:digest:*", "~arq:dead:payload:*"]
+    rules = [rule for rule in RULES["hospital_producer"] if rule not in new]
+    assert len(rules) == len(RULES["hospital_producer"]) - len(new)
+    await fleet.admin.execute_command("ACL", "SETUSER", "old_producer", "on", f">{CANARY}", *rules)
+    async with HospitalProducer.connect(fleet.settings("old_producer"), patience=1) as producer:
+        await _use_a_key_twice(producer)
+        await fleet.admin.delete(keys.JOB + "ingest_hospital:key")
+        await fleet.admin.set(keys.DIGEST + "ingest_hospital:key", "x" * 16)
+        # It cannot see that; the job finds its traces in MongoDB.
+        record = HospitalRecord(hospital_name="another")
+        assert (await producer.ingest_hospital(record, idempotency_key="key")).state == "new"
+        await fleet.admin.delete(keys.JOB + "ingest_hospital:key")
+        await fleet.admin.hset(keys.DEAD, "ingest_hospital:key", "letter")
+        assert (await producer.ingest_hospital(record, idempotency_key="key")).state == "dead"
+
+
+async def test_the_rules_allow_everything_that_the_queue_needs(  # noqa: PLR0915  # everything, in one fleet
+    fleet: Fleet,
+) -> None:
     async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=2) as producer:
         receipts = {
             name: await producer.ingest_hospital(HospitalRecord(hospital_name=name))
             for name in ("succeeds", "fails once", "always fails", "runs on")
         }
         assert (await producer.status(receipts["always fails"].job_id)).state == "queued"
+        await _use_a_key_twice(producer)
         # The worker below does not have this function.
         await producer.discard_hospital("name:mercy", revision=1)
         batch, cancelled = producer.batch(), producer.batch()
@@ -207,6 +233,10 @@ async def test_the_rules_allow_everything_that_the_queue_needs(fleet: Fleet) -> 
         await operator.aclose(close_connection_pool=True)
         worked = await fleet.used()
         assert (await receipts["fails once"].outcome(timeout=5)).status == "created"
+        # Its outcome is kept; so is, for longer, what it did.
+        await _use_a_key_twice(producer)
+        await fleet.admin.delete(keys.RESULT + "ingest_hospital:key")
+        await _use_a_key_twice(producer)
         assert (await batch.wait(timeout=5)).complete == 1
         sent |= await fleet.used()
     assert await fleet.refusals() == []

@@ -15,6 +15,7 @@ from tests.support.lua import needs_lua
 from worker.codec import Codec, check_job_id
 from worker.contract import DEFAULT_QUEUE, JOBS
 from worker.contract.validation import parse
+from worker.queue.digests import call_digest
 from worker.queue.keys import DEAD
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -55,6 +56,14 @@ def test_the_signed_example_is_verified() -> None:
     assert message == signed_message()
     check_job_id(message, shell_id())
     assert parse(JOBS[message["f"]].payload, message["a"][0])
+
+
+def test_the_digest_made_with_openssl_is_that_of_the_python_client() -> None:
+    (script,) = (block for block in blocks("sh") if block.startswith("CALL="))
+    shell = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, check=True, timeout=20, text=True)
+    payload = parse(JOBS["withdraw_hospital"].payload, orjson.loads(script.split("'")[1])[1])
+    assert shell.stdout.strip() == call_digest("withdraw_hospital", payload)
+    assert f"This prints `{shell.stdout.strip()}`." in DOCUMENT
 
 
 @needs_lua

@@ -5,6 +5,7 @@ Only its causal `token` belongs to one delivery.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -188,11 +189,16 @@ class DiscardOutcome(HospitalOutcome):
 
 
 class RegistrationOutcome(HospitalOutcome):
-    """`log_id` is the id of the log entry: of the registration, or of the rejected attempt."""
+    """`log_id` is the id of the log entry: of the registration, or of the rejected attempt.
+
+    `logged_at` is when that was written: long ago, if the job was enqueued again under its idempotency key. Workers
+    of earlier versions do not say.
+    """
 
     status: Literal["registered", "conflict"]
     reason: ConflictReason | None = None
     log_id: str
+    logged_at: datetime | None = None
 
 
 class AmendmentOutcome(HospitalOutcome):

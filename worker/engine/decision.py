@@ -208,6 +208,9 @@ class DecisionRules:
         life_ms = function.result_life_ms
         if life_ms:
             data = result_data(attempt, result, success=success, serializer=options.serializer)
+        elif attempt.call is not None and attempt.call.digest and options.serializer is not None:
+            # finish.lua does not store it, but keeps the digest.
+            data = options.serializer({"d": attempt.call.digest})
         if data is None:
             data, life_ms = b"", 0
         if dead_letter is None:

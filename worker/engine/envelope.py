@@ -20,7 +20,8 @@ _MAX_INSTANT_MS = 10**13
 class Call:
     """A decoded envelope: what to call, when the job was enqueued, and the id of its batch, empty if none.
 
-    `trace_context` is the span that enqueued the job, if the envelope says so.
+    `trace_context` is the span that enqueued the job, and `digest` that of the call (see `worker.queue.digests`), if
+    the envelope has them.
     """
 
     function: str
@@ -30,6 +31,7 @@ class Call:
     tries: int
     batch: str = ""
     trace_context: TraceContext | None = None
+    digest: str = ""
 
 
 def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
@@ -48,7 +50,9 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
         raise JobExecutionFailed("job expired")
     if claimed.problem:
         raise InvalidEnvelope("the job's key does not hold a string")
-    function, args, kwargs, first_try, enqueue_ms, batch, sent_in = _fields(claimed.payload, job_id, deserializer)
+    function, args, kwargs, first_try, enqueue_ms, batch, sent_in, digest = _fields(
+        claimed.payload, job_id, deserializer
+    )
     if not _well_formed(function, args, kwargs, first_try, enqueue_ms):
         raise InvalidEnvelope("fields of the envelope have wrong types")
     if not 0 <= enqueue_ms <= _MAX_INSTANT_MS:
@@ -58,19 +62,22 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
     elif not isinstance(batch, str) or not is_batch_id(batch):
         raise InvalidEnvelope("field 'b' is not the id of a batch")
     tries = max(1, claimed.tries, first_try or 0)
-    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch, sent_in)
+    # Only compared, and only if it is one: the job runs all the same.
+    digest = digest if isinstance(digest, str) else ""
+    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch, sent_in, digest)
 
 
 def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> tuple[Any, ...]:
     if deserializer is None:
         # A user who asked for arq's own serializer; its messages contain no id.
-        return (*deserialize_job_raw(payload), None, None)
+        return (*deserialize_job_raw(payload), None, None, "")
     try:
         message = deserializer(payload)
         check_job_id(message, job_id)
         # Nearly every job has none, and is spared the call.
         sent_in = read_trace_context(message) if "traceparent" in message else None
-        return message["f"], message["a"], message["k"], message["t"], message["et"], message.get("b"), sent_in
+        call = message["f"], message["a"], message["k"], message["t"], message["et"]
+        return (*call, message.get("b"), sent_in, message.get("d", ""))
     except (RegistryError, OSError):
         raise
     except Exception as error:

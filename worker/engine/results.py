@@ -1,6 +1,8 @@
 """What is kept of how a try ended: arq's result message, the dead letter, and what a log line may show."""
 
+import functools
 from datetime import UTC, datetime
+from typing import Any
 
 from arq.jobs import Serializer, serialize_result
 from arq.worker import JobExecutionFailed
@@ -29,6 +31,8 @@ def result_data(attempt: Attempt, result: object, *, success: bool, serializer: 
     # arq repeats the arguments in the result. A chunk of a file would fill Redis with what is stored already.
     largest = _LARGEST_REPEATED_PAYLOAD if success else _LARGEST_REPEATED_BESIDE_DEAD_LETTER
     repeated = len(claimed.payload or b"") <= largest
+    if call.digest and serializer is not None:
+        serializer = functools.partial(_with_digest, serializer, call.digest)
     return serialize_result(
         call.function,
         call.args if repeated else (),
@@ -44,6 +48,11 @@ def result_data(attempt: Attempt, result: object, *, success: bool, serializer: 
         job.name,
         serializer=serializer,
     )
+
+
+def _with_digest(serializer: Serializer, digest: str, message: dict[str, Any]) -> bytes:
+    # The scripts find it only as the first field.
+    return serializer({"d": digest, **message})
 
 
 def make_dead_letter(attempt: Attempt, failure: Failure, *, reason: str, worker_id: str) -> DeadLetter:

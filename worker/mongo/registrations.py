@@ -96,6 +96,7 @@ class Registrations:
             hospital_id=request.record.hospital_id,
             revision=_revision(logged.entry["after"]),
             log_id=logged.entry["_id"],
+            logged_at=logged.entry["at"],
             token=logged.token,
         )
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Self, cast
 from redis.asyncio import Redis
 
 from worker.contract.job_ends import Trace, encode_traces
-from worker.errors import BatchClosed, BatchNotFound
+from worker.errors import BatchClosed, BatchNotFound, KeyUsedTwice
 from worker.queue import keys
 
 EnqueueState = Literal["new", "queued", "running", "done", "dead"]
@@ -37,6 +37,7 @@ _LUA_NAMES = {
     "HISTORY": keys.HISTORY,
     "CLOCK": keys.CLOCK,
     "DEAD_PAYLOAD": keys.DEAD_PAYLOAD,
+    "DIGEST": keys.DIGEST,
     "ENDED": keys.ENDED,
     "ENDED_UNTOLD": keys.ENDED_UNTOLD,
     "BATCHES": keys.BATCHES,
@@ -75,6 +76,13 @@ class Enqueue(NamedTuple):
     queue: str
     payload: bytes
     delay_ms: int = 0
+
+
+class Unmarked(NamedTuple):
+    """How the queue found the id of a job without a digest; `stored` is its envelope or its result, to compare."""
+
+    state: EnqueueState
+    stored: bytes
 
 
 class ClaimedJob(NamedTuple):
@@ -277,6 +285,11 @@ def _lost_by(owner: str) -> str:
     return HEARD_OF if owner.startswith(HEARD_OF) else owner
 
 
+def key_used_twice(job_id: str) -> KeyUsedTwice:
+    """Return the error of a call whose idempotency key has made this job, which does something else."""
+    return KeyUsedTwice(f"{job_id} was enqueued with another payload")
+
+
 def worker_of(token: str) -> str:
     """Return the id of the worker that owns a job by this token."""
     return token.rpartition(":")[0] or token
@@ -359,8 +372,12 @@ class Scripts:
                     )
         return [answer > 0 for answer in answers]
 
-    async def enqueue(self, jobs: Iterable[Enqueue], batch: str = "") -> list[EnqueueState]:
+    async def enqueue(self, jobs: Iterable[Enqueue], batch: str = "") -> list[EnqueueState | Unmarked]:
         """Put jobs on their queues, each id once; returns for each how the queue found its id.
+
+        A job with a digest (`worker.queue.digests`) may be met by one without: then the last answer is `Unmarked`,
+        and the jobs after it were not enqueued. Raises `KeyUsedTwice` if the id of a job was used for another act:
+        the jobs before it were enqueued, and none after it.
 
         With the id of a batch, jobs that it does not have are counted in it in the same step. Raises `BatchClosed`
         if it takes none, and `BatchNotFound`; then no job was enqueued.
@@ -371,12 +388,15 @@ class Scripts:
         names = [keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD]
         if batch:
             names.append(keys.BATCH + batch)
-        states = [state.decode() for state in await self._enqueue(keys=names, args=args)]
-        if states and states[0] == "no batch":
+        answers = await self._enqueue(keys=names, args=args)
+        found = [Unmarked(it[0].decode(), it[1]) if isinstance(it, list) else it.decode() for it in answers]
+        if found and found[0] == "no batch":
             raise BatchNotFound(f"{batch}: no batch has this id; create it first")
-        if states and states[0] in ("sealed", "cancelled"):
-            raise BatchClosed(f"{batch}: the batch is {states[0]} and takes no more jobs; nothing was enqueued")
-        return [cast(EnqueueState, state) for state in states]
+        if found and found[0] in ("sealed", "cancelled"):
+            raise BatchClosed(f"{batch}: the batch is {found[0]} and takes no more jobs; nothing was enqueued")
+        if found and found[-1] == "used":
+            raise key_used_twice(args[4 * (len(found) - 1)])
+        return cast(list[EnqueueState | Unmarked], found)
 
     async def redrive(self, jobs: Iterable[Enqueue]) -> int:
         """Put dead letters back on their queues; returns how many still were dead letters."""

@@ -22,7 +22,7 @@ from worker.redis.startup import refuse_cluster_mode
 
 _EXPIRES_MS = 60_000
 _PREFIXES = (
-    *(keys.IN_PROGRESS, keys.RESULT, keys.TRIES, keys.HISTORY, keys.RATES),
+    *(keys.IN_PROGRESS, keys.RESULT, keys.DIGEST, keys.TRIES, keys.HISTORY, keys.RATES),
     *(keys.BATCH, keys.BATCH_JOBS, keys.BATCH_ORDER, keys.BATCH_COMPLETION),
 )
 # A command for each type of key that needs the permission to write, and changes nothing: there is no such member.

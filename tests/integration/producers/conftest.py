@@ -1,3 +1,4 @@
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -5,10 +6,20 @@ import pytest_asyncio
 from arq.connections import ArqRedis
 
 from producers.client import HospitalProducer
+from tests.support.waiting import until
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.settings import Settings, load_settings
+
+
+async def a_later_call() -> None:
+    """Wait until an envelope that is made has other bytes than one that was made before: it contains the time.
+
+    One of the same bytes is an attempt of the same call, and counts as new.
+    """
+    made_ms = time.time_ns() // 1_000_000
+    await until(lambda: time.time_ns() // 1_000_000 > made_ms)
 
 
 @pytest.fixture

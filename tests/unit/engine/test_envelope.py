@@ -42,6 +42,12 @@ def test_a_job_may_say_in_which_trace_it_was_enqueued() -> None:
     assert read_call(claimed(traceparent={"not": "text"}), CODEC.decode).trace_context is None
 
 
+def test_a_job_may_say_what_it_does_in_a_digest() -> None:
+    assert read_call(claimed(d="0123456789abcdef"), CODEC.decode).digest == "0123456789abcdef"
+    # Another program's field of that name does not keep its job from running.
+    assert {read_call(claimed(d=other), CODEC.decode).digest for other in (None, 7, {"d": 1})} == {""}
+
+
 @pytest.mark.parametrize("batch", ["", "two words", "a:b", 7, ["import-7"]])
 def test_what_cannot_be_a_batch_is_refused(batch: object) -> None:
     with pytest.raises(InvalidEnvelope, match="'b' is not the id of a batch"):

@@ -44,6 +44,17 @@ def test_long_arguments_are_left_out_of_the_result(size: int, repeated: list[int
     assert (message["st"], message["ft"], message["id"], message["q"]) == (10, 20, "id\\xff", "queue")
 
 
+@pytest.mark.parametrize("codec", [CODEC, Codec({"k1": "0123456789abcdef"})])
+def test_the_digest_of_a_call_is_the_first_field_of_its_result(codec: Codec) -> None:
+    call = Call("job", (1,), {}, 7, 2, digest="0123456789abcdef")
+    for success in (True, False):
+        data = result_data(attempt(call), ValueError("x"), success=success, serializer=codec.encode) or b""
+        assert data[data.index(b"{") :].startswith(b'{"v":1,"d":"0123456789abcdef",')
+        assert codec.decode(data)["s"] is success
+    without = result_data(attempt(Call("job", (1,), {}, 7, 2)), None, success=True, serializer=codec.encode) or b""
+    assert b'"d":' not in without
+
+
 def test_an_unreadable_job_has_a_result_and_a_dead_letter_too() -> None:
     error = ValueError("no envelope")
     data = result_data(attempt(), error, success=False, serializer=CODEC.encode)

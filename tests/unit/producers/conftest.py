@@ -2,6 +2,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Self
 
 import pytest
@@ -26,15 +27,21 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 class ScriptedReceipt:
-    def __init__(self, producer: "ScriptedProducer", job_id: str, payload: Any) -> None:
+    def __init__(self, producer: "ScriptedProducer", job_id: str, payload: Any, state: str) -> None:
         self.job_id = job_id
+        self.state = state
         self._producer = producer
         self._payload = payload
 
     async def outcome(self, timeout: float) -> BaseModel:
         try:
             await asyncio.sleep(0)
-            return await self._producer.answer(self._payload)
+            if self.job_id in self._producer.registrations:
+                return self._producer.registrations[self.job_id]
+            outcome = await self._producer.answer(self._payload)
+            if isinstance(outcome, RegistrationOutcome):
+                self._producer.registrations[self.job_id] = outcome
+            return outcome
         finally:
             self._producer.in_flight -= 1
 
@@ -47,6 +54,9 @@ class ScriptedProducer:
 
     def __init__(self) -> None:
         self.payloads: list[Any] = []
+        self.job_ids: list[str] = []
+        self.registrations: dict[str, BaseModel] = {}
+        self.logged_at: datetime | None = None
         self.aborted: list[Any] = []
         self.actions: list[Action] = []
         self.in_flight = self.most_in_flight = 0
@@ -71,10 +81,13 @@ class ScriptedProducer:
         if self.refuse is not None:
             raise self.refuse
         assert type(payload) is spec.payload
+        job_id = f"{spec.name}:{idempotency_key or len(self.payloads) + 1}"
+        state = "done" if job_id in self.job_ids else "new"
+        self.job_ids.append(job_id)
         self.payloads.append(payload)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        return ScriptedReceipt(self, f"{spec.name}:{idempotency_key or len(self.payloads)}", payload)
+        return ScriptedReceipt(self, job_id, payload, state)
 
     async def status(self, job_id: str) -> Any:
         return self.job_status
@@ -89,7 +102,10 @@ class ScriptedProducer:
             case RegisterHospital(record=record):
                 new = self._seen(record) == "created"
                 return RegistrationOutcome(
-                    hospital_id=record.hospital_id, status="registered" if new else "conflict", log_id="log"
+                    hospital_id=record.hospital_id,
+                    status="registered" if new else "conflict",
+                    log_id="log",
+                    logged_at=self.logged_at,
                 )
             case PreviewHospitals(records=records):
                 valid = [HospitalRecord.model_validate(it) for it in records]

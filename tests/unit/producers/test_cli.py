@@ -19,6 +19,7 @@ from worker.errors import (
     UntrustedEnvelope,
     WritesRefused,
 )
+from worker.queue.scripts import key_used_twice
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -45,8 +46,12 @@ def path(tmp_path: Path) -> Path:
         (("register", "--actor", "a", "--reason", "b", "--name", "A", "--set", "beds=x"), "beds: is not a number"),
         (("register", "--actor", "a", "--reason", " ", "--name", "A"), "reason: "),
         (
-            ("register", "--actor", "a", "--reason", "b", "--file", "LIST", "--idempotency-key", "k"),
-            "one hospital;",
+            ("register", "--actor", "a", "--reason", "b", "--file", "LIST", "--idempotency-key", "a b"),
+            "idempotency_key: ",
+        ),
+        (
+            ("register", "--actor", "a", "--reason", "b", "--file", "LIST", "--idempotency-key", "k" * 184),
+            "idempotency_key: ",
         ),
         (
             ("register", "--actor", "a", "--reason", "b", "--name", "A", "--idempotency-key", ""),
@@ -134,7 +139,7 @@ def test_one_hospital_is_registered(run: Run, producer: Any, job_id: str) -> Non
         "log_id": "log",
     }
     assert producer.payloads[0].record.beds == 12
-    status, out, _ = run("register", *options)
+    status, out, _ = run("register", *options, "--idempotency-key", "another")
     assert status == support.PARTLY
     assert "conflict" in out
 
@@ -172,6 +177,50 @@ def test_a_file_is_registered(run: Run, path: Path) -> None:
     status, out, _ = run("register", "--actor", "a", "--reason", "b", "--file", path, "--source", "cms", "--json")
     summary = json.loads(out)
     assert (status, summary["registered"], summary["rejected"]) == (support.PARTLY, 2, 1)
+
+
+def test_a_file_that_is_registered_again_changes_nothing_and_says_so(run: Run, path: Path, producer: Any) -> None:
+    path.write_text("Facility Name,Facility ID,beds\nA,1,5\nB,3,\n")
+    command = ("register", "--actor", "a", "--reason", "b", "--file", path, "--source", "cms", "--json")
+    assert run(*command)[0] == support.DONE
+    status, out, err = run(*command)
+    summary = json.loads(out)
+    assert (status, summary["registered"], summary["already_registered"], summary["conflicts"]) == (0, 0, 2, 0)
+    assert "already registered under the same key: 2; nothing was changed or logged for these rows" in err
+    # A second act is asked for by its name.
+    status, out, err = run(*command, "--idempotency-key", "again")
+    assert (status, json.loads(out)["conflicts"], "same key" in err) == (support.PARTLY, 2, False)
+
+
+def test_a_repeated_call_says_that_it_enqueued_nothing(run: Run) -> None:
+    command = ("register", "--actor", "a", "--reason", "b", "--name", "A", "--idempotency-key", "k")
+    assert "same key" not in run(*command)[2]
+    assert run(*command)[::2] == (
+        support.DONE,
+        "note: register_hospital:k was enqueued before under the same key; nothing was enqueued now\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("register", "--actor", "a", "--reason", "b", "--name", "A"),
+        ("amend", "hr:1", "--set", "beds=1", "--actor", "a", "--reason", "b"),
+        ("withdraw", "hr:1", "--actor", "a", "--reason", "b"),
+        ("correct", "hr:1", "--set", "beds=1", "--revision", "1"),
+        ("discard", "hr:1", "--revision", "1"),
+    ],
+)
+def test_a_key_that_was_used_for_another_operation_ends_the_command(
+    run: Run, producer: Any, command: tuple[str, ...]
+) -> None:
+    producer.refuse = key_used_twice("job:k")
+    status, out, err = run(*command, "--idempotency-key", "k")
+    assert (status, out) == (support.NOTHING, "")
+    assert err == (
+        "hospital-producer: job:k was enqueued with another payload: an idempotency key was used twice; enqueue "
+        "this operation with its own key\n"
+    )
 
 
 @dataclass

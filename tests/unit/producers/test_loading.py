@@ -1,5 +1,6 @@
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from producers.files import HospitalFile, RejectWriter, rejects_path
 from producers.registering import RegistrationLoad
 from worker.errors import OutageError, RemoteError
+from worker.queue.digests import call_digest
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def load_of(
-    producer: Any, path: Path, rows: int, *, bad: int = 0, actor: str = "dr-ito", progress: Any = None
+    producer: Any, path: Path, rows: int, *, bad: int = 0, actor: str = "dr-ito", progress: Any = None, **more: Any
 ) -> RegistrationLoad:
     lines = [f"hospital {number},{number}" for number in range(rows)] + ["-,1"] * bad
     path.write_text("name,beds\n" + "\n".join(lines) + "\n")
@@ -25,9 +27,9 @@ def load_of(
         HospitalFile.open(path),
         RejectWriter(rejects_path(path)),
         actor=actor,
-        reason="licence",
         wait=5,
         on_progress=progress or (lambda line: None),
+        **({"reason": "licence"} | more),
     )
 
 
@@ -54,9 +56,59 @@ async def test_each_row_is_registered_by_its_own_job_and_counted(producer: Any, 
     assert summary.records_per_s > 0
 
 
-async def test_a_hospital_that_was_registered_before_is_a_conflict(producer: Any, path: Path) -> None:
+async def test_the_same_rows_are_the_same_acts_in_every_load(producer: Any, path: Path) -> None:
     await run(load_of(producer, path, 3))
     load = load_of(producer, path, 4)
+    await run(load)
+    summary = load.summary()
+    assert (summary.rows, summary.registered, summary.already_registered) == (4, 1, 3)
+    assert (summary.conflicts, summary.complete, summary.done) == (0, True, 4)
+    assert not rejects_path(path).exists()
+    assert producer.job_ids[:3] == producer.job_ids[3:6]
+    assert len(set(producer.job_ids)) == 4
+
+
+@pytest.mark.parametrize("change", [{"actor": "dr-no"}, {"reason": "another"}, {"act": "june-2"}])
+async def test_another_actor_reason_or_name_makes_other_acts(
+    producer: Any, path: Path, change: dict[str, Any]
+) -> None:
+    await run(load_of(producer, path, 3))
+    load = load_of(producer, path, 3, **change)
+    await run(load)
+    assert (load.summary().already_registered, load.summary().conflicts) == (0, 3)
+    assert len(set(producer.job_ids)) == 6
+
+
+async def test_the_key_of_a_row_is_the_act_and_the_digest_of_what_it_does(producer: Any, path: Path) -> None:
+    await run(load_of(producer, path, 1))
+    await run(load_of(producer, path, 1, act="june-2"))
+    digest = call_digest("register_hospital", producer.payloads[0])
+    assert producer.job_ids == [f"register_hospital:file:{digest}", f"register_hospital:june-2:{digest}"]
+
+
+async def test_an_equal_row_of_the_same_file_is_registered_once(producer: Any, path: Path) -> None:
+    load = load_of(producer, path, 1)
+    path.write_text("name,beds\nhospital 0,0\nhospital 0,0\n")
+    await run(load)
+    summary = load.summary()
+    assert (summary.registered, summary.already_registered, summary.complete) == (1, 1, True)
+
+
+@pytest.mark.parametrize(("ago", "already"), [(timedelta(hours=2), 3), (timedelta(seconds=2), 0), (None, 0)])
+async def test_a_registration_that_was_logged_long_ago_is_of_an_earlier_load(
+    producer: Any, path: Path, ago: timedelta | None, already: int
+) -> None:
+    # Redis has forgotten the jobs, so they are new, run again and find their log entries.
+    producer.logged_at = datetime.now(UTC) - ago if ago is not None else None
+    load = load_of(producer, path, 3)
+    await run(load)
+    assert (load.summary().already_registered, load.summary().registered) == (already, 3 - already)
+    assert load.summary().complete
+
+
+async def test_a_hospital_that_another_act_registered_is_a_conflict(producer: Any, path: Path) -> None:
+    await run(load_of(producer, path, 3))
+    load = load_of(producer, path, 4, reason="another")
     await run(load)
     summary = load.summary()
     assert (summary.rows, summary.registered, summary.conflicts, summary.complete) == (4, 1, 3, False)
@@ -96,8 +148,8 @@ async def test_a_failed_job_is_reported_and_its_row_written_to_the_rejects(produ
     load = load_of(producer, path, 3)
     await run(load)
     summary = load.summary()
-    assert (summary.registered, summary.failed, summary.failed_jobs) == (2, 1, ("register_hospital:2",))
-    assert [it["reasons"] for it in rejects(path)] == [["job register_hospital:2 failed: TypeError: broken"]]
+    assert (summary.registered, summary.failed, summary.failed_jobs) == (2, 1, (producer.job_ids[1],))
+    assert [it["reasons"] for it in rejects(path)] == [[f"job {producer.job_ids[1]} failed: TypeError: broken"]]
 
 
 async def test_a_late_outcome_ends_the_load_and_is_reported(producer: Any, path: Path) -> None:

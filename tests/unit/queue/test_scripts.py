@@ -1,6 +1,7 @@
 from tests.redis_scripts.script_claim import ClaimContract, OutageContract
 from tests.redis_scripts.script_clock import ClockContract
 from tests.redis_scripts.script_dead import DeadPayloadContract
+from tests.redis_scripts.script_digests import BatchDigestContract, DigestContract
 from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
 from tests.redis_scripts.script_history import HistoryContract
@@ -48,4 +49,12 @@ class TestCounts(CountsContract):
 
 
 class TestClock(ClockContract):
+    pass
+
+
+class TestDigests(DigestContract):
+    pass
+
+
+class TestBatchDigests(BatchDigestContract):
     pass

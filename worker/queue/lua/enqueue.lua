@@ -5,6 +5,10 @@
 -- Returns for each job: new, queued, running, done or dead. If the batch does not take a job that it does not have, no
 -- job is enqueued, and the only answer is "no batch", "sealed" or "cancelled".
 --
+-- A job whose payload has a digest is compared with what its id was used for. If that was another act, its answer is
+-- "used". If what is stored has no digest, its answer is a list of its state and what is stored, for the caller to
+-- compare. Either is the last answer: the jobs after it are not looked at.
+--
 -- A job that its batch has already is not counted again, and one that has ended in it is not enqueued again.
 --
 -- A payload that is already there byte for byte was written by an earlier attempt of the same call whose answer was
@@ -32,12 +36,23 @@ local function in_groups(command, key, values)
     end
 end
 
+-- How many of these keys exist. The rules of a producer may be from before there were digests.
+local function count_digests(names)
+    local count = #names > 0 and redis.pcall('EXISTS', unpack(names))
+    return type(count) == 'number' and count or 0
+end
+
 -- A call from a script costs more than the command itself, so all ids are looked up together.
-local any_result = false
+local any_result, any_digest, digests = false, false, {}
 for first = 1, #ARGV, 4 * PER_CALL do
-    local results = {}
-    for i = first, math.min(first + 4 * (PER_CALL - 1), #ARGV), 4 do results[#results + 1] = RESULT .. ARGV[i] end
+    local results, of_digests = {}, {}
+    for i = first, math.min(first + 4 * (PER_CALL - 1), #ARGV), 4 do
+        results[#results + 1] = RESULT .. ARGV[i]
+        digests[i] = digest_of(ARGV[i + 2])
+        if digests[i] then of_digests[#of_digests + 1] = DIGEST .. ARGV[i] end
+    end
     any_result = any_result or redis.call('EXISTS', unpack(results)) > 0
+    any_digest = any_digest or count_digests(of_digests) > 0
 end
 
 local batch_id = KEYS[5] and string.sub(KEYS[5], #BATCH + 1)
@@ -73,6 +88,34 @@ local function add_to_batch(id, queue, state)
     if state == 'dead' then count_end(batch_id, id, 'dead', '') end
 end
 
+-- The text in a key that may be of another type, or not be readable for an older set of rules; nil then.
+local function text_of(key)
+    local text = redis.pcall('GET', key)
+    return type(text) == 'string' and text or nil
+end
+
+-- The digest of what an ended job did, as far as it is kept beside its outcome.
+local function remembered(id)
+    local state = batch and batch.states[id]
+    if state and outcome_of(state) then return read_states(batch_id, {'=' .. id})['=' .. id] end
+    return any_digest and text_of(DIGEST .. id)
+end
+
+-- Compares a digest with what a known id was used for: returns 'used' if that was another act, what is stored if that
+-- has no digest, and nil otherwise.
+local function compare(id, digest)
+    local unmarked
+    for _, prefix in ipairs({JOB, DEAD_PAYLOAD, RESULT}) do
+        local stored = text_of(prefix .. id)
+        local found = stored and digest_of(stored)
+        if found then return found ~= digest and 'used' or nil end
+        unmarked = unmarked or stored
+    end
+    local found = remembered(id)
+    if found then return found ~= digest and 'used' or nil end
+    return unmarked
+end
+
 -- The remains of an earlier job of this id must not affect the new one.
 local leftovers = {}
 local function clear(id, queue)
@@ -102,14 +145,25 @@ for i = 1, #ARGV, 4 do
     elseif any_result and redis.call('EXISTS', RESULT .. id) == 1 then
         redis.call('DEL', JOB .. id)
         state = 'done'
+    elseif digests[i] and (remembered(id) or digests[i]) ~= digests[i] then
+        -- Its outcome is gone, but what it did is known.
+        redis.call('DEL', JOB .. id)
+        state = 'used'
     else
         state = 'new'
         clear(id, queue)
         table.insert(scores[queue], now + delay)
         table.insert(scores[queue], id)
     end
-    states[#states + 1] = state
+    local found = digests[i] and state ~= 'new' and state ~= 'used' and compare(id, digests[i])
+    if found == 'used' then state = 'used' end
+    if state == 'used' then
+        states[#states + 1] = state
+        break
+    end
     if batch then add_to_batch(id, queue, state) end
+    states[#states + 1] = found and {state, found} or state
+    if found then break end
 end
 in_groups('DEL', nil, leftovers)
 for queue, pairs_of_queue in pairs(scores) do

@@ -26,6 +26,10 @@ local HISTORY_LENGTH = 20
 -- Seconds after which a counter of tries expires that was left over when a job was deleted by hand.
 local TRIES_TTL = 30 * 86400
 
+-- Milliseconds for which a key that is used for another act is refused after a job has ended, however short its outcome
+-- is kept. A dead letter waits for an operator.
+local DIGEST_LIFE = {done = 86400000, dead = 30 * 86400000}
+
 local SEVERAL_LOSSES = 3
 -- Entries of the stream of ended jobs, of up to 100 jobs each. A worker moves them to MongoDB long before.
 local MOST_ENDED = 10000
@@ -153,6 +157,18 @@ local function is_unwanted(entry, id)
     return state and not outcome_of(state)
 end
 
+-- Keeps what an ended job did for longer than its outcome: in its batch, otherwise for itself.
+local function keep_digest(id, action, result, life, entry)
+    local digest = digest_of(result)
+    if not digest then return end
+    local batch = entry ~= '' and read_batch(string.match(entry, '^%S*'))
+    if batch and batch.states[id] then
+        set_state(batch, '=' .. id, digest)
+    else
+        redis.call('SET', DIGEST .. id, digest, 'PX', math.max(DIGEST_LIFE[action], life))
+    end
+end
+
 local any_batch = false
 -- Counts the end of a job in its batch, if it has one.
 local function count_in_batch(entry, id)
@@ -201,6 +217,7 @@ for i = 3, #ARGV, 10 do
             if not finish(id, action, ARGV[i + 4], life, taken, ARGV[i + 7], ARGV[i + 8]) then state = 2 end
             told = told + 1
             count_in_batch(ARGV[i + 9], id)
+            keep_digest(id, action, ARGV[i + 4], life, ARGV[i + 9])
             table.insert(ended[queue], id)
         end
         table.insert(left[queue], id)
@@ -210,6 +227,7 @@ for i = 3, #ARGV, 10 do
         finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), '', '')
         told = told + 1
         count_in_batch(ARGV[i + 9], id)
+        keep_digest(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 9])
         redis.call('HDEL', dead, id)
         redis.call('ZREM', dead_index, id)
         redis.call('DEL', DEAD_PAYLOAD .. id)

@@ -7,7 +7,9 @@ import pytest
 from tests.integration.monitoring.conftest import Planted
 from tests.integration.monitoring.dashboard.conftest import Page, plant_dead_letter, post
 from worker.codec import Codec
+from worker.contract import IngestHospital
 from worker.queue import keys
+from worker.queue.digests import call_digest
 
 JOB = "ingest_hospital:1"
 PHONE = "555-0100-secret"
@@ -126,6 +128,26 @@ async def test_a_payload_is_corrected_and_retried(planted: Planted, page: Page) 
         JOB,
     )
     assert not await planted.redis.hexists(keys.DEAD, JOB)
+
+
+@pytest.mark.parametrize("has_digest", [True, False])
+async def test_a_correction_does_not_change_what_the_key_was_used_for(
+    planted: Planted, page: Page, *, has_digest: bool
+) -> None:
+    asked = call_digest("ingest_hospital", IngestHospital.model_validate(PAYLOAD))
+    await plant_dead_letter(planted, JOB, PAYLOAD)
+    if has_digest:
+        message = Codec().decode(await planted.redis.get(keys.DEAD_PAYLOAD + JOB))
+        await planted.redis.set(keys.DEAD_PAYLOAD + JOB, Codec().encode({"d": asked, **message}))
+    browser = await page.log_in("operator")
+    digest, _ = form_of((await browser.get("/dead/edit", params={"id": JOB})).text)
+
+    corrected = json.dumps({"args": [{"record": {"hospital_name": "Grace"}}], "kwargs": {}})
+    await post(browser, "/dead/edit", JOB, arguments=corrected, digest=digest)
+
+    job = await planted.claim()
+    assert job.payload.startswith(b'{"v":1,"d":"' + asked.encode() + b'",')
+    assert Codec().decode(job.payload)["a"][0]["record"] == {"hospital_name": "Grace"}
 
 
 @pytest.mark.parametrize(

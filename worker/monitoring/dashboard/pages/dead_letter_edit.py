@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from worker.contract import JOBS
+from worker.contract import JOBS, has_key
 from worker.contract.validation import parse
 from worker.errors import InvalidEnvelope, InvalidPayload
 from worker.monitoring.dashboard.access import Operator, PostedForm, SharedServices, is_same
@@ -20,6 +20,7 @@ from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
 from worker.queue.dead_letter import DeadLetter, payload_digest
 from worker.queue.dead_letter_edit import replace_payload
+from worker.queue.digests import stored_digest
 
 router = APIRouter()
 _log = structlog.stdlib.get_logger(__name__)
@@ -76,7 +77,7 @@ def _message(services: Services, dead_letter: DeadLetter) -> dict[str, Any]:
     try:
         if not envelope or len(envelope) > LARGEST_SHOWN:
             raise InvalidEnvelope(f"it has {len(envelope):,} bytes; 1 to {LARGEST_SHOWN:,} can be edited")
-        return services.codec.decode(envelope)
+        message = services.codec.decode(envelope)
     except InvalidEnvelope as error:
         raise Problem(
             409,
@@ -84,6 +85,11 @@ def _message(services: Services, dead_letter: DeadLetter) -> dict[str, Any]:
             f"The payload cannot be edited: {error}.",
             "Enqueue the job again, then discard this.",
         ) from None
+    if "d" not in message and has_key(dead_letter.job_id):
+        # A producer that repeats its call asks for what it asked for at first, not for what was corrected.
+        digest = stored_digest(message)
+        return {"d": digest, **message} if digest is not None else message
+    return message
 
 
 def _correct(message: dict[str, Any], text: str) -> list[str]:
