@@ -5,6 +5,7 @@ from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
 from tests.redis_scripts.script_history import HistoryContract
 from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
+from tests.redis_scripts.script_wait import WaitContract
 
 
 class TestEnqueue(EnqueueContract):
@@ -48,4 +49,8 @@ class TestCounts(CountsContract):
 
 
 class TestClock(ClockContract):
+    pass
+
+
+class TestWait(WaitContract):
     pass
