@@ -1,14 +1,47 @@
-"""What importing a producer brings in, seen in a fresh interpreter."""
+"""What importing a producer brings in, and how long it takes, seen in a fresh interpreter."""
 
 import subprocess
 import sys
 
-WITH_DRIVERS = {"arq", "motor", "pymongo", "bson"}
+import pytest
+
+# What a producer's process does without: a worker's packages, and those of the command line.
+FOR_OTHERS = {
+    "arq",
+    "motor",
+    "pymongo",
+    "bson",
+    "typer",
+    "rich",
+    "click",
+    "structlog",
+    "uvloop",
+    "prometheus_client",
+}
+# What any client of Redis with typed payloads imports, and how many times as long a producer may take: the time
+# itself depends on what else a machine does.
+_LEAST = "import asyncio, redis.asyncio, pydantic"
+_MOST_TIMES = 2.2
+_TRIES = 5
 
 
-def test_importing_a_producer_brings_in_neither_arq_nor_motor() -> None:
-    code = "import sys, producers.client; print(*{name.partition('.')[0] for name in sys.modules})"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    imported = set(run.stdout.split())
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("module", ["producers.client", "producers.sync"])
+def test_importing_a_producer_brings_in_no_package_of_a_worker(module: str) -> None:
+    imported = set(python(f"import sys, {module}; print(*{{it.partition('.')[0] for it in sys.modules}})").split())
     assert {"producers", "redis", "pydantic"} <= imported
-    assert imported & WITH_DRIVERS == set()
+    assert imported & FOR_OTHERS == set()
+
+
+def seconds(imports: str) -> float:
+    """Return the least time of the processor that these imports take."""
+    code = f"import time; began = time.process_time(); {imports}; print(time.process_time() - began)"
+    return min(float(python(code)) for _ in range(_TRIES))
+
+
+def test_importing_both_clients_is_quick() -> None:
+    clients = seconds("from producers import HospitalProducer, SyncHospitalProducer")
+    assert clients <= seconds(_LEAST) * _MOST_TIMES
