@@ -10,12 +10,13 @@ print(await batch.wait(timeout=60))
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from producers.queue import QueueClient, in_groups
+from producers.groups import in_groups
+from producers.queue import QueueClient
 from producers.receipts import Receipt
 from worker.contract import JobSpec, batch_job_id
 from worker.errors import InvalidPayload, PayloadProblem
@@ -124,7 +125,7 @@ class Batch:
             await asyncio.sleep(min(delay, left))
             delay = min(_LONGEST_POLL_S, delay * 1.5)
 
-    async def jobs(self) -> AsyncIterator[BatchJob]:
+    async def jobs(self) -> AsyncGenerator[BatchJob, None]:
         """Yield the jobs of the batch with their outcomes, in the order in which they were added."""
         await self.progress()
         first = 0

@@ -7,15 +7,18 @@ async with HospitalProducer.connect() as producer:
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from pydantic import BaseModel
 
+from producers.all_outcomes import AllOutcomes, OnProgress, WaitError
 from producers.batches import Batch
-from producers.queue import QueueClient, in_groups
+from producers.groups import groups_of
+from producers.options import EnqueueOptions, read_options
+from producers.queue import QueueClient
 from producers.receipts import JobStatus, Receipt
 from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
@@ -23,7 +26,9 @@ from worker.contract.actions import Action
 from worker.contract.validation import MAX_PROBLEMS, parse
 from worker.errors import InvalidPayload, PayloadProblem
 from worker.queue.scripts import Enqueue, EnqueueState
-from worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
 
 P = TypeVar("P", bound=BaseModel)
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
@@ -37,16 +42,24 @@ class HospitalProducer:
     It may be used in several event loops one after the other, as `asyncio.run` makes them, and after a fork.
 
     A call returns once Redis has taken the job. If Redis is unavailable, the call retries for `patience` seconds
-    with the same job id, so the job is never enqueued twice.
+    with the same job id, so the job is never enqueued twice. Each method that enqueues a job takes the options of
+    `EnqueueOptions`.
     """
 
     def __init__(self, queue: QueueClient) -> None:
         self._queue = queue
 
     @classmethod
-    def connect(cls, settings: Settings | None = None, *, patience: float = 30) -> Self:
-        """Return a producer, to be used with `async with`. By default, settings come from the environment."""
-        return cls(QueueClient(settings or load_settings(), patience))
+    def connect(cls, settings: "Settings | None" = None, *, patience: float = 30, lazy: bool = False) -> Self:
+        """Return a producer, to be used with `async with`. By default, settings come from the environment.
+
+        Entering raises `OutageError` at once if Redis is unavailable. Entering a `lazy` producer sends nothing: its
+        first call makes sure that Redis can be used, and waits for it for `patience` seconds.
+        """
+        # Takes a fifth of the import of this module, and some programs make their settings themselves.
+        from worker.settings import load_settings  # noqa: PLC0415
+
+        return cls(QueueClient(settings or load_settings(), patience, lazy=lazy))
 
     async def __aenter__(self) -> Self:
         try:
@@ -59,53 +72,57 @@ class HospitalProducer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections, for a producer that is not used with `async with`."""
         await self._queue.close()
 
     # ---- one method per job ---------------------------------------------------------------------------
 
     async def ingest_hospital(
-        self, record: HospitalRecord, *, on_existing: OnExisting = "keep", idempotency_key: str | None = None
+        self, record: HospitalRecord, *, on_existing: OnExisting = "keep", **options: Unpack[EnqueueOptions]
     ) -> Receipt[contract.IngestOutcome]:
         """Ingest one record of a feed."""
         payload = parse(contract.IngestHospital, {"record": record, "on_existing": on_existing})
-        return await self.enqueue(contract.INGEST_HOSPITAL, payload, idempotency_key=idempotency_key)
+        return await self.enqueue(contract.INGEST_HOSPITAL, payload, **options)
 
     async def ingest_hospitals(
         self,
         records: Sequence[HospitalRecord | dict[str, Any]],
         *,
         on_existing: OnExisting = "keep",
-        idempotency_key: str | None = None,
+        **options: Unpack[EnqueueOptions],
     ) -> Receipt[contract.ChunkOutcome]:
         """Ingest up to 1,000 records, through the bulk queue.
 
         Raises `InvalidPayload` with the problems of every invalid record; then no record is enqueued.
         """
         payload = parse(contract.IngestHospitals, {"records": _checked(records), "on_existing": on_existing})
-        return await self.enqueue(contract.INGEST_HOSPITALS, payload, idempotency_key=idempotency_key)
+        return await self.enqueue(contract.INGEST_HOSPITALS, payload, **options)
 
     async def correct_hospital(
-        self, hospital_id: str, changes: HospitalChanges, *, revision: int, idempotency_key: str | None = None
+        self, hospital_id: str, changes: HospitalChanges, *, revision: int, **options: Unpack[EnqueueOptions]
     ) -> Receipt[contract.CorrectionOutcome]:
         """Change a partial hospital that still has `revision`."""
         payload = parse(
             contract.CorrectHospital, {"hospital_id": hospital_id, "changes": changes, "revision": revision}
         )
-        return await self.enqueue(contract.CORRECT_HOSPITAL, payload, idempotency_key=idempotency_key)
+        return await self.enqueue(contract.CORRECT_HOSPITAL, payload, **options)
 
     async def discard_hospital(
-        self, hospital_id: str, *, revision: int, idempotency_key: str | None = None
+        self, hospital_id: str, *, revision: int, **options: Unpack[EnqueueOptions]
     ) -> Receipt[contract.DiscardOutcome]:
         """Remove a partial hospital that still has `revision`."""
         payload = parse(contract.DiscardHospital, {"hospital_id": hospital_id, "revision": revision})
-        return await self.enqueue(contract.DISCARD_HOSPITAL, payload, idempotency_key=idempotency_key)
+        return await self.enqueue(contract.DISCARD_HOSPITAL, payload, **options)
 
     async def register_hospital(
-        self, record: HospitalRecord, *, actor: str, reason: str, idempotency_key: str | None = None
+        self, record: HospitalRecord, *, actor: str, reason: str, **options: Unpack[EnqueueOptions]
     ) -> Receipt[contract.RegistrationOutcome]:
         """Register a hospital, with an audit log entry."""
         payload = parse(contract.RegisterHospital, {"record": record, "actor": actor, "reason": reason})
-        return await self.enqueue(contract.REGISTER_HOSPITAL, payload, idempotency_key=idempotency_key)
+        return await self.enqueue(contract.REGISTER_HOSPITAL, payload, **options)
 
     async def amend_hospital(
         self,
@@ -115,7 +132,7 @@ class HospitalProducer:
         actor: str,
         reason: str,
         revision: int | None = None,
-        idempotency_key: str | None = None,
+        **options: Unpack[EnqueueOptions],
     ) -> Receipt[contract.AmendmentOutcome]:
         """Change a registered hospital, with an audit log entry."""
         payload = parse(
@@ -128,7 +145,7 @@ class HospitalProducer:
                 "revision": revision,
             },
         )
-        return await self.enqueue(contract.AMEND_HOSPITAL, payload, idempotency_key=idempotency_key)
+        return await self.enqueue(contract.AMEND_HOSPITAL, payload, **options)
 
     async def withdraw_hospital(
         self,
@@ -137,30 +154,28 @@ class HospitalProducer:
         actor: str,
         reason: str,
         revision: int | None = None,
-        idempotency_key: str | None = None,
+        **options: Unpack[EnqueueOptions],
     ) -> Receipt[contract.WithdrawalOutcome]:
         """Remove a registered hospital, with an audit log entry."""
         payload = parse(
             contract.WithdrawHospital,
             {"hospital_id": hospital_id, "actor": actor, "reason": reason, "revision": revision},
         )
-        return await self.enqueue(contract.WITHDRAW_HOSPITAL, payload, idempotency_key=idempotency_key)
+        return await self.enqueue(contract.WITHDRAW_HOSPITAL, payload, **options)
 
     # ---- any job --------------------------------------------------------------------------------------
 
-    async def enqueue(
-        self, spec: JobSpec[P, O_co], payload: P, *, idempotency_key: str | None = None, delay: float = 0
-    ) -> Receipt[O_co]:
-        """Enqueue one job. It runs `delay` seconds from now at the earliest.
+    async def enqueue(self, spec: JobSpec[P, O_co], payload: P, **options: Unpack[EnqueueOptions]) -> Receipt[O_co]:
+        """Enqueue one job.
 
-        Calls with the same idempotency key and the same kind of job make one job. Raises `InvalidPayload` if the
-        payload or the key breaks the contract, and `KeyUsedTwice` if the key was used with another payload; then
-        nothing was enqueued. Raises `OutageError` if Redis does not confirm the job. Redis may
-        have taken it even so, and calling again with the same key is safe.
+        Raises `InvalidPayload` if the payload or an option breaks the contract, and `KeyUsedTwice` if the key was
+        used with another payload; then nothing was enqueued. Raises `OutageError` if Redis does not confirm the job.
+        Redis may have taken it even so, and calling again with the same key is safe.
         """
-        job_id = contract.new_job_id(spec, idempotency_key)
+        key, delay_s = read_options(**options)
+        job_id = contract.new_job_id(spec, key)
         with self._queue.sending(spec) as enqueued:
-            job = self._queue.job(spec, payload, job_id, delay, has_key=idempotency_key is not None)
+            job = self._queue.job(spec, payload, job_id, delay_s, has_key=key is not None)
             (state,) = await self._queue.put([job])
             enqueued([job_id])
         return Receipt(self._queue, job.job_id, spec.outcome, state)
@@ -182,42 +197,68 @@ class HospitalProducer:
     async def enqueue_many(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
         """Enqueue many jobs of one kind, in groups. Return their receipts in order."""
         with self._queue.sending(spec) as enqueued:
-            receipts = await self._enqueue_groups(spec, payloads)
+            receipts = [receipt async for receipt in self.enqueue_stream(spec, payloads)]
             enqueued([receipt.job_id for receipt in receipts])
         return receipts
 
-    async def _enqueue_groups(self, spec: JobSpec[P, O_co], payloads: Sequence[P]) -> list[Receipt[O_co]]:
-        receipts: list[Receipt[O_co]] = []
+    async def enqueue_stream(
+        self, spec: JobSpec[P, O_co], payloads: Iterable[P] | AsyncIterable[P]
+    ) -> AsyncGenerator[Receipt[O_co], None]:
+        """Enqueue any number of jobs of one kind, and yield their receipts in order, in constant memory.
+
+        Jobs are sent in groups of 250, the last ones when the payloads end. If this raises, the jobs whose receipts
+        it has yielded are enqueued, and up to two groups more may be.
+        """
         sending: deque[tuple[list[Enqueue], asyncio.Task[list[EnqueueState]]]] = deque()
 
-        async def collect() -> None:
+        async def receipts() -> list[Receipt[O_co]]:
             group, sent = sending[0]
             states = await sent
             sending.popleft()
-            receipts.extend(
+            return [
                 Receipt(self._queue, job.job_id, spec.outcome, state)
                 for job, state in zip(group, states, strict=True)
-            )
+            ]
+
+        def job(payload: P) -> Enqueue:
+            return self._queue.job(spec, payload, contract.new_job_id(spec))
 
         try:
-            jobs = (self._queue.job(spec, payload, contract.new_job_id(spec)) for payload in payloads)
-            for group in in_groups(jobs):
+            async for group in groups_of(job, payloads):
                 sending.append((group, asyncio.create_task(self._queue.put(group))))
                 # Let the task start, so that this group is on its way while the next one is made.
                 await asyncio.sleep(0)
                 if len(sending) == _GROUPS_IN_FLIGHT:
-                    await collect()
+                    for receipt in await receipts():
+                        yield receipt
             while sending:
-                await collect()
+                for receipt in await receipts():
+                    yield receipt
         finally:
             for _, sent in sending:
                 sent.cancel()
             await asyncio.gather(*(sent for _, sent in sending), return_exceptions=True)
-        return receipts
 
     def receipt(self, spec: JobSpec[P, O_co], job_id: str) -> Receipt[O_co]:
         """Return the receipt of a job that was enqueued earlier, perhaps by another process."""
         return Receipt(self._queue, job_id, spec.outcome)
+
+    async def wait_all(
+        self, receipts: Sequence[Receipt[O_co]], *, timeout: float, on_progress: OnProgress | None = None
+    ) -> list[O_co | WaitError]:
+        """Wait up to `timeout` seconds for all of these jobs; returns for each, in order, its outcome.
+
+        In its place is the error that `Receipt.outcome` would raise. `on_progress` is called a few times a second.
+        """
+        waiting = AllOutcomes(receipts, timeout)
+        async for ended in waiting.progress():
+            if on_progress is not None:
+                on_progress(ended, len(receipts))
+        return waiting.answers
+
+    async def abort(self, job_id: str) -> None:
+        """Ask workers not to run a job, or to cancel it if it runs. It may have ended before they notice."""
+        await self._queue.abort(job_id)
 
     async def status(self, job_id: str) -> JobStatus:
         """Return the status of a job."""

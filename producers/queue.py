@@ -3,13 +3,16 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from producers.groups import MOST_BYTES
+from producers.inherited import keep_in_children
+from producers.waiting import EndWatch
 from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec, check_job_id
 from worker.contract import JobSpec
@@ -29,39 +32,30 @@ from worker.queue.batches import BatchStore
 from worker.queue.digests import call_digest, stored_digest
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts, Unmarked, key_used_twice
+from worker.queue.waiters import Waiters
 from worker.redis.client import address, open_redis
 from worker.redis.errors import REDIS_ERRORS, is_not_primary, translate
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
 from worker.redis.link_budget import LinkBudget
 from worker.redis.startup import check_redis
-from worker.settings import Settings
 from worker.tracing.extra import needs_extra
 
 if TYPE_CHECKING:
+    from worker.settings import Settings
     from worker.tracing.send_spans import SendSpans
 
 P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
 
 _BACKOFF = Backoff(first_s=0.05, longest_s=1)
-_GROUP_JOBS = 250
 # What one call sends. Less over a link that does not carry that within the timeout: repeated as it is, it never
 # would.
-_MOST_BYTES, _LEAST_BYTES = 1024 * 1024, 16 * 1024
-
-
-def in_groups(jobs: Iterable[Enqueue]) -> Iterator[list[Enqueue]]:
-    """Yield jobs in groups that Redis takes in one step each: of 250, or fewer if they are large."""
-    group: list[Enqueue] = []
-    size = 0
-    for job in jobs:
-        group.append(job)
-        size += len(job.payload)
-        if len(group) == _GROUP_JOBS or size >= _MOST_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
+_LEAST_BYTES = 16 * 1024
+# Looks at single jobs that are on their way at once. Of very many, some would wait for a free connection until that
+# counts as an outage.
+_LOOKS_AT_ONCE = 50
+# Between looks at a job while Redis does not let this producer be woken.
+_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.25
 
 
 class QueueClient:
@@ -69,30 +63,48 @@ class QueueClient:
 
     Connections belong to the event loop and the process that made them. A call in another one makes new ones; while
     the earlier event loop runs, in another thread, it raises `ConfigurationError`.
+
+    A `lazy` one makes sure that Redis can be used with its first call, not when it is opened.
     """
 
-    def __init__(self, settings: Settings, patience: float) -> None:
+    def __init__(self, settings: "Settings", patience: float, *, lazy: bool = False) -> None:
         self._settings = settings
         self._codec = Codec(settings.signing_secrets())
-        self._redis = open_redis(settings)
-        self._scripts = Scripts(self._redis)
+        self._lazy = lazy
+        self._unchecked = False
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
-        self._inherited: list[object] = []
-        self._limit = ValueLimit(self._redis)
+        self._watch: EndWatch
+        self._prepare()
         self._budget = LinkBudget(
-            first=_MOST_BYTES, least=_LEAST_BYTES, most=_MOST_BYTES, timeout_s=settings.redis_timeout
+            first=MOST_BYTES, least=_LEAST_BYTES, most=MOST_BYTES, timeout_s=settings.redis_timeout
         )
         self._spans = _send_spans(settings)
         self.patience = patience
 
+    def _prepare(self) -> None:
+        """Make what belongs to one event loop and one process; no connection is made before its first use."""
+        self._redis = open_redis(self._settings)
+        self._scripts = Scripts(self._redis)
+        self._limit = ValueLimit(self._redis)
+        self._looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
+        self._lost_at, self._lost = 0.0, ""
+
     async def open(self) -> None:
         """Make sure that Redis can be used. Raises `ConfigurationError` or `OutageError`."""
         self._settle_here()
-        await check_redis(self._redis, self._settings)
+        self._unchecked = True
+        if not self._lazy:
+            await self._check()
+
+    async def _check(self) -> None:
+        if self._unchecked:
+            await check_redis(self._redis, self._settings)
+            self._unchecked = False
 
     async def close(self) -> None:
         """Close the connections."""
         self._settle_here()
+        await self._watch.close()
         # The client does not close a pool that it did not make, unless asked to.
         await self._redis.aclose(close_connection_pool=True)
 
@@ -237,7 +249,33 @@ class QueueClient:
 
     async def view(self, job_id: str, patience: float) -> JobView:
         """Return what Redis knows of a job, without its envelope."""
-        return await self._persist(lambda: look_up(self._redis, self._codec, job_id), patience)
+        self._settle_here()
+        began = time.monotonic()
+        async with self._looks:
+            left = began + patience - time.monotonic()
+            if left <= 0 and self._lost_at > began:
+                # Found out while this one waited for its turn: to try again could take as long again.
+                raise OutageError(self._lost, dependency="Redis")
+            try:
+                return await self._persist(lambda: look_up(self._redis, self._codec, job_id), left)
+            except OutageError as error:
+                self._lost_at, self._lost = time.monotonic(), str(error)
+                raise
+
+    async def end_of(self, job_id: str, timeout: float) -> JobView:
+        """Wait up to `timeout` seconds for a job to end; returns what Redis knows of it then."""
+        self._settle_here()
+        deadline = time.monotonic() + timeout
+        pause = _FIRST_LOOK_S
+        while True:
+            left = deadline - time.monotonic()
+            ended = await self._watch.end_of(job_id, left) if left > 0 else None
+            view = ended or await self.view(job_id, deadline - time.monotonic())
+            left = deadline - time.monotonic()
+            if view.is_over or left <= 0:
+                return view
+            await asyncio.sleep(min(pause, left))
+            pause = min(_LONGEST_LOOK_S, pause * 1.5)
 
     async def envelope(self, job_id: str) -> dict[str, Any] | None:
         """Return the envelope of a job that has not ended, if it can be read."""
@@ -266,12 +304,15 @@ class QueueClient:
         connected_anew = False
         while True:
             try:
+                await self._check()
                 return await _cancellable(call)
             except REDIS_ERRORS as error:
                 failure = translate(error, address(self._settings))
                 if isinstance(failure, WritesRefused) and is_not_primary(error) and not connected_anew:
                     connected_anew = True
                     continue
+            except OutageError as error:
+                failure = error
             if not isinstance(failure, OutageError) or isinstance(failure, WritesRefused):
                 raise failure from None
             failures += 1
@@ -288,16 +329,15 @@ class QueueClient:
             return
         if self._home is not None:
             pid, loop = self._home
-            if pid != here[0]:
-                # Never closed: the sockets are shared with the parent, whose connections that would disturb.
-                self._inherited.append(self._redis)
-            elif loop.is_running():
+            # In another process, the loop runs only in its memory; keep_in_children says what becomes of the rest.
+            if pid == here[0] and loop.is_running():
                 raise ConfigurationError(
                     "this producer is in use by an event loop in another thread; create one producer for each loop"
                 )
-            self._redis = open_redis(self._settings)
-            self._scripts = Scripts(self._redis)
-            self._limit = ValueLimit(self._redis)
+            self._prepare()
+        # Here even at the first use: processes that were forked before it need names of their own in Redis.
+        self._watch = EndWatch(Waiters(self._redis, self._codec), self._settings.redis_timeout)
+        keep_in_children(self._redis, self._watch)
         self._home = here
 
 

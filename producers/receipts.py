@@ -1,7 +1,5 @@
 """Receipts of enqueued jobs (`Receipt`), and the status of a job (`JobStatus`)."""
 
-import asyncio
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -15,8 +13,6 @@ from worker.queue.job_state import JobState
 from worker.queue.scripts import EnqueueState
 
 O_co = TypeVar("O_co", bound=BaseModel, covariant=True)
-
-_FIRST_POLL_S, _LONGEST_POLL_S = 0.005, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +51,15 @@ class Receipt(Generic[O_co]):
         has no record of it, `OutageError` if Redis does not answer in that time, `InvalidEnvelope` if the result is
         not a valid one of this job, and `UntrustedEnvelope` if no key of `QUEUE_SIGNING_KEYS` verifies it.
         """
-        deadline = time.monotonic() + timeout
-        delay = _FIRST_POLL_S
-        while True:
-            view = await self._queue.view(self.job_id, deadline - time.monotonic())
-            if view.dead_letter is not None:
-                failure = view.dead_letter.failure
-                raise RemoteError(failure.type, failure.message, failure.traceback)
-            if view.result is not None:
-                return self._finished(view.result)
-            if view.state == "unknown":
-                raise JobNotFound(
-                    f"{self.job_id}: no such job, or it ended more than WORKER_KEEP_RESULT seconds ago"
-                )
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"{self.job_id}: still {view.state} after {timeout:g} s")
-            await asyncio.sleep(min(delay, left))
-            delay = min(_LONGEST_POLL_S, delay * 1.5)
+        view = await self._queue.end_of(self.job_id, timeout)
+        if view.dead_letter is not None:
+            failure = view.dead_letter.failure
+            raise RemoteError(failure.type, failure.message, failure.traceback)
+        if view.result is not None:
+            return self._finished(view.result)
+        if view.state == "unknown":
+            raise JobNotFound(f"{self.job_id}: no such job, or it ended more than WORKER_KEEP_RESULT seconds ago")
+        raise TimeoutError(f"{self.job_id}: still {view.state} after {timeout:g} s")
 
     async def abort(self) -> None:
         """Ask workers not to run the job, or to cancel it if it runs. It may have ended before they notice.

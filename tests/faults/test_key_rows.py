@@ -17,7 +17,7 @@ from worker.queue import keys
 # Far above the numbers that a load uses.
 HOSPITAL = 2_000_000_001
 HOSPITAL_ID = f"faults:h{HOSPITAL}"
-BY = {"actor": "dr-ito", "reason": "licence 4711"}
+BY: Any = {"actor": "dr-ito", "reason": "licence 4711"}
 OTHER_CHANGES = 25
 
 Call = Callable[[], Awaitable[Receipt[Any]]]

@@ -1,25 +1,48 @@
-"""What importing a producer or the worker brings in, seen in a fresh interpreter."""
+"""What importing a producer or the worker brings in, and how long it takes, seen in a fresh interpreter."""
 
 import os
 import subprocess
 import sys
 
-WITH_DRIVERS = {"arq", "motor", "pymongo", "bson"}
+import pytest
+
+# What a producer's process does without: a worker's packages, and those of the command line.
+FOR_OTHERS = {
+    "arq",
+    "motor",
+    "pymongo",
+    "bson",
+    "typer",
+    "rich",
+    "click",
+    "structlog",
+    "uvloop",
+    "prometheus_client",
+}
+# What any client of Redis with typed payloads imports, and how many times as long a producer may take: the time
+# itself depends on what else a machine does.
+_LEAST = "import asyncio, redis.asyncio, pydantic"
+_MOST_TIMES = 2.2
+_TRIES = 5
 
 
-def imported_by(module: str) -> set[str]:
-    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+def python(code: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "QUEUE_TRACING"}
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=60
     )
-    return set(run.stdout.split())
+    return run.stdout
 
 
-def test_importing_a_producer_brings_in_neither_arq_nor_motor() -> None:
-    imported = imported_by("producers.client")
+def imported_by(module: str) -> set[str]:
+    return set(python(f"import sys, {module}; print(*{{it.partition('.')[0] for it in sys.modules}})").split())
+
+
+@pytest.mark.parametrize("module", ["producers.client", "producers.sync"])
+def test_importing_a_producer_brings_in_no_package_of_a_worker(module: str) -> None:
+    imported = imported_by(module)
     assert {"producers", "redis", "pydantic"} <= imported
-    assert imported & WITH_DRIVERS == set()
+    assert imported & FOR_OTHERS == set()
     assert "opentelemetry" not in imported
 
 
@@ -27,3 +50,14 @@ def test_importing_the_worker_brings_in_no_opentelemetry() -> None:
     imported = imported_by("worker.main")
     assert {"arq", "worker"} <= imported
     assert "opentelemetry" not in imported
+
+
+def seconds(imports: str) -> float:
+    """Return the least time of the processor that these imports take."""
+    code = f"import time; began = time.process_time(); {imports}; print(time.process_time() - began)"
+    return min(float(python(code)) for _ in range(_TRIES))
+
+
+def test_importing_both_clients_is_quick() -> None:
+    clients = seconds("from producers import HospitalProducer, SyncHospitalProducer")
+    assert clients <= seconds(_LEAST) * _MOST_TIMES

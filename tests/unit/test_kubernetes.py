@@ -75,7 +75,7 @@ def test_the_probe_is_an_existing_command(name: str, tmp_path: Path) -> None:
     nothing_runs = {"REDIS_URL": "unix:///nowhere", "TMPDIR": str(tmp_path)}
     result = CliRunner().invoke(app, arguments, env=nothing_runs)
 
-    assert f'{program} = "worker.cli:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
+    assert f'{program} = "worker.__main__:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
     assert arguments == expected
     # The command itself fails. Typer prints "Usage" for an unknown command or option.
     assert result.exit_code != 0

@@ -22,7 +22,7 @@ class Action(BaseModel):
     it is recorded when it begins and again when it ends.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     id: str = Field(default_factory=lambda: secrets.token_hex(12), max_length=100)
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))

@@ -199,7 +199,7 @@ AttributeValue = Annotated[bool | int | float | str, PlainValidator(_attribute_v
 Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=MAX_ATTRIBUTES)]
 
 
-class GeoPoint(BaseModel, extra="forbid", strict=True, frozen=True):
+class GeoPoint(BaseModel, defer_build=True, extra="forbid", strict=True, frozen=True):
     """A GeoJSON point: longitude, then latitude, in degrees."""
 
     type: Literal["Point"] = "Point"

@@ -86,7 +86,7 @@ class Import(BaseModel):
     `profile` is empty in a list of several.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     import_id: str
     state: ImportState
@@ -129,7 +129,7 @@ class ReportEntry(BaseModel):
     could not be read.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     line: int
     status: RecordStatus
@@ -155,7 +155,7 @@ class ImportReportOutcome(Outcome):
 class StoredElsewhere(BaseModel):
     """A record whose identity is not stored, but whose hospital seems to be: under the `_id` `hospital_id`."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     index: int
     hospital_id: str

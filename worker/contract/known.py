@@ -5,6 +5,7 @@ time of a `HospitalRecord`.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, FailFast, TypeAdapter, ValidationError
@@ -36,7 +37,7 @@ def parse_known(raw: object, *, within: str = "") -> dict[str, Any]:
     Raises `InvalidPayload` as `worker.contract.validation.parse` does.
     """
     try:
-        valid: dict[str, Any] = _ONE.validate_python(raw)
+        valid: dict[str, Any] = _one().validate_python(raw)
     except ValidationError as error:
         raise invalid(HospitalRecord.__name__, error, within) from None
     return valid
@@ -45,7 +46,7 @@ def parse_known(raw: object, *, within: str = "") -> dict[str, Any]:
 def parse_all_known(raw: Sequence[object]) -> list[dict[str, Any]] | None:
     """Return what `parse_known` returns for each, in less time; `None` if one of them is invalid."""
     try:
-        return _ALL.validate_python(raw)
+        return _all().validate_python(raw)
     except ValidationError:
         return None
 
@@ -84,6 +85,12 @@ def _list_of(kind: Any) -> Any:
     return Annotated[list[kind], FailFast()]
 
 
-# Without the call through the adapter, because it runs for every row.
-_ONE = TypeAdapter(_record_type()).validator
-_ALL: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(_list_of(_record_type()))
+@cache
+def _one() -> Any:
+    # Without the call through the adapter, because it runs for every row.
+    return TypeAdapter(_record_type()).validator
+
+
+@cache
+def _all() -> TypeAdapter[list[dict[str, Any]]]:
+    return TypeAdapter(_list_of(_record_type()))

@@ -15,7 +15,7 @@ class Outcome(BaseModel):
     """What all outcomes have in common."""
 
     # Newer workers may add fields that an older reader does not know.
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     token: str | None = None
     """Pass it to `HospitalReader` in any process: the read then sees this write, on any replica set member."""
@@ -65,7 +65,7 @@ class Difference(BaseModel):
     `latitude,longitude`. Long texts are cut, and end in `…` then.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     field: str
     stored: Value = None
@@ -123,7 +123,7 @@ class NotApplied(BaseModel):
     the line that has the identity: they are given for a collision, as far as they are known.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     index: int
     hospital_id: str

@@ -39,7 +39,7 @@ record takes the place of its whole content. A registered hospital and one that 
 class Payload(BaseModel):
     """What all payloads have in common: no unknown fields, no conversions, no changes."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True)
 
 
 class HospitalFields(Payload):

@@ -16,7 +16,7 @@ from worker.errors import InvalidEnvelope, InvalidPayload
 class Failure(BaseModel):
     """How one try ended: the error's class, message and traceback, and when, in ms."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     type: str
     message: str
@@ -50,7 +50,7 @@ class DeadLetter(BaseModel):
     letter. `history` has the earlier tries, oldest first.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     job_id: str
     function: str | None

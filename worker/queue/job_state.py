@@ -1,5 +1,6 @@
 """What is known of one job, in whatever state it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +27,15 @@ class JobView:
     result: dict[str, Any] | None = None
     dead_letter: DeadLetter | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether waiting for it changes nothing: it has ended, or is not known."""
+        return self.state in ("done", "failed", "dead", "unknown")
+
+
+EndedView = JobView | InvalidEnvelope
+"""A job that has ended, or why what it left cannot be read."""
+
 
 async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
     """Return what is known of the job `job_id`. Its envelope, which can be large, is not fetched.
@@ -49,12 +59,8 @@ async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
     for answer in (result, running, dead_letter, *scores):
         if isinstance(answer, Exception):
             raise answer
-    if dead_letter:
-        stored = read_dead_letter(job_id, dead_letter)
-        return JobView(job_id, "dead", stored.failure.tries, dead_letter=stored)
-    if result:
-        message = read_result(codec, result, job_id)
-        return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)
+    if dead_letter or result:
+        return _ended(codec, job_id, result, dead_letter)
     score = next((score for score in scores if score is not None), None)
     if not has_payload and score is None:
         return JobView(job_id, "unknown", 0)
@@ -65,6 +71,30 @@ async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
         state = "deferred"
     spent = int(tries) if isinstance(tries, bytes) and tries.isdigit() else 0
     return JobView(job_id, state, spent + (state == "running"))
+
+
+async def look_up_ended(redis: "Redis[bytes]", codec: Codec, job_ids: Sequence[str]) -> dict[str, EndedView]:
+    """Return what `look_up` returns or raises, of those of these jobs that have ended, by id."""
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.mget([keys.RESULT + job_id for job_id in job_ids])
+        pipe.hmget(keys.DEAD, job_ids)
+        results, dead_letters = await pipe.execute()
+    found: dict[str, EndedView] = {}
+    for job_id, result, dead_letter in zip(job_ids, results, dead_letters, strict=True):
+        if dead_letter or result:
+            try:
+                found[job_id] = _ended(codec, job_id, result, dead_letter)
+            except InvalidEnvelope as error:
+                found[job_id] = error
+    return found
+
+
+def _ended(codec: Codec, job_id: str, result: bytes | None, dead_letter: bytes | None) -> JobView:
+    if dead_letter:
+        stored = read_dead_letter(job_id, dead_letter)
+        return JobView(job_id, "dead", stored.failure.tries, dead_letter=stored)
+    message = read_result(codec, result or b"", job_id)
+    return JobView(job_id, "done" if message["s"] else "failed", message["t"] or 1, result=message)
 
 
 def is_deferred(score: float, now_ms: float) -> bool:

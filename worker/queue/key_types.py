@@ -32,6 +32,7 @@ _FIXED: dict[str, KeyType] = {
     keys.ENDED_MOVER: "string",
     keys.BATCHES: "zset",
     keys.CANCELLED_BATCHES: "zset",
+    keys.WAITERS: "string",
 }
 _OF_QUEUE: dict[str, KeyType] = {
     "": "zset",

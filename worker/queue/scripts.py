@@ -48,6 +48,9 @@ _LUA_NAMES = {
     "BATCH_ORDER": keys.BATCH_ORDER,
     "BATCH_COMPLETION": keys.BATCH_COMPLETION,
     "RATES": keys.RATES,
+    "WAITERS": keys.WAITERS,
+    "WAITER": keys.WAITER,
+    "TOLD": keys.TOLD,
     "LEASED_SUFFIX": keys.LEASED_SUFFIX,
     "WAKEUP_SUFFIX": keys.WAKEUP_SUFFIX,
 }

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
@@ -35,7 +35,9 @@ from worker.redis.sentinel import (
     follow_master,
 )
 from worker.redis_url import SentinelUrl, refuse_options, split_sentinel_url
-from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
 
 DEFAULT_TIMEOUT_S = 5.0
 """Seconds to wait for an answer of Redis where no other limit is set."""
@@ -68,7 +70,7 @@ _SHARED_TLS_OPTIONS = frozenset(
 )
 
 
-def open_pool(settings: Settings) -> BlockingConnectionPool:
+def open_pool(settings: "Settings") -> BlockingConnectionPool:
     """Return a pool of connections; none is made before its first use.
 
     A full pool waits for a free connection instead of failing, and every wait ends after `REDIS_TIMEOUT`. Raises
@@ -99,7 +101,7 @@ def open_pool(settings: Settings) -> BlockingConnectionPool:
     return pool
 
 
-def open_redis(settings: Settings) -> "Redis[bytes]":
+def open_redis(settings: "Settings") -> "Redis[bytes]":
     """Return a client with a pool of its own; close it with `aclose(close_connection_pool=True)`.
 
     Raises `ConfigurationError` as `open_pool` does.
@@ -173,7 +175,7 @@ def call_timeout_s(redis: "Redis[bytes]") -> float:
     return redis.connection_pool.connection_kwargs.get("socket_timeout") or DEFAULT_TIMEOUT_S
 
 
-def address(settings: Settings) -> str:
+def address(settings: "Settings") -> str:
     """Return where Redis is, without user and password."""
     url, sentinel = read_url(settings)
     if sentinel:
@@ -182,14 +184,14 @@ def address(settings: Settings) -> str:
     return str(parts.get("path") or f"{parts.get('host', 'localhost')}:{parts.get('port', 6379)}")
 
 
-def registry_mark(settings: Settings) -> str:
+def registry_mark(settings: "Settings") -> str:
     """Return what tells this Redis database from others without naming it."""
     url, sentinel = read_url(settings)
     database = dict(parse_url(sentinel.plain if sentinel else url)).get("db", 0)
     return hashlib.blake2b(f"{address(settings)} {database}".encode(), digest_size=16).hexdigest()
 
 
-def read_url(settings: Settings) -> tuple[str, SentinelUrl | None]:
+def read_url(settings: "Settings") -> tuple[str, SentinelUrl | None]:
     """Return the URL in a form that redis-py knows, and the sentinels that it names.
 
     Raises `ConfigurationError` for an option that redis-py cannot read, or that would break the queue.
@@ -221,7 +223,7 @@ def checks_hostname(parts: Mapping[str, Any]) -> bool:
     return bool(parts.get("ssl_check_hostname", parts.get("ssl_cert_reqs") != "none"))
 
 
-def _bounds(settings: Settings, url: str) -> dict[str, Any]:
+def _bounds(settings: "Settings", url: str) -> dict[str, Any]:
     options: dict[str, Any] = {
         "socket_timeout": settings.redis_timeout,
         "socket_connect_timeout": settings.redis_timeout,

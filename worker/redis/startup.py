@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 from worker.errors import ConfigurationError
 from worker.redis.client import address
 from worker.redis.errors import REDIS_ERRORS, translate
-from worker.settings import Settings
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+    from worker.settings import Settings
 
-async def check_redis(redis: "Redis[bytes]", settings: Settings) -> list[str]:
+
+async def check_redis(redis: "Redis[bytes]", settings: "Settings") -> list[str]:
     """Make sure that Redis answers and does not evict jobs; returns warnings.
 
     Raises `ConfigurationError` for a refused login, cluster mode, or an eviction policy that can delete jobs, and

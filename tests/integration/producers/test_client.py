@@ -85,7 +85,7 @@ def worker(redis: ArqRedis) -> Worker:
 CHANGES = HospitalChanges(beds=7, phone=None)
 RECORD_FORM = {"hospital_name": "Mercy", "source": "cms", "external_id": "1"}
 CHANGES_FORM = {"beds": 7, "phone": None}
-BY = {"actor": "dr-ito", "reason": "licence 4711"}
+BY: Any = {"actor": "dr-ito", "reason": "licence 4711"}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
 from tests.redis_scripts.script_history import HistoryContract
 from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
+from tests.redis_scripts.script_wait import WaitContract
 
 
 class TestEnqueue(EnqueueContract):
@@ -57,4 +58,8 @@ class TestDigests(DigestContract):
 
 
 class TestBatchDigests(BatchDigestContract):
+    pass
+
+
+class TestWait(WaitContract):
     pass

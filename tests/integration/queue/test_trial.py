@@ -77,7 +77,7 @@ async def test_a_user_without_scripts_is_refused_in_one_line(limited: Limited) -
         ("~arq:[^c]*", [keys.CLOCK, keys.CRASHES, keys.CLAIMS]),
         ("~arq:[^d]*", [keys.DEAD, keys.DEAD_INDEX, keys.DEAD_ARCHIVER, keys.DEAD_OPERATIONS]),
         ("~arq:[^p]*", [keys.PAUSES]),
-        ("~arq:[^w]*", [keys.WORKERS, keys.WORKERS_SEEN]),
+        ("~arq:[^w]*", [keys.WORKERS, keys.WORKERS_SEEN, keys.WAITERS]),
         ("~arq:[^u]*", [keys.UNKNOWN]),
         ("~arq:[^h]*", ["arq:history:trial"]),
         ("~arq:[^i]*", ["arq:in-progress:trial"]),

@@ -7,7 +7,7 @@ from worker.queue import keys
 from worker.queue.scripts import script_source
 
 SCRIPTS = (
-    *("claim", "enqueue", "finish", "recover", "redrive", "renew", "run_now", "stats"),
+    *("claim", "enqueue", "finish", "recover", "redrive", "renew", "run_now", "stats", "wait"),
     *("batch_create", "batch_close", "batch_next", "batch_settle"),
 )
 

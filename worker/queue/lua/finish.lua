@@ -34,9 +34,13 @@ local SEVERAL_LOSSES = 3
 -- Entries of the stream of ended jobs, of up to 100 jobs each. A worker moves them to MongoDB long before.
 local MOST_ENDED = 10000
 
+-- Seconds for which a producer finds the ids that it was told; it asks again before that.
+local TOLD_TTL = 60
+
 -- Usually these are empty.
 local any_crash = redis.call('HLEN', crashes) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
+local any_waiter = redis.call('EXISTS', WAITERS) == 1
 
 local function remove(command, key, ids)
     for first = 1, #ids, PER_CALL do
@@ -195,7 +199,35 @@ local function tell_history(told, untold)
     end
 end
 
+-- Tells producers that jobs have ended, each those that it waits for: see wait.lua. A producer that learns nothing here
+-- finds out by itself a second later, so nothing of it may keep a job from ending.
+local function tell_waiters(ids)
+    local told = {}
+    for first = 1, #ids, PER_CALL do
+        local last, notes = math.min(first + PER_CALL - 1, #ids), {}
+        for i = first, last do notes[#notes + 1] = WAITER .. ids[i] end
+        local waiters = redis.pcall('MGET', unpack(notes))
+        for i, names in ipairs(waiters) do
+            if names then
+                for name in string.gmatch(names, '%S+') do
+                    told[name] = told[name] or {}
+                    table.insert(told[name], ids[first + i - 1])
+                end
+                redis.pcall('DEL', notes[i])
+            end
+        end
+    end
+    for name, ids_of_name in pairs(told) do
+        for first = 1, #ids_of_name, PER_CALL do
+            redis.pcall('RPUSH', TOLD .. name, unpack(ids_of_name, first, math.min(first + PER_CALL - 1, #ids_of_name)))
+        end
+        redis.pcall('EXPIRE', TOLD .. name, TOLD_TTL)
+    end
+end
+
 local applied, left, ended, seen = {}, {}, {}, {}
+-- The ids of the jobs that this call has ended.
+local over = {}
 local told, untold = 0, {}
 for i = 3, #ARGV, 10 do
     local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
@@ -208,6 +240,7 @@ for i = 3, #ARGV, 10 do
             finish(id, 'done', '', 0, 0, '', '')
             count_in_batch(ARGV[i + 9] .. ' dropped', id)
             table.insert(ended[queue], id)
+            over[#over + 1] = id
         elseif action == 'retry' then
             give_back(id, queue, now + tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
         elseif action == 'return' then
@@ -219,6 +252,7 @@ for i = 3, #ARGV, 10 do
             count_in_batch(ARGV[i + 9], id)
             keep_digest(id, action, ARGV[i + 4], life, ARGV[i + 9])
             table.insert(ended[queue], id)
+            over[#over + 1] = id
         end
         table.insert(left[queue], id)
         applied[#applied + 1] = state
@@ -228,6 +262,7 @@ for i = 3, #ARGV, 10 do
         told = told + 1
         count_in_batch(ARGV[i + 9], id)
         keep_digest(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 9])
+        over[#over + 1] = id
         redis.call('HDEL', dead, id)
         redis.call('ZREM', dead_index, id)
         redis.call('DEL', DEAD_PAYLOAD .. id)
@@ -252,5 +287,6 @@ for queue, ids in pairs(left) do
     if any_abort then remove('ZREM', abort, ended[queue]) end
 end
 if any_batch then store_batches(now) end
+if any_waiter then tell_waiters(over) end
 if ARGV[2] ~= '' then tell_history(told, untold) end
 return applied
