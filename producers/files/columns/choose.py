@@ -16,6 +16,7 @@ from producers.files.columns.names import identifier_cost
 from producers.files.columns.people import names_of_people, on_people
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
 from producers.files.columns.sideways import refuse_what_is_no_header
+from producers.files.columns.statistics_of_areas import refuse_statistics
 from producers.files.columns.swapped import exchanged_names
 from producers.files.columns.telephones import on_parts, telephone_parts
 from producers.files.columns.years import on_years
@@ -177,6 +178,7 @@ class _Choice:
             (name, *more), why = self._mapped["hospital_name"].columns, self._mapped["hospital_name"].why
             if why == "name" and not more and self._wishes.profile is None:
                 refuse_what_is_no_header(name, self._columns, self._statistics)
+                refuse_statistics(name, self._columns, self._statistics)
             return
         refused = next((found for found in contradictions if found.field == "hospital_name"), None)
         column = None

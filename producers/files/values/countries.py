@@ -13,6 +13,7 @@ Place = Literal["inside", "outside", "swapped"]
 
 # The boxes are coarse, and hospitals stand on islands off the coast.
 _MARGIN = 1.0
+_LONGEST_CODE = 3
 
 
 class _Box(NamedTuple):
@@ -38,6 +39,11 @@ def place_in_country(position: Position, country: str) -> Place:
     if box is None or box.contains(latitude, longitude, _MARGIN):
         return "inside"
     return "swapped" if box.contains(longitude, latitude, 0.0) else "outside"
+
+
+def is_country(name: str) -> bool:
+    """Return whether a name, not a code, is that of a country."""
+    return len(name) > _LONGEST_CODE and word_key(name) in _boxes()
 
 
 @cache
