@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
-from producers.files.values.coordinates import Position
+from producers.files.values.angles import Position
 from worker.contract.placeholders import word_key
 
 Place = Literal["inside", "outside", "swapped"]
@@ -44,6 +44,13 @@ def place_in_country(position: Position, country: str) -> Place:
 def is_country(name: str) -> bool:
     """Return whether a name, not a code, is that of a country."""
     return len(name) > _LONGEST_CODE and word_key(name) in _boxes()
+
+
+def sides_of(country: str) -> frozenset[Literal["E", "W"]]:
+    """Return on which sides of Greenwich a country is; none if it is not known."""
+    box = _box(country)
+    sides: dict[Literal["E", "W"], bool] = {} if box is None else {"W": box.west < 0, "E": box.east > 0}
+    return frozenset(side for side, is_there in sides.items() if is_there)
 
 
 @cache
