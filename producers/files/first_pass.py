@@ -14,6 +14,7 @@ from producers.files.table import RawRow, Table
 
 # About 15 MB. In a file with more, the rows are looked at again in each later pass.
 _MOST_PROBLEMS = 100_000
+_TWO_COLUMNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +49,79 @@ class FirstPass:
 
 def read_through(table: Table) -> FirstPass:
     """Read all rows of a table once. Raises `FileError` if reading fails part-way."""
-    collector = StatisticsCollector(table.columns, role=role_in_key, telling_apart=telling_apart)
-    alone, suspects, sample = LoneNames(table), Suspects(table), RowSample()
-    rows_read = usable = 0
-    problems: dict[int, str] = {}
+    reading = _Reading(table)
     for raw in rows_of(table):
-        rows_read += 1
-        if raw.problem is None:
-            usable += 1
-            sample.add(raw)
-            # A total has no identifier, and would cost a short list its own.
-            if not suspects.holds(raw) and not alone.holds(raw):
-                collector.add(raw.fields)
-            elif suspects.is_full:
-                _decide(suspects, alone, sample, collector)
-        elif len(problems) <= _MOST_PROBLEMS:
-            problems[raw.line] = raw.problem
-    _decide(suspects, alone, sample, collector)
-    for raw in alone.hospitals():
-        collector.add(raw.fields)
-    line, problem = next(iter(problems.items()), (0, ""))
-    return FirstPass(
-        collector.finish(),
-        rows_read,
-        sample.rows,
-        sample.first,
-        alone,
-        suspects,
-        problems if len(problems) <= _MOST_PROBLEMS else None,
-        f"line {line} {problem}" if problem and not usable else "",
-    )
+        reading.take(raw)
+    return reading.finish()
 
 
-def _decide(suspects: Suspects, alone: LoneNames, sample: RowSample, collector: StatisticsCollector) -> None:
-    for raw in suspects.decide(sample.rows, is_held=alone.is_alone):
-        if not alone.holds(raw):
-            collector.add(raw.fields)
+class _Reading:
+    """The rows of a table, one after the other."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._collector = self._new_collector()
+        self._alone, self._suspects, self._sample = LoneNames(table), Suspects(table), RowSample()
+        self._rows = self._usable = 0
+        self._problems: dict[int, str] = {}
+        # The latest row that may be a hospital.
+        self._last = RawRow(0, {})
+
+    def take(self, raw: RawRow) -> None:
+        """Take the next row."""
+        self._rows += 1
+        if raw.problem is not None:
+            if len(self._problems) <= _MOST_PROBLEMS:
+                self._problems[raw.line] = raw.problem
+            return
+        self._usable += 1
+        self._sample.add(raw)
+        # A total has no identifier, and would cost a short list its own.
+        if not self._suspects.holds(raw) and not self._alone.holds(raw):
+            self._add(raw)
+        elif self._suspects.is_full:
+            self._decide()
+
+    def finish(self) -> FirstPass:
+        """Return what the rows show."""
+        self._decide()
+        self._find_totals()
+        for raw in self._alone.hospitals():
+            if self._suspects.reason(raw) is None:
+                self._collector.add(raw.fields)
+        line, problem = next(iter(self._problems.items()), (0, ""))
+        return FirstPass(
+            self._collector.finish(),
+            self._rows,
+            self._sample.rows,
+            self._sample.first,
+            self._alone,
+            self._suspects,
+            self._problems if len(self._problems) <= _MOST_PROBLEMS else None,
+            f"line {line} {problem}" if problem and not self._usable else "",
+        )
+
+    def _add(self, raw: RawRow) -> None:
+        self._collector.add(raw.fields)
+        if raw.line > self._last.line:
+            self._last = raw
+
+    def _decide(self) -> None:
+        for raw in self._suspects.decide(self._sample.rows, is_held=self._alone.is_alone):
+            if not self._alone.holds(raw):
+                self._add(raw)
+
+    def _find_totals(self) -> None:
+        """Find the totals that only the other rows show; these have been collected with them."""
+        rows, are_all = self._sample.rows, len(self._sample.rows) == self._usable
+        hospitals = [raw for raw in rows if not self._alone.is_alone(raw)]
+        # In a table of two columns a total may have a name alone.
+        candidates = rows if len(self._table.columns) == _TWO_COLUMNS else hospitals
+        if self._suspects.find_totals(candidates, self._last, are_all=are_all) and are_all:
+            self._collector = self._new_collector()
+            for raw in hospitals:
+                if self._suspects.reason(raw) is None:
+                    self._collector.add(raw.fields)
+
+    def _new_collector(self) -> StatisticsCollector:
+        return StatisticsCollector(self._table.columns, role=role_in_key, telling_apart=telling_apart)

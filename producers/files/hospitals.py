@@ -91,7 +91,7 @@ class HospitalFile:
         self._dittos = Dittos(self.columns.mapped, self.statistics)
         self._group_places = GroupPlaces(self.columns, self.statistics, passed.first)
         passed.suspects.called(self.columns.columns_of("hospital_name"))
-        self._other_kinds = notes_on_other_kinds(self.columns.left_out, self.statistics)
+        self._other_kinds = notes_on_other_kinds(self.columns, self.statistics)
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
         self.identity_is_given = "external_id" in wishes.columns.mapping

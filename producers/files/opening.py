@@ -21,6 +21,7 @@ from producers.files.detection.json_shapes import find_records
 from producers.files.detection.other_notations import other_notation
 from producers.files.errors import FileError
 from producers.files.readers.delimited import DelimitedTable, read_rows
+from producers.files.readers.extra_cells import ExtraCells
 from producers.files.readers.json_documents import JsonDocumentTable, read_records
 from producers.files.readers.json_lines import JsonLinesTable, read_lines
 from producers.files.readers.parquet import open_parquet
@@ -218,7 +219,8 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
     with source.open() as text:
         if next(read_rows(text, marks, columns, dialect, pads=pads, header_rows=named.rows), None) is None:
             raise FileError(path, "has a header but no rows; if that line is a hospital: --no-header")
-    return DelimitedTable(source, dialect, marks, columns, notes, pads, named.rows)
+    judge = ExtraCells(body, lines, marks.delimiter, columns) if header.present and columns else None
+    return DelimitedTable(source, dialect, marks, columns, notes, pads, named.rows, judge)
 
 
 def _lines(head: str, *, whole: bool) -> list[str]:

@@ -63,6 +63,8 @@ _WEB = re.compile(
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+(\s*[;,/ ]\s*[^\s@]+@[^\s@]+)*")
 # Circles, crosses and check marks.
 _SIGNS_OF_YES_NO = frozenset("\u25cb\u25ef\u3007\u00d7\u2715\u2713\u2714\u2717\u2718\u2611\u2612")
+# How word processors write it.
+_MINUS = str.maketrans("\u2212\ufe63\uff0d", "---")
 _FEWEST_DIGITS_OF_A_PHONE = 5
 _FEWEST_DIGITS_OF_A_POSITION = 5
 
@@ -93,6 +95,8 @@ def _has_position(value: object) -> bool:
 
 def _of_text(text: str) -> frozenset[Shape]:
     found: set[Shape] = set()
+    if not text.isascii():
+        text = text.translate(_MINUS)
     digits = sum(character.isdigit() for character in text)
     letters = sum(character.isalpha() for character in text)
     if digits:

@@ -146,7 +146,7 @@ def to_report(row: Row, kind: Kind) -> dict[str, Any]:
     return {
         "line": row.line,
         "fate": row.fate,
-        "identity": None if row.fate in APPLIED else row.stored["_id"],
+        "identity": None if row.fate in APPLIED else row.stored.get("_id"),
         "other_line": row.other_line,
         "differs": {name: (value, row.stored[name]) for name, value in other.items() if value != row.stored[name]},
         "left_out": dict(row.left_out),

@@ -15,7 +15,9 @@ from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWi
 from producers.files.columns.names import identifier_cost
 from producers.files.columns.people import names_of_people, on_people
 from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
+from producers.files.columns.same_names import SameNames, on_beds
 from producers.files.columns.sideways import refuse_what_is_no_header
+from producers.files.columns.statistics_of_areas import refuse_statistics
 from producers.files.columns.swapped import exchanged_names
 from producers.files.columns.telephones import on_parts, telephone_parts
 from producers.files.columns.years import on_years
@@ -127,15 +129,19 @@ class _Choice:
             self._notes.append(f"{found.column} {found.reason}, so it is not used as the source")
 
     def _assign_by_name(self) -> list[Contradiction]:
-        assigned, contradictions = assign(
-            self._unused(parts=True), self._statistics, self._wanted(), self._no_names
-        )
+        same = SameNames(self._columns, self._statistics)
+        beds = same.beds(self._unused(parts=True)) if "beds" in self._wanted() else []
+        columns = [column for column in self._unused(parts=True) if column not in beds]
+        assigned, contradictions = assign(columns, self._statistics, self._wanted(), self._no_names)
+        if beds and "beds" not in assigned:
+            self._notes.append(on_beds(beds))
         drop_second_position(assigned, self._statistics)
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
         self._share_postal_towns()
         self._join_telephone()
         if "address" in assigned:
             self._join_address(assigned["address"])
+        self._notes += same.notes(assigned, self._unused())
         return contradictions
 
     def _share_postal_towns(self) -> None:
@@ -177,6 +183,7 @@ class _Choice:
             (name, *more), why = self._mapped["hospital_name"].columns, self._mapped["hospital_name"].why
             if why == "name" and not more and self._wishes.profile is None:
                 refuse_what_is_no_header(name, self._columns, self._statistics)
+                refuse_statistics(name, self._columns, self._statistics)
             return
         refused = next((found for found in contradictions if found.field == "hospital_name"), None)
         column = None

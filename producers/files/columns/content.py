@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
 from producers.files.values import CellReader, UnreadableCell
-from producers.files.values.coordinates import is_readable_pair
+from producers.files.values.angles import Axis
+from producers.files.values.coordinates import is_readable_angle, is_readable_pair
 from producers.files.values.postal_towns import postal_town_style
 from producers.files.values.yes_no import YesNoReader, yes_no_style
 from producers.files.words import fold, names_a_hospital, word_set
@@ -212,9 +213,12 @@ def _is_read(reader: CellReader, value: object) -> bool:
     return True
 
 
-def _degrees(shape: Shape, limit: int) -> "Callable[[ColumnStatistics, bool], str | None]":
+def _degrees(axis: Axis, limit: int) -> "Callable[[ColumnStatistics, bool], str | None]":
     def check(column: ColumnStatistics, _code: bool) -> str | None:
-        share = 1 - column.share(shape)
+        share = 1 - column.share(axis)
+        if share > _MOST:
+            # A name that says so is enough for whatever the cells are read by, such as words for hemispheres.
+            share = 1 - column.share_of(lambda value: is_readable_angle(value, axis))
         return f"is not in degrees from -{limit} to {limit} {_in_rows(column, share)}" if share > _MOST else None
 
     return check

@@ -13,6 +13,7 @@ from producers.files.columns.abbreviations import fields_of_abbreviation
 from producers.files.columns.compounds import fields_of_compound
 from producers.files.columns.name_table import POSTAL_TOWN, name_key, name_table, name_tokens
 from producers.files.columns.readings import Reading, code_of, readings
+from producers.files.columns.word_sets import fields_of_word_set
 from producers.files.statistics import KeyRole
 from worker.contract.comparison import DISTINGUISHING_FIELDS
 
@@ -64,6 +65,9 @@ def fields_by_name(column: str) -> dict[str, NameMatch]:
     if not found and not names_something_else(column):
         costs = fields_of_compound(column) or fields_of_abbreviation(column)
         found = {field: NameMatch(cost) for field, cost in costs.items()}
+    if found.keys() <= {"location"}:
+        # "GPS" alone is both coordinates, and "x_gps" one of them.
+        found = {field: NameMatch(cost) for field, cost in fields_of_word_set(column).items()} or found
     return found or _fields_of_truncated_name(column)
 
 

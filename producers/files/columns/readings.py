@@ -16,6 +16,7 @@ _HOLDER_COST = 20
 # Each has dozens of readings, which are needed only while the name is looked up.
 _NAMES_KEPT = 64
 _SHORTEST_JOINED_WORD = 4
+_JOINED_TO_NAMES = frozenset(("code", "id", "cd", "abbr", "abbrev"))
 
 
 class Reading(NamedTuple):
@@ -59,9 +60,14 @@ def readings(column: str) -> tuple[Reading, ...]:
     return tuple(cheapest.values())
 
 
-def code_of(tokens: Sequence[str]) -> Iterator[str]:
-    """Yield what a code is a code of: the name without a word such as "code" in front or behind."""
+def code_of(tokens: Sequence[str], *, abbreviated: bool = False) -> Iterator[str]:
+    """Yield what a code is a code of: the name without a word such as "code" in front or behind.
+
+    `abbreviated`: an abbreviation is a code, too.
+    """
     words = name_table().words["identifier"]
+    if abbreviated:
+        words |= name_table().words["abbreviation"]
     if len(tokens) > 1 and tokens[-1] in words:
         yield "".join(tokens[:-1])
     if len(tokens) > 1 and tokens[0] in words:
@@ -69,7 +75,7 @@ def code_of(tokens: Sequence[str]) -> Iterator[str]:
     if len(tokens) == 1:
         key = tokens[0]
         for word in words:
-            if len(word) < len(key) and key.endswith(word) and (not word.isascii() or word in ("code", "id", "cd")):
+            if len(word) < len(key) and key.endswith(word) and (not word.isascii() or word in _JOINED_TO_NAMES):
                 yield key[: -len(word)]
 
 
@@ -172,7 +178,7 @@ def _reading(tokens: Sequence[str], origin: _Origin, more: int) -> Iterator[Read
         part=origin.part,
         suffix=origin.suffix,
         fragment=origin.fragment,
-        code_of=tuple(code_of(tokens)),
+        code_of=tuple(code_of(tokens, abbreviated=True)),
     )
     yield reading
     if key.isascii() and key.endswith("s") and len(key) > _SHORTEST_JOINED_WORD:

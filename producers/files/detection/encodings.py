@@ -37,6 +37,8 @@ _ASCII_AND_NO_BREAK_SPACE = bytes((*range(128), 0xA0))
 # them has others too, and inside of words.
 _LONE_DASH = re.compile(rb"(?<![A-Za-z\x80-\x9f\xa1-\xff])[\x96\x97](?![A-Za-z\x80-\x9f\xa1-\xff])")
 
+# Control characters of UTF-8 that were characters of cp1252. In an encoding of double bytes these are rare letters.
+_CONTROL_OF_CP1252 = re.compile(rb"\xc2[\x80-\x9f]")
 _PADDING = re.compile(rb"\0+(?=[\r\n,;\t|\"\x1a]|\Z)")
 
 
@@ -129,9 +131,15 @@ def _detected(path: Path, opener: Opener, counts: Bytes) -> Encoding:
     if not counts.characters and not counts.strays:
         refuse_utf_7(path, counts.head)
     # Few characters may be valid UTF-8 by chance.
-    if not counts.strays and not 0 < counts.characters <= _FEW_CHARACTERS:
+    is_by_chance = 0 < counts.characters <= _FEW_CHARACTERS and not _has_controls_of_cp1252(opener, counts)
+    if not counts.strays and not is_by_chance:
         return Encoding("utf-8", counts.lines, nuls=nuls)
     return _judged(path, opener, counts, nuls)
+
+
+def _has_controls_of_cp1252(opener: Opener, counts: Bytes) -> bool:
+    with opener() as stream:
+        return any(map(_CONTROL_OF_CP1252.search, sample_lines(stream, counts.blocks)))
 
 
 def check_encoding(path: Path, encoding: str) -> None:

@@ -14,7 +14,7 @@ from producers.files.table import REJECT_COLUMNS
 _MOST_ABOVE = 40
 _ROWS_COMPARED = 200
 _FEWEST_NUMBERED, _FEWEST_SAME = 3, 2
-NUMBER = re.compile(r"[+-]?[\d.,\s\u00a0']*\d[\d.,\s\u00a0']*%?")
+NUMBER = re.compile(r"[+\u2212-]?[\d.,\s\u00a0']*\d[\d.,\s\u00a0']*%?")
 """A cell that is a number, however it is written."""
 _YEAR = re.compile(r"(19|20)\d\d")
 _PLACEHOLDERS = frozenset(("", "-", "na", "n/a", "null", "none", "nan", "\\n"))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from producers.files.columns.names import fields_by_name
+from producers.files.columns.same_names import original_name
 from producers.files.errors import FileError
 from producers.files.table import RawRow, Table
 from producers.files.words import fold
@@ -31,7 +32,7 @@ def refuse_side_by_side(table: Table, *, name_is_chosen: bool) -> None:
 
 def _blocks(columns: Sequence[str]) -> list[Sequence[str]]:
     """Divide columns where the name of the first one stands again; empty if the parts have not the same names."""
-    names = [fold(_original(column, number)) for number, column in enumerate(columns, 1)]
+    names = [fold(original_name(column, number)) for number, column in enumerate(columns, 1)]
     first = next((at for at, name in enumerate(names) if name), len(names))
     starts = [at for at, name in enumerate(names) if name and name == names[first]]
     if not starts:
@@ -43,11 +44,6 @@ def _blocks(columns: Sequence[str]) -> list[Sequence[str]]:
         blocks.append(columns[start : last + 1])
         compared.add(tuple(names[start : last + 1]))
     return blocks if len(compared) == 1 and len(blocks[0]) > 1 else []
-
-
-def _original(column: str, number: int) -> str:
-    """Return the name as the header has it: blank and repeated ones have got the number of their column."""
-    return "" if column == f"column {number}" else column.removesuffix(f" ({number})")
 
 
 def _differ(rows: Sequence[RawRow], columns: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from typing import TextIO
 from producers.files.detection.delimiters import Marks, unescaped
 from producers.files.detection.headers import distinct
 from producers.files.lines import MAX_ROW_LENGTH, MAX_ROW_LINES, NumberedLines, RowTooLong
+from producers.files.readers.extra_cells import SHIFTED, ExtraCells
 from producers.files.readers.line_breaks import without_halves
 from producers.files.readers.open_quotes import swallows_rows
 from producers.files.readers.text import TextSource, repair, shortened
@@ -22,7 +23,8 @@ _CLOSED_ROWS_LATER = "a quote is opened, and closed only after the rows below it
 class DelimitedTable:
     """A delimited text. `pads` says that rows leave out the empty cells at their end.
 
-    `header_rows`: in how many rows the names of the columns are, if there is a header.
+    `header_rows`: in how many rows the names of the columns are, if there is a header. `extra` judges rows
+    that have empty cells after the last column; without it these are left out.
     """
 
     source: TextSource
@@ -32,6 +34,7 @@ class DelimitedTable:
     notes: Sequence[str]
     pads: bool = False
     header_rows: int = 1
+    extra: ExtraCells | None = None
 
     @property
     def path(self) -> Path:
@@ -47,7 +50,13 @@ class DelimitedTable:
         """Yield every row that is not blank. Raises `FileError` if reading fails part-way."""
         with self.source.open() as text:
             rows = read_rows(
-                text, self.marks, self.columns, self.dialect, pads=self.pads, header_rows=self.header_rows
+                text,
+                self.marks,
+                self.columns,
+                self.dialect,
+                pads=self.pads,
+                header_rows=self.header_rows,
+                extra=self.extra,
             )
             if self.pads:
                 rows = without_halves(rows, self.columns)
@@ -67,6 +76,7 @@ def read_rows(
     *,
     pads: bool = False,
     header_rows: int = 1,
+    extra: ExtraCells | None = None,
 ) -> Iterator[RawRow]:
     """Yield the rows of a text below its header."""
     lines = NumberedLines(text)
@@ -107,7 +117,19 @@ def read_rows(
         if len(cells) < len(columns):
             cells = _completed(cells, marks, len(columns), pads=pads)
         before = cells
-        yield _row(lines.first_number, columns, cells)
+        shift = _problem_of_shift(cells, lines, marks, extra)
+        row = _row(lines.first_number, columns, cells)
+        row.problem = row.problem or shift
+        yield row
+
+
+def _problem_of_shift(
+    cells: Sequence[str], lines: NumberedLines, marks: Marks, extra: ExtraCells | None
+) -> str | None:
+    if extra is None or not extra.may_be_shifted(cells):
+        return None
+    raw = split_leniently(lines.first_line, marks, keep_blanks=True) if lines.is_one_line else []
+    return SHIFTED if extra.are_shifted(cells, raw) else None
 
 
 def _row(number: int, columns: Sequence[str], cells: list[str]) -> RawRow:
@@ -133,9 +155,10 @@ def _completed(cells: list[str], marks: Marks, width: int, *, pads: bool) -> lis
     return cells + [""] * (width - len(cells)) if pads else cells
 
 
-def split_leniently(line: str, marks: Marks) -> list[str]:
+def split_leniently(line: str, marks: Marks, *, keep_blanks: bool = False) -> list[str]:
     """Split a line whose quotes are broken: a quote closes a cell only before a delimiter or the end of the line.
 
+    `keep_blanks`: those in front of a cell without quotes are kept.
     Return no cells if a quote is never closed, because then nobody knows where its cell ends.
     """
     text, quote, delimiter = line.rstrip("\r\n"), marks.quote, marks.delimiter
@@ -156,7 +179,7 @@ def split_leniently(line: str, marks: Marks) -> list[str]:
         else:
             end = text.find(delimiter, position)
             end = len(text) if end < 0 else end
-            cells.append(text[start:end])
+            cells.append(text[position if keep_blanks else start : end])
             position = end + len(delimiter)
     return cells
 

@@ -1,21 +1,23 @@
 """Rows that say in a column that they are something else than hospitals: pharmacies, schools, police."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from producers.files.columns.model import ATTRIBUTE_PREFIX, Columns
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import fold, word_set
 
 _MOST_LISTED = 5
 
 
-def notes_on_other_kinds(columns: Iterable[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+def notes_on_other_kinds(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
     """Return a note for each column in which rows are called another kind of place.
 
     They are loaded all the same: a list of health facilities is meant as a whole, and a pharmacy in it may be one
     of a hospital.
     """
     notes = []
-    for column in columns:
+    attributes = [it.columns for it in columns.mapped if it.field.startswith(ATTRIBUTE_PREFIX)]
+    for column in (*columns.left_out, *(column for its in attributes for column in its)):
         others = {
             value: count
             for value, count in statistics[column].values.items()

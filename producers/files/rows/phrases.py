@@ -69,6 +69,11 @@ def is_count(text: str) -> bool:
     return (counts and "counted" in _kinds(tokens)) or _COUNTED_IN_CHINESE.fullmatch(text.strip()) is not None
 
 
+def kinds_of_count(text: str) -> frozenset[str]:
+    """Return of which lists of words a text is that only counts: "Total", "Number of hospitals"; none of others."""
+    return frozenset() if len(text) > _LONGEST else _kinds(_NUMBER_OR_WORD.findall(fold(text)))
+
+
 def is_statistic(text: str) -> bool:
     """Return whether a text begins as a row of statistics does ("of which"), or ends with a sign of percent."""
     if len(text) > _LONGEST:

@@ -20,6 +20,7 @@ from producers.files.rows.phrases import (
     may_say_so,
     names_an_area,
 )
+from producers.files.rows.unknown_totals import MAY_BE_A_TOTAL, unknown_totals
 from producers.files.table import EMPTY_DASHES, REASON_COLUMN, RawRow, Table, own_cells
 from producers.files.words import fold, names_a_hospital
 
@@ -33,7 +34,7 @@ IS_STATISTICS = f"looks like a row of statistics, and lacks what other rows have
 IS_A_SECTION = f"looks like the name of a section, and lacks what other rows have; {_FILL}"
 IS_A_REMARK = f"looks like a remark on the list, and lacks what other rows have; {_FILL}"
 """Why such a row is not applied."""
-_REASONS = (LOOKS_LIKE_A_TOTAL, IS_A_COUNT, IS_STATISTICS, IS_A_SECTION, IS_A_REMARK)
+_REASONS = (LOOKS_LIKE_A_TOTAL, IS_A_COUNT, IS_STATISTICS, IS_A_SECTION, IS_A_REMARK, MAY_BE_A_TOTAL)
 
 _NEARLY_ALL = 0.9
 _MOST_SECTIONS = 0.5
@@ -57,6 +58,7 @@ class Suspects:
 
     def __init__(self, table: Table) -> None:
         self._is_of_rejects = REASON_COLUMN in table.columns
+        self._has_totals = table.dialect.format in ("csv", "workbook") and not self._is_of_rejects
         self._held: list[RawRow] = []
         self._below_legend: set[int] = set()
         self._is_below_legend = False
@@ -103,6 +105,18 @@ class Suspects:
             for line in sections:
                 del self._reasons[line]
         return [row for row in held if row.line not in self._reasons and row.line not in self._totals_if_unnamed]
+
+    def find_totals(self, rows: Sequence[RawRow], last: RawRow, *, are_all: bool) -> bool:
+        """Find totals that no word says so of, when the others are decided; return whether there are any.
+
+        `rows` are a sample of the list, or all of it if `are_all`. `last` is the last row that may be a hospital.
+        """
+        rows = [row for row in rows if self.reason(row) is None]
+        if not self._has_totals or not rows:
+            return False
+        totals = unknown_totals(rows, rows[-1] if are_all else last, are_all=are_all)
+        self._reasons.update(dict.fromkeys(totals, MAY_BE_A_TOTAL))
+        return bool(totals)
 
     def called(self, names: Sequence[str]) -> None:
         """Take the columns of the hospitals' names."""
@@ -165,6 +179,8 @@ class Suspects:
             # The few rows of rejects do not show what the rows of their list have.
             before = str(row.fields.get(REASON_COLUMN) or "")
             found = IS_A_REMARK if before.startswith(IS_A_REMARK) and len(own) <= _MOST_CELLS - 1 else None
+            if before.startswith(MAY_BE_A_TOTAL) and sum(1 for it in own.values() if _LETTER.search(it)) <= 1:
+                found = MAY_BE_A_TOTAL
             found = found or _judged(own, len(own), self._symbols)
             return found if found is not None and before.startswith(found) else None
         if row.line in self._below_legend:

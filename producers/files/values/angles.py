@@ -11,6 +11,8 @@ from producers.files.values.cells import UnreadableCell
 from producers.files.values.words import table
 
 Axis = Literal["latitude", "longitude"]
+Position = tuple[float, float]
+"""Latitude, then longitude, in degrees."""
 
 _AXES: dict[str, tuple[Axis, int]] = {
     "north": ("latitude", 1),

@@ -13,6 +13,7 @@ from producers.files.values.coordinate_order import coordinate_order
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style, time_zone
+from producers.files.values.letter_o import MeaningOfO, meaning_of_o
 from producers.files.values.lost_zeros import lost_zeros
 from producers.files.values.misplaced import STYLES, NumberStyle, number_style
 from producers.files.values.missing import CODES, PLACES, PlaceWords, is_missing, is_missing_text
@@ -119,7 +120,7 @@ class _Choice:
             "hospital_type": lambda _: HospitalTypeReader(is_missing),
             "beds": self._whole_number,
             "latitude": lambda _: CoordinateReader("latitude"),
-            "longitude": lambda _: CoordinateReader("longitude"),
+            "longitude": lambda it: CoordinateReader("longitude", self._meaning_of_o(it)),
             "location": self._position,
             "observed_at": self._instant,
             "attributes": lambda _: AttributesReader(),
@@ -241,12 +242,24 @@ class _Choice:
         setting = f"{mapped.field}.order"
         order = next((order for order in get_args(CoordinateOrder) if order == self._given(setting)), None)
         if order is None:
-            countries = {it for it in self._samples.get("country", ()) if isinstance(it, str)}
-            order, note = coordinate_order(mapped.columns, self._samples[mapped.field], countries)
+            order, note = coordinate_order(mapped.columns, self._samples[mapped.field], self._countries())
             self._note(note)
         if order:
             self._settings[setting] = order
-        return PositionReader(order)
+        return PositionReader(order, self._meaning_of_o(mapped))
+
+    def _meaning_of_o(self, mapped: MappedColumns) -> MeaningOfO:
+        setting = f"{mapped.field}.o"
+        given = next((it for it in get_args(MeaningOfO) if it and it == self._given(setting)), None)
+        names = [column for it in self._mapped for column in it.columns]
+        found: MeaningOfO = given or meaning_of_o(self._samples[mapped.field], names, self._countries())
+        if found:
+            self._settings[setting] = found
+            self._note(f"{mapped.field}: O is read as {found}; a profile (inspect --save) says so with {setting}")
+        return found
+
+    def _countries(self) -> set[str]:
+        return {it for it in self._samples.get("country", ()) if isinstance(it, str)}
 
     def _instant(self, mapped: MappedColumns) -> CellReader:
         name = mapped.field
@@ -272,12 +285,14 @@ class _Choice:
             order = next(
                 (it for it in get_args(CoordinateOrder) if it == self._settings.get("location.order")), None
             )
-            _, positions, _ = readable(PositionReader(order), self._rows_of("location"))
+            reader = PositionReader(order, self._o_of("location"))
+            _, positions, _ = readable(reader, self._rows_of("location"))
             return Region([latitude for latitude, _ in positions], [longitude for _, longitude in positions])
         if not {"latitude", "longitude"} <= set(fields):
             return Region([], [])
         latitudes, _, outside = readable(CoordinateReader("latitude"), self._rows_of("latitude"))
-        longitudes, _, _ = readable(CoordinateReader("longitude"), self._rows_of("longitude"))
+        reader_of_longitudes = CoordinateReader("longitude", self._o_of("longitude"))
+        longitudes, _, _ = readable(reader_of_longitudes, self._rows_of("longitude"))
         if outside > len(latitudes) and all(abs(degrees) <= 90 for degrees in longitudes):
             columns = {it.field: it.columns for it in self._mapped}
             self._note(
@@ -285,6 +300,9 @@ class _Choice:
                 f"--map latitude={columns['longitude'][0]} --map longitude={columns['latitude'][0]}"
             )
         return Region(latitudes, longitudes)
+
+    def _o_of(self, name: str) -> MeaningOfO:
+        return next((it for it in get_args(MeaningOfO) if it == self._settings.get(f"{name}.o")), "")
 
     def _rows_of(self, name: str) -> list[object]:
         """Return the cells of a field in the rows of the sample, each once, to count how many rows agree."""

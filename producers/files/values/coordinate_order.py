@@ -4,13 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from producers.files.values.angles import Angle
+from producers.files.values.angles import Angle, Position
 from producers.files.values.cells import UnreadableCell
 from producers.files.values.cleaning import clean
 from producers.files.values.coordinates import (
     LONGEST_POSITION,
     CoordinateOrder,
-    Position,
     shown_order,
     split_pair,
 )

@@ -13,12 +13,11 @@ import orjson
 from producers.files.values.angles import LIMITS, Angle, Axis, checked, parse_angle
 from producers.files.values.cells import MISSING, Missing, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
+from producers.files.values.letter_o import MeaningOfO, with_known_letters
 from producers.files.values.missing import is_missing
 from producers.files.values.numbers import ascii_digits
 
 CoordinateOrder = Literal["latlon", "lonlat"]
-Position = tuple[float, float]
-"""Latitude, then longitude, in degrees."""
 
 _PLAIN = re.compile(r"-?[0-9]{1,3}\.[0-9]+")
 _NO_COORDINATES = frozenset((-999.0, -9999.0, -99999.0, -999999.0, 999.0, 9999.0, 99999.0, 999999.0))
@@ -47,11 +46,12 @@ _PAIRS_OF_NAMES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("
 
 
 class CoordinateReader:
-    """Reads the latitudes or the longitudes of a column."""
+    """Reads the latitudes or the longitudes of a column. `o` is what the letter O means in it."""
 
-    def __init__(self, axis: Axis) -> None:
+    def __init__(self, axis: Axis, o: MeaningOfO = "") -> None:
         self.changes: Counter[str] = Counter()
         self._axis = axis
+        self._o: MeaningOfO = o
         self._limit = LIMITS[axis]
 
     def read(self, cells: Sequence[object]) -> object:
@@ -65,16 +65,20 @@ class CoordinateReader:
             text = ascii_digits(clean(cell, self.changes))
             if is_missing(text):
                 return MISSING
-            return _known(parse_angle(text), self._axis)
+            return _known(parse_angle(with_known_letters(text, self._o)), self._axis)
         return _known(_native(cell), self._axis)
 
 
 class PositionReader:
-    """Reads cells with both coordinates. `order` is that of numbers whose order the cell itself does not show."""
+    """Reads cells with both coordinates. `order` is that of numbers whose order the cell itself does not show.
 
-    def __init__(self, order: CoordinateOrder | None) -> None:
+    `o` is what the letter O means in the column.
+    """
+
+    def __init__(self, order: CoordinateOrder | None, o: MeaningOfO = "") -> None:
         self.changes: Counter[str] = Counter()
         self._order = order
+        self._o: MeaningOfO = o
 
     def read(self, cells: Sequence[object]) -> object:
         """Return latitude and longitude in degrees, or `MISSING`. Raises `UnreadableCell`."""
@@ -108,7 +112,7 @@ class PositionReader:
             return _from_wkb(text)
         if pair := _AFTER_ADDRESS.fullmatch(text):
             return _position(Angle(float(pair[1])), Angle(float(pair[2])))
-        return self._ordered(*split_pair(text))
+        return self._ordered(*split_pair(with_known_letters(text, self._o)))
 
     def _from_object(self, cell: object) -> object:
         if isinstance(cell, Mapping):
@@ -176,12 +180,24 @@ def is_readable_pair(value: object) -> bool:
     if not isinstance(value, str) or len(value) > LONGEST_POSITION:
         return False
     try:
-        first, second = split_pair(ascii_digits(clean(value, Counter())))
+        # What an O means is decided later; here either does.
+        first, second = split_pair(with_known_letters(ascii_digits(clean(value, Counter())), "W"))
     except UnreadableCell:
         return False
     if first.axis and second.axis:
         return first.axis != second.axis
     return not (first.degrees.is_integer() or second.degrees.is_integer()) and _may_be_a_position(first, second)
+
+
+def is_readable_angle(value: object, axis: Axis) -> bool:
+    """Return whether a cell is text with a latitude or a longitude."""
+    if not isinstance(value, str) or len(value) > LONGEST_POSITION:
+        return False
+    try:
+        checked(parse_angle(with_known_letters(ascii_digits(clean(value, Counter())), "W")), axis)
+    except UnreadableCell:
+        return False
+    return True
 
 
 def _may_be_a_position(first: Angle, second: Angle) -> bool:

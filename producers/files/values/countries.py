@@ -6,13 +6,14 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
-from producers.files.values.coordinates import Position
+from producers.files.values.angles import Position
 from worker.contract.placeholders import word_key
 
 Place = Literal["inside", "outside", "swapped"]
 
 # The boxes are coarse, and hospitals stand on islands off the coast.
 _MARGIN = 1.0
+_LONGEST_CODE = 3
 
 
 class _Box(NamedTuple):
@@ -38,6 +39,18 @@ def place_in_country(position: Position, country: str) -> Place:
     if box is None or box.contains(latitude, longitude, _MARGIN):
         return "inside"
     return "swapped" if box.contains(longitude, latitude, 0.0) else "outside"
+
+
+def is_country(name: str) -> bool:
+    """Return whether a name, not a code, is that of a country."""
+    return len(name) > _LONGEST_CODE and word_key(name) in _boxes()
+
+
+def sides_of(country: str) -> frozenset[Literal["E", "W"]]:
+    """Return on which sides of Greenwich a country is; none if it is not known."""
+    box = _box(country)
+    sides: dict[Literal["E", "W"], bool] = {} if box is None else {"W": box.west < 0, "E": box.east > 0}
+    return frozenset(side for side, is_there in sides.items() if is_there)
 
 
 @cache

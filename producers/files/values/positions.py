@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from producers.files.values.angles import Position
 from producers.files.values.cells import CellReader, UnreadableCell
-from producers.files.values.coordinates import Position
 
 # Fewer hospitals show no region.
 _LEAST_FOR_REGION = 5

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from producers.files.values.angles import Position
 from producers.files.values.cells import (
     MISSING,
     CellReader,
@@ -14,7 +15,6 @@ from producers.files.values.cells import (
     shown,
 )
 from producers.files.values.choosing import Readers
-from producers.files.values.coordinates import Position
 from producers.files.values.countries import place_in_country
 from producers.files.values.misplaced import IS_NUMBER, Misplaced
 from worker.contract.known import Known, parse_known

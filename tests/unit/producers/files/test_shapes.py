@@ -15,6 +15,7 @@ from producers.files.shapes import Shape, shapes
         ("1425.0", {"number", "integer", "digits", "phone number"}),
         ("-58,5076151", {"number", "decimal comma", "digits", "latitude", "longitude", "phone number"}),
         ("1.234", {"number", "digits", "latitude", "longitude"}),
+        ("\u221258.5", {"number", "digits", "latitude", "longitude"}),
         ("12 345 678", {"number", "digits", "phone number"}),
         ("1.234,5", {"number", "decimal comma", "digits", "phone number"}),
         ("2019", {"number", "integer", "digits", "year"}),

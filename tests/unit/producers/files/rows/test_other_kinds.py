@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from producers.files import HospitalFile
+from producers.files import FileWishes, HospitalFile
+from producers.files.columns import ColumnWishes
 
 
 def notes(folder: Path, column: str, kinds: list[str]) -> list[str]:
@@ -39,3 +40,15 @@ def test_other_kinds_are_counted(tmp_path: Path, column: str, kinds: list[str], 
 )
 def test_kinds_of_hospitals_are_not_noted(tmp_path: Path, column: str, kinds: list[str]) -> None:
     assert notes(tmp_path, column, kinds) == []
+
+
+def test_other_kinds_are_counted_if_all_columns_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"Aveda {number},{'pharmacy' if number % 3 == 0 else 'hospital'},Town" for number in range(9)]
+    path.write_text("\n".join(["Facility Name,amenity,City", *rows]) + "\n")
+    file = HospitalFile.open(path, FileWishes(columns=ColumnWishes(keep_others=True)))
+    assert [
+        note
+        for note in file.notes
+        if "'amenity' says that they are no hospitals" in note and "pharmacy (3)" in note
+    ]

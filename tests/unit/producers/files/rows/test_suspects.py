@@ -14,6 +14,7 @@ from producers.files.rows.suspects import (
     IS_STATISTICS,
     LOOKS_LIKE_A_TOTAL,
 )
+from producers.files.rows.unknown_totals import MAY_BE_A_TOTAL
 from tests.support.rejected_rows import write_profile_beside
 
 HEADER = "Code;Name;City;Type;Beds"
@@ -74,6 +75,8 @@ def rejected(file: HospitalFile) -> dict[int, str]:
         (";A. Person;;;Geprüft von:", IS_A_REMARK),
         ("制表人;王;;;", IS_A_REMARK),
         ("Página 2 de 7;;;;v2", IS_A_REMARK),
+        # It says nothing, but lacks what all others have.
+        (";Max Smart;;;45", MAY_BE_A_TOTAL),
         # Hospitals that only look so.
         ("K30;Total Care Clinic;;;35", None),
         ("K30;12 Hospitals Road Clinic;Aveda;public;3", None),
@@ -84,7 +87,6 @@ def rejected(file: HospitalFile) -> dict[int, str]:
         ("K30;Stand;;;", None),
         ("K30;115;Aveda;public;35", None),
         ("A;Oak Clinic;;;", None),
-        (";Max Smart;;;45", None),
         ("9;Bezirk Mitte;;;41 30 12 34 567", None),
     ],
 )

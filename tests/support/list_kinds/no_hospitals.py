@@ -1,0 +1,49 @@
+"""Lists with rows that are no hospitals or whose cells are shifted, and lists of something else."""
+
+from tests.support.list_kinds.model import Kind, Row, row
+
+_HEADER = b"code,name,city,beds\n"
+_TWO = b"K1,Larch Hospital,Dorn,12\nK2,Hazel Hospital,Elst,20\n"
+_LAST = b"K4,Alder Hospital,Varn,33\n"
+_LOADED = (
+    ("K1", "Larch Hospital", "Dorn", 12),
+    ("K2", "Hazel Hospital", "Elst", 20),
+    ("K4", "Alder Hospital", "Varn", 33),
+)
+
+
+def _rows(*lines: int) -> tuple[Row, ...]:
+    return tuple(
+        row(line, f"moh:{code}", name, source="moh", external_id=code, city=city, beds=beds)
+        for line, (code, name, city, beds) in zip(lines, _LOADED, strict=True)
+    )
+
+
+NO_HOSPITALS = (
+    Kind(
+        name="41_shifted_cells",
+        file="41.csv",
+        content=_HEADER + _TWO + b"K3,Ash Hospital, East Wing,Varn,\n" + _LAST,
+        options=("--source", "moh"),
+        rows=tuple(sorted((*_rows(2, 3, 5), Row(line=4, stored={}, fate="rejected")), key=lambda it: it.line)),
+        code=1,
+    ),
+    Kind(
+        name="42_unknown_total",
+        file="42.csv",
+        content=_HEADER + _TWO + _LAST + b",Zusumma,,65\n",
+        options=("--source", "moh"),
+        rows=(*_rows(2, 3, 4), Row(line=5, stored={}, fate="rejected")),
+        code=1,
+    ),
+    Kind(
+        name="43_statistics_of_countries",
+        file="43.csv",
+        content=b"label,total\nGhana,120\nKenya,340\nPeru,95\n",
+        refusal=(
+            "label seems to have the names of countries (first: Ghana)",
+            "if they are hospitals: --map hospital_name=label",
+        ),
+        code=2,
+    ),
+)
