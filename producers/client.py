@@ -169,8 +169,8 @@ class HospitalProducer:
         """Enqueue one job.
 
         Raises `InvalidPayload` if the payload or an option breaks the contract, and `KeyUsedTwice` if the key was
-        used with another payload; then nothing was enqueued. Raises `OutageError` if Redis does not confirm the job.
-        Redis may have taken it even so, and calling again with the same key is safe.
+        used with another payload; then nothing was enqueued. Raises `OutageError` if Redis does not confirm the
+        job. Redis may have taken it even so, and calling again with the same key is safe.
         """
         key, delay_s = read_options(**options)
         job_id = contract.new_job_id(spec, key)

@@ -127,8 +127,8 @@ class QueueClient:
     ) -> Enqueue:
         """Return the job as the queue stores it. Raises `InvalidPayload` if it is too large.
 
-        `has_key`: a caller chose its id, and may choose it again, so the job says what it does. If jobs are traced, it
-        belongs to the current span.
+        `has_key`: a caller chose its id, and may choose it again, so the job says what it does. If jobs are traced,
+        it belongs to the current span.
         """
         # The scripts find the digest only as the first field.
         message: dict[str, Any] = {"d": call_digest(spec.name, payload)} if has_key else {}

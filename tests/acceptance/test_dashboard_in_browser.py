@@ -18,8 +18,8 @@ from playwright.async_api import expect as expect_that
 
 from tests.acceptance.conftest import Site
 from tests.integration.monitoring.dashboard.conftest import PASSWORD, serving
-from worker.contract import HospitalRecord
 from tests.support.dead_letters import store_dead_letter
+from worker.contract import HospitalRecord
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.dead_operations import DeadOperations, Plan, new_operation_id

@@ -20,8 +20,8 @@ _MAX_INSTANT_MS = 10**13
 class Call:
     """A decoded envelope: what to call, when the job was enqueued, and the id of its batch, empty if none.
 
-    `trace_context` is the span that enqueued the job, and `digest` that of the call (see `worker.queue.digests`), if
-    the envelope has them.
+    `trace_context` is the span that enqueued the job, and `digest` that of the call (see `worker.queue.digests`),
+    if the envelope has them.
     """
 
     function: str

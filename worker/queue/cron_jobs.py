@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from worker.codec import Codec
 from worker.queue import keys
 from worker.queue.heartbeats import STALE_AFTER_S, CronPlan, read_heartbeats, redis_time
-from worker.queue.scripts import Enqueue, EnqueueState, Scripts
+from worker.queue.scripts import Enqueue, EnqueueState, Scripts, Unmarked
 from worker.redis.errors import error_code
 
 # The year 2286 in milliseconds: what has more digits is no instant, and was written by another program.
@@ -58,8 +58,8 @@ async def run_cron_job(redis: "Redis[bytes]", codec: Codec, cron_job: KnownCronJ
     # Not the form of a planned run's id, whose run this one must not replace.
     job_id = cron_job.job_id or f"{cron_job.name}:now:{now_ms}"
     call: dict[str, Any] = {"t": None, "f": cron_job.name, "a": [], "k": {}, "et": now_ms, "id": job_id}
-    (state,) = await Scripts(redis).enqueue([Enqueue(job_id, cron_job.queue, codec.encode(call))])
-    return job_id, state
+    (found,) = await Scripts(redis).enqueue([Enqueue(job_id, cron_job.queue, codec.encode(call))])
+    return job_id, found.state if isinstance(found, Unmarked) else found
 
 
 async def _last_runs(redis: "Redis[bytes]", queues: Sequence[str]) -> dict[tuple[str, str], int | None]:

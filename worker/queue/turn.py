@@ -43,8 +43,9 @@ class Turn:
 
     async def _read(self) -> bytes | None:
         try:
-            return await self._redis.get(self._key)
+            found: bytes | None = await self._redis.get(self._key)
         except ResponseError as error:
             if error_code(error) != "WRONGTYPE":
                 raise
             return None
+        return found

@@ -34,7 +34,7 @@ from worker.settings import Settings, load_settings
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
 GRACE = HospitalRecord(hospital_name="Grace", source="cms", external_id="2")
-BY = {"actor": "dr-ito", "reason": "licence 4711"}
+BY: dict[str, Any] = {"actor": "dr-ito", "reason": "licence 4711"}
 ACT, OTHER = RegisterHospital(record=MERCY, **BY), RegisterHospital(record=GRACE, **BY)
 JOB_ID = "register_hospital:key"
 OUTCOME = {"hospital_id": "cms:1", "status": "registered", "log_id": "log"}

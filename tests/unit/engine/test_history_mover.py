@@ -36,8 +36,9 @@ class Bench:
         events = Events()
         for kind in (HistoryNotMoved, EndsLeftOut):
             events.subscribe(kind, self.sent.append)
-        self.context: Any = SimpleNamespace(redis=redis, worker_id="worker", events=events)
-        self.mover = HistoryMover(self.context, self.store, lambda: self.is_busy)
+        context: Any = SimpleNamespace(redis=redis, worker_id="worker", events=events)
+        self.context = context
+        self.mover = HistoryMover(context, self.store, lambda: self.is_busy)
 
     async def end(self, *names: str) -> None:
         async with self.redis.pipeline(transaction=False) as pipe:

@@ -22,7 +22,10 @@ from worker.queue import keys
 
 JOB = "ingest_hospital:1"
 # They need MongoDB: see acceptance/test_dashboard_imports.py.
-OF_MONGODB = ("/imports", "/import", "/import/cancel", "/import/report", "/hospitals", "/hospital", "/hospital/entry")
+OF_MONGODB = (
+    *("/imports", "/import", "/import/cancel", "/import/report"),
+    *("/hospitals", "/hospital", "/hospital/entry"),
+)
 OF_OPERATORS = ("/dead/edit", "/dead/discard", "/dead/bulk", "/schedules/run")
 # Of an operation that there is not.
 NOT_THERE = ("/dead/operation", "/dead/operation/live")
