@@ -348,7 +348,7 @@ def _ignore(job_ids: Sequence[str]) -> None:
 _UNTRACED = nullcontext(_ignore)
 
 
-def _send_spans(settings: Settings) -> "SendSpans | None":
+def _send_spans(settings: "Settings") -> "SendSpans | None":
     if settings.queue_tracing == "off":
         return None
     with needs_extra():
