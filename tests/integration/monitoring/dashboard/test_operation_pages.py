@@ -123,22 +123,24 @@ async def test_an_operation_whose_page_was_killed_is_continued(planted: Planted,
 async def test_an_operation_that_redis_fails_for_is_interrupted_and_continued() -> None:
     async with EmbeddedRedis() as server, serving(server.url) as page:
         planted = Planted(server.url)
-        await plant(planted, 20)
-        browser = await page.log_in("operator")
-        with capture_logs() as logged:
-            operation_id = await begin(browser, "discard", "10")
-            await until(lambda: fewer_than(planted, 20))
-            server.freeze()
-            await until(lambda: "dashboard_operation_interrupted" in [entry.get("action") for entry in logged])
-            server.thaw()
-        left = await planted.redis.hlen(keys.DEAD)
-        assert left > 0
-        assert (await ended(planted, operation_id, "interrupted")).done == 20 - left
+        try:
+            await plant(planted, 20)
+            browser = await page.log_in("operator")
+            with capture_logs() as logged:
+                operation_id = await begin(browser, "discard", "10")
+                await until(lambda: fewer_than(planted, 20))
+                server.freeze()
+                await until(lambda: "dashboard_operation_interrupted" in [line.get("action") for line in logged])
+                server.thaw()
+            left = await planted.redis.hlen(keys.DEAD)
+            assert left > 0
+            assert (await ended(planted, operation_id, "interrupted")).done == 20 - left
 
-        await post(browser, "/dead/operation/continue", operation_id)
+            await post(browser, "/dead/operation/continue", operation_id)
 
-        assert (await ended(planted, operation_id)).done == 20
-        await planted.redis.aclose(close_connection_pool=True)
+            assert (await ended(planted, operation_id)).done == 20
+        finally:
+            await planted.redis.aclose(close_connection_pool=True)
 
 
 async def test_operations_of_other_programs_break_no_page(planted: Planted, page: Page) -> None:
