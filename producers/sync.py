@@ -167,6 +167,7 @@ class SyncHospitalProducer(_Blocking[HospitalProducer]):
     amend_hospital = _enqueuing(HospitalProducer.amend_hospital)
     withdraw_hospital = _enqueuing(HospitalProducer.withdraw_hospital)
     abort = _blocking(HospitalProducer.abort)
+    record_action = _blocking(HospitalProducer.record_action)
     status = _blocking(HospitalProducer.status)
 
     def enqueue(self, spec: JobSpec[M, O_co], payload: M, **options: Unpack[EnqueueOptions]) -> SyncReceipt[O_co]:
