@@ -29,6 +29,7 @@ from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.ended_jobs import EndedJobs
 from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Scripts
+from worker.queue.sorted_pages import read_entries
 from worker.queue.stats import read_stats
 from worker.redis.startup import check_redis
 from worker.settings import Settings, load_settings
@@ -246,6 +247,29 @@ async def test_the_rules_allow_everything_that_the_queue_needs(  # noqa: PLR0915
     # Every granted command is used, so the rules grant nothing unnecessary.
     assert _granted("hospital_worker") - worked - _RARE == set()
     assert _granted("hospital_producer") - sent - {"hdel", "hexists", "zrem"} == set()
+
+
+async def test_an_operator_may_do_what_commands_and_pages_do(fleet: Fleet) -> None:
+    assert _granted("hospital_operator") - _granted("hospital_worker") == {
+        "hkeys",
+        "zmscore",
+        "zrank",
+        "zrevrange",
+        "zrevrank",
+    }
+    await fleet.admin.zadd(keys.DEAD_INDEX, {"a": 1, "b": 2, "c": 3})
+    # One that the index does not have: then all are listed.
+    await fleet.admin.hset(keys.DEAD, mapping=dict.fromkeys("abcd", "letter"))
+    operator = fleet.open("hospital_operator")
+
+    assert len([found.job_id async for found in DeadLetterStore(operator).all()]) == 4
+    for newest_first in (False, True):
+        (first,) = await read_entries(operator, keys.DEAD_INDEX, "", 1, newest_first=newest_first)
+        (second,) = await read_entries(operator, keys.DEAD_INDEX, first.cursor(), 1, newest_first=newest_first)
+        assert second.member == b"b"
+    assert await operator.zmscore(QUEUES[0] + keys.LEASED_SUFFIX, ["a"]) == [None]
+    await operator.aclose(close_connection_pool=True)
+    assert await fleet.refusals() == []
 
 
 @pytest.mark.parametrize("user", RULES)
