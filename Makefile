@@ -53,7 +53,7 @@ check: $(STAMP) ## check lint, format, types, import rules and the rules for tes
 	$(BIN)/python tests/lint.py
 
 screenshots: $(STAMP) ## write the pictures of the page in docs/images/ anew; needs Chromium
-	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/acceptance/test_dashboard_in_browser.py -k screenshots
+	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/acceptance/dashboard/test_in_browser.py -k screenshots
 
 matrix: $(STAMP) ## run the tests on every Python, Redis and redis-py found here, and print a table; ONLY='3.14 Valkey'
 	@$(BIN)/python -m tests.matrix --only $$ONLY

@@ -19,6 +19,8 @@ from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
 from worker.embedded import EmbeddedMongo, EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
+from worker.mongo.client import MongoHandle, open_mongo
+from worker.mongo.schema import ensure_schema
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.heartbeats import ready_workers
@@ -198,3 +200,12 @@ async def site(mongo: EmbeddedMongo, tmp_path: Path) -> AsyncIterator[Site]:
         site = Site(redis, mongo, tmp_path)
         yield site
         await site.close()
+
+
+@pytest_asyncio.fixture
+async def registry(site: Site) -> AsyncIterator[MongoHandle]:
+    """The test's own database, empty, with its collections and indexes."""
+    handle = open_mongo(site.settings)
+    await ensure_schema(handle)
+    yield handle
+    await handle.close()

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,9 @@ from tests.acceptance.conftest import Site
 from worker.closed_pipe import EXIT_CLOSED_PIPE
 from worker.contract import AmendHospital, HospitalRecord, RegisterHospital
 from worker.mongo.audit.log import entry_hash
-from worker.mongo.client import MongoHandle, open_mongo
+from worker.mongo.client import MongoHandle
 from worker.mongo.documents import now
 from worker.mongo.registrations import Registrations
-from worker.mongo.schema import ensure_schema
 
 BY = {"actor": "dr-ito", "reason": "licence 4711 seen"}
 # At its end the program prints its peak memory in KiB. (`getrusage` would include its parent's.)
@@ -35,14 +33,6 @@ try:
 finally:
     print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
-
-
-@pytest_asyncio.fixture
-async def registry(site: Site) -> AsyncIterator[MongoHandle]:
-    handle = open_mongo(site.settings)
-    await ensure_schema(handle)
-    yield handle
-    await handle.close()
 
 
 @pytest_asyncio.fixture

@@ -5,7 +5,6 @@ import csv
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ import pytest_asyncio
 
 from tests.acceptance.conftest import Site
 from worker.closed_pipe import EXIT_CLOSED_PIPE
-from worker.mongo.client import MongoHandle, open_mongo
+from worker.mongo.client import MongoHandle
 from worker.mongo.documents import new_hospital, now
-from worker.mongo.schema import ensure_schema
 
 # At its end the program prints its peak memory in KiB.
 MEASURED = """
@@ -34,12 +32,9 @@ MANY = 60_000
 
 
 @pytest_asyncio.fixture
-async def registry(site: Site) -> AsyncIterator[MongoHandle]:
-    handle = open_mongo(site.settings)
-    await ensure_schema(handle)
-    await _fill(handle, range(FEW))
-    yield handle
-    await handle.close()
+async def registry(registry: MongoHandle) -> MongoHandle:
+    await _fill(registry, range(FEW))
+    return registry
 
 
 async def _fill(registry: MongoHandle, numbers: range) -> None:

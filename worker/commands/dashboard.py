@@ -36,8 +36,11 @@ def dashboard(
         )
     serve = _import_serve()
     settings = _load()
-    typer.echo(f"The page: http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl-C ends)", err=True)
-    run(lambda: serve(settings, host, port, is_secure=secure_cookies))
+
+    def say_where() -> None:
+        typer.echo(f"The page: http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl-C ends)", err=True)
+
+    run(lambda: serve(settings, host, port, is_secure=secure_cookies, on_start=say_where))
 
 
 @app.command("hash-password")

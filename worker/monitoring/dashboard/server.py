@@ -1,5 +1,7 @@
 """Serves the page until it is stopped."""
 
+from collections.abc import Callable
+
 import uvicorn
 
 from worker.mongo.client import open_mongo
@@ -13,11 +15,16 @@ _GRACE_S = 1
 _MOST_CONNECTIONS = 200
 
 
-async def serve(settings: Settings, host: str, port: int, *, is_secure: bool) -> None:
-    """Serve the page at an address until SIGINT or SIGTERM. Raises `ConfigurationError` before, if it cannot."""
+async def serve(settings: Settings, host: str, port: int, *, is_secure: bool, on_start: Callable[[], None]) -> None:
+    """Serve the page at an address until SIGINT or SIGTERM.
+
+    Raises `ConfigurationError` before, if the settings do not allow it; otherwise calls `on_start` first.
+    """
     redis, mongo = open_redis(settings), open_mongo(settings)
     try:
-        await server_of(Services.of(settings, redis, mongo, is_secure=is_secure), host, port).serve()
+        server = server_of(Services.of(settings, redis, mongo, is_secure=is_secure), host, port)
+        on_start()
+        await server.serve()
     finally:
         await redis.aclose(close_connection_pool=True)
         await mongo.close()

@@ -81,7 +81,7 @@ async def serving(redis_url: str, *, is_secure: bool = False, **more: Any) -> As
 
 @pytest_asyncio.fixture
 async def page(planted: Planted) -> AsyncIterator[Page]:
-    # Without MongoDB; tests of the history are in acceptance/test_dashboard_jobs.py.
+    # Without MongoDB; tests of the history are in acceptance/dashboard/test_jobs.py.
     async with serving(planted.environment["REDIS_URL"], worker_history_days=0) as page:
         yield page
 

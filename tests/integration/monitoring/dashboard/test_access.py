@@ -21,7 +21,7 @@ from worker.monitoring.dashboard.login_limit import MOST_PER_NAME
 from worker.queue import keys
 
 JOB = "ingest_hospital:1"
-# They need MongoDB: see acceptance/test_dashboard_imports.py.
+# They need MongoDB: see acceptance/dashboard/test_imports.py.
 OF_MONGODB = (
     *("/imports", "/import", "/import/cancel", "/import/report"),
     *("/hospitals", "/hospital", "/hospital/entry"),

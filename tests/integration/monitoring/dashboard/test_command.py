@@ -59,6 +59,7 @@ async def test_the_page_does_not_start_open(
 
     assert done.code == 2
     assert message in done.err
+    assert "The page:" not in done.err
 
 
 async def test_a_missing_extra_is_named(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:

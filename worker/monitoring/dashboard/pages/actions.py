@@ -1,11 +1,10 @@
 """What operators did: who, when, what, on what and why; what waits for MongoDB too."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple, get_args
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from worker.contract.actions import Act, Action
@@ -13,9 +12,9 @@ from worker.mongo.act_filter import ActFilter
 from worker.mongo.actions import newest_actions
 from worker.mongo.client import Document
 from worker.monitoring.dashboard.access import LoggedIn, SharedServices
-from worker.monitoring.dashboard.pages.ended_jobs import read_instant
 from worker.monitoring.dashboard.past import from_mongo
 from worker.monitoring.dashboard.rendering import render
+from worker.monitoring.dashboard.search_form import SearchForm, Text, read_instant
 from worker.queue.actions import waiting_actions
 
 router = APIRouter()
@@ -23,27 +22,17 @@ _PAGE = 50
 _MOST_NAMED = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Text = Annotated[str, Query(max_length=1_000)]
-
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class Search(SearchForm):
     """The fields of the form, and the cursor of the page before."""
 
     actor: Text = ""
     act: Text = ""
-    since: Text = ""
-    until: Text = ""
-    after: Text = ""
 
     def wanted(self) -> ActFilter:
         """Return what is selected, but for the act. Raises `Problem` if a time is invalid."""
         return ActFilter(read_instant(self.since), read_instant(self.until), self.actor.strip() or None)
-
-    def address(self, after: str = "") -> str:
-        """Return the query of the page after a cursor."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)} | {"after": after}
-        return urlencode({name: value for name, value in given.items() if value})
 
 
 class _Place(NamedTuple):

@@ -1,31 +1,27 @@
 """The jobs that have ended, from the history: filtered, and page by page."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
-from urllib.parse import urlencode
 
-from fastapi import Query, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from worker.contract.job_ends import EndFilter, PastEnd
 from worker.monitoring.dashboard.past import HISTORY_OFF, from_mongo
-from worker.monitoring.dashboard.problems import Problem
 from worker.monitoring.dashboard.rendering import render
+from worker.monitoring.dashboard.search_form import SearchForm, Text, read_instant
 from worker.monitoring.dashboard.services import Services
 from worker.monitoring.history import HistoryPage, search_history, search_waiting
-from worker.monitoring.times import instant, parse_instant
+from worker.monitoring.times import instant
 from worker.queue.heartbeats import redis_time
 
 _PAGE = 50
 # Of up to 100 jobs each: looked at for one page, however rare what is wanted is.
 _MOST_GROUPS = 200
 
-Text = Annotated[str, Query(max_length=2_000)]
-
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class Search(SearchForm):
     """The fields of the form, as `hospital-worker jobs list` has them, and the cursor of the page before."""
 
     function: Text = ""
@@ -33,9 +29,6 @@ class Search:
     outcome: Text = ""
     error: Text = ""
     batch: Text = ""
-    since: Text = ""
-    until: Text = ""
-    after: Text = ""
 
     def wanted(self) -> EndFilter:
         """Return what is selected. Raises `Problem` if a time is invalid."""
@@ -48,11 +41,6 @@ class Search:
             since_ms=_milliseconds(read_instant(self.since)),
             until_ms=_milliseconds(read_instant(self.until)),
         )
-
-    def address(self, after: str = "") -> str:
-        """Return the query of the page after a cursor."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)} | {"after": after}
-        return urlencode({name: value for name, value in given.items() if value})
 
 
 async def show_ended(request: Request, services: Services, search: Search) -> Response:
@@ -71,16 +59,6 @@ async def show_ended(request: Request, services: Services, search: Search) -> Re
         first=search.address(),
         more=search.address(page.cursor) if page.more else "",
     )
-
-
-def read_instant(text: str) -> datetime | None:
-    """Return the instant in a field of a form, in UTC; `None` if it is empty. Raises `Problem` if it is invalid."""
-    try:
-        return parse_instant(text.strip()) if text.strip() else None
-    except ValueError:
-        raise Problem(
-            400, "Invalid time", "A time could not be read.", "Give one such as 2025-06-30 or 2025-06-30T14:00."
-        ) from None
 
 
 async def _find(services: Services, wanted: EndFilter, after: str) -> tuple[HistoryPage, str]:

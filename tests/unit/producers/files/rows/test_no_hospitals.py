@@ -18,19 +18,10 @@ from producers.files.rows.unknown_totals import MAY_BE_A_TOTAL
 from producers.files.table import Wishes
 from tests.support.lists.writing import workbook
 from tests.support.rejected_rows import write_profile_beside
+from tests.support.written_lists import opened, rejected
 
 HEADER = "code,name,town,beds"
 ROWS = [f"K{number},Oak {number},Aveda {number},{number * 5}" for number in range(1, 10)]
-
-
-def opened(folder: Path, *lines: str) -> HospitalFile:
-    path = folder / "list.csv"
-    path.write_text("\n".join(lines) + "\n")
-    return HospitalFile.open(path)
-
-
-def rejected(file: HospitalFile) -> dict[int, str]:
-    return {row.line: row.reasons[0] for row in file.rows() if row.reasons}
 
 
 @pytest.mark.parametrize(

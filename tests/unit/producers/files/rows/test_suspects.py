@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from producers.files import FileWishes, HospitalFile
-from producers.files.columns import ColumnWishes
 from producers.files.rows import suspects
 from producers.files.rows.suspects import (
     IS_A_COUNT,
@@ -16,20 +14,10 @@ from producers.files.rows.suspects import (
 )
 from producers.files.rows.unknown_totals import MAY_BE_A_TOTAL
 from tests.support.rejected_rows import write_profile_beside
+from tests.support.written_lists import opened, rejected
 
 HEADER = "Code;Name;City;Type;Beds"
 ROWS = [f"K{number};Oak {number} Clinic;Aveda {number};public;{number * 5}" for number in range(10, 22)]
-WISHES = FileWishes(columns=ColumnWishes(source="moh"))
-
-
-def opened(folder: Path, *lines: str) -> HospitalFile:
-    path = folder / "list.csv"
-    path.write_text("\n".join(lines) + "\n")
-    return HospitalFile.open(path, WISHES)
-
-
-def rejected(file: HospitalFile) -> dict[int, str]:
-    return {row.line: row.reasons[0] for row in file.rows() if row.reasons}
 
 
 @pytest.mark.parametrize(

@@ -4,25 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from producers.files import FileWishes, HospitalFile
-from producers.files.columns import ColumnWishes
 from producers.files.rows.unknown_totals import MAY_BE_A_TOTAL
 from tests.support.rejected_rows import write_profile_beside
+from tests.support.written_lists import opened, rejected
 
 HEADER = "Code;Name;City;Beds;Doctors"
 ROWS = [f"K{number};Oak {number};Aveda {number};{number * 5};{number}" for number in range(10, 22)]
 BEDS, DOCTORS = sum(number * 5 for number in range(10, 22)), sum(range(10, 22))
-WISHES = FileWishes(columns=ColumnWishes(source="moh"))
-
-
-def opened(folder: Path, *lines: str) -> HospitalFile:
-    path = folder / "list.csv"
-    path.write_text("\n".join(lines) + "\n")
-    return HospitalFile.open(path, WISHES)
-
-
-def rejected(file: HospitalFile) -> dict[int, str]:
-    return {row.line: row.reasons[0] for row in file.rows() if row.reasons}
 
 
 @pytest.mark.parametrize(

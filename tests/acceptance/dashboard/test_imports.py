@@ -2,11 +2,8 @@
 
 import re
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import get_args
-
-import pytest_asyncio
 
 from tests.acceptance.conftest import Site
 from tests.integration.monitoring.dashboard.conftest import Page, post, serving
@@ -17,13 +14,6 @@ from worker.mongo.client import open_mongo
 from worker.queue import keys
 from worker.queue.batches import BatchStore
 from worker.queue.scripts import Enqueue
-
-
-@pytest_asyncio.fixture
-async def page(site: Site) -> AsyncIterator[Page]:
-    url, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
-    async with serving(site.environment["REDIS_URL"], mongodb_url=url, mongodb_database=database) as page:
-        yield page
 
 
 def write_list(folder: Path) -> Path:

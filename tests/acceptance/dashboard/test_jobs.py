@@ -2,20 +2,18 @@
 
 import html
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from tests.acceptance.conftest import Site
 from tests.integration.monitoring.dashboard.conftest import ROLES, Page, serving
 from worker.contract.job_ends import EndGroup, JobEnd, encode_traces
-from worker.mongo.client import MongoHandle, open_mongo
+from worker.mongo.client import MongoHandle
 from worker.mongo.documents import now
 from worker.mongo.job_history import JobHistory
-from worker.mongo.schema import ensure_schema
 from worker.queue import keys
 
 DAY_MS = 86_400_000
@@ -29,21 +27,6 @@ DEAD = END._replace(
     job_id="register_hospital:2", function="register_hospital", outcome="dead", status="", error="<b>Bad",
     hospital_id="cms:2", batch="load-7", reason="permanent error",
 )  # fmt: skip
-
-
-@pytest_asyncio.fixture
-async def registry(site: Site) -> AsyncIterator[MongoHandle]:
-    handle = open_mongo(site.settings)
-    await ensure_schema(handle)
-    yield handle
-    await handle.close()
-
-
-@pytest_asyncio.fixture
-async def page(site: Site) -> AsyncIterator[Page]:
-    url, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
-    async with serving(site.environment["REDIS_URL"], mongodb_url=url, mongodb_database=database) as page:
-        yield page
 
 
 def group(stored_ms: int, ends: Sequence[JobEnd]) -> EndGroup:

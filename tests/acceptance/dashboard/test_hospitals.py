@@ -1,20 +1,9 @@
 """The pages of hospitals, over a registry that a worker has filled."""
 
-from collections.abc import AsyncIterator
-
-import pytest_asyncio
-
 from tests.acceptance.conftest import Site
-from tests.integration.monitoring.dashboard.conftest import Page, serving
+from tests.integration.monitoring.dashboard.conftest import Page
 from worker.contract import HospitalChanges, HospitalRecord
 from worker.mongo.client import open_mongo
-
-
-@pytest_asyncio.fixture
-async def page(site: Site) -> AsyncIterator[Page]:
-    url, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
-    async with serving(site.environment["REDIS_URL"], mongodb_url=url, mongodb_database=database) as page:
-        yield page
 
 
 async def fill(site: Site) -> None:

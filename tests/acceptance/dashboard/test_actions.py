@@ -2,21 +2,18 @@
 
 import html
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from tests.acceptance.conftest import Site
 from tests.integration.monitoring.dashboard.conftest import ROLES, Page, post, serving
 from worker.contract.actions import Action
 from worker.mongo.actions import ACTIONS, store_actions
-from worker.mongo.client import MongoHandle, open_mongo
+from worker.mongo.client import MongoHandle
 from worker.mongo.documents import now
-from worker.mongo.schema import ensure_schema
 from worker.queue import keys
 from worker.queue.actions import keep_action
 
@@ -26,21 +23,6 @@ RETRY = Action(
     actor="ann@dashboard", act="retry", target="dead letters", selection={"function": "f"}, count=1_200,
     at=PAUSE.at - timedelta(days=2), result="stopped",
 )  # fmt: skip
-
-
-@pytest_asyncio.fixture
-async def registry(site: Site) -> AsyncIterator[MongoHandle]:
-    handle = open_mongo(site.settings)
-    await ensure_schema(handle)
-    yield handle
-    await handle.close()
-
-
-@pytest_asyncio.fixture
-async def page(site: Site) -> AsyncIterator[Page]:
-    url, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
-    async with serving(site.environment["REDIS_URL"], mongodb_url=url, mongodb_database=database) as page:
-        yield page
 
 
 def rows_in(answer: httpx.Response) -> list[tuple[str, str]]:
