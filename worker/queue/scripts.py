@@ -1,6 +1,7 @@
 """Typed calls of the Lua scripts. Each is one round trip and one atomic step; the scripts say what they do."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -22,6 +23,8 @@ _BYTES_BESIDE_PAYLOAD = 100
 # A completion that needs no more memory than this, beyond what its job frees, is stored even if Redis is full: the
 # jobs in flight are few, and each that ends lets go of its payload.
 _SMALL = 4_096
+# How many values claim.lua returns of a job of which there is nothing more to say.
+_FIRST_CLAIM = 4
 # finish.lua's answer for a dead letter whose payload had gone from Redis since it was claimed.
 _WITHOUT_PAYLOAD = 2
 HEARD_OF = "-"
@@ -220,8 +223,11 @@ class Completion(NamedTuple):
         freed = len(self.payload) if self.action == "done" else 0
         return len(self.result) + len(self.record) > freed + _SMALL
 
-    def argv(self) -> tuple[Any, ...]:
-        """Return the ten values that finish.lua takes; two of them mean something else for each action."""
+    def shared(self) -> tuple[Any, ...]:
+        """Return the values that finish.lua takes once for completions that follow one another and share them.
+
+        Two of them mean something else for each action.
+        """
         tries: str | int = self.tries
         if self.action == "retry":
             due: float = self.delay_ms
@@ -230,18 +236,7 @@ class Completion(NamedTuple):
         else:
             due = self.id_hold_ms
             tries = "move" if self.payload else "drop"
-        return (
-            self.job_id,
-            self.queue,
-            self.token,
-            self.action,
-            self.result,
-            self.result_life_ms,
-            due,
-            tries,
-            self.record,
-            self.batch,
-        )
+        return self.queue, self.token, self.action, self.result_life_ms, due, tries, self.record, self.batch
 
 
 RENEW_KEYS = (keys.LEASES, keys.CLOCK, keys.CRASHES)
@@ -253,10 +248,15 @@ FINISH_KEYS = (keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX
 def finish_args(completions: Sequence[Completion]) -> list[Any]:
     """Return the arguments of finish.lua for a group of completions."""
     args: list[Any] = [1, _traces_of(completions)]
-    for completion in completions:
-        args.extend(completion.argv())
-        if len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory:
-            args[0] = 0
+    # Most have all but their id and their result in common: each value costs here, on the way, and in the script.
+    for shared, group in itertools.groupby(completions, Completion.shared):
+        count_at = len(args)
+        args += (0, *shared)
+        for completion in group:
+            args += (completion.job_id, completion.result)
+            args[count_at] += 1
+            if len(completion.result) + len(completion.record) > _SMALL and completion.needs_memory:
+                args[0] = 0
     return args
 
 
@@ -282,6 +282,32 @@ class Counts:
     now_ms: int
     dead: int
     queues: dict[str, QueueCounts]
+
+
+def _claimed_again(
+    names: Sequence[str],
+    job_id: bytes,
+    position: int,
+    score: bytes,
+    payload: bytes,
+    tries: int,
+    crashes: int,
+    abort_ms: bytes,
+    problem: bytes,
+    owners: bytes,
+) -> ClaimedJob:
+    """Return a job of which claim.lua says more than of one that is claimed for the first time."""
+    return ClaimedJob(
+        job_id,
+        names[position],
+        float(score),
+        tries,
+        crashes,
+        float(abort_ms),
+        cast(EnvelopeProblem, problem.decode()),
+        payload,
+        tuple(map(_lost_by, owners.decode(errors="backslashreplace").split())),
+    )
 
 
 def _lost_by(owner: str) -> str:
@@ -334,18 +360,11 @@ class Scripts:
             now_ms,
             next_due_ms,
             [
-                ClaimedJob(
-                    job_id,
-                    names[position],
-                    float(score),
-                    tries,
-                    crashes,
-                    float(abort_ms),
-                    cast(EnvelopeProblem, problem.decode()),
-                    payload,
-                    tuple(map(_lost_by, owners.decode(errors="backslashreplace").split())) if owners else (),
-                )
-                for job_id, position, score, tries, crashes, abort_ms, problem, payload, owners in jobs
+                # Nearly every job is claimed for the first time, which is not said of each.
+                ClaimedJob(job[0], names[job[1]], float(job[2]), 1, 0, -1.0, "", job[3])
+                if len(job) == _FIRST_CLAIM
+                else _claimed_again(names, *job)
+                for job in jobs
             ],
             frozenset(name.decode(errors="backslashreplace") for name in paused),
         )

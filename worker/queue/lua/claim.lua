@@ -7,8 +7,8 @@
 -- ARGV  token, lease in ms, jobs wanted in all, bytes that the answer may have, id of the worker,
 --       then the jobs wanted of each queue
 -- Returns {now in ms, next due time in ms or -1, jobs, what is paused: "queue:NAME", "function:NAME"}; a job is
---   {id, position of its queue from 0, score, tries, crashes, abort time or -1, problem or '', payload, owners that lost
---   it}
+--   {id, position of its queue from 0, score, payload}, and unless it is claimed for the first time without a problem
+--   or a request to abort it: {..., tries, crashes, abort time or -1, problem or '', owners that lost it}
 local leases, crashes, abort, clock, dead, claims = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local token, lease, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 -- One answer stays below what arrives within a socket's timeout: a backlog of large payloads would otherwise be
@@ -18,6 +18,8 @@ local BYTES_LIMIT, worker = tonumber(ARGV[4]), ARGV[5]
 local BYTES_BESIDE = 100
 local now = clock_ms()
 local lease_end = now + lease
+-- Numbers become text at each call, so what is written for each job is made text once.
+local lease_text, lease_end_text = ARGV[2], string.format('%.0f', lease_end)
 -- How many due entries may be skipped that other workers hold or that wait to be dropped; there are few unless stock arq
 -- workers share the queue.
 local SCAN_LIMIT = 5000
@@ -56,10 +58,11 @@ local function drop(queue, id)
     redis.call('DEL', JOB .. id, TRIES .. id)
 end
 
+-- Returns the values of keys, and their names.
 local function values(prefix, ids)
     local names = {}
     for i, id in ipairs(ids) do names[i] = prefix .. id end
-    return redis.call('MGET', unpack(names))
+    return redis.call('MGET', unpack(names)), names
 end
 
 local jobs, next_due, bytes = {}, -1, 0
@@ -134,8 +137,12 @@ local function take(queue, position, id, score, payload, spent, owner)
         redis.call('HSET', crashes, id, crash_count .. owners)
     end
     local abort_time = any_abort and redis.call('ZSCORE', abort, id)
-    local tries = whole_number(spent) + 1
-    jobs[#jobs + 1] = {id, position, score, tries, crash_count, abort_time or '-1', problem, payload, owners}
+    local job = {id, position, score, payload}
+    if spent or problem ~= '' or abort_time or crash_count > 0 or owners ~= '' then
+        local tries = whole_number(spent) + 1
+        job = {id, position, score, payload, tries, crash_count, abort_time or '-1', problem, owners}
+    end
+    jobs[#jobs + 1] = job
     bytes = bytes + #payload + BYTES_BESIDE
     return true
 end
@@ -159,7 +166,7 @@ end
 
 -- Takes the free jobs of one page of a queue's due entries; returns the ids taken and how many other workers hold.
 local function take_from(queue, position, ids, scores, want)
-    local holders = values(IN_PROGRESS, ids)
+    local holders, in_progress = values(IN_PROGRESS, ids)
     local owners = redis.call('HMGET', leases, unpack(ids))
     local spent = values(TRIES, ids)
     local taken, leased, held, largest = {}, {}, 0, BYTES_LIMIT
@@ -190,7 +197,7 @@ local function take_from(queue, position, ids, scores, want)
             held = held + 1
         else
             -- Without NX: a key of another type, of which MGET says nothing, would keep the job from running for ever.
-            redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
+            redis.call('SET', in_progress[i], token, 'PX', lease_text)
             if take(queue, position, id, scores[i], payloads[i - first + 1], spent[i], owners[i]) then
                 taken[#taken + 1] = id
                 leased[#leased + 1] = id
@@ -206,7 +213,7 @@ local function move(queue, ids)
     for first = 1, #ids, PER_CALL do
         local scores = {}
         for i = first, math.min(first + PER_CALL - 1, #ids) do
-            scores[#scores + 1] = lease_end
+            scores[#scores + 1] = lease_end_text
             scores[#scores + 1] = ids[i]
         end
         redis.call('ZADD', queue, unpack(scores))

@@ -7,14 +7,16 @@
 --
 -- KEYS  leases, crashes, abort, dead letters, their index, clock
 -- ARGV  1 if the group is to be stored even if Redis is full, otherwise 0; what the history keeps of the jobs that end,
---   empty without a history: see worker/contract/job_ends.py; then for each completion ten values:
---   id, queue, token, action, result, result's life in ms (0: do not store, -1: for ever),
+--   empty without a history: see worker/contract/job_ends.py; then for completions that follow one another and share
+--   them, how many they are and eight values:
+--   queue, token, action, result's life in ms (0: do not store, -1: for ever),
 --   due (retry: delay in ms from now; return: the score to restore; done and dead: for how many ms the id stays
 --   taken: above 0, a job that is enqueued under it is dropped by the claim; below 0, it waits),
 --   'spend' or 'keep' (whether the try counts), or how many tries there were by the producer's count;
 --   done and dead: 'move' or 'drop' (what becomes of a dead job's payload),
 --   record (dead: the dead letter; retry: an entry of the job's history),
 --   the job's batch (empty: none): its id, then for a job that has ended its outcome, and what it counts, "created=990"
+--   and after these, for each of them its id and its result
 -- Actions: done, dead, retry (run again after a delay), return (hand back untouched). A job of a cancelled batch does not
 -- run again: it is dropped.
 -- Returns a list of 1 (applied), 2 (applied, but the payload to move had gone) and 0 (refused), in order.
@@ -37,6 +39,9 @@ local MOST_ENDED = 10000
 -- Seconds for which a producer finds the ids that it was told; it asks again before that.
 local TOLD_TTL = 60
 
+-- How many values there are before the ids and results of completions: their number, and what they share.
+local SHARED_VALUES = 9
+
 -- Usually these are empty.
 local any_crash = redis.call('HLEN', crashes) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
@@ -49,16 +54,29 @@ local function remove(command, key, ids)
 end
 
 -- A call from a script costs more than the command itself, so jobs are looked up together.
-local holders, owners = {}, {}
-for first = 3, #ARGV, 10 * PER_CALL do
-    local ids, names = {}, {}
-    for i = first, math.min(first + 10 * (PER_CALL - 1), #ARGV), 10 do
-        ids[#ids + 1] = ARGV[i]
-        names[#names + 1] = IN_PROGRESS .. ARGV[i]
+-- Of each completion, by its position.
+local all_ids, in_progress, holders, owners = {}, {}, {}, {}
+do
+    local i = 3
+    while i < #ARGV do
+        local after = i + SHARED_VALUES + 2 * tonumber(ARGV[i])
+        for at = i + SHARED_VALUES, after - 1, 2 do
+            local id = ARGV[at]
+            all_ids[#all_ids + 1] = id
+            in_progress[#in_progress + 1] = IN_PROGRESS .. id
+        end
+        i = after
     end
+end
+for first = 1, #all_ids, PER_CALL do
+    local last = math.min(first + PER_CALL - 1, #all_ids)
     -- MGET answers nil for a key of another type, which counts as none.
-    for i, holder in ipairs(redis.call('MGET', unpack(names))) do holders[ids[i]] = holder end
-    for i, owner in ipairs(redis.call('HMGET', leases, unpack(ids))) do owners[ids[i]] = owner end
+    for i, holder in ipairs(redis.call('MGET', unpack(in_progress, first, last))) do
+        holders[first + i - 1] = holder
+    end
+    for i, owner in ipairs(redis.call('HMGET', leases, unpack(all_ids, first, last))) do
+        owners[first + i - 1] = owner
+    end
 end
 
 -- Keys that are deleted for the whole group at the end.
@@ -66,13 +84,12 @@ local gone = {}
 
 -- The job's place on the queue, and its marks in the hashes, are removed for the whole group at the end.
 -- Returns whether the payload of a dead letter was there.
-local function finish(id, action, result, life, taken, payload, dead_letter)
-    local job, tries = JOB .. id, TRIES .. id
-    local in_progress, history = IN_PROGRESS .. id, HISTORY .. id
+local function finish(id, in_progress, action, result, life, taken, payload, dead_letter)
+    local job = JOB .. id
     -- Commands that need memory come first: if Redis is full they fail here, and the whole group is repeated.
-    if life == -1 then
+    if life == '-1' then
         redis.call('SET', RESULT .. id, result)
-    elseif life > 0 then
+    elseif life ~= '0' then
         redis.call('SET', RESULT .. id, result, 'PX', life)
     end
     if action == 'dead' then
@@ -91,9 +108,9 @@ local function finish(id, action, result, life, taken, payload, dead_letter)
         redis.call('PEXPIRE', in_progress, -taken)
     end
     gone[#gone + 1] = job
-    gone[#gone + 1] = tries
+    gone[#gone + 1] = TRIES .. id
     if taken == 0 then gone[#gone + 1] = in_progress end
-    if action ~= 'dead' then gone[#gone + 1] = history end
+    if action ~= 'dead' then gone[#gone + 1] = HISTORY .. id end
     if action ~= 'dead' then return true end
     if payload == 'drop' then
         -- An earlier dead letter of this id may have left one.
@@ -169,7 +186,7 @@ local function keep_digest(id, action, result, life, entry)
     if batch and batch.states[id] then
         set_state(batch, '=' .. id, digest)
     else
-        redis.call('SET', DIGEST .. id, digest, 'PX', math.max(DIGEST_LIFE[action], life))
+        redis.call('SET', DIGEST .. id, digest, 'PX', math.max(DIGEST_LIFE[action], tonumber(life)))
     end
 end
 
@@ -229,51 +246,67 @@ local applied, left, ended, seen = {}, {}, {}, {}
 -- The ids of the jobs that this call has ended.
 local over = {}
 local told, untold = 0, {}
-for i = 3, #ARGV, 10 do
-    local id, queue, token, action = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    local is_owner = owns(token, owners[id], holders[id], queue, id)
+
+-- Applies a completion, unless it came too late, and returns what the caller learns of it.
+local function apply(position, id, result, queue, token, action, life, due, tries, record, entry)
+    local is_owner = owns(token, owners[position], holders[position], queue, id)
     if not seen[id] and (is_owner or (action == 'done' and keeps_losing_leases(id, token))) then
         seen[id] = true
         local state = 1
-        left[queue], ended[queue] = left[queue] or {}, ended[queue] or {}
-        if (action == 'retry' or action == 'return') and is_unwanted(ARGV[i + 9], id) then
-            finish(id, 'done', '', 0, 0, '', '')
-            count_in_batch(ARGV[i + 9] .. ' dropped', id)
+        if not left[queue] then left[queue], ended[queue] = {}, {} end
+        if (action == 'retry' or action == 'return') and is_unwanted(entry, id) then
+            finish(id, in_progress[position], 'done', '', '0', 0, '', '')
+            count_in_batch(entry .. ' dropped', id)
             table.insert(ended[queue], id)
             over[#over + 1] = id
         elseif action == 'retry' then
-            give_back(id, queue, now + tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
+            give_back(id, queue, now + due, tries, record)
         elseif action == 'return' then
-            give_back(id, queue, tonumber(ARGV[i + 6]), ARGV[i + 7], '')
+            give_back(id, queue, due, tries, '')
         else
-            local life, taken = tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6])
-            if not finish(id, action, ARGV[i + 4], life, taken, ARGV[i + 7], ARGV[i + 8]) then state = 2 end
+            if not finish(id, in_progress[position], action, result, life, due, tries, record) then state = 2 end
             told = told + 1
-            count_in_batch(ARGV[i + 9], id)
-            keep_digest(id, action, ARGV[i + 4], life, ARGV[i + 9])
+            count_in_batch(entry, id)
+            keep_digest(id, action, result, life, entry)
             table.insert(ended[queue], id)
             over[#over + 1] = id
         end
         table.insert(left[queue], id)
-        applied[#applied + 1] = state
-    elseif action == 'done' and not seen[id] and was_given_up(id, token) then
+        return state
+    end
+    if action == 'done' and not seen[id] and was_given_up(id, token) then
         seen[id] = true
-        finish(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), '', '')
+        finish(id, in_progress[position], action, result, life, due, '', '')
         told = told + 1
-        count_in_batch(ARGV[i + 9], id)
-        keep_digest(id, action, ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 9])
+        count_in_batch(entry, id)
+        keep_digest(id, action, result, life, entry)
         over[#over + 1] = id
         redis.call('HDEL', dead, id)
         redis.call('ZREM', dead_index, id)
         redis.call('DEL', DEAD_PAYLOAD .. id)
-        applied[#applied + 1] = 1
-    elseif action == 'dead' and ARGV[i + 7] == 'move' and lacks_payload(id, ARGV[i + 8]) then
-        applied[#applied + 1] = 2
-        untold[#untold + 1] = (i - 3) / 10 + 1
-    else
-        if any_crash then take_back_crash(crashes, id, token) end
-        applied[#applied + 1] = 0
-        if action == 'done' or action == 'dead' then untold[#untold + 1] = (i - 3) / 10 + 1 end
+        return 1
+    end
+    if action == 'dead' and tries == 'move' and lacks_payload(id, record) then
+        untold[#untold + 1] = position
+        return 2
+    end
+    if any_crash then take_back_crash(crashes, id, token) end
+    if action == 'done' or action == 'dead' then untold[#untold + 1] = position end
+    return 0
+end
+
+do
+    local i = 3
+    while i < #ARGV do
+        local queue, token, action, life = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+        local due, tries, record, entry = tonumber(ARGV[i + 5]), ARGV[i + 6], ARGV[i + 7], ARGV[i + 8]
+        local after = i + SHARED_VALUES + 2 * tonumber(ARGV[i])
+        for at = i + SHARED_VALUES, after - 1, 2 do
+            local id, result = ARGV[at], ARGV[at + 1]
+            applied[#applied + 1] = apply(
+                #applied + 1, id, result, queue, token, action, life, due, tries, record, entry)
+        end
+        i = after
     end
 end
 for first = 1, #gone, PER_CALL do
