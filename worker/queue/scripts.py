@@ -284,19 +284,9 @@ class Counts:
     queues: dict[str, QueueCounts]
 
 
-def _claimed_again(
-    names: Sequence[str],
-    job_id: bytes,
-    position: int,
-    score: bytes,
-    payload: bytes,
-    tries: int,
-    crashes: int,
-    abort_ms: bytes,
-    problem: bytes,
-    owners: bytes,
-) -> ClaimedJob:
+def _claimed_again(names: Sequence[str], job: Sequence[Any]) -> ClaimedJob:
     """Return a job of which claim.lua says more than of one that is claimed for the first time."""
+    job_id, position, score, payload, tries, crashes, abort_ms, problem, owners = job
     return ClaimedJob(
         job_id,
         names[position],
@@ -363,7 +353,7 @@ class Scripts:
                 # Nearly every job is claimed for the first time, which is not said of each.
                 ClaimedJob(job[0], names[job[1]], float(job[2]), 1, 0, -1.0, "", job[3])
                 if len(job) == _FIRST_CLAIM
-                else _claimed_again(names, *job)
+                else _claimed_again(names, job)
                 for job in jobs
             ],
             frozenset(name.decode(errors="backslashreplace") for name in paused),
