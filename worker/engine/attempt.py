@@ -1,6 +1,5 @@
 """One try of one job: what is called, since when, and with which context."""
 
-import asyncio
 import math
 import time
 from datetime import UTC, datetime
@@ -93,16 +92,15 @@ class Attempt:
         self.function = function
         self.job.allowed_s = math.inf if function.timeout_s is None else function.timeout_s
 
-    def start(self, call: Call, worker_context: JobContext) -> JobContext:
-        """Return the context that the job's function is called with."""
-        timeout_s = self.function.timeout_s
+    def start(self, call: Call, worker_context: JobContext, deadline: float) -> JobContext:
+        """Return the context that the job's function is called with; `deadline` is on the loop's clock."""
         self.context = {
             **worker_context,
             "job_id": self.job.name,
             "job_try": call.tries,
             "enqueue_time": datetime.fromtimestamp(call.enqueue_ms / 1000, UTC),
             "score": self.job.score,
-            "job_deadline": math.inf if timeout_s is None else asyncio.get_running_loop().time() + timeout_s,
+            "job_deadline": deadline,
         }
         if call.batch:
             self.context["batch"] = self.batch = BatchRun(call.batch, worker_context["redis"])

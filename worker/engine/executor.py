@@ -156,7 +156,7 @@ class Executor:
 
     async def _invoke(self, attempt: Attempt, function: JobFunction, call: Call) -> object:
         options = self._options
-        context = attempt.start(call, options.context)
+        context = attempt.start(call, options.context, self._timeouts.deadline(function.timeout_s))
         if options.on_job_start is not None:
             await self._call_hook("on_job_start", options.on_job_start, context, call.function)
         attempt.running()

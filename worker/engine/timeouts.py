@@ -1,6 +1,7 @@
 """Timeouts of running jobs, without a timer for each job."""
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ class Timeouts:
         self._loop = loop
         self._deadlines: dict[float, dict[RunningJob, float]] = {}
         self._scheduled: set[float] = set()
+
+    def deadline(self, timeout_s: float | None) -> float:
+        """Return when a job that begins now must have returned, on the loop's clock; infinite without a timeout."""
+        return math.inf if timeout_s is None else self._loop.time() + timeout_s
 
     def begin(self, job: "RunningJob", timeout_s: float) -> None:
         """Interrupt the job in `timeout_s` seconds, unless it has returned by then."""
