@@ -109,7 +109,7 @@ async def test_row_03_all_workers_killed_with_100_jobs_in_flight(open_stand: Ope
             found = await member.command("currentOp", **{"$or": at_server, "appName": APP_NAME})
             return len(found["inprog"]) == 140
 
-        async with fail_command(member, slow, mode=once, blockConnection=True, blockTimeMS=6_000):
+        async with fail_command(member, slow, mode=once, blockConnection=True, blockTimeMS=15_000):
             await asyncio.gather(load.put_many("ingest", 100), load.put_many("register", 40))
             await stand.until(all_waiting)
             await sigkill(*workers)
