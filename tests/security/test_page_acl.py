@@ -30,6 +30,7 @@ from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
 from worker.contract.actions import Act, Action
 from worker.contract.job_ends import EndGroup, JobEnd, encode_traces
 from worker.mongo.actions import store_actions
+from worker.mongo.claims import release_claims
 from worker.mongo.client import MongoHandle
 from worker.mongo.job_history import JobHistory
 from worker.queue import keys
@@ -96,6 +97,7 @@ async def fill_mongo(mongo: MongoHandle, run_job: RunJob) -> None:
     await run_job("amend_hospital", {"hospital_id": HOSPITAL, "changes": {"beds": 2}, **ACT})
     await run_job("open_import", {**IMPORT, "import_id": LOADED, "fingerprint": "ef" * 32})
     await run_job("ingest_hospitals", {"records": [record], "import_id": LOADED, "lines": [2], "chunk": 0})
+    await release_claims(mongo, LOADED)
     traces = encode_traces("w", [tuple(END)]).decode()
     past = EndGroup(f"{NOW_MS:013}-000000-w", NOW_MS, "w", traces)
     await JobHistory(mongo, days=30, most_jobs=1_000).store([past])
