@@ -1,6 +1,6 @@
 """How quick pages are with a long queue and many dead letters, while a worker drains the queue.
 
-`PAGE_WAITING=1000000` makes the queue as long as docs/dashboard.md says; then nothing else should compute.
+Run with `PAGE_WAITING=1000000`, while nothing else computes: beside other tests, times say nothing.
 """
 
 import os
@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable, Iterable
 
 import httpx
+import pytest
 from playwright.async_api import Browser
 
 from tests.acceptance.conftest import Site
 from tests.acceptance.dashboard.browsers import needs_browser, opened
 from tests.integration.monitoring.dashboard.conftest import Page
 from tests.support.page_backlog import fill_dead_letters, fill_queue
+from tests.support.waiting import until
 from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
 from worker.queue.heartbeats import redis_time
 
-WAITING = int(os.environ.get("PAGE_WAITING", "50000"))
+WAITING = int(os.environ.get("PAGE_WAITING", "0"))
 DEAD = WAITING // 10
 # What the worker does meanwhile: more than it can.
 INGESTS = 60_000
@@ -73,13 +75,17 @@ async def paint_times(browser: Browser, url: str, paths: Iterable[str]) -> dict[
             times = []
             for _ in range(TRIES):
                 await page.goto(path)
-                await page.wait_for_function(FIRST_PAINT)
-                times.append(await page.evaluate(FIRST_PAINT) / 1000)
+                # In milliseconds; 0 until it is painted.
+                times.append(await until(lambda: page.evaluate(FIRST_PAINT)) / 1000)
             found[path] = statistics.median(times)
     return found
 
 
 @needs_browser
+@pytest.mark.skipif(
+    not WAITING, reason="measures times, which needs a machine of its own: set PAGE_WAITING=1000000"
+)
+@pytest.mark.timeout(240)
 async def test_pages_are_quick_beside_a_worker_at_work(
     site: Site, page: Page, browser: Browser, record_property: Callable[[str, object], None]
 ) -> None:
