@@ -82,9 +82,7 @@ async def paint_times(browser: Browser, url: str, paths: Iterable[str]) -> dict[
 
 
 @needs_browser
-@pytest.mark.skipif(
-    not WAITING, reason="measures times, which needs a machine of its own: set PAGE_WAITING=1000000"
-)
+@pytest.mark.skipif(not WAITING, reason="times need a machine of their own: set PAGE_WAITING=1000000")
 @pytest.mark.timeout(240)
 async def test_pages_are_quick_beside_a_worker_at_work(
     site: Site, page: Page, browser: Browser, record_property: Callable[[str, object], None]
