@@ -27,6 +27,7 @@ TARGETS: Mapping[str, tuple[Bound, float]] = {
     "backlog_1m_vs_10k": ("at least", 0.9),
     "inflight_50k_vs_0": ("at least", 0.9),
     "history_on_vs_off": ("at least", 0.97),
+    "metrics_on_vs_off": ("at least", 0.97),
     "bytes_per_queued_job": ("at most", 1),
 }
 

@@ -12,6 +12,7 @@ from benchmarks.scenarios import (
     inflight,
     ingest,
     memory,
+    metrics,
     noop,
     pickup,
     recovery,
@@ -31,6 +32,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "backlog": backlog.run,
     "inflight": inflight.run,
     "history": history.run,
+    "metrics": metrics.run,
     "memory": memory.run,
 }
 """By the name that `--only` takes, in the order in which they are run."""

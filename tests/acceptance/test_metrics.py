@@ -72,9 +72,10 @@ async def test_a_running_worker_exports_the_metrics_of_the_table(site: Site) -> 
     for name, values in found.items():
         base = re.sub("_(bucket|sum|count)$", "", name)
         exported[base if base in BY_NAME else name] = {label for labels in values for label, _ in labels} - {"le"}
-    # These appear with their first event, which here is none.
-    absent = {"hospital_circuit_breaker_openings_total", "hospital_worker_faults_total"}
+    # It appears with its first event, which here is none.
+    absent = {"hospital_circuit_breaker_openings_total"}
     assert exported == {name: set(metric.labels) for name, metric in BY_NAME.items() if name not in absent}
+    assert set(found["hospital_worker_faults_total"].values()) == {0}
     _, text = await request(address)
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     assert kinds == {name: metric.kind for name, metric in BY_NAME.items()}

@@ -4,9 +4,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.security.fleet import RULES, Fleet
 from tests.security.guarded_mongo import DATABASE, GuardedMongo, guarded_mongo
+from tests.security.scanner import CANARY
 from tests.security.stand import Stand
+from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
+from worker.engine.arq_redis import open_arq_redis
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.mongo.client import MongoHandle, open_mongo
@@ -42,6 +46,17 @@ async def stand(mongo: MongoHandle) -> AsyncIterator[Stand]:
         stand = Stand(redis.url, mongo)
         yield stand
         await stand.redis.aclose(close_connection_pool=True)
+
+
+@pytest_asyncio.fixture
+async def fleet() -> AsyncIterator[Fleet]:
+    async with EmbeddedRedis() as server:
+        admin = open_arq_redis(load_settings(redis_url=server.url), Codec())
+        for name, rules in RULES.items():
+            await admin.execute_command("ACL", "SETUSER", name, "on", f">{CANARY}", *rules)
+        await admin.config_resetstat()
+        yield Fleet(server, admin)
+        await admin.aclose(close_connection_pool=True)
 
 
 @pytest.fixture

@@ -1,25 +1,22 @@
 """The ACL rules for Redis users in docs/security.md allow what a worker and a producer need, and no more."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from arq.connections import ArqRedis
 from arq.jobs import Job
 from arq.worker import func
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import RedisError
 
 from producers.client import HospitalProducer
+from tests.security.fleet import ROOT, RULES, Fleet, granted
 from tests.security.scanner import CANARY
 from worker.codec import Codec
 from worker.contract import INGEST_HOSPITAL, QUEUES, HospitalRecord, IngestHospital, IngestOutcome
 from worker.contract.actions import Action
 from worker.contract.job_ends import EndGroup
-from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, KeyUsedTwice, OutageError
@@ -32,83 +29,9 @@ from worker.queue.scripts import Scripts
 from worker.queue.sorted_pages import read_entries
 from worker.queue.stats import read_stats
 from worker.redis.startup import check_redis
-from worker.settings import Settings, load_settings
 
-ROOT = Path(__file__).resolve().parents[2]
-RULES = {
-    name: rules.split()
-    for name, rules in re.findall(
-        r"^user (hospital_\w+) on >PASSWORD (.+)$", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE
-    )
-}
-# Exempt from all rules, or sent only by the tests' client.
-_ALWAYS_ALLOWED = {"auth", "client", "config", "acl"}
 # Sent only after a crash, with a full Redis, a key of another type, stock arq workers, or with rare timing.
 _RARE = {"decr", "hexists", "pexpire", "pttl", "type", "zcount"}
-
-
-class Fleet:
-    """One Redis with the users of the documentation."""
-
-    def __init__(self, server: EmbeddedRedis, admin: ArqRedis) -> None:
-        self.admin = admin
-        self._port = server.port
-
-    def settings(self, user: str) -> Settings:
-        url = f"redis://{user}:{CANARY}@127.0.0.1:{self._port}/0"
-        return load_settings(redis_url=url, redis_timeout=1, worker_lease=2)
-
-    def open(self, user: str) -> ArqRedis:
-        return open_arq_redis(self.settings(user), Codec())
-
-    async def refusals(self) -> list[str]:
-        """Return the commands that the rules have refused so far, except those that nothing depends on."""
-        refused = [str(entry["object"]) for entry in await self.admin.acl_log()]
-        # The engine asks for the limit of a value's size, and does without it. Redis 6.2 names no subcommands.
-        return [command for command in refused if command.partition("|")[0] not in {"client", "config"}]
-
-    async def allowed(self, user: str, commands: list[list[str]]) -> list[str]:
-        """Return those of the commands that the rules allow a user."""
-        redis = self.open(user)
-        passed = []
-        for command in commands:
-            try:
-                await redis.execute_command(*command)
-            except NoPermissionError:
-                continue
-            passed.append(" ".join(command))
-        await redis.aclose(close_connection_pool=True)
-        return passed
-
-    async def used(self) -> set[str]:
-        """Return the commands that Redis received since the last call."""
-        found = {name.removeprefix("cmdstat_") for name in await self.admin.info("commandstats")}
-        await self.admin.config_resetstat()
-        names = {"script|load" if name == "script" else name for name in found}
-        return {name for name in names if name.partition("|")[0] not in _ALWAYS_ALLOWED}
-
-    async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(10):
-            while True:
-                found = condition()
-                if await found if asyncio.iscoroutine(found) else found:
-                    return
-                await asyncio.sleep(0.02)
-
-
-@pytest_asyncio.fixture
-async def fleet() -> AsyncIterator[Fleet]:
-    async with EmbeddedRedis() as server:
-        admin = open_arq_redis(load_settings(redis_url=server.url), Codec())
-        for name, rules in RULES.items():
-            await admin.execute_command("ACL", "SETUSER", name, "on", f">{CANARY}", *rules)
-        await admin.config_resetstat()
-        yield Fleet(server, admin)
-        await admin.aclose(close_connection_pool=True)
-
-
-def _granted(user: str) -> set[str]:
-    return {rule[1:] for rule in RULES[user] if rule.startswith("+")}
 
 
 class History:
@@ -245,12 +168,12 @@ async def test_the_rules_allow_everything_that_the_queue_needs(  # noqa: PLR0915
         sent |= await fleet.used()
     assert await fleet.refusals() == []
     # Every granted command is used, so the rules grant nothing unnecessary.
-    assert _granted("hospital_worker") - worked - _RARE == set()
-    assert _granted("hospital_producer") - sent - {"hdel", "hexists", "zrem"} == set()
+    assert granted("hospital_worker") - worked - _RARE == set()
+    assert granted("hospital_producer") - sent - {"hdel", "hexists", "zrem"} == set()
 
 
 async def test_an_operator_may_do_what_commands_and_pages_do(fleet: Fleet) -> None:
-    assert _granted("hospital_operator") - _granted("hospital_worker") == {
+    assert granted("hospital_operator") - granted("hospital_worker") == {
         "hkeys",
         "zmscore",
         "zrank",

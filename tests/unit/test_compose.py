@@ -1,6 +1,7 @@
 """docker-compose.yml: no default secret, no port open to the network, no lost job."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ every_service = pytest.mark.parametrize("name", sorted(SERVICES))
 every_long_running_service = pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
 
 
+def _published(name: str) -> list[str]:
+    return [str(port) for port in SERVICES[name].get("ports", [])]
+
+
 def _environments() -> list[dict[str, str]]:
     return [service["environment"] for service in SERVICES.values() if "environment" in service]
 
@@ -37,7 +42,7 @@ def test_every_secret_comes_from_the_environment() -> None:
         value
         for environment in _environments()
         for key, value in environment.items()
-        if re.search("PASSWORD|AUTH|_KEYS$|_URL$", key)
+        if re.search("PASSWORD|AUTH|_KEYS$|_URL$|_USERS$", key)
     ]
 
     assert secrets
@@ -50,7 +55,7 @@ def test_the_example_lists_every_variable_and_contains_no_secret() -> None:
     example = {match[1]: match[2] for match in matches if match}
 
     assert set(example) == set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT))
-    assert not any(value for name, value in example.items() if name.endswith(("PASSWORD", "KEYS")))
+    assert not any(value for name, value in example.items() if name.endswith(("PASSWORD", "KEYS", "USERS")))
 
 
 @every_service
@@ -68,9 +73,13 @@ def test_service_is_hardened(name: str) -> None:
 
 @every_service
 def test_service_publishes_only_on_loopback(name: str) -> None:
-    assert all(str(port).startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+    networks = {it: COMPOSE["networks"][it] for it in SERVICES[name].get("networks", [])}
+
+    assert all(port.startswith("127.0.0.1:") for port in _published(name))
     assert SERVICES[name].get("network_mode") in {None, "none"}
-    assert all(COMPOSE["networks"][network]["internal"] for network in SERVICES[name].get("networks", []))
+    # Docker publishes no port of an internal network. The one for that leads to no other host.
+    assert [it for it in networks if not networks[it].get("internal")] == (["page"] if _published(name) else [])
+    assert COMPOSE["networks"]["page"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
 
 
 @every_long_running_service
@@ -137,3 +146,37 @@ def test_worker_has_more_time_to_stop_than_its_grace_period() -> None:
 
     assert grace is not None
     assert int(grace[1]) > float(SERVICES["worker"]["environment"]["WORKER_GRACE_PERIOD"])
+
+
+def test_the_page_is_started_on_request_with_users_of_the_environment() -> None:
+    page = SERVICES["dashboard"]
+
+    assert page["profiles"] == ["dashboard"]
+    # Empty by default: then it refuses to start, and every other service starts.
+    assert page["environment"]["DASHBOARD_USERS"] == "${DASHBOARD_USERS:-}"
+    assert page["environment"].items() >= SERVICES["worker"]["environment"].items()
+    assert _published("dashboard") == ["127.0.0.1:${DASHBOARD_PORT:-8700}:8700"]
+    assert {name for name, service in SERVICES.items() if "DASHBOARD_USERS" in str(service)} == {"dashboard"}
+
+
+def test_the_command_of_the_page_exists() -> None:
+    program, *arguments = SERVICES["dashboard"]["command"]
+
+    assert program == "hospital-worker"
+    # Without it, an address that is not loopback is refused.
+    assert "--secure-cookies" in arguments
+    assert CliRunner().invoke(app, [*arguments, "--help"]).exit_code == 0
+
+
+def test_the_image_has_the_packages_of_workers_of_lists_and_of_the_page() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    needed = {_package(it) for name in ("worker", "files", "dashboard") for it in extras[name]}
+    locked = (ROOT / "requirements-runtime.lock").read_text("utf-8").splitlines()
+
+    assert needed - {_package(line) for line in locked if "==" in line} == {"hospital-registry-worker"}
+
+
+def _package(requirement: str) -> str:
+    """Return the name in a requirement, as lock files write it."""
+    found = re.match(r"[\w.-]+", requirement)
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from worker.cli import app
+from worker.commands.dashboard import dashboard
 from worker.contract import QUEUES
 from worker.settings import Settings, load_settings
 
@@ -25,14 +27,36 @@ def _manifests() -> Iterator[Manifest]:
         yield from yaml.safe_load_all(file.read_text("utf-8"))
 
 
-MANIFESTS: dict[str, Manifest] = {manifest["kind"]: manifest for manifest in _manifests()}
-DEPLOYMENT, SCALED = MANIFESTS["Deployment"], MANIFESTS["ScaledObject"]
-POD: Manifest = DEPLOYMENT["spec"]["template"]["spec"]
-(WORKER,) = POD["containers"]
-PLAIN = {variable["name"]: variable["value"] for variable in WORKER["env"] if "value" in variable}
-FROM_SECRET = {
-    variable["name"]: variable["valueFrom"]["secretKeyRef"] for variable in WORKER["env"] if "valueFrom" in variable
-}
+MANIFESTS: dict[tuple[str, str], Manifest] = {(it["kind"], it["metadata"]["name"]): it for it in _manifests()}
+DEPLOYMENT, PAGE = MANIFESTS["Deployment", "hospital-worker"], MANIFESTS["Deployment", "hospital-dashboard"]
+SCALED = MANIFESTS["ScaledObject", "hospital-worker"]
+
+
+def _pod(deployment: Manifest) -> Manifest:
+    pod: Manifest = deployment["spec"]["template"]["spec"]
+    return pod
+
+
+def _container(deployment: Manifest) -> Manifest:
+    (container,) = _pod(deployment)["containers"]
+    return dict(container)
+
+
+def _plain(deployment: Manifest) -> dict[str, str]:
+    """Return the variables whose values are in the manifest."""
+    return {it["name"]: it["value"] for it in _container(deployment)["env"] if "value" in it}
+
+
+def _from_secret(deployment: Manifest) -> dict[str, dict[str, str]]:
+    """Return the names and keys of secrets, by variable."""
+    with_key = [it for it in _container(deployment)["env"] if "valueFrom" in it]
+    return {it["name"]: it["valueFrom"]["secretKeyRef"] for it in with_key}
+
+
+WORKER, PLAIN = _container(DEPLOYMENT), _plain(DEPLOYMENT)
+every_deployment = pytest.mark.parametrize("deployment", [DEPLOYMENT, PAGE], ids=["worker", "page"])
+# Read by the web server of the page, uvicorn.
+OF_THE_SERVER = {"FORWARDED_ALLOW_IPS"}
 LIVE, READY = ["check", "--live"], ["check", "--ready", "--here"]
 # What each probe asks, and what its answer names in a test, where neither a Redis nor a worker runs.
 PROBES = {
@@ -42,19 +66,25 @@ PROBES = {
 }
 
 
-def test_every_variable_is_a_setting_with_an_accepted_value() -> None:
-    variables = [variable["name"] for variable in WORKER["env"]]
+@every_deployment
+def test_every_variable_is_a_setting_with_an_accepted_value(deployment: Manifest) -> None:
+    variables = [variable["name"] for variable in _container(deployment)["env"]]
+    plain = {name: value for name, value in _plain(deployment).items() if name not in OF_THE_SERVER}
 
     assert len(variables) == len(set(variables))
-    assert {name.lower() for name in variables} <= set(Settings.model_fields)
-    load_settings(**{name.lower(): value for name, value in PLAIN.items()})
+    assert {name.lower() for name in {*variables} - OF_THE_SERVER} <= set(Settings.model_fields)
+    load_settings(**{name.lower(): value for name, value in plain.items()})
 
 
 def test_every_secret_comes_from_the_secret_and_the_example_contains_none() -> None:
-    example = MANIFESTS["Secret"]
-    named = list(FROM_SECRET.values())
+    example = MANIFESTS["Secret", "hospital-registry"]
+    named = [it for deployment in (DEPLOYMENT, PAGE) for it in _from_secret(deployment).values()]
+    shared = {"REDIS_URL", "MONGODB_URL", "QUEUE_SIGNING_KEYS"}
 
-    assert set(FROM_SECRET) == {"REDIS_URL", "MONGODB_URL", "QUEUE_SIGNING_KEYS"}
+    assert _from_secret(DEPLOYMENT).keys() == shared
+    assert _from_secret(PAGE).keys() == {*shared, "DASHBOARD_USERS"}
+    # Their users in Redis have different rights.
+    assert _from_secret(PAGE)["REDIS_URL"]["key"] == "dashboard-redis-url"
     assert {secret["name"] for secret in named} == {example["metadata"]["name"]}
     assert {secret["key"] for secret in named} == set(example["stringData"])
     assert not any(example["stringData"].values())
@@ -84,7 +114,7 @@ def test_the_probe_is_an_existing_command(name: str, tmp_path: Path) -> None:
 
 
 def test_a_worker_has_more_time_to_stop_than_its_grace_period_and_drain() -> None:
-    assert POD["terminationGracePeriodSeconds"] > float(PLAIN["WORKER_GRACE_PERIOD"]) + DRAIN_S
+    assert _pod(DEPLOYMENT)["terminationGracePeriodSeconds"] > float(PLAIN["WORKER_GRACE_PERIOD"]) + DRAIN_S
 
 
 def test_an_outage_restarts_no_worker() -> None:
@@ -101,25 +131,30 @@ def test_the_liveness_file_has_a_place() -> None:
     assert {"name": "tmp", "mountPath": "/tmp"} in WORKER["volumeMounts"]  # noqa: S108 (a path in the container)
 
 
-def test_the_pod_is_hardened() -> None:
-    user = POD["securityContext"]
+@every_deployment
+def test_the_pod_is_hardened(deployment: Manifest) -> None:
+    pod, container = _pod(deployment), _container(deployment)
+    user = pod["securityContext"]
 
     assert user["runAsNonRoot"] is True
     assert f"USER {user['runAsUser']}:{user['runAsGroup']}\n" in (ROOT / "Dockerfile").read_text("utf-8")
     assert user["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert WORKER["securityContext"] == {
+    assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert POD["automountServiceAccountToken"] is False
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(POD)
-    assert WORKER["resources"]["limits"]["memory"]
+    assert pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    assert container["resources"]["limits"]["memory"]
 
 
 def test_selectors_and_scale_target_match_the_deployment() -> None:
     labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
-    selectors = [DEPLOYMENT["spec"]["selector"], MANIFESTS["PodDisruptionBudget"]["spec"]["selector"]]
+    selectors = [
+        DEPLOYMENT["spec"]["selector"],
+        MANIFESTS["PodDisruptionBudget", "hospital-worker"]["spec"]["selector"],
+    ]
 
     assert all(selector["matchLabels"].items() <= labels.items() for selector in selectors)
     assert SCALED["spec"]["scaleTargetRef"]["name"] == DEPLOYMENT["metadata"]["name"]
@@ -150,3 +185,26 @@ def test_prometheus_finds_the_port_of_the_metrics() -> None:
 
     assert annotations == {"prometheus.io/scrape": "true", "prometheus.io/port": PLAIN["WORKER_METRICS_PORT"]}
     assert str(port["containerPort"]) == PLAIN["WORKER_METRICS_PORT"]
+
+
+def test_the_page_is_one_process_that_an_ingress_reaches_by_its_service() -> None:
+    labels = PAGE["spec"]["template"]["metadata"]["labels"]
+    service = MANIFESTS["Service", "hospital-dashboard"]["spec"]
+    (port,) = _container(PAGE)["ports"]
+
+    assert (PAGE["spec"]["replicas"], PAGE["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    for selector in (PAGE["spec"]["selector"]["matchLabels"], service["selector"]):
+        assert selector.items() <= labels.items()
+    assert [it["targetPort"] for it in service["ports"]] == [port["name"]]
+    assert port["containerPort"] == signature(dashboard).parameters["port"].default
+    # Beside the one of a worker.
+    assert not DEPLOYMENT["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_command_of_the_page_exists() -> None:
+    program, *arguments = _container(PAGE)["args"]
+
+    assert program == "hospital-worker"
+    # Without it, an address that is not loopback is refused.
+    assert "--secure-cookies" in arguments
+    assert CliRunner().invoke(app, [*arguments, "--help"]).exit_code == 0

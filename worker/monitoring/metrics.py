@@ -38,7 +38,7 @@ class WorkerMetrics:
         self._tallies = tallies
         self._heartbeat = heartbeat
         self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
-        # Those without labels are there from the beginning, so that the first event shows as an increase.
+        # It is there from the beginning, so that the first outage shows as an increase.
         self._counts["hospital_redis_outages_total", ()] = 0
         self._claims, self._groups = _Durations(), _Durations()
         self._delays: deque[float] = deque(maxlen=_DELAYS_KEPT)
@@ -71,6 +71,8 @@ class WorkerMetrics:
 
     def fault(self, action: str) -> Callable[[Any], None]:
         """Return the listener that counts what the log calls `action`."""
+        # It is there from the beginning, so that the first fault shows as an increase.
+        self._counts["hospital_worker_faults_total", (action,)] = 0
 
         def count(_: Any) -> None:
             self._counts["hospital_worker_faults_total", (action,)] += 1

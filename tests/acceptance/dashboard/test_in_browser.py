@@ -1,23 +1,22 @@
-"""The page in a real browser: Debian's Chromium, driven by Playwright (`apt-get install chromium`)."""
+"""The page in a real browser."""
 
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, Page
 from playwright.async_api import expect as expect_that
 
 from tests.acceptance.conftest import Site
-from tests.integration.monitoring.dashboard.conftest import PASSWORD, serving
+from tests.acceptance.dashboard.browsers import needs_browser, opened
+from tests.integration.monitoring.dashboard.conftest import serving
 from tests.support.dead_letters import store_dead_letter
 from worker.contract import HospitalRecord
 from worker.queue import keys
@@ -25,12 +24,7 @@ from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.dead_operations import DeadOperations, Plan, new_operation_id
 from worker.queue.pauses import read_pauses
 
-CHROMIUM = shutil.which("chromium")
-if CHROMIUM is None:
-    pytest.skip(
-        "NO BROWSER: the page is tested over HTTP only; install Chromium (Debian: apt-get install chromium)",
-        allow_module_level=True,
-    )
+pytestmark = needs_browser
 
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "1"}
 BAD, GOOD = "ingest_hospital:bad", "ingest_hospital:good"
@@ -59,38 +53,10 @@ LARGEST_PICTURE = 150_000
 
 
 @pytest_asyncio.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        # Without its sandbox, which needs rights that root in a container does not have.
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        await started.close()
-
-
-@pytest_asyncio.fixture
 async def url(site: Site) -> AsyncIterator[str]:
     mongo, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
     async with serving(site.environment["REDIS_URL"], mongodb_url=mongo, mongodb_database=database) as page:
         yield page.url
-
-
-@asynccontextmanager
-async def opened(browser: Browser, url: str, role: str, **options: Any) -> AsyncIterator[Page]:
-    """Log a user in, in a window of its own; at the end the browser must not have complained."""
-    context: BrowserContext = await browser.new_context(base_url=url, **options)
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.goto("/login")
-    await page.get_by_label("Name").fill(role)
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await expect_that(page.get_by_role("heading", name="Overview")).to_be_visible()
-    yield page
-    await context.close()
-    # A status such as 403 is one that the test asked for.
-    assert [text for text in complaints if "the server responded with a status" not in text] == []
 
 
 def waiting(page: Page) -> Any:

@@ -20,7 +20,7 @@ NAME = r"[a-z_]+"
 LABEL = re.compile(rf"({NAME})\s*=~?\s*\"[^\"]*\"")
 
 
-def _expressions() -> Iterator[tuple[str, str]]:
+def expressions() -> Iterator[tuple[str, str]]:
     for panel in DASHBOARD["panels"]:
         for target in panel["targets"]:
             yield panel["title"], target["expr"]
@@ -55,7 +55,7 @@ def problems(expression: str) -> list[str]:
     return found if rest.count("(") == rest.count(")") else [*found, "parentheses"]
 
 
-@pytest.mark.parametrize(("title", "expression"), list(_expressions()))
+@pytest.mark.parametrize(("title", "expression"), list(expressions()))
 def test_every_expression_uses_metrics_and_labels_that_exist(title: str, expression: str) -> None:
     assert "hospital_" in expression
     assert problems(expression) == [], title
@@ -103,7 +103,7 @@ def test_every_panel_and_every_rule_says_what_it_is() -> None:
 
 
 def test_every_metric_is_on_the_dashboard_or_in_a_rule_or_said_not_to_be() -> None:
-    names = {name for _, expression in _expressions() for name in re.findall(rf"hospital_{NAME}", expression)}
+    names = {name for _, expression in expressions() for name in re.findall(rf"hospital_{NAME}", expression)}
     used = names | {name.removesuffix("_bucket") for name in names}
     # What these say is only needed for a question that the others raise.
     aside = {"hospital_workers", "hospital_mongodb_pool", "hospital_redis_pool", "hospital_queue_jobs"}

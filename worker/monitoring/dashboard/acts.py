@@ -22,14 +22,14 @@ def acting_of(session: Session, form: Form) -> Acting:
 
 
 async def record(
-    services: Services, session: Session, act: Act, target: ActionTarget, name: str, form: Form | None = None
+    services: Services, session: Session, act: Act, target: ActionTarget, name: str, form: Form
 ) -> None:
     """Keep an act before it is done, so that none is done unrecorded; `name` is the id of what it is done to.
 
     Raises `OutageError` if the act cannot be kept.
     """
     operation = name if target == "operation" else ""
-    action = acting_of(session, form or {}).on(act, target, [name], result="asked for", operation=operation)
+    action = acting_of(session, form).on(act, target, [name], result="asked for", operation=operation)
     await services.read(keep_action(services.redis, action))
     log_act(session, act, name)
 

@@ -1,16 +1,20 @@
 import asyncio
+import html
+import json
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest_asyncio
+from fastapi.routing import APIRoute
 
 from tests.integration.monitoring.conftest import Planted
 from tests.support.waiting import until
 from worker.mongo.client import open_mongo
+from worker.monitoring.dashboard.pages import PAGES as MODULES
 from worker.monitoring.dashboard.passwords import hash_password
 from worker.monitoring.dashboard.server import server_of
 from worker.monitoring.dashboard.services import Services
@@ -22,6 +26,17 @@ PASSWORD = "only of this test"
 _HASH = hash_password(PASSWORD)
 ROLES = ("viewer", "operator", "auditor")
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+def _routes(method: str) -> Iterator[str]:
+    for module in MODULES:
+        for route in module.router.routes:
+            if isinstance(route, APIRoute) and method in (route.methods or ()) and route.path != "/login":
+                yield route.path
+
+
+PAGES = sorted(_routes("GET"))
+ACTIONS = sorted(set(_routes("POST")) - {"/logout"})
 
 
 class Page:
@@ -56,6 +71,15 @@ async def post(browser: httpx.AsyncClient, path: str, job_id: str = "", **fields
     """Post a form of the page, as its own buttons do."""
     token = token_of(await browser.get("/jobs"))
     return await browser.post(path, params={"id": job_id} if job_id else {}, data={"csrf": token, **fields})
+
+
+def form_of(text: str) -> tuple[str, dict[str, object]]:
+    """Return the digest in the form of the editor, and the arguments in it."""
+    digest = re.search(r'name="digest" value="([^"]+)"', text)
+    arguments = re.search(r"<textarea[^>]*>(.*)</textarea>", text, re.DOTALL)
+    assert digest
+    assert arguments
+    return digest[1], json.loads(html.unescape(arguments[1]))
 
 
 @asynccontextmanager

@@ -1,13 +1,13 @@
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 
 from tests.integration.monitoring.conftest import Planted
 from tests.integration.monitoring.dashboard.conftest import (
+    ACTIONS,
+    PAGES,
     PASSWORD,
     ROLES,
     Page,
@@ -15,7 +15,6 @@ from tests.integration.monitoring.dashboard.conftest import (
     post,
     serving,
 )
-from worker.monitoring.dashboard import pages
 from worker.monitoring.dashboard.headers import HEADERS
 from worker.monitoring.dashboard.login_limit import MOST_PER_NAME
 from worker.queue import keys
@@ -29,17 +28,6 @@ OF_MONGODB = (
 OF_OPERATORS = ("/dead/edit", "/dead/discard", "/dead/bulk", "/schedules/run")
 # Of an operation that there is not.
 NOT_THERE = ("/dead/operation", "/dead/operation/live")
-
-
-def routes(method: str) -> Iterator[str]:
-    for module in pages.PAGES:
-        for route in module.router.routes:
-            if isinstance(route, APIRoute) and method in (route.methods or ()) and route.path != "/login":
-                yield route.path
-
-
-PAGES = sorted(routes("GET"))
-ACTIONS = sorted(set(routes("POST")) - {"/logout"})
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from tests.integration.monitoring.conftest import Planted
-from tests.integration.monitoring.dashboard.conftest import Page, plant_dead_letter, post
+from tests.integration.monitoring.dashboard.conftest import Page, form_of, plant_dead_letter, post
+from tests.integration.monitoring.dashboard.test_acts import recorded
 from worker.codec import Codec
 from worker.contract import IngestHospital
 from worker.queue import keys
@@ -15,15 +16,6 @@ JOB = "ingest_hospital:1"
 PHONE = "555-0100-secret"
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "1", "phone": PHONE}
 PAYLOAD = {"record": RECORD}
-
-
-def form_of(text: str) -> tuple[str, dict[str, object]]:
-    """Return the digest in the form of the editor, and the arguments in it."""
-    digest = re.search(r'name="digest" value="([^"]+)"', text)
-    arguments = re.search(r"<textarea[^>]*>(.*)</textarea>", text, re.DOTALL)
-    assert digest
-    assert arguments
-    return digest[1], json.loads(html.unescape(arguments[1]))
 
 
 @pytest.mark.parametrize(("role", "sees"), [("viewer", False), ("operator", True), ("auditor", True)])
@@ -116,9 +108,11 @@ async def test_a_payload_is_corrected_and_retried(planted: Planted, page: Page) 
     assert call == {"args": [{**PAYLOAD, "wrong": 1}], "kwargs": {}}
 
     corrected = json.dumps({"args": [PAYLOAD], "kwargs": {}})
-    answer = await post(browser, "/dead/edit", JOB, arguments=corrected, digest=digest)
+    answer = await post(browser, "/dead/edit", JOB, arguments=corrected, digest=digest, reason="a typo")
 
     assert answer.status_code == 303
+    acts = sorted(await recorded(planted), key=lambda action: action.at)
+    assert [(action.act, action.reason) for action in acts] == [("edit", "a typo"), ("retry", "a typo")]
     job = await planted.claim()
     message = Codec().decode(job.payload)
     assert (job.job_id, message["a"], message["f"], message["id"]) == (
@@ -168,9 +162,10 @@ async def test_an_invalid_correction_changes_nothing_and_says_what_is_wrong(
     before = await planted.redis.get(keys.DEAD_PAYLOAD + JOB)
     digest, _ = form_of((await browser.get("/dead/edit", params={"id": JOB})).text)
 
-    answer = await post(browser, "/dead/edit", JOB, arguments=arguments, digest=digest)
+    answer = await post(browser, "/dead/edit", JOB, arguments=arguments, digest=digest, reason='a "typo"')
 
     assert answer.status_code == 422
+    assert 'name="reason" maxlength="1000" value="a &#34;typo&#34;"' in answer.text
     assert problem in html.unescape(answer.text)
     assert await planted.redis.get(keys.DEAD_PAYLOAD + JOB) == before
     assert await planted.redis.hexists(keys.DEAD, JOB)

@@ -33,13 +33,15 @@ async def test_an_operation_is_watched_stopped_and_continued(planted: Planted, p
     assert "Running: 1 of 3 discarded." in running
     assert f'data-live="/dead/operation/live?id={operation_id}"' in running
     assert ("Stop</button>" in running, "Continue</button>" in running) == (True, False)
+    assert '<label for="why-stopped">' in running
 
-    await post(browser, "/dead/operation/stop", operation_id)
+    await post(browser, "/dead/operation/stop", operation_id, reason="too fast")
 
     stopped = (await browser.get(address)).text
     assert "Stopped: 1 of 3 discarded." in stopped
     assert "data-live" not in stopped
     assert ("Stop</button>" in stopped, "Continue</button>" in stopped) == (False, True)
+    assert '<label for="why-continued">' in stopped
     # It has noticed, so that it cannot go on beside the one that continues.
     await until(lambda: has_result(planted, "stopped"))
     assert await planted.redis.hlen(keys.DEAD) == 2
@@ -52,6 +54,8 @@ async def test_an_operation_is_watched_stopped_and_continued(planted: Planted, p
     await until(lambda: has_result(planted, "finished"))
     acts = [action.act for action in sorted(await recorded(planted), key=lambda action: action.at)]
     assert acts == ["discard", "stop", "discard", "continue", "discard"]
+    reasons = {action.act: action.reason for action in await recorded(planted) if action.act != "discard"}
+    assert reasons == {"stop": "too fast", "continue": "go on"}
     assert {action.operation for action in await recorded(planted)} == {operation_id}
     for path, words in (("stop", "There is nothing to stop"), ("continue", "There is nothing to continue")):
         answer = await post(browser, f"/dead/operation/{path}", operation_id)

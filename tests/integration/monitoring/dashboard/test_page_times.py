@@ -3,13 +3,10 @@ from collections.abc import Callable
 
 from tests.integration.monitoring.conftest import Planted
 from tests.integration.monitoring.dashboard.conftest import Page
-from worker.contract import DEFAULT_QUEUE
-from worker.queue import keys
-from worker.queue.dead_letter import DeadLetter, Failure
+from tests.support.page_backlog import fill_dead_letters, fill_queue
 
 WAITING = 1_000_000
 DEAD = 100_000
-AT_ONCE = 20_000
 LONGEST_S = 0.3
 LARGEST_BYTES = 200_000
 PATHS = (
@@ -27,32 +24,11 @@ PATHS = (
 )
 
 
-async def plant(planted: Planted) -> None:
-    redis = planted.redis
-    for start in range(0, WAITING, AT_ONCE):
-        await redis.zadd(DEFAULT_QUEUE, {f"job:{number}": number for number in range(start, start + AT_ONCE)})
-    small = Failure(type="ValueError", message="m", tries=1, at_ms=1)
-    # The newest ones, which pages read, are as large as they can be.
-    large = small.model_copy(update={"message": "m" * 2_000, "traceback": "t" * 8_000})
-    for start in range(0, DEAD, AT_ONCE // 10):
-        numbers = range(start, start + AT_ONCE // 10)
-        await redis.zadd(keys.DEAD_INDEX, {f"dead:{number}": number for number in numbers})
-        await redis.hset(
-            keys.DEAD,
-            mapping={
-                f"dead:{number}": DeadLetter(
-                    job_id=f"dead:{number}", function="f", queue=DEFAULT_QUEUE, payload_bytes=1, reason="r",
-                    failure=large if number > DEAD - 5_000 else small, crashes=0, worker="w",
-                ).stored()
-                for number in numbers
-            },
-        )  # fmt: skip
-
-
 async def test_every_page_is_small_and_quick_however_much_waits(
     planted: Planted, page: Page, record_property: Callable[[str, object], None]
 ) -> None:
-    await plant(planted)
+    await fill_queue(planted.redis, WAITING)
+    await fill_dead_letters(planted.redis, DEAD)
     for number in range(50):
         await planted.heartbeat(f"vm:{number}:a")
     browser = await page.log_in("operator")

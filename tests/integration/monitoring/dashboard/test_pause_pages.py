@@ -36,14 +36,14 @@ async def test_an_operator_pauses_and_resumes(planted: Planted, page: Page, kind
     state, reason = await planted.explained(JOB)
     assert (state, "by operator@dashboard: a <b>deploy</b>" in reason) == ("queued", True)
 
-    resumed = await post(browser, "/queues/resume", what=f"{kind}:{name}")
+    resumed = await post(browser, "/queues/resume", what=f"{kind}:{name}", reason="deployed")
 
     assert f"The {kind} {name} was resumed." in (await browser.get(resumed.headers["location"])).text
     assert await read_pauses(planted.redis) == []
     found = sorted(await recorded(planted), key=lambda action: action.at)
     assert [(it.actor, it.act, it.target, it.ids, it.reason) for it in found] == [
         ("operator@dashboard", "pause", kind, (name,), "a <b>deploy</b>"),
-        ("operator@dashboard", "resume", kind, (name,), ""),
+        ("operator@dashboard", "resume", kind, (name,), "deployed"),
     ]
 
 

@@ -59,7 +59,7 @@ async def test_an_operator_runs_a_cron_job_now_after_a_preview(planted: Planted,
     preview = await browser.get("/schedules/run", params=FORM)
     assert "Its planned runs stay as they are." in preview.text
 
-    answer = await post(browser, "/schedules/run", **FORM)
+    answer = await post(browser, "/schedules/run", **FORM, reason="for the board")
 
     (job_id,) = await runs(planted)
     shown = (await browser.get(answer.headers["location"])).text
@@ -67,6 +67,7 @@ async def test_an_operator_runs_a_cron_job_now_after_a_preview(planted: Planted,
     assert "<dd>queued</dd>" in shown
     (found,) = await recorded(planted)
     assert (found.actor, found.act, found.target, found.ids) == ("operator@dashboard", "run", "cron job", (NAME,))
+    assert found.reason == "for the board"
     job = await planted.claim()
     assert (job.job_id, planted.codec.decode(job.payload)["f"]) == (job_id, NAME)
 

@@ -32,7 +32,7 @@ router = APIRouter()
 # Dead letters per second, unless the operator chooses another rate.
 _USUAL_RATE = 100
 # Some thousands are counted within that; of more the page first says that it takes time.
-_COUNTED_AT_ONCE_S = 0.15
+_COUNTED_AT_ONCE_S = 0.1
 _COUNTED_WITHIN_S = 30.0
 _OPERATION_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 

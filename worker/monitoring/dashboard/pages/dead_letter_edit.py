@@ -1,6 +1,7 @@
 """Correct the payload of a dead letter, then retry it."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -33,7 +34,7 @@ async def show_editor(request: Request, services: SharedServices, session: Opera
     _message(services, dead_letter)
     _log.info("a payload was shown", action="dashboard_payload_shown", user=session.user.name, job_id=job_id)
     text = payload_text(services.codec, dead_letter.envelope, whole=True)
-    return _form(request, dead_letter, text, payload_digest(dead_letter.envelope), [])
+    return _form(request, dead_letter, text, payload_digest(dead_letter.envelope))
 
 
 @router.post("/dead/edit")
@@ -51,14 +52,21 @@ async def retry_edited(
     if len(envelope) > LARGEST_SHOWN:
         problems = [f"{len(envelope):,} bytes; the page stores at most {LARGEST_SHOWN:,}"]
     if problems:
-        return _form(request, dead_letter, text, digest, problems)
-    await record(services, session, "edit", "dead letters", job_id)
+        return _form(request, dead_letter, text, digest, problems, form.get("reason", ""))
+    await record(services, session, "edit", "dead letters", job_id, form)
     if not await services.read(replace_payload(services.redis, dead_letter, envelope)):
         raise _changed()
-    return await retry_letter(services, session, await find_dead_letter(services, job_id))
+    return await retry_letter(services, session, await find_dead_letter(services, job_id), form)
 
 
-def _form(request: Request, dead_letter: DeadLetter, text: str, digest: str, problems: list[str]) -> Response:
+def _form(
+    request: Request,
+    dead_letter: DeadLetter,
+    text: str,
+    digest: str,
+    problems: Sequence[str] = (),
+    reason: str = "",
+) -> Response:
     return render(
         request,
         "edit.html",
@@ -68,6 +76,7 @@ def _form(request: Request, dead_letter: DeadLetter, text: str, digest: str, pro
         text=text,
         digest=digest,
         problems=problems,
+        reason=reason,
     )
 
 

@@ -77,9 +77,9 @@ async def show_dead_letter(
 
 
 @router.post("/dead/retry")
-async def retry(services: SharedServices, session: Operator, _form: PostedForm, job_id: JobId) -> Response:
+async def retry(services: SharedServices, session: Operator, form: PostedForm, job_id: JobId) -> Response:
     """Put a dead letter back on its queue."""
-    return await retry_letter(services, session, await find_dead_letter(services, job_id))
+    return await retry_letter(services, session, await find_dead_letter(services, job_id), form)
 
 
 @router.get("/dead/discard")
@@ -91,17 +91,19 @@ async def preview_discard(
 
 
 @router.post("/dead/discard")
-async def discard(services: SharedServices, session: Operator, _form: PostedForm, job_id: JobId) -> Response:
+async def discard(services: SharedServices, session: Operator, form: PostedForm, job_id: JobId) -> Response:
     """Delete a dead letter."""
-    await record(services, session, "discard", "dead letters", job_id)
+    await record(services, session, "discard", "dead letters", job_id, form)
     count = await services.read(DeadLetterStore(services.redis).discard([job_id]))
     session.notice = "The dead letter was discarded." if count else "It was retried or discarded before."
     return RedirectResponse("/dead", status_code=303)
 
 
-async def retry_letter(services: Services, session: Operator, dead_letter: DeadLetter) -> Response:
+async def retry_letter(
+    services: Services, session: Operator, dead_letter: DeadLetter, form: PostedForm
+) -> Response:
     """Retry a dead letter and show its job; if it cannot be retried, the next page says so."""
-    await record(services, session, "retry", "dead letters", dead_letter.job_id)
+    await record(services, session, "retry", "dead letters", dead_letter.job_id, form)
     count = await services.read(DeadLetterStore(services.redis).retry([dead_letter]))
     session.notice = (
         "The dead letter was retried: the job is on its queue again."

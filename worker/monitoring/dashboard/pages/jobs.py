@@ -65,12 +65,12 @@ async def show_jobs(
 
 
 @router.post("/jobs/abort")
-async def abort(services: SharedServices, session: Operator, _form: PostedForm, job_id: JobId) -> Response:
+async def abort(services: SharedServices, session: Operator, form: PostedForm, job_id: JobId) -> Response:
     """Ask the workers to abort a job."""
     facts = await services.read(_facts(services, job_id))
     explanation = explain(facts)
     if explanation.state in NOT_ENDED:
-        await record(services, session, "abort", "job", job_id)
+        await record(services, session, "abort", "job", job_id, form)
         await services.read(ask_for_abort(services.redis, facts, explanation.state))
         session.notice = "The abort was asked for. Load the page again to see what became of the job."
     else:

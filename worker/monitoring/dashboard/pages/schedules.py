@@ -54,7 +54,7 @@ async def preview_run(
 async def run_now(services: SharedServices, session: Operator, form: PostedForm) -> Response:
     """Enqueue a run of a cron job that is due now."""
     cron_job = await _runnable(services, form.get("name", ""), form.get("queue", ""))
-    await record(services, session, "run", "cron job", cron_job.name)
+    await record(services, session, "run", "cron job", cron_job.name, form)
     job_id, state = await services.read(run_cron_job(services.redis, services.codec, cron_job))
     session.notice = (
         "The run was enqueued. Load the page again to see what became of it."
