@@ -16,7 +16,7 @@ from worker.errors import JobNotFound
 from worker.queue import keys
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
-BY = {"actor": "dr-ito", "reason": "licence 4711"}
+BY: Any = {"actor": "dr-ito", "reason": "licence 4711"}
 
 
 @pytest_asyncio.fixture

@@ -24,7 +24,7 @@ from worker.queue import keys
 
 WORKERS = 2
 _WRITERS = 8
-_BY = {"actor": "faults", "reason": "the suite"}
+_BY: Any = {"actor": "faults", "reason": "the suite"}
 # Jobs of one hospital, on average: long enough for an order, and for conflicts.
 JOBS_PER_HOSPITAL = 10
 _MOST_BEDS = 100_000
@@ -163,8 +163,9 @@ class OutboxRun:
                 stack.enter_context(frozen(worker))
             frozen_at = await self._oplog_time(-1)
             while await self._oplog_time(1) <= frozen_at:
-                # One document, so that only the oplog grows.
-                await filler.replace_one({"_id": 1}, {"filler": bytes(_FILLER_BYTES)}, upsert=True)
+                # One document, so that only the oplog grows; another content, or nothing would be written.
+                content = bytes([written // _FILLER_BYTES % 256]) * _FILLER_BYTES
+                await filler.replace_one({"_id": 1}, {"filler": content}, upsert=True)
                 written += _FILLER_BYTES
         await client.drop_database("filler")
         return written

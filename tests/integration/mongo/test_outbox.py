@@ -23,7 +23,7 @@ from worker.mongo.outbox_writes import add_to_outbox
 from worker.settings import load_settings
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
-BY = {"actor": "dr-ito", "reason": "licence 4711"}
+BY: Any = {"actor": "dr-ito", "reason": "licence 4711"}
 # A call that adds one job, for each kind of job.
 CALLS: dict[str, Callable[[HospitalOutbox, Any], Coroutine[Any, Any, Receipt[Any]]]] = {
     "ingest_hospital": lambda outbox, session: outbox.ingest_hospital(session, MERCY, on_existing="merge"),
@@ -167,7 +167,8 @@ async def test_pages_have_the_first_job_of_each_hospital(mongo: MongoHandle) -> 
         await add(mongo, f"z{number}", count=2)
     await outbox.remove([Place("hot", 1), Place("z0", 1)])
 
-    heads, last = [], None
+    heads: list[Any] = []
+    last = None
     while True:
         page = await outbox.page(last)
         heads += page.heads

@@ -15,6 +15,7 @@ from tests.support.outbox import MemoryOutbox
 from tests.support.waiting import until
 from tests.unit.engine.conftest import WORKER_ID, KeptEvents
 from worker.contract import DEFAULT_QUEUE
+from worker.contract.outbox import OutboxJob
 from worker.engine import outbox_relay
 from worker.engine.context import EngineContext
 from worker.engine.events import OutboxHeldUp
@@ -47,8 +48,9 @@ async def relaying(context: EngineContext, outbox: MemoryOutbox) -> AsyncIterato
         await cancel(*tasks)
 
 
-async def is_queued(redis: ArqRedis, job_id: str) -> bool:
-    return await redis.zscore(DEFAULT_QUEUE, job_id) is not None
+async def expect_queued(redis: ArqRedis, *jobs: OutboxJob) -> None:
+    for job in jobs:
+        await until(lambda: redis.zscore(DEFAULT_QUEUE, job.job_id))  # noqa: B023 (awaited right here)
 
 
 @pytest.fixture
@@ -62,11 +64,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_relay, "_RENEW_S", 0.05)
 
 
-async def settled(outbox: MemoryOutbox) -> None:
+async def settled(relay: OutboxRelay, outbox: MemoryOutbox) -> None:
     """Wait until the relay watches, and has looked at all hospitals since."""
     await outbox.watching.wait()
-    pages = outbox.pages
-    await until(lambda: outbox.pages > pages)
+    await until(lambda: not relay._sweep_wanted and not relay._sweeping)
 
 
 async def test_what_was_added_before_the_relay_began_is_found(
@@ -75,18 +76,17 @@ async def test_what_was_added_before_the_relay_began_is_found(
     jobs = [outbox.add(hospital, told=False) for hospital in "abcdefgh"]
 
     async with relaying(context, outbox):
-        for job in jobs:
-            await until(lambda: is_queued(redis, job.job_id))  # noqa: B023 (awaited right here)
+        await expect_queued(redis, *jobs)
 
 
 async def test_an_added_job_is_told(
     redis: ArqRedis, context: EngineContext, outbox: MemoryOutbox, told_only: None
 ) -> None:
-    async with relaying(context, outbox):
-        await settled(outbox)
+    async with relaying(context, outbox) as relay:
+        await settled(relay, outbox)
         job = outbox.add("a")
 
-        await until(lambda: is_queued(redis, job.job_id))
+        await expect_queued(redis, job)
 
 
 async def test_the_end_of_a_job_is_told(
@@ -98,35 +98,35 @@ async def test_the_end_of_a_job_is_told(
         worker = EndingWorker(redis)
         await until(worker.end_all)
 
-        await until(lambda: is_queued(redis, later.job_id))
+        await expect_queued(redis, later)
         assert outbox.left() == [later.job_id]
 
 
 async def test_a_job_of_which_nothing_is_told_is_found_by_looking(
     redis: ArqRedis, context: EngineContext, outbox: MemoryOutbox, quick: None
 ) -> None:
-    async with relaying(context, outbox):
-        await settled(outbox)
+    async with relaying(context, outbox) as relay:
+        await settled(relay, outbox)
         job = outbox.add("a", told=False)
 
-        await until(lambda: is_queued(redis, job.job_id))
+        await expect_queued(redis, job)
 
 
 async def test_a_lost_change_stream_costs_a_look_at_all_hospitals_and_no_job(
     redis: ArqRedis, context: EngineContext, events: KeptEvents, outbox: MemoryOutbox, told_only: None
 ) -> None:
-    async with relaying(context, outbox):
-        await settled(outbox)
+    async with relaying(context, outbox) as relay:
+        await settled(relay, outbox)
         lost = TransientError("MongoDB refused a command: error (286)")
         outbox.errors |= {"next_added": lost, "added": lost}
         await until(lambda: events.of(OutboxHeldUp))
         job = outbox.add("a", told=False)
 
-        await until(lambda: is_queued(redis, job.job_id))
+        await expect_queued(redis, job)
         outbox.errors.clear()
-        await settled(outbox)
+        await settled(relay, outbox)
         another = outbox.add("b")
-        await until(lambda: is_queued(redis, another.job_id))
+        await expect_queued(redis, another)
     (reported,) = events.of(OutboxHeldUp)
     assert "286" in reported.reason
 
@@ -168,14 +168,14 @@ async def test_an_outage_of_redis_is_outlived(
         raise RedisConnectionError("secret")
 
     async with relaying(context, outbox) as relay:
-        await settled(outbox)
+        await settled(relay, outbox)
         with monkeypatch.context() as patch:
             patch.setattr(Turn, "extend", fail)
             patch.setattr(context.scripts, "enqueue", fail)
             await until(lambda: not relay._relays.is_set())
             job = outbox.add("a", told=False)
 
-        await until(lambda: is_queued(redis, job.job_id))
+        await expect_queued(redis, job)
 
 
 async def test_one_worker_relays_at_a_time(
@@ -186,11 +186,11 @@ async def test_one_worker_relays_at_a_time(
     async with relaying(context, outbox) as relay:
         await until(lambda: redis.exists(keys.OUTBOX_RELAY))
         assert not relay._relays.is_set()
-        assert not await is_queued(redis, job.job_id)
+        assert await redis.zscore(DEFAULT_QUEUE, job.job_id) is None
         # The other one has died.
         await redis.delete(keys.OUTBOX_RELAY)
 
-        await until(lambda: is_queued(redis, job.job_id))
+        await expect_queued(redis, job)
         assert await redis.get(keys.OUTBOX_RELAY) == WORKER_ID.encode()
         assert 0 < await redis.pttl(keys.OUTBOX_RELAY) <= 3_000
         # It was frozen, and another one has begun.
@@ -213,9 +213,8 @@ async def test_very_many_added_jobs_are_found_by_looking(
 ) -> None:
     monkeypatch.setattr(outbox_relay, "_MOST_ADDED", 2)
     async with relaying(context, outbox) as relay:
-        await settled(outbox)
+        await settled(relay, outbox)
         jobs = [outbox.add(hospital, told=False) for hospital in "abc"]
         relay._note_added(jobs)
 
-        for job in jobs:
-            await until(lambda: is_queued(redis, job.job_id))  # noqa: B023 (awaited right here)
+        await expect_queued(redis, *jobs)
