@@ -47,7 +47,9 @@ const ACTIONS = {
   "imports": ["find", "insert", "update", "listIndexes"],
   "import_reports": ["find", "insert", "update", "listIndexes"],
   "actions": ["find", "insert", "listIndexes"],
-  "job_history": ["find", "insert", "remove", "listIndexes"]
+  "job_history": ["find", "insert", "remove", "listIndexes"],
+  "outbox": ["find", "remove", "changeStream", "listIndexes"],
+  "outbox_hospitals": ["listIndexes"]
 };
 const ROLE = `hospital_worker_of_${env.MONGODB_DATABASE}`;
 const role = {

@@ -4,12 +4,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from typing import TypeVar
 
 from worker.queue.scripts import Enqueue
+from worker.queue.sending import MOST_BYTES
 
 P = TypeVar("P")
 
 _GROUP_JOBS = 250
-MOST_BYTES = 1024 * 1024
-"""What one group has at most, but for its last job."""
 
 
 class JobGroup:

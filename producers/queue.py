@@ -8,9 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from producers.groups import MOST_BYTES
 from producers.inherited import keep_in_children
 from producers.waiting import EndWatch
 from worker.backoff import Backoff
@@ -32,11 +30,11 @@ from worker.queue.batches import BatchStore
 from worker.queue.digests import call_digest, stored_digest
 from worker.queue.job_state import JobView, look_up, read_envelope
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts, Unmarked, key_used_twice
+from worker.queue.sending import send_budget, send_some
 from worker.queue.waiters import Waiters
 from worker.redis.client import address, open_redis
 from worker.redis.errors import REDIS_ERRORS, is_not_primary, translate
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
-from worker.redis.link_budget import LinkBudget
 from worker.redis.startup import check_redis
 from worker.tracing.extra import needs_extra
 
@@ -48,9 +46,6 @@ P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
 
 _BACKOFF = Backoff(first_s=0.05, longest_s=1)
-# What one call sends. Less over a link that does not carry that within the timeout: repeated as it is, it never
-# would.
-_LEAST_BYTES = 16 * 1024
 # Looks at single jobs that are on their way at once. Of very many, some would wait for a free connection until that
 # counts as an outage.
 _LOOKS_AT_ONCE = 50
@@ -75,9 +70,7 @@ class QueueClient:
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._watch: EndWatch
         self._prepare()
-        self._budget = LinkBudget(
-            first=MOST_BYTES, least=_LEAST_BYTES, most=MOST_BYTES, timeout_s=settings.redis_timeout
-        )
+        self._budget = send_budget(settings.redis_timeout)
         self._spans = _send_spans(settings)
         self.patience = patience
 
@@ -188,17 +181,7 @@ class QueueClient:
 
     async def _put_some(self, jobs: Sequence[Enqueue], batch: str) -> list[EnqueueState]:
         """Put the first of these jobs on their queues: as many as the link carries in one call, or fewer."""
-        count = size = 0
-        while count < len(jobs) and size < self._budget.size:
-            size += len(jobs[count].payload)
-            count += 1
-        began = time.monotonic()
-        try:
-            answers = await self._scripts.enqueue(jobs[:count], batch)
-        except (RedisTimeoutError, TimeoutError):
-            self._budget.halve()
-            raise
-        self._budget.carried(size, time.monotonic() - began)
+        answers = await send_some(self._scripts, self._budget, jobs, batch)
         return [
             self._same_act(jobs[index], answer) if isinstance(answer, Unmarked) else answer
             for index, answer in enumerate(answers)
@@ -262,8 +245,11 @@ class QueueClient:
                 self._lost_at, self._lost = time.monotonic(), str(error)
                 raise
 
-    async def end_of(self, job_id: str, timeout: float) -> JobView:
-        """Wait up to `timeout` seconds for a job to end; returns what Redis knows of it then."""
+    async def end_of(self, job_id: str, timeout: float, *, comes_later: bool = False) -> JobView:
+        """Wait up to `timeout` seconds for a job to end; returns what Redis knows of it then.
+
+        A job that is not known counts as ended, unless it `comes_later`.
+        """
         self._settle_here()
         deadline = time.monotonic() + timeout
         pause = _FIRST_LOOK_S
@@ -272,7 +258,7 @@ class QueueClient:
             ended = await self._watch.end_of(job_id, left) if left > 0 else None
             view = ended or await self.view(job_id, deadline - time.monotonic())
             left = deadline - time.monotonic()
-            if view.is_over or left <= 0:
+            if left <= 0 or (view.is_over and not (comes_later and view.state == "unknown")):
                 return view
             await asyncio.sleep(min(pause, left))
             pause = min(_LONGEST_LOOK_S, pause * 1.5)

@@ -38,6 +38,7 @@ from worker.logs import configure_logging
 from worker.mongo.actions import store_actions
 from worker.mongo.client import open_mongo
 from worker.mongo.job_history import JobHistory
+from worker.mongo.outbox import Outbox
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
 from worker.mongo.startup import check_mongo
@@ -71,6 +72,8 @@ _FAULTS: dict[type, str] = {
     events.JobIgnoresCancellation: "job_ignores_cancellation",
     events.JobLeftThread: "job_left_thread",
     events.DeadLettersNotMoved: "dead_letters_not_moved",
+    events.OutboxHeldUp: "outbox_held_up",
+    events.OutboxJobSkipped: "outbox_job_skipped",
 }
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -106,6 +109,10 @@ def _open_history(ctx: dict[Any, Any]) -> StoreEnds:
     mongo = ctx[CONTEXT_KEY].mongo
     days, most_jobs = _settings.worker_history_days, _settings.worker_history_jobs
     return JobHistory(mongo, days=days, most_jobs=most_jobs).store
+
+
+def _open_outbox(ctx: dict[Any, Any]) -> Outbox:
+    return Outbox(ctx[CONTEXT_KEY].mongo)
 
 
 def use_lease_engine() -> None:
@@ -213,7 +220,7 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
         raise
     ctx[CONTEXT_KEY] = WorkerContext(_settings, mongo, Registrations(mongo))
     try:
-        address = await ctx[_OBSERVER].start(ctx["redis"], tuple(_queues))
+        address = await ctx[_OBSERVER].start(ctx["redis"], tuple(_queues), Outbox(mongo).size)
     except ConfigurationError as error:
         await mongo.close()
         raise SystemExit(f"The worker cannot start: {error}") from None
@@ -260,6 +267,7 @@ class WorkerSettings:
     lease = _settings.worker_lease
     dead_letter_limits = _dead_letter_limits()
     open_history = _open_history if _settings.worker_history_days else None
+    open_outbox = _open_outbox
     owns_process = True
     registry = registry_mark(_settings)
     observe = observe

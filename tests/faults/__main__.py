@@ -27,9 +27,9 @@ from tests.faults.soak import soak
 
 _HERE = Path(__file__).parent
 # Rows mostly wait for elections, leases and restarts, so they run in parallel. Rows that compare rates run alone,
-# as do rows whose work or pause may take only two seconds.
+# as do rows whose work or pause may take only two seconds, or a tenth of one.
 _PARALLEL = ("-n", "3", "--dist", "load")
-_ALONE = "(row_17 or row_22 or row_33 or row_39_ingests_beside)"
+_ALONE = "(row_17 or row_22 or row_33 or row_39_ingests_beside or row_55)"
 _EXPECTED_CODES = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _FUZZ_FILES = [_HERE.parent / "fuzz" / name for name in ("test_worker.py", "test_refusals.py")]
 # The default report format has no place for the properties that a test records.

@@ -19,12 +19,15 @@ from worker.mongo.actions import ACTIONS, newest_actions, store_actions
 from worker.mongo.audit.entries import find_entries, newest_entries
 from worker.mongo.audit.verification import verify_chain
 from worker.mongo.claims import release_claims
-from worker.mongo.client import MongoHandle
+from worker.mongo.client import MongoHandle, open_mongo, settled
 from worker.mongo.errors import translated
 from worker.mongo.imports import close_import
 from worker.mongo.listing import describe_search, list_hospitals
+from worker.mongo.outbox import Outbox
+from worker.mongo.outbox_writes import OUTBOX, OUTBOX_HOSPITALS, add_to_outbox
 from worker.mongo.reader import HospitalFilter, HospitalReader
 from worker.mongo.schema import ensure_schema
+from worker.settings import load_settings
 
 _UNAUTHORIZED = 13
 RECORD = {"hospital_name": "Mercy", "source": "cms", "external_id": "role"}
@@ -42,6 +45,8 @@ EXPIRING = {"key": {"at": 1}, "name": "expiring", "expireAfterSeconds": 2_000_00
 FORBIDDEN: dict[str, Callable[[MongoHandle], Awaitable[Any]]] = {
     "change an action": lambda mongo: mongo.database[ACTIONS].update_one({"_id": "x"}, {"$set": {"actor": "y"}}),
     "remove an action": lambda mongo: mongo.database[ACTIONS].delete_one({"_id": "x"}),
+    "add a job to the outbox": lambda mongo: mongo.database[OUTBOX].insert_one({}),
+    "change a job in the outbox": lambda mongo: mongo.database[OUTBOX].update_one({}, {"$set": {"job": "x"}}),
     "change an entry": lambda mongo: mongo.logs.update_one({}, {"$set": {"actor": "x"}}),
     "replace an entry": lambda mongo: mongo.logs.replace_one({}, {"actor": "x"}),
     "remove an entry": lambda mongo: mongo.logs.delete_one({}),
@@ -121,6 +126,58 @@ async def test_acts_of_operators_are_recorded_and_listed_under_the_role(mongo: M
     await store_actions(mongo, [action])
     (found,) = await newest_actions(mongo, ActFilter(actor="ops@vm"), 10)
     assert found["ids"] == ["arq:queue"]
+
+
+async def _add_to_outbox(mongo: MongoHandle) -> None:
+    session: Any = await settled(mongo.client.start_session())
+    await settled(session.start_transaction())
+    await add_to_outbox(session, DATABASE, "cms:role", "ingest_hospital:outbox:1", b"", delay_ms=0)
+    await session.commit_transaction()
+    await session.end_session()
+
+
+async def test_the_outbox_is_emptied_under_the_role(guarded: GuardedMongo, mongo: MongoHandle) -> None:
+    outbox = Outbox(mongo)
+    async with outbox.added() as next_added, as_root(guarded) as root:
+        await _add_to_outbox(root)
+        async with asyncio.timeout(20):
+            while not (added := await next_added()):
+                pass
+    assert (await outbox.page(None)).heads == added
+    assert list(await outbox.envelopes([added[0].place])) == await _places(outbox)
+    assert (await outbox.size()).jobs == 1
+    await outbox.remove(await _places(outbox))
+    assert await _places(outbox) == []
+
+
+async def _places(outbox: Outbox) -> list[Any]:
+    return [job.place for job in (await outbox.page(None)).heads]
+
+
+async def test_a_service_needs_few_rights_to_add_jobs_to_the_outbox(
+    guarded: GuardedMongo, mongo: MongoHandle
+) -> None:
+    rights = {OUTBOX: ["insert"], OUTBOX_HOSPITALS: ["find", "insert", "update"]}
+    privileges = [
+        {"resource": {"db": DATABASE, "collection": collection}, "actions": actions}
+        for collection, actions in rights.items()
+    ]
+    async with as_root(guarded) as root:
+        await root.client.admin.command("createRole", "service", privileges=privileges, roles=[])
+        await root.client.admin.command("createUser", "service", pwd=CANARY, roles=["service"])
+    url = guarded.url.replace("//worker:", "//service:")
+    service = open_mongo(load_settings(mongodb_url=url, mongodb_database=DATABASE))
+    try:
+        await _add_to_outbox(service)
+        with pytest.raises(OperationFailure) as refused:
+            await service.database[OUTBOX].find_one()
+        assert refused.value.code == _UNAUTHORIZED
+    finally:
+        await service.close()
+    outbox = Outbox(mongo)
+    places = await _places(outbox)
+    assert len(places) == 1
+    await outbox.remove(places)
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)

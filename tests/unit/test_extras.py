@@ -28,7 +28,7 @@ def python(code: str, *, without: set[str]) -> "subprocess.CompletedProcess[str]
 @pytest.mark.parametrize(
     ("code", "without"),
     [
-        ("import producers.client, producers.sync, producers.batches", EVERYTHING),
+        ("import producers.client, producers.sync, producers.batches, producers.outbox", EVERYTHING),
         (_IMPORT_ALL.format(package="producers", but=()), EVERYTHING - COMMAND_LINE - FILES),
         (
             _IMPORT_ALL.format(package="worker", but=("worker.demo", "worker.monitoring.dashboard.")),

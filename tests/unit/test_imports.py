@@ -38,7 +38,7 @@ def imported_by(module: str) -> set[str]:
     return set(python(f"import sys, {module}; print(*{{it.partition('.')[0] for it in sys.modules}})").split())
 
 
-@pytest.mark.parametrize("module", ["producers.client", "producers.sync"])
+@pytest.mark.parametrize("module", ["producers.client", "producers.sync", "producers.outbox"])
 def test_importing_a_producer_brings_in_no_package_of_a_worker(module: str) -> None:
     imported = imported_by(module)
     assert {"producers", "redis", "pydantic"} <= imported

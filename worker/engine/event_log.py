@@ -192,6 +192,19 @@ def _history_not_moved(event: events.HistoryNotMoved) -> None:
     )
 
 
+def _outbox_held_up(event: events.OutboxHeldUp) -> None:
+    _log.warning("jobs wait in the outbox in MongoDB", action="outbox_held_up", reason=event.reason)
+
+
+def _outbox_job_skipped(event: events.OutboxJobSkipped) -> None:
+    _log.error(
+        "a job in the outbox cannot be enqueued; it stays there, and later jobs of its hospital wait for it",
+        action="outbox_job_skipped",
+        job_id=event.job_id,
+        reason=event.reason,
+    )
+
+
 def _ends_left_out(event: events.EndsLeftOut) -> None:
     _log.error(
         "the history lacks ended jobs: it could not be moved from Redis for too long",
@@ -371,6 +384,8 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.DeadLettersNotMoved: _dead_letters_not_moved,
     events.HistoryNotMoved: _history_not_moved,
     events.EndsLeftOut: _ends_left_out,
+    events.OutboxHeldUp: _outbox_held_up,
+    events.OutboxJobSkipped: _outbox_job_skipped,
     events.BreakerChanged: _breaker_changed,
     events.ReadinessChanged: _readiness_changed,
     events.LivenessNotShown: _liveness_not_shown,

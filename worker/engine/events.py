@@ -220,6 +220,21 @@ class DeadLettersNotMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxHeldUp:
+    """Jobs stay in the outbox, or leave it later than usual; sent once until the reason changes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxJobSkipped:
+    """A job in the outbox cannot be enqueued. It stays there, and the later jobs of its hospital wait for it."""
+
+    job_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryNotMoved:
     """How jobs ended cannot be moved to where their history is kept; it stays in Redis. Sent once for a reason."""
 

@@ -57,6 +57,8 @@ from worker.engine.live_signal import show_liveness
 from worker.engine.local_zone import LocalZone
 from worker.engine.memory_watch import MemoryWatch
 from worker.engine.options import JobContext, JobFunction, JobOptions
+from worker.engine.outbox_relay import OutboxRelay
+from worker.engine.outbox_steps import OutboxSource
 from worker.engine.patched_run_job import patched_run_job
 from worker.engine.pauses import Pauses
 from worker.engine.periodic import every
@@ -91,12 +93,12 @@ class LeaseWorker(Worker):
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
     stay in Redis; default: all), `open_history` (takes `ctx` after `on_startup` and returns what stores how jobs
-    ended; default: no history), `registry` (tells `check --live` which workers belong together), `owns_process`
-    (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in time; default: no)
-    and `observe` (is called once with the worker, to subscribe to its events before the first of them). Jobs are
-    JSON unless serializers are given. arq's log
-    lines about each job are written only with `log_results=True`. Raises `ConfigurationError` for a
-    `job_serializer` without a `job_deserializer`.
+    ended; default: no history), `open_outbox` (takes `ctx` likewise and returns the outbox whose jobs this worker
+    moves to their queues; default: none), `registry` (tells `check --live` which workers belong together),
+    `owns_process` (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in
+    time; default: no) and `observe` (is called once with the worker, to subscribe to its events before the first of
+    them). Jobs are JSON unless serializers are given. arq's log lines about each job are written only with
+    `log_results=True`. Raises `ConfigurationError` for a `job_serializer` without a `job_deserializer`.
 
     `events` takes listeners, such as `worker.events.subscribe(TryEnded, listener)`.
     """
@@ -109,6 +111,7 @@ class LeaseWorker(Worker):
         "open_redis",
         "dead_letter_limits",
         "open_history",
+        "open_outbox",
         "owns_process",
         "registry",
         "observe",
@@ -124,6 +127,7 @@ class LeaseWorker(Worker):
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         dead_letter_limits: DeadLetterLimits | None = None,
         open_history: Callable[[JobContext], StoreEnds] | None = None,
+        open_outbox: Callable[[JobContext], OutboxSource] | None = None,
         owns_process: bool = False,
         registry: str = "",
         observe: "Callable[[LeaseWorker], None] | None" = None,
@@ -163,6 +167,7 @@ class LeaseWorker(Worker):
         self._open_redis = open_redis
         self._dead_letter_limits = dead_letter_limits
         self._open_history = open_history
+        self._open_outbox = open_outbox
         self._owns_process = owns_process
         self._registry = registry
         self._process_exit: ProcessExit | None = None
@@ -341,6 +346,13 @@ class LeaseWorker(Worker):
         if self._open_history is not None:
             mover = HistoryMover(context, self._open_history(self.ctx), lambda: len(slots) > 0)
             loops["history-mover"] = every(history_mover.INTERVAL_S, context.redis_health, mover.move)
+        if self._open_outbox is not None:
+            relay = OutboxRelay(context, self._open_outbox(self.ctx))
+            loops |= {
+                "outbox-turn": relay.keep_turn(),
+                "outbox-watch": relay.watch(),
+                "outbox-relay": relay.work(),
+            }
         if self.allow_abort_jobs:
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
         if self.cron_jobs:

@@ -6,6 +6,7 @@
 - Writes: `hospitals` has the sessionless operations on one hospital, `chunks` ingests many records, and
   `registrations` has the audited acts. They build on `documents` (a record as a MongoDB document), `transactions`
   (runs and commits a transaction) and `stale_transactions` (aborts those of dead workers).
+- Outbox: `outbox_writes` adds jobs to it, in transactions of other programs; `outbox` is what its relay reads.
 - Reads: `reader` finds hospitals; `causal` and `tokens` make a read see a given write.
 - `errors` translates driver errors. `audit` is the audit log.
 

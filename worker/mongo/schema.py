@@ -14,6 +14,8 @@ from worker.mongo.client import MongoHandle
 from worker.mongo.errors import translated
 from worker.mongo.imports import IMPORT_REPORTS, IMPORTS
 from worker.mongo.job_history import HISTORY_INDEXES, JOB_HISTORY
+from worker.mongo.outbox import OUTBOX_INDEXES
+from worker.mongo.outbox_writes import OUTBOX, OUTBOX_HOSPITALS
 from worker.mongo.validators import (
     ACTIONS_VALIDATOR,
     APPLIED_JOBS_VALIDATOR,
@@ -23,6 +25,8 @@ from worker.mongo.validators import (
     IMPORTS_VALIDATOR,
     JOB_HISTORY_VALIDATOR,
     LOGS_VALIDATOR,
+    OUTBOX_HOSPITALS_VALIDATOR,
+    OUTBOX_VALIDATOR,
 )
 
 NAMES = Collation(locale="en", strength=1, alternate="shifted", maxVariable="punct")
@@ -65,6 +69,9 @@ _COLLECTIONS: tuple[tuple[str, dict[str, Any], list[IndexModel]], ...] = (
     ),
     (ACTIONS, ACTIONS_VALIDATOR, ACTION_INDEXES),
     (JOB_HISTORY, JOB_HISTORY_VALIDATOR, HISTORY_INDEXES),
+    (OUTBOX, OUTBOX_VALIDATOR, OUTBOX_INDEXES),
+    # Documents are found by their id alone.
+    (OUTBOX_HOSPITALS, OUTBOX_HOSPITALS_VALIDATOR, []),
 )
 
 
@@ -82,7 +89,8 @@ async def ensure_schema(mongo: MongoHandle) -> None:
                 continue
             try:
                 await _ensure_collection(mongo, name, validator)
-                await mongo.database[name].create_indexes(indexes)
+                if indexes:
+                    await mongo.database[name].create_indexes(indexes)
             except OperationFailure as error:
                 if error.code != _UNAUTHORIZED:
                     raise

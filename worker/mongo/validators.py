@@ -187,6 +187,22 @@ _ENDED_JOBS: dict[str, Any] = {
     "errors": _TEXTS,
     "batches": _TEXTS,
 }
+_OUTBOX_JOB: dict[str, Any] = {
+    "_id": {
+        "bsonType": "object",
+        "required": ["hospital", "seq"],
+        "additionalProperties": False,
+        "properties": {"hospital": {**_TEXT, "minLength": 1}, "seq": {**_INTEGER, "minimum": 1}},
+    },
+    "job": _TEXT,
+    "due": _INSTANT,
+    "delay_ms": {**_INTEGER, "minimum": 0},
+    "envelope": {"bsonType": "binData"},
+}
+_OUTBOX_HOSPITAL: dict[str, Any] = {
+    "_id": {**_TEXT, "minLength": 1},
+    "seq": {**_INTEGER, "minimum": 1},
+}
 _HOSPITAL_IN_LOG = {
     "bsonType": ["object", "null"],
     "required": _REQUIRED_OF_HOSPITAL,
@@ -237,6 +253,8 @@ IMPORT_CLAIMS_VALIDATOR = _validator(_IMPORT_CLAIM, _IMPORT_CLAIM)
 IMPORTS_VALIDATOR = _validator(_IMPORT, [name for name in _IMPORT if name not in _OPTIONAL_IN_IMPORT])
 IMPORT_REPORTS_VALIDATOR = _validator(_IMPORT_REPORT, _IMPORT_REPORT)
 ACTIONS_VALIDATOR = _validator(_ACTION, [name for name in _ACTION if name not in _OPTIONAL_IN_ACTION])
+OUTBOX_VALIDATOR = _validator(_OUTBOX_JOB, _OUTBOX_JOB)
+OUTBOX_HOSPITALS_VALIDATOR = _validator(_OUTBOX_HOSPITAL, _OUTBOX_HOSPITAL)
 JOB_HISTORY_VALIDATOR: dict[str, Any] = {
     "$jsonSchema": {
         "bsonType": "object",

@@ -92,6 +92,20 @@ METRICS = (
         "fact",
     ),
     Metric("hospital_dead_letters", "gauge", (), "dead letters", "fact"),
+    Metric(
+        "hospital_outbox_jobs",
+        "gauge",
+        (),
+        "jobs in the outbox: committed, and not known to have ended",
+        "greatest",
+    ),
+    Metric(
+        "hospital_outbox_oldest_due_age_seconds",
+        "gauge",
+        (),
+        "for how long the oldest due job has been in the outbox; 0 if none is",
+        "greatest",
+    ),
     Metric("hospital_batches", "gauge", (), "batches that have not ended", "fact"),
 )
 

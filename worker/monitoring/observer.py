@@ -3,16 +3,18 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
 
-from worker.monitoring import process_files, rate_writer, throughput
+from worker.contract.outbox import OutboxSize
+from worker.monitoring import outbox_facts, process_files, rate_writer, throughput
 from worker.monitoring.loop_delay import LoopDelay
 from worker.monitoring.metrics import WorkerMetrics
 from worker.monitoring.metrics_server import MetricsServer
+from worker.monitoring.outbox_facts import OutboxFacts
 from worker.monitoring.process_files import ProcessFile
 from worker.monitoring.queue_facts import QueueFacts
 from worker.monitoring.rate_writer import RateWriter
@@ -42,6 +44,7 @@ class WorkerObserver:
         self._tasks: list[asyncio.Task[None]] = []
         self._server: MetricsServer | None = None
         self._rates: RateWriter | None = None
+        self._outbox: OutboxFacts | None = None
         folder = os.environ.get(process_files.FOLDER_VARIABLE)
         self._file = ProcessFile(Path(folder)) if folder else None
 
@@ -51,7 +54,9 @@ class WorkerObserver:
         self.metrics.note_delay(delay_s)
         return {"loop_delay_s": round(delay_s, 4)}
 
-    async def start(self, redis: "Redis[bytes]", queues: Sequence[str]) -> str:
+    async def start(
+        self, redis: "Redis[bytes]", queues: Sequence[str], read_outbox: Callable[[], Awaitable[OutboxSize]]
+    ) -> str:
         """Begin; returns where the metrics are served, empty if nowhere.
 
         Raises `ConfigurationError` if they cannot be served there.
@@ -59,22 +64,27 @@ class WorkerObserver:
         self._rates = rates = RateWriter(redis, self.tallies)
         log = ThroughputLog(self.tallies)
         settings = self._settings
+        if settings.worker_metrics_port is not None or self._file is not None:
+            self._outbox = OutboxFacts(read_outbox)
+            await self._outbox.look()
         if settings.worker_metrics_port is not None and self._file is None:
             facts = QueueFacts(redis, queues)
 
             async def collect() -> Samples:
-                samples = self.metrics.samples()
+                samples = self._samples()
                 await facts.add_to(samples)
                 return samples
 
             server = MetricsServer(collect)
             self._server = await server.start(settings.worker_metrics_host, settings.worker_metrics_port)
-        loops: Mapping[str, Coroutine[Any, Any, None]] = {
+        loops: dict[str, Coroutine[Any, Any, None]] = {
             "loop-delay": self._delay.run(),
             "rates": _every(rate_writer.WRITE_EVERY_S, lambda _: rates.write()),
             "throughput-log": _every(throughput.LOG_EVERY_S, _step(log.log)),
             "metrics-file": _every(process_files.WRITE_EVERY_S, _step(lambda _: self._write_file())),
         }
+        if (outbox := self._outbox) is not None:
+            loops["outbox-facts"] = _every(outbox_facts.READ_EVERY_S, lambda _: outbox.look())
         self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
         return self._server.address if self._server is not None else ""
 
@@ -96,7 +106,13 @@ class WorkerObserver:
 
     def _write_file(self) -> None:
         if self._file is not None:
-            self._file.write(self.metrics.samples())
+            self._file.write(self._samples())
+
+    def _samples(self) -> Samples:
+        samples = self.metrics.samples()
+        if self._outbox is not None:
+            self._outbox.add_to(samples)
+        return samples
 
 
 def _step(act: Callable[[float], None]) -> Callable[[float], Coroutine[Any, Any, None]]:

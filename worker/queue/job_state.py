@@ -89,6 +89,24 @@ async def look_up_ended(redis: "Redis[bytes]", codec: Codec, job_ids: Sequence[s
     return found
 
 
+async def find_ended(redis: "Redis[bytes]", job_ids: Sequence[str]) -> set[str]:
+    """Return those of these jobs that are known to have ended, once at least.
+
+    By its outcome or its dead letter, and a job whose envelope has a digest also for a day after its end, however
+    short its outcome is kept, and for 30 days after it was dead-lettered: see `DIGEST_LIFE` in lua/finish.lua.
+    """
+    if not job_ids:
+        return set()
+    async with redis.pipeline(transaction=False) as pipe:
+        for job_id in job_ids:
+            pipe.exists(keys.RESULT + job_id, keys.DIGEST + job_id)
+            pipe.hexists(keys.DEAD, job_id)
+        answers = await pipe.execute()
+    return {
+        job_id for job_id, traces, dead in zip(job_ids, answers[::2], answers[1::2], strict=True) if traces or dead
+    }
+
+
 def _ended(codec: Codec, job_id: str, result: bytes | None, dead_letter: bytes | None) -> JobView:
     if dead_letter:
         stored = read_dead_letter(job_id, dead_letter)

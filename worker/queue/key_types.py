@@ -30,6 +30,7 @@ _FIXED: dict[str, KeyType] = {
     keys.ENDED: "stream",
     keys.ENDED_UNTOLD: "string",
     keys.ENDED_MOVER: "string",
+    keys.OUTBOX_RELAY: "string",
     keys.BATCHES: "zset",
     keys.CANCELLED_BATCHES: "zset",
     keys.WAITERS: "string",

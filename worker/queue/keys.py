@@ -65,6 +65,8 @@ ENDED_UNTOLD = "arq:ended:untold"
 """String: how many ends were left out of that stream because it was full."""
 ENDED_MOVER = "arq:ended:mover"
 """String: the worker that moves the entries of that stream just now."""
+OUTBOX_RELAY = "arq:outbox:relay"
+"""String: the worker that moves jobs from the outbox in MongoDB to their queues just now."""
 BATCHES = "arq:batches"
 """Sorted set: id of a batch that has not ended → when a worker looks at its jobs, in milliseconds, unless one of
 them ends before."""

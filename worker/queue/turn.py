@@ -31,10 +31,12 @@ class Turn:
             await self._redis.pexpire(self._key, self._expiry_ms)
         return False
 
-    async def extend(self) -> None:
-        """Begin the expiry anew, if the turn is still this worker's."""
-        if await self._read() == self._holder:
-            await self._redis.pexpire(self._key, self._expiry_ms)
+    async def extend(self) -> bool:
+        """Begin the expiry anew, if the turn is still this worker's, and return whether it is."""
+        if await self._read() != self._holder:
+            return False
+        await self._redis.pexpire(self._key, self._expiry_ms)
+        return True
 
     async def leave(self) -> None:
         """Free the turn, if it is still this worker's."""

@@ -45,16 +45,22 @@ class Waiters:
 
     async def told(self, seconds: float) -> list[str]:
         """Wait up to `seconds` for noted jobs to end, and return the ids of those that have."""
+        answer = await self._redis.blpop([keys.TOLD + self.name], timeout=seconds)
+        return [] if answer is None else [_text(answer[1]), *await self.told_so_far()]
+
+    async def told_so_far(self) -> list[str]:
+        """Return the ids of noted jobs that have ended since the last call."""
         key = keys.TOLD + self.name
-        answer = await self._redis.blpop([key], timeout=seconds)
-        if answer is None:
-            return []
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.lrange(key, 0, -1)
             pipe.delete(key)
-            others, _ = await pipe.execute()
-        return [job_id.decode(errors="backslashreplace") for job_id in (answer[1], *others)]
+            told, _ = await pipe.execute()
+        return [_text(job_id) for job_id in told]
 
     async def ended(self, job_ids: Sequence[str]) -> dict[str, EndedView]:
         """Return what is known of those of these jobs that have ended, or why that cannot be read."""
         return await look_up_ended(self._redis, self._codec, job_ids)
+
+
+def _text(job_id: bytes) -> str:
+    return job_id.decode(errors="backslashreplace")

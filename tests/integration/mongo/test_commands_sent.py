@@ -8,10 +8,12 @@ from pymongo import monitoring
 
 from tests.integration.mongo.conftest import Open, RunJob
 from worker.contract import CORRECT_HOSPITAL, INGEST_HOSPITAL, INGEST_HOSPITALS, new_job_id
+from worker.contract.outbox import Place
 from worker.embedded import EmbeddedMongo
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.mongo.client import MongoHandle
+from worker.mongo.outbox import Outbox
 from worker.mongo.reader import HospitalFilter, HospitalReader
 from worker.mongo.registrations import Registrations
 from worker.mongo.schema import ensure_schema
@@ -122,6 +124,22 @@ async def test_every_read_of_a_reader_sees_only_what_the_majority_has(
     reads = recorder.named("find")
     assert len(reads) == 2
     assert [command["readConcern"]["level"] for command in reads] == ["majority"] * 2
+
+
+async def test_the_outbox_is_read_as_the_majority_has_it_and_emptied_for_good(
+    recorded: MongoHandle, recorder: Recorder
+) -> None:
+    """A job of a transaction that is rolled back must not reach its queue."""
+    outbox, place = Outbox(recorded), Place("cms:1", 1)
+    await outbox.page(None)
+    await outbox.find([place])
+    await outbox.envelopes([place])
+    await outbox.remove([place])
+
+    reads = recorder.named("find")
+    assert [command["readConcern"]["level"] for command in reads] == ["majority"] * 3
+    (removal,) = recorder.named("delete")
+    assert removal["writeConcern"]["w"] == "majority"
 
 
 @pytest.mark.parametrize("keyed", [False, True])

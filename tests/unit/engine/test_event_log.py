@@ -68,6 +68,12 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         {"action": "dead_letters_not_moved", "file": "folder/file", "reason": "No space left on device"},
     ),
     (events.HistoryNotMoved("why"), "error", {"action": "history_not_moved", "reason": "why"}),
+    (events.OutboxHeldUp("why"), "warning", {"action": "outbox_held_up", "reason": "why"}),
+    (
+        events.OutboxJobSkipped("job", "why"),
+        "error",
+        {"action": "outbox_job_skipped", "job_id": "job", "reason": "why"},
+    ),
     (events.EndsLeftOut(300), "error", {"action": "history_left_out", "count": 300}),
     (
         events.RedisLost("ReadOnlyError", "READONLY"),

@@ -1,0 +1,181 @@
+"""The relay: moves jobs from the outbox in MongoDB to their queues, in the order of each hospital."""
+
+import asyncio
+import secrets
+from contextlib import suppress
+from typing import Any
+
+from worker.backoff import Backoff
+from worker.contract.outbox import OutboxJob
+from worker.engine.context import EngineContext
+from worker.engine.events import Events, OutboxHeldUp
+from worker.engine.outbox_steps import OutboxSource, OutboxSteps
+from worker.errors import RegistryError
+from worker.queue import keys
+from worker.queue.turn import Turn
+from worker.redis.errors import REDIS_ERRORS, error_code
+
+# A worker that dies while it relays keeps the others waiting for as long. Two that relay at once do no harm.
+_TURN_MS = 3_000
+_RENEW_S = 0.7
+# Between looks at which jobs have ended, while any are on their queues; longer each time that nothing has happened.
+_TOLD_S, _LONGEST_TOLD_S = 0.02, 0.1
+# Between looks at all hospitals, in case that a change or an end was not told; longer if there are very many.
+_SWEEP_S = 10.0
+_LONGEST_SHARE = 0.05
+# Added jobs beyond are found by looking at all.
+_MOST_ADDED = 10_000
+_BACKOFF = Backoff(first_s=0.1, longest_s=2)
+
+
+class OutboxRelay:
+    """One worker's part in relaying: its three loops run as long as it does.
+
+    One of a fleet's workers relays at a time, the one that has the turn. It looks at the first job of every
+    hospital when it begins, after each error and every ten seconds; in between it is told of added jobs by MongoDB,
+    and of ended ones by Redis. Nothing depends on being told: it only makes the relay quick.
+    """
+
+    def __init__(self, context: EngineContext, source: OutboxSource) -> None:
+        self._context = context
+        self._source = source
+        self._turn = Turn(context.redis, keys.OUTBOX_RELAY, context.worker_id, _TURN_MS)
+        self._relays = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._steps = OutboxSteps(context, source)
+        self._added: list[OutboxJob] = []
+        # Where the look at all hospitals is, whether one is wanted, and when it is due anyway.
+        self._after: Any = None
+        self._sweeping, self._sweep_wanted = False, False
+        self._sweep_began = self._sweep_at = 0.0
+        self._told_s = _TOLD_S
+        self._trouble = _Trouble(context.events, "")
+
+    async def keep_turn(self) -> None:
+        """Take the turn when it is free, and keep it."""
+        try:
+            while True:
+                try:
+                    has_turn = await self._turn.extend() or await self._turn.take()
+                except REDIS_ERRORS:
+                    # The engine reports that.
+                    has_turn = False
+                if has_turn and not self._relays.is_set():
+                    self._steps = OutboxSteps(self._context, self._source)
+                    self._want_sweep()
+                    self._relays.set()
+                elif not has_turn:
+                    self._relays.clear()
+                # Spread, so that workers that were started together do not ask together.
+                await asyncio.sleep(_RENEW_S * (0.9 + 0.2 * secrets.randbelow(1000) / 1000))
+        finally:
+            with suppress(*REDIS_ERRORS):
+                await self._turn.leave()
+
+    async def watch(self) -> None:
+        """While it has the turn, note which jobs are added."""
+        trouble = _Trouble(self._context.events, "added jobs are found only by looking at all hospitals: ")
+        while True:
+            await self._relays.wait()
+            try:
+                async with self._source.added() as next_added:
+                    # What was added before.
+                    self._want_sweep()
+                    while self._relays.is_set():
+                        self._note_added(await next_added())
+                        trouble.is_over()
+            except RegistryError as error:
+                self._want_sweep()
+                await trouble.met(str(error))
+
+    async def work(self) -> None:
+        """While it has the turn, move jobs on."""
+        while True:
+            await self._relays.wait()
+            try:
+                await self._work_once()
+            except REDIS_ERRORS as error:
+                self._want_sweep()
+                await self._trouble.met(f"Redis: {error_code(error) or type(error).__name__}")
+            except RegistryError as error:
+                self._want_sweep()
+                await self._trouble.met(str(error))
+
+    async def _work_once(self) -> None:
+        added, self._added = self._added, []
+        if added:
+            await self._steps.take_added(added)
+        await self._steps.take_told()
+        if self._sweep_is_due():
+            await self._look_at_page()
+        if self._steps.has_work:
+            self._told_s = _TOLD_S
+            await self._steps.step()
+        elif not self._sweeping:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        self._wake.clear()
+        if self._added or self._sweep_wanted:
+            return
+        self._trouble.is_over()
+        seconds = max(0.0, self._sweep_at - asyncio.get_running_loop().time())
+        if self._steps.waits:
+            seconds = min(seconds, self._told_s)
+            self._told_s = min(_LONGEST_TOLD_S, self._told_s * 1.5)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    def _note_added(self, jobs: list[OutboxJob]) -> None:
+        if not jobs:
+            return
+        self._added += jobs
+        if len(self._added) > _MOST_ADDED:
+            self._added.clear()
+            self._sweep_wanted = True
+        self._wake.set()
+
+    def _want_sweep(self) -> None:
+        self._sweep_wanted = True
+        self._wake.set()
+
+    def _sweep_is_due(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if not self._sweeping and (self._sweep_wanted or now >= self._sweep_at):
+            self._after, self._sweeping, self._sweep_wanted = None, True, False
+            self._sweep_began = now
+            self._steps.forget()
+        # What is found on a page is moved on before the next one is read.
+        return self._sweeping and not self._steps.has_work
+
+    async def _look_at_page(self) -> None:
+        page = await self._source.page(self._after)
+        self._steps.look_at(page.heads)
+        self._after = page.last
+        if page.last is None:
+            self._sweeping = False
+            now = asyncio.get_running_loop().time()
+            self._sweep_at = now + max(_SWEEP_S, (now - self._sweep_began) / _LONGEST_SHARE)
+
+
+class _Trouble:
+    """Why a loop fails: reported once until the reason changes or is over, and waited for longer each time."""
+
+    def __init__(self, events: Events, effect: str) -> None:
+        self._events = events
+        self._effect = effect
+        self._reason = ""
+        self._failures = 0
+
+    async def met(self, reason: str) -> None:
+        """Report a reason if it is new, and wait before the next try."""
+        if reason != self._reason:
+            self._events.send(OutboxHeldUp(self._effect + reason))
+        self._reason = reason
+        self._failures += 1
+        await asyncio.sleep(_BACKOFF.delay_s(self._failures))
+
+    def is_over(self) -> None:
+        """Note a try that succeeded."""
+        self._reason, self._failures = "", 0
