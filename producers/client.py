@@ -260,9 +260,12 @@ class HospitalProducer:
         """Ask workers not to run a job, or to cancel it if it runs. It may have ended before they notice."""
         await self._queue.abort(job_id)
 
-    async def status(self, job_id: str) -> JobStatus:
-        """Return the status of a job."""
-        view = await self._queue.view(job_id, self._queue.patience)
+    async def status(self, job_id: str, *, wait: float = 0) -> JobStatus:
+        """Return the status of a job, as soon as it has ended, or after `wait` seconds."""
+        if wait > 0:
+            view = await self._queue.end_of(job_id, wait)
+        else:
+            view = await self._queue.view(job_id, self._queue.patience)
         message = view.result or await self._queue.envelope(job_id)
         enqueued_at = datetime.fromtimestamp(message["et"] / 1000, UTC) if message else None
         if view.dead_letter is not None:

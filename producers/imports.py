@@ -120,7 +120,7 @@ class FileImport:
 
     async def run(self) -> ImportResult:
         """Import the file to its end. Raises `ImportStalled`, `FileError`, and the errors of a producer."""
-        self.found = found = self.found or await self._open()
+        found = await self.begin()
         batch = self._producer.batch(found.import_id)
         progress: BatchProgress | None = None
         while progress is None or not progress.has_ended:
@@ -138,6 +138,11 @@ class FileImport:
         if self.found is None:
             return None
         return ImportResult(self.found, await self._producer.batch(self.found.import_id).progress())
+
+    async def begin(self) -> Import:
+        """Begin the import, or find the one to continue; `run` does so by itself. Raises as it does."""
+        self.found = self.found or await self._open()
+        return self.found
 
     async def _open(self) -> Import:
         size, sha256 = file_digest(self._file.path)

@@ -14,7 +14,6 @@ import typer
 from rich.text import Text
 
 from worker.commands.audit_entries import export, list_entries
-from worker.commands.instants import shown_instant
 from worker.commands.registry_connection import registry_connection
 from worker.commands.support import console, run
 from worker.errors import ConfigurationError
@@ -26,6 +25,7 @@ from worker.mongo.audit.chain import Finding, Head
 from worker.mongo.audit.history import FieldChange, field_changes, find_hospital_id, read_history
 from worker.mongo.audit.verification import ChainReport, read_heads, verify_chain
 from worker.mongo.client import Document
+from worker.mongo.plain_json import shown_instant
 
 _PROGRESS_S = 0.2
 

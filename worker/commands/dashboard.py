@@ -1,6 +1,5 @@
 """`hospital-worker dashboard`: the page for operators, and the hash of a password for it."""
 
-import ipaddress
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +8,7 @@ from worker.commands.support import run
 from worker.errors import ConfigurationError
 from worker.failing import fail
 from worker.help_group import HelpGroup
+from worker.listening import address_of, is_loopback
 from worker.logs import configure_logging
 from worker.monitoring.dashboard.passwords import LEAST_LENGTH, LONGEST, hash_password
 from worker.settings import Settings, load_settings
@@ -29,7 +29,7 @@ def dashboard(
     """Serve the page: queues, jobs, dead letters and workers, for the users in DASHBOARD_USERS."""
     if ctx.invoked_subcommand is not None:
         return
-    if not secure_cookies and not _is_loopback(host):
+    if not secure_cookies and not is_loopback(host):
         fail(
             f"--host {host}: passwords would cross the network unencrypted. Put a proxy that ends TLS in front, "
             "and add --secure-cookies"
@@ -38,7 +38,7 @@ def dashboard(
     settings = _load()
 
     def say_where() -> None:
-        typer.echo(f"The page: http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl-C ends)", err=True)
+        typer.echo(f"The page: http://{address_of(host, port)}/ (Ctrl-C ends)", err=True)
 
     run(lambda: serve(settings, host, port, is_secure=secure_cookies, on_start=say_where))
 
@@ -69,10 +69,3 @@ def _import_serve() -> Any:
             fail(f"the page needs {error.name}: pip install 'hospital-registry-worker[dashboard]'")
         raise
     return serve
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -4,6 +4,7 @@ from typing import Literal
 
 from worker.commands.streaming import Form, csv_cell, csv_row, json_line
 from worker.mongo.client import Document
+from worker.mongo.plain_json import public
 
 ExportFormat = Literal["csv", "ndjson", "geojson"]
 
@@ -12,11 +13,6 @@ _COLUMNS = (
     "postal_code", "county", "country", "phone", "ownership", "emergency_services", "beds", "latitude", "longitude",
     "local_id", "attributes", "revision", "observed_at", "created_at", "updated_at", "created_by_job", "import",
 )  # fmt: skip
-
-
-def public(hospital: Document) -> Document:
-    """Return a stored hospital under the names that outcomes use: `hospital_id` for `_id`."""
-    return {"hospital_id": hospital["_id"], **{name: hospital[name] for name in hospital if name != "_id"}}
 
 
 def _csv_line(hospital: Document) -> str:

@@ -1,6 +1,6 @@
-"""Instants: how a subcommand takes one from its user, and how it shows one."""
+"""Instants: how a subcommand takes one from its user."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -11,11 +11,6 @@ from worker.monitoring.times import parse_instant
 def instant_option(help_text: str) -> Any:
     """Return an option that takes an instant."""
     return typer.Option(parser=_parsed, metavar="TIME", help=help_text)
-
-
-def shown_instant(instant: datetime) -> str:
-    """Return an instant as text in UTC, in whole milliseconds."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _parsed(text: str) -> datetime:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from worker.commands.hospital_forms import EXPORT_FORMS, ExportFormat, public
+from worker.commands.hospital_forms import EXPORT_FORMS, ExportFormat
 from worker.commands.instants import instant_option
 from worker.commands.registry_connection import registry_connection
 from worker.commands.streaming import json_line, output, write_all
@@ -24,6 +24,7 @@ from worker.help_group import HelpGroup
 from worker.mongo.audit.history import find_hospital_id
 from worker.mongo.client import Document
 from worker.mongo.listing import Order, describe_search, find_hospital, list_hospitals
+from worker.mongo.plain_json import public
 from worker.mongo.reader import HospitalFilter
 from worker.shared_options import takes
 

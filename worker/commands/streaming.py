@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
-from bson.datetime_ms import DatetimeMS
 
-from worker.commands.instants import shown_instant
 from worker.errors import ConfigurationError
 from worker.escaping import escape, escape_json
 from worker.mongo.client import Document
+from worker.mongo.plain_json import plain
 
 # Private, like the database that it comes from; new, so that nothing is overwritten.
 _NEW_PRIVATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -35,7 +34,7 @@ class Form:
 
 def json_line(value: Any, option: int = 0) -> str:
     """Return JSON of one line, which a terminal can show: instants in UTC, foreign types of MongoDB as text."""
-    return escape_json(orjson.dumps(value, _plain, option | orjson.OPT_PASSTHROUGH_DATETIME).decode())
+    return escape_json(orjson.dumps(value, plain, option | orjson.OPT_PASSTHROUGH_DATETIME).decode())
 
 
 def csv_row(cells: Iterable[str]) -> str:
@@ -59,13 +58,6 @@ def csv_cell(value: object) -> str:
             return str(value)
     # Texts that JSON puts into quotes, such as instants, have no quotes in them.
     return json_line(value).strip('"')
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "isoformat"):
-        return shown_instant(value)
-    # An instant beyond Python's range.
-    return int(value) if isinstance(value, DatetimeMS) else str(value)
 
 
 async def write_all(documents: AsyncIterator[Document], form: Form, target: TextIO) -> int:

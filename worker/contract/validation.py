@@ -1,6 +1,7 @@
 """`parse`: validates decoded JSON against a model and reports every problem by path, without the value."""
 
 import re
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -29,14 +30,17 @@ def parse(model: type[_Model], raw: object, *, within: str = "") -> _Model:
 
 def invalid(model: str, error: ValidationError, within: str) -> InvalidPayload:
     """Return the error of a payload that is not valid for the model of this name."""
-    problems = [
-        PayloadProblem(_path(within, details), _reason(details))
-        for details in error.errors(include_input=False, include_url=False, include_context=False)
-    ]
+    errors = error.errors(include_input=False, include_url=False, include_context=False)
+    return InvalidPayload(model, problems_of(errors, within))
+
+
+def problems_of(errors: Sequence[ErrorDetails], within: str) -> list[PayloadProblem]:
+    """Return the path and the reason of each of pydantic's errors, of the first 100 of them; no values."""
+    problems = [PayloadProblem(_path(within, details), _reason(details)) for details in errors]
     unlisted = len(problems) - MAX_PROBLEMS
     if unlisted > 0:
         problems[MAX_PROBLEMS:] = [PayloadProblem(within or "payload", f"{unlisted} more problems")]
-    return InvalidPayload(model, problems)
+    return problems
 
 
 def _path(within: str, details: ErrorDetails) -> str:

@@ -1,7 +1,7 @@
 """Sessions whose reads see a given write, in any process and on any member."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from worker.mongo.client import MongoHandle, Session, settled
 from worker.mongo.tokens import decode_token
@@ -21,3 +21,8 @@ async def causal_session(mongo: MongoHandle, token: str) -> AsyncIterator[Sessio
         yield session
     finally:
         await session.end_session()
+
+
+def session_seeing(mongo: MongoHandle, token: str | None) -> AbstractAsyncContextManager[Session | None]:
+    """Return the context of a session that sees the write of a token, or of none; raises as `causal_session`."""
+    return nullcontext() if token is None else causal_session(mongo, token)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Literal
 
@@ -11,8 +10,8 @@ from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 
 from worker.contract import HospitalType
-from worker.mongo.causal import causal_session
-from worker.mongo.client import Collection, Document, MongoHandle, Session
+from worker.mongo.causal import session_seeing
+from worker.mongo.client import Collection, Document, MongoHandle
 from worker.mongo.errors import translated
 
 _MEMBERS = {
@@ -74,7 +73,7 @@ class HospitalReader:
     async def find_one(self, hospital_id: str, *, token: str | None = None) -> Document | None:
         """Return the hospital with this `_id`; `None` if there is none."""
         with translated():
-            async with self._session(token) as session:
+            async with session_seeing(self._mongo, token) as session:
                 return await self._hospitals.find_one({"_id": hospital_id}, PUBLIC, session=session)
 
     async def find(
@@ -87,13 +86,10 @@ class HospitalReader:
         """
         query = wanted.query() if wanted is not None else {}
         with translated():
-            async with self._session(token) as session:
+            async with session_seeing(self._mongo, token) as session:
                 cursor = self._hospitals.find(query, PUBLIC, session=session)
                 try:
                     async for hospital in cursor:
                         yield hospital
                 finally:
                     await cursor.close()
-
-    def _session(self, token: str | None) -> AbstractAsyncContextManager[Session | None]:
-        return nullcontext() if token is None else causal_session(self._mongo, token)

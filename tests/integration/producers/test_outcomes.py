@@ -232,3 +232,17 @@ async def test_a_lazy_producer_puts_no_job_into_a_redis_that_would_delete_it(
             with pytest.raises(Exception, match="maxmemory-policy allkeys-lru"):
                 await producer.ingest_hospital(MERCY)
     assert await redis.zcard(INGEST_HOSPITAL.queue) == 0
+
+
+async def test_a_status_is_returned_when_the_job_has_ended_or_the_wait_is_over(
+    producer: HospitalProducer, redis: ArqRedis, worker: EndingWorker
+) -> None:
+    receipt = await producer.ingest_hospital(MERCY)
+    assert (await producer.status(receipt.job_id, wait=0.05)).state == "queued"
+    waiting = asyncio.create_task(producer.status(receipt.job_id, wait=30))
+    await until(lambda: redis.exists(keys.WAITER + receipt.job_id))
+    await worker.end_all()
+
+    async with asyncio.timeout(5):
+        assert (await waiting).state == "done"
+    assert (await producer.status("ingest_hospital:none", wait=30)).state == "unknown"

@@ -1,6 +1,5 @@
 """What all pages share: the connection to Redis, the users, and who is logged in."""
 
-import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -8,16 +7,14 @@ from typing import TypeVar
 from redis.asyncio import Redis
 
 from worker.codec import Codec
-from worker.errors import OperationRefused, OutageError, TransientError
 from worker.mongo.client import MongoHandle
+from worker.monitoring.answering import answered_by_mongo, answered_by_redis
 from worker.monitoring.dashboard.dead_runner import DeadRunner
 from worker.monitoring.dashboard.login_limit import LoginLimit
 from worker.monitoring.dashboard.sessions import Sessions
 from worker.monitoring.dashboard.users import Users
 from worker.monitoring.dashboard.watcher import Watcher
 from worker.queue.stats import QueueStats, read_stats
-from worker.redis.client import address
-from worker.redis.errors import REDIS_ERRORS, translate
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -46,7 +43,7 @@ class Services:
         """Return the services of these settings. Raises `ConfigurationError` if nobody may log in."""
 
         async def look() -> QueueStats:
-            return await answered(settings, read_stats(redis, tuple(settings.worker_queues)))
+            return await answered_by_redis(settings, read_stats(redis, tuple(settings.worker_queues)), ANSWER_S)
 
         users = Users(settings.dashboard_users.get_secret_value())
         return cls(settings, redis, mongo, users, is_secure, Codec(settings.signing_secrets()), Watcher(look))
@@ -58,24 +55,8 @@ class Services:
 
     async def read(self, call: Awaitable[T]) -> T:
         """Return the result of a call to Redis. Raises `OutageError` within two seconds if Redis is gone."""
-        return await answered(self.settings, call)
+        return await answered_by_redis(self.settings, call, ANSWER_S)
 
     async def read_mongo(self, call: Awaitable[T]) -> T:
         """Return the result of a call to MongoDB. Raises `OutageError` within two seconds if MongoDB is gone."""
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await call
-        except TimeoutError:
-            raise OutageError(f"MongoDB has not answered for {ANSWER_S:g} s: check that it runs") from None
-        except (OperationRefused, TransientError) as error:
-            # To a reader of the page it is not there; the message says what to change.
-            raise OutageError(str(error)) from None
-
-
-async def answered(settings: Settings, call: Awaitable[T]) -> T:
-    """Return the result of a call to Redis, or raise this service's error for one of redis-py's, or for silence."""
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            return await call
-    except REDIS_ERRORS as error:
-        raise translate(error, address(settings)) from None
+        return await answered_by_mongo(call, ANSWER_S)
