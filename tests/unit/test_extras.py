@@ -29,7 +29,9 @@ def python(code: str, *, without: set[str]) -> "subprocess.CompletedProcess[str]
     ("code", "without"),
     [
         ("import producers.client, producers.sync, producers.batches", EVERYTHING),
-        (_IMPORT_ALL.format(package="producers", but=()), EVERYTHING - COMMAND_LINE - FILES),
+        ("import producers.testing.plugin, producers.testing.recording", EVERYTHING),
+        (_IMPORT_ALL.format(package="producers", but=("producers.testing",)), EVERYTHING - COMMAND_LINE - FILES),
+        (_IMPORT_ALL.format(package="producers.testing", but=()), EVERYTHING - WORKER),
         (
             _IMPORT_ALL.format(package="worker", but=("worker.demo", "worker.monitoring.dashboard.")),
             EVERYTHING - COMMAND_LINE - WORKER,
@@ -39,7 +41,7 @@ def python(code: str, *, without: set[str]) -> "subprocess.CompletedProcess[str]
             EVERYTHING - COMMAND_LINE - WORKER - DASHBOARD,
         ),
     ],
-    ids=["none", "files", "worker", "dashboard"],
+    ids=["none", "recording", "files", "testing", "worker", "dashboard"],
 )
 def test_an_extra_suffices_for_what_it_is_for(code: str, without: set[str]) -> None:
     run = python(code, without=without)
