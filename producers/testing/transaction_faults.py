@@ -74,5 +74,5 @@ class TransactionFaults:
 
     def _set(self, mode: Mapping[str, int] | str, **data: Mapping[str, Any]) -> int:
         """Set the fail point; return how many commands had met it before, since the server started."""
-        answer = self._admin.command("configureFailPoint", "failCommand", mode=mode, **data)
+        answer = self._admin.command({"configureFailPoint": "failCommand", "mode": mode, **data})
         return int(answer["count"])

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ async def test_a_result_that_no_worker_signed_is_refused(site: Site, program: Pa
 
 
 async def test_its_digest_is_that_of_the_python_client(site: Site, program: Path) -> None:
-    payload = {"reason": "clôture", "hospital_id": "hr:42", "actor": "j.horvat"}
+    payload: dict[str, Any] = {"reason": "clôture", "hospital_id": "hr:42", "actor": "j.horvat"}
     job_id = new_job_id(WITHDRAW_HOSPITAL, "closed")
     script = (
         "import { enqueue } from './registry.mjs';\n"
