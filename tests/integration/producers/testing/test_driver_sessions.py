@@ -131,3 +131,13 @@ def test_the_error_of_a_block_is_not_hidden(private_mongo: PrivateMongo) -> None
     with pytest.raises(ZeroDivisionError), private_mongo.faults.writes_fail():
         raise ZeroDivisionError
     assert private_mongo.new_database()["after"].insert_many([{}, {}]).acknowledged
+
+
+def test_no_transaction_is_left_open(private_mongo: PrivateMongo, blocking: Database[dict[str, Any]]) -> None:
+    """Careless code does not abort one whose commit has failed, and its locks would last for a minute."""
+    with private_mongo.faults.commit_fails(), pytest.raises(PyMongoError):  # noqa: SIM117 (what the code does)
+        with blocking.client.start_session() as session, session.start_transaction():
+            blocking["first"].insert_one({"_id": 1}, session=session)
+    status = private_mongo.client.admin.command("serverStatus")
+    assert status["transactions"]["currentOpen"] == 0
+    assert blocking["first"].count_documents({}) == 0
