@@ -3,6 +3,7 @@
 import asyncio
 
 from producers import HospitalProducer, SyncHospitalProducer
+from producers.testing import RecordingProducer
 from worker.contract import HospitalRecord
 
 
@@ -19,3 +20,6 @@ if __name__ == "__main__":
         receipt = producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"), idempotency_key="light")
         print(receipt.outcome(timeout=30).status, flush=True)  # noqa: T201 (what the test reads)
         print(asyncio.run(register()))  # noqa: T201
+    # Neither does the producer that records need more.
+    with SyncHospitalProducer(RecordingProducer()) as recording:
+        print(recording.ingest_hospital(HospitalRecord(hospital_name="Mercy")).state)  # noqa: T201

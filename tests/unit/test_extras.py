@@ -30,8 +30,16 @@ def python(code: str, *, without: set[str]) -> "subprocess.CompletedProcess[str]
     ("code", "without"),
     [
         ("import producers.client, producers.sync, producers.batches, producers.outbox", EVERYTHING),
-        (_IMPORT_ALL.format(package="producers", but=("producers.gateway.",)), EVERYTHING - COMMAND_LINE - FILES),
-        (_IMPORT_ALL.format(package="producers", but=()), EVERYTHING - COMMAND_LINE - FILES - WORKER - GATEWAY),
+        ("import producers.testing.plugin, producers.testing.recording", EVERYTHING),
+        (
+            _IMPORT_ALL.format(package="producers", but=("producers.gateway.", "producers.testing")),
+            EVERYTHING - COMMAND_LINE - FILES,
+        ),
+        (
+            _IMPORT_ALL.format(package="producers", but=("producers.testing",)),
+            EVERYTHING - COMMAND_LINE - FILES - WORKER - GATEWAY,
+        ),
+        (_IMPORT_ALL.format(package="producers.testing", but=()), EVERYTHING - WORKER),
         (
             _IMPORT_ALL.format(package="worker", but=("worker.demo", "worker.monitoring.dashboard.")),
             EVERYTHING - COMMAND_LINE - WORKER,
@@ -41,7 +49,7 @@ def python(code: str, *, without: set[str]) -> "subprocess.CompletedProcess[str]
             EVERYTHING - COMMAND_LINE - WORKER - DASHBOARD,
         ),
     ],
-    ids=["none", "files", "gateway", "worker", "dashboard"],
+    ids=["none", "recording", "files", "gateway", "testing", "worker", "dashboard"],
 )
 def test_an_extra_suffices_for_what_it_is_for(code: str, without: set[str]) -> None:
     run = python(code, without=without)

@@ -1,5 +1,6 @@
 """Runs the examples of docs/protocol.md exactly as they are printed there."""
 
+import hmac
 import re
 import subprocess
 from pathlib import Path
@@ -12,9 +13,11 @@ from arq.jobs import Job, JobStatus
 from fakeredis import FakeAsyncRedis
 
 from tests.support.lua import needs_lua
+from worker import errors
 from worker.codec import Codec, check_job_id
-from worker.contract import DEFAULT_QUEUE, JOBS
+from worker.contract import DEFAULT_QUEUE, JOBS, QUEUES
 from worker.contract.validation import parse
+from worker.queue import batches, keys
 from worker.queue.digests import call_digest
 from worker.queue.keys import DEAD
 
@@ -38,6 +41,13 @@ def shell_id() -> str:
     return match[1]
 
 
+def first_cells(heading: str) -> list[str]:
+    """Return what the tables below a heading have in code in their first columns."""
+    section = DOCUMENT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]*?) *\|", section, re.MULTILINE)
+    return [code for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
+
+
 def signed_message() -> dict[str, Any]:
     """Return the message that a signed envelope of the example must contain."""
     return {**Codec().decode(shell_body().encode()), "id": shell_id()}
@@ -48,6 +58,17 @@ def test_the_signature_made_with_openssl_is_verified() -> None:
     shell = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, check=True, timeout=20)
     assert CODEC.decode(shell.stdout) == signed_message()
     assert shell.stdout == CODEC.encode(signed_message())
+
+
+def test_the_signature_is_the_one_that_the_page_describes() -> None:
+    signed = next(block for block in blocks("text") if block.startswith("hmac-sha256:")).strip()
+    scheme, key_id, digest, body = signed.split(":", 3)
+    assert (scheme, key_id) == ("hmac-sha256", "k1")
+    secret = re.search(r"^SECRET=(.*)$", DOCUMENT, re.MULTILINE)
+    assert secret
+    assert digest == hmac.new(secret[1].encode(), body.encode(), "sha256").hexdigest()
+    with pytest.raises(errors.UntrustedEnvelope):
+        CODEC.decode(signed.replace("Sunrise", "Moonlight").encode())
 
 
 def test_the_signed_example_is_verified() -> None:
@@ -102,3 +123,36 @@ def test_the_examples_of_each_job_are_valid(name: str) -> None:
     assert parse(JOBS[name].payload, payload)
     parsed = JOBS[name].outcome.model_validate(outcome, extra="forbid")
     assert parsed.model_dump(mode="json") == outcome
+
+
+def test_the_tables_of_keys_and_fields_are_those_of_the_code() -> None:
+    names = {value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)}
+    listed = {name.removesuffix("<job id>") for name in first_cells("Keys")}
+    assert listed <= names | set(QUEUES)
+    assert {keys.JOB, keys.RESULT, keys.DEAD, keys.DIGEST, *QUEUES} <= listed
+
+    message = Codec().decode(shell_body().encode())
+    assert {"v", *message} | {"id", "b", "d", "traceparent", "tracestate"} == set(first_cells("The envelope"))
+    result = {"s": True, "r": {}, "st": 1, "ft": 2, "q": DEFAULT_QUEUE, "id": shell_id()}
+    assert set(first_cells("Results")) == set(result)
+    for missing in set(result) - {"r", "id", "s"}:
+        with pytest.raises(errors.InvalidEnvelope):
+            Codec().decode(
+                Codec().encode({**message, "s": True, **{k: v for k, v in result.items() if k != missing}})
+            )
+
+
+def test_the_fields_of_a_batch_are_those_of_the_code() -> None:
+    (command,) = re.findall(r"^HMGET (\S+) (.*)$", DOCUMENT, re.MULTILINE)
+    assert command[0] == f"{keys.BATCH}ID"
+    asked = command[1].split()
+    assert asked == first_cells("Batches")
+    assert set(asked) == set(batches._FIELDS) - {"created", "to_drop", "completion"}
+    for key in (keys.BATCH_JOBS, keys.BATCH_ORDER):
+        assert f" {key}ID " in DOCUMENT
+
+
+def test_the_errors_that_the_page_names_exist() -> None:
+    named = set(re.findall(r"`([A-Z]\w+(?:Payload|Envelope|Twice))`", DOCUMENT))
+    assert {"InvalidEnvelope", "UntrustedEnvelope", "InvalidPayload", "KeyUsedTwice"} <= named
+    assert [name for name in named if not hasattr(errors, name)] == []

@@ -1,10 +1,11 @@
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, Protocol
 
 import pytest
 import pytest_asyncio
+from pymongo import monitoring
 
 from worker.embedded import EmbeddedMongo, MongoMember
 from worker.jobs import JOB_FUNCTIONS
@@ -55,14 +56,16 @@ def driver(request: pytest.FixtureRequest) -> Driver:
 @pytest.fixture
 def open_handle(driver: Driver) -> Open:
     @asynccontextmanager
-    async def opened(url: str, **settings: Any) -> AsyncIterator[tuple[MongoHandle, Settings]]:
+    async def opened(
+        url: str, listeners: Sequence[monitoring.CommandListener] = (), **settings: Any
+    ) -> AsyncIterator[tuple[MongoHandle, Settings]]:
         values = {
             "mongodb_url": url,
             "mongodb_driver": driver,
             "mongodb_database": f"registry_{next(_databases)}",
         }
         loaded = load_settings(**(values | settings))
-        mongo = open_mongo(loaded)
+        mongo = open_mongo(loaded, listeners)
         try:
             yield mongo, loaded
         finally:

@@ -1,11 +1,11 @@
 """Commands that are really sent, and their read and write concerns: no result on a healthy server shows them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from pymongo import monitoring
 
+from producers.testing import CommandLog
 from tests.integration.mongo.conftest import Open, RunJob
 from worker.contract import CORRECT_HOSPITAL, INGEST_HOSPITAL, INGEST_HOSPITALS, new_job_id
 from worker.contract.outbox import Place
@@ -23,43 +23,27 @@ BY = {"actor": "dr-ito", "reason": "licence 4711"}
 AUDITED = ("register_hospital", "amend_hospital", "withdraw_hospital")
 
 
-class Recorder(monitoring.CommandListener):
-    """Keeps the commands of every client that is opened after it was registered."""
-
-    def __init__(self) -> None:
-        self.commands: list[dict[str, Any]] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.commands.append(dict(event.command))
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing is kept of an answer."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nothing is kept of an answer."""
-
-    def named(self, *names: str) -> list[dict[str, Any]]:
-        return [command for command in self.commands if next(iter(command)) in names]
-
-    def taken(self) -> list[str]:
-        """Return the names and collections of the commands since the last call."""
-        commands, self.commands = self.commands, []
-        return [f"{name} {command[name]}" for command in commands for name in [next(iter(command))]]
+def named(log: CommandLog, *names: str) -> list[Mapping[str, Any]]:
+    return [it.command for it in log.commands if it.name in names]
 
 
-@pytest.fixture(scope="session")
-def recorder() -> Recorder:
-    recorder = Recorder()
-    # The driver has no way to take a listener back. Later tests only fill its list.
-    monitoring.register(recorder)
-    return recorder
+def taken(log: CommandLog) -> list[str]:
+    """Return the names and collections of the commands since the last call."""
+    commands, log.commands = log.commands, []
+    return [f"{it.name} {it.collection}" for it in commands]
 
 
 @pytest.fixture
-async def recorded(recorder: Recorder, open_handle: Open, replica_set: EmbeddedMongo) -> Any:
-    async with open_handle(replica_set.url) as (mongo, _):
+def recorder() -> Iterator[CommandLog]:
+    with CommandLog() as log:
+        yield log
+
+
+@pytest.fixture
+async def recorded(recorder: CommandLog, open_handle: Open, replica_set: EmbeddedMongo) -> Any:
+    async with open_handle(replica_set.url, [recorder]) as (mongo, _):
         await ensure_schema(mongo)
-        recorder.commands.clear()
+        recorder.clear()
         yield mongo
 
 
@@ -82,46 +66,46 @@ async def register_amend_and_withdraw(act: RunJob, record: Callable[..., dict[st
 
 
 async def test_every_transaction_reads_a_snapshot(
-    act: RunJob, record: Callable[..., dict[str, Any]], recorder: Recorder
+    act: RunJob, record: Callable[..., dict[str, Any]], recorder: CommandLog
 ) -> None:
     await register_amend_and_withdraw(act, record)
 
-    begun = [command for command in recorder.commands if command.get("startTransaction")]
+    begun = [it.command for it in recorder.commands if it.command.get("startTransaction")]
     assert len(begun) == len(AUDITED)
     assert [command["readConcern"]["level"] for command in begun] == ["snapshot"] * len(AUDITED)
 
 
 async def test_every_commit_waits_for_the_majority(
-    act: RunJob, record: Callable[..., dict[str, Any]], recorder: Recorder
+    act: RunJob, record: Callable[..., dict[str, Any]], recorder: CommandLog
 ) -> None:
     await register_amend_and_withdraw(act, record)
 
-    commits = recorder.named("commitTransaction")
+    commits = named(recorder, "commitTransaction")
     assert len(commits) == len(AUDITED)
     assert [command["writeConcern"]["w"] for command in commits] == ["majority"] * len(AUDITED)
 
 
 async def test_every_write_outside_a_transaction_waits_for_the_majority(
-    act: RunJob, record: Callable[..., dict[str, Any]], recorder: Recorder
+    act: RunJob, record: Callable[..., dict[str, Any]], recorder: CommandLog
 ) -> None:
     await act("ingest_hospital", {"record": record()})
     await act("ingest_hospitals", {"records": [record(external_id="2")], "on_existing": "merge"})
     await act("correct_hospital", {"hospital_id": "cms:1", "changes": {"beds": 2}, "revision": 1})
     await act("discard_hospital", {"hospital_id": "cms:1", "revision": 2})
 
-    writes = recorder.named("insert", "update", "delete", "findAndModify")
+    writes = named(recorder, "insert", "update", "delete", "findAndModify")
     assert len(writes) >= 4
     assert {command.get("writeConcern", {}).get("w") for command in writes} == {"majority"}
 
 
 async def test_every_read_of_a_reader_sees_only_what_the_majority_has(
-    recorded: MongoHandle, recorder: Recorder
+    recorded: MongoHandle, recorder: CommandLog
 ) -> None:
     reader = HospitalReader(recorded)
     assert await reader.find_one("cms:1") is None
     assert [hospital async for hospital in reader.find(HospitalFilter(source="cms"))] == []
 
-    reads = recorder.named("find")
+    reads = named(recorder, "find")
     assert len(reads) == 2
     assert [command["readConcern"]["level"] for command in reads] == ["majority"] * 2
 
@@ -144,7 +128,7 @@ async def test_the_outbox_is_read_as_the_majority_has_it_and_emptied_for_good(
 
 @pytest.mark.parametrize("keyed", [False, True])
 async def test_only_a_job_with_a_key_that_changes_nothing_sends_more(
-    act: RunJob, record: Callable[..., dict[str, Any]], recorder: Recorder, keyed: bool
+    act: RunJob, record: Callable[..., dict[str, Any]], recorder: CommandLog, keyed: bool
 ) -> None:
     """`IDEMPOTENCY_DAYS` costs a job without a key one shared read, whatever it does."""
     one, chunk, correction = (
@@ -154,10 +138,10 @@ async def test_only_a_job_with_a_key_that_changes_nothing_sends_more(
     looks, stores = ([asks], ["update applied_jobs", finds, asks]) if keyed else ([], [])
 
     await act("ingest_hospital", {"record": record()}, one)
-    assert recorder.taken() == [*looks, asks, upserts]
+    assert taken(recorder) == [*looks, asks, upserts]
     await act("ingest_hospital", {"record": record()}, f"{one}2" if keyed else new_job_id(INGEST_HOSPITAL))
-    assert recorder.taken() == [*looks, asks, upserts, *stores]
+    assert taken(recorder) == [*looks, asks, upserts, *stores]
     await act("ingest_hospitals", {"records": [record(external_id="2")]}, chunk)
-    assert recorder.taken() == [*looks, asks, finds, "insert hospitals", *stores[:1]]
+    assert taken(recorder) == [*looks, asks, finds, "insert hospitals", *stores[:1]]
     await act("correct_hospital", {"hospital_id": "cms:1", "revision": 9, "changes": {"beds": 1}}, correction)
-    assert recorder.taken() == [*looks, asks, upserts, finds, *stores]
+    assert taken(recorder) == [*looks, asks, upserts, finds, *stores]
