@@ -30,6 +30,9 @@ JOBS_PER_HOSPITAL = 10
 _MOST_BEDS = 100_000
 _FILLER_BYTES = 15_000_000
 _RESULTS_PER_CALL = 1_000
+_LONGEST_TURN_MS = 600_000
+# ChangeStreamHistoryLost, and what its cursor on the oplog meets first.
+_HISTORY_LOST = ("(286)", "(136)")
 
 
 class _Aborted(Exception):
@@ -155,7 +158,10 @@ class OutboxRun:
     async def roll_oplog_over(self) -> int:
         """Freeze the workers until MongoDB has forgotten every change since; returns the bytes that it took."""
         self._stand.row.faults += 1
-        client = self._stand.database.client
+        client, redis = self._stand.database.client, self._stand.redis
+        await self._stand.until(lambda: redis.get(keys.OUTBOX_RELAY), 60)
+        # The relay keeps its turn, so that it goes on reading its change stream, whose end it meets.
+        await redis.pexpire(keys.OUTBOX_RELAY, _LONGEST_TURN_MS)
         filler: Any = client["filler"]["filler"]
         written = 0
         with ExitStack() as stack:
@@ -168,7 +174,14 @@ class OutboxRun:
                 await filler.replace_one({"_id": 1}, {"filler": content}, upsert=True)
                 written += _FILLER_BYTES
         await client.drop_database("filler")
+        await self._stand.until(self.lost_streams, 60)
         return written
+
+    def lost_streams(self) -> int:
+        """Return how often a worker found that MongoDB had forgotten changes that it had not read."""
+        logs = [log.read_text(errors="replace") for log in self._stand.folder.glob("worker-*.log")]
+        lines = [line for log in logs for line in log.splitlines() if "action=outbox_held_up" in line]
+        return sum(any(code in line for code in _HISTORY_LOST) for line in lines)
 
     async def _oplog_time(self, order: int) -> Timestamp:
         """Return the time of the oldest (1) or the newest (-1) entry of the oplog."""
@@ -209,6 +222,7 @@ class OutboxRun:
             "committed": self.committed,
             "aborted": self.aborted,
             "attempts": self.attempts,
+            "change streams lost": self.lost_streams(),
             "never committed, but ran": len(set(found) - wanted),
             "hospitals out of order": sum(ran.get(hospital_id) != ids for hospital_id, ids in expected.items()),
         }
