@@ -111,7 +111,7 @@ async def test_every_read_of_a_reader_sees_only_what_the_majority_has(
 
 
 async def test_the_outbox_is_read_as_the_majority_has_it_and_emptied_for_good(
-    recorded: MongoHandle, recorder: Recorder
+    recorded: MongoHandle, recorder: CommandLog
 ) -> None:
     """A job of a transaction that is rolled back must not reach its queue."""
     outbox, place = Outbox(recorded), Place("cms:1", 1)
@@ -120,9 +120,9 @@ async def test_the_outbox_is_read_as_the_majority_has_it_and_emptied_for_good(
     await outbox.envelopes([place])
     await outbox.remove([place])
 
-    reads = recorder.named("find")
+    reads = named(recorder, "find")
     assert [command["readConcern"]["level"] for command in reads] == ["majority"] * 3
-    (removal,) = recorder.named("delete")
+    (removal,) = named(recorder, "delete")
     assert removal["writeConcern"]["w"] == "majority"
 
 
