@@ -120,7 +120,7 @@ class MemoryQueue(QueueClient):
         job = self.stored.all.get(job_id)
         return job.view if job is not None else JobView(job_id, "unknown", 0)
 
-    async def end_of(self, job_id: str, timeout: float) -> JobView:
+    async def end_of(self, job_id: str, timeout: float, *, comes_later: bool = False) -> JobView:  # noqa: ARG002 (none comes later)
         """Return what is known of a job; only of one that runs, wait up to `timeout` seconds for its end.
 
         Nothing else would end a job that waits, so waiting for it would only make a test slow.
