@@ -222,11 +222,13 @@ class QueueClient:
             self._budget.halve()
             raise
         self._budget.carried(size, time.monotonic() - began)
-        full = answers.pop() if answers and isinstance(answers[-1], Full) else None
-        return [
+        last = answers[-1] if answers else None
+        states = [
             self._same_act(jobs[index], answer) if isinstance(answer, Unmarked) else answer
             for index, answer in enumerate(answers)
-        ], full
+            if not isinstance(answer, Full)
+        ]
+        return states, last if isinstance(last, Full) else None
 
     def _same_act(self, job: Enqueue, found: Unmarked) -> EnqueueState:
         """Return the state of a job that a program without digests enqueued or ended.

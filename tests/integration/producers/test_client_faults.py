@@ -28,10 +28,10 @@ class LosingScripts:
         self.calls = 0
         self.failed = asyncio.Event()
 
-    async def enqueue(self, jobs: Any, batch: str = "") -> Any:
+    async def enqueue(self, *args: Any) -> Any:
         self.calls += 1
         try:
-            states = await self._enqueue(jobs, batch)
+            states = await self._enqueue(*args)
         except RedisConnectionError:
             self.failed.set()
             raise
