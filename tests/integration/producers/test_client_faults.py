@@ -82,9 +82,9 @@ class EndingScripts(LosingScripts):
         super().__init__(producer, 1)
         self._worker, self._action = Scripts(redis), action
 
-    async def enqueue(self, jobs: Any, batch: str = "") -> Any:
+    async def enqueue(self, *args: Any) -> Any:
         try:
-            return await super().enqueue(jobs, batch)
+            return await super().enqueue(*args)
         except RedisConnectionError:
             for job in (await self._worker.claim("worker", 60_000, 1, [(DEFAULT_QUEUE, 1)])).jobs:
                 await self._worker.finish([self._completion(job)])
