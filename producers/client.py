@@ -20,6 +20,7 @@ from producers.groups import groups_of
 from producers.options import EnqueueOptions, read_options
 from producers.queue import QueueClient
 from producers.receipts import JobStatus, Receipt
+from producers.room import OnFull
 from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
 from worker.contract.actions import Action
@@ -50,16 +51,36 @@ class HospitalProducer:
         self._queue = queue
 
     @classmethod
-    def connect(cls, settings: "Settings | None" = None, *, patience: float = 30, lazy: bool = False) -> Self:
+    def connect(
+        cls,
+        settings: "Settings | None" = None,
+        *,
+        patience: float = 30,
+        lazy: bool = False,
+        patience_when_full: float | None = None,
+        on_full: OnFull | None = None,
+    ) -> Self:
         """Return a producer, to be used with `async with`. By default, settings come from the environment.
 
         Entering raises `OutageError` at once if Redis is unavailable. Entering a `lazy` producer sends nothing: its
         first call makes sure that Redis can be used, and waits for it for `patience` seconds.
+
+        A call that finds a queue full (`QUEUE_BOUNDS`) waits for room for `patience_when_full` seconds, by default
+        as long as for Redis, then raises `QueueFull`; with 0 it does so at once, with `math.inf` never. `on_full`
+        is called with that error when a call begins to wait.
         """
         # Takes a fifth of the import of this module, and some programs make their settings themselves.
         from worker.settings import load_settings  # noqa: PLC0415
 
-        return cls(QueueClient(settings or load_settings(), patience, lazy=lazy))
+        return cls(
+            QueueClient(
+                settings or load_settings(),
+                patience,
+                lazy=lazy,
+                patience_when_full=patience_when_full,
+                on_full=on_full,
+            )
+        )
 
     async def __aenter__(self) -> Self:
         try:
@@ -169,8 +190,8 @@ class HospitalProducer:
         """Enqueue one job.
 
         Raises `InvalidPayload` if the payload or an option breaks the contract, and `KeyUsedTwice` if the key was
-        used with another payload; then nothing was enqueued. Raises `OutageError` if Redis does not confirm the
-        job. Redis may have taken it even so, and calling again with the same key is safe.
+        used with another payload; then nothing was enqueued, as with `QueueFull`. Raises `OutageError` if Redis
+        does not confirm the job. Redis may have taken it even so, and calling again with the same key is safe.
         """
         key, delay_s = read_options(**options)
         job_id = contract.new_job_id(spec, key)

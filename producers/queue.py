@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel
 
 from producers.inherited import keep_in_children
+from producers.room import OnFull, RoomWait
 from producers.waiting import EndWatch
 from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec, check_job_id
@@ -21,6 +22,7 @@ from worker.errors import (
     InvalidPayload,
     OutageError,
     PayloadProblem,
+    QueueFull,
     WritesRefused,
 )
 from worker.queue import keys
@@ -29,7 +31,7 @@ from worker.queue.actions import keep_action
 from worker.queue.batches import BatchStore
 from worker.queue.digests import call_digest, stored_digest
 from worker.queue.job_state import JobView, look_up, read_envelope
-from worker.queue.scripts import Enqueue, EnqueueState, Scripts, Unmarked, key_used_twice
+from worker.queue.scripts import Enqueue, EnqueueState, Full, Scripts, Unmarked, key_used_twice
 from worker.queue.sending import send_budget, send_some
 from worker.queue.waiters import Waiters
 from worker.redis.client import address, open_redis
@@ -60,9 +62,20 @@ class QueueClient:
     the earlier event loop runs, in another thread, it raises `ConfigurationError`.
 
     A `lazy` one makes sure that Redis can be used with its first call, not when it is opened.
+
+    If a queue is full (`QUEUE_BOUNDS`), a call waits `patience_when_full` seconds for room. `on_full` is called
+    when it begins to wait.
     """
 
-    def __init__(self, settings: "Settings", patience: float, *, lazy: bool = False) -> None:
+    def __init__(
+        self,
+        settings: "Settings",
+        patience: float,
+        *,
+        lazy: bool = False,
+        patience_when_full: float | None = None,
+        on_full: OnFull | None = None,
+    ) -> None:
         self._settings = settings
         self._codec = Codec(settings.signing_secrets())
         self._lazy = lazy
@@ -73,6 +86,8 @@ class QueueClient:
         self._budget = send_budget(settings.redis_timeout)
         self._spans = _send_spans(settings)
         self.patience = patience
+        self._patience_when_full = patience if patience_when_full is None else patience_when_full
+        self._on_full = on_full
 
     def _prepare(self) -> None:
         """Make what belongs to one event loop and one process; no connection is made before its first use."""
@@ -150,17 +165,22 @@ class QueueClient:
 
         A job that an earlier attempt of this call enqueued, whose answer was lost, counts as new even if it has
         ended. Raises `InvalidPayload` for a job that this Redis does not take, `BatchClosed` and `BatchNotFound`,
-        and `KeyUsedTwice` for an id that was used for something else; then no later job was enqueued.
+        and `KeyUsedTwice` for an id that was used for something else; then no later job was enqueued. The same
+        holds for `QueueFull`, which says how many were.
         """
         failed = uncertain = False
         found: list[EnqueueState] = []
+        room = RoomWait(self._patience_when_full, self._on_full)
 
         async def attempt() -> list[EnqueueState]:
             nonlocal failed, uncertain
             uncertain = uncertain or failed
             try:
                 while len(found) < len(jobs):
-                    found.extend(await self._put_some(jobs[len(found) :], batch))
+                    states, full = await self._put_some(jobs[len(found) :], batch)
+                    found.extend(states)
+                    if full is not None:
+                        await room.wait(QueueFull(jobs[len(found)].queue, *full, len(found)))
             except REDIS_ERRORS as error:
                 failed = not is_not_primary(error)
                 await self._refuse_too_large(jobs)
@@ -179,13 +199,19 @@ class QueueClient:
             return states
         return [await self._first_found(job, state) for job, state in zip(jobs, states, strict=True)]
 
-    async def _put_some(self, jobs: Sequence[Enqueue], batch: str) -> list[EnqueueState]:
-        """Put the first of these jobs on their queues: as many as the link carries in one call, or fewer."""
-        answers = await send_some(self._scripts, self._budget, jobs, batch)
-        return [
+    async def _put_some(self, jobs: Sequence[Enqueue], batch: str) -> tuple[list[EnqueueState], Full | None]:
+        """Put the first of these jobs on their queues: as many as the link carries in one call, or fewer.
+
+        Returns how the queue found their ids, and if the queue of the job after them is full, its numbers.
+        """
+        answers = await send_some(self._scripts, self._budget, jobs, batch, self._settings.queue_bounds)
+        last = answers[-1] if answers else None
+        states = [
             self._same_act(jobs[index], answer) if isinstance(answer, Unmarked) else answer
             for index, answer in enumerate(answers)
+            if not isinstance(answer, Full)
         ]
+        return states, last if isinstance(last, Full) else None
 
     def _same_act(self, job: Enqueue, found: Unmarked) -> EnqueueState:
         """Return the state of a job that a program without digests enqueued or ended.

@@ -21,6 +21,7 @@ from producers.client import HospitalProducer
 from producers.options import EnqueueOptions
 from producers.own_loop import OwnLoop
 from producers.receipts import Receipt
+from producers.room import OnFull
 from worker.contract import JobSpec
 from worker.queue.batches import BatchJob
 from worker.queue.scripts import EnqueueState
@@ -138,9 +139,24 @@ class SyncHospitalProducer(_Blocking[HospitalProducer]):
         super().__init__(OwnLoop(producer.close), producer)
 
     @classmethod
-    def connect(cls, settings: "Settings | None" = None, *, patience: float = 30, lazy: bool = False) -> Self:
-        """Return a producer, as `HospitalProducer.connect` does. It need not be used with `with`."""
-        return cls(HospitalProducer.connect(settings, patience=patience, lazy=lazy))
+    def connect(
+        cls,
+        settings: "Settings | None" = None,
+        *,
+        patience: float = 30,
+        lazy: bool = False,
+        patience_when_full: float | None = None,
+        on_full: OnFull | None = None,
+    ) -> Self:
+        """Return a producer, as `HospitalProducer.connect` does. It need not be used with `with`.
+
+        `on_full` is called in the thread of the producer's event loop.
+        """
+        return cls(
+            HospitalProducer.connect(
+                settings, patience=patience, lazy=lazy, patience_when_full=patience_when_full, on_full=on_full
+            )
+        )
 
     def __enter__(self) -> Self:
         try:

@@ -142,6 +142,23 @@ class KeyUsedTwice(PermanentError):
         super().__init__(f"{found}: an idempotency key was used twice; enqueue this operation with its own key")
 
 
+class QueueFull(RegistryError):
+    """As many jobs wait on a queue as `QUEUE_BOUNDS` lets wait there, and the job was not enqueued.
+
+    `waiting` is how many wait, `bound` how many may. `enqueued` is how many jobs of the same call were enqueued
+    before this one. A caller calls again later, or sheds the work; an operator looks why jobs do not end as fast as
+    they come (`hospital-worker queue`).
+    """
+
+    def __init__(self, queue: str, waiting: int, bound: int, enqueued: int = 0) -> None:
+        self.queue = queue
+        self.waiting = waiting
+        self.bound = bound
+        self.enqueued = enqueued
+        before = f" ({enqueued:,} jobs of this call were enqueued before it)" if enqueued else ""
+        super().__init__(f"{queue} is full: {waiting:,} jobs wait, and {bound:,} may; nothing was enqueued{before}")
+
+
 class RemoteError(RegistryError):
     """A job failed in a worker; this error is built from the job's stored result or its dead letter.
 

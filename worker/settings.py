@@ -25,6 +25,7 @@ _REMOVED = {
     "WORKER_ENGINE": "no longer exists, there is one engine: remove the variable",
 }
 _SLOTS = re.compile(r"[1-9][0-9]{0,4}")
+_BOUND = re.compile(r"[1-9][0-9]{0,8}")
 _JOBS_PER_BULK_SLOT = 50
 _LEAST_BULK_SLOTS = 4
 
@@ -128,6 +129,11 @@ class Settings(BaseSettings):
     worker_history_jobs: int = Field(
         5_000_000, ge=1_000, description="ended jobs that the history keeps at most; beyond, the oldest are removed"
     )
+    queue_bounds: Annotated[dict[str, int], NoDecode] = Field(
+        {},
+        description="jobs that may wait on a queue before producers are held back: `NAME=N` pairs separated by "
+        "commas; a queue that is not named takes any number",
+    )
     queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",
@@ -225,6 +231,19 @@ class Settings(BaseSettings):
                 f"each queue but the first and {BULK_QUEUE} needs its number of slots, such as arq:queue:reports=20"
             )
         return queues
+
+    @field_validator("queue_bounds", mode="before")
+    @classmethod
+    def _split_bounds(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        bounds: dict[str, int] = {}
+        for entry in value.split(","):
+            name, _, jobs = (part.strip() for part in entry.partition("="))
+            if not name or name in bounds or not _BOUND.fullmatch(jobs):
+                raise ValueError("expected NAME=JOBS pairs of different queues separated by commas")
+            bounds[name] = int(jobs)
+        return bounds
 
     @field_validator("queue_signing_keys", mode="before")
     @classmethod

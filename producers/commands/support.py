@@ -1,5 +1,6 @@
 """Shared by all subcommands: exit codes, the connection, and how a result is shown."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from producers.files.spooling import shown_path
 
 if TYPE_CHECKING:
     from producers.client import HospitalProducer
+    from worker.errors import QueueFull
 
 DONE, PARTLY, NOTHING, INTERRUPTED = 0, 1, 2, 130
 
@@ -22,11 +24,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JS
 
 
 def connect(patience: float = 30) -> "HospitalProducer":
-    """Return a producer for the servers that the environment configures; it retries for `patience` seconds."""
+    """Return a producer for the servers that the environment configures; it retries for `patience` seconds.
+
+    If a queue is full, it says so and waits for room: a person sees that, and can stop it.
+    """
     # Without the modules of Redis and arq, commands that need no queue start in half the time.
     from producers.client import HospitalProducer  # noqa: PLC0415
 
-    return HospitalProducer.connect(patience=patience)
+    return HospitalProducer.connect(patience=patience, patience_when_full=math.inf, on_full=_say_full)
+
+
+def _say_full(full: "QueueFull") -> None:
+    print_error(f"{full.queue} is full: {full.waiting:,} jobs wait, and {full.bound:,} may; waiting for room")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from worker.queue.scripts import (
     Completion,
     Enqueue,
     EnqueueState,
+    Full,
     QueueCounts,
     Scripts,
     Unmarked,
@@ -51,9 +52,13 @@ class ScriptBench:
         payload: bytes = b"payload",
         delay_ms: int = 0,
         batch: str = "",
-    ) -> list[EnqueueState | Unmarked]:
+        bound: int | None = None,
+    ) -> list[EnqueueState | Unmarked | Full]:
+        """Enqueue jobs; `bound` is how many may wait on the queue."""
         return await self.scripts.enqueue(
-            [Enqueue(self.id(name), queue or self.queue, payload, delay_ms) for name in names], batch
+            [Enqueue(self.id(name), queue or self.queue, payload, delay_ms) for name in names],
+            batch,
+            None if bound is None else {queue or self.queue: bound},
         )
 
     async def claim(self, token: str = OWNER, wanted: int = 1_000, lease_ms: int = LEASE_MS) -> Claim:

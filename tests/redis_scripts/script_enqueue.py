@@ -5,7 +5,7 @@ from redis.exceptions import ResponseError
 
 from tests.redis_scripts.script_bench import LEASE_MS, ScriptBench
 from worker.queue import keys
-from worker.queue.scripts import Enqueue
+from worker.queue.scripts import Enqueue, Full
 
 
 class EnqueueContract:
@@ -53,6 +53,43 @@ class EnqueueContract:
 
         assert await bench.enqueue("a") == ["dead"]
         assert (await bench.claim()).jobs == []
+
+    async def test_a_full_queue_takes_no_new_job_and_leaves_nothing_of_it(self, bench: ScriptBench) -> None:
+        assert await bench.enqueue("a", "b", "c", "d", bound=2) == ["new", "new", Full(2, 2)]
+
+        assert await bench.places_of("c") == await bench.places_of("d") == set()
+        assert await bench.enqueue("c", bound=2) == [Full(2, 2)]
+        assert await bench.enqueue("c", bound=1) == [Full(2, 1)]
+        assert await bench.enqueue("c", bound=3) == ["new"]
+
+    async def test_jobs_that_a_full_queue_knows_are_told_as_ever(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a", "b")
+
+        assert await bench.enqueue("a", bound=2) == ["new"]
+        assert await bench.enqueue("b", payload=b"other", bound=2) == ["queued"]
+
+    async def test_running_jobs_do_not_wait_and_deferred_ones_do(self, bench: ScriptBench) -> None:
+        await bench.enqueue("a")
+        await bench.enqueue("later", delay_ms=60_000)
+        await bench.claim()
+
+        assert await bench.enqueue("b", "c", bound=2) == ["new", Full(2, 2)]
+
+    async def test_a_bound_holds_for_its_own_queue(self, bench: ScriptBench) -> None:
+        jobs = [Enqueue(bench.id(name), queue, b"") for name in "abc" for queue in [bench.queue, bench.bulk]]
+        jobs = [job._replace(job_id=f"{job.job_id}{job.queue}") for job in jobs]
+
+        answers = await bench.scripts.enqueue(jobs, bounds={bench.bulk: 2, "another": 1})
+
+        assert answers == ["new", "new", "new", "new", "new", Full(2, 2)]
+
+    async def test_a_full_queue_adds_nothing_to_a_batch(self, bench: ScriptBench) -> None:
+        batch = bench.id("batch")
+        await bench.batches.create(batch, None)
+
+        assert await bench.enqueue("a", "b", batch=batch, bound=1) == ["new", Full(1, 1)]
+
+        assert (await bench.batches.progress(batch)).total == 1
 
     async def test_one_call_returns_the_state_of_each_job(self, bench: ScriptBench) -> None:
         await bench.enqueue("b", payload=b"other")

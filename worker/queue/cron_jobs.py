@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -59,7 +59,8 @@ async def run_cron_job(redis: "Redis[bytes]", codec: Codec, cron_job: KnownCronJ
     job_id = cron_job.job_id or f"{cron_job.name}:now:{now_ms}"
     call: dict[str, Any] = {"t": None, "f": cron_job.name, "a": [], "k": {}, "et": now_ms, "id": job_id}
     (found,) = await Scripts(redis).enqueue([Enqueue(job_id, cron_job.queue, codec.encode(call))])
-    return job_id, found.state if isinstance(found, Unmarked) else found
+    # Without bounds, so it is not `Full`: a run that people ask for is one job.
+    return job_id, found.state if isinstance(found, Unmarked) else cast(EnqueueState, found)
 
 
 async def _last_runs(redis: "Redis[bytes]", queues: Sequence[str]) -> dict[tuple[str, str], int | None]:

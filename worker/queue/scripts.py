@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple, Self, cast
@@ -89,6 +89,13 @@ class Unmarked(NamedTuple):
 
     state: EnqueueState
     stored: bytes
+
+
+class Full(NamedTuple):
+    """The queue of a job takes no more: `waiting` jobs are on it that do not run, and `bound` may be."""
+
+    waiting: int
+    bound: int
 
 
 class ClaimedJob(NamedTuple):
@@ -300,6 +307,10 @@ def _claimed_again(names: Sequence[str], job: Sequence[Any]) -> ClaimedJob:
     )
 
 
+def _not_a_state(state: bytes, *more: Any) -> Unmarked | Full:
+    return Full(*more) if state == b"full" else Unmarked(cast(EnqueueState, state.decode()), *more)
+
+
 def _lost_by(owner: str) -> str:
     return HEARD_OF if owner.startswith(HEARD_OF) else owner
 
@@ -384,31 +395,39 @@ class Scripts:
                     )
         return [answer > 0 for answer in answers]
 
-    async def enqueue(self, jobs: Iterable[Enqueue], batch: str = "") -> list[EnqueueState | Unmarked]:
+    async def enqueue(
+        self, jobs: Iterable[Enqueue], batch: str = "", bounds: Mapping[str, int] | None = None
+    ) -> list[EnqueueState | Unmarked | Full]:
         """Put jobs on their queues, each id once; returns for each how the queue found its id.
 
         A job with a digest (`worker.queue.digests`) may be met by one without: then the last answer is `Unmarked`,
         and the jobs after it were not enqueued. Raises `KeyUsedTwice` if the id of a job was used for another act:
         the jobs before it were enqueued, and none after it.
 
+        `bounds` has how many jobs may wait on a queue. If that of a job is full, the last answer is `Full`: this
+        job was not enqueued, and none after it.
+
         With the id of a batch, jobs that it does not have are counted in it in the same step. Raises `BatchClosed`
         if it takes none, and `BatchNotFound`; then no job was enqueued.
         """
-        args: list[Any] = []
+        jobs = list(jobs)
+        args: list[Any] = [len(bounds or {})]
+        for bound in (bounds or {}).items():
+            args += bound
         for job in jobs:
-            args.extend(job)
+            args += job
         names = [keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD]
         if batch:
             names.append(keys.BATCH + batch)
         answers = await self._enqueue(keys=names, args=args)
-        found = [Unmarked(it[0].decode(), it[1]) if isinstance(it, list) else it.decode() for it in answers]
+        found = [it.decode() if isinstance(it, bytes) else _not_a_state(*it) for it in answers]
         if found and found[0] == "no batch":
             raise BatchNotFound(f"{batch}: no batch has this id; create it first")
         if found and found[0] in ("sealed", "cancelled"):
             raise BatchClosed(f"{batch}: the batch is {found[0]} and takes no more jobs; nothing was enqueued")
         if found and found[-1] == "used":
-            raise key_used_twice(args[4 * (len(found) - 1)])
-        return cast(list[EnqueueState | Unmarked], found)
+            raise key_used_twice(jobs[len(found) - 1].job_id)
+        return cast(list[EnqueueState | Unmarked | Full], found)
 
     async def redrive(self, jobs: Iterable[Enqueue]) -> int:
         """Put dead letters back on their queues; returns how many still were dead letters."""

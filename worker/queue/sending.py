@@ -1,11 +1,11 @@
 """Sends jobs to Redis in calls that the link carries within a timeout."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from worker.queue.scripts import Enqueue, EnqueueState, Scripts, Unmarked
+from worker.queue.scripts import Enqueue, EnqueueState, Full, Scripts, Unmarked
 from worker.redis.link_budget import LinkBudget
 
 MOST_BYTES = 1024 * 1024
@@ -21,8 +21,12 @@ def send_budget(timeout_s: float) -> LinkBudget:
 
 
 async def send_some(
-    scripts: Scripts, budget: LinkBudget, jobs: Sequence[Enqueue], batch: str = ""
-) -> list[EnqueueState | Unmarked]:
+    scripts: Scripts,
+    budget: LinkBudget,
+    jobs: Sequence[Enqueue],
+    batch: str = "",
+    bounds: Mapping[str, int] | None = None,
+) -> list[EnqueueState | Unmarked | Full]:
     """Put the first of these jobs on their queues: as many as the link carries in one call, or fewer.
 
     Returns and raises what `Scripts.enqueue` does for those.
@@ -33,7 +37,7 @@ async def send_some(
         count += 1
     began = time.monotonic()
     try:
-        answers = await scripts.enqueue(jobs[:count], batch)
+        answers = await scripts.enqueue(jobs[:count], batch, bounds)
     except (RedisTimeoutError, TimeoutError):
         budget.halve()
         raise

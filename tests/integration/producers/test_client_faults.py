@@ -28,10 +28,10 @@ class LosingScripts:
         self.calls = 0
         self.failed = asyncio.Event()
 
-    async def enqueue(self, jobs: Any, batch: str = "") -> Any:
+    async def enqueue(self, *args: Any) -> Any:
         self.calls += 1
         try:
-            states = await self._enqueue(jobs, batch)
+            states = await self._enqueue(*args)
         except RedisConnectionError:
             self.failed.set()
             raise
@@ -82,9 +82,9 @@ class EndingScripts(LosingScripts):
         super().__init__(producer, 1)
         self._worker, self._action = Scripts(redis), action
 
-    async def enqueue(self, jobs: Any, batch: str = "") -> Any:
+    async def enqueue(self, *args: Any) -> Any:
         try:
-            return await super().enqueue(jobs, batch)
+            return await super().enqueue(*args)
         except RedisConnectionError:
             for job in (await self._worker.claim("worker", 60_000, 1, [(DEFAULT_QUEUE, 1)])).jobs:
                 await self._worker.finish([self._completion(job)])
@@ -263,9 +263,9 @@ async def test_a_refusal_after_a_lost_answer_says_that_the_job_may_be_enqueued(
     scripts = lose_answers(producer, 1)
     enqueue = scripts.enqueue
 
-    async def then_demoted(jobs: Any, batch: str = "") -> Any:
+    async def then_demoted(*args: Any) -> Any:
         try:
-            return await enqueue(jobs, batch)
+            return await enqueue(*args)
         except RedisConnectionError:
             await _demote(redis)
             raise

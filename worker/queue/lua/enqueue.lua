@@ -1,13 +1,17 @@
 -- Puts jobs on their queues, each id once, and returns what was there already.
 --
 -- KEYS  leases, crashes, abort, dead letters, and if the jobs are of a batch its hash
--- ARGV  for each job four values: id, queue, payload, delay in ms
+-- ARGV  how many queues are bounded, for each its name and how many jobs may wait on it; then for each job four values:
+--   id, queue, payload, delay in ms
 -- Returns for each job: new, queued, running, done or dead. If the batch does not take a job that it does not have, no
 -- job is enqueued, and the only answer is "no batch", "sealed" or "cancelled".
 --
 -- A job whose payload has a digest is compared with what its id was used for. If that was another act, its answer is
 -- "used". If what is stored has no digest, its answer is a list of its state and what is stored, for the caller to
 -- compare. Either is the last answer: the jobs after it are not looked at.
+--
+-- A new job whose queue is full is not enqueued: its answer is {"full", how many jobs wait there, how many may}, and the
+-- last one. Running jobs do not wait, deferred ones do.
 --
 -- A job that its batch has already is not counted again, and one that has ended in it is not enqueued again.
 --
@@ -16,6 +20,7 @@
 local leases, crashes, abort, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = clock_ms()
 local states, scores = {}, {}
+local FIRST_JOB = 2 + 2 * tonumber(ARGV[1])
 -- Usually these are empty, and looking up every id in them would be half of the work.
 local any_dead = redis.call('HLEN', dead) > 0
 local any_abort = redis.call('ZCARD', abort) > 0
@@ -44,7 +49,7 @@ end
 
 -- A call from a script costs more than the command itself, so all ids are looked up together.
 local any_result, any_digest, digests = false, false, {}
-for first = 1, #ARGV, 4 * PER_CALL do
+for first = FIRST_JOB, #ARGV, 4 * PER_CALL do
     local results, of_digests = {}, {}
     for i = first, math.min(first + 4 * (PER_CALL - 1), #ARGV), 4 do
         results[#results + 1] = RESULT .. ARGV[i]
@@ -60,7 +65,7 @@ local batch = batch_id and read_batch(batch_id)
 if batch_id then
     if not batch then return {'no batch'} end
     local ids = {}
-    for i = 1, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
+    for i = FIRST_JOB, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
     read_states(batch_id, ids)
     for _, id in ipairs(ids) do
         if not batch.states[id] and (batch.cancelled or batch.sealed) then
@@ -126,7 +131,15 @@ local function clear(id, queue)
     if any_crash then redis.call('HDEL', crashes, id) end
 end
 
-for i = 1, #ARGV, 4 do
+-- How many more jobs each bounded queue takes.
+local bounds, room = {}, {}
+for i = 2, FIRST_JOB - 1, 2 do
+    local queue, bound = ARGV[i], tonumber(ARGV[i + 1])
+    bounds[queue] = bound
+    room[queue] = bound - (redis.call('ZCARD', queue) - redis.call('ZCARD', queue .. LEASED_SUFFIX))
+end
+
+for i = FIRST_JOB, #ARGV, 4 do
     local id, queue, payload, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
     if not scores[queue] then
         -- Fails before anything is written if the queue is a key of another type: a payload without a queue entry would
@@ -149,8 +162,13 @@ for i = 1, #ARGV, 4 do
         -- Its outcome is gone, but what it did is known.
         redis.call('DEL', JOB .. id)
         state = 'used'
+    elseif room[queue] and room[queue] <= 0 then
+        redis.call('DEL', JOB .. id)
+        states[#states + 1] = {'full', bounds[queue] - room[queue], bounds[queue]}
+        break
     else
         state = 'new'
+        if room[queue] then room[queue] = room[queue] - 1 end
         clear(id, queue)
         table.insert(scores[queue], now + delay)
         table.insert(scores[queue], id)

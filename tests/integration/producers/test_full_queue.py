@@ -1,0 +1,127 @@
+"""What a producer does when as many jobs wait on a queue as `QUEUE_BOUNDS` lets wait there."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from arq.connections import ArqRedis
+
+from producers.client import HospitalProducer
+from producers.sync import SyncHospitalProducer
+from tests.support.waiting import until
+from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
+from worker.embedded import EmbeddedRedis
+from worker.errors import QueueFull
+from worker.queue.scripts import Completion, Scripts
+from worker.settings import Settings, load_settings
+
+BOUND = 5
+
+
+@pytest.fixture
+def settings(own_redis: EmbeddedRedis) -> Settings:
+    return load_settings(redis_url=own_redis.url, redis_timeout=1, queue_bounds={DEFAULT_QUEUE: BOUND})
+
+
+def _records(count: int) -> list[IngestHospital]:
+    return [IngestHospital(record=HospitalRecord(hospital_name=f"Hospital {number}")) for number in range(count)]
+
+
+async def _work(redis: ArqRedis, jobs: int) -> int:
+    """Do so many jobs, as fast as they come; returns the most that ever waited."""
+    scripts, done, most = Scripts(redis), 0, 0
+    while done < jobs:
+        most = max(most, await redis.zcard(DEFAULT_QUEUE))
+        claim = await scripts.claim("worker:1", 10_000, 1, [(DEFAULT_QUEUE, 1)])
+        done += len(claim.jobs)
+        await scripts.finish([Completion.done(job, "worker:1") for job in claim.jobs])
+        await asyncio.sleep(0)
+    return most
+
+
+async def test_a_full_queue_is_said_with_its_numbers(settings: Settings, redis: ArqRedis) -> None:
+    async with HospitalProducer.connect(settings, patience_when_full=0) as producer:
+        await producer.enqueue_many(INGEST_HOSPITAL, _records(BOUND))
+        with pytest.raises(QueueFull) as raised:
+            await producer.ingest_hospital(HospitalRecord(hospital_name="One more"))
+
+    full = raised.value
+    assert (full.queue, full.waiting, full.bound, full.enqueued) == (DEFAULT_QUEUE, BOUND, BOUND, 0)
+    assert str(full) == f"{DEFAULT_QUEUE} is full: 5 jobs wait, and 5 may; nothing was enqueued"
+    assert await redis.zcard(DEFAULT_QUEUE) == BOUND
+
+
+async def test_a_group_that_does_not_fit_says_how_much_of_it_did(settings: Settings, redis: ArqRedis) -> None:
+    async with HospitalProducer.connect(settings, patience_when_full=0) as producer:
+        with pytest.raises(QueueFull, match=r"5 jobs of this call were enqueued before it"):
+            await producer.enqueue_many(INGEST_HOSPITAL, _records(BOUND + 3))
+    assert await redis.zcard(DEFAULT_QUEUE) == BOUND
+
+
+async def test_a_call_that_is_repeated_at_a_full_queue_is_answered(settings: Settings) -> None:
+    async with HospitalProducer.connect(settings, patience_when_full=0) as producer:
+        first = await producer.ingest_hospital(HospitalRecord(hospital_name="One"), idempotency_key="one")
+        await producer.enqueue_many(INGEST_HOSPITAL, _records(BOUND - 1))
+        again = await producer.ingest_hospital(HospitalRecord(hospital_name="One"), idempotency_key="one")
+    assert (again.job_id, again.state) == (first.job_id, "queued")
+
+
+async def test_producers_that_wait_enqueue_everything_and_the_bound_holds(
+    settings: Settings, redis: ArqRedis
+) -> None:
+    said: list[QueueFull] = []
+
+    async def produce() -> int:
+        async with HospitalProducer.connect(settings, patience_when_full=math.inf, on_full=said.append) as producer:
+            return len(await producer.enqueue_many(INGEST_HOSPITAL, _records(100)))
+
+    most, *counts = await asyncio.gather(_work(redis, 400), *(produce() for _ in range(4)))
+
+    assert counts == [100] * 4
+    # A job that is claimed is on the queue, too, and does not wait.
+    assert 0 < most <= BOUND + 1
+    assert {full.queue for full in said} == {DEFAULT_QUEUE}
+    # Once for each call that waits, and not for each time it looks.
+    assert len(said) <= 4
+
+
+async def test_a_wait_ends_with_its_patience(settings: Settings) -> None:
+    async with HospitalProducer.connect(settings, patience_when_full=0.2) as producer:
+        await producer.enqueue_many(INGEST_HOSPITAL, _records(BOUND))
+        with pytest.raises(QueueFull):
+            await producer.ingest_hospital(HospitalRecord(hospital_name="One more"))
+
+
+async def test_a_wait_can_be_cancelled(settings: Settings, redis: ArqRedis) -> None:
+    said: list[QueueFull] = []
+    async with HospitalProducer.connect(settings, patience_when_full=math.inf, on_full=said.append) as producer:
+        await producer.enqueue_many(INGEST_HOSPITAL, _records(BOUND))
+        waiting = asyncio.create_task(producer.ingest_hospital(HospitalRecord(hospital_name="One more")))
+        await until(lambda: said)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert await redis.zcard(DEFAULT_QUEUE) == BOUND
+
+
+async def test_a_stream_waits_too(settings: Settings, redis: ArqRedis) -> None:
+    async def payloads() -> AsyncIterator[IngestHospital]:
+        for payload in _records(30):
+            yield payload
+
+    async def produce(producer: HospitalProducer) -> list[Any]:
+        return [receipt async for receipt in producer.enqueue_stream(INGEST_HOSPITAL, payloads())]
+
+    async with HospitalProducer.connect(settings, patience_when_full=math.inf) as producer:
+        _, receipts = await asyncio.gather(_work(redis, 30), produce(producer))
+    assert len({receipt.job_id for receipt in receipts}) == 30
+
+
+def test_the_synchronous_producer_raises_it_as_well(settings: Settings) -> None:
+    with SyncHospitalProducer.connect(settings, patience_when_full=0) as producer:
+        for number in range(BOUND):
+            producer.ingest_hospital(HospitalRecord(hospital_name=f"Hospital {number}"))
+        with pytest.raises(QueueFull):
+            producer.ingest_hospital(HospitalRecord(hospital_name="One more"))
