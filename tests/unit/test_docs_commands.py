@@ -16,7 +16,7 @@ from worker.cli import app as worker_app
 from worker.contract import RecordStatus
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 APPS: dict[str, typer.Typer] = {"hospital-producer": producer_app, "hospital-worker": worker_app}
 # What follows the command on its line.
 _SHELL = frozenset((">", "|", ";", "&", "&&"))
