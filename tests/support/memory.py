@@ -33,9 +33,3 @@ def thread_heaps(pid: int) -> int:
 def threads(pid: int) -> int:
     """Return how many threads a process has."""
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
-
-
-def resident_kb(pid: int) -> int:
-    """Return the resident memory of a running process, in KB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
