@@ -33,6 +33,7 @@ class _ProducerCommands(LazyGroup):
         "correct": ("producers.commands.change", "correct"),
         "discard": ("producers.commands.change", "discard"),
         "status": ("producers.commands.status", "status"),
+        "gateway": ("producers.commands.gateway", "app"),
         "generate": ("producers.commands.generate", "generate"),
     }
 

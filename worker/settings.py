@@ -142,6 +142,26 @@ class Settings(BaseSettings):
         description="who may log in to `hospital-worker dashboard`: `NAME:ROLE:HASH` separated by commas, each "
         "ROLE `viewer`, `operator` or `auditor`; `hospital-worker dashboard hash-password` prints a HASH",
     )
+    gateway_keys: SecretStr = Field(
+        SecretStr(""),
+        description="who may use `hospital-producer gateway`: `NAME:SCOPES:HASH` separated by commas, SCOPES of "
+        "`read`, `enqueue` and `operate` joined by `+`; `hospital-producer gateway make-key` prints an entry",
+    )
+    gateway_rate: float = Field(
+        1_000,
+        ge=1,
+        le=1_000_000,
+        description="requests per second that one key may make at a gateway process; as many at once",
+    )
+    gateway_body_bytes: int = Field(
+        4_194_304, ge=1_024, le=67_108_864, description="bytes of a request to the gateway, but for uploads"
+    )
+    gateway_upload_bytes: int = Field(
+        536_870_912, ge=1_024, description="bytes of a file that is uploaded to the gateway"
+    )
+    gateway_request_timeout: Seconds = Field(
+        30, description="seconds that the gateway takes for a request at most, but for those it is asked to wait"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the lowest level that is logged"
     )

