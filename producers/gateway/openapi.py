@@ -21,7 +21,7 @@ _REASONS = {
     409: "the Idempotency-Key was used for another operation, or there is nothing left to change",
     413: "too large",
     422: "invalid fields, each named",
-    429: "too many requests of this key",
+    429: "too many requests of this key, or a queue that is full",
     500: "an error of the gateway",
     502: "a stored result cannot be read",
     503: "Redis or MongoDB is unavailable",

@@ -18,6 +18,7 @@ from worker.errors import (
     OutageError,
     PayloadProblem,
     PermanentError,
+    QueueFull,
     RegistryError,
     class_name,
 )
@@ -26,6 +27,7 @@ MEDIA_TYPE = "application/problem+json"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 """Headers that every answer has: none is to be kept by others, or taken for a page."""
 _RETRY_OUTAGE_S = "5"
+_RETRY_FULL_S = "1"
 # The name of an argument of the client, and the header that it comes from here.
 _FIELDS = {"idempotency_key": "Idempotency-Key"}
 
@@ -110,6 +112,7 @@ _PROBLEMS: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (InvalidPayload, lambda error: _invalid(error.problems)),
     (RequestValidationError, _of_request),
     (KeyUsedTwice, lambda error: Problem(409, "key-used-twice", str(error))),
+    (QueueFull, lambda error: Problem(429, "queue-full", str(error), headers={"Retry-After": _RETRY_FULL_S})),
     (JobNotFound, lambda error: Problem(404, "not-found", str(error))),
     (InvalidEnvelope, lambda error: Problem(502, "unreadable-result", str(error))),
     (PermanentError, lambda error: Problem(422, "refused", str(error))),

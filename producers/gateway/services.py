@@ -69,7 +69,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     try:
         mongo = open_mongo(settings)
         try:
-            async with HospitalProducer.connect(settings, patience=_PATIENCE_S, lazy=True) as producer:
+            async with HospitalProducer.connect(
+                settings, patience=_PATIENCE_S, lazy=True, patience_when_full=0
+            ) as producer:
                 uploads = Uploads(settings, metrics)
                 try:
                     yield Services(
