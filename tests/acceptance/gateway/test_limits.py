@@ -39,6 +39,17 @@ async def test_each_key_has_its_rate_and_is_told_when_to_come_back(site: Site) -
         assert (await client.get("/health/live")).status_code == 200
 
 
+async def test_a_queue_that_is_full_is_said_at_once_and_with_its_numbers(site: Site) -> None:
+    async with serving(**settings_of(site), queue_bounds={"arq:queue": 1}) as gateway:
+        client = await gateway.client("clerk")
+        answers = [await client.post("/v1/jobs/ingest_hospital", json={"record": RECORD}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [202, 429]
+    assert (answers[1].json()["code"], answers[1].headers["retry-after"]) == ("queue-full", "1")
+    assert answers[1].json()["detail"] == "arq:queue is full: 1 jobs wait, and 1 may; nothing was enqueued"
+    assert await site.redis.zcard("arq:queue") == 1
+
+
 async def test_a_body_that_does_not_arrive_is_not_waited_for(site: Site) -> None:
     async with serving(**settings_of(site), gateway_request_timeout=0.3) as gateway:
         host, port = gateway.url.removeprefix("http://").split(":")
