@@ -55,8 +55,7 @@ def _fillers() -> frozenset[str]:
 
 
 @cache
-def month_numbers() -> dict[str, int]:
-    """Return the number of each month, by its names and short names in all languages that are known."""
+def _months() -> dict[str, int]:
     return {
         word_key(name): number
         for language, months in table("months").items()
@@ -204,7 +203,7 @@ class DateParser:
 
     @staticmethod
     def _month(token: str) -> int | None:
-        return int(token[5:]) if token.startswith("thang") and token[5:].isdecimal() else month_numbers().get(token)
+        return int(token[5:]) if token.startswith("thang") and token[5:].isdecimal() else _months().get(token)
 
     def _full_year(self, year: int, written: str) -> int:
         if len(written) == 4:
