@@ -19,7 +19,11 @@ def test_a_key_is_found_with_its_owner_and_scopes() -> None:
     assert (other.owner, set(other.scopes)) == ("ann@x.org", {"operate"})
 
 
-@pytest.mark.parametrize("given", ["", KEY[:-1], KEY + "x", KEY.swapcase(), HASH, "é", "\ud800", make_key()])
+@pytest.mark.parametrize(
+    "given",
+    ["", KEY[:-1], KEY + "x", KEY.swapcase(), HASH, "é", "\ud800", make_key()],
+    ids=["none", "shorter", "longer", "other case", "its hash", "not ASCII", "half a character", "another"],
+)
 def test_nothing_but_the_key_is_accepted(given: str) -> None:
     assert Keys(ENTRY).find(given) is None
 
