@@ -95,7 +95,7 @@ async def fill_mongo(mongo: MongoHandle, run_job: RunJob) -> None:
     record = {**RECORD, "external_id": "acl"}
     await run_job("register_hospital", {"record": record, **ACT})
     await run_job("amend_hospital", {"hospital_id": HOSPITAL, "changes": {"beds": 2}, **ACT})
-    await run_job("open_import", {**IMPORT, "import_id": LOADED, "fingerprint": "ef" * 32})
+    await run_job("open_import", {**IMPORT, "import_id": LOADED, "fingerprint": "ac" * 32})
     await run_job("ingest_hospitals", {"records": [record], "import_id": LOADED, "lines": [2], "chunk": 0})
     await release_claims(mongo, LOADED)
     traces = encode_traces("w", [tuple(END)]).decode()

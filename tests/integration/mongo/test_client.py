@@ -35,10 +35,10 @@ async def test_motor_has_a_thread_for_each_pooled_connection(
 ) -> None:
     """Forty slow commands run at the same time with either driver: the pool is the only limit."""
     async with open_handle(replica_set.url) as (mongo, _):
-        async with fail_command(["find"], mode="alwaysOn", blockConnection=True, blockTimeMS=2_000):
+        async with fail_command(["find"], mode="alwaysOn", blockConnection=True, blockTimeMS=6_000):
             finds = asyncio.gather(*(mongo.hospitals.find_one({"_id": str(n)}) for n in range(40)))
-            # No command ends within two seconds, so all connections checked out by then are in use together.
-            async with asyncio.timeout(1.9):
+            # No command ends within six seconds, so all connections checked out by then are in use together.
+            async with asyncio.timeout(5.9):
                 while mongo.pool.checked_out < 40:
                     await asyncio.sleep(0.01)
             await finds

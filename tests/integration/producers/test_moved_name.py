@@ -1,5 +1,7 @@
 """A producer whose Redis becomes a replica, or loses its own, with and without another server behind the name."""
 
+from typing import Any
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -36,8 +38,8 @@ async def test_a_refusal_by_a_replica_does_not_hide_that_an_answer_was_lost(
     async with HospitalProducer.connect(load_settings(redis_url=own_redis.url)) as producer:
         enqueue = producer._queue._scripts.enqueue
 
-        async def lose_the_answer(jobs: object, batch: str = "") -> object:
-            await enqueue(jobs, batch)  # type: ignore[arg-type]
+        async def lose_the_answer(*args: Any) -> object:
+            await enqueue(*args)
             await _demote(own_redis)
             producer._queue._scripts.enqueue = enqueue  # type: ignore[method-assign]
             raise RedisConnectionError("lost after the script ran")

@@ -107,9 +107,11 @@ def test_closing_ends_the_thread_and_the_next_call_makes_another() -> None:
 
 
 def test_the_thread_ends_with_what_it_works_for() -> None:
+    before = threading.enumerate()
     loop = OwnLoop(_nothing)
     loop.run(_nothing)
-    (thread,) = [each for each in threading.enumerate() if each.name == "hospital-producer"]
+    (thread,) = [each for each in threading.enumerate() if each not in before]
+    assert thread.name == "hospital-producer"
     del loop
     thread.join(5)
     assert not thread.is_alive()
