@@ -1,5 +1,6 @@
 """For the whole suite: a test that hangs ends, and one fails if what it logged contains a secret or a payload."""
 
+import os
 import signal
 from collections.abc import Generator
 from pathlib import Path
@@ -16,6 +17,8 @@ _FIRST = Path(__file__).parent / "integration" / "test_embedded.py"
 def pytest_configure(config: pytest.Config) -> None:
     """Handle SIGINT, as the processes under test do: a process in the background of a script ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Motor reads it when it is first imported, which some tests do before the worker would set it.
+    os.environ.setdefault("MOTOR_MAX_WORKERS", "100")
     config.pluginmanager.register(HangingTests(config), "hanging-tests")
 
 

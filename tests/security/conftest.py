@@ -1,3 +1,4 @@
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -64,9 +65,9 @@ def run_job(mongo: MongoHandle) -> RunJob:
     """Run a job under a new id, as the worker does."""
     context = WorkerContext(load_settings(), mongo, Registrations(mongo))
     functions = {function.__name__: function for function in JOB_FUNCTIONS}
-    count = iter(range(1_000_000))
 
     async def run(name: str, payload: dict[str, Any]) -> Any:
-        return await functions[name]({CONTEXT_KEY: context, "job_id": f"{name}:{next(count)}"}, payload)
+        # Other tests use the same database: under an id of theirs it would be a job that was delivered again.
+        return await functions[name]({CONTEXT_KEY: context, "job_id": f"{name}:{uuid.uuid4().hex}"}, payload)
 
     return run
