@@ -19,7 +19,7 @@ from producers.groups import in_groups
 from producers.queue import QueueClient
 from producers.receipts import Receipt
 from worker.contract import JobSpec, batch_job_id
-from worker.errors import InvalidPayload, PayloadProblem
+from worker.errors import InvalidPayload, PayloadProblem, QueueFull
 from worker.queue.batches import LONGEST_ID, BatchJob, BatchProgress, is_batch_id
 from worker.queue.scripts import Enqueue
 
@@ -67,7 +67,8 @@ class Batch:
         Raises `BatchClosed` if the batch is sealed or cancelled and does not have all the jobs, `KeyUsedTwice` if a
         key was used in it with another payload, `InvalidPayload` for a payload that is too large or a key that is
         not printable ASCII without spaces, of at most 200 characters together with the id of the batch, and
-        `ValueError` if there are not as many keys as payloads.
+        `ValueError` if there are not as many keys as payloads. Raises `QueueFull` if there was no room for one of
+        the jobs in time; it says how many were added.
         """
         if keys is None:
             jobs = (self._job(spec, payload, secrets.token_urlsafe(12), has_key=False) for payload in payloads)
@@ -78,7 +79,10 @@ class Batch:
         receipts: list[Receipt[O_co]] = []
         with self._queue.sending(spec) as enqueued:
             for group in in_groups(jobs):
-                states = await self._queue.put(group, self.id)
+                try:
+                    states = await self._queue.put(group, self.id)
+                except QueueFull as full:
+                    raise full.after(len(receipts)) from None
                 receipts += [
                     Receipt(self._queue, job.job_id, spec.outcome, state)
                     for job, state in zip(group, states, strict=True)

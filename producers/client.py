@@ -25,7 +25,7 @@ from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
 from worker.contract.actions import Action
 from worker.contract.validation import MAX_PROBLEMS, parse
-from worker.errors import InvalidPayload, PayloadProblem
+from worker.errors import InvalidPayload, PayloadProblem, QueueFull
 from worker.queue.scripts import Enqueue, EnqueueState
 
 if TYPE_CHECKING:
@@ -228,14 +228,22 @@ class HospitalProducer:
         """Enqueue any number of jobs of one kind, and yield their receipts in order, in constant memory.
 
         Jobs are sent in groups of 250, the last ones when the payloads end. If this raises, the jobs whose receipts
-        it has yielded are enqueued, and up to two groups more may be.
+        it has yielded are enqueued, and up to two groups more may be. Only `QueueFull` says exactly how many were.
         """
         sending: deque[tuple[list[Enqueue], asyncio.Task[list[EnqueueState]]]] = deque()
+        # Of two groups that wait for room, the second could get it: then nobody knew which jobs were enqueued.
+        in_flight = 1 if self._queue.is_bounded(spec.queue) else _GROUPS_IN_FLIGHT
+        enqueued = 0
 
         async def receipts() -> list[Receipt[O_co]]:
+            nonlocal enqueued
             group, sent = sending[0]
-            states = await sent
+            try:
+                states = await sent
+            except QueueFull as full:
+                raise full.after(enqueued) from None
             sending.popleft()
+            enqueued += len(group)
             return [
                 Receipt(self._queue, job.job_id, spec.outcome, state)
                 for job, state in zip(group, states, strict=True)
@@ -249,7 +257,7 @@ class HospitalProducer:
                 sending.append((group, asyncio.create_task(self._queue.put(group))))
                 # Let the task start, so that this group is on its way while the next one is made.
                 await asyncio.sleep(0)
-                if len(sending) == _GROUPS_IN_FLIGHT:
+                if len(sending) == in_flight:
                     for receipt in await receipts():
                         yield receipt
             while sending:

@@ -235,6 +235,10 @@ class QueueClient:
             reason = f"{largest:,} bytes; this Redis accepts at most {self._limit.bytes:,} (proto-max-bulk-len)"
             raise InvalidPayload("job", [PayloadProblem("payload", reason)])
 
+    def is_bounded(self, queue: str) -> bool:
+        """Whether only so many jobs may wait on a queue."""
+        return queue in self._settings.queue_bounds
+
     async def on_batches(self, call: Callable[[BatchStore], Awaitable[T]]) -> T:
         """Return what a call on the batches returns; it is repeated if Redis does not answer."""
         return await self._persist(lambda: call(BatchStore(self._redis)), self.patience)

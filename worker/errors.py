@@ -143,11 +143,11 @@ class KeyUsedTwice(PermanentError):
 
 
 class QueueFull(RegistryError):
-    """As many jobs wait on a queue as `QUEUE_BOUNDS` lets wait there, and the job was not enqueued.
+    """As many jobs wait on a queue as `QUEUE_BOUNDS` lets wait there, and a job was not enqueued.
 
-    `waiting` is how many wait, `bound` how many may. `enqueued` is how many jobs of the same call were enqueued
-    before this one. A caller calls again later, or sheds the work; an operator looks why jobs do not end as fast as
-    they come (`hospital-worker queue`).
+    `waiting` is how many wait, `bound` how many may. `enqueued` is how many jobs of the same call were enqueued:
+    its first ones, and no other. A caller calls again later, or sheds the work; an operator finds out why jobs do
+    not end as fast as they come (`hospital-worker queue`).
     """
 
     def __init__(self, queue: str, waiting: int, bound: int, enqueued: int = 0) -> None:
@@ -155,8 +155,12 @@ class QueueFull(RegistryError):
         self.waiting = waiting
         self.bound = bound
         self.enqueued = enqueued
-        before = f" ({enqueued:,} jobs of this call were enqueued before it)" if enqueued else ""
-        super().__init__(f"{queue} is full: {waiting:,} jobs wait, and {bound:,} may; nothing was enqueued{before}")
+        done = f"only the first {enqueued:,} of this call were enqueued" if enqueued else "nothing was enqueued"
+        super().__init__(f"{queue} is full: {waiting:,} jobs wait, and {bound:,} may; {done}")
+
+    def after(self, enqueued: int) -> "QueueFull":
+        """Return this error of a call that had enqueued so many jobs before."""
+        return QueueFull(self.queue, self.waiting, self.bound, enqueued + self.enqueued)
 
 
 class RemoteError(RegistryError):

@@ -276,6 +276,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _bounds_are_of_known_queues(self) -> Self:
+        if self.queue_bounds.keys() - {*QUEUES, *self.worker_queues}:
+            # A misspelled name would bound nothing, and nobody would notice before Redis is full.
+            raise ValueError(
+                f"QUEUE_BOUNDS: each queue must be {', '.join(QUEUES)} or one that WORKER_QUEUES names"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _what_is_bounded_goes_somewhere(self) -> Self:
         bounds = self.worker_dead_letter_days, self.worker_dead_letter_count, self.worker_dead_letter_bytes
         if bool(self.worker_dead_letter_folder) != any(bound is not None for bound in bounds):

@@ -7,6 +7,7 @@ continues the import.
 """
 
 import asyncio
+import math
 import shutil
 import signal
 import sys
@@ -93,7 +94,10 @@ async def _import(order: Order) -> None:
     except FileError as error:
         _tell(Answer(state="refused", why=error.problem))
         return
-    async with HospitalProducer.connect(load_settings(**order.settings), lazy=True) as producer:
+    # The upload was accepted: it waits for room on the queue as it waits for workers.
+    async with HospitalProducer.connect(
+        load_settings(**order.settings), lazy=True, patience_when_full=math.inf
+    ) as producer:
         loading = FileImport(
             producer,
             file,

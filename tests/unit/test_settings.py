@@ -98,6 +98,14 @@ def test_dead_letters_have_no_bound_by_default(environment: Environment) -> None
     assert load_settings().worker_dead_letter_count == 0
 
 
+def test_queues_are_bounded_by_their_names(environment: Environment) -> None:
+    assert load_settings().queue_bounds == {}
+    environment(QUEUE_BOUNDS=" arq:queue = 100000 , arq:queue:bulk=2000")
+    assert load_settings().queue_bounds == {"arq:queue": 100_000, "arq:queue:bulk": 2_000}
+    environment(QUEUE_BOUNDS="arq:queue:reports=5", WORKER_QUEUES="arq:queue,arq:queue:reports=20")
+    assert load_settings().queue_bounds == {"arq:queue:reports": 5}
+
+
 def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment) -> None:
     environment(WORKER_QUEUES="arq:queue,arq:queue:bulk,arq:queue:reports")
     with pytest.raises(ConfigurationError, match="needs its number of slots, such as arq:queue:reports=20"):
@@ -149,6 +157,13 @@ def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment)
         ("LOG_FORMAT", SECRET),
         ("QUEUE_TRACING", SECRET),
         ("QUEUE_TRACING", "on"),
+        ("QUEUE_BOUNDS", SECRET),
+        ("QUEUE_BOUNDS", "arq:queue"),
+        ("QUEUE_BOUNDS", "arq:queue=0"),
+        ("QUEUE_BOUNDS", "arq:queue=-1"),
+        ("QUEUE_BOUNDS", "arq:queue=many"),
+        ("QUEUE_BOUNDS", "arq:queue=1,arq:queue=2"),
+        ("QUEUE_BOUNDS", f"{SECRET}=5"),
         ("QUEUE_SIGNING_KEYS", SECRET),
         ("QUEUE_SIGNING_KEYS", f":{SECRET}"),
         ("QUEUE_SIGNING_KEYS", f"a:b:{SECRET}, short:1"),

@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 from arq.connections import ArqRedis
 
@@ -53,11 +54,33 @@ async def test_a_full_queue_is_said_with_its_numbers(settings: Settings, redis: 
     assert await redis.zcard(DEFAULT_QUEUE) == BOUND
 
 
-async def test_a_group_that_does_not_fit_says_how_much_of_it_did(settings: Settings, redis: ArqRedis) -> None:
+@pytest.mark.parametrize("bound", [BOUND, 600])
+async def test_a_call_that_does_not_fit_says_how_many_of_its_jobs_did(
+    own_redis: EmbeddedRedis, redis: ArqRedis, bound: int
+) -> None:
+    settings = load_settings(redis_url=own_redis.url, queue_bounds={DEFAULT_QUEUE: bound})
+    payloads = _records(1_000)
     async with HospitalProducer.connect(settings, patience_when_full=0) as producer:
-        with pytest.raises(QueueFull, match=r"5 jobs of this call were enqueued before it"):
-            await producer.enqueue_many(INGEST_HOSPITAL, _records(BOUND + 3))
-    assert await redis.zcard(DEFAULT_QUEUE) == BOUND
+        with pytest.raises(QueueFull, match=f"only the first {bound} of this call were enqueued") as raised:
+            await producer.enqueue_many(INGEST_HOSPITAL, payloads)
+
+    assert raised.value.enqueued == bound == await redis.zcard(DEFAULT_QUEUE)
+    claim = await Scripts(redis).claim("worker:1", 10_000, bound, [(DEFAULT_QUEUE, bound)])
+    names = {orjson.loads(job.payload)["a"][0]["record"]["hospital_name"] for job in claim.jobs}
+    assert names == {payload.record.hospital_name for payload in payloads[:bound]}
+
+
+async def test_a_batch_that_does_not_fit_says_how_many_of_its_jobs_did(
+    own_redis: EmbeddedRedis, redis: ArqRedis
+) -> None:
+    settings = load_settings(redis_url=own_redis.url, queue_bounds={DEFAULT_QUEUE: 300})
+    async with HospitalProducer.connect(settings, patience_when_full=0) as producer:
+        batch = producer.batch()
+        await batch.create()
+        with pytest.raises(QueueFull) as raised:
+            await batch.add(INGEST_HOSPITAL, _records(400))
+        assert (raised.value.enqueued, (await batch.progress()).total) == (300, 300)
+    assert await redis.zcard(DEFAULT_QUEUE) == 300
 
 
 async def test_a_call_that_is_repeated_at_a_full_queue_is_answered(settings: Settings) -> None:
