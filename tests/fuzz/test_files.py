@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from producers.files import FileError, FileFormat, FileWishes, HospitalFile, RejectWriter, rejects_path
@@ -63,6 +63,7 @@ def load(path: Path, encoding: str | None, file_format: FileFormat | None) -> tu
 
 
 @given(CONTENT, st.sampled_from(["plain", "gzip", "cut"]), ENCODINGS, FORMATS)
+@example(b'{"hopitalname":"A"}""""{}nullnullnull', "plain", None, None)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_read_or_refused_in_one_line(
     path: Path, content: bytes, wrapping: str, encoding: str | None, file_format: FileFormat | None

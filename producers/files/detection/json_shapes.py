@@ -61,7 +61,7 @@ def find_records(source: TextSource, wish: str | None) -> tuple[TextSource, Shap
             source.path, f"is broken JSON after record {scan.most()} ({reason}); fetch it again, or correct it"
         ) from None
     shape = scan.shape(wish)
-    return source, replace(shape, page=scan.pages.note(shape.count))
+    return source, replace(shape, count=scan.rows_of(shape), page=scan.pages.note(shape.count))
 
 
 class _Scan:
@@ -74,7 +74,9 @@ class _Scan:
         self.objects = Counter[str]()
         self._rows = Counter[str]()
         self._maps = Counter[str]()
+        self._scalars = Counter[str]()
         self._documents = 0
+        self._values = 0
         self._features = 0
         self._crs = ""
         self.pages = Pages()
@@ -104,19 +106,28 @@ class _Scan:
                 raise FileError(self._path, f"is nested more than {_DEEPEST} levels deep")
         elif event in ("end_map", "end_array"):
             self._where.pop()
-        elif event == "string":
-            self._string(str(value))
-        elif self._where and self._where[0] != "[]":
-            self.pages.take(self._where, value)
+        else:
+            self._scalar(event, value)
 
     def _begin(self, event: str) -> None:
         if not self._where:
             self._documents += event == "start_map"
+            self._values += 1
         elif self._where[-1] == "[]":
             path = ".".join(self._where[:-1])
             (self.objects if event == "start_map" else self._rows)[path] += 1
         elif event == "start_map":
             self._maps[".".join(self._where[:-1])] += 1
+
+    def _scalar(self, event: str, value: object) -> None:
+        if not self._where:
+            self._values += 1
+        elif self._where[-1] == "[]" and "[]" not in self._where[:-1]:
+            self._scalars[".".join(self._where[:-1])] += 1
+        if event == "string":
+            self._string(str(value))
+        elif self._where and self._where[0] != "[]":
+            self.pages.take(self._where, value)
 
     def _string(self, value: str) -> None:
         if self._where[-1:] == ["type"] and value == "Feature":
@@ -130,6 +141,14 @@ class _Scan:
             key = ".".join(self._where[first + 1 :])
             if first and self._where[first - 1] in _DESCRIPTIONS and key in _NAMES:
                 self._names.setdefault(key, []).append(value)
+
+    def rows_of(self, shape: Shape) -> int:
+        """Return how many rows will be read: values that are no records are rows, too, which are rejected."""
+        if shape.layout == "values":
+            return self._values
+        if shape.layout in ("array", "rows"):
+            return self.objects[shape.records] + self._rows[shape.records] + self._scalars[shape.records]
+        return shape.count
 
     def shape(self, wish: str | None) -> Shape:
         arrays = {path: count for path, count in self.objects.items() if "[]" not in path.split(".")}

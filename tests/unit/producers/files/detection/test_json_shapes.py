@@ -86,3 +86,23 @@ def test_departments_of_hospitals_are_no_hospitals(tmp_path: Path) -> None:
     file = HospitalFile.open(path)
     assert [row.record.hospital_name for row in file.rows() if row.record is not None] == ["Oak", "Elm"]
     assert not file.unread
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        ('{"name":"Oak"}{"name":"Elm"}', 2),
+        ('{"name":"Oak"}""""{"name":"Elm"}nullnullnull', 2),
+        ('{"name":"Oak"}[1, 2]{"name":"Elm"}', 2),
+        ('[{"name":"Oak"}, null, "x", 5, true, {"name":"Elm"}, [1]]', 2),
+        ('{"hospitals":[{"name":"Oak"}, null, null, null, {"name":"Elm"}]}', 2),
+    ],
+)
+def test_values_that_are_no_records_are_rows_too(tmp_path: Path, text: str, records: int) -> None:
+    """A command says of how many rows it has read which."""
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    file = HospitalFile.open(path)
+    rows = list(file.rows())
+    assert [row.line for row in rows] == list(range(1, file.lines + 1))
+    assert sum(row.record is not None for row in rows) == records
