@@ -102,7 +102,7 @@ class OutboxRun:
 
     # ---- the faults -------------------------------------------------------------------------------------
 
-    async def tend(self) -> None:
+    async def start_missing_workers(self) -> None:
         """Start the workers that do not run."""
         for worker in self._workers:
             # A worker that starts while Redis is down logs it and ends; a running worker must not end.
@@ -113,14 +113,14 @@ class OutboxRun:
 
     async def begin(self) -> None:
         """Start the workers, and wait until one of them is ready."""
-        await self.tend()
+        await self.start_missing_workers()
         await self._stand.until(lambda: self._stand.is_ready(self._workers[0]), 60)
 
     async def until_committed(self, count: int, writing: "asyncio.Task[None]", seconds: float) -> None:
         """Wait until so many transactions are committed, or all have been written."""
 
         async def are_committed() -> bool:
-            await self.tend()
+            await self.start_missing_workers()
             if writing.done():
                 writing.result()
             return self.committed >= count or writing.done()
@@ -131,7 +131,7 @@ class OutboxRun:
         """SIGKILL the worker that relays, or at times all of them."""
         # A job whose workers were killed three times would be a dead letter.
         await self._stand.until(self._no_job_has_crashed, 60)
-        await self.tend()
+        await self.start_missing_workers()
         holder = await self._stand.redis.get(keys.OUTBOX_RELAY) or b""
         relays = [worker for worker in self._workers if f":{worker.pid}:".encode() in holder]
         victims = self._workers if self._stand.rng.random() < 0.2 or not relays else relays
@@ -141,10 +141,10 @@ class OutboxRun:
                 victim.process.kill()
         await asyncio.gather(*(victim.process.wait() for victim in victims))
         self._workers = [worker for worker in self._workers if worker not in victims]
-        await self.tend()
+        await self.start_missing_workers()
 
     async def _no_job_has_crashed(self) -> bool:
-        await self.tend()
+        await self.start_missing_workers()
         return not await self._stand.redis.hlen(keys.CRASHES)
 
     async def take_redis_away(self, seconds: float) -> None:
@@ -197,7 +197,7 @@ class OutboxRun:
         """Wait until every committed job has left the outbox and has ended."""
 
         async def is_empty() -> bool:
-            await self.tend()
+            await self.start_missing_workers()
             return await self._stand.database[OUTBOX].find_one({}, {"_id": 1}) is None
 
         await self._stand.until(is_empty, seconds)
