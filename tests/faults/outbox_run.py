@@ -167,6 +167,8 @@ class OutboxRun:
         with ExitStack() as stack:
             for worker in self._workers:
                 stack.enter_context(frozen(worker))
+            # A read that had begun goes on in the server for half a second, and moves the stream's place on.
+            await self._stand.until(self._nobody_reads_changes, 60)
             frozen_at = await self._oplog_time(-1)
             while await self._oplog_time(1) <= frozen_at:
                 # One document, so that only the oplog grows; another content, or nothing would be written.
@@ -176,6 +178,11 @@ class OutboxRun:
         await client.drop_database("filler")
         await self._stand.until(self.lost_streams, 60)
         return written
+
+    async def _nobody_reads_changes(self) -> bool:
+        reads: dict[str, Any] = {"command.getMore": {"$exists": True}, "command.collection": OUTBOX}
+        found = await self._stand.database.client.admin.command("currentOp", **reads)
+        return not found["inprog"]
 
     def lost_streams(self) -> int:
         """Return how often a worker found that MongoDB had forgotten changes that it had not read."""

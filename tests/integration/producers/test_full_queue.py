@@ -42,6 +42,19 @@ async def _work(redis: ArqRedis, jobs: int) -> int:
     return most
 
 
+async def _names(redis: ArqRedis, jobs: int) -> set[str]:
+    """Do so many jobs, one after the other; returns the names of their hospitals."""
+    scripts = Scripts(redis)
+    names: set[str] = set()
+    while len(names) < jobs:
+        claim = await scripts.claim("worker:1", 10_000, 1, [(DEFAULT_QUEUE, 1)])
+        names |= {orjson.loads(job.payload)["a"][0]["record"]["hospital_name"] for job in claim.jobs}
+        await scripts.finish([Completion.done(job, "worker:1") for job in claim.jobs])
+        # Room for one job at a time.
+        await asyncio.sleep(0.005)
+    return names
+
+
 async def test_a_full_queue_is_said_with_its_numbers(settings: Settings, redis: ArqRedis) -> None:
     async with HospitalProducer.connect(settings, patience_when_full=0) as producer:
         await producer.enqueue_many(INGEST_HOSPITAL, _records(BOUND))
@@ -65,9 +78,24 @@ async def test_a_call_that_does_not_fit_says_how_many_of_its_jobs_did(
             await producer.enqueue_many(INGEST_HOSPITAL, payloads)
 
     assert raised.value.enqueued == bound == await redis.zcard(DEFAULT_QUEUE)
-    claim = await Scripts(redis).claim("worker:1", 10_000, bound, [(DEFAULT_QUEUE, bound)])
-    names = {orjson.loads(job.payload)["a"][0]["record"]["hospital_name"] for job in claim.jobs}
+    names = await _names(redis, bound)
     assert names == {payload.record.hospital_name for payload in payloads[:bound]}
+
+
+async def test_what_a_call_enqueued_while_it_waited_for_room_are_its_first_jobs(
+    own_redis: EmbeddedRedis, redis: ArqRedis
+) -> None:
+    """Of two groups on their way at once, the second would get some of the room that the first waits for."""
+    settings = load_settings(redis_url=own_redis.url, queue_bounds={DEFAULT_QUEUE: 300})
+    payloads = _records(1_000)
+    async with HospitalProducer.connect(settings, patience_when_full=1) as producer:
+        call = asyncio.create_task(producer.enqueue_many(INGEST_HOSPITAL, payloads))
+        done = await _names(redis, 60)
+        with pytest.raises(QueueFull) as raised:
+            await call
+
+    assert raised.value.enqueued == 360
+    assert done | await _names(redis, 300) == {payload.record.hospital_name for payload in payloads[:360]}
 
 
 async def test_a_batch_that_does_not_fit_says_how_many_of_its_jobs_did(
