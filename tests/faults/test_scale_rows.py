@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from statistics import quantiles
+from statistics import median
 from typing import Any
 
 import pytest
@@ -36,7 +36,7 @@ DAY_MS = 86_400_000
 SHORT, LONG, QUICK = 10_000, 1_000_000, 20_000
 LEFT_BEHIND, DEAD_OWNER = 300, "dead-worker:1"
 NOOP_WORKER = "tests.faults.settings.noop.WorkerSettings"
-_PER_CALL, _SAMPLE_SIZE, _JOBS_PER_ROUND, _ROUNDS = 500, 5_000, 8_000, 20
+_PER_CALL, _SAMPLE_SIZE, _JOBS_PER_ROUND, _ROUNDS = 500, 5_000, 8_000, 40
 
 
 class Backlog:
@@ -149,8 +149,9 @@ async def test_row_33_workers_off_for_a_day(stand: Stand) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) -> None:
-    async with EmbeddedRedis(appendfsync="always") as other:
-        short, long = Backlog(stand, other.url), Backlog(stand, stand.redis_server.url)
+    # No server is killed here, and waiting for the disk at each call would be most of what is compared.
+    async with EmbeddedRedis() as first, EmbeddedRedis() as second:
+        short, long = Backlog(stand, first.url), Backlog(stand, second.url)
         for backlog, waiting in ((short, SHORT), (long, LONG)):
             await backlog.fill(waiting)
             await backlog.day_passes()
@@ -170,11 +171,10 @@ async def test_row_33_a_million_waiting_and_workers_off_for_a_day(stand: Stand) 
         for backlog in (short, long):
             await backlog.balance()
             await backlog.close()
-    # A round takes a third of a second. One in which the disk or a neighbour stalls takes up to three times as
-    # long, and nothing makes one faster, so the upper quartile says more than the median.
-    overall = {name: quantiles(found)[2] for name, found in rates.items()}
-    stand.row.notes |= {f"jobs/s, {name}": round(rate) for name, rate in overall.items()}
-    assert overall["long"] / overall["short"] >= 0.9
+    # A round takes a fifth of a second, and the machine changes between rounds more than within one.
+    ratios = [with_long / with_short for with_short, with_long in zip(*rates.values(), strict=True)]
+    stand.row.notes |= {f"jobs/s, {name}": round(median(found)) for name, found in rates.items()}
+    assert median(ratios) >= 0.9
 
 
 # ---- row 36 -------------------------------------------------------------------------------------------
