@@ -10,10 +10,10 @@ one.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
@@ -58,6 +58,9 @@ NOTHING = Remembered({}, None)
 """What a job did that did nothing."""
 
 
+_Question = tuple[str, "asyncio.Future[Mapping[str, Remembered] | Exception]"]
+
+
 class JobMemory:
     """What jobs did, by job and hospital, for at least `kept_days` after it left the hospital's document.
 
@@ -68,7 +71,7 @@ class JobMemory:
         self._memory = memory
         self._hospitals = hospitals
         self._kept = timedelta(days=kept_days)
-        self._asking: list[tuple[str, asyncio.Future[Mapping[str, Remembered] | Exception]]] = []
+        self._asking: list[_Question] = []
         self._readers: set[asyncio.Task[None]] = set()
 
     async def recall(self, job_id: str) -> Mapping[str, Remembered]:
@@ -81,9 +84,7 @@ class JobMemory:
         answer: asyncio.Future[Mapping[str, Remembered] | Exception] = asyncio.get_running_loop().create_future()
         self._asking.append((job_id, answer))
         if len(self._readers) < _READS_AT_ONCE:
-            reader = asyncio.create_task(self._read(), name="job-memory-reader")
-            self._readers.add(reader)
-            reader.add_done_callback(self._readers.discard)
+            self._readers.add(asyncio.create_task(self._read(), name="job-memory-reader"))
         found = await answer
         if isinstance(found, Exception):
             raise translate(found) from None
@@ -95,17 +96,24 @@ class JobMemory:
 
     async def _read(self) -> None:
         """Answer all jobs that ask, including those that begin to ask while a read is on its way."""
-        while self._asking:
-            asking = self._asking[:_JOBS_PER_READ]
-            del self._asking[:_JOBS_PER_READ]
-            found: Mapping[str, Mapping[str, Remembered]] | Exception
-            try:
-                found = await self._find({job_id for job_id, _ in asking})
-            except Exception as error:  # noqa: BLE001 - each job that asks raises it, translated
-                found = error
-            for job_id, answer in asking:
-                if not answer.done():
-                    answer.set_result(found if isinstance(found, Exception) else found.get(job_id, {}))
+        try:
+            while self._asking:
+                await self._answer(self._asking[:_JOBS_PER_READ])
+        finally:
+            # In the step that found nobody asking. In a later one, a job that asks in between would count on this
+            # reader, and wait for ever if no other job asks.
+            self._readers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _answer(self, asking: Sequence[_Question]) -> None:
+        del self._asking[: len(asking)]
+        found: Mapping[str, Mapping[str, Remembered]] | Exception
+        try:
+            found = await self._find({job_id for job_id, _ in asking})
+        except Exception as error:  # noqa: BLE001 - each job that asks raises it, translated
+            found = error
+        for job_id, answer in asking:
+            if not answer.done():
+                answer.set_result(found if isinstance(found, Exception) else found.get(job_id, {}))
 
     async def _find(self, job_ids: Iterable[str]) -> Mapping[str, Mapping[str, Remembered]]:
         by_job: dict[str, dict[str, Remembered]] = {}
