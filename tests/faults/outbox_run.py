@@ -132,8 +132,7 @@ class OutboxRun:
         # A job whose workers were killed three times would be a dead letter.
         await self._stand.until(self._no_job_has_crashed, 60)
         await self.start_missing_workers()
-        holder = await self._stand.redis.get(keys.OUTBOX_RELAY) or b""
-        relays = [worker for worker in self._workers if f":{worker.pid}:".encode() in holder]
+        relays = await self._relays()
         victims = self._workers if self._stand.rng.random() < 0.2 or not relays else relays
         self._stand.row.faults += len(victims)
         for victim in victims:
@@ -158,10 +157,11 @@ class OutboxRun:
     async def roll_oplog_over(self) -> int:
         """Freeze the workers until MongoDB has forgotten every change since; returns the bytes that it took."""
         self._stand.row.faults += 1
-        client, redis = self._stand.database.client, self._stand.redis
-        await self._stand.until(lambda: redis.get(keys.OUTBOX_RELAY), 60)
+        client = self._stand.database.client
+        # For some seconds a worker that was killed still has the turn, and nobody has a stream to lose.
+        await self._stand.until(self._relay_reads_changes, 60)
         # The relay keeps its turn, so that it goes on reading its change stream, whose end it meets.
-        await redis.pexpire(keys.OUTBOX_RELAY, _LONGEST_TURN_MS)
+        await self._stand.redis.pexpire(keys.OUTBOX_RELAY, _LONGEST_TURN_MS)
         filler: Any = client["filler"]["filler"]
         written = 0
         with ExitStack() as stack:
@@ -178,6 +178,15 @@ class OutboxRun:
         await client.drop_database("filler")
         await self._stand.until(self.lost_streams, 60)
         return written
+
+    async def _relay_reads_changes(self) -> bool:
+        await self.start_missing_workers()
+        return bool(await self._relays()) and not await self._nobody_reads_changes()
+
+    async def _relays(self) -> list[WorkerRun]:
+        """Return the worker that has the turn, if it runs."""
+        holder = await self._stand.redis.get(keys.OUTBOX_RELAY) or b""
+        return [worker for worker in self._workers if f":{worker.pid}:".encode() in holder]
 
     async def _nobody_reads_changes(self) -> bool:
         reads: dict[str, Any] = {"command.getMore": {"$exists": True}, "command.collection": OUTBOX}
