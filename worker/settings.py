@@ -148,6 +148,13 @@ class Settings(BaseSettings):
         description="who may log in to `hospital-worker dashboard`: `NAME:ROLE:HASH` separated by commas, each "
         "ROLE `viewer`, `operator` or `auditor`; `hospital-worker dashboard hash-password` prints a HASH",
     )
+    dashboard_idle_minutes: int = Field(
+        30,
+        ge=1,
+        le=720,
+        description="minutes without a request after which a session of the page ends; an update of a live page is "
+        "none; 720: a page on a wall stays for the 12 hours after which every session ends",
+    )
     gateway_keys: SecretStr = Field(
         SecretStr(""),
         description="who may use `hospital-producer gateway`: `NAME:SCOPES:HASH` separated by commas, SCOPES of "

@@ -1,15 +1,16 @@
 """What metrics cost: jobs that do nothing, counted and read, and not counted."""
 
 import asyncio
-from contextlib import suppress
 
 from benchmarks.bench import Bench
+from benchmarks.errors import BenchmarkError
 from benchmarks.harness import Measure, Outcome, interleaved, ratio, results_of
 from benchmarks.scenarios.switched import ROUNDS, draining
 from worker.embedded.ports import choose_port
 
 # Prometheus usually reads every 15 s; here each round lasts for some seconds.
 _READ_EVERY_S = 1.0
+_TRY_EVERY_S = 0.05
 
 
 async def run(bench: Bench) -> Outcome:
@@ -25,24 +26,36 @@ async def run(bench: Bench) -> Outcome:
 
 
 def _read(measure: Measure, port: int) -> Measure:
-    """Return the measure beside which the metrics are read over and over."""
+    """Return the measure beside which the metrics are read over and over; it fails if they cannot be read."""
 
     async def read() -> float:
-        reading = asyncio.create_task(_keep_reading(port))
+        answers: list[bytes] = []
+        reading = asyncio.create_task(_keep_reading(port, answers))
         try:
-            return await measure()
+            rate = await measure()
         finally:
             reading.cancel()
+        if not any(answer.startswith(b"HTTP/1.1 200") for answer in answers):
+            raise BenchmarkError(f"no metrics were read from port {port} beside the worker")
+        return rate
 
     return read
 
 
-async def _keep_reading(port: int) -> None:
+async def _keep_reading(port: int, answers: list[bytes]) -> None:
     while True:
-        # Before the worker listens, the connection is refused.
-        with suppress(OSError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
-            await reader.read()
-            writer.close()
-        await asyncio.sleep(_READ_EVERY_S)
+        try:
+            answers.append(await _read_once(port))
+        except OSError:
+            # The worker does not listen yet.
+            await asyncio.sleep(_TRY_EVERY_S)
+        else:
+            await asyncio.sleep(_READ_EVERY_S)
+
+
+async def _read_once(port: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return answer

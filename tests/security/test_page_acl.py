@@ -59,7 +59,7 @@ class Visits:
     async def _note(self, answer: httpx.Response) -> None:
         method, path = answer.request.method, answer.request.url.path
         self.found[method].add(path)
-        if answer.status_code not in (200, 303) or answer.headers.get("location") == "/login":
+        if answer.status_code not in (200, 303) or answer.headers.get("location", "").startswith("/login"):
             self.refused.append(f"{method} {answer.request.url}: {answer.status_code}")
 
 

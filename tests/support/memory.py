@@ -15,6 +15,12 @@ def peak_mb(pid: int) -> int:
     return 0
 
 
+def resident_kb(pid: int) -> int:
+    """Return how much resident memory a process has now, in KB."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0])
+
+
 def thread_heaps(pid: int) -> int:
     """Return how many heaps glibc has made for threads of a process.
 

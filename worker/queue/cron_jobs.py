@@ -49,14 +49,17 @@ async def read_cron_jobs(redis: "Redis[bytes]", queues: Sequence[str]) -> list[K
     return [_known(*key, plans.get(key, []), last.get(key)) for key in sorted(plans.keys() | last.keys())]
 
 
-async def run_cron_job(redis: "Redis[bytes]", codec: Codec, cron_job: KnownCronJob) -> tuple[str, EnqueueState]:
+async def run_cron_job(
+    redis: "Redis[bytes]", codec: Codec, cron_job: KnownCronJob, asked_ms: int
+) -> tuple[str, EnqueueState]:
     """Enqueue a run that is due now, beside the planned ones; returns its id, and how the queue found that.
 
-    Runs that share an id are not enqueued twice, as the planned ones are not. Raises redis-py's errors.
+    Who asks with the same `asked_ms` again asks for the same run, which is not enqueued twice. Nor are runs that
+    share an id, as the planned ones are not. Raises redis-py's errors.
     """
     now_ms = int((await redis_time(redis)).timestamp() * 1000)
     # Not the form of a planned run's id, whose run this one must not replace.
-    job_id = cron_job.job_id or f"{cron_job.name}:now:{now_ms}"
+    job_id = cron_job.job_id or f"{cron_job.name}:now:{asked_ms}"
     call: dict[str, Any] = {"t": None, "f": cron_job.name, "a": [], "k": {}, "et": now_ms, "id": job_id}
     (found,) = await Scripts(redis).enqueue([Enqueue(job_id, cron_job.queue, codec.encode(call))])
     # Without bounds, so it is not `Full`: a run that people ask for is one job.

@@ -53,7 +53,7 @@ async def test_actions_are_shown_to_every_role_and_found_by_each_filter(
         assert rows_in(await browser.get("/actions", params=wanted)) == rows, wanted
     shown = (await browser.get("/actions")).text
     assert "an &lt;b&gt;outage" in shown
-    assert "dead letters with function f (1,200 in all)" in shown
+    assert "dead letters with <bdi>function f</bdi> (1,200 in all)" in shown
     assert "<td>stopped</td><td>not given</td>" in shown
     assert (await browser.get("/actions?since=x")).status_code == 400
 

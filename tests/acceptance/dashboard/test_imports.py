@@ -1,13 +1,16 @@
 """The page of imports, over imports that the command line made."""
 
+import html
 import re
 import time
 from pathlib import Path
 from typing import get_args
 
+import pytest
+
 from tests.acceptance.conftest import Site
 from tests.integration.monitoring.dashboard.conftest import Page, post, serving
-from worker.contract import BULK_QUEUE, RecordStatus
+from worker.contract import BULK_QUEUE, CLOSE_IMPORT, RecordStatus, batch_job_id
 from worker.contract.actions import Action
 from worker.embedded import EmbeddedRedis
 from worker.mongo.client import open_mongo
@@ -35,7 +38,7 @@ async def test_an_import_is_listed_with_the_counts_of_every_fate(site: Site, pag
     shown = (await browser.get(address[1])).text
 
     assert "<dd>finished</dd>" in shown
-    assert "list.csv: 21 rows" in shown
+    assert "list.csv</bdi>: 21 rows" in shown
     rows = {name: int(count) for name, count in re.findall(r'"row">([a-z ]+)</th><td class="n">(\d+)</td>', shown)}
     assert {name for name, count in rows.items() if count} == {"created", "rejected", "all rows"}
     assert {name.replace(" ", "_") for name in rows} >= set(get_args(RecordStatus))
@@ -106,33 +109,94 @@ async def test_the_report_is_downloaded_by_those_who_may_see_values(site: Site, 
     assert (await (await page.log_in("operator")).get("/import/report?id=none")).status_code == 404
 
 
-async def test_an_import_whose_producer_is_gone_says_how_it_is_continued(site: Site, page: Page) -> None:
-    await site.worker()
+async def interrupt(site: Site, name: str = "") -> str:
+    """Import a file, then let it be as if its producer had ended before it made the batch; returns its id."""
     await site.run("producers", "ingest", str(write_list(site.folder)), "--source", "mine")
-    browser = await page.log_in("operator")
-    found = re.search(r"/import\?id=([^\"]+)", (await browser.get("/imports")).text)
-    assert found
     mongo = open_mongo(site.settings)
     try:
-        await mongo.database["imports"].update_one({"_id": found[1]}, {"$set": {"state": "running"}})
+        imports = mongo.database["imports"]
+        import_id = str((await imports.find_one() or {})["_id"])
+        changes = {"state": "running", **({"file.name": name} if name else {})}
+        await imports.update_one({"_id": import_id}, {"$set": changes, "$unset": {"ended_at": "", "counts": ""}})
     finally:
         await mongo.close()
-    batches = BatchStore(site.redis)
-    await site.redis.delete(*[f"arq:batch{part}:{found[1]}" for part in ("", "-jobs", "-order", "-completion")])
+    of_batch = (keys.BATCH, keys.BATCH_JOBS, keys.BATCH_ORDER, keys.BATCH_COMPLETION)
+    result = keys.RESULT + batch_job_id(CLOSE_IMPORT, import_id)
+    await site.redis.delete(*(prefix + import_id for prefix in of_batch), result)
+    return import_id
 
-    lost = (await browser.get(f"/import?id={found[1]}")).text
-    await batches.create(found[1], None)
-    idle = (await browser.get(f"/import?id={found[1]}")).text
-    await batches.seal(found[1])
-    sealed = (await browser.get(f"/import?id={found[1]}")).text
+
+async def test_an_import_whose_producer_is_gone_says_how_it_is_continued(site: Site, page: Page) -> None:
+    await site.worker()
+    import_id = await interrupt(site)
+    browser = await page.log_in("operator")
+    batches = BatchStore(site.redis)
+
+    lost, listed_lost = (await browser.get(f"/import?id={import_id}")).text, (await browser.get("/imports")).text
+    await batches.create(import_id, None)
+    idle = (await browser.get(f"/import?id={import_id}")).text
+    await batches.seal(import_id)
+    sealed, listed_sealed = (
+        (await browser.get(f"/import?id={import_id}")).text,
+        (await browser.get("/imports")).text,
+    )
 
     assert "Redis has nothing of it" in lost
-    assert f"hospital-producer imports cancel {found[1]}</pre>" in lost
     for shown in (lost, idle):
-        assert f"hospital-producer imports resume {found[1]}</pre>" in shown
+        # The file was named by its whole path.
+        assert f"hospital-producer imports resume {import_id}</pre>" in shown
+        assert "Cancel this import" in shown
     assert "its producer was interrupted" in idle
-    assert "Cancel this import" in idle
+    assert "<td>running: none of its chunks waits or runs</td>" in listed_lost
+    assert "<td>running</td>" in listed_sealed
     assert "imports resume" not in sealed
+
+
+async def test_the_list_is_shown_while_redis_is_unavailable(site: Site) -> None:
+    await site.worker()
+    await interrupt(site)
+    url, database = site.environment["MONGODB_URL"], site.environment["MONGODB_DATABASE"]
+
+    async with serving("redis://127.0.0.1:1/0", mongodb_url=url, mongodb_database=database) as page:
+        answer = await (await page.log_in("viewer")).get("/imports")
+
+    assert (answer.status_code, "<td>running</td>" in answer.text) == (200, True)
+
+
+@pytest.mark.parametrize("name", ["list.csv", "june/list <b>.csv", "standard input", "standard input/list.csv"])
+async def test_the_command_names_a_file_that_is_not_known_by_its_whole_path(
+    site: Site, page: Page, name: str
+) -> None:
+    await site.worker()
+    import_id = await interrupt(site, name)
+
+    shown = (await (await page.log_in("operator")).get(f"/import?id={import_id}")).text
+
+    assert f"hospital-producer imports resume {import_id} FILE</pre>" in shown
+    assert f"FILE is the path of <bdi>{html.escape(name)}</bdi>." in shown
+
+
+async def test_an_import_of_which_redis_has_nothing_is_cancelled(site: Site, page: Page) -> None:
+    await site.worker()
+    import_id = await interrupt(site)
+    browser = await page.log_in("operator")
+    assert "0 jobs have not ended" in (await browser.get(f"/import/cancel?id={import_id}")).text
+
+    answer = await post(browser, "/import/cancel", import_id, reason="the wrong list")
+
+    assert "The import was cancelled." in (await browser.get(answer.headers["location"])).text
+    mongo = open_mongo(site.settings)
+    try:
+
+        async def has_ended() -> bool:
+            return bool(await mongo.database["imports"].find_one({"_id": import_id, "state": "cancelled"}))
+
+        await site.until(has_ended)
+    finally:
+        await mongo.close()
+    assert "<dd>cancelled</dd>" in (await browser.get(f"/import?id={import_id}")).text
+    again = await post(browser, "/import/cancel", import_id)
+    assert "There is nothing to cancel" in (await browser.get(again.headers["location"])).text
 
 
 async def test_pages_say_that_mongodb_is_unavailable_within_two_seconds() -> None:

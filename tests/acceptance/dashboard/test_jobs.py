@@ -162,7 +162,7 @@ async def test_a_job_of_an_import_leads_to_it(site: Site, page: Page) -> None:
 
     link = re.search(r'href="(/import\?id=[^"]+)"', shown)
     assert link
-    assert "list.csv: 1 rows" in (await browser.get(link[1])).text
+    assert "list.csv</bdi>: 1 rows" in (await browser.get(link[1])).text
 
 
 async def test_without_mongodb_what_redis_has_is_shown_with_what_to_do(site: Site) -> None:

@@ -111,7 +111,7 @@ async def test_a_heartbeat_has_the_next_run_of_each_cron_job_and_one_runs_now_to
         assert (cron_job.queue, cron_job.workers, cron_job.job_id) == (bench.queue, 1, "")
         assert cron_job.next_ms == next_run.timestamp() * 1000
 
-        job_id, state = await run_cron_job(bench.redis, Codec(), cron_job)
+        job_id, state = await run_cron_job(bench.redis, Codec(), cron_job, 8)
 
         assert state == "new"
         await bench.until(lambda: ran == [job_id])

@@ -50,6 +50,7 @@ async def filled(mongo: MongoHandle) -> MongoHandle:
         ({"name_contains": "st.mary"}, []),
         ({"name_contains": "St. Mary's (N"}, ["cms:1"]),
         ({"name_contains": ".*"}, []),
+        ({"name_contains": "\0"}, []),
         ({"name_contains": "mary", "hospital_name": "STXMARY'S"}, ["cms:2"]),
         ({"name_contains": "mary", "source": "cms", "status": "partial"}, ["cms:2"]),
     ],

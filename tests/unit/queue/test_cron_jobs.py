@@ -56,10 +56,10 @@ async def test_a_run_now_is_due_and_beside_the_planned_ones(redis: Any) -> None:
     cron_job = KnownCronJob("report", DEFAULT_QUEUE, 1, "", None, 7)
     await redis.hset(MEMORY, "report", 7)
 
-    job_id, state = await run_cron_job(redis, codec, cron_job)
+    job_id, state = await run_cron_job(redis, codec, cron_job, 8)
 
     now_ms = (await redis_time(redis)).timestamp() * 1000
-    assert (state, job_id.startswith("report:now:")) == ("new", True)
+    assert (job_id, state) == ("report:now:8", "new")
     message = codec.decode(await redis.get(keys.JOB + job_id))
     assert {name: message[name] for name in ("f", "a", "k", "t", "id")} == {
         "f": "report", "a": [], "k": {}, "t": None, "id": job_id,
@@ -72,8 +72,18 @@ async def test_a_run_now_is_due_and_beside_the_planned_ones(redis: Any) -> None:
 async def test_runs_that_share_an_id_are_not_enqueued_twice(redis: Any) -> None:
     cron_job = KnownCronJob("report", DEFAULT_QUEUE, 1, "the-report", None, None)
 
-    found = [await run_cron_job(redis, Codec(), cron_job) for _ in range(2)]
+    found = [await run_cron_job(redis, Codec(), cron_job, asked_ms) for asked_ms in (8, 9)]
 
-    # The id is taken even if both calls are made within one millisecond, and so have one envelope.
+    # The id is taken, whoever asks and when.
     assert [job_id for job_id, _ in found] == ["the-report"] * 2
     assert await redis.zcard(DEFAULT_QUEUE) == 1
+
+
+async def test_who_asks_for_the_same_run_again_gets_no_second_one(redis: Any) -> None:
+    cron_job = KnownCronJob("report", DEFAULT_QUEUE, 1, "", None, None)
+
+    found = [await run_cron_job(redis, Codec(), cron_job, asked_ms) for asked_ms in (8, 8, 9)]
+
+    assert [job_id for job_id, _ in found] == ["report:now:8", "report:now:8", "report:now:9"]
+    assert [state == "new" for _, state in found] == [True, False, True]
+    assert await redis.zcard(DEFAULT_QUEUE) == 2

@@ -1,5 +1,7 @@
 """What is raised instead of returning a page, and the page that is shown then."""
 
+from urllib.parse import urlencode
+
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
@@ -8,7 +10,12 @@ from starlette.exceptions import HTTPException
 from worker.errors import OutageError, RegistryError
 from worker.monitoring.dashboard.rendering import render
 
+_LONGEST_WAY_BACK = 2_000
 _TITLES = {404: "Not found", 405: "Not allowed here"}
+
+
+SESSION_ENDED = "event: ended\ndata: \n\n"
+"""What a stream says to a page whose session has ended."""
 
 
 class LoginNeeded(Exception):
@@ -27,8 +34,12 @@ class Problem(Exception):
 
 
 async def to_login(request: Request, error: Exception) -> Response:  # noqa: ARG001 (the interface of Starlette)
-    """Send the browser to the log-in."""
-    return RedirectResponse("/login", status_code=303)
+    """Send the browser to the log-in, which leads back; a live page is told that the session has ended."""
+    if request.headers.get("accept") == "text/event-stream":
+        return Response(SESSION_ENDED, media_type="text/event-stream")
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    has_way_back = request.method == "GET" and asked != "/" and len(asked) <= _LONGEST_WAY_BACK
+    return RedirectResponse(f"/login?{urlencode({'to': asked})}" if has_way_back else "/login", status_code=303)
 
 
 async def show_problem(request: Request, error: Exception) -> Response:

@@ -1,9 +1,12 @@
 """Serves the page until it is stopped."""
 
+import socket
 from collections.abc import Callable
 
 import uvicorn
 
+from worker.errors import ConfigurationError
+from worker.listening import address_of
 from worker.mongo.client import open_mongo
 from worker.monitoring.dashboard.app import create_app
 from worker.monitoring.dashboard.services import Services
@@ -18,13 +21,15 @@ _MOST_CONNECTIONS = 200
 async def serve(settings: Settings, host: str, port: int, *, is_secure: bool, on_start: Callable[[], None]) -> None:
     """Serve the page at an address until SIGINT or SIGTERM.
 
-    Raises `ConfigurationError` before, if the settings do not allow it; otherwise calls `on_start` first.
+    Raises `ConfigurationError` before, if the settings do not allow it or the address cannot be used; otherwise
+    calls `on_start` first.
     """
     redis, mongo = open_redis(settings), open_mongo(settings)
     try:
         server = server_of(Services.of(settings, redis, mongo, is_secure=is_secure), host, port)
-        on_start()
-        await server.serve()
+        with _bound(host, port) as bound:
+            on_start()
+            await server.serve(sockets=[bound])
     finally:
         await redis.aclose(close_connection_pool=True)
         await mongo.close()
@@ -46,3 +51,17 @@ def server_of(services: Services, host: str, port: int) -> uvicorn.Server:
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise ConfigurationError(
+            f"The page cannot listen on {address_of(host, port)} ({error.strerror or type(error).__name__}); "
+            "choose another --port, or end what listens there"
+        ) from None
+    return bound

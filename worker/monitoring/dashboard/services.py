@@ -34,7 +34,7 @@ class Services:
     is_secure: bool
     codec: Codec
     watcher: Watcher
-    sessions: Sessions = field(default_factory=Sessions)
+    sessions: Sessions
     login_limit: LoginLimit = field(default_factory=LoginLimit)
     dead_runner: DeadRunner = field(default_factory=DeadRunner)
 
@@ -46,7 +46,8 @@ class Services:
             return await answered_by_redis(settings, read_stats(redis, tuple(settings.worker_queues)), ANSWER_S)
 
         users = Users(settings.dashboard_users.get_secret_value())
-        return cls(settings, redis, mongo, users, is_secure, Codec(settings.signing_secrets()), Watcher(look))
+        codec, sessions = Codec(settings.signing_secrets()), Sessions(settings.dashboard_idle_minutes * 60)
+        return cls(settings, redis, mongo, users, is_secure, codec, Watcher(look), sessions)
 
     @property
     def session_cookie(self) -> str:

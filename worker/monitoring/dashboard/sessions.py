@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 from worker.monitoring.dashboard.users import User
 
-IDLE_S = 1_800.0
-"""Seconds without a request after which a session ends."""
 LONGEST_S = 43_200.0
 """Seconds after which every session ends."""
 _MOST = 1_000
@@ -32,9 +30,13 @@ class Session:
 
 
 class Sessions:
-    """All sessions. They end when they are idle, when they are old, on log-out, and with this process."""
+    """All sessions. They end when they are idle, when they are old, on log-out, and with this process.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `idle_s` is for how many seconds one may be without a request.
+    """
+
+    def __init__(self, idle_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._idle_s = idle_s
         self._clock = clock
         # By the digest of the token: what is in memory opens no session.
         self._sessions: dict[bytes, Session] = {}
@@ -64,7 +66,7 @@ class Sessions:
         self._sessions.pop(_digest(token), None)
 
     def _is_open(self, session: Session, now: float) -> bool:
-        return now - session.used_at < IDLE_S and now - session.opened_at < LONGEST_S
+        return now - session.used_at < self._idle_s and now - session.opened_at < LONGEST_S
 
 
 def _digest(token: str) -> bytes:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
-from worker.monitoring.dashboard.problems import Problem
+from worker.monitoring.dashboard.problems import SESSION_ENDED, Problem
 from worker.monitoring.dashboard.services import Services
 
 _MOST_STREAMS = 50
@@ -30,11 +30,12 @@ def stream(request: Request, services: Services, parts: AsyncGenerator[str, None
             async with aclosing(parts):
                 async for part in parts:
                     if not services.sessions.find(token, is_use=False):
-                        yield "event: ended\ndata: \n\n"
+                        yield SESSION_ENDED
                         return
                     yield f"data: {json.dumps(part)}\n\n"
             yield "event: done\ndata: \n\n"
         finally:
             open_streams.discard(this)
 
-    return StreamingResponse(events(), media_type="text/event-stream")
+    # Otherwise nginx would keep what it receives until it has some kilobytes of it.
+    return StreamingResponse(events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

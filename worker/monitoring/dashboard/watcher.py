@@ -1,6 +1,7 @@
 """Looks at the queues every two seconds, for all open pages together, and remembers the last minutes."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -32,7 +33,7 @@ class Watcher:
         self._interval_s = interval_s
         self._changed = asyncio.Condition()
         self._ended: dict[str, int] = {}
-        self._looked_at_s = 0.0
+        self._remembered_at_s = -math.inf
         self.waiting: dict[str, deque[float]] = {}
         self.ended_per_s: deque[float] = deque(maxlen=_REMEMBERED)
         self.last: Look | None = None
@@ -66,15 +67,20 @@ class Watcher:
             return self.last
 
     def _remember(self, stats: QueueStats) -> None:
+        now = time.monotonic()
+        # A page that is loaded looks too. Workers report once a second, so between two looks at nearly one time
+        # the jobs of a second would seem to have ended in an instant.
+        if now - self._remembered_at_s < self._interval_s / 2:
+            return
         for name, queue in stats.queues.items():
             self.waiting.setdefault(name, deque(maxlen=_REMEMBERED)).append(float(queue.waiting))
-        self.ended_per_s.append(self._rate(stats, time.monotonic()))
+        self.ended_per_s.append(self._rate(stats, now - self._remembered_at_s))
+        self._remembered_at_s = now
 
-    def _rate(self, stats: QueueStats, now: float) -> float:
-        """Return how many jobs ended per second since the last look, as the workers report it."""
+    def _rate(self, stats: QueueStats, seconds: float) -> float:
+        """Return how many jobs ended per second in the last seconds, as the workers report it."""
         ended = {worker.worker: worker.complete + worker.failed for worker, _ in stats.workers}
         # A worker that is new here may have counted for hours, and one that restarts counts from zero.
         more = sum(max(0, total - self._ended.get(worker, total)) for worker, total in ended.items())
-        seconds = now - self._looked_at_s
-        self._ended, self._looked_at_s = ended, now
-        return more / seconds if seconds > 0 else 0.0
+        self._ended = ended
+        return more / seconds

@@ -30,7 +30,7 @@ async def test_a_preview_counts_what_the_filter_selects_and_changes_nothing(plan
 
     some = (await browser.get(html.unescape(link[1]))).text
 
-    assert "Selected: function ingest_hospital." in some
+    assert "Selected: function <bdi>ingest_hospital</bdi>." in some
     assert "7 dead letters to retry." in some
     assert re.findall(r">(\w+:\d{3})</a>", some) == [f"ingest_hospital:{number:03}" for number in range(5)]
     assert "oldest first; 2 more follow" in some

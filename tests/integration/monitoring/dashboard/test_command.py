@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import re
+import socket
 import sys
 from collections.abc import Iterator
 
@@ -60,6 +61,16 @@ async def test_the_page_does_not_start_open(
     assert done.code == 2
     assert message in done.err
     assert "The page:" not in done.err
+
+
+async def test_an_address_that_is_in_use_is_named(planted: Planted) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        done = await planted.command("dashboard", "--port", str(port), DASHBOARD_USERS=USERS)
+
+    assert (done.code, "The page:" in done.err) == (2, False)
+    assert f"cannot listen on 127.0.0.1:{port} (Address already in use); choose another --port" in done.err
 
 
 async def test_a_missing_extra_is_named(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:

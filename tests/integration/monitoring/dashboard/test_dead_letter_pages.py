@@ -5,11 +5,12 @@ import re
 import pytest
 
 from tests.integration.monitoring.conftest import Planted
-from tests.integration.monitoring.dashboard.conftest import Page, form_of, plant_dead_letter, post
+from tests.integration.monitoring.dashboard.conftest import Page, form_of, plant_dead_letter, post, token_of
 from tests.integration.monitoring.dashboard.test_acts import recorded
 from worker.codec import Codec
 from worker.contract import IngestHospital
 from worker.queue import keys
+from worker.queue.dead_letter_store import DeadLetterStore
 from worker.queue.digests import call_digest
 
 JOB = "ingest_hospital:1"
@@ -210,3 +211,79 @@ async def test_foreign_text_is_escaped_and_bounded(planted: Planted, page: Page)
     assert "more characters)" in (await browser.get("/dead")).text
     assert (await post(browser, "/dead/retry", HOSTILE)).status_code == 303
     assert (await planted.claim()).job_id == HOSTILE.encode()
+
+
+@pytest.mark.parametrize("path", ["/dead/retry", "/dead/discard"])
+async def test_a_job_that_has_died_anew_since_it_was_shown_is_not_acted_on(
+    planted: Planted, page: Page, path: str
+) -> None:
+    await plant_dead_letter(planted, JOB, {})
+    browser = await page.log_in("operator")
+    shown = await browser.get("/dead/discard" if path == "/dead/discard" else "/dead/letter", params={"id": JOB})
+    failed = re.search(r'name="failed" value="(\d+)"', shown.text)
+    assert failed
+    letter = await DeadLetterStore(planted.redis).get(JOB)
+    later = letter.failure.model_copy(update={"at_ms": letter.failure.at_ms + 1})
+    await planted.redis.hset(keys.DEAD, JOB, letter.model_copy(update={"failure": later}).stored())
+
+    refused = await post(browser, path, JOB, failed=failed[1])
+
+    assert (refused.status_code, "its job has failed again since" in refused.text) == (409, True)
+    assert await planted.redis.hexists(keys.DEAD, JOB)
+    assert not await planted.redis.exists(keys.ACTIONS)
+    assert (await post(browser, path, JOB, failed=str(later.at_ms))).status_code == 303
+    assert not await planted.redis.hexists(keys.DEAD, JOB)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("1" + "0" * 30, "a number has more than 64 bits"),
+        (r'"\ud800"', "half a surrogate pair"),
+        ("NaN", "not valid JSON"),
+        ("-Infinity", "not valid JSON"),
+    ],
+)
+async def test_what_no_job_can_have_is_refused_and_not_stored_as_something_else(
+    planted: Planted, page: Page, value: str, problem: str
+) -> None:
+    await plant_dead_letter(planted, JOB, {}, f="geocode")
+    browser = await page.log_in("operator")
+    digest, _ = form_of((await browser.get("/dead/edit", params={"id": JOB})).text)
+    text = f'{{"args": [], "kwargs": {{"beds": {value}}}}}'
+
+    answer = await post(browser, "/dead/edit", JOB, arguments=text, digest=digest)
+
+    assert (answer.status_code, problem in answer.text) == (422, True)
+    assert await planted.redis.hexists(keys.DEAD, JOB)
+
+
+async def test_a_job_of_this_service_takes_no_further_arguments(planted: Planted, page: Page) -> None:
+    await plant_dead_letter(planted, JOB, {})
+    browser = await page.log_in("operator")
+    digest, _ = form_of((await browser.get("/dead/edit", params={"id": JOB})).text)
+    call = {"args": [{"record": {"hospital_name": "Mercy"}}], "kwargs": {"on_existing": "merge"}}
+
+    answer = await post(browser, "/dead/edit", JOB, arguments=json.dumps(call), digest=digest)
+
+    assert (answer.status_code, "has exactly one element, the payload" in answer.text) == (422, True)
+    assert await planted.redis.hexists(keys.DEAD, JOB)
+
+
+@pytest.mark.parametrize(
+    ("path", "done"), [("/dead/retry", "The dead letter was retried"), ("/dead/discard", "was discarded")]
+)
+async def test_a_second_click_does_nothing_and_says_what_the_first_has_done(
+    planted: Planted, page: Page, path: str, done: str
+) -> None:
+    await plant_dead_letter(planted, JOB, {})
+    browser = await page.log_in("operator")
+    token = token_of(await browser.get("/dead"))
+
+    answers = [await browser.post(path, params={"id": JOB}, data={"csrf": token}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert len(await recorded(planted)) == 1
+    assert done in (await browser.get(answers[1].headers["location"])).text
+    third = await browser.post(path, params={"id": JOB}, data={"csrf": token})
+    assert "It is no dead letter any more" in (await browser.get(third.headers["location"])).text

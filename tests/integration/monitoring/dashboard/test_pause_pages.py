@@ -9,8 +9,10 @@ from tests.integration.monitoring.conftest import Planted
 from tests.integration.monitoring.dashboard.conftest import Page, post
 from tests.integration.monitoring.dashboard.test_acts import recorded
 from worker.contract import DEFAULT_QUEUE
+from worker.contract.actions import Action
 from worker.queue import actions, keys
-from worker.queue.pauses import read_pauses
+from worker.queue.pauses import Pause, read_pauses
+from worker.queue.pauses import pause as store_pauses
 
 JOB = "ingest_hospital:1"
 
@@ -133,4 +135,22 @@ async def test_a_reason_that_is_too_long_is_refused(planted: Planted, page: Page
     answer = await post(await page.log_in("operator"), "/queues/pause", what=what, reason="x" * 1_001)
 
     assert (answer.status_code, "A reason may have 1,000 characters." in answer.text) == (400, True)
+    assert await read_pauses(planted.redis) == []
+
+
+async def test_a_pause_that_somebody_else_has_made_meanwhile_is_not_ended(planted: Planted, page: Page) -> None:
+    what = f"queue:{DEFAULT_QUEUE}"
+    browser = await page.log_in("operator")
+    await post(browser, "/queues/pause", what=what, reason="a deploy")
+    since = re.search(r'name="since" value="(\d+)"', (await browser.get("/queues")).text)
+    assert since
+    later = Pause("queue", DEFAULT_QUEUE, int(since[1]) + 1, "bob@ops", "wrong data")
+    await store_pauses(planted.redis, [later], Action(actor="bob@ops", act="pause", target="queue"))
+
+    refused = await post(browser, "/queues/resume", what=what, since=since[1])
+
+    assert refused.status_code == 409
+    assert "by bob@ops: wrong data, so nothing was done." in refused.text
+    assert await read_pauses(planted.redis) == [later]
+    await post(browser, "/queues/resume", what=what, since=str(later.since_ms))
     assert await read_pauses(planted.redis) == []

@@ -1,5 +1,6 @@
 """The page of cron jobs, and the run of one now."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -81,7 +82,24 @@ async def test_runs_that_share_an_id_wait_only_once(planted: Planted, page: Page
     answer = await post(browser, "/schedules/run", **FORM)
 
     assert await runs(planted) == [b"the-report"]
-    assert "a job of it is running already" in (await browser.get(answer.headers["location"])).text
+    assert "A job of it is running already" in (await browser.get(answer.headers["location"])).text
+
+
+async def test_a_form_that_is_sent_twice_enqueues_one_run(planted: Planted, page: Page) -> None:
+    browser = await page.log_in("operator")
+    await plant(planted)
+    preview = await browser.get("/schedules/run", params=FORM)
+    asked = re.search(r'name="asked" value="(\d+)"', preview.text)
+    assert asked
+    await post(browser, "/schedules/run", **FORM, asked=asked[1])
+
+    again = await post(browser, "/schedules/run", **FORM, asked=asked[1])
+
+    assert await runs(planted) == [f"{NAME}:now:{asked[1]}".encode()]
+    assert "Nothing was enqueued" in (await browser.get(again.headers["location"])).text
+    # Who asks anew gets a run of its own.
+    await post(browser, "/schedules/run", **FORM, asked=str(int(asked[1]) + 1))
+    assert len(await runs(planted)) == 2
 
 
 @pytest.mark.parametrize("form", [{}, {"name": NAME}, {"name": "other", "queue": DEFAULT_QUEUE}])

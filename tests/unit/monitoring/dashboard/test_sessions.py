@@ -1,6 +1,7 @@
-from worker.monitoring.dashboard.sessions import IDLE_S, LONGEST_S, Sessions
+from worker.monitoring.dashboard.sessions import LONGEST_S, Sessions
 from worker.monitoring.dashboard.users import User
 
+IDLE_S = 600.0
 USER = User("ann", "viewer", "")
 
 
@@ -13,7 +14,7 @@ class Clock:
 
 def test_a_session_ends_when_it_is_idle_and_a_use_keeps_it() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
+    sessions = Sessions(IDLE_S, clock)
     token = sessions.open(USER)
 
     clock.now = IDLE_S - 1
@@ -26,7 +27,7 @@ def test_a_session_ends_when_it_is_idle_and_a_use_keeps_it() -> None:
 
 def test_a_session_that_is_used_ends_when_it_is_old() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
+    sessions = Sessions(IDLE_S, clock)
     token = sessions.open(USER)
     while clock.now < LONGEST_S - IDLE_S / 2:
         assert sessions.find(token)
@@ -37,7 +38,7 @@ def test_a_session_that_is_used_ends_when_it_is_old() -> None:
 
 
 def test_tokens_and_csrf_tokens_differ_and_a_closed_session_is_gone() -> None:
-    sessions = Sessions()
+    sessions = Sessions(IDLE_S)
     tokens = [sessions.open(USER), sessions.open(USER)]
     found = [sessions.find(token) for token in tokens]
 
@@ -47,7 +48,7 @@ def test_tokens_and_csrf_tokens_differ_and_a_closed_session_is_gone() -> None:
 
 
 def test_the_number_of_sessions_is_bounded() -> None:
-    sessions = Sessions()
+    sessions = Sessions(IDLE_S)
     tokens = [sessions.open(USER) for _ in range(1_001)]
 
     assert sessions.find(tokens[0]) is None
@@ -55,7 +56,7 @@ def test_the_number_of_sessions_is_bounded() -> None:
 
 
 def test_a_notice_is_shown_once() -> None:
-    sessions = Sessions()
+    sessions = Sessions(IDLE_S)
     session = sessions.find(sessions.open(USER))
     assert session
     session.notice = "done"

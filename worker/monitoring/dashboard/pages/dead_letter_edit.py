@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from fastapi import APIRouter, Request
@@ -48,9 +48,9 @@ async def retry_edited(
     if not is_same(digest, payload_digest(dead_letter.envelope)):
         raise _changed()
     problems = _correct(message, text)
-    envelope = b"" if problems else services.codec.encode(message)
-    if len(envelope) > LARGEST_SHOWN:
-        problems = [f"{len(envelope):,} bytes; the page stores at most {LARGEST_SHOWN:,}"]
+    envelope = b""
+    if not problems:
+        envelope, problems = _encoded(services, message)
     if problems:
         return _form(request, dead_letter, text, digest, problems, form.get("reason", ""))
     await record(services, session, "edit", "dead letters", job_id, form)
@@ -101,25 +101,51 @@ def _message(services: Services, dead_letter: DeadLetter) -> dict[str, Any]:
     return message
 
 
+def _encoded(services: Services, message: dict[str, Any]) -> tuple[bytes, list[str]]:
+    """Return the envelope of a message, and what is wrong with it."""
+    try:
+        envelope = services.codec.encode(message)
+    except TypeError:
+        return b"", ["a number has more than 64 bits, or a text is half a surrogate pair: a job cannot have these"]
+    if len(envelope) > LARGEST_SHOWN:
+        return b"", [f"{len(envelope):,} bytes; the page stores at most {LARGEST_SHOWN:,}"]
+    return envelope, []
+
+
 def _correct(message: dict[str, Any], text: str) -> list[str]:
     """Put the arguments of a form into a message; returns what is wrong with them, without any value."""
     try:
-        call = json.loads(text)
+        call = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return ["not valid JSON"]
-    if not isinstance(call, dict) or set(call) != {"args", "kwargs"}:
-        return ['expected an object with "args" and "kwargs"']
-    if not isinstance(call["args"], list) or not isinstance(call["kwargs"], dict):
-        return ['expected "args" to be a list and "kwargs" an object']
+    problem = _form_problem(call)
+    if problem:
+        return [problem]
     message |= {"a": call["args"], "k": call["kwargs"]}
     spec = JOBS.get(message["f"])
-    if spec is None or len(call["args"]) != 1:
-        return [] if spec is None else [f'"args" of {message["f"]} has exactly one element, the payload']
+    if spec is None:
+        return []
+    if len(call["args"]) != 1 or call["kwargs"]:
+        return [f'"args" of {message["f"]} has exactly one element, the payload, and "kwargs" none']
     try:
         parse(spec.payload, call["args"][0])
     except InvalidPayload as error:
         return [str(problem) for problem in error.problems]
     return []
+
+
+def _form_problem(call: object) -> str:
+    """Return why a value is not the arguments of a call; empty if it is."""
+    if not isinstance(call, dict) or set(call) != {"args", "kwargs"}:
+        return 'expected an object with "args" and "kwargs"'
+    if not isinstance(call["args"], list) or not isinstance(call["kwargs"], dict):
+        return 'expected "args" to be a list and "kwargs" an object'
+    return ""
+
+
+def _refuse(constant: str) -> NoReturn:
+    """JSON has no NaN and no infinity; stored, they would become null."""
+    raise ValueError(constant)
 
 
 def _changed() -> Problem:

@@ -24,6 +24,8 @@ from worker.queue.heartbeats import redis_time
 router = APIRouter()
 _log = structlog.stdlib.get_logger(__name__)
 _PAGE = 50
+# Only if nothing else is to be said: the first of two clicks has said what it did.
+_GONE = "It is no dead letter any more: it was retried or discarded before."
 
 Filter = Annotated[str, Query(max_length=500)]
 
@@ -79,7 +81,11 @@ async def show_dead_letter(
 @router.post("/dead/retry")
 async def retry(services: SharedServices, session: Operator, form: PostedForm, job_id: JobId) -> Response:
     """Put a dead letter back on its queue."""
-    return await retry_letter(services, session, await find_dead_letter(services, job_id), form)
+    dead_letter = await _chosen(services, job_id, form)
+    if dead_letter is None:
+        session.notice = session.notice or _GONE
+        return _page_of_job(job_id)
+    return await retry_letter(services, session, dead_letter, form)
 
 
 @router.get("/dead/discard")
@@ -93,10 +99,33 @@ async def preview_discard(
 @router.post("/dead/discard")
 async def discard(services: SharedServices, session: Operator, form: PostedForm, job_id: JobId) -> Response:
     """Delete a dead letter."""
+    if await _chosen(services, job_id, form) is None:
+        session.notice = session.notice or _GONE
+        return RedirectResponse("/dead", status_code=303)
     await record(services, session, "discard", "dead letters", job_id, form)
     count = await services.read(DeadLetterStore(services.redis).discard([job_id]))
-    session.notice = "The dead letter was discarded." if count else "It was retried or discarded before."
+    session.notice = "The dead letter was discarded." if count else session.notice or _GONE
     return RedirectResponse("/dead", status_code=303)
+
+
+async def _chosen(services: Services, job_id: str, form: PostedForm) -> DeadLetter | None:
+    """Return the dead letter that a form is about; `None` if it is none any more.
+
+    Raises `Problem` if the job has died anew since it was shown: of that death the user knows nothing.
+    """
+    try:
+        dead_letter = await services.read(DeadLetterStore(services.redis).get(job_id))
+    except DeadLetterNotFound:
+        return None
+    at_ms = str(dead_letter.failure.at_ms)
+    if form.get("failed", at_ms) == at_ms:
+        return dead_letter
+    raise Problem(
+        409,
+        "Changed meanwhile",
+        "Somebody retried this dead letter, and its job has failed again since, so nothing was done.",
+        "Open it again, and look at its new error.",
+    )
 
 
 async def retry_letter(
@@ -108,9 +137,10 @@ async def retry_letter(
     session.notice = (
         "The dead letter was retried: the job is on its queue again."
         if count
-        else "It was not retried: it has no payload, is no dead letter any more, or a job of this id waits or runs."
+        else session.notice
+        or "It was not retried: it has no payload, is no dead letter any more, or a job of this id waits or runs."
     )
-    return RedirectResponse(f"/jobs?{urlencode({'id': dead_letter.job_id})}", status_code=303)
+    return _page_of_job(dead_letter.job_id)
 
 
 async def find_dead_letter(services: Services, job_id: str) -> DeadLetter:
@@ -124,3 +154,7 @@ async def find_dead_letter(services: Services, job_id: str) -> DeadLetter:
             "It was retried or discarded, or never was one.",
             "Look for the job by its id on the page Jobs, or go back to the list of dead letters.",
         ) from None
+
+
+def _page_of_job(job_id: str) -> Response:
+    return RedirectResponse(f"/jobs?{urlencode({'id': job_id})}", status_code=303)

@@ -1,20 +1,26 @@
 """Imports of files: the latest ones, how far one is, what became of its rows, and its cancellation."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import PurePath
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from worker.contract import CLOSE_IMPORT, batch_job_id
 from worker.contract.imports import Import, cells_left_out, rows_by_status
-from worker.errors import BatchNotFound
+from worker.errors import BatchNotFound, RegistryError
 from worker.mongo.imports import find_imports
 from worker.monitoring.dashboard.access import LoggedIn, Operator, PostedForm, SharedServices
 from worker.monitoring.dashboard.acts import record
 from worker.monitoring.dashboard.problems import Problem
 from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
-from worker.queue.batches import BatchProgress, BatchStore
+from worker.queue.batches import BatchProgress, BatchStore, is_batch_id
+from worker.queue.heartbeats import redis_time
+from worker.queue.scripts import Enqueue
 
 router = APIRouter()
 _LATEST = 50
@@ -26,7 +32,8 @@ ImportId = Annotated[str, Query(alias="id", max_length=200)]
 async def list_imports(request: Request, services: SharedServices, _session: LoggedIn) -> Response:
     """Show the latest imports."""
     found = await services.read_mongo(find_imports(services.mongo, None, _LATEST))
-    return render(request, "imports.html", imports=found.found, most=_LATEST)
+    idle = await _idle(services, found.found)
+    return render(request, "imports.html", imports=found.found, idle=idle, most=_LATEST)
 
 
 @router.get("/import")
@@ -46,7 +53,8 @@ async def show_import(
         unaccounted=found.file.rows - sum(rows.values()),
         left_out={field.replace("_", " "): count for field, count in cells_left_out(counts).items()},
         is_idle=found.state == "running" and _is_idle(progress),
-        can_cancel=session.user.acts and _runs(progress),
+        is_absolute=PurePath(found.file.name).is_absolute(),
+        can_cancel=session.user.acts and (_runs(progress) or _is_lost(found, progress)),
     )
 
 
@@ -63,9 +71,14 @@ async def preview_cancel(
 @router.post("/import/cancel")
 async def cancel(services: SharedServices, session: Operator, form: PostedForm, import_id: ImportId) -> Response:
     """Drop the jobs of an import that wait. Those that run end, and rows that are stored stay."""
-    if _runs(await _progress(services, import_id)):
+    progress, batches = await _progress(services, import_id), BatchStore(services.redis)
+    # Of others MongoDB is not asked, so that they can be cancelled while it is unavailable.
+    is_lost = progress is None and _is_lost(await find_import(services, import_id), progress)
+    if is_lost or _runs(progress):
         await record(services, session, "cancel", "import", import_id, form)
-        await services.read(BatchStore(services.redis).cancel(import_id))
+        if is_lost:
+            await services.read(batches.create(import_id, await _closing(services, import_id)))
+        await services.read(batches.cancel(import_id))
         session.notice = "The import was cancelled. Chunks that run end, and rows that are stored stay."
     else:
         session.notice = "There is nothing to cancel: none of its chunks waits or runs."
@@ -73,13 +86,38 @@ async def cancel(services: SharedServices, session: Operator, form: PostedForm, 
 
 
 def _runs(progress: BatchProgress | None) -> bool:
-    """Whether an import can be cancelled."""
     return progress is not None and progress.state in ("open", "sealed")
+
+
+def _is_lost(found: Import, progress: BatchProgress | None) -> bool:
+    """Whether Redis has nothing of an import that has not ended, so that it would never end by itself."""
+    return progress is None and found.state == "running" and is_batch_id(found.import_id)
+
+
+async def _closing(services: Services, import_id: str) -> Enqueue:
+    """Return the job that ends an import, as its producer enqueues it with its batch."""
+    job_id = batch_job_id(CLOSE_IMPORT, import_id)
+    now_ms = int((await services.read(redis_time(services.redis))).timestamp() * 1000)
+    call = {"f": CLOSE_IMPORT.name, "a": [{"import_id": import_id}], "et": now_ms, "b": import_id, "id": job_id}
+    return Enqueue(job_id, CLOSE_IMPORT.queue, services.codec.encode(call))
 
 
 def _is_idle(progress: BatchProgress | None) -> bool:
     """Whether an import waits for its producer, which may have been interrupted."""
     return progress is None or (progress.state == "open" and progress.ended == progress.total)
+
+
+async def _idle(services: Services, imports: Iterable[Import]) -> set[str]:
+    """Return the ids of those that have not ended although none of their chunks waits or runs.
+
+    There are none while Redis is unavailable: the list itself is from MongoDB.
+    """
+    found = set()
+    with suppress(RegistryError):
+        for one in imports:
+            if one.state == "running" and _is_idle(await _progress(services, one.import_id)):
+                found.add(one.import_id)
+    return found
 
 
 async def find_import(services: Services, import_id: str) -> Import:

@@ -40,6 +40,14 @@ async def resume(services: SharedServices, session: Operator, form: PostedForm) 
     if earlier is None:
         session.notice = "It was not paused any more."
         return _queues_page()
+    if form.get("since", str(earlier.since_ms)) != str(earlier.since_ms):
+        since = paused_since(earlier, await services.read(now_ms(services.redis)))
+        raise Problem(
+            409,
+            "Changed meanwhile",
+            f"It was resumed and is {since}, so nothing was done.",
+            "Go back to the page Queues, and resume it there if you want that pause to end.",
+        )
     action = acting_of(session, form).on("resume", earlier.kind, [earlier.name])
     await services.read(remove_pauses(services.redis, [earlier], action))
     log_act(session, "resume", earlier.field)

@@ -1,5 +1,6 @@
 """The cron jobs of the workers: when each runs next, when it ran last and how that ended, and a run now."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -20,6 +21,8 @@ from worker.queue.heartbeats import redis_time
 
 router = APIRouter()
 _MOST = 100
+# In milliseconds since 1970.
+_INSTANT = re.compile(r"[0-9]{1,13}")
 
 Name = Annotated[str, Query(max_length=500)]
 
@@ -28,7 +31,7 @@ Name = Annotated[str, Query(max_length=500)]
 async def show_schedules(request: Request, services: SharedServices, session: LoggedIn) -> Response:
     """Show the cron jobs of all workers."""
     cron_jobs = await _cron_jobs(services)
-    now_ms = (await services.read(redis_time(services.redis))).timestamp() * 1000
+    now_ms = await _now_ms(services)
     shown = cron_jobs[:_MOST]
     ends, problem = await _ends(services, shown)
     return render(
@@ -47,21 +50,29 @@ async def preview_run(
     request: Request, services: SharedServices, _session: Operator, name: Name = "", queue: Name = ""
 ) -> Response:
     """Ask whether a cron job shall run now."""
-    return render(request, "schedule_run.html", cron_job=await _runnable(services, name, queue))
+    cron_job = await _runnable(services, name, queue)
+    return render(request, "schedule_run.html", cron_job=cron_job, asked_ms=await _now_ms(services))
 
 
 @router.post("/schedules/run")
 async def run_now(services: SharedServices, session: Operator, form: PostedForm) -> Response:
-    """Enqueue a run of a cron job that is due now."""
+    """Enqueue a run of a cron job that is due now. A form that is sent twice enqueues one run."""
     cron_job = await _runnable(services, form.get("name", ""), form.get("queue", ""))
+    asked = form.get("asked", "")
+    asked_ms = int(asked) if _INSTANT.fullmatch(asked) else await _now_ms(services)
     await record(services, session, "run", "cron job", cron_job.name, form)
-    job_id, state = await services.read(run_cron_job(services.redis, services.codec, cron_job))
+    job_id, state = await services.read(run_cron_job(services.redis, services.codec, cron_job, asked_ms))
     session.notice = (
         "The run was enqueued. Load the page again to see what became of it."
         if state == "new"
-        else f"Nothing was enqueued: all runs of this cron job have this id, and a job of it is {state} already."
+        else "Nothing was enqueued: this run was asked for before, or all runs of this cron job have this id. "
+        f"A job of it is {state} already."
     )
     return RedirectResponse(f"/jobs?{urlencode({'id': job_id})}", status_code=303)
+
+
+async def _now_ms(services: Services) -> int:
+    return int((await services.read(redis_time(services.redis))).timestamp() * 1000)
 
 
 async def _cron_jobs(services: Services) -> list[KnownCronJob]:

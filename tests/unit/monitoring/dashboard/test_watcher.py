@@ -1,0 +1,60 @@
+import itertools
+from datetime import UTC, datetime
+
+from worker.monitoring.dashboard.watcher import Watcher
+from worker.queue.heartbeats import Heartbeat
+from worker.queue.stats import QueueState, QueueStats
+
+AT = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+def watcher(interval_s: float) -> Watcher:
+    """Return one that sees ten more jobs each time, both waiting and ended."""
+    numbers = itertools.count(10, 10)
+
+    async def read() -> QueueStats:
+        number = next(numbers)
+        heartbeat = Heartbeat(
+            worker="w", host="vm", pid=1, ready=True, queues=["q"], slots=1, running=0, complete=number, retried=0,
+            failed=0, started_at=AT, at=AT,
+        )  # fmt: skip
+        return QueueStats(
+            queues={"q": QueueState(waiting=number, deferred=0, in_flight=0, oldest_wait_s=0)},
+            dead=0,
+            workers=[(heartbeat, 0.0)],
+            unknown_functions=[],
+            batches=[],
+            more_batches=0,
+        )
+
+    return Watcher(read, interval_s)
+
+
+async def test_looks_of_the_watcher_make_the_charts() -> None:
+    watching = watcher(interval_s=0)
+
+    looks = [await watching.look() for _ in range(200)]
+
+    assert [look.number for look in looks] == list(range(1, 201))
+    assert list(watching.waiting["q"]) == [float(number) for number in range(510, 2_001, 10)]
+    assert len(watching.ended_per_s) == 150
+    assert min(watching.ended_per_s) > 0
+
+
+async def test_what_a_worker_had_counted_before_the_first_look_is_no_rate() -> None:
+    watching = watcher(interval_s=0)
+
+    await watching.look()
+
+    assert list(watching.ended_per_s) == [0.0]
+
+
+async def test_a_look_of_a_page_between_two_others_adds_no_point_and_no_rate_of_an_instant() -> None:
+    watching = watcher(interval_s=1_000)
+
+    looks = [await watching.look(), await watching.look()]
+
+    # It is shown, but it is in no chart.
+    assert [look.stats.queues["q"].waiting for look in looks if look.stats] == [10, 20]
+    assert list(watching.waiting["q"]) == [10.0]
+    assert list(watching.ended_per_s) == [0.0]
