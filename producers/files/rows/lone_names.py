@@ -139,6 +139,9 @@ def _several() -> frozenset[str]:
 
 
 def _is_footnote(text: str) -> bool:
+    if text.startswith("(") and text.endswith(")"):
+        # A name before, or another remark on the row above.
+        return True
     first = fold(text.partition(":")[0]) if ":" in text else ""
     return text.startswith(_FOOTNOTE) or first in _words("footnotes") or (bool(first) and begins_legend(text))
 

@@ -241,3 +241,13 @@ def test_names_in_two_rows_are_joined_and_noted(path: Path) -> None:
     assert any(note.startswith("the names of columns are in two rows, which are joined:") for note in table.notes)
     assert "Betten gesamt" in table.columns
     assert len(list(table.rows())) == 6
+
+
+def test_hidden_rows_are_read_and_noted(path: Path) -> None:
+    workbook = openpyxl.load_workbook(save(path.with_suffix(".xlsx"), North=[*ROWS, *ROWS[1:]]))
+    workbook["North"].row_dimensions[2].hidden = True
+    workbook["North"].row_dimensions[90].hidden = True
+    workbook.save(path)
+    table = open_table(path)
+    assert len(list(table.rows())) == 2 * len(ROWS[1:])
+    assert [note for note in table.notes if "hidden in the sheet" in note and "others: 1, first row 2;" in note]

@@ -52,3 +52,20 @@ def test_other_kinds_are_counted_if_all_columns_are_kept(tmp_path: Path) -> None
         for note in file.notes
         if "'amenity' says that they are no hospitals" in note and "pharmacy (3)" in note
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "listed"),
+    [
+        ("Operational status", ["Open", "Closed", "Open", "Temporarily closed", "Closed"], "3, Closed (2), Temp"),
+        ("Estado", ["Activo", "Cerrado", "Activo", "Activo"], "1, Cerrado (1)"),
+        ("운영상태", ["영업", "폐업", "영업", "영업"], "1, 폐업 (1)"),
+    ],
+)
+def test_closed_hospitals_are_counted(tmp_path: Path, column: str, values: list[str], listed: str) -> None:
+    rows = [f"F{n:03},Aveda Hospital {n},{value},Town {n}" for n, value in enumerate(values)]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join([f"Facility ID,Facility Name,{column},City", *rows]) + "\n", "utf-8")
+    file = HospitalFile.open(path)
+    assert [note for note in file.notes if f"{column!r} says that they are closed" in note and listed in note]
+    assert len([row for row in file.rows() if row.known is not None]) == len(values)

@@ -101,6 +101,24 @@ def test_a_few_rows_show_nothing(tmp_path: Path) -> None:
     assert rejected(opened(tmp_path, HEADER, *ROWS[:2], ";Elm;;30;5")) == {}
 
 
+@pytest.mark.parametrize(
+    ("area", "beds", "lines"),
+    [
+        ("Aveda", sum(range(10, 15)), [7]),
+        # It is no sum, has another area, or has a number that may be how many rows there are.
+        ("Aveda", 7, []),
+        ("Cadia", sum(range(10, 15)), []),
+        ("Aveda", 5, []),
+    ],
+)
+def test_a_total_may_have_the_area_of_the_rows_above_it(
+    tmp_path: Path, area: str, beds: int, lines: list[int]
+) -> None:
+    rows = [f"K{number};Oak {number};{'Aveda' if number < 15 else 'Brusk'};{number}" for number in range(10, 22)]
+    file = opened(tmp_path, "Code;Name;City;Beds", *rows[:5], f";Zusumma;{area};{beds}", *rows[5:])
+    assert rejected(file) == dict.fromkeys(lines, MAY_BE_A_TOTAL)
+
+
 def test_the_last_row_of_a_long_list_is_judged_by_a_sample(tmp_path: Path) -> None:
     rows = [f"K{number};Oak {number};Aveda {number};5;1" for number in range(5_000)]
     assert rejected(opened(tmp_path, HEADER, *rows, ";Zusumma;;25000;5000")) == {5_002: MAY_BE_A_TOTAL}
