@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from producers.files.columns.addresses import AddressParts
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
+from producers.files.columns.beds import on_unread_beds
 from producers.files.columns.content import contradiction, has_postal_towns
 from producers.files.columns.headerless import certain_fields, has_no_header, on_unread, with_first_values
 from producers.files.columns.hospital_names import like_names, on_other_names, surely_names
@@ -54,6 +55,7 @@ class _Choice:
         self._statistics = statistics
         self._wishes = wishes
         self._notes: list[str] = []
+        self._are_beds_alike = False
         self._mapped, self._left_out = map_given(columns, wishes, self._notes)
         self._people = {} if "hospital_name" in self._mapped else names_of_people(columns, statistics)
         self._no_names = self._people | exchanged_names(columns, statistics)
@@ -71,6 +73,8 @@ class _Choice:
         self._note_names_alone()
         self._note_other_names()
         self._note_years()
+        if "beds" in self._wanted() and not self._are_beds_alike:
+            self._notes += on_unread_beds(self._unused(), self._statistics)
         mapped = sorted(self._mapped.values(), key=_order)
         if self._wishes.keep_others:
             others = [column for column in self._unused() if self._is_filled(column)]
@@ -134,6 +138,7 @@ class _Choice:
         columns = [column for column in self._unused(parts=True) if column not in beds]
         assigned, contradictions = assign(columns, self._statistics, self._wanted(), self._no_names)
         if beds and "beds" not in assigned:
+            self._are_beds_alike = True
             self._notes.append(on_beds(beds))
         drop_second_position(assigned, self._statistics)
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}

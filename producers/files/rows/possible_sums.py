@@ -66,18 +66,23 @@ class PossibleSums:
         found: set[int] = set()
         part, whole = Sums(), Sums()
         above: RawRow | None = None
+        may_be, missing = False, set[str]()
         for row in rows if lacking else ():
+            lacking -= missing
+            if not lacking:
+                return set()
             numbers = {column: it for column in summed if (it := number_in(row.fields.get(column))) is not None}
             may_be = row.line in empty and not lacking.isdisjoint(empty[row.line]) and has_one_text(row, above)
             above = row
             count = may_be and may_count_rows(row)
             if may_be and (part.are(numbers, count=count) or whole.are(numbers, count=count)):
                 found.add(row.line)
-                part = Sums()
+                part, missing = Sums(), set()
                 continue
             part.add(numbers)
             whole.add(numbers)
-            lacking = {column for column in lacking if not _is_blank(row.fields.get(column))}
-            if not lacking:
-                return set()
+            missing = {column for column in lacking if _is_blank(row.fields.get(column))}
+        if not may_be:
+            # Otherwise the last row may be a total that is no sum.
+            lacking -= missing
         return {line for line in found if not lacking.isdisjoint(empty[line])}

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from producers.files.columns.names import identifier_cost
 from producers.files.rows.phrases import (
     Mark,
     begins_legend,
@@ -227,7 +228,7 @@ def _judged(own: Mapping[str, str], missing: int, symbols: set[tuple[str, str]])
         is_remark(text, leads=text is first) for text in texts if missing or (text is first and text.endswith(":"))
     ):
         return IS_A_REMARK
-    if reason := _of_summary(texts, missing):
+    if reason := _of_summary(own, texts, missing):
         return reason
     if not missing or len(texts) > 1 or any(map(_PLACE_OR_PHONE.search, own.values())):
         return None
@@ -242,7 +243,7 @@ def _judged(own: Mapping[str, str], missing: int, symbols: set[tuple[str, str]])
     return _of_one_text(texts[0], unusual, missing)
 
 
-def _of_summary(texts: Sequence[str], missing: int) -> str | None:
+def _of_summary(own: Mapping[str, str], texts: Sequence[str], missing: int) -> str | None:
     """Return why a row with these texts is no hospital if it is a total or counts hospitals."""
     summaries = [text for text in texts if is_summary(text)]
     counts = bool(texts) and (is_total_word(texts[0]) or all(map(is_count, texts)))
@@ -252,9 +253,12 @@ def _of_summary(texts: Sequence[str], missing: int) -> str | None:
         return LOOKS_LIKE_A_TOTAL if texts and missing else None
     # A total of an area may have the area's name beside it.
     others = [fold(text) for text in texts if text not in summaries]
-    repeats = len(summaries) == 1 and all(f" {text} " in f" {fold(summaries[0])} " for text in others)
-    surely = missing >= _MISSING_SURELY or (len(others) == 1 and is_total_of(summaries[0], others[0]))
-    return LOOKS_LIKE_A_TOTAL if repeats and surely else None
+    if len(summaries) != 1 or not all(f" {text} " in f" {fold(summaries[0])} " for text in others):
+        return None
+    # No total has an identifier.
+    is_of_area = len(others) == 1 and is_total_of(summaries[0], others[0])
+    surely = is_of_area and all(identifier_cost(column) is None for column in own)
+    return LOOKS_LIKE_A_TOTAL if surely or missing >= _MISSING_SURELY else None
 
 
 def _of_one_text(text: str, marks: set[Mark], missing: int) -> str | None:

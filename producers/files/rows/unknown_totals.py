@@ -63,7 +63,12 @@ def _lines_of_sums(rows: Sequence[RawRow]) -> set[int]:
             continue
         part.add(numbers)
         whole.add(numbers)
-    others = [own_cells(row.fields) for row in rows if row.line not in found]
+    # The last row may be a total that is no sum.
+    others = [
+        own_cells(row.fields)
+        for row in rows
+        if row.line not in found and not (row is rows[-1] and row.line in candidates)
+    ]
     return {row.line for row in rows if row.line in found and _lacking(own_cells(row.fields), others)}
 
 

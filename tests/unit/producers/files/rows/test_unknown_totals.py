@@ -44,6 +44,15 @@ def test_totals_of_groups_are_rejected(tmp_path: Path) -> None:
     assert file.columns.columns_of("external_id") == ("Code",)
 
 
+def test_a_total_at_the_end_that_is_no_sum_hides_no_other(tmp_path: Path) -> None:
+    lines = [
+        *(*ROWS[:5], f";Zusumma;;{sum(n * 5 for n in range(10, 15))};{sum(range(10, 15))}"),
+        *(*ROWS[5:], f";Zusumma;;{sum(n * 5 for n in range(15, 22))};{sum(range(15, 22))}"),
+        f";Allsumma;;{BEDS - 1};{DOCTORS - 1}",
+    ]
+    assert rejected(opened(tmp_path, HEADER, *lines)) == dict.fromkeys((7, 15, 16), MAY_BE_A_TOTAL)
+
+
 @pytest.mark.parametrize(
     ("header", "row", "last"),
     [
