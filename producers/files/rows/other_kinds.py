@@ -1,12 +1,15 @@
 """Rows that say in a column that they are something else than hospitals at work: pharmacies, schools, closed."""
 
+import re
 from collections.abc import Mapping
 
 from producers.files.columns.model import ATTRIBUTE_PREFIX, Columns
+from producers.files.columns.name_table import name_tokens
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import fold, word_set
 
-_MOST_LISTED = 5
+_MOST_LISTED, _LONGEST_SHOWN = 5, 40
+_NO_END = re.compile(r"9999|2999|20[5-9][0-9]|2100")
 # What a column says, by the list of its words, and what to do about it.
 _KINDS = (
     ("other_places", "are no hospitals", "if they are none, take them out of the list"),
@@ -34,6 +37,26 @@ def notes_on_other_kinds(columns: Columns, statistics: Mapping[str, ColumnStatis
                     f"rows whose {column!r} says that they {are} are loaded as such: {_listed(found)}; {advice}"
                 )
     return notes
+
+
+def notes_on_closing_dates(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return a note for each column that says since when a hospital is closed. They are loaded all the same."""
+    notes = []
+    for column in columns.left_out:
+        known = statistics[column].without(_is_no_end)
+        if known.filled and " ".join(name_tokens(column)) in word_set("closing_dates"):
+            have = "1 row has" if known.filled == 1 else f"{known.filled:,} rows have"
+            notes.append(
+                f"{have} a {column!r}, first {known.first[:_LONGEST_SHOWN]!r}; all of them are loaded: if a "
+                "hospital is closed since then, take it out of the list"
+            )
+    return notes
+
+
+def _is_no_end(value: object) -> bool:
+    """Return whether a cell stands for no end: nothing but zeros, or a year far ahead such as 2099 or 9999."""
+    text = str(value)
+    return _NO_END.search(text) is not None or not any(map(str.isdigit, text)) or not text.strip("0-/.: T")
 
 
 def _listed(counts: Mapping[str, int]) -> str:
