@@ -1,5 +1,6 @@
 """Finds where the records of a JSON document are: one pass over all of it, in bounded memory."""
 
+import re
 import shlex
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,9 @@ from producers.files.parts import Evidence, evidence, is_of_others
 from producers.files.readers.text import TextSource
 
 _DEEPEST = 100
+# Where ArcGIS names the system of its coordinates, by number, and the numbers of those in degrees.
+_ESRI_SYSTEMS = (["spatialReference", "wkid"], ["spatialReference", "latestWkid"])
+_DEGREES = re.compile(r"(?:10)?4[0-9]{3}")
 _DESCRIPTIONS = ("columns", "fields", "field")
 # What a description of a column calls its name, best first; in a list of names it is "".
 _NAMES = ("", "name", "label", "title", "id")
@@ -126,6 +130,9 @@ class _Scan:
             self._scalars[".".join(self._where[:-1])] += 1
         if event == "string":
             self._string(str(value))
+        elif self._where in _ESRI_SYSTEMS:
+            if _DEGREES.fullmatch(str(value)) is None:
+                self._crs = f"EPSG:{value}"
         elif self._where and self._where[0] != "[]":
             self.pages.take(self._where, value)
 

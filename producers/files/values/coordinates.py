@@ -20,6 +20,8 @@ from producers.files.values.numbers import ascii_digits
 CoordinateOrder = Literal["latlon", "lonlat"]
 
 _PLAIN = re.compile(r"-?[0-9]{1,3}\.[0-9]+")
+# [address, latitude, longitude, machine address, whether it is to be found anew]
+_PARTS_OF_SOCRATA = 5
 _NO_COORDINATES = frozenset((-999.0, -9999.0, -99999.0, -999999.0, 999.0, 9999.0, 99999.0, 999999.0))
 _N = r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
 _WKT = re.compile(rf"(?:SRID=([0-9]+);)?\s*POINT\s*(?:ZM|Z|M)?\s*\(\s*{_N}\s+{_N}(?:\s+{_N})*\s*\)", re.IGNORECASE)
@@ -126,6 +128,8 @@ class PositionReader:
             return self._from_mapping(cell)
         if isinstance(cell, list | tuple) and len(cell) == 2:
             return self._ordered(*map(_native, cell))
+        if isinstance(cell, list | tuple) and len(cell) == _PARTS_OF_SOCRATA:
+            return _position(_native(cell[1]), _native(cell[2]))
         raise UnreadableCell(_NOT_A_POSITION)
 
     def _from_mapping(self, cell: Mapping[object, object]) -> object:
