@@ -113,6 +113,9 @@ class LoneNames:
     def _is_unlike_others(self, text: str) -> bool:
         others = self._others.total()
         share = len(self._held) / (others + len(self._held))
+        if others >= _FEWEST_OTHERS and text.startswith(_FOOTNOTE) and not names_a_hospital(text):
+            # The mark says so, however many there are.
+            return True
         if others < _FEWEST_OTHERS or share > (_MOST_HEADINGS if self._are_headings() else _MOST):
             return False
         full = sum(count for filled, count in self._others.items() if filled >= _FULL)

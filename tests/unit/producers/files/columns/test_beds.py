@@ -39,8 +39,8 @@ def test_columns_that_may_have_beds_are_named(tmp_path: Path, header: str, named
     ("header", "cells", "mapping"),
     [
         # The beds are read, or shall not be.
-        ("Beds;ICU beds", "1{0};2{0}", {}),
-        ("Beds;ICU beds", "1{0};2{0}", {"beds": ""}),
+        ("Beds;ICU beds", "1{0};{0}", {}),
+        ("Beds;ICU beds", "1{0};{0}", {"beds": ""}),
         # A text on beds, and a column that is empty.
         ("ICU beds;Notes", "yes;2{0}", {}),
         ("ICU beds;Notes", ";2{0}", {}),
@@ -61,3 +61,24 @@ def test_names_of_beds_are_known(tmp_path: Path, header: str) -> None:
 def test_a_thousand_with_a_blank_and_a_fraction_is_no_pair_of_coordinates(tmp_path: Path) -> None:
     file = opened(tmp_path, "Bed_Capacity;Notes", "1 0{0}.0;x")
     assert [row.known["beds"] for row in file.rows() if row.known][:2] == [1010, 1011]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "says"),
+    [
+        (
+            "Aktív ágyszám;Krónikus ágyszám;Minden ágy",
+            "1{0};5;2{0}",
+            "beds are read from Aktív ágyszám; the numbers of Minden ágy",
+        ),
+        ("Beds;ICU beds", "1{0};2", ""),
+        ("Beds;Doctors", "1{0};2{0}", ""),
+    ],
+)
+def test_larger_numbers_beside_the_beds_are_named(tmp_path: Path, header: str, cells: str, says: str) -> None:
+    assert [note.startswith(says) for note in notes_on_beds(opened(tmp_path, header, cells))] == [True] * bool(says)
+
+
+def test_all_beds_in_hungarian_come_before_a_part(tmp_path: Path) -> None:
+    file = opened(tmp_path, "Aktív ágyszám;Krónikus ágyszám;Összes ágyszám", "1{0};5;2{0}")
+    assert file.columns.columns_of("beds") == ("Összes ágyszám",)

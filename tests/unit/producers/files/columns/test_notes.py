@@ -1,9 +1,11 @@
 """What is said of columns that are not read although their name promises a field."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from producers.files import HospitalFile
 from producers.files.columns import ColumnWishes
 from tests.support.tables import choose, fields
 
@@ -173,3 +175,24 @@ def test_an_identifier_that_a_spreadsheet_has_rounded_is_mentioned(cells: Sequen
     ]
     assert len(found) == is_rounded
     assert all(note.startswith("Facility ID has numbers") and cells[0] in note for note in found)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "named"),
+    [
+        ("UTM_X,UTM_Y", "{0}5000.5,41{0}000", "UTM_X, UTM_Y may have one"),
+        ("Easting,Northing", "5{0}000,18{0}000", "Easting, Northing may have one"),
+        ("NORTE,ESTE", "-12.{0},-77.{0}", "NORTE, ESTE may have one"),
+        ("Easting,Notes", "5{0}000,x", ""),
+        ("Easting,Northing", "east side,north side", ""),
+        ("lat,lon,Easting,Northing", "51.{0},0.{0},5{0}000,18{0}000", ""),
+    ],
+)
+def test_columns_of_positions_that_are_not_read_are_named(
+    tmp_path: Path, header: str, cells: str, named: str
+) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"Oak {number},Aveda,{cells.format(number)}" for number in range(10, 16)]
+    path.write_text("\n".join([f"name,city,{header}", *rows]))
+    notes = [note for note in HospitalFile.open(path).notes if note.startswith("no position is read")]
+    assert [named in note for note in notes] == [True] * bool(named)

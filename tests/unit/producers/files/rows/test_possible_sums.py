@@ -72,10 +72,11 @@ def test_what_too_many_rows_lack_is_no_sign_of_a_sum(monkeypatch: pytest.MonkeyP
 def test_rows_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(possible_sums, "_MOST_KEPT", 10)
     found = PossibleSums()
-    rows = [RawRow(line, {"code": "", "city": "", "beds": "5"}) for line in range(1, 31)]
+    rows = [RawRow(line, {"code": "", "name": "Zusumma", "city": "", "beds": "5"}) for line in range(1, 31)]
     for row in rows:
         found.take(row, 1_000)
-    assert found.found(rows, set()) == set()
+    hospitals = [RawRow(line, {"code": "1", "name": "Oak", "city": "A", "beds": "5"}) for line in range(40, 45)]
+    assert found.found([*hospitals, RawRow(1, {**rows[0].fields, "beds": "25"})], set()) == set()
 
 
 def test_a_sum_may_have_the_area_of_the_rows_above_it(tmp_path: Path) -> None:

@@ -182,3 +182,10 @@ def test_a_name_in_brackets_belongs_to_the_row_above(tmp_path: Path) -> None:
     rows = [f"{number},Oak Hospital {number},Aveda,{number}5" for number in range(1, 7)]
     file = opened(tmp_path, "No,Name,City,Beds", *rows[:3], ",(formerly Elm Hospital),,", *rows[3:])
     assert list(rejected(file)) == [5]
+
+
+def test_footnotes_with_a_mark_are_no_hospitals_however_many_there_are(tmp_path: Path) -> None:
+    rows = [f"Oak {number},Aveda,{number}5," for number in range(1, 7)]
+    notes = ["* as of 30 June,,,", "** with the annex,,,", "*** closed,,,", "* Oak Hospital,,,"]
+    file = opened(tmp_path, "Name,City,Beds,Remarks", *rows, *notes)
+    assert list(rejected(file)) == [8, 9, 10]

@@ -68,6 +68,17 @@ def test_a_part_in_brackets_is_left_out_of_the_number_of_beds(cell: str, value: 
     assert read_column("beds", [cell]) == [value]
 
 
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("200*", 200), ("200 **", 200), ("1 234†", 1234), ("200¹", 200), ("200***", 200),
+        ("200****", NO), ("200*3", NO), ("*200", NO), ("ten*", NO),
+    ],
+)  # fmt: skip
+def test_a_footnote_mark_behind_a_number_is_left_out(cell: str, value: object) -> None:
+    assert read_column("beds", [cell]) == [value]
+
+
 def test_how_often_a_part_is_left_out_is_noted() -> None:
     rows = [{"name": f"Oak {beds}", "beds": beds} for beds in ("320 (12 ICU)", "1.538 (96)", "410")]
     mapped = [Mapped("hospital_name", ("name",)), Mapped("beds", ("beds",))]
