@@ -33,6 +33,7 @@ from producers.files.rows.number_names import NumberNames
 from producers.files.rows.offices import is_office
 from producers.files.rows.other_kinds import notes_on_closing_dates, notes_on_other_kinds
 from producers.files.rows.shared_identity import BedsOfHospitals
+from producers.files.rows.unlikely_names import has_codes, is_for_trial, names_several
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract.fields import Source
@@ -43,6 +44,9 @@ _MOST_KEPT, _OF_A_CELL = 8_000_000, 100
 _KINDS_OF_NAMES = (
     (is_office, "like an office of an administration", "take out of the list what is no hospital"),
     (is_called_closed, "closed", "if it is no hospital any more, take it out of the list"),
+    (names_several, "like several hospitals", "if it is several, give each a row of its own"),
+    (is_for_trial, "like a row for trial", "take out of the list what is no hospital"),
+    (has_codes, "by a name with codes in place of letters", "get the list with its letters"),
 )
 
 

@@ -8,6 +8,7 @@ from producers.files.columns.assignment import Contradiction, assign, worth_a_no
 from producers.files.columns.attributes import keep_columns
 from producers.files.columns.beds import on_larger_beds, on_unread_beds
 from producers.files.columns.content import contradiction, has_postal_towns
+from producers.files.columns.cut_names import on_cut_names
 from producers.files.columns.headerless import certain_fields, has_no_header, on_unread, with_first_values
 from producers.files.columns.hospital_names import like_names, on_other_names, surely_names
 from producers.files.columns.identifiers import find_identifiers, on_identifiers, repeated
@@ -306,6 +307,8 @@ class _Choice:
     def _note_other_names(self) -> None:
         chosen = self._mapped["hospital_name"]
         self._notes += on_people(self._people, chosen.columns[0])
+        if len(chosen.columns) == 1 and chosen.columns[0] in self._statistics:
+            self._notes += on_cut_names(chosen.columns[0], self._statistics[chosen.columns[0]])
         if chosen.why == "name":
             others = [column for column in self._unused() if column not in self._no_names]
             self._notes += on_other_names(chosen.columns[0], others, self._statistics)

@@ -5,6 +5,7 @@ from difflib import SequenceMatcher
 
 from producers.files.columns.model import Mapped
 from producers.files.columns.name_table import name_table, name_tokens
+from producers.files.columns.names import fields_by_name
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import fold
@@ -55,13 +56,15 @@ def pairs_of_coordinates(free: Sequence[str], statistics: Mapping[str, ColumnSta
 
 
 def on_unread_positions(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
-    """Return a note if numbers stand in columns that are called like positions in metres: "UTM_X", "Easting"."""
+    """Return a note if numbers stand in columns that are called like positions: "UTM_X", "Easting", "lat_e6"."""
     metres = name_table().words["metres"]
     found = [
         column
         for column in columns
         if column in statistics
         and not metres.isdisjoint(name_tokens(column))
+        # Of these a note says that they are not in degrees.
+        and _OTHER.keys().isdisjoint(fields_by_name(column))
         and statistics[column].share("number") >= _NEARLY_ALL
     ]
     if len(found) < len(_OTHER):
