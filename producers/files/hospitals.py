@@ -25,15 +25,12 @@ from producers.files.profile import Profile
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
 from producers.files.rows.called_names import CalledNames
-from producers.files.rows.closed_names import is_called_closed
 from producers.files.rows.dittos import Dittos
 from producers.files.rows.groups import GroupPlaces
 from producers.files.rows.namesakes import Namesakes
 from producers.files.rows.number_names import NumberNames
-from producers.files.rows.offices import is_office
 from producers.files.rows.other_kinds import notes_on_closing_dates, notes_on_other_kinds
 from producers.files.rows.shared_identity import BedsOfHospitals
-from producers.files.rows.unlikely_names import has_codes, is_for_trial, names_several
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
 from worker.contract.fields import Source
@@ -41,13 +38,6 @@ from worker.errors import ConfigurationError
 
 # Bytes. An ordinary row takes 3,000; with those kept, a report on most lists needs no second pass over the file.
 _MOST_KEPT, _OF_A_CELL = 8_000_000, 100
-_KINDS_OF_NAMES = (
-    (is_office, "like an office of an administration", "take out of the list what is no hospital"),
-    (is_called_closed, "closed", "if it is no hospital any more, take it out of the list"),
-    (names_several, "like several hospitals", "if it is several, give each a row of its own"),
-    (is_for_trial, "like a row for trial", "take out of the list what is no hospital"),
-    (has_codes, "by a name with codes in place of letters", "get the list with its letters"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +193,7 @@ class HospitalFile:
         kept = 0
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         beds = BedsOfHospitals(self.columns, self.statistics)
-        numbers = NumberNames()
-        called = [CalledNames(*kind) for kind in _KINDS_OF_NAMES]
+        numbers, called = NumberNames(), CalledNames()
         namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
         read = self._group_places.reading_apart(reader.read)
         for raw in self._dittos.filled_in(self._passed.rows(self._table)):
@@ -212,15 +201,13 @@ class HospitalFile:
             row = namesakes.check(read(raw))
             beds.take_in(row.known)
             numbers.take_in(row)
-            for kind in called:
-                kind.take_in(row)
+            called.take_in(row)
             if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
                 kept += size
                 self._rejected[raw.line] = raw
             yield row
-        noticed = (reader, self._dittos, namesakes, beds, numbers)
-        notes = [*(note for kind in noticed for note in kind.notes())]
-        self._notes_on_rows = [*notes, *(note for kind in called for note in kind.notes())]
+        noticed = (reader, self._dittos, namesakes, beds, numbers, called)
+        self._notes_on_rows = [note for kind in noticed for note in kind.notes()]
 
     def some_rows(self) -> Iterator[FileRow]:
         """Yield up to 4,000 rows that have a record, spread over the whole file."""

@@ -12,7 +12,7 @@ _THAI = "\u0e00"
 def is_office(name: str) -> bool:
     """Return whether a name begins or ends with that of an office, and has no word for a hospital besides."""
     # First what is fast, because this runs for every row of a file.
-    if max(name, default="") >= _THAI and any(word in fold(name) for word in word_set("offices_joined")):
+    if not name.isascii() and max(name) >= _THAI and any(word in fold(name) for word in word_set("offices_joined")):
         return not names_a_hospital(name)
     words = name.split()
     if not words or not (_is_edge(words[0]) or _is_edge(words[-1])):

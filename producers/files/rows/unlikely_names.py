@@ -7,6 +7,7 @@ from producers.files.rows.closed_names import parts_apart
 from producers.files.words import fold, names_a_hospital, word_set
 
 # "Oak Hospital; Elm Clinic", "1. Oak Hospital 2. Elm Clinic". With a slash, both may be one in two languages.
+_SIGN = re.compile(r"[;|\u2022]|[0-9][.)]")
 _BETWEEN = re.compile(r"\s*[;|\u2022]\s*|(?:^|\s)[0-9]{1,2}[.)]\s+")
 # A name may have a comma, and one part of it be "General Hospital".
 _FEWEST_WITH_COMMAS = 3
@@ -17,12 +18,13 @@ _CODES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}[^%]*%[
 def names_several(name: str) -> bool:
     """Return whether a name has several parts, each of which is called a hospital."""
     # First what is fast, because this runs for every row of a file.
-    if _BETWEEN.search(name):
-        parts, fewest = _BETWEEN.split(name), 2
-    elif name.count(",") >= _FEWEST_WITH_COMMAS - 1:
-        parts, fewest = name.split(","), _FEWEST_WITH_COMMAS
-    else:
+    has_sign = _SIGN.search(name) is not None
+    if not has_sign and name.count(",") < _FEWEST_WITH_COMMAS - 1:
         return False
+    if has_sign and _BETWEEN.search(name):
+        parts, fewest = _BETWEEN.split(name), 2
+    else:
+        parts, fewest = name.split(","), _FEWEST_WITH_COMMAS
     parts = [part for part in parts if part.strip()]
     return len(parts) >= fewest and all(map(names_a_hospital, parts))
 
@@ -30,7 +32,7 @@ def names_several(name: str) -> bool:
 def is_for_trial(name: str) -> bool:
     """Return whether a name says that its row is for trial, or not to be used: "Oak Clinic (do not use)"."""
     # First what is fast, because this runs for every row of a file.
-    if _last_words().search(name) is None:
+    if not any(map(name.casefold().__contains__, _last_words())):
         return False
     words = word_set("for_trial")
     if any(fold(part) in words for part in parts_apart(name)):
@@ -50,6 +52,5 @@ def has_codes(name: str) -> bool:
 
 
 @cache
-def _last_words() -> re.Pattern[str]:
-    words = sorted({phrase.split()[-1] for phrase in word_set("for_trial")})
-    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
+def _last_words() -> frozenset[str]:
+    return frozenset(phrase.split()[-1] for phrase in word_set("for_trial"))
