@@ -83,6 +83,7 @@ class _Scan:
         self._values = 0
         self._features = 0
         self._crs = ""
+        self._is_topology = False
         self.pages = Pages()
         self._names: dict[str, list[str]] = {}
         self._keys: dict[str, dict[str, None]] = {}
@@ -139,6 +140,8 @@ class _Scan:
     def _string(self, value: str) -> None:
         if self._where[-1:] == ["type"] and value == "Feature":
             self._features += 1
+        elif self._where == ["type"] and value == "Topology":
+            self._is_topology = True
         elif self._where == ["crs", "properties", "name"]:
             self._crs = value
         elif "[]" not in self._where:
@@ -158,6 +161,12 @@ class _Scan:
         return shape.count
 
     def shape(self, wish: str | None) -> Shape:
+        if self._is_topology:
+            # Its coordinates may be those of a grid, which look like degrees.
+            raise FileError(
+                self._path,
+                f"is TopoJSON; convert it with: ogr2ogr -f GeoJSON OUT.geojson {shlex.quote(self._path.name)}",
+            )
         arrays = {path: count for path, count in self.objects.items() if "[]" not in path.split(".")}
         nested = {path: count for path, count in self.objects.items() if path not in arrays}
         rows = {path: count for path, count in self._rows.items() if "[]" not in path.split(".")}

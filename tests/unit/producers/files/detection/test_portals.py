@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from producers.files import FileWishes, HospitalFile
+from producers.files import FileError, FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
 
 
@@ -75,3 +75,30 @@ def test_locations_of_fhir_are_read_by_a_plain_identifier(tmp_path: Path) -> Non
     known = [row.known for row in file.rows() if row.known]
     assert [it["external_id"] for it in known] == ["loc-0", "loc-1", "loc-2", "loc-3"]
     assert [it["city"] for it in known] == ["Aveda"] * 4
+
+
+def test_the_area_of_a_hospital_in_arcgis_has_a_point_inside(tmp_path: Path) -> None:
+    document = arcgis({"wkid": 4326}, 0, 0)
+    square = [[8.0, 40.0], [8.0, 42.0], [10.0, 42.0], [10.0, 40.0], [8.0, 40.0]]
+    hole = [[8.1, 40.1], [8.2, 40.1], [8.2, 40.2], [8.1, 40.2], [8.1, 40.1]]
+    for feature in document["features"]:
+        feature["geometry"] = {"rings": [hole, square]}
+    (latitude, longitude), *_ = [
+        (it["coordinates"][1], it["coordinates"][0]) for it in positions(opened(tmp_path, document))
+    ]
+    assert (round(latitude, 1), round(longitude, 1)) == (41.0, 9.0)
+
+
+def test_a_topology_is_refused_because_its_grid_looks_like_degrees(tmp_path: Path) -> None:
+    places = [
+        {"type": "Point", "coordinates": [n, 40], "properties": {"name": f"Oak Hospital {n}", "city": "Aveda"}}
+        for n in range(4)
+    ]
+    document = {
+        "type": "Topology",
+        "transform": {"scale": [0.01, 0.01], "translate": [8, 40]},
+        "objects": {"hospitals": {"type": "GeometryCollection", "geometries": places}},
+        "arcs": [],
+    }
+    with pytest.raises(FileError, match=r"is TopoJSON; convert it with: ogr2ogr -f GeoJSON OUT.geojson list.json"):
+        opened(tmp_path, document)
