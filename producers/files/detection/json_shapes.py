@@ -131,7 +131,7 @@ class _Scan:
             self._scalars[".".join(self._where[:-1])] += 1
         if event == "string":
             self._string(str(value))
-        elif self._where in _ESRI_SYSTEMS:
+        elif isinstance(value, int) and self._where in _ESRI_SYSTEMS:
             if _DEGREES.fullmatch(str(value)) is None:
                 self._crs = f"EPSG:{value}"
         elif self._where and self._where[0] != "[]":

@@ -24,8 +24,7 @@ def notes_on_other_kinds(columns: Columns, statistics: Mapping[str, ColumnStatis
     of a hospital.
     """
     notes = []
-    attributes = [it.columns for it in columns.mapped if it.field.startswith(ATTRIBUTE_PREFIX)]
-    for column in (*columns.left_out, *(column for its in attributes for column in its)):
+    for column in _not_fields(columns):
         for words, are, advice in _KINDS:
             found = {
                 value: count
@@ -42,15 +41,23 @@ def notes_on_other_kinds(columns: Columns, statistics: Mapping[str, ColumnStatis
 def notes_on_closing_dates(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
     """Return a note for each column that says since when a hospital is closed. They are loaded all the same."""
     notes = []
-    for column in columns.left_out:
+    for column in _not_fields(columns):
+        if " ".join(name_tokens(column)) not in word_set("closing_dates"):
+            continue
         known = statistics[column].without(_is_no_end)
-        if known.filled and " ".join(name_tokens(column)) in word_set("closing_dates"):
+        if known.filled:
             have = "1 row has" if known.filled == 1 else f"{known.filled:,} rows have"
             notes.append(
                 f"{have} a {column!r}, first {known.first[:_LONGEST_SHOWN]!r}; all of them are loaded: if a "
                 "hospital is closed since then, take it out of the list"
             )
     return notes
+
+
+def _not_fields(columns: Columns) -> list[str]:
+    """Return the columns that are left out, or kept as attributes."""
+    attributes = [it.columns for it in columns.mapped if it.field.startswith(ATTRIBUTE_PREFIX)]
+    return [*columns.left_out, *(column for its in attributes for column in its)]
 
 
 def _is_no_end(value: object) -> bool:

@@ -20,7 +20,7 @@ def positions(file: HospitalFile) -> list[Any]:
     return [row.known.get("location") if row.known else None for row in file.rows()]
 
 
-def arcgis(system: dict[str, int], x: float, y: float) -> dict[str, Any]:
+def arcgis(system: dict[str, Any], x: float, y: float) -> dict[str, Any]:
     features = [
         {"attributes": {"OBJECTID": n, "NAME": f"Oak {n}", "CITY": "Aveda"}, "geometry": {"x": x, "y": y}}
         for n in range(4)
@@ -51,8 +51,11 @@ def test_positions_of_arcgis_in_metres_are_left_out_with_a_note(
     assert [note for note in file.notes if f"coordinates are in {named}, not WGS 84, and are left out" in note]
 
 
-@pytest.mark.parametrize("system", [{"wkid": 4326, "latestWkid": 4326}, {"wkid": 4269}, {"wkid": 104199}])
-def test_positions_of_arcgis_in_degrees_are_read(tmp_path: Path, system: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "system",
+    [{"wkid": 4326, "latestWkid": 4326}, {"wkid": 4269}, {"wkid": 104199}, {"wkid": None, "wkt": "GEOGCS"}],
+)
+def test_positions_of_arcgis_in_degrees_are_read(tmp_path: Path, system: dict[str, Any]) -> None:
     file = opened(tmp_path, arcgis(system, -94.5, 37.25))
     assert positions(file) == [{"type": "Point", "coordinates": [-94.5, 37.25]}] * 4
 

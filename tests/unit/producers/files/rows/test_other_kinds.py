@@ -91,3 +91,11 @@ def test_hospitals_with_a_date_of_closing_are_counted(
     file = HospitalFile.open(path)
     found = [note for note in file.notes if column in note]
     assert [note.startswith(says) for note in found] == ([True] if says else [])
+
+
+def test_dates_of_closing_are_counted_if_all_columns_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"Aveda {number},{'2019-12-31' if number == 3 else ''},Town" for number in range(9)]
+    path.write_text("\n".join(["Facility Name,Close Date,City", *rows]) + "\n")
+    file = HospitalFile.open(path, FileWishes(columns=ColumnWishes(keep_others=True)))
+    assert [note for note in file.notes if note.startswith("1 row has a 'Close Date', first '2019-12-31'")]
