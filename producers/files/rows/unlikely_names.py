@@ -6,9 +6,10 @@ from functools import cache
 from producers.files.rows.closed_names import parts_apart
 from producers.files.words import fold, names_a_hospital, word_set
 
-# "Oak Hospital; Elm Clinic", "1. Oak Hospital 2. Elm Clinic". With a slash, both may be one in two languages.
-_SIGN = re.compile(r"[;|\u2022]|[0-9][.)]")
-_BETWEEN = re.compile(r"\s*[;|\u2022]\s*|(?:^|\s)[0-9]{1,2}[.)]\s+")
+# "Oak Hospital; Elm Clinic", "1. Oak Hospital 2. Elm Clinic". With another sign, one may be the other's owner, or
+# both be one hospital in two languages.
+_SIGNS = re.compile(r"[;\u2022]")
+_NUMBERS = re.compile(r"(?:^|\s)[0-9]{1,2}[.)]\s+")
 # A name may have a comma, and one part of it be "General Hospital".
 _FEWEST_WITH_COMMAS = 3
 # Of JSON, Python and addresses on the web, and a formula of a spreadsheet.
@@ -18,13 +19,14 @@ _CODES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}[^%]*%[
 def names_several(name: str) -> bool:
     """Return whether a name has several parts, each of which is called a hospital."""
     # First what is fast, because this runs for every row of a file.
-    has_sign = _SIGN.search(name) is not None
-    if not has_sign and name.count(",") < _FEWEST_WITH_COMMAS - 1:
-        return False
-    if has_sign and _BETWEEN.search(name):
-        parts, fewest = _BETWEEN.split(name), 2
-    else:
+    if _SIGNS.search(name):
+        parts, fewest = _SIGNS.split(name), 2
+    elif name[:1].isdigit() and _NUMBERS.match(name):
+        parts, fewest = _NUMBERS.split(name), 2
+    elif name.count(",") >= _FEWEST_WITH_COMMAS - 1:
         parts, fewest = name.split(","), _FEWEST_WITH_COMMAS
+    else:
+        return False
     parts = [part for part in parts if part.strip()]
     return len(parts) >= fewest and all(map(names_a_hospital, parts))
 

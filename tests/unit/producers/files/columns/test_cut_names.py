@@ -27,7 +27,7 @@ def test_names_that_end_at_the_same_length_seem_to_be_cut(tmp_path: Path) -> Non
         NAMES,
         # Names by a pattern, and short ones.
         [f"Rural Health Centre No. {number:04}" for number in range(20)],
-        [name[:12].strip() for name in NAMES],
+        [*(f"Clinic {number:02}" for number in range(14)), *(f"Clinic of Aveda {number}" for number in range(6))],
         [name[:30].strip() for name in NAMES[:4]],
     ],
 )

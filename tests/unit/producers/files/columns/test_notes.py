@@ -195,8 +195,8 @@ def test_columns_of_positions_that_are_not_read_are_named(
     tmp_path: Path, header: str, cells: str, named: str
 ) -> None:
     path = tmp_path / "list.csv"
-    rows = [f"Oak {number},Aveda,{cells.format(number)}" for number in range(10, 16)]
-    path.write_text("\n".join([f"name,city,{header}", *rows]))
+    rows = [f"K{number},Oak {number},Aveda,{cells.format(number)}" for number in range(10, 16)]
+    path.write_text("\n".join([f"code,name,city,{header}", *rows]))
     notes = [note for note in HospitalFile.open(path).notes if note.startswith("no position is read")]
     assert [named in note for note in notes] == [True] * bool(named)
 

@@ -63,7 +63,7 @@ def test_positions_of_arcgis_in_degrees_are_read(tmp_path: Path, system: dict[st
 def test_locations_of_fhir_are_read_by_a_plain_identifier(tmp_path: Path) -> None:
     entries = [
         {
-            "fullUrl": f"https://example.org/Location/{n}",
+            "fullUrl": f"https://h.example/Location/{n}",
             "resource": {
                 "resourceType": "Location",
                 "id": f"loc-{n}",

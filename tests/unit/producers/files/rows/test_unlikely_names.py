@@ -12,7 +12,7 @@ from tests.support.written_lists import opened
     ("name", "several"),
     [
         ("Oak Hospital; Elm Clinic", True),
-        ("Oak Hospital | Elm Clinic | Ash Hospital", True),
+        ("Oak Hospital \u2022 Elm Clinic \u2022 Ash Hospital", True),
         ("1. Oak Hospital 2. Elm Clinic", True),
         ("Hospital del Norte, Clínica Sur, Hospital Este", True),
         # One in two languages, one with its place, and one with a number.
@@ -20,6 +20,8 @@ from tests.support.written_lists import opened
         ("Oak Hospital, Aveda, Brusk", False),
         ("Oak Hospital, General Hospital", False),
         ("Oak Hospital; Aveda", False),
+        ("Oak Hospitals Ltd | Oak Clinic", False),
+        ("Hospital Aveda - 3. private hospital", False),
         ("Hospital No. 1", False),
         ("1. Oak Hospital", False),
         ("", False),
