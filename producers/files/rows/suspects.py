@@ -172,10 +172,11 @@ class Suspects:
         texts = _first_texts(cells)
         if len(texts) > _MOST_TEXTS:
             return False
-        # The area that a sum is of is that of the row above.
-        own = texts if len(texts) == 1 else [text for text in texts if text not in above]
-        if len(own) == 1 and 1 < len(cells) - blank < len(cells) and self._has_totals:
-            self._possible_sums.take(row, self._rows)
+        if self._has_totals and 1 < len(cells) - blank < len(cells):
+            # The area that a sum is of is that of the row above.
+            own = texts if len(texts) == 1 else [text for text in texts if text not in above]
+            if len(own) == 1:
+                self._possible_sums.take(row, self._rows)
         if 6 * blank < len(cells):
             said = [text for text in texts if may_say_so(text)]
             return bool(said) and ((said[0] is texts[0] and said[0].endswith(":")) or any(map(is_summary, said)))
