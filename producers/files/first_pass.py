@@ -1,6 +1,6 @@
 """What one pass over a table shows, before it is decided how to read it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.files.columns import role_in_key, telling_apart
@@ -117,11 +117,19 @@ class _Reading:
         hospitals = [raw for raw in rows if not self._alone.is_alone(raw)]
         # In a table of two columns a total may have a name alone.
         candidates = rows if len(self._table.columns) == _TWO_COLUMNS else hospitals
-        if self._suspects.find_totals(candidates, self._last, are_all=are_all) and are_all:
+        # Other sums lack what the last row lacks, too.
+        has_sums = not are_all and self._suspects.find_sums(self._hospitals(rows_of(self._table)))
+        has_totals = self._suspects.find_totals(candidates, self._last, are_all=are_all)
+        if has_sums or (has_totals and are_all):
             self._collector = self._new_collector()
-            for raw in hospitals:
-                if self._suspects.reason(raw) is None:
-                    self._collector.add(raw.fields)
+            for raw in self._hospitals(hospitals if are_all else rows_of(self._table)):
+                self._collector.add(raw.fields)
+
+    def _hospitals(self, rows: Iterable[RawRow]) -> Iterator[RawRow]:
+        """Yield the rows that may be hospitals by all that was found so far."""
+        for raw in rows:
+            if raw.problem is None and self._suspects.reason(raw) is None and not self._alone.is_alone(raw):
+                yield raw
 
     def _new_collector(self) -> StatisticsCollector:
         return StatisticsCollector(self._table.columns, role=role_in_key, telling_apart=telling_apart)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from producers.files.axes import notes_on_axes
 from producers.files.columns import (
     Advice,
     ColumnError,
@@ -23,11 +24,12 @@ from producers.files.first_pass import FirstPass, read_through
 from producers.files.profile import Profile
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.readers.workbooks import WorkbookTable
+from producers.files.rows.called_names import CalledNames
 from producers.files.rows.dittos import Dittos
 from producers.files.rows.groups import GroupPlaces
 from producers.files.rows.namesakes import Namesakes
 from producers.files.rows.number_names import NumberNames
-from producers.files.rows.other_kinds import notes_on_other_kinds
+from producers.files.rows.other_kinds import notes_on_closing_dates, notes_on_other_kinds
 from producers.files.rows.shared_identity import BedsOfHospitals
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
@@ -91,7 +93,11 @@ class HospitalFile:
         self._dittos = Dittos(self.columns.mapped, self.statistics)
         self._group_places = GroupPlaces(self.columns, self.statistics, passed.first)
         passed.suspects.called(self.columns.columns_of("hospital_name"))
-        self._other_kinds = notes_on_other_kinds(self.columns, self.statistics)
+        self._other_kinds = [
+            *notes_on_other_kinds(self.columns, self.statistics),
+            *notes_on_closing_dates(self.columns, self.statistics),
+        ]
+        self._axes = notes_on_axes(table, self.columns, self.statistics, self._readers.settings)
         self._constants = {} if self.source is None else {"source": self.source}
         self.strict = wishes.strict
         self.identity_is_given = "external_id" in wishes.columns.mapping
@@ -155,7 +161,8 @@ class HospitalFile:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
         decided = [
             *(*self._table.notes, *self._passed.alone.notes()),
-            *(*self.columns.notes, *self._other_kinds, *self._group_places.notes, *self._readers.notes),
+            *(*self.columns.notes, *self._other_kinds),
+            *(*self._group_places.notes, *self._readers.notes, *self._axes),
         ]
         return list(dict.fromkeys([*self._profile_beside, *self._changes, *decided, *self._notes_on_rows]))
 
@@ -186,7 +193,7 @@ class HospitalFile:
         kept = 0
         reader = RowReader(self.columns.mapped, self._readers, constants=self._constants, strict=self.strict)
         beds = BedsOfHospitals(self.columns, self.statistics)
-        numbers = NumberNames()
+        numbers, called = NumberNames(), CalledNames()
         namesakes = Namesakes(self.columns, self.statistics, source_is_given=self.source is not None)
         read = self._group_places.reading_apart(reader.read)
         for raw in self._dittos.filled_in(self._passed.rows(self._table)):
@@ -194,11 +201,12 @@ class HospitalFile:
             row = namesakes.check(read(raw))
             beds.take_in(row.known)
             numbers.take_in(row)
+            called.take_in(row)
             if row.known is None and (size := _size_of(raw)) is not None and kept + size <= _MOST_KEPT:
                 kept += size
                 self._rejected[raw.line] = raw
             yield row
-        noticed = (reader, self._dittos, namesakes, beds, numbers)
+        noticed = (reader, self._dittos, namesakes, beds, numbers, called)
         self._notes_on_rows = [note for kind in noticed for note in kind.notes()]
 
     def some_rows(self) -> Iterator[FileRow]:

@@ -87,6 +87,9 @@ def _has_position(value: object) -> bool:
     match value:
         case [int() | float(), int() | float()]:
             return True
+        case [_, latitude, longitude, _, bool() | None]:
+            # What Socrata writes for a place: its address, both coordinates, and how they were found.
+            return all(it is None or _NUMBER.fullmatch(str(it)) for it in (latitude, longitude))
         case Mapping():
             names = {str(name).lower() for name in value}
             return "coordinates" in names or any(pair <= names for pair in _PAIRS_OF_NAMES)

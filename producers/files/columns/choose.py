@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from producers.files.columns.addresses import AddressParts
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
+from producers.files.columns.beds import on_larger_beds, on_unread_beds
 from producers.files.columns.content import contradiction, has_postal_towns
+from producers.files.columns.cut_names import on_cut_names
 from producers.files.columns.headerless import certain_fields, has_no_header, on_unread, with_first_values
 from producers.files.columns.hospital_names import like_names, on_other_names, surely_names
 from producers.files.columns.identifiers import find_identifiers, on_identifiers, repeated
@@ -14,7 +16,12 @@ from producers.files.columns.mapping import listed, map_given, option
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped, Why
 from producers.files.columns.names import identifier_cost
 from producers.files.columns.people import names_of_people, on_people
-from producers.files.columns.places import drop_half_position, drop_second_position, pairs_of_coordinates
+from producers.files.columns.places import (
+    drop_half_position,
+    drop_second_position,
+    on_unread_positions,
+    pairs_of_coordinates,
+)
 from producers.files.columns.same_names import SameNames, on_beds
 from producers.files.columns.sideways import refuse_what_is_no_header
 from producers.files.columns.statistics_of_areas import refuse_statistics
@@ -54,6 +61,7 @@ class _Choice:
         self._statistics = statistics
         self._wishes = wishes
         self._notes: list[str] = []
+        self._are_beds_alike = False
         self._mapped, self._left_out = map_given(columns, wishes, self._notes)
         self._people = {} if "hospital_name" in self._mapped else names_of_people(columns, statistics)
         self._no_names = self._people | exchanged_names(columns, statistics)
@@ -71,6 +79,9 @@ class _Choice:
         self._note_names_alone()
         self._note_other_names()
         self._note_years()
+        self._note_beds()
+        if not _POSITION & {*self._mapped, *self._left_out}:
+            self._notes += on_unread_positions(self._unused(), self._statistics)
         mapped = sorted(self._mapped.values(), key=_order)
         if self._wishes.keep_others:
             others = [column for column in self._unused() if self._is_filled(column)]
@@ -134,6 +145,7 @@ class _Choice:
         columns = [column for column in self._unused(parts=True) if column not in beds]
         assigned, contradictions = assign(columns, self._statistics, self._wanted(), self._no_names)
         if beds and "beds" not in assigned:
+            self._are_beds_alike = True
             self._notes.append(on_beds(beds))
         drop_second_position(assigned, self._statistics)
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
@@ -295,9 +307,18 @@ class _Choice:
     def _note_other_names(self) -> None:
         chosen = self._mapped["hospital_name"]
         self._notes += on_people(self._people, chosen.columns[0])
+        if len(chosen.columns) == 1 and chosen.columns[0] in self._statistics:
+            self._notes += on_cut_names(chosen.columns[0], self._statistics[chosen.columns[0]])
         if chosen.why == "name":
             others = [column for column in self._unused() if column not in self._no_names]
             self._notes += on_other_names(chosen.columns[0], others, self._statistics)
+
+    def _note_beds(self) -> None:
+        beds = self._mapped.get("beds")
+        if beds is not None and beds.why == "name":
+            self._notes += on_larger_beds(beds.columns[0], self._unused(), self._statistics)
+        elif "beds" in self._wanted() and not self._are_beds_alike:
+            self._notes += on_unread_beds(self._unused(), self._statistics)
 
     def _note_years(self) -> None:
         identifier = next(

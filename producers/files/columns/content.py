@@ -1,7 +1,7 @@
 """Whether the content of a column contradicts the field that its name says."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +11,7 @@ from producers.files.statistics import ColumnStatistics
 from producers.files.values import CellReader, UnreadableCell
 from producers.files.values.angles import Axis
 from producers.files.values.coordinates import is_readable_angle, is_readable_pair
+from producers.files.values.numbers import WholeNumberReader
 from producers.files.values.postal_towns import postal_town_style
 from producers.files.values.yes_no import YesNoReader, yes_no_style
 from producers.files.words import fold, names_a_hospital, word_set
@@ -104,11 +105,13 @@ def _shown(value: str) -> str:
     return text if len(text) <= _CHARACTERS_SHOWN else text[: _CHARACTERS_SHOWN - 1] + "…"
 
 
-def _not_text(column: ColumnStatistics, *, numbers: float = _MOST) -> str | None:
+def _not_text(
+    column: ColumnStatistics, *, numbers: float = _MOST, shapes: Sequence[tuple[Shape, str]] = _NOT_TEXT
+) -> str | None:
     share = column.share_of(lambda value: _UUID.fullmatch(str(value)) is not None)
     if share >= _MOST:
         return f"is an identifier of a database {_in_rows(column, share)}"
-    for shape, problem in _NOT_TEXT:
+    for shape, problem in shapes:
         share = column.share(shape)
         if share >= (numbers if shape == "number" else _MOST):
             return f"{problem} {_in_rows(column, share)}"
@@ -196,7 +199,10 @@ def _beds(column: ColumnStatistics, _code: bool) -> str | None:
     share = 1 - column.share("digits")
     if share > _MOST:
         return f"is not a number {_in_rows(column, share)}"
-    return _not_text(column, numbers=2)
+    # "1 025.0" is a number, and looks like two.
+    are_numbers = column.share_of(lambda value: _is_read(WholeNumberReader(""), value)) > _MOST
+    shapes = [it for it in _NOT_TEXT if it[0] != "coordinates"] if are_numbers else _NOT_TEXT
+    return _not_text(column, numbers=2, shapes=shapes)
 
 
 def _emergency_services(column: ColumnStatistics, _code: bool) -> str | None:

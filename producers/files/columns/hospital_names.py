@@ -75,7 +75,7 @@ def on_other_names(chosen: str, free: Sequence[str], statistics: Mapping[str, Co
         column
         for column in free
         if column in statistics
-        and _is_called_a_name(column)
+        and _is_called_a_name(column, statistics[column])
         and _may_be_names(statistics[column])
         and statistics[column].filled * statistics[column].share_distinct >= fewest
     ]
@@ -87,10 +87,11 @@ def on_other_names(chosen: str, free: Sequence[str], statistics: Mapping[str, Co
     ]
 
 
-def _is_called_a_name(column: str) -> bool:
+def _is_called_a_name(column: str, known: ColumnStatistics) -> bool:
     fields = fields_by_name(column)
     best = min(fields, key=lambda field: fields[field], default=None)
-    return best == "hospital_name" and fields[best].cost < WEAK_COST
+    # "Hôpital" may say yes or no, but not if its cells name hospitals.
+    return best == "hospital_name" and (fields[best].cost < WEAK_COST or _words(known) >= _NAMES)
 
 
 def _may_be_names(known: ColumnStatistics) -> bool:

@@ -207,6 +207,8 @@ def _may_identify(known: ColumnStatistics) -> bool:
         return False
     if any(known.share(shape) >= 0.5 for shape in _NO_IDENTIFIERS):
         return False
+    if known.share_of(lambda value: isinstance(value, Mapping | list)) >= 0.5:
+        return False
     if known.share("yes or no") >= _NEARLY_ALL:
         # A delivery of one row may have the hospital whose number is 1.
         return known.unique is True and known.share("integer") >= _NEARLY_ALL

@@ -4,12 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from producers.files.columns.model import Mapped
+from producers.files.columns.name_table import name_table, name_tokens
+from producers.files.columns.names import fields_by_name
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import fold
 
 _SIMILAR = 0.75
 _NEARLY_ALL = 0.9
+_MOST_SHOWN = 5
 _OTHER: Mapping[str, tuple[str, Shape]] = {
     "latitude": ("longitude", "longitude"),
     "longitude": ("latitude", "latitude"),
@@ -50,6 +53,27 @@ def pairs_of_coordinates(free: Sequence[str], statistics: Mapping[str, ColumnSta
     """Return the fullest column whose cells are pairs of coordinates, whatever its name is."""
     found = [column for column in free if column in statistics and _has_pairs(statistics[column])]
     return max(found, key=lambda column: (statistics[column].filled, -free.index(column)), default=None)
+
+
+def on_unread_positions(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return a note if numbers stand in columns that are called like positions: "UTM_X", "Easting", "lat_e6"."""
+    metres = name_table().words["metres"]
+    found = [
+        column
+        for column in columns
+        if column in statistics
+        and not metres.isdisjoint(name_tokens(column))
+        # Of these a note says that they are not in degrees.
+        and _OTHER.keys().isdisjoint(fields_by_name(column))
+        and statistics[column].share("number") >= _NEARLY_ALL
+    ]
+    if len(found) < len(_OTHER):
+        return []
+    note = (
+        f"no position is read; {', '.join(found[:_MOST_SHOWN])} may have one in another system than degrees of "
+        "WGS 84 (EPSG:4326): convert them, and give --map latitude=COLUMN --map longitude=COLUMN"
+    )
+    return [note]
 
 
 def _has_pairs(known: ColumnStatistics) -> bool:

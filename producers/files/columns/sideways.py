@@ -46,7 +46,10 @@ def refuse_what_is_no_header(
 
 
 def _is_field(text: str) -> bool:
-    return bool(fields_by_name(text).keys() - {"hospital_name"}) and not names_a_hospital(text)
+    # The words of an address on the web are no name of a column.
+    return (
+        "://" not in text and bool(fields_by_name(text).keys() - {"hospital_name"}) and not names_a_hospital(text)
+    )
 
 
 def _is_number(name: str) -> bool:

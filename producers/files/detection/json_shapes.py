@@ -1,5 +1,6 @@
 """Finds where the records of a JSON document are: one pass over all of it, in bounded memory."""
 
+import re
 import shlex
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,9 @@ from producers.files.parts import Evidence, evidence, is_of_others
 from producers.files.readers.text import TextSource
 
 _DEEPEST = 100
+# Where ArcGIS names the system of its coordinates, by number, and the numbers of those in degrees.
+_ESRI_SYSTEMS = (["spatialReference", "wkid"], ["spatialReference", "latestWkid"])
+_DEGREES = re.compile(r"(?:10)?4[0-9]{3}")
 _DESCRIPTIONS = ("columns", "fields", "field")
 # What a description of a column calls its name, best first; in a list of names it is "".
 _NAMES = ("", "name", "label", "title", "id")
@@ -79,6 +83,7 @@ class _Scan:
         self._values = 0
         self._features = 0
         self._crs = ""
+        self._is_topology = False
         self.pages = Pages()
         self._names: dict[str, list[str]] = {}
         self._keys: dict[str, dict[str, None]] = {}
@@ -126,12 +131,17 @@ class _Scan:
             self._scalars[".".join(self._where[:-1])] += 1
         if event == "string":
             self._string(str(value))
+        elif isinstance(value, int) and self._where in _ESRI_SYSTEMS:
+            if _DEGREES.fullmatch(str(value)) is None:
+                self._crs = f"EPSG:{value}"
         elif self._where and self._where[0] != "[]":
             self.pages.take(self._where, value)
 
     def _string(self, value: str) -> None:
         if self._where[-1:] == ["type"] and value == "Feature":
             self._features += 1
+        elif self._where == ["type"] and value == "Topology":
+            self._is_topology = True
         elif self._where == ["crs", "properties", "name"]:
             self._crs = value
         elif "[]" not in self._where:
@@ -151,6 +161,12 @@ class _Scan:
         return shape.count
 
     def shape(self, wish: str | None) -> Shape:
+        if self._is_topology:
+            # Its coordinates may be those of a grid, which look like degrees.
+            raise FileError(
+                self._path,
+                f"is TopoJSON; convert it with: ogr2ogr -f GeoJSON OUT.geojson {shlex.quote(self._path.name)}",
+            )
         arrays = {path: count for path, count in self.objects.items() if "[]" not in path.split(".")}
         nested = {path: count for path, count in self.objects.items() if path not in arrays}
         rows = {path: count for path, count in self._rows.items() if "[]" not in path.split(".")}

@@ -30,14 +30,20 @@ def _position(geometry: Mapping[str, Any]) -> Position | None:
         found = (_position(part) for part in geometry["geometries"] if isinstance(part, Mapping))
         return next((position for position in found if position is not None), None)
     if kind is None and "x" in geometry and "y" in geometry:
-        # ArcGIS writes metres, too, which are no longitude and latitude.
-        x, y = _pair((geometry["x"], geometry["y"]))
-        return (x, y) if abs(x) <= 180 and abs(y) <= 90 else None
+        return _in_degrees(_pair((geometry["x"], geometry["y"])))
+    if kind is None and "rings" in geometry:
+        # The largest ring is no hole.
+        return _in_degrees(_inside(sorted(geometry["rings"], key=lambda ring: -abs(_area(_ring(ring))))))
     coordinates = geometry.get("coordinates")
     if not coordinates:
         return None
     find = _FINDERS.get(str(kind))
     return None if find is None else find(coordinates)
+
+
+def _in_degrees(position: Position) -> Position | None:
+    """Return a position of ArcGIS, which writes metres as well, if it may be longitude and latitude."""
+    return position if abs(position[0]) <= 180 and abs(position[1]) <= 90 else None
 
 
 def _pair(position: Sequence[Any]) -> Position:

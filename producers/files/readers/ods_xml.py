@@ -1,4 +1,4 @@
-"""What the reader of workbooks does not say of an ods: merged cells, and numbers with leading zeros."""
+"""What the reader of workbooks does not say of an ods: merged cells, hidden rows, numbers with leading zeros."""
 
 import re
 import zipfile
@@ -10,12 +10,16 @@ from producers.files.readers.spreadsheet_parts import CellFacts, contains, parse
 
 CONTENT = "content.xml"
 _CELLS = ("table-cell", "covered-table-cell")
+_HIDDEN = ("collapse", "filter")
+_HIDDEN_SIGNS = tuple(f'lity="{word}"'.encode() for word in _HIDDEN)
+# The rows below a list may be hidden as one row that is repeated a million times.
+_MOST_REPEATED = 1_000
 
 
 def ods_facts(archive: zipfile.ZipFile) -> dict[str, CellFacts]:
     """Return the facts of each sheet. Raises what reading a part raises."""
     with archive.open(CONTENT) as stream:
-        if not contains(stream, b"number-rows-spanned", b"<text:p>0"):
+        if not contains(stream, b"number-rows-spanned", b"<text:p>0", *_HIDDEN_SIGNS):
             return {}
     with archive.open(CONTENT) as stream:
         return _Content().read(stream)
@@ -40,6 +44,8 @@ class _Content:
         elif name == "table-row":
             self._column = 0
             self._rows = int(attributes.get("table:number-rows-repeated", 1))
+            if attributes.get("table:visibility") in _HIDDEN:
+                self._sheet.hidden_rows += range(self._row, self._row + min(self._rows, _MOST_REPEATED))
         elif name in _CELLS:
             self._columns = int(attributes.get("table:number-columns-repeated", 1))
             spanned = int(attributes.get("table:number-rows-spanned", 1))

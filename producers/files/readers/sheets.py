@@ -21,12 +21,13 @@ Cell = int | float | str | bool | time | date | datetime | timedelta
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One sheet: its cells by row, its merged ranges, and how many formulas have no result."""
+    """One sheet: its cells by row, its merged ranges, how many formulas have no result, which rows are hidden."""
 
     cells: list[list[Cell]]
     merged: Sequence[Range] = ()
     is_hidden: bool = False
     without_result: int = 0
+    hidden_rows: Sequence[int] = ()
 
     def fill_merged(self, first: int, columns: Iterable[int]) -> set[int]:
         """Give all rows of a merged range its value, and return the indexes of the columns where that was done.
@@ -83,4 +84,5 @@ def _sheet(sheet: CalamineSheet, facts: CellFacts, most: int | None, *, is_hidde
             cell = cells[row][column]
             if isinstance(cell, int | float) and not isinstance(cell, bool):
                 cells[row][column] = number_format.shown(cell)
-    return Sheet(cells, sheet.merged_cell_ranges or facts.merged, is_hidden, facts.without_result)
+    merged = sheet.merged_cell_ranges or facts.merged
+    return Sheet(cells, merged, is_hidden, facts.without_result, facts.hidden_rows)

@@ -17,12 +17,14 @@ Range = tuple[tuple[int, int], tuple[int, int]]
 class CellFacts:
     """Of a sheet: its cells with a format of digits, by row and column from 0, and formulas without a result.
 
-    `merged` are the merged ranges that the reader of workbooks does not know.
+    `merged` are the merged ranges that the reader of workbooks does not know, `hidden_rows` the rows that are not
+    shown, from 0.
     """
 
     formatted: list[tuple[int, int, DigitFormat]] = field(default_factory=list)
     without_result: int = 0
     merged: list[Range] = field(default_factory=list)
+    hidden_rows: list[int] = field(default_factory=list)
 
 
 def parse(

@@ -16,6 +16,8 @@ from producers.files.readers.spreadsheet_parts import Attributes, CellFacts, con
 
 _BASE = ord("A") - 1
 _WORKBOOK = "xl/workbook.xml"
+# Of formulas, and of rows that are not shown.
+_SIGNS = (b"<f>", b"<f ", b":f>", b":f ", b'hidden="1"', b'hidden="true"')
 # An encrypted part is a RuntimeError.
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -56,7 +58,7 @@ class SpreadsheetXml:
             return self._ods.get(sheet, CellFacts())
         try:
             with self._archive.open(part) as stream:
-                if not self._formats and not contains(stream, b"<f>", b"<f ", b":f>", b":f "):
+                if not self._formats and not contains(stream, *_SIGNS):
                     return CellFacts()
             with self._archive.open(part) as stream:
                 return _SheetParser(self._formats).read(stream)
@@ -82,6 +84,9 @@ class _SheetParser:
             if number_format is not None and not self._is_text and "r" in attributes:
                 row, column = _position(attributes["r"])
                 self._facts.formatted.append((row, column, number_format))
+        elif name == "row":
+            if attributes.get("hidden") in ("1", "true") and "r" in attributes:
+                self._facts.hidden_rows.append(int(attributes["r"]) - 1)
         elif name == "f":
             self._has_formula = True
         elif name == "v":

@@ -88,6 +88,12 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
             f"{without:,} formulas have no result in the file, so their cells are empty; "
             "open it in a spreadsheet program and save it, or export it as CSV"
         )
+    hidden = [row for row in sheets[name].hidden_rows if first <= row < len(cells) and any(map(_text, cells[row]))]
+    if hidden:
+        notes.append(
+            f"rows that are hidden in the sheet, as by a filter, are read like the others: {len(hidden):,}, "
+            f"first row {hidden[0] + 1}; delete them there if they are no hospitals"
+        )
     dialect = Dialect(
         format="workbook",
         compression=compression,

@@ -113,6 +113,9 @@ class LoneNames:
     def _is_unlike_others(self, text: str) -> bool:
         others = self._others.total()
         share = len(self._held) / (others + len(self._held))
+        if others >= _FEWEST_OTHERS and text.startswith(_FOOTNOTE) and not names_a_hospital(text):
+            # The mark says so, however many there are.
+            return True
         if others < _FEWEST_OTHERS or share > (_MOST_HEADINGS if self._are_headings() else _MOST):
             return False
         full = sum(count for filled, count in self._others.items() if filled >= _FULL)
@@ -139,6 +142,9 @@ def _several() -> frozenset[str]:
 
 
 def _is_footnote(text: str) -> bool:
+    if text.startswith("(") and text.endswith(")"):
+        # A name before, or another remark on the row above.
+        return True
     first = fold(text.partition(":")[0]) if ":" in text else ""
     return text.startswith(_FOOTNOTE) or first in _words("footnotes") or (bool(first) and begins_legend(text))
 

@@ -1,34 +1,72 @@
-"""Rows that say in a column that they are something else than hospitals: pharmacies, schools, police."""
+"""Rows that say in a column that they are something else than hospitals at work: pharmacies, schools, closed."""
 
+import re
 from collections.abc import Mapping
 
 from producers.files.columns.model import ATTRIBUTE_PREFIX, Columns
+from producers.files.columns.name_table import name_tokens
 from producers.files.statistics import ColumnStatistics
 from producers.files.words import fold, word_set
 
-_MOST_LISTED = 5
+_MOST_LISTED, _LONGEST_SHOWN = 5, 40
+_NO_END = re.compile(r"9999|2999|20[5-9][0-9]|2100")
+# What a column says, by the list of its words, and what to do about it.
+_KINDS = (
+    ("other_places", "are no hospitals", "if they are none, take them out of the list"),
+    ("closed", "are closed", "if they are no hospitals any more, take them out of the list"),
+)
 
 
 def notes_on_other_kinds(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
-    """Return a note for each column in which rows are called another kind of place.
+    """Return a note for each column in which rows are called another kind of place, or closed.
 
     They are loaded all the same: a list of health facilities is meant as a whole, and a pharmacy in it may be one
     of a hospital.
     """
     notes = []
-    attributes = [it.columns for it in columns.mapped if it.field.startswith(ATTRIBUTE_PREFIX)]
-    for column in (*columns.left_out, *(column for its in attributes for column in its)):
-        others = {
-            value: count
-            for value, count in statistics[column].values.items()
-            if not word_set("other_places").isdisjoint((fold(value), fold(value).replace("_", " ")))
-        }
-        if others:
-            most = sorted(others, key=lambda value: -others[value])
-            listed = ", ".join(f"{value} ({others[value]:,})" for value in most[:_MOST_LISTED])
-            more = ", …" * (len(most) > _MOST_LISTED)
+    for column in _not_fields(columns):
+        for words, are, advice in _KINDS:
+            found = {
+                value: count
+                for value, count in statistics[column].values.items()
+                if not word_set(words).isdisjoint((fold(value), fold(value).replace("_", " ")))
+            }
+            if found:
+                notes.append(
+                    f"rows whose {column!r} says that they {are} are loaded as such: {_listed(found)}; {advice}"
+                )
+    return notes
+
+
+def notes_on_closing_dates(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return a note for each column that says since when a hospital is closed. They are loaded all the same."""
+    notes = []
+    for column in _not_fields(columns):
+        if " ".join(name_tokens(column)) not in word_set("closing_dates"):
+            continue
+        known = statistics[column].without(_is_no_end)
+        if known.filled:
+            have = "1 row has" if known.filled == 1 else f"{known.filled:,} rows have"
             notes.append(
-                f"rows whose {column!r} says that they are no hospitals are loaded as such: "
-                f"{sum(others.values()):,}, {listed}{more}; if they are none, take them out of the list"
+                f"{have} a {column!r}, first {known.first[:_LONGEST_SHOWN]!r}; all of them are loaded: if a "
+                "hospital is closed since then, take it out of the list"
             )
     return notes
+
+
+def _not_fields(columns: Columns) -> list[str]:
+    """Return the columns that are left out, or kept as attributes."""
+    attributes = [it.columns for it in columns.mapped if it.field.startswith(ATTRIBUTE_PREFIX)]
+    return [*columns.left_out, *(column for its in attributes for column in its)]
+
+
+def _is_no_end(value: object) -> bool:
+    """Return whether a cell stands for no end: nothing but zeros, or a year far ahead such as 2099 or 9999."""
+    text = str(value)
+    return _NO_END.search(text) is not None or not any(map(str.isdigit, text)) or not text.strip("0-/.: T")
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    most = sorted(counts, key=lambda value: -counts[value])
+    listed = ", ".join(f"{value} ({counts[value]:,})" for value in most[:_MOST_LISTED])
+    return f"{sum(counts.values()):,}, {listed}" + ", …" * (len(most) > _MOST_LISTED)

@@ -58,6 +58,15 @@ def has_total_word(text: str) -> bool:
     )
 
 
+def is_total_of(text: str, area: str) -> bool:
+    """Return whether a text is the word for a total and the name of an area, as `fold` leaves it, and no more."""
+    whole = f" {fold(text)} "
+    return any(
+        whole.removesuffix(f" {area} ").strip() == word or whole.removeprefix(f" {area} ").strip() == word
+        for word in _words("totals")
+    )
+
+
 def is_count(text: str) -> bool:
     """Return whether a text counts hospitals and says no more: "10 hospitals", "Number of hospitals: 10"."""
     if len(text) > _LONGEST:

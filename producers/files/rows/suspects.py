@@ -6,8 +6,9 @@ that is cannot be known before the end of a file, nor may such rows count for it
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from producers.files.columns.names import identifier_cost
 from producers.files.rows.phrases import (
     Mark,
     begins_legend,
@@ -15,11 +16,13 @@ from producers.files.rows.phrases import (
     is_remark,
     is_statistic,
     is_summary,
+    is_total_of,
     is_total_word,
     mark_of,
     may_say_so,
     names_an_area,
 )
+from producers.files.rows.possible_sums import PossibleSums
 from producers.files.rows.unknown_totals import MAY_BE_A_TOTAL, unknown_totals
 from producers.files.table import EMPTY_DASHES, REASON_COLUMN, RawRow, Table, own_cells
 from producers.files.words import fold, names_a_hospital
@@ -69,6 +72,8 @@ class Suspects:
         self._reasons: dict[int, str] = {}
         self._totals_if_unnamed: set[int] = set()
         self._names: tuple[str, ...] = ()
+        self._possible_sums = PossibleSums()
+        self._above: Sequence[object] = ()
 
     @property
     def is_full(self) -> bool:
@@ -80,7 +85,7 @@ class Suspects:
         self._rows += 1
         cells = list(row.fields.values())
         empty = cells.count("") + cells.count(None)
-        if not (self._explains(row, cells, empty) or self._is_suspect(row.fields, cells, empty)):
+        if not (self._explains(row, cells, empty) or self._is_suspect(row, cells, empty)):
             return False
         self._held.append(row)
         return True
@@ -118,6 +123,12 @@ class Suspects:
         self._reasons.update(dict.fromkeys(totals, MAY_BE_A_TOTAL))
         return bool(totals)
 
+    def find_sums(self, rows: Iterable[RawRow]) -> bool:
+        """Find the sums of a long list; return whether there are any. `rows` are all that may be hospitals."""
+        sums = self._possible_sums.found(rows, self._reasons.keys())
+        self._reasons.update(dict.fromkeys(sums, MAY_BE_A_TOTAL))
+        return bool(sums)
+
     def called(self, names: Sequence[str]) -> None:
         """Take the columns of the hospitals' names."""
         self._names = tuple(names)
@@ -152,16 +163,23 @@ class Suspects:
                 return True
         return False
 
-    def _is_suspect(self, fields: Mapping[str, object], cells: Sequence[object], empty: int) -> bool:
+    def _is_suspect(self, row: RawRow, cells: Sequence[object], empty: int) -> bool:
         # First what is fast, because this runs for every row of a file.
         if self._is_of_rejects:
-            return str(fields.get(REASON_COLUMN) or "").startswith(_REASONS)
+            return str(row.fields.get(REASON_COLUMN) or "").startswith(_REASONS)
+        above, self._above = self._above, cells
         blank = empty + cells.count("-")
         texts = _first_texts(cells)
         if len(texts) > _MOST_TEXTS:
             return False
+        if self._has_totals and 1 < len(cells) - blank < len(cells):
+            # The area that a sum is of is that of the row above.
+            own = texts if len(texts) == 1 else [text for text in texts if text not in above]
+            if len(own) == 1:
+                self._possible_sums.take(row, self._rows)
         if 6 * blank < len(cells):
-            return bool(texts) and may_say_so(texts[0]) and (texts[0].endswith(":") or all(map(is_summary, texts)))
+            said = [text for text in texts if may_say_so(text)]
+            return bool(said) and ((said[0] is texts[0] and said[0].endswith(":")) or any(map(is_summary, said)))
         if len(cells) - blank == 1:
             # What else fills one cell alone is judged by all such rows.
             return any(is_total_word(text) or is_count(text) for text in texts if may_say_so(text))
@@ -211,7 +229,7 @@ def _judged(own: Mapping[str, str], missing: int, symbols: set[tuple[str, str]])
         is_remark(text, leads=text is first) for text in texts if missing or (text is first and text.endswith(":"))
     ):
         return IS_A_REMARK
-    if reason := _of_summary(texts, missing):
+    if reason := _of_summary(own, texts, missing):
         return reason
     if not missing or len(texts) > 1 or any(map(_PLACE_OR_PHONE.search, own.values())):
         return None
@@ -226,7 +244,7 @@ def _judged(own: Mapping[str, str], missing: int, symbols: set[tuple[str, str]])
     return _of_one_text(texts[0], unusual, missing)
 
 
-def _of_summary(texts: Sequence[str], missing: int) -> str | None:
+def _of_summary(own: Mapping[str, str], texts: Sequence[str], missing: int) -> str | None:
     """Return why a row with these texts is no hospital if it is a total or counts hospitals."""
     summaries = [text for text in texts if is_summary(text)]
     counts = bool(texts) and (is_total_word(texts[0]) or all(map(is_count, texts)))
@@ -236,8 +254,12 @@ def _of_summary(texts: Sequence[str], missing: int) -> str | None:
         return LOOKS_LIKE_A_TOTAL if texts and missing else None
     # A total of an area may have the area's name beside it.
     others = [fold(text) for text in texts if text not in summaries]
-    repeats = len(summaries) == 1 and all(f" {text} " in f" {fold(summaries[0])} " for text in others)
-    return LOOKS_LIKE_A_TOTAL if repeats and missing >= _MISSING_SURELY else None
+    if len(summaries) != 1 or not all(f" {text} " in f" {fold(summaries[0])} " for text in others):
+        return None
+    # No total has an identifier.
+    is_of_area = len(others) == 1 and is_total_of(summaries[0], others[0])
+    surely = is_of_area and all(identifier_cost(column) is None for column in own)
+    return LOOKS_LIKE_A_TOTAL if surely or missing >= _MISSING_SURELY else None
 
 
 def _of_one_text(text: str, marks: set[Mark], missing: int) -> str | None:

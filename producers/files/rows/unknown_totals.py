@@ -19,8 +19,8 @@ MAY_BE_A_TOTAL = (
 
 _FEWEST_ADDED, _FEWEST_COUNTED, _FEWEST_OTHERS = 2, 3, 3
 _TWO_COLUMNS = 2
-# What no sum has.
-_OF_ONE_PLACE = frozenset(("phone", "postal_code", "latitude", "longitude", "location"))
+OF_ONE_PLACE = frozenset(("phone", "postal_code", "latitude", "longitude", "location"))
+"""Fields that no sum has."""
 _LETTER, _DIGIT = re.compile(r"[^\W\d_]"), re.compile(r"\d")
 _NUMBER = re.compile(r"(\d{1,15})(?:[.,](\d{1,2}))?")
 _GROUPED = re.compile(r"\d{1,3}(?:[ \u00a0\u202f'.,]\d{3}){1,5}")
@@ -34,7 +34,7 @@ def unknown_totals(rows: Sequence[RawRow], last: RawRow, *, are_all: bool) -> se
     """
     # Only all rows show what their sum is.
     totals = _lines_of_sums(rows) if are_all else set()
-    if last.line not in totals and _has_one_text(last):
+    if last.line not in totals and has_one_text(last):
         others = [own_cells(row.fields) for row in rows if row.line not in totals and row.line != last.line]
         if len(others) >= _FEWEST_OTHERS and _lacks_what_all_have(own_cells(last.fields), others):
             totals.add(last.line)
@@ -47,29 +47,34 @@ def _lines_of_sums(rows: Sequence[RawRow]) -> set[int]:
     Sums may be of the whole list, or of the rows since the last sum. They lack a cell that all other rows have: a
     hospital may have as many beds as the two above it.
     """
-    candidates = {row.line for row in rows if _has_one_text(row)}
+    candidates = {row.line for above, row in zip([None, *rows], rows, strict=False) if has_one_text(row, above)}
     if not candidates:
         return set()
     columns = dict.fromkeys(column for row in rows for column in row.fields)
     summed = [it for it in columns if identifier_cost(it) is None and not is_serial(it)]
     found: set[int] = set()
-    part, whole = _Sums(), _Sums()
+    part, whole = Sums(), Sums()
     for row in rows:
-        numbers = {it: number for it in summed if (number := _number(row.fields.get(it))) is not None}
-        may_count = row.line in candidates and not any(map(names_a_hospital, own_cells(row.fields).values()))
+        numbers = {it: number for it in summed if (number := number_in(row.fields.get(it))) is not None}
+        may_count = row.line in candidates and may_count_rows(row)
         if row.line in candidates and (part.are(numbers, count=may_count) or whole.are(numbers, count=may_count)):
             found.add(row.line)
-            part = _Sums()
+            part = Sums()
             continue
         part.add(numbers)
         whole.add(numbers)
-    others = [own_cells(row.fields) for row in rows if row.line not in found]
+    # The last row may be a total that is no sum.
+    others = [
+        own_cells(row.fields)
+        for row in rows
+        if row.line not in found and not (row is rows[-1] and row.line in candidates)
+    ]
     return {row.line for row in rows if row.line in found and _lacking(own_cells(row.fields), others)}
 
 
 def _lacks_what_all_have(own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> bool:
     """Return whether a row at the end of a list lacks the identifier that all others have, or exceeds them all."""
-    if any(names_a_hospital(text) or not _OF_ONE_PLACE.isdisjoint(fields_by_name(it)) for it, text in own.items()):
+    if any(names_a_hospital(text) or not OF_ONE_PLACE.isdisjoint(fields_by_name(it)) for it, text in own.items()):
         return False
     columns = {column: [its[column] for its in others] for column in _lacking(own, others)}
     if any(_identifies(column, cells) for column, cells in columns.items()):
@@ -78,15 +83,24 @@ def _lacks_what_all_have(own: Mapping[str, str], others: Sequence[Mapping[str, s
     return has_text and any(_exceeds(column, text, others) for column, text in own.items())
 
 
-def _has_one_text(row: RawRow) -> bool:
+def has_one_text(row: RawRow, above: RawRow | None = None) -> bool:
     """Return whether a row has one text, and besides numbers, or nothing in a table of two columns.
 
-    In wider tables a name alone is judged by all such rows.
+    What the row above has as well is no text of its own: the area that a sum is of. In wider tables a name alone is
+    judged by all such rows.
     """
     own = own_cells(row.fields)
-    return (1 < len(own) < len(row.fields) or len(row.fields) == _TWO_COLUMNS) and sum(
-        _LETTER.search(text) is not None for text in own.values()
-    ) == 1
+    if not (1 < len(own) < len(row.fields) or len(row.fields) == _TWO_COLUMNS):
+        return False
+    texts = {column: text for column, text in own.items() if _LETTER.search(text)}
+    if len(texts) > 1 and above is not None:
+        texts = dict(texts.items() - own_cells(above.fields).items())
+    return len(texts) == 1
+
+
+def may_count_rows(row: RawRow) -> bool:
+    """Return whether a number of a row may be how many rows there are above it, not a hospital's own number."""
+    return has_one_text(row) and not any(map(names_a_hospital, own_cells(row.fields).values()))
 
 
 def _lacking(own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[str]:
@@ -95,7 +109,7 @@ def _lacking(own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> lis
     return [column for column in first if column not in own and all(column in its for its in others)]
 
 
-class _Sums:
+class Sums:
     """The sums of some rows by column, and how many numbers and rows these are."""
 
     def __init__(self) -> None:
@@ -129,12 +143,12 @@ def _identifies(column: str, cells: Sequence[str]) -> bool:
 
 def _exceeds(column: str, text: str, others: Sequence[Mapping[str, str]]) -> bool:
     """Return whether a cell is a number that is larger than all others of its column."""
-    number = _number(text)
-    numbers = [it for other in others if (it := _number(other.get(column))) is not None]
+    number = number_in(text)
+    numbers = [it for other in others if (it := number_in(other.get(column))) is not None]
     return number is not None and len(numbers) >= _FEWEST_OTHERS and number > max(numbers)
 
 
-def _number(cell: object) -> int | None:
+def number_in(cell: object) -> int | None:
     """Return the number that a cell is, in hundredths."""
     text = str(cell).strip()
     if _GROUPED.fullmatch(text):

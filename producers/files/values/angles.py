@@ -101,7 +101,8 @@ def _degrees(text: str) -> float:
             "has a letter that is no hemisphere" if _ANY_LETTER.search(text) else "is not a coordinate"
         )
     minutes, seconds = (float((part or "0").replace(",", ".")) for part in (parts[3], parts[4]))
-    if minutes >= 60 or seconds >= 60 or (parts[4] and minutes != int(minutes)):
+    # Rounding makes 60 seconds of 59.999.
+    if minutes > 60 or seconds > 60 or (parts[4] and minutes != int(minutes)):
         raise UnreadableCell("has minutes or seconds that cannot be")
     degrees = int(parts[2]) + minutes / 60 + seconds / 3600
     return -degrees if parts[1] == "-" else degrees

@@ -1,24 +1,23 @@
 """`choose_readers`: decides once for a file how the cells of each column are to be read."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, get_args
 
 from producers.files.values.attributes import AttributeReader, AttributesReader
 from producers.files.values.cells import CellReader, DateOrder, MappedColumns, Sampled
+from producers.files.values.choosing_coordinates import CoordinateChoice
 from producers.files.values.codes import codes_like_words
-from producers.files.values.coordinate_order import coordinate_order
-from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style, time_zone
-from producers.files.values.letter_o import MeaningOfO, meaning_of_o
 from producers.files.values.lost_zeros import lost_zeros
+from producers.files.values.made_dates import has_no_letters, is_made_date
 from producers.files.values.misplaced import STYLES, NumberStyle, number_style
 from producers.files.values.missing import CODES, PLACES, PlaceWords, is_missing, is_missing_text
 from producers.files.values.numbers import WholeNumberReader, thousands_sign
-from producers.files.values.positions import Region, readable
+from producers.files.values.positions import Region
 from producers.files.values.postal_towns import STYLES as POSTAL_TOWN_STYLES
 from producers.files.values.postal_towns import Part, PartReader, postal_town_style
 from producers.files.values.telephones import TelephoneReader, are_parts
@@ -98,10 +97,11 @@ class _Choice:
         self._settings: dict[str, str] = {}
         self._numbers: dict[str, NumberStyle] = {}
         self._notes: list[str] = []
+        self._coordinates = CoordinateChoice(mapped, samples, wishes.settings, self._settings, self._notes)
 
     def readers(self) -> Readers:
         by_field = {it.field: self._reader(it) for it in self._mapped}
-        region = self._region(by_field.keys())
+        region = self._coordinates.region(self._rows_of)
         return Readers(
             by_field=by_field,
             settings=self._settings,
@@ -119,9 +119,7 @@ class _Choice:
             "emergency_services": self._yes_no,
             "hospital_type": lambda _: HospitalTypeReader(is_missing),
             "beds": self._whole_number,
-            "latitude": lambda _: CoordinateReader("latitude"),
-            "longitude": lambda it: CoordinateReader("longitude", self._meaning_of_o(it)),
-            "location": self._position,
+            **dict.fromkeys(("latitude", "longitude", "location"), self._coordinates.reader),
             "observed_at": self._instant,
             "attributes": lambda _: AttributesReader(),
             **dict.fromkeys(PLACES, self._place),
@@ -192,11 +190,15 @@ class _Choice:
     def _identifier(self, mapped: MappedColumns) -> CellReader:
         self._note(lost_zeros(mapped.field, self._rows_of(mapped.field)))
         floats = self._floats(mapped.field)
-        return CodeReader(is_placeholder_identifier, whole_floats=floats, joined_by="-", all_needed=True)
+        dates = self._made_dates(mapped.field)
+        return CodeReader(
+            is_placeholder_identifier, whole_floats=floats, joined_by="-", all_needed=True, made_dates=dates
+        )
 
     def _code(self, mapped: MappedColumns) -> CellReader:
         floats = self._floats(mapped.field)
-        return CodeReader(is_missing, whole_floats=floats, zero_is_missing=True, needs_digit=True)
+        dates = self._made_dates(mapped.field)
+        return CodeReader(is_missing, whole_floats=floats, zero_is_missing=True, needs_digit=True, made_dates=dates)
 
     def _telephone(self, mapped: MappedColumns) -> CellReader:
         first = self._statistics.get(mapped.columns[0])
@@ -210,6 +212,16 @@ class _Choice:
         if floats:
             self._settings[setting] = _YES
         return floats
+
+    def _made_dates(self, name: str) -> bool:
+        setting = f"{name}.made_dates"
+        cells = self._rows_of(name)
+        given = self._given(setting) == _YES
+        # The rejected rows of a list may have nothing else, so a profile says it.
+        made = given or has_no_letters(cells)
+        if given or (made and any(is_made_date(str(cell).strip()) for cell in cells)):
+            self._settings[setting] = _YES
+        return made
 
     def _yes_no(self, mapped: MappedColumns) -> CellReader:
         name = mapped.field
@@ -238,29 +250,6 @@ class _Choice:
             self._settings[setting] = style
         return ZeroIsMissing(reader) if style == "missing" else reader
 
-    def _position(self, mapped: MappedColumns) -> CellReader:
-        setting = f"{mapped.field}.order"
-        order = next((order for order in get_args(CoordinateOrder) if order == self._given(setting)), None)
-        if order is None:
-            order, note = coordinate_order(mapped.columns, self._samples[mapped.field], self._countries())
-            self._note(note)
-        if order:
-            self._settings[setting] = order
-        return PositionReader(order, self._meaning_of_o(mapped))
-
-    def _meaning_of_o(self, mapped: MappedColumns) -> MeaningOfO:
-        setting = f"{mapped.field}.o"
-        given = next((it for it in get_args(MeaningOfO) if it and it == self._given(setting)), None)
-        names = [column for it in self._mapped for column in it.columns]
-        found: MeaningOfO = given or meaning_of_o(self._samples[mapped.field], names, self._countries())
-        if found:
-            self._settings[setting] = found
-            self._note(f"{mapped.field}: O is read as {found}; a profile (inspect --save) says so with {setting}")
-        return found
-
-    def _countries(self) -> set[str]:
-        return {it for it in self._samples.get("country", ()) if isinstance(it, str)}
-
     def _instant(self, mapped: MappedColumns) -> CellReader:
         name = mapped.field
         timezone = self._wishes.timezone or self._given(f"{name}.timezone") or "UTC"
@@ -278,31 +267,6 @@ class _Choice:
         for note in style.notes:
             self._note(note)
         return InstantReader(style, parser)
-
-    def _region(self, fields: Collection[str]) -> Region:
-        # Readers of their own, because the others count what they change in the file.
-        if "location" in fields:
-            order = next(
-                (it for it in get_args(CoordinateOrder) if it == self._settings.get("location.order")), None
-            )
-            reader = PositionReader(order, self._o_of("location"))
-            _, positions, _ = readable(reader, self._rows_of("location"))
-            return Region([latitude for latitude, _ in positions], [longitude for _, longitude in positions])
-        if not {"latitude", "longitude"} <= set(fields):
-            return Region([], [])
-        latitudes, _, outside = readable(CoordinateReader("latitude"), self._rows_of("latitude"))
-        reader_of_longitudes = CoordinateReader("longitude", self._o_of("longitude"))
-        longitudes, _, _ = readable(reader_of_longitudes, self._rows_of("longitude"))
-        if outside > len(latitudes) and all(abs(degrees) <= 90 for degrees in longitudes):
-            columns = {it.field: it.columns for it in self._mapped}
-            self._note(
-                "latitude and longitude seem to be swapped: give "
-                f"--map latitude={columns['longitude'][0]} --map longitude={columns['latitude'][0]}"
-            )
-        return Region(latitudes, longitudes)
-
-    def _o_of(self, name: str) -> MeaningOfO:
-        return next((it for it in get_args(MeaningOfO) if it == self._settings.get(f"{name}.o")), "")
 
     def _rows_of(self, name: str) -> list[object]:
         """Return the cells of a field in the rows of the sample, each once, to count how many rows agree."""

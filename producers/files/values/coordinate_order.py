@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from producers.files.values.angles import Angle, Position
 from producers.files.values.cells import UnreadableCell
@@ -23,7 +23,7 @@ _LATITUDE_FIRST = re.compile(r"geo.?point|gps|wgs.?84", re.IGNORECASE)
 _LONGITUDE_FIRST = re.compile(
     r"l(on|ng).*lat|geom|経.*緯|经.*纬|經.*緯|경.*위|долг.*шир|(?<![a-z])xy(?![a-z])", re.IGNORECASE
 )
-_SHARE_IN_COUNTRY = 0.9
+_SHARE = 0.9
 
 
 def coordinate_order(
@@ -44,6 +44,32 @@ def coordinate_order(
     if bracketed:
         return None, "location: no row shows whether latitude or longitude comes first, so none is read"
     return "latlon", "location: read as latitude, longitude; no row shows the order"
+
+
+def order_in_points(sample: Iterable[object], countries: Collection[str]) -> CoordinateOrder | None:
+    """Return which coordinate comes first in nearly all of GeoJSON's points, or None if that cannot be seen.
+
+    GeoJSON has longitude first. Some programs write the axes as EPSG:4326 has them, latitude first.
+    """
+    pairs = pairs_of_points(sample)
+    counts = Counter(_shown(pair) for pair in pairs)
+    if pairs and counts["latlon"] >= _SHARE * len(pairs):
+        return "latlon"
+    if counts["lonlat"] > counts["latlon"]:
+        return "lonlat"
+    return _order_in(countries, pairs)
+
+
+def pairs_of_points(sample: Iterable[object]) -> list[Position]:
+    """Return the coordinates of GeoJSON's points in a sample, in their order."""
+    found = []
+    for cell in sample:
+        if not isinstance(cell, Mapping):
+            continue
+        match cell.get("coordinates"):
+            case [int() | float() as first, int() | float() as second, *_]:
+                found.append((float(first), float(second)))
+    return found
 
 
 def _pairs(sample: Sequence[object]) -> tuple[list[Position], bool]:
@@ -85,7 +111,7 @@ def _order_in(countries: Collection[str], pairs: Sequence[Position]) -> Coordina
         if as_written != turned:
             counts["latlon" if as_written else "lonlat"] += 1
     orders: tuple[CoordinateOrder, ...] = ("latlon", "lonlat")
-    return next((order for order in orders if pairs and counts[order] >= _SHARE_IN_COUNTRY * len(pairs)), None)
+    return next((order for order in orders if pairs and counts[order] >= _SHARE * len(pairs)), None)
 
 
 def _is_in(position: Position, countries: Collection[str]) -> bool:

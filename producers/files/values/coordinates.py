@@ -13,13 +13,15 @@ import orjson
 from producers.files.values.angles import LIMITS, Angle, Axis, checked, parse_angle
 from producers.files.values.cells import MISSING, Missing, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
-from producers.files.values.letter_o import MeaningOfO, with_known_letters
+from producers.files.values.letters import EITHER_O, LANGUAGES, NO_LETTERS, Letters, with_known_letters
 from producers.files.values.missing import is_missing
 from producers.files.values.numbers import ascii_digits
 
 CoordinateOrder = Literal["latlon", "lonlat"]
 
 _PLAIN = re.compile(r"-?[0-9]{1,3}\.[0-9]+")
+# [address, latitude, longitude, machine address, whether it is to be found anew]
+_PARTS_OF_SOCRATA = 5
 _NO_COORDINATES = frozenset((-999.0, -9999.0, -99999.0, -999999.0, 999.0, 9999.0, 99999.0, 999999.0))
 _N = r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
 _WKT = re.compile(rf"(?:SRID=([0-9]+);)?\s*POINT\s*(?:ZM|Z|M)?\s*\(\s*{_N}\s+{_N}(?:\s+{_N})*\s*\)", re.IGNORECASE)
@@ -46,12 +48,12 @@ _PAIRS_OF_NAMES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("
 
 
 class CoordinateReader:
-    """Reads the latitudes or the longitudes of a column. `o` is what the letter O means in it."""
+    """Reads the latitudes or the longitudes of a column. `letters` are those whose meaning is known."""
 
-    def __init__(self, axis: Axis, o: MeaningOfO = "") -> None:
+    def __init__(self, axis: Axis, letters: Letters = NO_LETTERS) -> None:
         self.changes: Counter[str] = Counter()
         self._axis = axis
-        self._o: MeaningOfO = o
+        self._letters = letters
         self._limit = LIMITS[axis]
 
     def read(self, cells: Sequence[object]) -> object:
@@ -65,20 +67,27 @@ class CoordinateReader:
             text = ascii_digits(clean(cell, self.changes))
             if is_missing(text):
                 return MISSING
-            return _known(parse_angle(with_known_letters(text, self._o)), self._axis)
+            return _known(parse_angle(with_known_letters(text, self._letters)), self._axis)
         return _known(_native(cell), self._axis)
 
 
 class PositionReader:
     """Reads cells with both coordinates. `order` is that of numbers whose order the cell itself does not show.
 
-    `o` is what the letter O means in the column.
+    `letters` are those of hemispheres whose meaning is known. `points` is the order within GeoJSON's points.
     """
 
-    def __init__(self, order: CoordinateOrder | None, o: MeaningOfO = "") -> None:
+    def __init__(
+        self,
+        order: CoordinateOrder | None,
+        letters: Letters = NO_LETTERS,
+        *,
+        points: CoordinateOrder = "lonlat",
+    ) -> None:
         self.changes: Counter[str] = Counter()
         self._order = order
-        self._o: MeaningOfO = o
+        self._letters = letters
+        self._points: CoordinateOrder = points
 
     def read(self, cells: Sequence[object]) -> object:
         """Return latitude and longitude in degrees, or `MISSING`. Raises `UnreadableCell`."""
@@ -112,13 +121,15 @@ class PositionReader:
             return _from_wkb(text)
         if pair := _AFTER_ADDRESS.fullmatch(text):
             return _position(Angle(float(pair[1])), Angle(float(pair[2])))
-        return self._ordered(*split_pair(with_known_letters(text, self._o)))
+        return self._ordered(*split_pair(with_known_letters(text, self._letters)))
 
     def _from_object(self, cell: object) -> object:
         if isinstance(cell, Mapping):
             return self._from_mapping(cell)
         if isinstance(cell, list | tuple) and len(cell) == 2:
             return self._ordered(*map(_native, cell))
+        if isinstance(cell, list | tuple) and len(cell) == _PARTS_OF_SOCRATA:
+            return _position(_native(cell[1]), _native(cell[2]))
         raise UnreadableCell(_NOT_A_POSITION)
 
     def _from_mapping(self, cell: Mapping[object, object]) -> object:
@@ -130,7 +141,8 @@ class PositionReader:
             if coordinates in (None, [], ()):
                 return MISSING
             if isinstance(coordinates, list | tuple) and len(coordinates) in (2, 3):
-                return _position(_native(coordinates[1]), _native(coordinates[0]))
+                first, second = _native(coordinates[0]), _native(coordinates[1])
+                return _position(first, second) if self._points == "latlon" else _position(second, first)
             raise UnreadableCell(_NOT_A_POSITION)
         for latitude, longitude in _PAIRS_OF_NAMES:
             if latitude in folded and longitude in folded:
@@ -179,9 +191,14 @@ def is_readable_pair(value: object) -> bool:
     """Return whether a cell is text with two angles, and hemispheres or fractions show that it is a position."""
     if not isinstance(value, str) or len(value) > LONGEST_POSITION:
         return False
+    text = ascii_digits(clean(value, Counter()))
+    # What letters mean is decided later; here any meaning does.
+    return any(_is_pair(with_known_letters(text, letters)) for letters in (EITHER_O, *LANGUAGES))
+
+
+def _is_pair(text: str) -> bool:
     try:
-        # What an O means is decided later; here either does.
-        first, second = split_pair(with_known_letters(ascii_digits(clean(value, Counter())), "W"))
+        first, second = split_pair(text)
     except UnreadableCell:
         return False
     if first.axis and second.axis:
@@ -193,8 +210,13 @@ def is_readable_angle(value: object, axis: Axis) -> bool:
     """Return whether a cell is text with a latitude or a longitude."""
     if not isinstance(value, str) or len(value) > LONGEST_POSITION:
         return False
+    text = ascii_digits(clean(value, Counter()))
+    return any(_is_on(axis, with_known_letters(text, letters)) for letters in (EITHER_O, *LANGUAGES))
+
+
+def _is_on(axis: Axis, text: str) -> bool:
     try:
-        checked(parse_angle(with_known_letters(ascii_digits(clean(value, Counter())), "W")), axis)
+        checked(parse_angle(text), axis)
     except UnreadableCell:
         return False
     return True

@@ -55,7 +55,8 @@ def _fillers() -> frozenset[str]:
 
 
 @cache
-def _months() -> dict[str, int]:
+def month_numbers() -> dict[str, int]:
+    """Return the number of each month, by its names and short names in all languages that are known."""
     return {
         word_key(name): number
         for language, months in table("months").items()
@@ -203,7 +204,7 @@ class DateParser:
 
     @staticmethod
     def _month(token: str) -> int | None:
-        return int(token[5:]) if token.startswith("thang") and token[5:].isdecimal() else _months().get(token)
+        return int(token[5:]) if token.startswith("thang") and token[5:].isdecimal() else month_numbers().get(token)
 
     def _full_year(self, year: int, written: str) -> int:
         if len(written) == 4:

@@ -1,25 +1,17 @@
 """The O of a longitude: west in the Romance languages (oeste, ouest), east in German (Ost). Its column decides."""
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from producers.files.values.countries import sides_of
+from producers.files.values.letters import alone
 from worker.contract.placeholders import word_key
 
 MeaningOfO = Literal["", "E", "W"]
 """What an O stands for in a column; empty if that is not known."""
 
-_FRONT, _END = r"(?<![^\s,;/|(\[])", r"(?=[ :]*[0-9])"
-_BEHIND, _BEFORE = r"(?<=[0-9°º'\"\u2032\u2033\u2019\u201d.\s])", r"(?![^\s,;/|)\]])"
-
-
-def _alone(letters: str) -> re.Pattern[str]:
-    return re.compile(f"{_FRONT}(?:{letters}){_END}|{_BEHIND}(?:{letters}){_BEFORE}")
-
-
-_O, _L = _alone("[Oo]"), _alone("L")
-_EAST, _WEST = _alone("[Ee]|L|[Ee]ste?|[Ll]este|[Ee]ast"), _alone("[Ww]|[Ww]est")
+_O = alone("[Oo]")
+_EAST, _WEST = alone("[Ee]|L|[Ee]ste?|[Ll]este|[Ee]ast"), alone("[Ww]|[Ww]est")
 # Beginnings of words of names of columns, without accents; "longitude" is of several languages.
 _GERMAN = ("lange", "laenge", "breite", "krankenhaus", "klinik", "strasse", "ort", "plz", "postleitzahl", "betten")
 _ROMANCE = (
@@ -71,10 +63,3 @@ def meaning_of_o(cells: Iterable[object], columns: Sequence[str], countries: Col
     if is_german == is_romance:
         return ""
     return "E" if is_german else "W"
-
-
-def with_known_letters(text: str, o: MeaningOfO) -> str:
-    """Return a text with E or W for the letters O, if its meaning is known, and L (leste)."""
-    if o:
-        text = _O.sub(o, text)
-    return _L.sub("E", text)

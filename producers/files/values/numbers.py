@@ -34,6 +34,16 @@ _GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:([.,' ])[0-9]{3})(?:\1[0-9]{3})*")
 _AMBIGUOUS = re.compile(r"[1-9][0-9]{0,2}([.,])[0-9]{3}")
 _FRACTION = re.compile(r"[0-9]*([.,])[0-9]+")
 _UNIT = re.compile(r"\s*([^\W\d_][^\d]*)")
+# A number, and in brackets behind it another one with or without words: "320 (12 ICU)", "1.538 (davon 96)".
+_WITH_PART = re.compile(
+    r"(?P<whole>[^(\[\uff08]*[0-9][^(\[\uff08]*?)\s*[(\[\uff08]"
+    r"(?P<part>[^(\[0-9]*(?P<number>[0-9]{1,9})[^(\[0-9]*?)[)\]\uff09]"
+)
+# Of what is added or is a share, the number in front is no whole.
+_NO_PART = re.compile(r"[+%/&]|[-\u2013]\s*[0-9]|[0-9]\s*[-\u2013]")
+_FOOTNOTE_MARK = re.compile(r"(?<=[0-9])\s*[*\u2020\u2021\u00b9\u00b2\u00b3]{1,3}$")
+_MARK_LEFT_OUT = "a footnote mark is left out"
+_PART_LEFT_OUT = "a smaller number in brackets, as a part of the whole, is left out"
 _NO_NUMBER = frozenset(("-9", "-99", "-999", "-9999", "-99999", "-999999", "-1", "9999", "99999", "999999"))
 NO_NUMBERS = frozenset((-999, -9999, -99999, -999999))
 """Numbers that programs for statistics write for "not known", whatever the column counts."""
@@ -123,9 +133,19 @@ def _number_texts(sample: Iterable[object]) -> Iterable[str]:
     unchanged: Counter[str] = Counter()
     for cell in sample:
         if isinstance(cell, str):
-            text = _bare(ascii_digits(clean(cell[:_LONGEST_NUMBER], unchanged)))
-            if text is not None:
-                yield text
+            text = ascii_digits(clean(cell[:_LONGEST_NUMBER], unchanged))
+            bare = _bare(_without_part(_FOOTNOTE_MARK.sub("", text)))
+            if bare is not None:
+                yield bare
+
+
+def _without_part(text: str) -> str:
+    """Return a text without the smaller number that it has in brackets at its end: that is a part of the first."""
+    found = _WITH_PART.fullmatch(text)
+    if found is None or _NO_PART.search(found["part"]):
+        return text
+    whole = re.sub(r"[^0-9]", "", found["whole"])
+    return found["whole"] if int(found["number"]) <= int(whole) else text
 
 
 def _bare(text: str) -> str | None:
@@ -165,9 +185,15 @@ class WholeNumberReader:
             raise UnreadableCell(_NOT_A_NUMBER)
         if exponent := _EXPONENT.fullmatch(text):
             return _checked_whole(_exact(exponent))
-        bare = _bare(text)
+        unmarked = _FOOTNOTE_MARK.sub("", text)
+        whole = _without_part(unmarked)
+        bare = _bare(whole)
         if bare is None:
             raise UnreadableCell(_NOT_A_NUMBER)
+        if whole is not unmarked:
+            self.changes[_PART_LEFT_OUT] += 1
+        if unmarked != text:
+            self.changes[_MARK_LEFT_OUT] += 1
         negative = bare.startswith("-")
         number = self._parsed(bare.lstrip("+-"))
         return _checked_whole(-number if negative else number)

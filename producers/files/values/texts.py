@@ -12,6 +12,7 @@ from functools import cache
 from producers.files.values.cells import MISSING, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
 from producers.files.values.dittos import IS_DITTO, surely_dittos
+from producers.files.values.made_dates import IS_MADE_DATE, is_made_date
 from producers.files.values.missing import IsMissing
 from producers.files.values.numbers import ascii_digits, integer_text
 from producers.files.values.words import table
@@ -116,6 +117,7 @@ class CodeReader:
     `whole_floats` says that the column contains whole numbers which a spreadsheet has written as `1425.0`. Several
     cells are joined by `joined_by`. If `all_needed`, the value is missing as soon as one of them is. With
     `needs_digit`, a value without a digit is none: "ask the director" is no telephone number.
+    `made_dates` says that dates with the name of a month are what a spreadsheet has made of codes.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class CodeReader:
         joined_by: str = " ",
         all_needed: bool = False,
         needs_digit: bool = False,
+        made_dates: bool = False,
     ) -> None:
         self.changes: Counter[str] = Counter()
         self._missing = missing
@@ -135,6 +138,7 @@ class CodeReader:
         self._joined_by = joined_by
         self._all_needed = all_needed
         self._needs_digit = needs_digit
+        self._made_dates = made_dates
 
     def read(self, cells: Sequence[object]) -> object:
         """Return cleaned text, or `MISSING`. Raises `UnreadableCell`."""
@@ -167,6 +171,8 @@ class CodeReader:
         if not text.isascii():
             text = text.translate(_FULL_WIDTH)
             text = ascii_digits(text) if any(map(str.isdecimal, text)) else text
+        if self._made_dates and is_made_date(text):
+            raise UnreadableCell(IS_MADE_DATE)
         if text[0].isdigit() and text[-1].isdigit() and not text.isdigit():
             return self._without_fraction(text)
         return text

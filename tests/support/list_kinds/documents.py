@@ -56,6 +56,14 @@ _WITH_DEGREES = {
     ],
 }
 
+_IN_METRES = {
+    "spatialReference": {"wkid": 102100, "latestWkid": 3857},
+    "features": [
+        {"attributes": {"NAME": name, "CITY": city}, "geometry": {"x": 946000.5, "y": 4940000.5}}
+        for name, city in (("Larch Hospital", "Dorn"), ("Hazel Hospital", "Elst"))
+    ],
+}
+
 DOCUMENTS = (
     Kind(
         name="25_geojson_one_line",
@@ -117,5 +125,15 @@ DOCUMENTS = (
         content=b'<?xml version="1.0"?>\n<list><hospital><name>Larch Hospital</name></hospital></list>\n',
         refusal=("is XML",),
         code=2,
+    ),
+    Kind(
+        name="46_arcgis_in_metres",
+        file="46.json",
+        content=json.dumps(_IN_METRES).encode(),
+        rows=(
+            row(1, "name:larch hospital CITY dorn", "Larch Hospital", city="Dorn"),
+            row(2, "name:hazel hospital CITY elst", "Hazel Hospital", city="Elst"),
+        ),
+        notes=("the records are at 'features'", "its coordinates are in EPSG:3857, not WGS 84, and are left out"),
     ),
 )

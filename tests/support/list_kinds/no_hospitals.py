@@ -46,4 +46,36 @@ NO_HOSPITALS = (
         ),
         code=2,
     ),
+    Kind(
+        # The totals lack nothing that the hospitals have.
+        name="44_totals_beside_their_area",
+        file="44.csv",
+        content=(
+            b"city,name,beds\nDorn,Larch Hospital,12\nDorn,Hazel Hospital,20\nDorn,TOTAL DORN,32\n"
+            b"Varn,Alder Hospital,33\nVarn,TOTAL VARN,33\n"
+        ),
+        rows=(
+            row(2, "name:larch hospital CITY dorn", "Larch Hospital", city="Dorn", beds=12),
+            row(3, "name:hazel hospital CITY dorn", "Hazel Hospital", city="Dorn", beds=20),
+            Row(line=4, stored={}, fate="rejected"),
+            row(5, "name:alder hospital CITY varn", "Alder Hospital", city="Varn", beds=33),
+            Row(line=6, stored={}, fate="rejected"),
+        ),
+        code=1,
+    ),
+    Kind(
+        name="45_closed_and_office",
+        file="45.csv",
+        content=_HEADER + b"K1,Larch Hospital (closed 2017),Dorn,12\nK2,Ministry of Health,Elst,20\n" + _LAST,
+        options=("--source", "moh"),
+        rows=tuple(
+            row(line, f"moh:{code}", name, source="moh", external_id=code, city=city, beds=beds)
+            for line, code, name, city, beds in (
+                (2, "K1", "Larch Hospital (closed 2017)", "Dorn", 12),
+                (3, "K2", "Ministry of Health", "Elst", 20),
+                (4, "K4", "Alder Hospital", "Varn", 33),
+            )
+        ),
+        notes=("1 row is called like an office of an administration", "1 row is called closed"),
+    ),
 )

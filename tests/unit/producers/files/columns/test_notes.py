@@ -1,9 +1,11 @@
 """What is said of columns that are not read although their name promises a field."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from producers.files import HospitalFile
 from producers.files.columns import ColumnWishes
 from tests.support.tables import choose, fields
 
@@ -173,3 +175,38 @@ def test_an_identifier_that_a_spreadsheet_has_rounded_is_mentioned(cells: Sequen
     ]
     assert len(found) == is_rounded
     assert all(note.startswith("Facility ID has numbers") and cells[0] in note for note in found)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "named"),
+    [
+        ("UTM_X,UTM_Y", "{0}5000.5,41{0}000", "UTM_X, UTM_Y may have one"),
+        ("Easting,Northing", "5{0}000,18{0}000", "Easting, Northing may have one"),
+        ("NORTE,ESTE", "-12.{0},-77.{0}", "NORTE, ESTE may have one"),
+        ("lat_e6,lon_e6", "56{0}0000,-2{0}000", "lat_e6, lon_e6 may have one"),
+        # Of these another note says that they are not in degrees.
+        ("Latitude,Longitude", "4{0}8251,54{0}932", ""),
+        ("Easting,Notes", "5{0}000,x", ""),
+        ("Easting,Northing", "east side,north side", ""),
+        ("lat,lon,Easting,Northing", "51.{0},0.{0},5{0}000,18{0}000", ""),
+    ],
+)
+def test_columns_of_positions_that_are_not_read_are_named(
+    tmp_path: Path, header: str, cells: str, named: str
+) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"K{number},Oak {number},Aveda,{cells.format(number)}" for number in range(10, 16)]
+    path.write_text("\n".join([f"code,name,city,{header}", *rows]))
+    notes = [note for note in HospitalFile.open(path).notes if note.startswith("no position is read")]
+    assert [named in note for note in notes] == [True] * bool(named)
+
+
+@pytest.mark.parametrize(("cells", "is_named"), [("Hôpital Nord {0}", True), ("oui", False)])
+def test_names_in_another_language_are_named_although_their_column_may_mean_something_else(
+    tmp_path: Path, cells: str, is_named: bool
+) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"{cells.format(number)},مستشفى الشمال {number},Aveda" for number in range(10, 16)]
+    path.write_text("\n".join(["Hôpital,المستشفى,Ville", *rows]))
+    said = [note for note in HospitalFile.open(path).notes if "Hôpital may be it as well" in note]
+    assert [note.startswith("the hospital's name is read from المستشفى;") for note in said] == [True] * is_named

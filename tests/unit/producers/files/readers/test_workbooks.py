@@ -34,6 +34,18 @@ def save(path: Path, **sheets: list[list[Any]]) -> Path:
     return path
 
 
+def save_ods(path: Path, rows: str) -> None:
+    """Save an ods with a sheet of these rows, written as XML."""
+    source = Path(__file__).with_name("hospitals.ods")
+    with zipfile.ZipFile(source) as before, zipfile.ZipFile(path, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            if name == "content.xml":
+                start, end = content.index(b"<table:table-row>"), content.index(b"</table:table>")
+                content = content[:start] + rows.encode() + content[end:]
+            after.writestr(name, content)
+
+
 def test_cells_have_their_types_and_rows_their_numbers(path: Path) -> None:
     table = open_table(save(path, Hospitals=ROWS))
     assert [(row.line, row.fields) for row in table.rows()] == [
@@ -215,14 +227,7 @@ def test_an_ods_is_read_as_it_is_shown(path: Path) -> None:
     ]
     header = '<table:table-row table:number-rows-repeated="2"><table:table-cell/></table:table-row>'
     body = header + "".join(f"<table:table-row>{''.join(cells)}</table:table-row>" for cells in rows)
-    source = Path(__file__).with_name("hospitals.ods")
-    with zipfile.ZipFile(source) as before, zipfile.ZipFile(path, "w") as after:
-        for name in before.namelist():
-            content = before.read(name)
-            if name == "content.xml":
-                start, end = content.index(b"<table:table-row>"), content.index(b"</table:table>")
-                content = content[:start] + body.encode() + content[end:]
-            after.writestr(name, content)
+    save_ods(path, body)
     table = open_table(path)
     assert [tuple(row.fields.values()) for row in table.rows()] == [
         ("North", "Oak", "007", 12),
@@ -241,3 +246,29 @@ def test_names_in_two_rows_are_joined_and_noted(path: Path) -> None:
     assert any(note.startswith("the names of columns are in two rows, which are joined:") for note in table.notes)
     assert "Betten gesamt" in table.columns
     assert len(list(table.rows())) == 6
+
+
+def test_hidden_rows_are_read_and_noted(path: Path) -> None:
+    workbook = openpyxl.load_workbook(save(path.with_suffix(".xlsx"), North=[*ROWS, *ROWS[1:]]))
+    workbook["North"].row_dimensions[2].hidden = True
+    workbook["North"].row_dimensions[90].hidden = True
+    workbook.save(path)
+    table = open_table(path)
+    assert len(list(table.rows())) == 2 * len(ROWS[1:])
+    assert [note for note in table.notes if "hidden in the sheet" in note and "others: 1, first row 2;" in note]
+
+
+def test_hidden_rows_of_an_ods_are_read_and_noted(path: Path) -> None:
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    row = "<table:table-row{}>" + cell + cell + "</table:table-row>"
+    rows = [
+        *(row.format("", "name", "city"), row.format("", "Oak", "Aveda")),
+        row.format(' table:visibility="filter"', "Elm", "Brusk"),
+        row.format(' table:visibility="collapse" table:number-rows-repeated="2"', "Ash", "Corvo"),
+        '<table:table-row table:visibility="collapse" table:number-rows-repeated="1048000"><table:table-cell/>',
+        "</table:table-row>",
+    ]
+    save_ods(path, "".join(rows))
+    table = open_table(path)
+    assert [row.fields["name"] for row in table.rows()] == ["Oak", "Elm", "Ash", "Ash"]
+    assert [note for note in table.notes if "hidden in the sheet" in note and "others: 3, first row 3;" in note]

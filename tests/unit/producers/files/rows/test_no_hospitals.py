@@ -88,8 +88,10 @@ def test_a_header_in_other_words_among_the_rows_is_a_rejected_row(tmp_path: Path
         (",東京都合計,,450", LOOKS_LIKE_A_TOTAL),
         (",Total Care Clinic,,35", None),
         (",Hôpital Total,,35", None),
-        (",Total DAKAR,Dakar,450", None),
+        (",Total DAKAR,Dakar,450", LOOKS_LIKE_A_TOTAL),
+        (",Total DAKAR OUEST,Dakar,450", None),
         ("K20,Total DAKAR,Dakar,450", None),
+        ("20,Total DAKAR,Dakar,450", None),
         (",Totally Oak,,45", MAY_BE_A_TOTAL),
     ],
 )

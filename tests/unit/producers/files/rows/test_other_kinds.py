@@ -52,3 +52,50 @@ def test_other_kinds_are_counted_if_all_columns_are_kept(tmp_path: Path) -> None
         for note in file.notes
         if "'amenity' says that they are no hospitals" in note and "pharmacy (3)" in note
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "listed"),
+    [
+        ("Operational status", ["Open", "Closed", "Open", "Temporarily closed", "Closed"], "3, Closed (2), Temp"),
+        ("Estado", ["Activo", "Cerrado", "Activo", "Activo"], "1, Cerrado (1)"),
+        ("운영상태", ["영업", "폐업", "영업", "영업"], "1, 폐업 (1)"),
+    ],
+)
+def test_closed_hospitals_are_counted(tmp_path: Path, column: str, values: list[str], listed: str) -> None:
+    rows = [f"F{n:03},Aveda Hospital {n},{value},Town {n}" for n, value in enumerate(values)]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join([f"Facility ID,Facility Name,{column},City", *rows]) + "\n", "utf-8")
+    file = HospitalFile.open(path)
+    assert [note for note in file.notes if f"{column!r} says that they are closed" in note and listed in note]
+    assert len([row for row in file.rows() if row.known is not None]) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("Close Date", ["", "20191231", "", "20200630"], "2 rows have a 'Close Date', first '20191231'"),
+        ("datefermeture", ["", "2015-06-30", "", ""], "1 row has a 'datefermeture', first '2015-06-30'"),
+        ("폐업일자", ["2012-01-02", "", "", ""], "1 row has a '폐업일자'"),
+        # No end, and other dates.
+        ("Close Date", ["9999-12-31", "2099-12-31", "00000000", "-"], ""),
+        ("Open Date", ["19980401", "", "", ""], ""),
+    ],
+)
+def test_hospitals_with_a_date_of_closing_are_counted(
+    tmp_path: Path, column: str, values: list[str], says: str
+) -> None:
+    rows = [f"F{n:03},Aveda Hospital {n},{value},Town {n}" for n, value in enumerate(values)]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join([f"Facility ID,Facility Name,{column},City", *rows]) + "\n", "utf-8")
+    file = HospitalFile.open(path)
+    found = [note for note in file.notes if column in note]
+    assert [note.startswith(says) for note in found] == ([True] if says else [])
+
+
+def test_dates_of_closing_are_counted_if_all_columns_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"Aveda {number},{'2019-12-31' if number == 3 else ''},Town" for number in range(9)]
+    path.write_text("\n".join(["Facility Name,Close Date,City", *rows]) + "\n")
+    file = HospitalFile.open(path, FileWishes(columns=ColumnWishes(keep_others=True)))
+    assert [note for note in file.notes if note.startswith("1 row has a 'Close Date', first '2019-12-31'")]

@@ -169,3 +169,23 @@ def test_among_rejected_rows_they_stay_rejected_until_they_are_filled_in(tmp_pat
     assert rejected(opened(tmp_path, *lines)) == {2: reason}
     lines[1] = f'2;"{reason}";K1;Elm Clinic;Aveda;12'
     assert rejected(opened(tmp_path, *lines)) == {}
+
+
+def test_the_total_of_an_area_is_none_although_it_lacks_nothing(tmp_path: Path) -> None:
+    rows = [f"Aveda,Oak {number},{number * 5}" for number in range(1, 5)]
+    lines = [*rows, "Aveda,TOTAL AVEDA,50", "Brusk,Elm,7", "Brusk,Brusk total,7", "Brusk,Total Aveda,9"]
+    file = opened(tmp_path, "City,Name,Beds", *lines)
+    assert rejected(file) == dict.fromkeys((6, 8), LOOKS_LIKE_A_TOTAL)
+
+
+def test_a_name_in_brackets_belongs_to_the_row_above(tmp_path: Path) -> None:
+    rows = [f"{number},Oak Hospital {number},Aveda,{number}5" for number in range(1, 7)]
+    file = opened(tmp_path, "No,Name,City,Beds", *rows[:3], ",(formerly Elm Hospital),,", *rows[3:])
+    assert list(rejected(file)) == [5]
+
+
+def test_footnotes_with_a_mark_are_no_hospitals_however_many_there_are(tmp_path: Path) -> None:
+    rows = [f"Oak {number},Aveda,{number}5," for number in range(1, 7)]
+    notes = ["* as of 30 June,,,", "** with the annex,,,", "*** closed,,,", "* Oak Hospital,,,"]
+    file = opened(tmp_path, "Name,City,Beds,Remarks", *rows, *notes)
+    assert list(rejected(file)) == [8, 9, 10]

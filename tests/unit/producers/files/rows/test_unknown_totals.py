@@ -44,6 +44,15 @@ def test_totals_of_groups_are_rejected(tmp_path: Path) -> None:
     assert file.columns.columns_of("external_id") == ("Code",)
 
 
+def test_a_total_at_the_end_that_is_no_sum_hides_no_other(tmp_path: Path) -> None:
+    lines = [
+        *(*ROWS[:5], f";Zusumma;;{sum(n * 5 for n in range(10, 15))};{sum(range(10, 15))}"),
+        *(*ROWS[5:], f";Zusumma;;{sum(n * 5 for n in range(15, 22))};{sum(range(15, 22))}"),
+        f";Allsumma;;{BEDS - 1};{DOCTORS - 1}",
+    ]
+    assert rejected(opened(tmp_path, HEADER, *lines)) == dict.fromkeys((7, 15, 16), MAY_BE_A_TOTAL)
+
+
 @pytest.mark.parametrize(
     ("header", "row", "last"),
     [
@@ -99,6 +108,24 @@ def test_hospitals_at_the_end_are_loaded(tmp_path: Path, header: str, row: str, 
 
 def test_a_few_rows_show_nothing(tmp_path: Path) -> None:
     assert rejected(opened(tmp_path, HEADER, *ROWS[:2], ";Elm;;30;5")) == {}
+
+
+@pytest.mark.parametrize(
+    ("area", "beds", "lines"),
+    [
+        ("Aveda", sum(range(10, 15)), [7]),
+        # It is no sum, has another area, or has a number that may be how many rows there are.
+        ("Aveda", 7, []),
+        ("Cadia", sum(range(10, 15)), []),
+        ("Aveda", 5, []),
+    ],
+)
+def test_a_total_may_have_the_area_of_the_rows_above_it(
+    tmp_path: Path, area: str, beds: int, lines: list[int]
+) -> None:
+    rows = [f"K{number};Oak {number};{'Aveda' if number < 15 else 'Brusk'};{number}" for number in range(10, 22)]
+    file = opened(tmp_path, "Code;Name;City;Beds", *rows[:5], f";Zusumma;{area};{beds}", *rows[5:])
+    assert rejected(file) == dict.fromkeys(lines, MAY_BE_A_TOTAL)
 
 
 def test_the_last_row_of_a_long_list_is_judged_by_a_sample(tmp_path: Path) -> None:

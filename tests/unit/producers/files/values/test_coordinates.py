@@ -42,6 +42,8 @@ PARIS = (48.85, 2.35)
         ("48856614", METRES),
         ("488.566.140", "!has separators that a spreadsheet has put"),
         ("E 2.35", "!has the hemisphere of a longitude"),
+        ("48°51'60\"", 48 + 51 / 60 + 60 / 3600), ("48°60'", 48 + 60 / 60),
+        ("48°51'61\"", "!has minutes or seconds"),
         ("O 5", LETTER), ("abc", LETTER), ("48°61'", "!has minutes or seconds"), ("48 51", NO),
         ("48.85.3", NO), ("1,048.5", NO),
         ("-51.1 N", "!has both a sign and a hemisphere"), ("N 51 N", NO), ("485124N", METRES),

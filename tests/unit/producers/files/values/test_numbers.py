@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.files.values import MISSING, ValueWishes
+from producers.files.values import MISSING, RowReader, ValueWishes, choose_readers
 from producers.files.values.numbers import ascii_digits
-from tests.support.columns import notes_of, read_column
+from tests.support.columns import Column, Mapped, Row, notes_of, read_column
 
 SIGN = "!may have a thousands separator or a decimal sign"
 NO = "!is not a number"
@@ -52,6 +52,42 @@ def test_a_number_of_beds_is_read_without_evidence(cell: object, value: Any) -> 
     else:
         assert found == value
         assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("320 (12 ICU)", 320), ("320(12)", 320), ("120 (davon 8 ITS)", 120), ("120 beds (30 ICU beds)", 120),
+        ("120 [30]", 120), ("120（ICU 8）", 120), ("1 234 (60)", 1234), ("120 (120 functional)", 120),
+        # What is in brackets is no part of it, or may be added to it.
+        ("120 (130)", NO), ("120 (2019)", NO), ("120 (+30)", NO), ("120 (50%)", NO), ("120 (ICU)", NO),
+        ("120 (10-20)", NO), ("120 (10 + 20)", NO), ("(30) 120", NO), ("120 (30) 40", NO), ("120 nurses (30)", NO),
+    ],
+)  # fmt: skip
+def test_a_part_in_brackets_is_left_out_of_the_number_of_beds(cell: str, value: object) -> None:
+    assert read_column("beds", [cell]) == [value]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("200*", 200), ("200 **", 200), ("1 234†", 1234), ("200¹", 200), ("200***", 200),
+        ("200****", NO), ("200*3", NO), ("*200", NO), ("ten*", NO),
+    ],
+)  # fmt: skip
+def test_a_footnote_mark_behind_a_number_is_left_out(cell: str, value: object) -> None:
+    assert read_column("beds", [cell]) == [value]
+
+
+def test_how_often_a_part_is_left_out_is_noted() -> None:
+    rows = [{"name": f"Oak {beds}", "beds": beds} for beds in ("320 (12 ICU)", "1.538 (96)", "410")]
+    mapped = [Mapped("hospital_name", ("name",)), Mapped("beds", ("beds",))]
+    statistics = {it: Column([row[it] for row in rows]) for it in ("name", "beds")}
+    reader = RowReader(mapped, choose_readers(mapped, statistics, ValueWishes()))
+    # The numbers in front show how thousands are written.
+    records = [reader.read(Row(row)).known or {} for row in rows]
+    assert [record["beds"] for record in records] == [320, 1538, 410]
+    assert reader.notes() == ["beds: a smaller number in brackets, as a part of the whole, is left out (2 cells)"]
 
 
 @pytest.mark.parametrize(
