@@ -94,7 +94,7 @@ async def test_what_cannot_be_enqueued_is_shown_and_holds_up_no_other_hospital(
     """Two hospitals have jobs of a later version, and another program has written past the validator."""
     jobs = client[site.settings.mongodb_database]["outbox"]
     newer = [document(f"newer{number}", job=f"close_hospital:outbox:{number}") for number in range(2)]
-    foreign = [document("foreign", envelope=...), with_date_beyond(hospital_id="beyond")]
+    foreign: list[Any] = [document("foreign", envelope=...), with_date_beyond(hospital_id="beyond")]
     await jobs.insert_many([*newer, *foreign], bypass_document_validation=True)
     worker = await site.worker()
 

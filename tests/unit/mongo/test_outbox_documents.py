@@ -81,4 +81,4 @@ def test_the_end_of_another_document_is_its_own_id(fields: Any) -> None:
     end = end_of_hospital(whole)
 
     assert isinstance(end, RawBSONDocument)
-    assert whole.raw[4:].startswith(b"\x03_id\0" + end.raw)
+    assert bytes(whole.raw)[4:].startswith(b"\x03_id\0" + bytes(end.raw))
