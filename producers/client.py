@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 from pydantic import BaseModel
 
 from producers.all_outcomes import AllOutcomes, OnProgress, WaitError
-from producers.batches import Batch
 from producers.groups import groups_of
 from producers.options import EnqueueOptions, read_options
 from producers.queue import QueueClient
@@ -23,12 +22,14 @@ from producers.receipts import JobStatus, Receipt
 from producers.room import OnFull
 from worker import contract
 from worker.contract import HospitalChanges, HospitalRecord, JobSpec, OnExisting
-from worker.contract.actions import Action
 from worker.contract.validation import MAX_PROBLEMS, parse
 from worker.errors import InvalidPayload, PayloadProblem, QueueFull
 from worker.queue.scripts import Enqueue, EnqueueState
 
 if TYPE_CHECKING:
+    from producers.batches import Batch
+    from worker.contract.actions import Action
+    from worker.monitoring.explanation import Explanation
     from worker.settings import Settings
 
 P = TypeVar("P", bound=BaseModel)
@@ -201,14 +202,17 @@ class HospitalProducer:
             enqueued([job_id])
         return Receipt(self._queue, job.job_id, spec.outcome, state)
 
-    def batch(self, batch_id: str | None = None) -> Batch:
+    def batch(self, batch_id: str | None = None) -> "Batch":
         """Return the batch of that id, which another process may have created; by default a new id.
 
         Sends nothing. Raises `InvalidPayload` for an id that is not 1 to 100 ASCII letters, digits, `.`, `_`, `-`.
         """
+        # As in `QueueClient.on_batches`.
+        from producers.batches import Batch  # noqa: PLC0415
+
         return Batch(self._queue, batch_id)
 
-    async def record_action(self, action: Action) -> None:
+    async def record_action(self, action: "Action") -> None:
         """Keep the record of what an operator does, as `hospital-worker actions list` shows it; call it before.
 
         Raises `OutageError` if it cannot be kept, and `ConfigurationError` if this Redis user may not.
@@ -304,6 +308,19 @@ class HospitalProducer:
             return JobStatus(job_id, view.state, view.tries, error=str(view.result["r"]), enqueued_at=enqueued_at)
         outcome = view.result["r"] if view.result else None
         return JobStatus(job_id, view.state, view.tries, outcome=outcome, enqueued_at=enqueued_at)
+
+    async def explain(self, job_id: str) -> "Explanation":
+        """Return why a job is in its state, and what would change it, in words, as `hospital-worker jobs explain`.
+
+        The words are for people, and may change; the state is of those that docs/operations.md lists. It is what
+        Redis knows: not how jobs ended of which only the history in MongoDB is left, nor where a job in the outbox
+        stands. Raises `OutageError` if Redis does not answer, and `ConfigurationError` if its user may not read
+        that.
+        """
+        # As in `QueueClient.facts`.
+        from worker.monitoring.explain import explain  # noqa: PLC0415
+
+        return explain(await self._queue.facts(job_id))
 
 
 def _checked(records: Sequence[HospitalRecord | dict[str, Any]]) -> list[HospitalRecord]:

@@ -23,6 +23,7 @@ from producers.queue import QueueClient
 from producers.receipts import Receipt
 from worker import contract
 from worker.contract import JobSpec
+from worker.contract.outbox import OUTBOX_MARK
 from worker.errors import InvalidPayload, PayloadProblem
 from worker.mongo.outbox_writes import Session, add_to_outbox
 
@@ -50,7 +51,7 @@ class _Transaction(HospitalProducer):
             raise InvalidPayload("options", [PayloadProblem("idempotency_key", reason)])
         # As with a key of the caller's, all that a worker keeps of what the job did finds it again, should it be
         # delivered once more.
-        job_id = contract.new_job_id(spec, f"outbox:{secrets.token_urlsafe(12)}")
+        job_id = contract.new_job_id(spec, f"{OUTBOX_MARK}{secrets.token_urlsafe(12)}")
         with self._queue.sending(spec) as enqueued:
             job = self._queue.job(spec, payload, job_id, delay_s, has_key=True)
             await add_to_outbox(

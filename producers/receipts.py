@@ -68,8 +68,9 @@ class Receipt(Generic[O_co]):
             return self._finished(view.result)
         if view.state == "unknown" and self._comes_later:
             raise TimeoutError(
-                f"{self.job_id}: not in Redis after {timeout:g} s: its transaction is not committed, no worker "
-                "empties the outbox, or it ended more than WORKER_KEEP_RESULT seconds ago"
+                f"{self.job_id}: not in Redis after {timeout:g} s: its transaction is not committed, an earlier "
+                "job of its hospital has not ended, no worker empties the outbox, or it ended more than "
+                "WORKER_KEEP_RESULT seconds ago"
             )
         if view.state == "unknown":
             raise JobNotFound(f"{self.job_id}: no such job, or it ended more than WORKER_KEEP_RESULT seconds ago")

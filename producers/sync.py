@@ -23,6 +23,7 @@ from producers.own_loop import OwnLoop
 from producers.receipts import Receipt
 from producers.room import OnFull
 from worker.contract import JobSpec
+from worker.errors import QueueFull
 from worker.queue.batches import BatchJob
 from worker.queue.scripts import EnqueueState
 
@@ -185,6 +186,7 @@ class SyncHospitalProducer(_Blocking[HospitalProducer]):
     abort = _blocking(HospitalProducer.abort)
     record_action = _blocking(HospitalProducer.record_action)
     status = _blocking(HospitalProducer.status)
+    explain = _blocking(HospitalProducer.explain)
 
     def enqueue(self, spec: JobSpec[M, O_co], payload: M, **options: Unpack[EnqueueOptions]) -> SyncReceipt[O_co]:
         """Enqueue one job, as `HospitalProducer.enqueue` does."""
@@ -197,12 +199,19 @@ class SyncHospitalProducer(_Blocking[HospitalProducer]):
     def enqueue_stream(self, spec: JobSpec[M, O_co], payloads: Iterable[M]) -> Iterator[SyncReceipt[O_co]]:
         """Enqueue any number of jobs of one kind, and yield their receipts in order, in constant memory.
 
-        If this raises, the jobs of the receipts that it has yielded are enqueued, and up to 500 more may be.
+        If this raises, the jobs of the receipts that it has yielded are enqueued, and up to 500 more may be. Only
+        `QueueFull` says exactly how many were.
         """
         # The payloads are taken in the caller's thread, to which a database's iterator may belong.
         source = iter(payloads)
+        enqueued = 0
         while some := list(itertools.islice(source, _TOGETHER)):
-            for receipt in self.loop.run(functools.partial(self.asynchronous.enqueue_many, spec, some)):
+            try:
+                receipts = self.loop.run(functools.partial(self.asynchronous.enqueue_many, spec, some))
+            except QueueFull as full:
+                raise full.after(enqueued) from None
+            enqueued += len(receipts)
+            for receipt in receipts:
                 yield SyncReceipt(self.loop, receipt)
 
     def batch(self, batch_id: str | None = None) -> SyncBatch:

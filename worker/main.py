@@ -74,6 +74,7 @@ _FAULTS: dict[type, str] = {
     events.DeadLettersNotMoved: "dead_letters_not_moved",
     events.OutboxHeldUp: "outbox_held_up",
     events.OutboxJobSkipped: "outbox_job_skipped",
+    events.OutboxDocumentsUnreadable: "outbox_documents_unreadable",
 }
 
 _log = structlog.stdlib.get_logger(__name__)

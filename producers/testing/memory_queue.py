@@ -14,10 +14,12 @@ from pydantic import BaseModel
 from producers.client import HospitalProducer
 from producers.queue import QueueClient
 from producers.testing.stored_batches import StoredBatches
-from producers.testing.stored_jobs import StoredJob, StoredJobs
-from worker.contract import JobSpec
+from producers.testing.stored_facts import with_facts_of
+from producers.testing.stored_jobs import StoredJob, StoredJobs, now_ms
+from worker.contract import QUEUES, JobSpec
 from worker.contract.actions import Action
 from worker.errors import ConfigurationError
+from worker.monitoring.job_facts import JobFacts
 from worker.queue.batches import BatchStore
 from worker.queue.job_state import JobView
 from worker.queue.scripts import Enqueue, EnqueueState
@@ -110,6 +112,12 @@ class MemoryQueue(QueueClient):
     async def record(self, action: Action) -> None:
         """Keep the record of an act of an operator."""
         self.actions.append(action)
+
+    async def facts(self, job_id: str) -> JobFacts:
+        """Return what is known of a job, as Redis would while no worker runs."""
+        facts = JobFacts(job_id=job_id, now_ms=now_ms(), queues=QUEUES)
+        job = self.stored.all.get(job_id)
+        return facts if job is None else with_facts_of(job, facts)
 
     async def abort(self, job_id: str) -> None:
         """End a job that waits, as a worker does that claims it."""

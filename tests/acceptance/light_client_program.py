@@ -19,7 +19,9 @@ if __name__ == "__main__":
     with SyncHospitalProducer.connect() as producer:
         receipt = producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"), idempotency_key="light")
         print(receipt.outcome(timeout=30).status, flush=True)  # noqa: T201 (what the test reads)
+        print(producer.explain(receipt.job_id).state)  # noqa: T201
         print(asyncio.run(register()))  # noqa: T201
     # Neither does the producer that records need more.
     with SyncHospitalProducer(RecordingProducer()) as recording:
-        print(recording.ingest_hospital(HospitalRecord(hospital_name="Mercy")).state)  # noqa: T201
+        receipt = recording.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
+        print(receipt.state, recording.explain(receipt.job_id).state)  # noqa: T201

@@ -74,7 +74,7 @@ async def test_a_service_enqueues_with_the_client_alone(
     await EndingWorker(redis).end_all()
     out, err = await service.communicate()
 
-    assert (service.returncode, out.decode(), err.decode()) == (0, "created\nqueued\nnew\n", "")
+    assert (service.returncode, out.decode(), err.decode()) == (0, "created\ndone\nqueued\nnew queued\n", "")
     assert await redis.zcard(DEFAULT_QUEUE) == 1
     await redis.aclose(close_connection_pool=True)
 

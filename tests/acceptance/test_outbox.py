@@ -1,5 +1,6 @@
 """Jobs of committed transactions, from a service's own code to their outcomes: real processes and servers."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,8 +12,10 @@ from pymongo import AsyncMongoClient
 from producers.outbox import HospitalOutbox
 from tests.acceptance.conftest import Site
 from tests.acceptance.test_client_examples import ROOT, example
+from tests.support.foreign_documents import document, with_date_beyond
 from worker.contract import REGISTER_HOSPITAL, HospitalChanges, HospitalRecord
 from worker.errors import JobNotFound
+from worker.mongo.client import MongoHandle
 from worker.queue import keys
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
@@ -83,6 +86,40 @@ async def test_a_worker_that_is_killed_is_replaced(site: Site, client: AsyncMong
             receipt = await outbox.register_hospital(session, MERCY, **BY)
         assert (await receipt.outcome(timeout=30)).status == "registered"
     assert await site.redis.get(keys.OUTBOX_RELAY) != holder
+
+
+async def test_what_cannot_be_enqueued_is_shown_and_holds_up_no_other_hospital(
+    site: Site, client: AsyncMongoClient[dict[str, Any]], registry: MongoHandle
+) -> None:
+    """Two hospitals have jobs of a later version, and another program has written past the validator."""
+    jobs = client[site.settings.mongodb_database]["outbox"]
+    newer = [document(f"newer{number}", job=f"close_hospital:outbox:{number}") for number in range(2)]
+    foreign: list[Any] = [document("foreign", envelope=...), with_date_beyond(hospital_id="beyond")]
+    await jobs.insert_many([*newer, *foreign], bypass_document_validation=True)
+    worker = await site.worker()
+
+    async with HospitalOutbox.connect(site.settings) as outbox, client.start_session() as session:
+        async with await session.start_transaction():
+            receipt = await outbox.register_hospital(session, MERCY, **BY)
+        assert (await receipt.outcome(timeout=30)).status == "registered"
+
+    async def shown() -> dict[str, Any] | None:
+        found: dict[str, Any] = json.loads((await site.command("queue", "--json")).out)
+        return found if found["outbox"] and found["outbox"]["jobs"] == 2 and found["outbox"]["skipped"] else None
+
+    found = (await site.until(shown))["outbox"]
+    assert (found["jobs"], found["skipped"], found["unreadable"]) == (2, 2, 2)
+    assert found["oldest_due_age_s"] > 0
+    checked = json.loads((await site.command("check", "--json")).out)["outbox"]
+    assert {**checked, "oldest_due_age_s": 0} == {**found, "oldest_due_age_s": 0}
+    for command in ("queue", "check"):
+        done = await site.command(command)
+        assert done.code == 0
+        assert "jobs in the outbox: 2, the oldest due for " in done.out
+        assert "jobs in the outbox that cannot be enqueued: 2, and" in done.out
+        assert "documents in the outbox that are no jobs: 2 " in done.out
+    assert "action=outbox_documents_unreadable count=2" in worker.log
+    assert worker.log.count("action=outbox_job_skipped") == 2
 
 
 async def test_without_the_collections_of_this_version_a_service_may_come_first(

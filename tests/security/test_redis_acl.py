@@ -1,6 +1,7 @@
 """The ACL rules for Redis users in docs/security.md allow what a worker and a producer need, and no more."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -193,6 +194,24 @@ async def test_an_operator_may_do_what_commands_and_pages_do(fleet: Fleet) -> No
         assert second.member == b"b"
     assert await operator.zmscore(QUEUES[0] + keys.LEASED_SUFFIX, ["a"]) == [None]
     await operator.aclose(close_connection_pool=True)
+    assert await fleet.refusals() == []
+
+
+async def test_a_producer_needs_more_rights_to_explain_jobs(fleet: Fleet) -> None:
+    named = (ROOT / "docs" / "security.md").read_text().partition("To explain jobs")[2].partition(".\n")[0]
+    more = re.findall(r"`([~+][^`]+)`", named)
+    async with HospitalProducer.connect(fleet.settings("hospital_producer"), patience=1) as producer:
+        receipt = await producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"))
+        with pytest.raises(ConfigurationError, match=r"needs more rights \(docs/security\.md, Redis\): "):
+            await producer.explain(receipt.job_id)
+    assert len(await fleet.refusals()) > 0
+
+    await fleet.admin.execute_command("ACL", "LOG", "RESET")
+    rules = [*RULES["hospital_producer"], *more]
+    await fleet.admin.execute_command("ACL", "SETUSER", "explaining", "on", f">{CANARY}", *rules)
+    async with HospitalProducer.connect(fleet.settings("explaining"), patience=1) as producer:
+        assert (await producer.explain(receipt.job_id)).state == "queued"
+        assert (await producer.explain("ingest_hospital:never")).state == "unknown"
     assert await fleet.refusals() == []
 
 

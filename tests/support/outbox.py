@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.codec import Codec
-from worker.contract.outbox import OutboxJob, OutboxPage, Place
+from worker.contract.outbox import OutboxJob, OutboxPage, OutboxSize, Place
 from worker.errors import RegistryError
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -22,12 +22,16 @@ def envelope(job_id: str) -> bytes:
 
 
 class MemoryOutbox:
-    """The jobs that a test adds. `errors` has what the next calls raise, by the name of the method."""
+    """The jobs that a test adds. `errors` has what the next calls raise, by the name of the method.
+
+    `unreadable` is how many documents on its first page are no jobs.
+    """
 
     def __init__(self) -> None:
         self.jobs: dict[Place, OutboxJob] = {}
         self.errors: dict[str, RegistryError] = {}
         self.pages = 0
+        self.unreadable = 0
         self.watching = asyncio.Event()
         self._changes: asyncio.Queue[OutboxJob] = asyncio.Queue()
 
@@ -61,12 +65,18 @@ class MemoryOutbox:
             if after is None or place.hospital_id > after:
                 first.setdefault(place.hospital_id, self.jobs[place])
         heads = list(first.values())[:_PAGE]
-        return OutboxPage(heads, heads[-1].place.hospital_id if len(first) > _PAGE else None)
+        last = heads[-1].place.hospital_id if len(first) > _PAGE else None
+        return OutboxPage(heads, last, self.unreadable if after is None else 0)
 
     async def remove(self, places: Collection[Place]) -> None:
         self._check("remove")
         for place in places:
             self.jobs.pop(place, None)
+
+    async def size(self) -> OutboxSize:
+        self._check("size")
+        oldest = min((job.due for job in self.jobs.values()), default=None)
+        return OutboxSize(len(self.jobs) + self.unreadable, oldest)
 
     @asynccontextmanager
     async def added(self) -> AsyncGenerator[Callable[[], Awaitable[list[OutboxJob]]], None]:

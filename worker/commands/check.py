@@ -13,8 +13,16 @@ from worker.errors import OutageError, RegistryError
 from worker.escaping import escape, escape_json
 from worker.failing import EXIT_FAILED, fail
 from worker.liveness import LiveWorker, live_folder, live_workers
+from worker.monitoring.outbox_words import outbox_lines
 from worker.monitoring.pause_words import pause_lines
-from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, read_heartbeats, redis_time
+from worker.queue.heartbeats import (
+    STALE_AFTER_S,
+    Heartbeat,
+    OutboxState,
+    outbox_state,
+    read_heartbeats,
+    redis_time,
+)
 from worker.queue.pauses import Pause, read_pauses
 from worker.redis.client import registry_mark
 from worker.settings import load_settings
@@ -84,9 +92,10 @@ def _own_workers() -> list[LiveWorker]:
 
 @dataclass(frozen=True, slots=True)
 class _Fleet:
-    """The workers that are asked about, each with the age of its heartbeat in seconds, and what is paused."""
+    """The workers that are asked about, each with the age of its heartbeat in seconds, and what holds jobs up."""
 
     workers: list[tuple[Heartbeat, float]]
+    outbox: OutboxState | None
     pauses: list[Pause]
     now_ms: float
 
@@ -106,6 +115,7 @@ def _check_ready(here: bool, *, as_json: bool) -> None:
                     for worker, age_s in fleet.workers
                 ],
                 "paused": [asdict(pause) for pause in fleet.pauses],
+                "outbox": fleet.outbox.as_json(fleet.now_ms) if fleet.outbox is not None else None,
             }
         )
     elif fleet.ready:
@@ -127,8 +137,9 @@ async def _read_fleet(here: bool) -> _Fleet:
     except TimeoutError:
         raise OutageError(f"Redis has not answered for {_ANSWER_WITHIN_S:g} s: no worker is ready") from None
     host = socket.gethostname()
-    workers = [(worker, worker.age_s(now)) for worker in heartbeats if not here or worker.host == host]
-    return _Fleet(workers, pauses, now.timestamp() * 1000)
+    fleet = [(worker, worker.age_s(now)) for worker in heartbeats]
+    workers = [(worker, age_s) for worker, age_s in fleet if not here or worker.host == host]
+    return _Fleet(workers, outbox_state(fleet), pauses, now.timestamp() * 1000)
 
 
 def _print_ready(fleet: _Fleet) -> None:
@@ -136,7 +147,7 @@ def _print_ready(fleet: _Fleet) -> None:
     for worker in fleet.ready:
         for held in worker.held:
             typer.echo(escape(f"worker {worker.worker}: jobs of a function wait: {held}"))
-    for line in pause_lines(fleet.pauses, fleet.now_ms):
+    for line in (*outbox_lines(fleet.outbox, fleet.now_ms), *pause_lines(fleet.pauses, fleet.now_ms)):
         typer.echo(line)
 
 

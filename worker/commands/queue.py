@@ -1,4 +1,4 @@
-"""`hospital-worker queue`: the length of the queues, dead letters, workers and running batches."""
+"""`hospital-worker queue`: the length of the queues, dead letters, the outbox, workers and running batches."""
 
 import json
 from typing import Annotated
@@ -25,7 +25,7 @@ def queue(
         typer.Option(min=0.1, help=f"Seconds between two looks of --watch.  [default: {_INTERVAL_S:g}]"),
     ] = None,
 ) -> None:
-    """Show the length of each queue, dead letters, workers and running batches.
+    """Show the length of each queue, dead letters, the outbox, workers and running batches.
 
     The length is shown as waiting, deferred and in-flight jobs.
     """

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from worker.commands.rate_table import rate_table
 from worker.escaping import escape
+from worker.monitoring.outbox_words import outbox_lines
 from worker.monitoring.pause_words import pause_lines
 from worker.queue.heartbeats import Heartbeat
 from worker.queue.stats import QueueStats
@@ -55,8 +56,9 @@ def queues_table(state: QueueStats, trends: Mapping[str, str] | None = None) -> 
 
 
 def lines(state: QueueStats) -> Iterator[str]:
-    """Yield what is said of dead letters, pauses, workers and unknown functions, without control codes."""
+    """Yield what is said of dead letters, outbox, pauses, workers and unknown functions, without control codes."""
     yield f"dead letters: {state.dead:,}"
+    yield from outbox_lines(state.outbox, state.now_ms)
     yield from pause_lines(state.pauses, state.now_ms)
     for heartbeat, age_s in state.workers:
         busy = f"{heartbeat.running} of {heartbeat.slots} slots busy"

@@ -17,6 +17,7 @@ from worker.commands.trends import Trends
 from worker.console import ResultConsole
 from worker.errors import OutageError
 from worker.escaping import escape, escape_json
+from worker.monitoring.outbox_words import outbox_lines
 from worker.queue.heartbeats import STALE_AFTER_S
 from worker.queue.stats import QueueStats
 
@@ -115,7 +116,8 @@ def _print_line(found: QueueStats | OutageError) -> None:
         f"oldest {queue.oldest_wait_s:.1f} s"
         for name, queue in found.queues.items()
     ]
-    parts += [f"dead letters: {found.dead:,}", f"workers: {ready} of {len(found.workers)} ready"]
+    parts += [f"dead letters: {found.dead:,}", *outbox_lines(found.outbox, found.now_ms)]
+    parts.append(f"workers: {ready} of {len(found.workers)} ready")
     typer.echo(escape(f"{_now()} {'; '.join(parts)}"))
 
 

@@ -90,7 +90,7 @@ JOBS: Mapping[str, JobSpec[Any, Any]] = {
 }
 
 
-class _Call(BaseModel):
+class _Call(BaseModel, defer_build=True):
     idempotency_key: IdempotencyKey
 
 

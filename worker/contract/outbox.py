@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+OUTBOX_MARK = "outbox:"
+"""Stands in the id of a job of the outbox where the ids of others have their key, before a random one."""
+
 
 class Place(NamedTuple):
     """Where a job stands in the outbox: it is the `seq`-th job of its hospital, counted from 1, without gaps."""
@@ -39,10 +42,14 @@ class OutboxJob(NamedTuple):
 
 
 class OutboxPage(NamedTuple):
-    """The first jobs of some hospitals. The next page comes after the id `last`; `None`: there is none."""
+    """The first jobs of some hospitals. The next page comes after the id `last`; `None`: there is none.
+
+    `unreadable` is how many documents on it are no jobs: another program has written them past the validator.
+    """
 
     heads: Sequence[OutboxJob]
     last: Any
+    unreadable: int = 0
 
 
 class OutboxSize(NamedTuple):

@@ -110,6 +110,8 @@ class Rejection(BaseModel):
     a problem for each invalid field, or the one reason.
     """
 
+    model_config = ConfigDict(defer_build=True)
+
     index: int
     problems: list[str]
 

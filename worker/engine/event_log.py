@@ -205,6 +205,14 @@ def _outbox_job_skipped(event: events.OutboxJobSkipped) -> None:
     )
 
 
+def _outbox_documents_unreadable(event: events.OutboxDocumentsUnreadable) -> None:
+    _log.error(
+        "documents in the outbox are no jobs: another program has written or changed them",
+        action="outbox_documents_unreadable",
+        count=event.count,
+    )
+
+
 def _ends_left_out(event: events.EndsLeftOut) -> None:
     _log.error(
         "the history lacks ended jobs: it could not be moved from Redis for too long",
@@ -386,6 +394,7 @@ _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.EndsLeftOut: _ends_left_out,
     events.OutboxHeldUp: _outbox_held_up,
     events.OutboxJobSkipped: _outbox_job_skipped,
+    events.OutboxDocumentsUnreadable: _outbox_documents_unreadable,
     events.BreakerChanged: _breaker_changed,
     events.ReadinessChanged: _readiness_changed,
     events.LivenessNotShown: _liveness_not_shown,

@@ -235,6 +235,13 @@ class OutboxJobSkipped:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxDocumentsUnreadable:
+    """Documents in the outbox are no jobs. They stay there, and hold up nothing. Sent when their number changes."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryNotMoved:
     """How jobs ended cannot be moved to where their history is kept; it stays in Redis. Sent once for a reason."""
 

@@ -10,8 +10,10 @@ from worker.contract.outbox import OutboxJob
 from worker.engine.context import EngineContext
 from worker.engine.events import Events, OutboxHeldUp
 from worker.engine.outbox_steps import OutboxSource, OutboxSteps
+from worker.engine.outbox_tally import OutboxTally
 from worker.errors import RegistryError
 from worker.queue import keys
+from worker.queue.heartbeats import OutboxState
 from worker.queue.turn import Turn
 from worker.redis.errors import REDIS_ERRORS, error_code
 
@@ -23,13 +25,14 @@ _TOLD_S, _LONGEST_TOLD_S = 0.02, 0.1
 # Between looks at all hospitals, in case that a change or an end was not told; longer if there are very many.
 _SWEEP_S = 10.0
 _LONGEST_SHARE = 0.05
+_MEASURE_S = 2.0
 # Added jobs beyond are found by looking at all.
 _MOST_ADDED = 10_000
 _BACKOFF = Backoff(first_s=0.1, longest_s=2)
 
 
 class OutboxRelay:
-    """One worker's part in relaying: its three loops run as long as it does.
+    """One worker's part in relaying: its four loops run as long as it does.
 
     One of a fleet's workers relays at a time, the one that has the turn. It looks at the first job of every
     hospital when it begins, after each error and every ten seconds; in between it is told of added jobs by MongoDB,
@@ -43,6 +46,7 @@ class OutboxRelay:
         self._relays = asyncio.Event()
         self._wake = asyncio.Event()
         self._steps = OutboxSteps(context, source)
+        self._tally = OutboxTally(context.events, source)
         self._added: list[OutboxJob] = []
         # Where the look at all hospitals is, whether one is wanted, and when it is due anyway.
         self._after: Any = None
@@ -50,6 +54,11 @@ class OutboxRelay:
         self._sweep_began = self._sweep_at = 0.0
         self._told_s = _TOLD_S
         self._trouble = _Trouble(context.events, "")
+
+    @property
+    def state(self) -> OutboxState | None:
+        """What the outbox has, if this worker relays and knows it."""
+        return self._tally.state if self._relays.is_set() else None
 
     async def keep_turn(self) -> None:
         """Take the turn when it is free, and keep it."""
@@ -88,6 +97,13 @@ class OutboxRelay:
                 self._want_sweep()
                 await trouble.met(str(error))
 
+    async def measure(self) -> None:
+        """While it has the turn, read how much there is."""
+        while True:
+            await self._relays.wait()
+            await self._tally.measure()
+            await asyncio.sleep(_MEASURE_S)
+
     async def work(self) -> None:
         """While it has the turn, move jobs on."""
         while True:
@@ -112,6 +128,7 @@ class OutboxRelay:
             self._told_s = _TOLD_S
             await self._steps.step()
         elif not self._sweeping:
+            self._tally.end_look(self._steps.skipped)
             await self._wait()
 
     async def _wait(self) -> None:
@@ -146,12 +163,14 @@ class OutboxRelay:
             self._after, self._sweeping, self._sweep_wanted = None, True, False
             self._sweep_began = now
             self._steps.forget()
+            self._tally.begin_look()
         # What is found on a page is moved on before the next one is read.
         return self._sweeping and not self._steps.has_work
 
     async def _look_at_page(self) -> None:
         page = await self._source.page(self._after)
         self._steps.look_at(page.heads)
+        self._tally.meet(page.unreadable)
         self._after = page.last
         if page.last is None:
             self._sweeping = False

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from worker.codec import Codec
 from worker.contract import JOBS
-from worker.contract.outbox import OutboxJob, OutboxPage, Place
+from worker.contract.outbox import OutboxJob, OutboxPage, OutboxSize, Place
 from worker.engine.context import EngineContext
 from worker.engine.events import OutboxJobSkipped
 from worker.queue.job_state import find_ended
@@ -21,8 +21,8 @@ from worker.redis.client import call_timeout_s
 _TOGETHER = 250
 # Of jobs beyond, the end is found by looking, not told. Each takes about half a kilobyte.
 _MOST_NOTED = 10_000
-# Of jobs beyond, it is not reported that they cannot be enqueued.
-_MOST_SKIPPED = 1_000
+# Of jobs beyond, it is neither counted nor reported that they cannot be enqueued.
+_MOST_SKIPPED, _MOST_REPORTED = 10_000, 1_000
 
 
 class OutboxSource(Protocol):
@@ -39,6 +39,9 @@ class OutboxSource(Protocol):
 
     async def remove(self, places: Collection[Place]) -> None:
         """Remove jobs that have ended."""
+
+    async def size(self) -> OutboxSize:
+        """Return how much is in it, in time that does not grow with that."""
 
     def added(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[list[OutboxJob]]]]:
         """Watch for jobs that are added from now on; yields what waits for some of them for a moment."""
@@ -65,6 +68,7 @@ class OutboxSteps:
         self._budget = send_budget(call_timeout_s(context.redis))
         self._heads: deque[OutboxJob] = deque()
         self._noted: dict[str, OutboxJob] = {}
+        self._reported: set[str] = set()
         self._skipped: set[str] = set()
 
     @property
@@ -77,13 +81,19 @@ class OutboxSteps:
         """Whether Redis tells when jobs end that are on their queues."""
         return bool(self._noted)
 
+    @property
+    def skipped(self) -> int:
+        """How many jobs cannot be enqueued, of those that were looked at since `forget`."""
+        return len(self._skipped)
+
     def look_at(self, heads: Iterable[OutboxJob]) -> None:
         """Take jobs of which each is the first of its hospital."""
         self._heads.extend(heads)
 
     def forget(self) -> None:
-        """Forget what is on its queue: all first jobs are looked at again."""
+        """Forget what is on its queue, and what cannot be: all first jobs are looked at again."""
         self._noted.clear()
+        self._skipped.clear()
 
     async def take_added(self, added: Sequence[OutboxJob]) -> None:
         """Take jobs that were added; one whose predecessor is still in the outbox waits for its end."""
@@ -154,6 +164,8 @@ class OutboxSteps:
             self._noted[job.job_id] = job
 
     def _skip(self, job_id: str, reason: str) -> None:
-        if job_id not in self._skipped and len(self._skipped) < _MOST_SKIPPED:
+        if len(self._skipped) < _MOST_SKIPPED:
             self._skipped.add(job_id)
+        if job_id not in self._reported and len(self._reported) < _MOST_REPORTED:
+            self._reported.add(job_id)
             self._events.send(OutboxJobSkipped(job_id, reason))

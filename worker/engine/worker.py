@@ -168,6 +168,7 @@ class LeaseWorker(Worker):
         self._dead_letter_limits = dead_letter_limits
         self._open_history = open_history
         self._open_outbox = open_outbox
+        self._relay: OutboxRelay | None = None
         self._owns_process = owns_process
         self._registry = registry
         self._process_exit: ProcessExit | None = None
@@ -347,11 +348,12 @@ class LeaseWorker(Worker):
             mover = HistoryMover(context, self._open_history(self.ctx), lambda: len(slots) > 0)
             loops["history-mover"] = every(history_mover.INTERVAL_S, context.redis_health, mover.move)
         if self._open_outbox is not None:
-            relay = OutboxRelay(context, self._open_outbox(self.ctx))
+            self._relay = relay = OutboxRelay(context, self._open_outbox(self.ctx))
             loops |= {
                 "outbox-turn": relay.keep_turn(),
                 "outbox-watch": relay.watch(),
                 "outbox-relay": relay.work(),
+                "outbox-size": relay.measure(),
             }
         if self.allow_abort_jobs:
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
@@ -382,6 +384,7 @@ class LeaseWorker(Worker):
             started_at=self._started_at,
             at=redis_time,
             longest_run_s=slots.longest_run_s(),
+            outbox=self._relay.state if self._relay is not None else None,
             **self.heartbeat_facts(),
         )
         return heartbeat

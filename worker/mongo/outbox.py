@@ -4,11 +4,12 @@ Only what the majority has is read: a job of a transaction that is rolled back m
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, IndexModel
 from pymongo.read_concern import ReadConcern
 
@@ -16,14 +17,15 @@ from worker.contract.outbox import OutboxJob, OutboxPage, OutboxSize, Place
 from worker.errors import TransientError
 from worker.mongo.client import Document, MongoHandle, settled
 from worker.mongo.errors import translated
+from worker.mongo.outbox_documents import JOB_FIELDS, RAW, decoded, end_of_hospital, envelope_in, jobs_in
 from worker.mongo.outbox_writes import OUTBOX
 
 OUTBOX_INDEXES = [IndexModel([("due", ASCENDING)])]
 
 PAGE = 250
-_HIGHEST_SEQ = 2**63 - 1
 _BEFORE_ALL: Document = {"hospital": "", "seq": 0}
-_WITHOUT_ENVELOPE = {"envelope": False}
+# Of another type than a date is what another program has written; it would come first.
+_DATES = {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}
 # A longer wait holds up the end of a worker.
 _AWAIT_MS = 500
 _LONGEST_AWAIT_S = 1.0
@@ -35,30 +37,34 @@ class Outbox:
     """The outbox of one registry. Methods raise the errors of `worker.mongo.errors`."""
 
     def __init__(self, mongo: MongoHandle) -> None:
-        self._jobs = mongo.database.get_collection(OUTBOX, read_concern=ReadConcern("majority"))
+        self._jobs: Any = mongo.database.get_collection(
+            OUTBOX, codec_options=RAW, read_concern=ReadConcern("majority")
+        )
 
     async def find(self, places: Collection[Place]) -> list[OutboxJob]:
         """Return the jobs at those of these places that have one."""
-        return _readable(await self._at(places, _WITHOUT_ENVELOPE))
+        return jobs_in(await self._at(places, JOB_FIELDS))
 
     async def envelopes(self, places: Collection[Place]) -> Mapping[Place, bytes]:
         """Return the envelopes of the jobs at those of these places that have one."""
         found = await self._at(places, {"envelope": True})
-        return {_place(each): each["envelope"] for each in found}
+        return dict(pair for document in found if (pair := envelope_in(document)) is not None)
 
     async def page(self, after: Any) -> OutboxPage:
         """Return the first job of each of some hospitals that come after an id; `None`: the first hospitals."""
         with translated():
-            found = await (
-                self._jobs.find({"_id": {"$gt": _BEFORE_ALL if after is None else after}}, _WITHOUT_ENVELOPE)
+            found: list[RawBSONDocument] = await (
+                self._jobs.find({"_id": {"$gt": _BEFORE_ALL if after is None else after}}, JOB_FIELDS)
                 .sort("_id", ASCENDING)
                 .limit(PAGE)
                 .to_list(None)
             )
+        jobs = jobs_in(found)
         first: dict[str, OutboxJob] = {}
-        for job in _readable(found):
+        for job in jobs:
             first.setdefault(job.place.hospital_id, job)
-        return OutboxPage(list(first.values()), _end_of_hospital(found[-1]) if len(found) == PAGE else None)
+        last = end_of_hospital(found[-1]) if len(found) == PAGE else None
+        return OutboxPage(list(first.values()), last, unreadable=len(found) - len(jobs))
 
     async def remove(self, places: Collection[Place]) -> None:
         """Remove jobs that have ended."""
@@ -69,9 +75,11 @@ class Outbox:
         """Return how much is in the outbox, in time that does not grow with it."""
         with translated():
             count = await self._jobs.estimated_document_count()
-            oldest = await self._jobs.find_one({}, {"due": True}, sort=[("due", ASCENDING)])
-        due = oldest.get("due") if oldest else None
-        return OutboxSize(count, due if isinstance(due, datetime) else None)
+            oldest = await self._jobs.find_one(
+                {"due": _DATES}, {"_id": False, "due": True}, sort=[("due", ASCENDING)]
+            )
+        fields = decoded(oldest) if oldest is not None else None
+        return OutboxSize(count, fields["due"] if fields is not None else None)
 
     @asynccontextmanager
     async def added(self) -> AsyncGenerator[Callable[[], Awaitable[list[OutboxJob]]], None]:
@@ -82,7 +90,7 @@ class Outbox:
         """
         pipeline: list[Document] = [
             {"$match": {"operationType": "insert"}},
-            {"$project": {"fullDocument.envelope": False}},
+            {"$set": {"fullDocument.envelope": {"$type": "$fullDocument.envelope"}}},
         ]
         with translated():
             stream: Any = await settled(self._jobs.watch(pipeline, max_await_time_ms=_AWAIT_MS))
@@ -93,49 +101,22 @@ class Outbox:
                         change = await _until_read(stream.try_next())
                     if change is None and not stream.alive:
                         raise TransientError("MongoDB has ended the change stream of the outbox")
-                    return [] if change is None else _readable([change["fullDocument"]])
+                    return [] if change is None else jobs_in([change["fullDocument"]])
 
                 yield next_added
 
-    async def _at(self, places: Collection[Place], fields: Mapping[str, bool]) -> list[Document]:
+    async def _at(self, places: Collection[Place], fields: Mapping[str, Any]) -> list[RawBSONDocument]:
         if not places:
             return []
         with translated():
-            return await self._jobs.find({"_id": {"$in": [_id(place) for place in places]}}, fields).to_list(None)
+            found: list[RawBSONDocument] = await self._jobs.find(
+                {"_id": {"$in": [_id(place) for place in places]}}, fields
+            ).to_list(None)
+        return found
 
 
 def _id(place: Place) -> Document:
     return {"hospital": place.hospital_id, "seq": place.seq}
-
-
-def _place(found: Document) -> Place:
-    return Place(found["_id"]["hospital"], found["_id"]["seq"])
-
-
-def _end_of_hospital(found: Document) -> Document:
-    """Return an id after those of all jobs of the same hospital, however many it has."""
-    match found["_id"]:
-        case {"hospital": str(hospital_id), "seq": int()}:
-            return {"hospital": hospital_id, "seq": _HIGHEST_SEQ}
-        case other:
-            # Another program wrote it past the validator.
-            unknown: Document = other
-            return unknown
-
-
-def _readable(documents: Sequence[Document]) -> list[OutboxJob]:
-    """Return documents as jobs, without those that another program has written past the validator."""
-    jobs = []
-    for document in documents:
-        match document:
-            case {
-                "_id": {"hospital": str(hospital_id), "seq": int(seq)},
-                "job": str(job_id),
-                "due": datetime() as due,
-                "delay_ms": int(delay_ms),
-            }:
-                jobs.append(OutboxJob(Place(hospital_id, seq), job_id, due, delay_ms))
-    return jobs
 
 
 async def _until_read(reading: Awaitable[T]) -> T:

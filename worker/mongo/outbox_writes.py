@@ -12,6 +12,10 @@ OUTBOX = "outbox"
 OUTBOX_HOSPITALS = "outbox_hospitals"
 # `ReturnDocument.AFTER` of PyMongo.
 _AFTER = True
+# MongoDB's time, as a number: the caller's client may read dates in a way of its own.
+_COUNTED = {"seq": True, "now_ms": {"$toLong": "$$NOW"}}
+# A thousand years: later dates are beyond what Python and MongoDB can exchange.
+_LONGEST_DELAY_MS = 1_000 * 365 * 86_400_000
 
 
 class Session(Protocol):
@@ -33,21 +37,35 @@ async def add_to_outbox(
 
     Two transactions that add a job of the same hospital conflict, as if both changed the hospital itself: the
     driver's error goes to the caller, who runs the transaction again. Raises `ConfigurationError` without a
-    transaction.
+    transaction, and for a session of a blocking client.
+
+    The delay counts by MongoDB's clock: those of the many services that add jobs may be wrong.
     """
+    # Its calls would be sent, and only then turn out not to be awaitable.
+    if not hasattr(session, "__aenter__"):
+        raise ConfigurationError(
+            "the outbox needs a session of Motor's client or of PyMongo's AsyncMongoClient, not of a blocking one"
+        )
     if not session.in_transaction:
         raise ConfigurationError(
             "the outbox needs a session with a transaction: call within `async with session.start_transaction():`"
         )
     collections = session.client[database]
     counted = await collections[OUTBOX_HOSPITALS].find_one_and_update(
-        {"_id": hospital_id}, {"$inc": {"seq": 1}}, upsert=True, return_document=_AFTER, session=session
+        {"_id": hospital_id},
+        {"$inc": {"seq": 1}},
+        projection=_COUNTED,
+        upsert=True,
+        return_document=_AFTER,
+        session=session,
     )
+    delay_ms = min(delay_ms, _LONGEST_DELAY_MS)
+    due = datetime.fromtimestamp(counted["now_ms"] / 1000, UTC) + timedelta(milliseconds=delay_ms)
     await collections[OUTBOX].insert_one(
         {
             "_id": {"hospital": hospital_id, "seq": counted["seq"]},
             "job": job_id,
-            "due": datetime.now(UTC) + timedelta(milliseconds=delay_ms),
+            "due": due,
             "delay_ms": delay_ms,
             "envelope": envelope,
         },

@@ -5,6 +5,7 @@ A pure function over `JobFacts`: the rules are asked one after the other, and th
 
 import shlex
 
+from worker.contract.outbox import OUTBOX_MARK
 from worker.monitoring.explanation import ExplainedState, Explanation, count, is_abort_asked, to_be_aborted
 from worker.monitoring.job_facts import JobFacts, Place
 from worker.monitoring.past_rules import explain_past
@@ -81,9 +82,10 @@ def _of_no_queue(facts: JobFacts) -> Explanation:
         return past
     match batch.outcome if batch else None:
         case None:
+            waits = ", or it waits in the outbox" if facts.job_id.partition(":")[2].startswith(OUTBOX_MARK) else ""
             return Explanation(
                 "unknown",
-                f"is not known: it was never enqueued, or it ended longer ago than {_longest_kept(facts)}",
+                f"is not known: it was never enqueued{waits}, or it ended longer ago than {_longest_kept(facts)}",
                 "check the id",
             )
         case "dropped":

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
@@ -32,6 +33,29 @@ class CronPlan(BaseModel):
     queue: str
     next_run: AwareDatetime | None = None
     job_id: str = ""
+
+
+class OutboxState(BaseModel):
+    """What the worker that empties the outbox has found there.
+
+    `jobs` are those that are not known to have ended. `skipped` cannot be enqueued, and hold up the later jobs of
+    their hospitals. `unreadable` is how many documents are no jobs.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    jobs: int
+    oldest_due: AwareDatetime | None = None
+    skipped: int = 0
+    unreadable: int = 0
+
+    def age_s(self, now_ms: float) -> float:
+        """Return for how many seconds the oldest due job has been due; 0 if none is."""
+        return max(0.0, now_ms / 1000 - self.oldest_due.timestamp()) if self.oldest_due is not None else 0.0
+
+    def as_json(self, now_ms: float) -> dict[str, Any]:
+        """Return the same with plain values, and the age of the oldest due job."""
+        return {**self.model_dump(mode="json"), "oldest_due_age_s": round(self.age_s(now_ms), 1)}
 
 
 class Heartbeat(BaseModel):
@@ -74,6 +98,8 @@ class Heartbeat(BaseModel):
     redis_connections: int | None = None
     """Connections to Redis that are in use, of at most `redis_pool`."""
     redis_pool: int | None = None
+    outbox: OutboxState | None = None
+    """Of the one worker that empties the outbox."""
     started_at: AwareDatetime
     at: AwareDatetime
     """When this was written, by Redis's clock."""
@@ -162,6 +188,12 @@ async def ready_workers(redis: "Redis[bytes]") -> list[Heartbeat]:
     """Return the workers that wrote within the last seconds that they are ready."""
     now, heartbeats = await asyncio.gather(redis_time(redis), read_heartbeats(redis))
     return [heartbeat for heartbeat in heartbeats if heartbeat.ready and heartbeat.age_s(now) <= STALE_AFTER_S]
+
+
+def outbox_state(workers: Iterable[tuple[Heartbeat, float]]) -> OutboxState | None:
+    """Return what is in the outbox, as the latest of these heartbeats says, each given with its age in seconds."""
+    told = [(age_s, it.outbox) for it, age_s in workers if it.outbox is not None and age_s <= STALE_AFTER_S]
+    return min(told, key=itemgetter(0))[1] if told else None
 
 
 def _at_ms(heartbeat: Heartbeat) -> float:

@@ -8,7 +8,14 @@ from redis.asyncio import Redis
 
 from worker.queue import keys
 from worker.queue.batches import BatchProgress, BatchStore
-from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, read_heartbeats, redis_time
+from worker.queue.heartbeats import (
+    STALE_AFTER_S,
+    Heartbeat,
+    OutboxState,
+    outbox_state,
+    read_heartbeats,
+    redis_time,
+)
 from worker.queue.pauses import Pause, read_pauses
 from worker.queue.rates import JobKey, RateStore, Window
 from worker.queue.scripts import QueueCounts, Scripts
@@ -64,6 +71,11 @@ class QueueStats:
     windows: list[Window] = field(default_factory=list)
     """What ended lately on all workers."""
 
+    @property
+    def outbox(self) -> OutboxState | None:
+        """What is in the outbox, if a worker has said so lately."""
+        return outbox_state(self.workers)
+
     def rates(self) -> dict[JobKey, list[Window]]:
         """Return the windows for each queue and function of which something ended within the longest of them."""
         return dict.fromkeys(sorted({key for window in self.windows for key in window.jobs}), self.windows)
@@ -90,6 +102,7 @@ class QueueStats:
                 for batch in self.batches
             ],
             "more_batches": self.more_batches,
+            "outbox": self.outbox.as_json(self.now_ms) if self.outbox is not None else None,
             "paused": [asdict(pause) for pause in self.pauses],
             "rates": [
                 {

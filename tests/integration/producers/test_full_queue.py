@@ -82,6 +82,21 @@ async def test_a_call_that_does_not_fit_says_how_many_of_its_jobs_did(
     assert names == {payload.record.hospital_name for payload in payloads[:bound]}
 
 
+@pytest.mark.parametrize("bound", [BOUND, 700])
+async def test_a_synchronous_call_that_does_not_fit_says_how_many_of_its_jobs_did(
+    own_redis: EmbeddedRedis, redis: ArqRedis, bound: int
+) -> None:
+    """It takes 500 payloads of the caller's iterator at a time."""
+    settings = load_settings(redis_url=own_redis.url, queue_bounds={DEFAULT_QUEUE: bound})
+    with (
+        SyncHospitalProducer.connect(settings, patience_when_full=0) as producer,
+        pytest.raises(QueueFull, match=f"only the first {bound} of this call were enqueued") as raised,
+    ):
+        producer.enqueue_many(INGEST_HOSPITAL, _records(1_000))
+
+    assert raised.value.enqueued == bound == await redis.zcard(DEFAULT_QUEUE)
+
+
 async def test_what_a_call_enqueued_while_it_waited_for_room_are_its_first_jobs(
     own_redis: EmbeddedRedis, redis: ArqRedis
 ) -> None:

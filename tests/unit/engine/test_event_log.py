@@ -74,6 +74,7 @@ LINES: list[tuple[object, str, dict[str, Any]]] = [
         "error",
         {"action": "outbox_job_skipped", "job_id": "job", "reason": "why"},
     ),
+    (events.OutboxDocumentsUnreadable(2), "error", {"action": "outbox_documents_unreadable", "count": 2}),
     (events.EndsLeftOut(300), "error", {"action": "history_left_out", "count": 300}),
     (
         events.RedisLost("ReadOnlyError", "READONLY"),

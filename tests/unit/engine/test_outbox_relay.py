@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.support.ending_worker import EndingWorker
 from tests.support.lua import needs_lua
-from tests.support.outbox import MemoryOutbox
+from tests.support.outbox import NOW, MemoryOutbox
 from tests.support.waiting import until
 from tests.unit.engine.conftest import WORKER_ID, KeptEvents
 from worker.contract import DEFAULT_QUEUE
@@ -23,6 +23,7 @@ from worker.engine.outbox_relay import OutboxRelay
 from worker.engine.shutdown import cancel
 from worker.errors import OutageError, TransientError
 from worker.queue import keys
+from worker.queue.heartbeats import OutboxState
 from worker.queue.turn import Turn
 
 pytestmark = needs_lua
@@ -39,7 +40,7 @@ def outbox() -> MemoryOutbox:
 @asynccontextmanager
 async def relaying(context: EngineContext, outbox: MemoryOutbox) -> AsyncIterator[OutboxRelay]:
     relay = OutboxRelay(context, outbox)
-    loops = (relay.keep_turn(), relay.watch(), relay.work())
+    loops = (relay.keep_turn(), relay.watch(), relay.measure(), relay.work())
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield relay
@@ -197,6 +198,30 @@ async def test_one_worker_relays_at_a_time(
         await redis.set(keys.OUTBOX_RELAY, "another", px=60_000)
         await until(lambda: not relay._relays.is_set())
     assert await redis.get(keys.OUTBOX_RELAY) == b"another"
+
+
+async def test_the_worker_that_relays_knows_what_is_in_the_outbox(
+    redis: ArqRedis, context: EngineContext, outbox: MemoryOutbox, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_relay, "_MEASURE_S", 0.01)
+    await redis.set(keys.OUTBOX_RELAY, "another", px=60_000)
+    for hospital in "abcd":
+        outbox.add(hospital, f"close_hospital:outbox:{hospital}")
+    outbox.add("z")
+    outbox.unreadable = 2
+    async with relaying(context, outbox) as relay:
+        before = relay.state
+        await redis.delete(keys.OUTBOX_RELAY)
+
+        await until(lambda: relay.state is not None and relay.state.skipped)
+        assert before is None
+        assert relay.state == OutboxState(jobs=5, oldest_due=NOW, skipped=4, unreadable=2)
+        # A newer worker has enqueued them, and an operator has removed the documents.
+        outbox.jobs.clear()
+        outbox.unreadable = 0
+        await until(lambda: relay.state == OutboxState(jobs=0))
+        await redis.set(keys.OUTBOX_RELAY, "another", px=60_000)
+        await until(lambda: relay.state is None)
 
 
 async def test_a_worker_that_stops_leaves_the_turn(

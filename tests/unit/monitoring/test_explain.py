@@ -414,6 +414,14 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         "unknown",
         "is not known: it was never enqueued, or it ended longer ago than results are kept (WORKER_KEEP_RESULT)",
     ),
+    "perhaps in the outbox": (
+        facts(payload="missing", job_id="ingest_hospital:outbox:x"),
+        "unknown",
+        (
+            "is not known: it was never enqueued, or it waits in the outbox, "
+            "or it ended longer ago than results are kept (WORKER_KEEP_RESULT)"
+        ),
+    ),
     "on no queue": (
         facts(),
         "queued",

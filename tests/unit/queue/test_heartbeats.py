@@ -8,6 +8,8 @@ from worker.queue import keys
 from worker.queue.heartbeats import (
     STALE_AFTER_S,
     Heartbeat,
+    OutboxState,
+    outbox_state,
     read_heartbeats,
     ready_workers,
     redis_time,
@@ -150,3 +152,29 @@ async def test_a_heartbeat_of_an_earlier_version_is_read(redis: Any) -> None:
 )
 async def test_the_state_of_a_worker_is_told_in_words(fields: dict[str, Any], age_s: float, state: str) -> None:
     assert heartbeat("one", **fields).state(age_s) == state
+
+
+def test_what_is_in_the_outbox_is_what_the_latest_living_worker_says() -> None:
+    silent, told = heartbeat("silent"), heartbeat("told", outbox=OutboxState(jobs=3, oldest_due=NOW))
+    before = heartbeat("before", outbox=OutboxState(jobs=9))
+
+    assert outbox_state([(before, 2.5), (silent, 0.1), (told, 0.5)]) == told.outbox
+    assert outbox_state([(silent, 0.1), (told, STALE_AFTER_S + 1)]) is None
+    assert outbox_state([]) is None
+
+
+async def test_what_is_in_the_outbox_is_read_back_as_written(redis: Any) -> None:
+    written = heartbeat("one", outbox=OutboxState(jobs=3, oldest_due=NOW, skipped=1, unreadable=2))
+    await write_heartbeat(redis, written)
+
+    assert await read_heartbeats(redis) == [written]
+
+
+@pytest.mark.parametrize(
+    ("oldest_due", "age_s"), [(None, 0.0), (NOW - timedelta(seconds=34), 34.0), (NOW + timedelta(seconds=5), 0.0)]
+)
+def test_the_age_of_the_outbox_is_counted_from_the_due_time(oldest_due: datetime | None, age_s: float) -> None:
+    state = OutboxState(jobs=1, oldest_due=oldest_due)
+
+    assert state.age_s(NOW.timestamp() * 1000) == age_s
+    assert state.as_json(NOW.timestamp() * 1000)["oldest_due_age_s"] == age_s

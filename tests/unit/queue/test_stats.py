@@ -67,6 +67,7 @@ async def test_stats_cover_queues_workers_dead_letters_and_unknown_functions(
     assert 10 <= age < 15
     printed = json.loads(json.dumps(state.as_json()))
     assert printed["queues"][bench.bulk]["deferred"] == 1
+    assert printed["outbox"] is None
     assert (printed["workers"][0]["worker"], printed["workers"][0]["ready"]) == ("one", True)
 
 

@@ -166,6 +166,44 @@ async def test_waiting_jobs_are_answered_as_by_the_real_queue(idle: HospitalProd
         await idle.receipt(INGEST_HOSPITAL, "ingest_hospital:never").outcome(timeout=1)
 
 
+async def test_waiting_jobs_are_explained_as_by_the_real_queue(idle: HospitalProducer) -> None:
+    await idle.ingest_hospital(MERCY, idempotency_key="key")
+    await idle.ingest_hospital(MERCY, idempotency_key="later", delay=3_600)
+
+    waiting = await idle.explain("ingest_hospital:key")
+    assert waiting == (
+        "queued",
+        "waits for a worker: none serves arq:queue",
+        "start a worker that serves arq:queue (WORKER_QUEUES)",
+    )
+    deferred = await idle.explain("ingest_hospital:later")
+    assert deferred.state == "deferred"
+    assert deferred.reason.startswith("is deferred until ")
+    assert (await idle.explain("ingest_hospital:never")).state == "unknown"
+
+
+async def test_jobs_that_have_ended_are_explained_as_by_the_real_queue(served: HospitalProducer) -> None:
+    payloads = [Note(text="a"), Note(text="b", fails=True)]
+    receipts = await served.enqueue_many(NOTE, payloads)
+    await served.wait_all(receipts, timeout=20)
+
+    done, dead = [await served.explain(receipt.job_id) for receipt in receipts]
+    assert (done.state, done.change) == ("done", "nothing: the job is done")
+    assert done.reason.endswith(" after 1 try")
+    assert dead.state == "dead"
+    assert "after 1 try: " in dead.reason
+    assert dead.reason.endswith("(PermanentError)")
+
+
+async def test_an_aborted_job_is_explained(idle: HospitalProducer) -> None:
+    receipt = await idle.ingest_hospital(MERCY)
+    await receipt.abort()
+
+    explained = await idle.explain(receipt.job_id)
+    # Without a worker nobody has ended it in Redis; in memory nobody else would.
+    assert explained.state == "aborted" or explained.reason.startswith("is to be aborted, as asked ")
+
+
 async def test_a_default_makes_no_other_payload(idle: HospitalProducer) -> None:
     first = await idle.ingest_hospital(MERCY, idempotency_key="key")
     await a_later_call()
