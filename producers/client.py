@@ -196,7 +196,7 @@ class HospitalProducer:
         """
         key, delay_s = read_options(**options)
         job_id = contract.new_job_id(spec, key)
-        with self._queue.sending(spec) as enqueued:
+        with self._queue.sending(spec, payload) as enqueued:
             job = self._queue.job(spec, payload, job_id, delay_s, has_key=key is not None)
             (state,) = await self._queue.put([job])
             enqueued([job_id])
@@ -236,7 +236,7 @@ class HospitalProducer:
         """
         sending: deque[tuple[list[Enqueue], asyncio.Task[list[EnqueueState]]]] = deque()
         # Of two groups that wait for room, the second could get it: then nobody knew which jobs were enqueued.
-        in_flight = 1 if self._queue.is_bounded(spec.queue) else _GROUPS_IN_FLIGHT
+        in_flight = 1 if self._queue.is_bounded(spec) else _GROUPS_IN_FLIGHT
         enqueued = 0
 
         async def receipts() -> list[Receipt[O_co]]:

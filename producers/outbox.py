@@ -52,7 +52,7 @@ class _Transaction(HospitalProducer):
         # As with a key of the caller's, all that a worker keeps of what the job did finds it again, should it be
         # delivered once more.
         job_id = contract.new_job_id(spec, f"{OUTBOX_MARK}{secrets.token_urlsafe(12)}")
-        with self._queue.sending(spec) as enqueued:
+        with self._queue.sending(spec, payload) as enqueued:
             job = self._queue.job(spec, payload, job_id, delay_s, has_key=True)
             await add_to_outbox(
                 self._session,

@@ -15,6 +15,7 @@ from producers.waiting import EndWatch
 from worker.backoff import Backoff
 from worker.codec import MAX_JOB_BYTES, Codec, check_job_id
 from worker.contract import JobSpec
+from worker.contract.source_queues import queue_of, source_of
 from worker.errors import (
     ConfigurationError,
     InvalidEnvelope,
@@ -77,6 +78,7 @@ class QueueClient:
         on_full: OnFull | None = None,
     ) -> None:
         self._settings = settings
+        self._source_queues = settings.source_queues
         self._codec = Codec(settings.signing_secrets())
         self._lazy = lazy
         self._unchecked = False
@@ -116,12 +118,20 @@ class QueueClient:
         # The client does not close a pool that it did not make, unless asked to.
         await self._redis.aclose(close_connection_pool=True)
 
-    def sending(self, spec: JobSpec[Any, Any]) -> AbstractContextManager[Callable[[Sequence[str]], None]]:
+    def sending(
+        self, spec: JobSpec[P, Any], payload: P | None = None
+    ) -> AbstractContextManager[Callable[[Sequence[str]], None]]:
         """Return the span of a call that enqueues jobs, if they are traced; it takes the ids of the jobs.
 
-        The jobs' envelopes are to be made within: see `job`.
+        It names the queue of the job with this payload, or of several jobs that of their kind. The jobs' envelopes
+        are to be made within: see `job`.
         """
-        return _UNTRACED if self._spans is None else self._spans.sending(spec.queue, spec.name)
+        return _UNTRACED if self._spans is None else self._spans.sending(self._queue_of(spec, payload), spec.name)
+
+    def _queue_of(self, spec: JobSpec[P, Any], payload: P | None) -> str:
+        if payload is None or not self._source_queues:
+            return spec.queue
+        return queue_of(spec, source_of(payload), self._source_queues)
 
     def job(
         self,
@@ -158,7 +168,7 @@ class QueueClient:
         if len(envelope) > MAX_JOB_BYTES:
             problem = PayloadProblem("payload", f"{len(envelope):,} bytes; at most {MAX_JOB_BYTES:,} are accepted")
             raise InvalidPayload(spec.payload.__name__, [problem])
-        return Enqueue(job_id, spec.queue, envelope, round(delay_s * 1000))
+        return Enqueue(job_id, self._queue_of(spec, payload), envelope, round(delay_s * 1000))
 
     async def put(self, jobs: Sequence[Enqueue], batch: str = "") -> list[EnqueueState]:
         """Put jobs on their queues, and into a batch if its id is given; returns how the queue found each id.
@@ -235,9 +245,9 @@ class QueueClient:
             reason = f"{largest:,} bytes; this Redis accepts at most {self._limit.bytes:,} (proto-max-bulk-len)"
             raise InvalidPayload("job", [PayloadProblem("payload", reason)])
 
-    def is_bounded(self, queue: str) -> bool:
-        """Whether only so many jobs may wait on a queue."""
-        return queue in self._settings.queue_bounds
+    def is_bounded(self, spec: JobSpec[Any, Any]) -> bool:
+        """Whether only so many jobs may wait on a queue that jobs of this kind go to."""
+        return not self._settings.queue_bounds.keys().isdisjoint((spec.queue, *self._source_queues.values()))
 
     # What only some producers need is imported in these three: a tenth of the import of all else.
 
@@ -292,8 +302,9 @@ class QueueClient:
             if left <= 0 and self._lost_at > began:
                 # Found out while this one waited for its turn: to try again could take as long again.
                 raise OutageError(self._lost, dependency="Redis")
+            more = self._source_queues.values()
             try:
-                return await self._persist(lambda: look_up(self._redis, self._codec, job_id), left)
+                return await self._persist(lambda: look_up(self._redis, self._codec, job_id, more), left)
             except OutageError as error:
                 self._lost_at, self._lost = time.monotonic(), str(error)
                 raise

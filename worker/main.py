@@ -266,6 +266,8 @@ class WorkerSettings:
     queue_name = next(iter(_queues))
     queues = _queues
     lease = _settings.worker_lease
+    source_queues = _settings.source_queues
+    rate_limits = _settings.queue_rates
     dead_letter_limits = _dead_letter_limits()
     open_history = _open_history if _settings.worker_history_days else None
     open_outbox = _open_outbox

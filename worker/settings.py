@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.contract import BULK_QUEUE, QUEUES
+from worker.contract.fields import Source
 from worker.errors import ConfigurationError
 from worker.redis_url import split_sentinel_url
 
@@ -24,13 +25,16 @@ _REMOVED = {
     "WORKER_LANES": "is now WORKER_QUEUES: rename the variable",
     "WORKER_ENGINE": "no longer exists, there is one engine: remove the variable",
 }
+_QUEUE = re.compile(r".+")
 _SLOTS = re.compile(r"[1-9][0-9]{0,4}")
 _BOUND = re.compile(r"[1-9][0-9]{0,8}")
+_RATE = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _JOBS_PER_BULK_SLOT = 50
 _LEAST_BULK_SLOTS = 4
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Slots = Annotated[int, Field(ge=1, le=50_000)]
+Rate = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseSettings):
@@ -133,6 +137,16 @@ class Settings(BaseSettings):
         {},
         description="jobs that may wait on a queue before producers are held back: `NAME=N` pairs separated by "
         "commas; a queue that is not named takes any number",
+    )
+    queue_rates: Annotated[dict[str, Rate], NoDecode] = Field(
+        {},
+        description="jobs of a queue that all workers together may start in a second: `NAME=N` pairs separated by "
+        "commas, the same for all workers; a queue that is not named has no limit",
+    )
+    source_queues: Annotated[dict[Source, str], NoDecode] = Field(
+        {},
+        description="sources whose jobs have a queue of their own: `SOURCE=NAME` pairs separated by commas, the "
+        "same for producers and workers; these queues and `arq:queue` take turns",
     )
     queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {},
@@ -244,13 +258,21 @@ class Settings(BaseSettings):
     def _split_bounds(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        bounds: dict[str, int] = {}
-        for entry in value.split(","):
-            name, _, jobs = (part.strip() for part in entry.partition("="))
-            if not name or name in bounds or not _BOUND.fullmatch(jobs):
-                raise ValueError("expected NAME=JOBS pairs of different queues separated by commas")
-            bounds[name] = int(jobs)
-        return bounds
+        return _pairs(value, "expected NAME=JOBS pairs of different queues separated by commas", _BOUND)
+
+    @field_validator("queue_rates", mode="before")
+    @classmethod
+    def _split_rates(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return _pairs(value, "expected NAME=JOBS-PER-SECOND pairs of different queues separated by commas", _RATE)
+
+    @field_validator("source_queues", mode="before")
+    @classmethod
+    def _split_sources(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return _pairs(value, "expected SOURCE=NAME pairs of different sources separated by commas", _QUEUE)
 
     @field_validator("queue_signing_keys", mode="before")
     @classmethod
@@ -283,12 +305,18 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _bounds_are_of_known_queues(self) -> Self:
-        if self.queue_bounds.keys() - {*QUEUES, *self.worker_queues}:
-            # A misspelled name would bound nothing, and nobody would notice before Redis is full.
-            raise ValueError(
-                f"QUEUE_BOUNDS: each queue must be {', '.join(QUEUES)} or one that WORKER_QUEUES names"
-            )
+    def _named_queues_are_known(self) -> Self:
+        named = {
+            "QUEUE_BOUNDS": self.queue_bounds.keys(),
+            "QUEUE_RATES": self.queue_rates.keys(),
+            "SOURCE_QUEUES": set(self.source_queues.values()),
+        }
+        for variable, queues in named.items():
+            if queues - {*QUEUES, *self.worker_queues}:
+                # A misspelled name would limit nothing, or get jobs that no worker takes, and nobody would notice.
+                raise ValueError(
+                    f"{variable}: each queue must be {', '.join(QUEUES)} or one that WORKER_QUEUES names"
+                )
         return self
 
     @model_validator(mode="after")
@@ -318,6 +346,17 @@ class Settings(BaseSettings):
     def signing_secrets(self) -> dict[str, str]:
         """Return the signing keys in plain text, for the codec only."""
         return {key_id: secret.get_secret_value() for key_id, secret in self.queue_signing_keys.items()}
+
+
+def _pairs(value: str, expected: str, pattern: re.Pattern[str]) -> dict[str, str]:
+    """Return the `NAME=VALUE` pairs of a variable. Raises `ValueError`, with what was `expected`."""
+    pairs: dict[str, str] = {}
+    for entry in value.split(","):
+        name, _, text = (part.strip() for part in entry.partition("="))
+        if not name or name in pairs or not pattern.fullmatch(text):
+            raise ValueError(expected)
+        pairs[name] = text
+    return pairs
 
 
 def load_settings(**overrides: object) -> Settings:

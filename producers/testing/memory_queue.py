@@ -99,8 +99,8 @@ class MemoryQueue(QueueClient):
         while self.batches.due:
             await self.put([self.batches.due.pop()])
 
-    def is_bounded(self, queue: str) -> bool:  # noqa: ARG002 (none is)
-        """Whether only so many jobs may wait on a queue: there is room in memory."""
+    def is_bounded(self, spec: JobSpec[Any, Any]) -> bool:  # noqa: ARG002 (none is)
+        """Whether only so many jobs may wait on a queue of theirs: there is room in memory."""
         return False
 
     async def on_batches(self, call: Callable[[BatchStore], Awaitable[T]]) -> T:

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Redis
@@ -61,8 +62,16 @@ class ScriptBench:
             None if bound is None else {queue or self.queue: bound},
         )
 
-    async def claim(self, token: str = OWNER, wanted: int = 1_000, lease_ms: int = LEASE_MS) -> Claim:
-        return await self.scripts.claim(token, lease_ms, wanted, [(queue, wanted) for queue in self.queues])
+    async def claim(
+        self,
+        token: str = OWNER,
+        wanted: int = 1_000,
+        lease_ms: int = LEASE_MS,
+        *,
+        rates: Mapping[str, float] | None = None,
+    ) -> Claim:
+        limits = [(queue, wanted) for queue in self.queues]
+        return await self.scripts.claim(token, lease_ms, wanted, limits, rates=rates)
 
     async def claim_one(self, token: str = OWNER) -> ClaimedJob:
         (job,) = (await self.claim(token)).jobs

@@ -106,6 +106,34 @@ def test_queues_are_bounded_by_their_names(environment: Environment) -> None:
     assert load_settings().queue_bounds == {"arq:queue:reports": 5}
 
 
+def test_queues_have_rates_and_sources_have_queues(environment: Environment) -> None:
+    settings = load_settings()
+    assert (settings.queue_rates, settings.source_queues) == ({}, {})
+    environment(WORKER_QUEUES="arq:queue,arq:queue:cms=100", QUEUE_RATES=" arq:queue:cms = 500 , arq:queue=0.5")
+    environment(SOURCE_QUEUES="cms = arq:queue:cms, mac=arq:queue:cms,moh=arq:queue:bulk")
+    settings = load_settings()
+    assert settings.queue_rates == {"arq:queue:cms": 500, "arq:queue": 0.5}
+    assert settings.source_queues == {"cms": "arq:queue:cms", "mac": "arq:queue:cms", "moh": "arq:queue:bulk"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("QUEUE_BOUNDS", "arq:queue:cmss=5"),
+        ("QUEUE_RATES", "arq:queue:cmss=5"),
+        ("SOURCE_QUEUES", "cms=arq:queue:cmss"),
+    ],
+)
+def test_a_queue_that_no_worker_is_known_to_serve_is_refused(
+    environment: Environment, variable: str, value: str
+) -> None:
+    environment(**{variable: value})
+    with pytest.raises(
+        ConfigurationError, match=f"^{variable}: each queue must be .* or one that WORKER_QUEUES names"
+    ):
+        load_settings()
+
+
 def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment) -> None:
     environment(WORKER_QUEUES="arq:queue,arq:queue:bulk,arq:queue:reports")
     with pytest.raises(ConfigurationError, match="needs its number of slots, such as arq:queue:reports=20"):
@@ -164,6 +192,20 @@ def test_a_third_queue_must_say_how_many_slots_it_gets(environment: Environment)
         ("QUEUE_BOUNDS", "arq:queue=many"),
         ("QUEUE_BOUNDS", "arq:queue=1,arq:queue=2"),
         ("QUEUE_BOUNDS", f"{SECRET}=5"),
+        ("QUEUE_RATES", SECRET),
+        ("QUEUE_RATES", "arq:queue=0"),
+        ("QUEUE_RATES", "arq:queue=-1"),
+        ("QUEUE_RATES", "arq:queue=1e9"),
+        ("QUEUE_RATES", "arq:queue=inf"),
+        ("QUEUE_RATES", "arq:queue=1,arq:queue=2"),
+        ("QUEUE_RATES", f"{SECRET}=5"),
+        ("SOURCE_QUEUES", SECRET),
+        ("SOURCE_QUEUES", "cms="),
+        ("SOURCE_QUEUES", "=arq:queue"),
+        ("SOURCE_QUEUES", "cms=arq:queue,cms=arq:queue:bulk"),
+        ("SOURCE_QUEUES", f"{SECRET.upper()}=arq:queue"),
+        ("SOURCE_QUEUES", "name=arq:queue"),
+        ("SOURCE_QUEUES", f"cms={SECRET}"),
         ("QUEUE_SIGNING_KEYS", SECRET),
         ("QUEUE_SIGNING_KEYS", f":{SECRET}"),
         ("QUEUE_SIGNING_KEYS", f"a:b:{SECRET}, short:1"),

@@ -1,6 +1,6 @@
 """How the state of the queues is shown to a person."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -60,6 +60,7 @@ def lines(state: QueueStats) -> Iterator[str]:
     yield f"dead letters: {state.dead:,}"
     yield from outbox_lines(state.outbox, state.now_ms)
     yield from pause_lines(state.pauses, state.now_ms)
+    yield from _rate_lines(heartbeat for heartbeat, _ in state.workers)
     for heartbeat, age_s in state.workers:
         busy = f"{heartbeat.running} of {heartbeat.slots} slots busy"
         line = f"worker {heartbeat.worker}: {heartbeat.state(age_s)}, {busy}"
@@ -74,6 +75,12 @@ def lines(state: QueueStats) -> Iterator[str]:
         yield "no worker is running"
     for name in state.unknown_functions:
         yield escape(f"no worker has the function '{name}'; its jobs return to the queue every few seconds")
+
+
+def _rate_lines(workers: Iterable[Heartbeat]) -> Iterator[str]:
+    limits = {(queue, rate) for worker in workers for queue, rate in worker.rate_limits.items()}
+    for queue, rate in sorted(limits):
+        yield escape(f"{queue}: at most {rate:g} jobs start in a second (QUEUE_RATES)")
 
 
 def _resources(heartbeat: Heartbeat) -> str:

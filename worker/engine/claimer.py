@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from worker.contract.source_queues import queues_in_turn
 from worker.engine.context import EngineContext
 from worker.engine.events import Claimed, ClaimFailed, ClaimRecovered, JobTooLargeForLink
 from worker.engine.options import JobOptions
@@ -44,7 +45,7 @@ class Claimer:
         self._slots = slots
         self._may_claim = may_claim
         self._started = started
-        self._shares = QueueShares(context.queues, options.max_jobs)
+        self._shares = QueueShares(context.queues, options.max_jobs, queues_in_turn(context.source_queues))
         self._hungry = asyncio.Event()
         self._claims = 0
         self._timeout_s = call_timeout_s(context.redis)
@@ -121,7 +122,12 @@ class Claimer:
         began = time.monotonic()
         try:
             claim = await context.scripts.claim(
-                self._token(), int(context.lease_s * 1000), wanted, limits, self._answer.size
+                self._token(),
+                int(context.lease_s * 1000),
+                wanted,
+                limits,
+                self._answer.size,
+                context.rate_limits,
             )
         except REDIS_ERRORS as error:
             context.events.send(ClaimFailed(type(error).__name__, error_code(error)))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from arq.connections import ArqRedis
 
@@ -22,7 +22,8 @@ class EngineContext:
 
     `queues` holds the slots of each queue, in order of precedence, and `slots` is how many jobs run at once. `wake`
     is set by whatever may let claiming go on: an announced job, a freed slot, a signal. `stopping` is set once, by
-    the first signal.
+    the first signal. `source_queues` has the queue of each source that has one of its own, `rate_limits` how many
+    jobs of a queue all workers together may start in a second.
     """
 
     worker_id: str
@@ -40,6 +41,8 @@ class EngineContext:
     events: Events
     wake: asyncio.Event
     stopping: asyncio.Event
+    source_queues: Mapping[str, str] = field(default_factory=dict)
+    rate_limits: Mapping[str, float] = field(default_factory=dict)
 
     def why_not_ready(self) -> str:
         """Return why the worker should get no more work; an empty string if it should."""

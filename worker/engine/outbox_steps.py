@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from worker.codec import Codec
 from worker.contract import JOBS
+from worker.contract.identity import source_in_identity
 from worker.contract.outbox import OutboxJob, OutboxPage, OutboxSize, Place
+from worker.contract.source_queues import queue_of
 from worker.engine.context import EngineContext
 from worker.engine.events import OutboxJobSkipped
 from worker.queue.job_state import find_ended
@@ -62,6 +64,7 @@ class OutboxSteps:
         self._redis = context.redis
         self._scripts = context.scripts
         self._events = context.events
+        self._source_queues = context.source_queues
         self._source = source
         # It reads no result.
         self._waiters = Waiters(context.redis, Codec())
@@ -137,7 +140,8 @@ class OutboxSteps:
             if spec is None:
                 self._skip(job.job_id, "this version has no such kind of job")
             elif job.place in envelopes:
-                made.append(Enqueue(job.job_id, spec.queue, envelopes[job.place], job.left_ms(now)))
+                queue = queue_of(spec, source_in_identity(job.place.hospital_id), self._source_queues)
+                made.append(Enqueue(job.job_id, queue, envelopes[job.place], job.left_ms(now)))
         return made
 
     async def _enqueue(self, jobs: Sequence[Enqueue]) -> list[str]:

@@ -1,6 +1,7 @@
 """What `LeaseWorker` adds to the settings class that arq reads, and what it checks of that class."""
 
 import inspect
+import math
 import pickle  # noqa: TID251 (recognised when a user asks for it; never called here)
 from collections.abc import Mapping
 from typing import Any
@@ -47,3 +48,19 @@ def checked_queues(queues: Any) -> Mapping[str, int]:
             'queues must map each queue to the most jobs of it that may run at once, such as {"arq:queue": 300}'
         )
     return dict(queues)
+
+
+def checked_rate_limits(rate_limits: Any) -> dict[str, float]:
+    """Return the `rate_limits` of a settings class: how many jobs of a queue may start in a second.
+
+    Raises `ConfigurationError` for anything else.
+    """
+    items = list(rate_limits.items()) if isinstance(rate_limits, Mapping) else None
+    if items is None or not all(
+        isinstance(name, str) and name and type(rate) in (int, float) and 0 < rate < math.inf
+        for name, rate in items
+    ):
+        raise ConfigurationError(
+            'rate_limits must map queues to how many of their jobs may start in a second, such as {"arq:queue": 50}'
+        )
+    return dict(items)

@@ -65,7 +65,7 @@ from worker.engine.periodic import every
 from worker.engine.process_exit import ProcessExit
 from worker.engine.readiness import ClaimFlow, Readiness
 from worker.engine.redis_health import RedisHealth
-from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
+from worker.engine.settings_class import both_serializers, checked_queues, checked_rate_limits, with_settings_of
 from worker.engine.shutdown import Shutdown, cancel
 from worker.engine.signal_handlers import have_defaults_in_forked_children
 from worker.engine.slots import Slots
@@ -91,6 +91,8 @@ class LeaseWorker(Worker):
 
     Takes all of arq's settings, and `queues` (the queues to serve in order of precedence, each with the most jobs
     of it that may run at once; default: arq's `queue_name`, which may fill all slots), `lease` (seconds),
+    `source_queues` (the queue of each source that has one of its own: these and `arq:queue` take turns),
+    `rate_limits` (how many jobs of a queue all workers together may start in a second; default: any number),
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
     stay in Redis; default: all), `open_history` (takes `ctx` after `on_startup` and returns what stores how jobs
     ended; default: no history), `open_outbox` (takes `ctx` likewise and returns the outbox whose jobs this worker
@@ -108,6 +110,8 @@ class LeaseWorker(Worker):
         Worker,
         "queues",
         "lease",
+        "source_queues",
+        "rate_limits",
         "open_redis",
         "dead_letter_limits",
         "open_history",
@@ -124,6 +128,8 @@ class LeaseWorker(Worker):
         *,
         queues: Mapping[str, int] | None = None,
         lease: float = 10,
+        source_queues: Mapping[str, str] | None = None,
+        rate_limits: Mapping[str, float] | None = None,
         open_redis: Callable[[], Awaitable[ArqRedis]] | None = None,
         dead_letter_limits: DeadLetterLimits | None = None,
         open_history: Callable[[JobContext], StoreEnds] | None = None,
@@ -151,6 +157,7 @@ class LeaseWorker(Worker):
             self._pool.job_deserializer = self._pool.job_deserializer or self.job_deserializer
         self.queues = dict(queues or {self.queue_name: self.max_jobs})
         self.lease_s = lease
+        self.source_queues, self.rate_limits = dict(source_queues or {}), checked_rate_limits(rate_limits or {})
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.events = Events()
         log_events(self.events)
@@ -169,8 +176,7 @@ class LeaseWorker(Worker):
         self._open_history = open_history
         self._open_outbox = open_outbox
         self._relay: OutboxRelay | None = None
-        self._owns_process = owns_process
-        self._registry = registry
+        self._owns_process, self._registry = owns_process, registry
         self._process_exit: ProcessExit | None = None
         self._threads: JobThreads | None = None
         self._replaced_pool: ConnectionPool | None = None
@@ -306,6 +312,8 @@ class LeaseWorker(Worker):
             events=self.events,
             wake=self._wake,
             stopping=self._stopping,
+            source_queues=self.source_queues,
+            rate_limits=self.rate_limits,
         )
 
     def _start_side_tasks(
@@ -371,6 +379,7 @@ class LeaseWorker(Worker):
             ready=not why_not,
             why_not=why_not,
             queues=list(self.queues),
+            rate_limits=self.rate_limits,
             functions=list(self.functions),
             cron_jobs=[cron_plan(job, self.queue_name) for job in self.cron_jobs],
             slots=capacity,

@@ -231,10 +231,16 @@ def _waiting(job: _Waiting) -> Explanation:
     slots, busy = sum(worker.slots for worker in ready), sum(worker.running for worker in ready)
     ahead = count(job.place.ahead, "due job", "due jobs")
     serving = f"{count(len(ready), 'ready worker', 'ready workers')}, {busy:,} of {slots:,} slots busy"
+    reason = f"waits behind {ahead} of {job.place.queue}: {serving}"
+    rates = [rate for worker in ready if (rate := worker.rate_limits.get(job.place.queue)) is not None]
+    if rates:
+        return Explanation(
+            "queued",
+            f"{reason}; at most {max(rates):g} of its jobs start in a second (QUEUE_RATES)",
+            "a worker takes it when that rate has let those before it start",
+        )
     return Explanation(
-        "queued",
-        f"waits behind {ahead} of {job.place.queue}: {serving}",
-        "a worker takes it when it has taken those before it; more workers take them sooner",
+        "queued", reason, "a worker takes it when it has taken those before it; more workers take them sooner"
     )
 
 

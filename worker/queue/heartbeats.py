@@ -69,6 +69,8 @@ class Heartbeat(BaseModel):
     ready: bool
     why_not: str = ""
     queues: list[str]
+    rate_limits: dict[str, float] = {}
+    """How many jobs per second it lets all workers start of a queue; earlier versions have no such limits."""
     functions: list[str] = []
     """The functions that it has; empty in earlier versions, which do not say."""
     cron_jobs: list[CronPlan] = []

@@ -1,6 +1,6 @@
 """What is known of one job, in whatever state it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,13 +37,15 @@ EndedView = JobView | InvalidEnvelope
 """A job that has ended, or why what it left cannot be read."""
 
 
-async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str) -> JobView:
+async def look_up(redis: "Redis[bytes]", codec: Codec, job_id: str, more_queues: Iterable[str] = ()) -> JobView:
     """Return what is known of the job `job_id`. Its envelope, which can be large, is not fetched.
+
+    It is looked for on the queue of its kind, and on `more_queues`.
 
     Raises `InvalidEnvelope` if the stored result is not a result, or belongs to another job.
     """
     spec = JOBS.get(job_id.partition(":")[0])
-    queues = (spec.queue,) if spec else QUEUES
+    queues = dict.fromkeys((*((spec.queue,) if spec else QUEUES), *more_queues))
     async with redis.pipeline(transaction=True) as pipe:
         pipe.get(keys.RESULT + job_id)
         pipe.exists(keys.JOB + job_id)

@@ -56,13 +56,16 @@ _LUA_NAMES = {
     "TOLD": keys.TOLD,
     "LEASED_SUFFIX": keys.LEASED_SUFFIX,
     "WAKEUP_SUFFIX": keys.WAKEUP_SUFFIX,
+    "RATE_SUFFIX": keys.RATE_SUFFIX,
 }
 
 
-# Those that change batches or retry dead letters share a second part, which would only cost the others time.
-_SHARED = dict.fromkeys(
-    ("enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"), ("batches",)
-) | dict.fromkeys(("redrive", "dead_operation"), ("dead",))
+# Some have a second part, which would only cost the others time.
+_SHARED = (
+    dict.fromkeys(("enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"), ("batches",))
+    | dict.fromkeys(("redrive", "dead_operation"), ("dead",))
+    | {"claim": ("rate_limit",)}
+)
 
 
 @functools.cache
@@ -346,16 +349,22 @@ class Scripts:
         wanted: int,
         queues: Sequence[tuple[str, int]],
         largest_answer: int = LARGEST_ANSWER,
+        rates: Mapping[str, float] | None = None,
     ) -> Claim:
         """Lease up to `wanted` due jobs from `queues`, pairs of a queue and how many it may give, in order.
 
         At least one job is leased if one is due, and no more once their payloads fill `largest_answer` bytes.
-        `token` begins with the worker's id and a colon.
+        `token` begins with the worker's id and a colon. A queue may be named twice. `rates` has how many jobs of a
+        queue all workers together may claim in a second; then none may be leased although some are due.
         """
         names = [queue for queue, _ in queues]
         now_ms, next_due_ms, jobs, paused = await self._claim(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, keys.CLAIMS, *names],
-            args=[token, lease_ms, wanted, largest_answer, worker_of(token), *(limit for _, limit in queues)],
+            args=[
+                *(token, lease_ms, wanted, largest_answer, worker_of(token)),
+                *(limit for _, limit in queues),
+                *itertools.chain.from_iterable((rates or {}).items()),
+            ],
         )
         return Claim(
             now_ms,

@@ -6,6 +6,7 @@ from tests.redis_scripts.script_enqueue import EnqueueContract, RedriveContract
 from tests.redis_scripts.script_finish import FinishContract
 from tests.redis_scripts.script_history import HistoryContract
 from tests.redis_scripts.script_leases import CountsContract, RecoverContract, RenewContract
+from tests.redis_scripts.script_rate_limit import RateLimitContract
 from tests.redis_scripts.script_wait import WaitContract
 
 
@@ -18,6 +19,10 @@ class TestRedrive(RedriveContract):
 
 
 class TestClaim(ClaimContract):
+    pass
+
+
+class TestRateLimit(RateLimitContract):
     pass
 
 

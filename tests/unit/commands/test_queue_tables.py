@@ -4,8 +4,9 @@ from typing import Any
 
 from rich.console import Console
 
-from worker.commands.queue_tables import show
+from worker.commands.queue_tables import lines, show
 from worker.queue.batches import BatchProgress
+from worker.queue.heartbeats import Heartbeat
 from worker.queue.stats import QueueStats
 
 CREATED = datetime(2026, 6, 30, tzinfo=UTC)
@@ -53,6 +54,23 @@ def test_the_longest_batch_fits_80_columns_on_every_terminal() -> None:
         assert sum(line.count("x") for line in lines) == 100
         assert any("cancelling" in line and "100,000,000" in line for line in lines)
         assert any("dropped 99,999,999" in line for line in lines)
+
+
+def test_the_rate_of_each_queue_is_said_once_for_all_workers() -> None:
+    at = datetime(2026, 6, 30, tzinfo=UTC)
+    beats = [
+        Heartbeat(
+            worker=name, host="vm", pid=1, ready=True, queues=[], slots=1, running=0, complete=0, retried=0,
+            failed=0, started_at=at, at=at, rate_limits=limits,
+        )
+        for name, limits in (("a", {"q:cms": 500.0}), ("b", {"q:cms": 500.0, "q\x1b": 0.5}), ("c", {}))
+    ]  # fmt: skip
+    state = QueueStats({}, 0, [(beat, 0.0) for beat in beats], [], [], 0)
+
+    assert [line for line in lines(state) if "QUEUE_RATES" in line] == [
+        "q\\x1b: at most 0.5 jobs start in a second (QUEUE_RATES)",
+        "q:cms: at most 500 jobs start in a second (QUEUE_RATES)",
+    ]
 
 
 def test_without_batches_nothing_is_said_of_them() -> None:

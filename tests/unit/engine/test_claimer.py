@@ -2,7 +2,7 @@ import asyncio
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,6 +55,7 @@ class ScriptedScripts(Scripts):
         self.limits: list[list[tuple[str, int]]] = []
         self.leases_ms: list[int] = []
         self.answers: list[int] = []
+        self.rates: list[Mapping[str, float] | None] = []
         self.recovered_queues: list[list[str]] = []
         self.deferred_ms: list[int] = []
         self.before_answer: Callable[[], None] = lambda: None
@@ -66,7 +67,9 @@ class ScriptedScripts(Scripts):
         wanted: int,
         queues: Sequence[tuple[str, int]],
         largest_answer: int = LARGEST_ANSWER,
+        rates: Mapping[str, float] | None = None,
     ) -> Claim:
+        self.rates.append(rates)
         self.answers.append(largest_answer)
         self.calls.append(("claim", token))
         self.wanted.append(wanted)
@@ -170,6 +173,23 @@ async def test_all_free_slots_are_asked_for_and_what_was_claimed_is_started(stag
     assert stage.scripts.limits == [[(QUEUE, 7)]]
     assert stage.scripts.leases_ms == [10_000]
     assert stage.slots.started == [([b"a", b"b"], token(1))]
+
+
+async def test_queues_of_sources_take_turns_and_rates_are_passed_on(stage: Stage) -> None:
+    stage.context = dataclasses.replace(
+        stage.context,
+        queues={QUEUE: 10, "arq:queue:cms": 10},
+        source_queues={"own": QUEUE, "cms": "arq:queue:cms"},
+        rate_limits={QUEUE: 5},
+    )
+    stage.steps.append(go_on)
+    await stage.run()
+
+    assert stage.scripts.limits == [
+        [("arq:queue:cms", 5), (QUEUE, 5), ("arq:queue:cms", 5), (QUEUE, 5)],
+        [(QUEUE, 5), ("arq:queue:cms", 5), (QUEUE, 5), ("arq:queue:cms", 5)],
+    ]
+    assert stage.scripts.rates == [{QUEUE: 5}] * 2
 
 
 async def test_never_more_jobs_are_claimed_than_slots_are_free(stage: Stage) -> None:

@@ -1,6 +1,7 @@
 """How jobs move from the outbox to their queues and out of it, on a simulated Redis and an outbox in memory."""
 
 import asyncio
+import dataclasses
 
 import pytest
 from arq.connections import ArqRedis
@@ -71,6 +72,20 @@ async def test_the_next_job_of_a_hospital_is_enqueued_when_the_one_before_has_en
 
     assert second.job_id in await queued(redis)
     assert outbox.left() == [second.job_id, other.job_id]
+
+
+async def test_a_job_goes_to_the_queue_of_its_source(
+    redis: ArqRedis, outbox: MemoryOutbox, context: EngineContext
+) -> None:
+    by_code, by_name = outbox.add("cms:1"), outbox.add("name:mercy SOURCE cms CITY aveda")
+    others = [outbox.add(hospital_id) for hospital_id in ("name:mercy CITY aveda", "nhs:1")]
+    context = dataclasses.replace(context, source_queues={"cms": "arq:queue:cms"})
+
+    await look_at_all(OutboxSteps(context, outbox), outbox)
+
+    assert await queued(redis) == sorted(job.job_id for job in others)
+    cms = await redis.zrange("arq:queue:cms", 0, -1)
+    assert sorted(job_id.decode() for job_id in cms) == sorted([by_code.job_id, by_name.job_id])
 
 
 async def test_every_job_of_many_hospitals_is_run_once_and_in_order(

@@ -57,6 +57,59 @@ def test_each_queue_is_asked_once_for_at_most_its_free_slots(
         assert 0 <= limit <= max(0, min(slots[queue] - running.count(queue), wanted))
 
 
+TURNS = QueueShares({"single": 300, "bulk": 6, "cms": 300, "nhs": 20}, 300, {"single", "cms", "nhs"})
+
+
+def test_queues_of_equal_standing_get_equal_parts_and_then_what_the_others_leave() -> None:
+    assert TURNS.limits(3, 90, []) == [
+        *[("single", 30), ("cms", 30), ("nhs", 20)],
+        *[("single", 60), ("cms", 60)],
+        ("bulk", 6),
+    ]
+    assert TURNS.limits(3, 90, ["cms"] * 290) == [
+        *[("single", 30), ("cms", 10), ("nhs", 20)],
+        *[("single", 60), ("bulk", 6)],
+    ]
+
+
+def test_the_one_that_goes_first_is_another_at_each_claim() -> None:
+    orders = [[queue for queue, _ in TURNS.limits(turn, 1, [])] for turn in (9, 10, 11)]
+
+    assert orders == [
+        ["single", "cms", "nhs", "bulk"],
+        ["cms", "nhs", "single", "bulk"],
+        ["nhs", "single", "cms", "bulk"],
+    ]
+
+
+def test_at_every_eighth_claim_lower_queues_go_before_those_that_take_turns() -> None:
+    assert TURNS.limits(8, 3, []) == [("bulk", 1), *TURNS.limits(5, 3, [])[:-1]]
+
+
+def test_queues_that_take_turns_stand_where_the_first_of_them_stands() -> None:
+    shares = QueueShares({"urgent": 9, "bulk": 9, "cms": 9, "late": 9, "nhs": 9}, 9, {"nhs", "cms", "elsewhere"})
+
+    assert [queue for queue, _ in shares.limits(2, 1, [])] == ["urgent", "bulk", "cms", "nhs", "late"]
+
+
+@given(
+    slots=st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 50_000), min_size=1),
+    in_turn=st.sets(st.sampled_from(["a", "b", "c"])),
+    turn=st.integers(1, 100),
+    wanted=st.integers(0, 50_000),
+    running=st.lists(st.sampled_from(["a", "b", "c"]), max_size=50),
+)
+def test_however_they_take_turns_each_may_give_its_free_slots_and_no_more(
+    slots: dict[str, int], in_turn: set[str], turn: int, wanted: int, running: list[str]
+) -> None:
+    limits = QueueShares(slots, 300, in_turn).limits(turn, wanted, running)
+
+    most = {queue: sum(limit for name, limit in limits if name == queue) for queue in slots}
+    for queue, limit in most.items():
+        room = max(0, min(slots[queue] - running.count(queue), wanted))
+        assert limit in ({room, min(1, room)} if turn % 8 == 0 else {room})
+
+
 def test_a_queue_at_its_limit_has_no_room() -> None:
     shares = QueueShares(SLOTS, 300)
 

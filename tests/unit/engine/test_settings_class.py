@@ -1,4 +1,5 @@
 import inspect
+import math
 import pickle  # noqa: TID251 (a user may ask for it; nothing is unpickled here)
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from arq.worker import Worker, get_kwargs
 
 from worker.codec import Codec
-from worker.engine.settings_class import both_serializers, checked_queues, with_settings_of
+from worker.engine.settings_class import both_serializers, checked_queues, checked_rate_limits, with_settings_of
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError
 
@@ -106,3 +107,18 @@ def test_queues_are_taken_in_their_order_and_copied() -> None:
 def test_queues_of_another_form_are_refused_with_an_example(queues: object) -> None:
     with pytest.raises(ConfigurationError, match=r'queues must map each queue .* such as \{"arq:queue": 300\}'):
         checked_queues(queues)
+
+
+def test_rates_are_taken_as_they_are_and_may_be_none() -> None:
+    assert checked_rate_limits({"arq:queue": 50, "slow": 0.5}) == {"arq:queue": 50, "slow": 0.5}
+    assert checked_rate_limits({}) == {}
+
+
+@pytest.mark.parametrize(
+    "rate_limits",
+    [None, 50, [("a", 1)], {"a": 0}, {"a": -1}, {"a": math.inf}, {"a": math.nan}, {"a": True}, {"a": "1"}, {"": 1}],
+    ids=repr,
+)
+def test_rates_of_another_form_are_refused_with_an_example(rate_limits: object) -> None:
+    with pytest.raises(ConfigurationError, match=r'rate_limits must map queues .* such as \{"arq:queue": 50\}'):
+        checked_rate_limits(rate_limits)

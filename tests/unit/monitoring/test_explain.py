@@ -99,6 +99,7 @@ def batch(state: Any, outcome: Any = None) -> JobBatch:
 HELD = "register_hospital: MongoDB refuses an operation"
 SLOW = "geocode: geocoder is unavailable"
 OUT = "MongoDB is unavailable"
+TWO_READY = "waits behind 7 due jobs of arq:queue: 2 ready workers, 0 of 600 slots busy"
 LACKED = "waits for a worker that has the function 'geocode': none that serves arq:queue"
 BREAKER_OPEN = "the circuit breaker of geocode is open"
 NEWER, OLDER = heartbeat("w2", functions=["geocode"]), heartbeat(functions=["other"])
@@ -114,6 +115,11 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         facts(place=due(ahead=1_204), workers=heard(heartbeat(running=300), heartbeat("w2", running=12))),
         "queued",
         "waits behind 1,204 due jobs of arq:queue: 2 ready workers, 312 of 600 slots busy",
+    ),
+    "waiting for a rate": (
+        facts(place=due(ahead=7), workers=heard(heartbeat(rate_limits={QUEUE: 2.5}), heartbeat("w2"))),
+        "queued",
+        f"{TWO_READY}; at most 2.5 of its jobs start in a second (QUEUE_RATES)",
     ),
     "waiting behind one": (
         facts(place=due(ahead=1)),
@@ -463,6 +469,7 @@ CHANGES = {
     "function paused": "resume it: hospital-worker resume --function geocode",
     "aborted on a paused queue": "a worker ends it without running it after: hospital-worker resume arq:queue",
     "waiting": "a worker takes it when it has taken those before it; more workers take them sooner",
+    "waiting for a rate": "a worker takes it when that rate has let those before it start",
     "no worker": "start a worker that serves arq:queue (WORKER_QUEUES)",
     "MongoDB unavailable": "it runs when MongoDB is back; waiting for that costs no try",
     "function unknown": "start a worker of a version that has it; the job is tried every 5 s and spends no try",

@@ -62,6 +62,15 @@ async def test_a_job_with_a_delay_is_deferred(queue: Queue) -> None:
 
 
 @pytest.mark.parametrize(("delay_ms", "state"), [(0, "queued"), (30_000, "deferred")])
+async def test_a_job_is_found_on_the_queue_of_a_source(queue: Queue, delay_ms: int, state: str) -> None:
+    await queue.scripts.enqueue([Enqueue(JOB_ID, "arq:queue:cms", CODEC.encode(JOB), delay_ms)])
+
+    assert (await look_up(queue.redis, CODEC, JOB_ID, ["arq:queue:cms"])).state == state
+    # Its payload shows that it has not ended, whatever queue it is on.
+    assert (await queue.view()).state == "queued"
+
+
+@pytest.mark.parametrize(("delay_ms", "state"), [(0, "queued"), (30_000, "deferred")])
 async def test_a_job_is_due_by_the_queues_time(queue: Queue, delay_ms: int, state: str) -> None:
     await queue.enqueue(delay_ms=delay_ms)
     await set_clock_back(queue.redis, 120_000, (DEFAULT_QUEUE,))

@@ -28,4 +28,4 @@ def test_a_script_gets_its_key_names_only_from_python(name: str) -> None:
     assert comment
     assert f"local JOB = '{keys.JOB}'" in names
     assert f"local HISTORY = '{keys.HISTORY}'" in names
-    assert re.findall(r"'arq:[^']*'|':leased'|':wakeup'", body) == []
+    assert re.findall(r"'arq:[^']*'|':leased'|':wakeup'|':rate'", body) == []

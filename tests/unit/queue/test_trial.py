@@ -73,7 +73,8 @@ def test_every_fixed_key_has_a_type() -> None:
     prefixes |= {keys.BATCH, keys.BATCH_JOBS, keys.BATCH_ORDER, keys.BATCH_COMPLETION}
     named = {value for name, value in vars(keys).items() if name.isupper()}
     suffixes = {value for value in named if value.startswith(":")}
-    of_queue = {f"queue{suffix}" for suffix in suffixes | {""}}
+    # A claim replaces a rate of another type, and nothing else reads it.
+    of_queue = {f"queue{suffix}" for suffix in suffixes - {keys.RATE_SUFFIX} | {""}}
     assert set(typed_keys(["queue"])) == (named - prefixes - suffixes) | of_queue
 
 

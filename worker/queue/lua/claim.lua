@@ -3,9 +3,9 @@
 -- A claimed job's score moves to the end of its lease: it leaves the window of due jobs, so the cost of a
 -- claim does not grow with what is in flight, and it becomes due again if its owner dies.
 --
--- KEYS  leases, crashes, abort, clock, dead letters, last claims, then the queues
+-- KEYS  leases, crashes, abort, clock, dead letters, last claims, then the queues, any of which may come twice
 -- ARGV  token, lease in ms, jobs wanted in all, bytes that the answer may have, id of the worker,
---       then the jobs wanted of each queue
+--       then the jobs wanted of each queue, then for each queue with a rate its name and its jobs per second
 -- Returns {now in ms, next due time in ms or -1, jobs, what is paused: "queue:NAME", "function:NAME"}; a job is
 --   {id, position of its queue from 0, score, payload}, and unless it is claimed for the first time without a problem
 --   or a request to abort it: {..., tries, crashes, abort time or -1, problem or '', owners that lost it}
@@ -236,9 +236,18 @@ end
 local paused, is_paused = redis.call('HGETALL', PAUSES), {}
 for i = 1, #paused, 2 do is_paused[paused[i]] = true end
 
+local rates = {}
+for i = #KEYS, #ARGV, 2 do rates[ARGV[i]] = tonumber(ARGV[i + 1]) end
+
 for index = 7, #KEYS do
     local queue = KEYS[index]
     local want = is_paused['queue:' .. queue] and 0 or math.min(tonumber(ARGV[index - 1]), wanted - #jobs)
+    local rate, has_few, free, spent_to = rates[queue], false, 0, 0
+    if rate and want > 0 then
+        free, spent_to = tokens(queue, rate, now)
+        has_few = free < want
+        want = math.min(want, free)
+    end
     looked = 0
     sweep(queue)
     -- Taken jobs stay in the window until all are moved together, as jobs of other workers do.
@@ -263,14 +272,16 @@ for index = 7, #KEYS do
         end
     end
     move(queue, taken)
+    if rate and #taken > 0 then spent_to = spend(queue, rate, spent_to, #taken) end
     if not is_paused['queue:' .. queue] then
         local head = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
         if head[2] then note_due(tonumber(head[2])) end
     end
     -- One worker is woken for many jobs; a worker that claims and leaves some wakes the next one.
-    if (#taken == want or bytes >= BYTES_LIMIT) and want > 0 then
+    if (#taken == want or bytes >= BYTES_LIMIT) and (want > 0 or has_few) then
         local more = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', held, 1)
-        if #more > 0 then announce(queue) end
+        if #more > 0 and want > 0 then announce(queue) end
+        if #more > 0 and has_few then note_due(next_tokens(rate, spent_to)) end
     end
 end
 -- If the answer is lost, nobody renews these leases: their end is how recover.lua finds them among all others.
