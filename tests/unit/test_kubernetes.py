@@ -256,3 +256,23 @@ def test_the_uploads_of_the_gateway_have_room() -> None:
     assert "medium" not in volume["emptyDir"]
     assert size is not None
     assert int(_plain(GATEWAY)["GATEWAY_UPLOAD_BYTES"]) * MOST_UPLOADS < int(size[1]) * 1024**3
+
+
+def _fields(value: Any, kind: str) -> Iterator[str]:
+    """Yield the path of every field in a manifest."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{kind}.{name}"
+            yield from _fields(inner, f"{kind}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _fields(inner, kind)
+
+
+def test_the_gateway_has_no_field_that_the_checked_manifests_do_not_have() -> None:
+    # The others were checked under the schemas of Kubernetes: docs/operations.md.
+    own = {key for key in MANIFESTS if key[1] == "hospital-gateway"}
+    others = {field for key in MANIFESTS.keys() - own for field in _fields(MANIFESTS[key], key[0])}
+
+    assert {kind for kind, _ in own} == {"Deployment", "PodDisruptionBudget", "Service"}
+    assert {field for key in own for field in _fields(MANIFESTS[key], key[0])} <= others
