@@ -1,7 +1,7 @@
 """Jobs of concurrent calls share calls to Redis, and each call is answered for its own job."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -34,8 +34,9 @@ class Watched(Scripts):
         self.fails: Exception | None = None
 
     async def enqueue(
-        self, jobs: Sequence[Enqueue], batch: str = "", bounds: Mapping[str, int] | None = None
+        self, jobs: Iterable[Enqueue], batch: str = "", bounds: Mapping[str, int] | None = None
     ) -> Any:
+        jobs = list(jobs)
         self.calls.append(len(jobs))
         await self.go_on.wait()
         if self.fails is not None:
