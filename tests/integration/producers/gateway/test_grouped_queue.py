@@ -103,7 +103,7 @@ async def test_calls_that_come_while_two_are_on_their_way_go_together_next(stand
 
 
 async def test_a_large_job_ends_its_group(stand: Stand) -> None:
-    large = [HospitalRecord(hospital_name=f"{number}" + "x" * 290, address="y" * 490) for number in range(1_000)]
+    large = [HospitalRecord(hospital_name=f"{number}" + "院" * 180, address="院" * 190) for number in range(1_000)]
     await asyncio.gather(stand.producer.ingest_hospitals(large), *(stand.ingest(f"{n}") for n in range(3)))
 
     assert stand.scripts.calls == [1, 3]
