@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from producers.queue import QueueClient
 from worker.errors import InvalidPayload, KeyUsedTwice, OutageError, QueueFull, RegistryError
 from worker.queue.scripts import Enqueue, EnqueueState
-from worker.queue.sending import MOST_BYTES
 
 _REFUSALS = (InvalidPayload, KeyUsedTwice, QueueFull)
 _Answer = EnqueueState | RegistryError
 # One is made while the other is on its way.
 _CALLS_AT_ONCE = 2
-MOST_JOBS = 250
-"""What goes with one call."""
+# What Redis takes in one step. Large jobs of a group go in several.
+_MOST_JOBS = 250
 
 
 class GroupedQueue(QueueClient):
@@ -89,15 +88,13 @@ class _Group:
         self.jobs: list[Enqueue] = []
         self.began = time.monotonic()
         self.sent: asyncio.Task[list[_Answer]]
-        self._size = 0
 
     @property
     def is_full(self) -> bool:
-        """Whether Redis takes no more in one step."""
-        return len(self.jobs) == MOST_JOBS or self._size >= MOST_BYTES
+        """Whether it takes no more."""
+        return len(self.jobs) == _MOST_JOBS
 
     def add(self, job: Enqueue) -> int:
         """Add a job, and return its place."""
         self.jobs.append(job)
-        self._size += len(job.payload)
         return len(self.jobs) - 1

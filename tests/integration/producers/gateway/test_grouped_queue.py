@@ -102,13 +102,6 @@ async def test_calls_that_come_while_two_are_on_their_way_go_together_next(stand
     assert stand.scripts.calls == [1, 1, 10]
 
 
-async def test_a_large_job_ends_its_group(stand: Stand) -> None:
-    large = [HospitalRecord(hospital_name=f"{number}" + "院" * 180, address="院" * 190) for number in range(1_000)]
-    await asyncio.gather(stand.producer.ingest_hospitals(large), *(stand.ingest(f"{n}") for n in range(3)))
-
-    assert stand.scripts.calls == [1, 3]
-
-
 async def test_each_call_is_answered_for_its_own_key(stand: Stand, redis: ArqRedis) -> None:
     await stand.ingest("Grace", "taken")
     await a_later_call()
