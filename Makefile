@@ -85,7 +85,7 @@ lock: $(STAMP) ## update the lock files from pyproject.toml; ARGS=--upgrade
 	@$(BIN)/python -m venv build/lock
 	@build/lock/bin/python -m pip -qq --disable-pip-version-check install 'uv>=0.9'
 	@$(UV) --universal --python-version 3.11 --extra embedded --extra parquet --extra dashboard --extra gateway --extra otel --extra dev pyproject.toml -o requirements.lock
-	@$(UV) --universal --python-version 3.11 -c requirements.lock --extra worker --extra files --extra dashboard pyproject.toml \
+	@$(UV) --universal --python-version 3.11 -c requirements.lock --extra worker --extra files --extra dashboard --extra gateway pyproject.toml \
 		-o requirements-runtime.lock
 	@$(UV) --universal --python-version 3.11 -c requirements-runtime.lock --extra embedded --extra bench pyproject.toml \
 		-o requirements-bench.lock

@@ -22,7 +22,11 @@ class Needs(SecurityBase):
         self.scheme_name = "ApiKey"
 
     async def __call__(self, request: Request) -> ApiKey:
-        """Check one request."""
+        """Check one request, as FastAPI calls it."""
+        return self.key_of(request)
+
+    def key_of(self, request: Request) -> ApiKey:
+        """Return the key of a request. Raises `Problem`."""
         key = cast(ApiKey, request.scope["state"][KEY])
         if self._scope not in key.scopes:
             raise Problem(
@@ -33,6 +37,7 @@ class Needs(SecurityBase):
         return key
 
 
+ENQUEUE = Needs("enqueue")
 Reader = Annotated[ApiKey, Depends(Needs("read"))]
-Enqueuer = Annotated[ApiKey, Depends(Needs("enqueue"))]
+Enqueuer = Annotated[ApiKey, Depends(ENQUEUE)]
 Operator = Annotated[ApiKey, Depends(Needs("operate"))]

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from worker.contract.validation import MAX_PROBLEMS, problems_of
@@ -73,9 +74,20 @@ def unavailable(detail: str) -> Problem:
     return Problem(503, "unavailable", detail, headers={"Retry-After": _RETRY_OUTAGE_S})
 
 
+def not_whole() -> Problem:
+    """Return the problem of a body that ends too early, because its client has left."""
+    return Problem(400, "not-whole", "The body ended before its end.")
+
+
 def invalid_field(field: str, reason: str) -> Problem:
     """Return the problem of one invalid field."""
     return _invalid([PayloadProblem(field, reason)])
+
+
+def invalid_names(reasons: Mapping[str, str]) -> Problem:
+    """Return the problem of names that a client has chosen, and why each is refused; they are escaped."""
+    errors = [ErrorDetails(type="name", loc=(name,), msg=why, input=None) for name, why in reasons.items()]
+    return _invalid(problems_of(errors, ""))
 
 
 def as_problem(error: Exception) -> Problem:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis
 
 from producers.client import HospitalProducer
+from producers.gateway.grouped_queue import GroupedQueue
 from producers.gateway.metrics import GatewayMetrics
 from producers.gateway.outage_log import OutageLog
 from producers.gateway.streams import Streams
@@ -69,9 +70,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     try:
         mongo = open_mongo(settings)
         try:
-            async with HospitalProducer.connect(
-                settings, patience=_PATIENCE_S, lazy=True, patience_when_full=0
-            ) as producer:
+            queue = GroupedQueue(settings, _PATIENCE_S, lazy=True, patience_when_full=0)
+            async with HospitalProducer(queue) as producer:
                 uploads = Uploads(settings, metrics)
                 try:
                     yield Services(

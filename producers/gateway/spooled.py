@@ -14,7 +14,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from producers.files.spooling import UPLOAD_PREFIX
-from producers.gateway.problems import Problem, invalid_field, unavailable
+from producers.gateway.problems import Problem, invalid_field, not_whole, unavailable
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -49,7 +49,7 @@ async def _receive(request: Request, path: Path) -> None:
         with path.open("xb") as file:
             size = await _copy(request.stream(), file)
     except ClientDisconnect:
-        raise Problem(400, "not-whole", "The body ended before its end.") from None
+        raise not_whole() from None
     except TimeoutError:
         raise Problem(408, "too-slow", f"Nothing of the body has arrived for {_LONGEST_SILENCE_S:g} s.") from None
     except OSError as error:

@@ -9,6 +9,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from producers.cli import app as producer_app
+from producers.gateway.uploads import MOST_UPLOADS
 from worker.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,9 +170,41 @@ def test_the_command_of_the_page_exists() -> None:
     assert CliRunner().invoke(app, [*arguments, "--help"]).exit_code == 0
 
 
-def test_the_image_has_the_packages_of_workers_of_lists_and_of_the_page() -> None:
+def test_the_gateway_is_started_on_request_with_keys_of_the_environment() -> None:
+    gateway = SERVICES["gateway"]
+
+    assert gateway["profiles"] == ["gateway"]
+    # Empty by default: then it refuses to start, and every other service starts.
+    assert gateway["environment"]["GATEWAY_KEYS"] == "${GATEWAY_KEYS:-}"
+    assert gateway["environment"].items() >= SERVICES["worker"]["environment"].items()
+    assert _published("gateway") == ["127.0.0.1:${GATEWAY_PORT:-8800}:8800"]
+    assert {name for name, service in SERVICES.items() if "GATEWAY_KEYS" in str(service)} == {"gateway"}
+    stops = GRACE.fullmatch(gateway["stop_grace_period"])
+    assert stops is not None
+    # Requests, then imports.
+    assert int(stops[1]) > 5 + 5
+
+
+def test_the_uploads_of_the_gateway_have_room() -> None:
+    (tmpfs,) = SERVICES["gateway"]["tmpfs"]
+    size = re.fullmatch(r"/tmp:size=(\d+)m", tmpfs)  # noqa: S108 (a path in the container)
+
+    assert size is not None
+    assert int(SERVICES["gateway"]["environment"]["GATEWAY_UPLOAD_BYTES"]) * MOST_UPLOADS < int(size[1]) * 1024**2
+
+
+def test_the_command_of_the_gateway_exists() -> None:
+    program, *arguments = SERVICES["gateway"]["command"]
+
+    assert program == "hospital-producer"
+    # Without it, an address that is not loopback is refused.
+    assert "--behind-proxy" in arguments
+    assert CliRunner().invoke(producer_app, [*arguments, "--help"]).exit_code == 0
+
+
+def test_the_image_has_the_packages_of_workers_of_lists_of_the_page_and_of_the_gateway() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    needed = {_package(it) for name in ("worker", "files", "dashboard") for it in extras[name]}
+    needed = {_package(it) for name in ("worker", "files", "dashboard", "gateway") for it in extras[name]}
     locked = (ROOT / "requirements-runtime.lock").read_text("utf-8").splitlines()
 
     assert needed - {_package(line) for line in locked if "==" in line} == {"hospital-registry-worker"}

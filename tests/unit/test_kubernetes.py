@@ -10,6 +10,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from producers.cli import app as producer_app
+from producers.commands.gateway import gateway
+from producers.gateway.uploads import MOST_UPLOADS
 from worker.cli import app
 from worker.commands.dashboard import dashboard
 from worker.contract import QUEUES
@@ -28,7 +31,9 @@ def _manifests() -> Iterator[Manifest]:
 
 
 MANIFESTS: dict[tuple[str, str], Manifest] = {(it["kind"], it["metadata"]["name"]): it for it in _manifests()}
-DEPLOYMENT, PAGE = MANIFESTS["Deployment", "hospital-worker"], MANIFESTS["Deployment", "hospital-dashboard"]
+DEPLOYMENT, PAGE, GATEWAY = (
+    MANIFESTS["Deployment", f"hospital-{name}"] for name in ("worker", "dashboard", "gateway")
+)
 SCALED = MANIFESTS["ScaledObject", "hospital-worker"]
 
 
@@ -54,7 +59,8 @@ def _from_secret(deployment: Manifest) -> dict[str, dict[str, str]]:
 
 
 WORKER, PLAIN = _container(DEPLOYMENT), _plain(DEPLOYMENT)
-every_deployment = pytest.mark.parametrize("deployment", [DEPLOYMENT, PAGE], ids=["worker", "page"])
+DEPLOYMENTS = {"worker": DEPLOYMENT, "page": PAGE, "gateway": GATEWAY}
+every_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 # Read by the web server of the page, uvicorn.
 OF_THE_SERVER = {"FORWARDED_ALLOW_IPS"}
 LIVE, READY = ["check", "--live"], ["check", "--ready", "--here"]
@@ -78,13 +84,16 @@ def test_every_variable_is_a_setting_with_an_accepted_value(deployment: Manifest
 
 def test_every_secret_comes_from_the_secret_and_the_example_contains_none() -> None:
     example = MANIFESTS["Secret", "hospital-registry"]
-    named = [it for deployment in (DEPLOYMENT, PAGE) for it in _from_secret(deployment).values()]
+    named = [it for deployment in DEPLOYMENTS.values() for it in _from_secret(deployment).values()]
     shared = {"REDIS_URL", "MONGODB_URL", "QUEUE_SIGNING_KEYS"}
 
     assert _from_secret(DEPLOYMENT).keys() == shared
     assert _from_secret(PAGE).keys() == {*shared, "DASHBOARD_USERS"}
-    # Their users in Redis have different rights.
+    assert _from_secret(GATEWAY).keys() == {*shared, "GATEWAY_KEYS"}
+    # Their users in Redis and MongoDB have different rights.
     assert _from_secret(PAGE)["REDIS_URL"]["key"] == "dashboard-redis-url"
+    assert _from_secret(GATEWAY)["REDIS_URL"]["key"] == "gateway-redis-url"
+    assert _from_secret(GATEWAY)["MONGODB_URL"]["key"] == "gateway-mongodb-url"
     assert {secret["name"] for secret in named} == {example["metadata"]["name"]}
     assert {secret["key"] for secret in named} == set(example["stringData"])
     assert not any(example["stringData"].values())
@@ -208,3 +217,62 @@ def test_the_command_of_the_page_exists() -> None:
     # Without it, an address that is not loopback is refused.
     assert "--secure-cookies" in arguments
     assert CliRunner().invoke(app, [*arguments, "--help"]).exit_code == 0
+
+
+def test_an_ingress_reaches_the_gateways_by_their_service_and_one_stops_at_a_time() -> None:
+    labels = GATEWAY["spec"]["template"]["metadata"]["labels"]
+    service = MANIFESTS["Service", "hospital-gateway"]["spec"]
+    budget = MANIFESTS["PodDisruptionBudget", "hospital-gateway"]["spec"]
+    (port,) = _container(GATEWAY)["ports"]
+
+    for selector in (
+        GATEWAY["spec"]["selector"]["matchLabels"],
+        service["selector"],
+        budget["selector"]["matchLabels"],
+    ):
+        assert selector.items() <= labels.items()
+    assert [it["targetPort"] for it in service["ports"]] == [port["name"]]
+    assert port["containerPort"] == signature(gateway).parameters["port"].default
+    assert (GATEWAY["spec"]["replicas"], budget["maxUnavailable"]) == (2, 1)
+    # Requests, then imports.
+    assert _pod(GATEWAY)["terminationGracePeriodSeconds"] > 5 + 5
+
+
+def test_the_command_of_the_gateway_exists() -> None:
+    program, *arguments = _container(GATEWAY)["args"]
+
+    assert program == "hospital-producer"
+    # Without it, an address that is not loopback is refused.
+    assert "--behind-proxy" in arguments
+    assert CliRunner().invoke(producer_app, [*arguments, "--help"]).exit_code == 0
+
+
+def test_the_uploads_of_the_gateway_have_room() -> None:
+    (volume,) = _pod(GATEWAY)["volumes"]
+    size = re.fullmatch(r"(\d+)Gi", volume["emptyDir"]["sizeLimit"])
+
+    assert {"name": volume["name"], "mountPath": "/tmp"} in _container(GATEWAY)["volumeMounts"]  # noqa: S108 (as above)
+    # On the disk of the node, and not in memory, which its limit counts.
+    assert "medium" not in volume["emptyDir"]
+    assert size is not None
+    assert int(_plain(GATEWAY)["GATEWAY_UPLOAD_BYTES"]) * MOST_UPLOADS < int(size[1]) * 1024**3
+
+
+def _fields(value: Any, kind: str) -> Iterator[str]:
+    """Yield the path of every field in a manifest."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{kind}.{name}"
+            yield from _fields(inner, f"{kind}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _fields(inner, kind)
+
+
+def test_the_gateway_has_no_field_that_the_checked_manifests_do_not_have() -> None:
+    # The others were checked under the schemas of Kubernetes: docs/operations.md.
+    own = {key for key in MANIFESTS if key[1] == "hospital-gateway"}
+    others = {field for key in MANIFESTS.keys() - own for field in _fields(MANIFESTS[key], key[0])}
+
+    assert {kind for kind, _ in own} == {"Deployment", "PodDisruptionBudget", "Service"}
+    assert {field for key in own for field in _fields(MANIFESTS[key], key[0])} <= others

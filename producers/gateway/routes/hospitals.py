@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 from producers.gateway.access import Reader
 from producers.gateway.answers import answer
 from producers.gateway.problems import Problem, invalid_field
+from producers.gateway.queries import only_known_names
 from producers.gateway.services import SharedServices
 from producers.gateway.shapes import HospitalShown, HospitalsShown
 from worker.contract import HospitalType
@@ -19,7 +20,7 @@ from worker.mongo.listing import find_hospital, list_hospitals
 from worker.mongo.plain_json import public
 from worker.mongo.reader import HospitalFilter
 
-router = APIRouter(tags=["hospitals"])
+router = APIRouter(tags=["hospitals"], dependencies=[Depends(only_known_names)])
 
 MOST_ON_A_PAGE = 500
 Token = Annotated[

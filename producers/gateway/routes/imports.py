@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from typer.exceptions import TyperException
 
@@ -15,6 +15,7 @@ from producers.gateway.answers import answer, to_json
 from producers.gateway.guard import take_any_time, take_upload
 from producers.gateway.outcomes import nothing_to_change
 from producers.gateway.problems import HEADERS, Problem, invalid_field
+from producers.gateway.queries import only_known_names
 from producers.gateway.services import Services, SharedServices
 from producers.gateway.shapes import ImportBegun, ImportShown, ImportsShown
 from producers.gateway.spooled import file_name, spooled
@@ -31,7 +32,7 @@ from worker.errors import BatchNotFound
 from worker.mongo.imports import find_imports, read_report
 from worker.queue.batches import BatchProgress, BatchStore
 
-router = APIRouter(tags=["imports"])
+router = APIRouter(tags=["imports"], dependencies=[Depends(only_known_names)])
 
 _LOOK_S = 0.5
 _ANY_FILE: dict[str, Any] = {

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from producers.gateway.access import Operator, Reader
@@ -13,6 +13,7 @@ from producers.gateway.acts import record
 from producers.gateway.answers import answer
 from producers.gateway.guard import take_any_time, wait_longer
 from producers.gateway.outcomes import ENDED, known, nothing_to_change, shown_outcome, shown_status
+from producers.gateway.queries import only_known_names
 from producers.gateway.services import Services, SharedServices
 from producers.gateway.shapes import AbortShown, ExplanationShown, OutcomeShown, StatusShown
 from producers.gateway.streams import EVENTS, KEEP_ALIVE, KEEP_ALIVE_S, event
@@ -24,7 +25,7 @@ from worker.monitoring.history import ends_of
 from worker.monitoring.job_facts import JobFacts, read_job_facts
 from worker.monitoring.shown_facts import Instant, shown_facts
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=[Depends(only_known_names)])
 
 LONGEST_WAIT_S = 60.0
 # How soon a stream shows that a job was taken; its end is shown at once.

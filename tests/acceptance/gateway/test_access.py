@@ -60,6 +60,19 @@ async def test_a_key_does_what_its_scope_says_and_nothing_else(site: Site, gatew
     assert not await site.redis.exists(keys.ACTIONS)
 
 
+async def test_a_parameter_that_no_route_knows_is_refused(site: Site, gateway: Gateway) -> None:
+    client = await gateway.client("boss")
+    asked = [(method, path) for method, path in CLOSED if path != "/metrics"]
+    assert len(asked) >= 18
+    for method, path in asked:
+        answer = await client.request(method, path, params={"sauce": "moh"})
+        assert answer.status_code == 422, path
+        assert answer.json()["errors"] == [{"field": "sauce", "reason": "unknown parameter"}], path
+    twice = await client.get("/v1/hospitals?status=partial&status=registered")
+    assert twice.json()["errors"] == [{"field": "status", "reason": "given twice"}]
+    assert await site.redis.zcard("arq:queue") == 0
+
+
 async def test_health_and_the_openapi_document_are_for_everybody(gateway: Gateway) -> None:
     client = await gateway.client()
     for path in OPEN_PATHS:

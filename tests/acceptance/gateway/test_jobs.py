@@ -1,5 +1,6 @@
 """Jobs over HTTP, with a worker that does them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from worker.queue import keys
 RECORD = {"hospital_name": "Sunrise Clinic", "source": "hr", "external_id": "42", "beds": 120}
 REASON = {"reason": "licence 4711 seen"}
 UNKNOWN = "register_hospital:none"
+JSON = {"Content-Type": "application/json"}
 
 
 async def test_each_job_is_done_and_its_outcome_known(site: Site, registry: MongoHandle, gateway: Gateway) -> None:
@@ -96,9 +98,14 @@ async def test_a_key_is_one_operation(site: Site, gateway: Gateway) -> None:
         ({}, {}, 422, ["record"]),
         ([], {}, 422, ["payload"]),
         ({"record": RECORD}, {"Idempotency-Key": "two words"}, 422, ["Idempotency-Key"]),
-        (b"{", {"Content-Type": "application/json"}, 400, []),
-        (b"[" * 100_000, {"Content-Type": "application/json"}, 400, []),
-        (b"\xff", {"Content-Type": "application/json"}, 400, []),
+        (b"{", JSON, 400, []),
+        (b"[" * 100_000, JSON, 400, []),
+        (b"\xff", JSON, 400, []),
+        (b"", JSON, 400, []),
+        (b'{"record": {"hospital_name": "a", "hospital_name": "b"}}', JSON, 422, ["hospital_name"]),
+        (b'{"record": {"hospital_name": "\\ud800"}}', JSON, 422, ["record.hospital_name"]),
+        (b'{"record": {"hospital_name": "Mercy"}}', {"Content-Type": "text/plain"}, 415, []),
+        (b'{"record": {"hospital_name": "Mercy"}}', {}, 415, []),
     ],
 )
 async def test_an_invalid_field_is_named_and_nothing_is_enqueued(
@@ -112,6 +119,43 @@ async def test_an_invalid_field_is_named_and_nothing_is_enqueued(
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert [error["field"] for error in answer.json().get("errors", [])] == fields
     assert "mauve" not in answer.text
+    assert await site.redis.zcard("arq:queue") == 0
+
+
+async def test_each_job_may_run_later(site: Site, gateway: Gateway) -> None:
+    client = await gateway.client("clerk")
+    paths = (await client.get("/v1/openapi.json")).json()["paths"]
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    operations = {path: it["post"] for path, it in paths.items() if path.startswith("/v1/jobs/") and "post" in it}
+    assert len(operations) == 7
+    for path, operation in operations.items():
+        body = operation["requestBody"]["content"]["application/json"]["examples"]["example"]["value"]
+        for when in ({"delay": "3600"}, {"run_at": soon.isoformat()}, {"run_at": "2020-01-01T00:00:00Z"}):
+            receipt = await client.post(path, params=when, json=body)
+            assert receipt.status_code == 202, receipt.text
+            status = (await client.get(receipt.json()["links"]["status"])).json()
+            assert status["state"] == ("queued" if "2020" in str(when) else "deferred"), (path, when)
+    (*_, last) = await site.redis.zrange("arq:queue", 0, -1, withscores=True)
+    assert abs(last[1] / 1_000 - soon.timestamp()) < 60
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("delay=-1", "delay"),
+        ("run_at=2020-01-01T00:00:00", "run_at"),
+        ("run_at=2020-01-01T00:00:00Z&delay=1", "run_at"),
+        ("dealy=60", "dealy"),
+    ],
+)
+async def test_an_invalid_time_is_named_and_nothing_is_enqueued(
+    site: Site, gateway: Gateway, query: str, field: str
+) -> None:
+    client = await gateway.client("clerk")
+
+    answer = await client.post(f"/v1/jobs/ingest_hospital?{query}", json={"record": RECORD})
+
+    assert (answer.status_code, [it["field"] for it in answer.json()["errors"]]) == (422, [field])
     assert await site.redis.zcard("arq:queue") == 0
 
 

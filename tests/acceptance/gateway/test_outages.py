@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.acceptance.conftest import Site
 from tests.acceptance.gateway.conftest import outcome_of, serving, settings_of
@@ -21,7 +22,7 @@ async def ready(client: httpx.AsyncClient) -> tuple[int, dict[str, str]]:
     return answer.status_code, answer.json()
 
 
-async def test_it_starts_without_servers_and_says_so() -> None:
+async def test_it_starts_without_servers_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     redis, mongo = (f"127.0.0.1:{choose_port()}" for _ in range(2))
     url = f"mongodb://{mongo}/?replicaSet=rs0"
     async with serving(redis_url=f"redis://{redis}/0", mongodb_url=url, mongodb_selection_timeout=1) as gateway:
@@ -42,6 +43,8 @@ async def test_it_starts_without_servers_and_says_so() -> None:
             assert int(answer.headers["retry-after"]) > 0
             # Where the servers are is nothing for clients.
             assert "127.0.0.1" not in answer.text
+        # An outage is no error of the gateway: no traceback of it is logged.
+        assert [it for it in caplog.records if it.exc_info] == []
 
 
 async def test_jobs_are_taken_without_mongodb(site: Site) -> None:

@@ -1,9 +1,11 @@
 """The OpenAPI document, made without servers."""
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 
 from producers.gateway.app import create_app
 from producers.gateway.guard import OPEN_PATHS
@@ -40,10 +42,24 @@ def test_each_job_has_an_example_that_its_contract_accepts(name: str) -> None:
     assert parse(JOBS[name].payload, example | actor)
 
 
+@pytest.mark.parametrize("route", router.routes, ids=lambda route: route.name)
+def test_each_job_takes_what_its_route_reads(route: APIRoute) -> None:
+    # `JobRoute` calls the function with these, in this order.
+    names = [name.lstrip("_") for name in inspect.signature(route.endpoint).parameters]
+    assert names == ["request", "key", "body", "when", "idempotency_key"]
+    parameters = DOCUMENT["paths"][route.path]["post"]["parameters"]
+    assert {it["name"]: it["in"] for it in parameters} == {
+        "delay": "query",
+        "run_at": "query",
+        "Idempotency-Key": "header",
+    }
+    assert not any(it.get("required") for it in parameters)
+
+
 @pytest.mark.parametrize(("name", "operation"), list(operations()))
 def test_every_operation_says_what_it_needs_and_what_can_go_wrong(name: str, operation: dict[str, Any]) -> None:
     assert ("security" in operation) == (name.partition(" ")[2] not in OPEN_PATHS)
-    assert {"401", "403", "422", "429", "503"} <= set(operation["responses"])
+    assert {"401", "403", "415", "422", "429", "503"} <= set(operation["responses"])
     problem = operation["responses"]["422"]["content"]
     assert list(problem) == ["application/problem+json"]
     assert operation["summary"]
