@@ -34,8 +34,7 @@ def names_several(name: str) -> bool:
 def is_for_trial(name: str) -> bool:
     """Return whether a name says that its row is for trial, or not to be used: "Oak Clinic (do not use)"."""
     # First what is fast, because this runs for every row of a file.
-    words_of_script = _ascii_words() if name.isascii() else _last_words()
-    if not any(map(name.casefold().__contains__, words_of_script)):
+    if _trial_words(is_ascii=name.isascii()).search(name.casefold()) is None:
         return False
     words = word_set("for_trial")
     if any(fold(part) in words for part in parts_apart(name)):
@@ -55,12 +54,7 @@ def has_codes(name: str) -> bool:
 
 
 @cache
-def _last_words() -> frozenset[str]:
-    return frozenset(phrase.split()[-1] for phrase in word_set("for_trial"))
-
-
-@cache
-def _ascii_words() -> tuple[str, ...]:
-    # Without those that have another one in them.
-    words = [word for word in _last_words() if word.isascii()]
-    return tuple(word for word in words if not any(other in word for other in words if other != word))
+def _trial_words(*, is_ascii: bool) -> re.Pattern[str]:
+    """Return a pattern of the last words of all phrases, or of those that may be in a name of ASCII alone."""
+    words = {phrase.split()[-1] for phrase in word_set("for_trial")}
+    return re.compile("|".join(sorted(word for word in words if word.isascii() or not is_ascii)))

@@ -171,7 +171,7 @@ class CodeReader:
         if not text.isascii():
             text = text.translate(_FULL_WIDTH)
             text = ascii_digits(text) if any(map(str.isdecimal, text)) else text
-        if self._made_dates and is_made_date(text):
+        if self._made_dates and not text.isdigit() and is_made_date(text):
             raise UnreadableCell(IS_MADE_DATE)
         if text[0].isdigit() and text[-1].isdigit() and not text.isdigit():
             return self._without_fraction(text)

@@ -71,14 +71,14 @@ def test_names_with_codes_are_known(name: str, coded: bool) -> None:
 
 def test_such_rows_are_loaded_and_noted(tmp_path: Path) -> None:
     rows = [f"K{number},Oak Clinic {number},Aveda" for number in range(4)]
-    names = ["Elm Clinic; Ash Hospital", "Test hospital", "Cl\\u00ednica Sur"]
+    names = ["Test hospital", "Elm Clinic; Ash Hospital", "Cl\\u00ednica Sur"]
     odd = [f"K1{number},{name},Brusk" for number, name in enumerate(names)]
     file = opened(tmp_path, "Code,Name,City", *rows, *odd)
     assert len([row for row in file.rows() if row.known is not None]) == 7
     notes = [note for note in file.notes if note.startswith("1 row is called")]
     assert [note.split(" and loaded")[0] for note in notes] == [
-        "1 row is called like several hospitals",
         "1 row is called like a row for trial",
+        "1 row is called like several hospitals",
         "1 row is called by a name with codes in place of letters",
     ]
     assert all(f"in line {line}" in note for line, note in zip((6, 7, 8), notes, strict=True))
