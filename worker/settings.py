@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.contract import BULK_QUEUE, QUEUES
@@ -25,16 +25,39 @@ _REMOVED = {
     "WORKER_LANES": "is now WORKER_QUEUES: rename the variable",
     "WORKER_ENGINE": "no longer exists, there is one engine: remove the variable",
 }
-_QUEUE = re.compile(r".+")
 _SLOTS = re.compile(r"[1-9][0-9]{0,4}")
-_BOUND = re.compile(r"[1-9][0-9]{0,8}")
-_RATE = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _JOBS_PER_BULK_SLOT = 50
 _LEAST_BULK_SLOTS = 4
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Slots = Annotated[int, Field(ge=1, le=50_000)]
 Rate = Annotated[float, Field(gt=0)]
+
+
+def _pairs(value_pattern: str, expected: str) -> BeforeValidator:
+    """Return what splits `NAME=VALUE` pairs of different names; what is not text is left as it is."""
+
+    def split(given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        pairs: dict[str, str] = {}
+        for entry in given.split(","):
+            name, _, value = (part.strip() for part in entry.partition("="))
+            if not name or name in pairs or not re.fullmatch(value_pattern, value):
+                raise ValueError(f"expected {expected} separated by commas")
+            pairs[name] = value
+        return pairs
+
+    return BeforeValidator(split)
+
+
+Bounds = Annotated[dict[str, int], NoDecode, _pairs(r"[1-9][0-9]{0,8}", "NAME=JOBS pairs of different queues")]
+Rates = Annotated[
+    dict[str, Rate],
+    NoDecode,
+    _pairs(r"[0-9]{1,6}(?:\.[0-9]{1,3})?", "NAME=JOBS-PER-SECOND pairs of different queues"),
+]
+SourceQueues = Annotated[dict[Source, str], NoDecode, _pairs(r".+", "SOURCE=NAME pairs of different sources")]
 
 
 class Settings(BaseSettings):
@@ -133,17 +156,17 @@ class Settings(BaseSettings):
     worker_history_jobs: int = Field(
         5_000_000, ge=1_000, description="ended jobs that the history keeps at most; beyond, the oldest are removed"
     )
-    queue_bounds: Annotated[dict[str, int], NoDecode] = Field(
+    queue_bounds: Bounds = Field(
         {},
         description="jobs that may wait on a queue before producers are held back: `NAME=N` pairs separated by "
         "commas; a queue that is not named takes any number",
     )
-    queue_rates: Annotated[dict[str, Rate], NoDecode] = Field(
+    queue_rates: Rates = Field(
         {},
         description="jobs of a queue that all workers together may start in a second: `NAME=N` pairs separated by "
         "commas, the same for all workers; a queue that is not named has no limit",
     )
-    source_queues: Annotated[dict[Source, str], NoDecode] = Field(
+    source_queues: SourceQueues = Field(
         {},
         description="sources whose jobs have a queue of their own: `SOURCE=NAME` pairs separated by commas, the "
         "same for producers and workers; these queues and `arq:queue` take turns",
@@ -253,27 +276,6 @@ class Settings(BaseSettings):
             )
         return queues
 
-    @field_validator("queue_bounds", mode="before")
-    @classmethod
-    def _split_bounds(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return _pairs(value, "expected NAME=JOBS pairs of different queues separated by commas", _BOUND)
-
-    @field_validator("queue_rates", mode="before")
-    @classmethod
-    def _split_rates(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return _pairs(value, "expected NAME=JOBS-PER-SECOND pairs of different queues separated by commas", _RATE)
-
-    @field_validator("source_queues", mode="before")
-    @classmethod
-    def _split_sources(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return _pairs(value, "expected SOURCE=NAME pairs of different sources separated by commas", _QUEUE)
-
     @field_validator("queue_signing_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
@@ -346,17 +348,6 @@ class Settings(BaseSettings):
     def signing_secrets(self) -> dict[str, str]:
         """Return the signing keys in plain text, for the codec only."""
         return {key_id: secret.get_secret_value() for key_id, secret in self.queue_signing_keys.items()}
-
-
-def _pairs(value: str, expected: str, pattern: re.Pattern[str]) -> dict[str, str]:
-    """Return the `NAME=VALUE` pairs of a variable. Raises `ValueError`, with what was `expected`."""
-    pairs: dict[str, str] = {}
-    for entry in value.split(","):
-        name, _, text = (part.strip() for part in entry.partition("="))
-        if not name or name in pairs or not pattern.fullmatch(text):
-            raise ValueError(expected)
-        pairs[name] = text
-    return pairs
 
 
 def load_settings(**overrides: object) -> Settings:

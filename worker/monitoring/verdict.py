@@ -68,8 +68,16 @@ def _of_queues(stats: QueueStats) -> Iterator[Finding]:
         what = f"the {pause.kind} {pause.name} is {words}"
         yield Finding("attention", what, "resume it when it is time, on the page of the queues")
     paused = {pause.name for pause in stats.pauses if pause.kind == "queue"}
+    heard = [worker for worker, age_s in stats.workers if age_s <= STALE_AFTER_S]
+    served = {name for worker in heard for name in worker.queues}
     for name, queue in stats.queues.items():
-        if queue.oldest_wait_s >= LONG_WAIT_S and name not in paused:
+        if heard and queue.waiting and name not in served:
+            yield Finding(
+                "attention",
+                f"{count(queue.waiting, 'due job is', 'due jobs are')} on {name}, which no worker serves",
+                "name that queue in WORKER_QUEUES of the workers",
+            )
+        elif queue.oldest_wait_s >= LONG_WAIT_S and name not in paused:
             yield Finding(
                 "attention",
                 f"a due job of {name} has waited for {duration(queue.oldest_wait_s)}",

@@ -19,9 +19,14 @@ def worker(age_s: float = 0, **values: Any) -> tuple[Heartbeat, float]:
 
 
 def stats(
-    *workers: tuple[Heartbeat, float], dead: int = 0, wait_s: float = 0, unknown: Any = (), pauses: Any = ()
+    *workers: tuple[Heartbeat, float],
+    dead: int = 0,
+    waiting: int = 0,
+    wait_s: float = 0,
+    unknown: Any = (),
+    pauses: Any = (),
 ) -> QueueStats:
-    queues = {"q": QueueState(0, 0, 0, wait_s)}
+    queues = {"q": QueueState(waiting, 0, 0, wait_s)}
     return QueueStats(queues, dead, list(workers), list(unknown), [], 0, list(pauses), NOW_MS)
 
 
@@ -53,6 +58,14 @@ NOT_READY = worker(ready=False, why_not="MongoDB is unavailable")
             "attention",
             "Running, but look at this: a due job of q has waited for 3 min.",
         ),
+        (stats(worker(), waiting=2), "healthy", "Healthy: 1 worker is ready."),
+        (
+            stats(worker(queues=["other"]), waiting=2, wait_s=200),
+            "attention",
+            "Running, but look at this: 2 due jobs are on q, which no worker serves.",
+        ),
+        (stats(worker(queues=["other"])), "healthy", "Healthy: 1 worker is ready."),
+        (stats(waiting=2), "down", "No jobs are done: no worker is running."),
         (
             stats(worker(), unknown=["geocode"]),
             "attention",
@@ -96,3 +109,8 @@ def test_that_jobs_of_a_paused_queue_wait_is_not_a_finding() -> None:
     state = stats(worker(), wait_s=200, pauses=[Pause("queue", "q")])
 
     assert [finding.what for finding in verdict(state).findings] == ["the queue q is paused"]
+
+
+def test_a_worker_without_a_heartbeat_serves_no_queue() -> None:
+    found = verdict(stats(worker(queues=["other"]), worker(9), waiting=1)).findings
+    assert "1 due job is on q, which no worker serves" in [finding.what for finding in found]
