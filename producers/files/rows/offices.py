@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 
 from producers.files.words import fold, names_a_hospital, word_set
 
-_WORDS_KEPT = 50_000
+_WORDS_KEPT = 5_000
 
 
 def is_office(name: str) -> bool:
