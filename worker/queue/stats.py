@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from worker.queue import keys
 from worker.queue.batches import BatchProgress, BatchStore
@@ -116,7 +117,10 @@ class QueueStats:
 
 
 async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueStats:
-    """Return the state of `queues` now, in time that does not grow with their length."""
+    """Return the state of `queues` and of those of the workers now, in time that does not grow with their length.
+
+    One round trip; a further one if workers serve queues that are not among `queues`.
+    """
     counts, now, heartbeats, (batches, more_batches), windows = await asyncio.gather(
         Scripts(redis).counts(queues),
         redis_time(redis),
@@ -126,10 +130,13 @@ async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueSta
     )
     unknown = await redis.zrangebyscore(keys.UNKNOWN, counts.now_ms - _UNKNOWN_FOR_MS, "+inf")
     workers = [(heartbeat, heartbeat.age_s(now)) for heartbeat in heartbeats]
+    # A worker that is gone may have left a backlog on a queue that nobody else serves.
+    served = sorted({queue for heartbeat in heartbeats for queue in heartbeat.queues} - counts.queues.keys())
+    counted = {**counts.queues, **await _counts_of_others(redis, served)}
     return QueueStats(
         queues={
             queue: QueueState.of(found, counts.now_ms, _longest_run_s(queue, workers))
-            for queue, found in counts.queues.items()
+            for queue, found in counted.items()
         },
         dead=counts.dead,
         workers=workers,
@@ -140,6 +147,16 @@ async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueSta
         now_ms=now.timestamp() * 1000,
         windows=windows,
     )
+
+
+async def _counts_of_others(redis: "Redis[bytes]", queues: list[str]) -> dict[str, QueueCounts]:
+    if not queues:
+        return {}
+    try:
+        return (await Scripts(redis).counts(queues)).queues
+    except NoPermissionError:
+        # The user may read the queues of its own settings; it sees those of others as names of the workers' alone.
+        return {}
 
 
 def _longest_run_s(queue: str, workers: list[tuple[Heartbeat, float]]) -> float:

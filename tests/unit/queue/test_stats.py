@@ -1,5 +1,5 @@
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,20 +38,7 @@ async def test_stats_cover_queues_workers_dead_letters_and_unknown_functions(
     now = await redis_time(redis)
     now_ms = int(now.timestamp() * 1000)
     await redis.zadd(keys.UNKNOWN, {"zeta": now_ms, b"\xff": now_ms, "alpha": now_ms, "now known": now_ms - 61_000})
-    written = Heartbeat(
-        worker="one",
-        host="h",
-        pid=1,
-        ready=True,
-        queues=[bench.queue],
-        slots=3,
-        running=1,
-        complete=0,
-        retried=0,
-        failed=0,
-        started_at=now,
-        at=now - timedelta(seconds=10),
-    )
+    written = _heartbeat([bench.queue], now - timedelta(seconds=10))
     await write_heartbeat(redis, written)
 
     state = await read_stats(redis, bench.queues)
@@ -69,6 +56,16 @@ async def test_stats_cover_queues_workers_dead_letters_and_unknown_functions(
     assert printed["queues"][bench.bulk]["deferred"] == 1
     assert printed["outbox"] is None
     assert (printed["workers"][0]["worker"], printed["workers"][0]["ready"]) == ("one", True)
+
+
+async def test_stats_cover_the_queues_that_only_workers_name(redis: Any, bench: ScriptBench) -> None:
+    gone = (await redis_time(redis)) - timedelta(seconds=600)
+    await write_heartbeat(redis, _heartbeat([bench.bulk, bench.queue], gone))
+    await bench.enqueue("a", "b", queue=bench.bulk)
+
+    state = await read_stats(redis, (bench.queue,))
+
+    assert {queue: it.waiting for queue, it in state.queues.items()} == {bench.queue: 0, bench.bulk: 2}
 
 
 async def test_the_oldest_wait_is_counted_from_the_due_time(redis: Any, bench: ScriptBench) -> None:
@@ -114,3 +111,20 @@ async def test_stats_have_the_batches_that_run(redis: Any, bench: ScriptBench, m
     assert printed["more_batches"] == 0
     monkeypatch.setattr("worker.queue.stats._MOST_BATCHES", 1)
     assert (await read_stats(redis, (bench.queue,))).more_batches == 2
+
+
+def _heartbeat(queues: list[str], at: datetime) -> Heartbeat:
+    return Heartbeat(
+        worker="one",
+        host="h",
+        pid=1,
+        ready=True,
+        queues=queues,
+        slots=3,
+        running=1,
+        complete=0,
+        retried=0,
+        failed=0,
+        started_at=at,
+        at=at,
+    )

@@ -36,6 +36,17 @@ async def test_queues_and_their_jobs_are_shown(planted: Planted, page: Page) -> 
     assert (await browser.get("/queue?name=other")).status_code == 404
 
 
+async def test_a_queue_that_only_a_worker_names_is_shown(planted: Planted, page: Page) -> None:
+    await planted.heartbeat(queues=[DEFAULT_QUEUE, "arq:queue:cms"])
+    await planted.redis.zadd("arq:queue:cms", {"waits": 0})
+    browser = await page.log_in("viewer")
+
+    queues, jobs = (await browser.get("/queues")).text, (await browser.get("/queue?name=arq:queue:cms")).text
+
+    assert ">arq:queue:cms</a></th>" in queues
+    assert ">waits</a>" in jobs
+
+
 async def test_the_jobs_of_a_long_queue_are_on_several_pages(planted: Planted, page: Page) -> None:
     names = {f"job-{number:03}": number for number in range(120)}
     await planted.redis.zadd(DEFAULT_QUEUE, names)

@@ -11,7 +11,7 @@ from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.pause_words import paused_since
 from worker.monitoring.times import instant
 from worker.queue import keys
-from worker.queue.heartbeats import STALE_AFTER_S, redis_time
+from worker.queue.heartbeats import STALE_AFTER_S, read_heartbeats, redis_time
 from worker.queue.pauses import field_of, known_names, read_pauses
 from worker.queue.sorted_pages import read_entries
 from worker.queue.stats import read_stats
@@ -50,11 +50,14 @@ async def show_queue(
     after: Annotated[str, Query(max_length=5_000)] = "",
 ) -> Response:
     """Show some jobs of a queue, the one that is due first first."""
-    if name not in services.settings.worker_queues:
-        raise Problem(
-            404, "Not found", "No queue has this name (WORKER_QUEUES).", "Choose one from the list of queues."
-        )
     redis = services.redis
+    if name not in services.settings.worker_queues:
+        # A key of this name may hold anything, so only workers can say that it is a queue.
+        served = {queue for worker in await services.read(read_heartbeats(redis)) for queue in worker.queues}
+        if name not in served:
+            raise Problem(
+                404, "Not found", "No queue has this name (WORKER_QUEUES).", "Choose one from the list of queues."
+            )
     entries = await services.read(read_entries(redis, name, after, _PAGE + 1))
     shown = entries[:_PAGE]
     now_ms = (await services.read(redis_time(redis))).timestamp() * 1000
