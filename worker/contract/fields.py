@@ -102,7 +102,7 @@ def _instant(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
 
 def _plausible(instant: datetime) -> datetime:
     # This runs for every row of a file. Instants of one time zone object are compared several times as fast.
-    if not instant.utcoffset():
+    if instant.tzinfo is not UTC and not instant.utcoffset():
         instant = instant.replace(tzinfo=UTC)
     if instant < EARLIEST:
         raise ValueError("is before 1900")
