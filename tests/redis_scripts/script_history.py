@@ -6,8 +6,9 @@ import pytest
 
 from tests.redis_scripts.script_bench import OWNER, ScriptBench
 from worker.queue import keys
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
 from worker.queue.ended_jobs import EndedJobs
-from worker.queue.scripts import ClaimedJob, Completion
 
 FULL = 10_000
 

@@ -7,7 +7,7 @@ import pytest
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.codec import Codec
 from worker.queue import keys
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 from worker.queue.waiters import Waiters
 
 _SOON = 0.01

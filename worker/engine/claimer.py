@@ -11,7 +11,8 @@ from worker.engine.options import JobOptions
 from worker.engine.queue_shares import QueueShares
 from worker.engine.slots import Slots
 from worker.queue import keys
-from worker.queue.scripts import LARGEST_ANSWER, Claim
+from worker.queue.claim import Claim
+from worker.queue.scripts import LARGEST_ANSWER
 from worker.redis.client import call_timeout_s
 from worker.redis.errors import REDIS_ERRORS, error_code, is_timeout
 from worker.redis.link_budget import LinkBudget

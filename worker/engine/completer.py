@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from worker.engine.events import CompletionDropped, CompletionRefused, CompletionsStored, Events
 from worker.engine.redis_health import RedisHealth
 from worker.errors import PermanentError
-from worker.queue.scripts import Completion, Scripts
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 from worker.redis.errors import REDIS_ERRORS, error_code, is_timeout, is_wrong_type
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
 from worker.redis.link_budget import LinkBudget

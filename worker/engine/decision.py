@@ -18,8 +18,9 @@ from worker.engine.results import log_extra, loggable_message, make_dead_letter,
 from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
 from worker.errors import PermanentError, TransientError, class_name
 from worker.queue.batches import BatchOutcome, completion_entry
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion, SpentTries
 from worker.queue.dead_letter import Failure
-from worker.queue.scripts import ClaimedJob, Completion, SpentTries
 from worker.redis.limits import ALWAYS_ACCEPTED
 
 CRASH_LIMIT = 3

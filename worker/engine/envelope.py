@@ -10,7 +10,7 @@ from worker.codec import check_job_id
 from worker.contract.trace_context import TraceContext, read_trace_context
 from worker.errors import InvalidEnvelope, RegistryError
 from worker.queue.batches import is_batch_id
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 # Year 2286; a later instant overflows the calendar.
 _MAX_INSTANT_MS = 10**13

@@ -6,8 +6,9 @@ from redis import Redis
 
 from worker.engine.events import Events, JobsLeftBehind
 from worker.engine.running_job import RunningJob
+from worker.queue.completion import FINISH_KEYS, Completion, finish_args
 from worker.queue.heartbeats import queue_removal
-from worker.queue.scripts import FINISH_KEYS, Completion, finish_args, script_source
+from worker.queue.script_source import script_source
 from worker.redis.errors import REDIS_ERRORS
 
 _PER_CALL = 100

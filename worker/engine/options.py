@@ -23,7 +23,7 @@ class JobFunction:
     """One function of a worker, with the settings that apply to its jobs.
 
     A `timeout_s` of `None` is no timeout. `result_life_ms` is -1 for ever, 0 not at all. `id_hold_ms` is how long
-    the id of an ended job stays taken: see `worker.queue.scripts.Completion`.
+    the id of an ended job stays taken: see `worker.queue.completion.Completion`.
     """
 
     coroutine: Callable[..., Awaitable[Any]]

@@ -17,7 +17,7 @@ from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.engine.process_exit import ProcessExit
 from worker.engine.running_job import Interruption, RunningJob
 from worker.engine.stuck_loop import StuckLoop
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 # A job whose worker died twice while running it runs alone, if the other jobs end within:
 _SOLO_WAIT_S = 5.0

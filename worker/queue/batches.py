@@ -19,7 +19,8 @@ from redis.exceptions import ResponseError
 
 from worker.errors import BatchNotFound
 from worker.queue import keys
-from worker.queue.scripts import Enqueue, script_source
+from worker.queue.script_source import script_source
+from worker.queue.scripts import Enqueue
 
 BatchState = Literal["open", "sealed", "cancelling", "finished", "cancelled"]
 """`open`: jobs can be added; `sealed`, `cancelling`: not all have ended; `finished`, `cancelled`: all have."""

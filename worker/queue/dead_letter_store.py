@@ -13,7 +13,8 @@ from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text, read_dead_letter
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.exported_letters import ImportedLetter
-from worker.queue.scripts import Enqueue, Scripts, script_source
+from worker.queue.script_source import script_source
+from worker.queue.scripts import Enqueue, Scripts
 
 _PAGE = 200
 _SIZES = 1_000

@@ -22,7 +22,8 @@ from worker.queue import keys
 from worker.queue.actions import keep_end, make_room
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.dead_letter_store import DeadLetterStore, StoredDeadLetter
-from worker.queue.scripts import Scripts, script_source
+from worker.queue.script_source import script_source
+from worker.queue.scripts import Scripts
 
 OperationAct = Literal["retry", "discard"]
 OperationState = Literal["running", "interrupted", "stopped", "finished"]

@@ -1,6 +1,6 @@
 """The names of the keys in Redis: arq's own, which other tools read, and what this engine adds to them.
 
-The Lua scripts get them from here too: see `worker.queue.scripts`.
+The Lua scripts get them from here too: see `worker.queue.script_source`.
 """
 
 # arq's own; a test compares them with arq's constants, because producers do not import arq.

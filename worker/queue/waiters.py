@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from worker.codec import Codec
 from worker.queue import keys
 from worker.queue.job_state import EndedView, look_up_ended
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 MOST_IDS = 500
 """The most jobs that one call asks for."""

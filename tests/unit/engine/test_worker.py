@@ -37,8 +37,9 @@ from worker.engine.local_zone import LocalZone
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError, PermanentError
 from worker.queue import keys
+from worker.queue.claim import Claim
 from worker.queue.heartbeats import Heartbeat, read_heartbeats
-from worker.queue.scripts import Claim, Enqueue, Scripts
+from worker.queue.scripts import Enqueue, Scripts
 
 QUEUE, BULK = "queue", "bulk"
 LISTENED_TO: list[type] = [
