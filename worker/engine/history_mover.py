@@ -56,8 +56,8 @@ class HistoryMover:
             self._report("the user in Redis may not use streams; compare its rules with docs/security.md")
 
     async def _move(self) -> None:
-        if untold := await self._ended.take_untold():
-            self._events.send(EndsLeftOut(untold))
+        if left_out := await self._ended.take_left_out():
+            self._events.send(EndsLeftOut(left_out))
         while page := await self._ended.oldest(_LITTLE if await self._can_wait() else _PAGE):
             await self._store([group for _, group in page if group is not None])
             await self._ended.delete(entry_id for entry_id, _ in page)

@@ -21,8 +21,8 @@ from worker.redis.errors import REDIS_ERRORS, error_code
 _TURN_MS = 3_000
 _RENEW_S = 0.7
 # Between looks at which jobs have ended, while any are on their queues; longer each time that nothing has happened.
-_TOLD_S, _LONGEST_TOLD_S = 0.02, 0.1
-# Between looks at all hospitals, in case that a change or an end was not told; longer if there are very many.
+_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.1
+# Between looks at all hospitals, in case a notice of a change or of an end was lost; longer if there are very many.
 _SWEEP_S = 10.0
 _LONGEST_SHARE = 0.05
 _MEASURE_S = 2.0
@@ -35,8 +35,8 @@ class OutboxRelay:
     """One worker's part in relaying: its four loops run as long as it does.
 
     One of a fleet's workers relays at a time, the one that has the turn. It looks at the first job of every
-    hospital when it begins, after each error and every ten seconds; in between it is told of added jobs by MongoDB,
-    and of ended ones by Redis. Nothing depends on being told: it only makes the relay quick.
+    hospital when it begins, after each error and every ten seconds. In between MongoDB notifies it of added jobs,
+    and Redis of ended ones. Nothing depends on these notices: they only make the relay quick.
     """
 
     def __init__(self, context: EngineContext, source: OutboxSource) -> None:
@@ -52,7 +52,7 @@ class OutboxRelay:
         self._after: Any = None
         self._sweeping, self._sweep_wanted = False, False
         self._sweep_began = self._sweep_at = 0.0
-        self._told_s = _TOLD_S
+        self._look_s = _FIRST_LOOK_S
         self._trouble = _Trouble(context.events, "")
 
     @property
@@ -121,11 +121,11 @@ class OutboxRelay:
         added, self._added = self._added, []
         if added:
             await self._steps.take_added(added)
-        await self._steps.take_told()
+        await self._steps.take_ended()
         if self._sweep_is_due():
             await self._look_at_page()
         if self._steps.has_work:
-            self._told_s = _TOLD_S
+            self._look_s = _FIRST_LOOK_S
             await self._steps.step()
         elif not self._sweeping:
             self._tally.end_look(self._steps.skipped)
@@ -138,8 +138,8 @@ class OutboxRelay:
         self._trouble.is_over()
         seconds = max(0.0, self._sweep_at - asyncio.get_running_loop().time())
         if self._steps.waits:
-            seconds = min(seconds, self._told_s)
-            self._told_s = min(_LONGEST_TOLD_S, self._told_s * 1.5)
+            seconds = min(seconds, self._look_s)
+            self._look_s = min(_LONGEST_LOOK_S, self._look_s * 1.5)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

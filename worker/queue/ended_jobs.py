@@ -38,14 +38,14 @@ class EndedJobs:
         """Delete entries that are stored elsewhere."""
         await self._redis.xdel(keys.ENDED, *entry_ids)
 
-    async def take_untold(self) -> int:
+    async def take_left_out(self) -> int:
         """Return how many ends were left out because the stream was full, and begin to count anew."""
         # A key of another type is another program's, and raises here instead of being deleted below.
-        if await self._redis.get(keys.ENDED_UNTOLD) is None:
+        if await self._redis.get(keys.ENDED_LEFT_OUT) is None:
             return 0
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.get(keys.ENDED_UNTOLD)
-            pipe.delete(keys.ENDED_UNTOLD)
+            pipe.get(keys.ENDED_LEFT_OUT)
+            pipe.delete(keys.ENDED_LEFT_OUT)
             found, _ = await pipe.execute()
         return int(found) if found and found.isdigit() else 0
 

@@ -80,7 +80,7 @@ async def test_what_was_added_before_the_relay_began_is_found(
         await expect_queued(redis, *jobs)
 
 
-async def test_an_added_job_is_told(
+async def test_an_added_job_is_notified(
     redis: ArqRedis, context: EngineContext, outbox: MemoryOutbox, told_only: None
 ) -> None:
     async with relaying(context, outbox) as relay:
@@ -90,7 +90,7 @@ async def test_an_added_job_is_told(
         await expect_queued(redis, job)
 
 
-async def test_the_end_of_a_job_is_told(
+async def test_the_end_of_a_job_is_notified(
     redis: ArqRedis, context: EngineContext, outbox: MemoryOutbox, told_only: None
 ) -> None:
     outbox.add("a", told=False)
