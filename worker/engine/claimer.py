@@ -90,7 +90,7 @@ class Claimer:
             try:
                 if await redis.blpop([queue + keys.WAKEUP_SUFFIX for queue in queues], timeout=wait_s):
                     self._context.wake.set()
-                    # Yields, so that the claim loop runs and says whether it still has free slots.
+                    # Yields, so that `run` claims first, and then says whether slots are still free.
                     await asyncio.sleep(0)
             except REDIS_ERRORS as error:
                 await self._context.redis_health.failed(error)

@@ -27,7 +27,7 @@ _MS_PER_DAY = 86_400_000
 class DeadLetterLimits:
     """How many dead letters stay in Redis, and the folder to which the oldest are moved beyond that.
 
-    `days` bounds their age, `count` their number, `bytes` what they and their payloads take; `None` is no bound.
+    `days` bounds their age, `count` their number, `bytes` what they and their payloads take; `None`: no bound.
     """
 
     folder: Path

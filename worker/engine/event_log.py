@@ -2,10 +2,10 @@
 
 Each line has a stable `action` key; docs/operations.md lists them with what to do. No line holds a payload.
 
-Both loggers are arq's `arq.worker` or below it: a `--custom-log-dict` switches off what it does not name, unless
-what is above is named, and users of arq name `arq` or `arq.worker`. What concerns one job goes to the logger of
-arq's own lines about jobs, so that who filters those has these too; Sentry, for one, leaves them out, because it
-reports the errors itself.
+Both loggers are `arq.worker` or below it, because a `--custom-log-dict` disables each logger unless it names that
+logger or a parent of it, and users of arq name `arq` or `arq.worker`. Lines about one job go to the logger of arq's
+own lines about jobs, so that a filter for those covers these. Sentry, for example, filters that logger out, because
+it reports the errors of jobs itself.
 """
 
 import time
@@ -93,7 +93,7 @@ _JOB_LINES: dict[str, Callable[[TryEnded], None]] = {
 
 
 def _hook_failed(event: events.HookFailed) -> None:
-    # Not beside the job's lines: it is no error of the job, which Sentry would report.
+    # Not to the logger of jobs, which Sentry filters out: Sentry does not report errors of hooks itself.
     _log.error(
         "a hook failed",
         action="hook_failed",
@@ -207,7 +207,7 @@ def _outbox_job_skipped(event: events.OutboxJobSkipped) -> None:
 
 def _outbox_documents_unreadable(event: events.OutboxDocumentsUnreadable) -> None:
     _log.error(
-        "documents in the outbox are no jobs: another program has written or changed them",
+        "documents in the outbox are not jobs: another program has written or changed them",
         action="outbox_documents_unreadable",
         count=event.count,
     )

@@ -17,7 +17,7 @@ from worker.queue.heartbeats import OutboxState
 from worker.queue.turn import Turn
 from worker.redis.errors import REDIS_ERRORS, error_code
 
-# A worker that dies while it relays keeps the others waiting for as long. Two that relay at once do no harm.
+# If a worker dies while it relays, the others wait for so long. Two that relay at once do no harm.
 _TURN_MS = 3_000
 _RENEW_S = 0.7
 # Between looks at which jobs have ended, while any are on their queues; longer each time that nothing has happened.

@@ -1,12 +1,12 @@
-"""Calls the functions of jobs inside of what somebody has put around arq's `Worker.run_job`.
+"""Calls the functions of jobs inside of patches of arq's `Worker.run_job`.
 
-Tracing does that: Sentry's integration makes a transaction of each call of `run_job`. The engine does not need
+Tracing tools patch it: Sentry's integration makes a transaction of each call of `run_job`. The engine does not need
 arq's method, so a call passes through it only if it has been patched, or overridden in a subclass; otherwise this
-costs nothing. What was put around it calls, at its core, the function that it found in arq's class. That one is
-replaced by a function that makes the call for this engine, and is arq's own for everybody else.
+costs nothing. A patch calls, at its core, the function that it found in arq's class. This module replaces that
+function by one that makes the call for this engine, and does what arq's does for every other caller.
 
-A patch may be older than the engine's import, and then holds arq's function where only it can see it: in a closure,
-or as `__wrapped__`. Both are looked into.
+A patch may be older than the engine's import. Then it holds arq's function where only the patch can see it: in a
+closure, or as `__wrapped__`. This module looks into both.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -60,7 +60,7 @@ _turn: ContextVar[_Turn | None] = ContextVar("_turn", default=None)
 
 
 class PatchedRunJob:
-    """What was put around arq's `run_job`, to be called with the id and the score of claimed jobs."""
+    """A patch of arq's `run_job`, to be called with the id and the score of claimed jobs."""
 
     def __init__(self, run_job: RunJob, name: str, events: Events) -> None:
         self._run_job = run_job
@@ -84,7 +84,7 @@ class PatchedRunJob:
 
 
 def patched_run_job(worker: Worker, events: Events) -> PatchedRunJob | None:
-    """Return what stands around `run_job` of this worker, or `None` if it is arq's own or cannot be used."""
+    """Return the patch of this worker's `run_job`; `None` if it is not patched, or if the patch cannot be used."""
     patched = type(worker).run_job
     if _is_arqs(patched) or _is_core(patched):
         return None

@@ -1,4 +1,4 @@
-"""The end of a process that exists for its worker: it comes in time, whatever threads and calls hold it up."""
+"""Ends the process of a worker in time, whatever threads and calls delay it."""
 
 import contextlib
 import faulthandler

@@ -150,8 +150,8 @@ class Slots:
     async def _run_alone(self, suspect: RunningJob, *others: RunningJob) -> None:
         """Run one job that may be about to kill this process, while nothing is claimed.
 
-        Every job that is leased when the process dies counts a crash. So the other suspects are handed back first,
-        or the innocent among them would be taken for killers; the remaining jobs get some time to end.
+        Every job that is leased when the process dies counts a crash. So the other suspects are handed back first:
+        most of them did nothing wrong. The remaining jobs get some time to end.
         """
         for other in others:
             other.interrupt("postponed")

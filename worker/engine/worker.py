@@ -1,7 +1,7 @@
-"""The worker: arq's, with leases, one-call claims, grouped completions, and a life through Redis's faults.
+"""The worker: arq's, with leases, one-call claims, grouped completions, and tolerance of Redis's faults.
 
-`arq.worker.Worker` stays the base, so that settings, hooks, cron, burst mode and `arq`'s command line keep their
-meaning; claiming, running and finishing are replaced as a whole.
+`arq.worker.Worker` stays the base, so that settings, hooks, cron, burst mode and `arq`'s command line work as in
+arq. Claiming, running and finishing are replaced as a whole.
 """
 
 import asyncio
@@ -78,7 +78,7 @@ from worker.redis.client import call_timeout_s, sync_twin
 from worker.redis.errors import REDIS_ERRORS
 from worker.redis.limits import ValueLimit
 
-# How often cron jobs and requests to abort are looked at, unless `poll_delay` is shorter.
+# How often cron jobs and requests to abort are checked, unless `poll_delay` is shorter.
 _PERIODIC_S = 0.5
 # A Redis that does not answer must not hold up the end: others forget the worker when its heartbeat is an hour old.
 _SIGN_OFF_S = 2.0
@@ -96,11 +96,12 @@ class LeaseWorker(Worker):
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
     stay in Redis; default: all), `open_history` (takes `ctx` after `on_startup` and returns what stores how jobs
     ended; default: no history), `open_outbox` (takes `ctx` likewise and returns the outbox whose jobs this worker
-    moves to their queues; default: none), `registry` (tells `check --live` which workers belong together),
-    `owns_process` (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in
-    time; default: no) and `observe` (is called once with the worker, to subscribe to its events before the first of
-    them). Jobs are JSON unless serializers are given. arq's log lines about each job are written only with
-    `log_results=True`. Raises `ConfigurationError` for a `job_serializer` without a `job_deserializer`.
+    moves to their queues; default: none), `registry` (a mark that all workers of one registry share, for
+    `check --live`), `owns_process` (the process exists for this worker alone: `run`, as arq's command line calls
+    it, ends it in time; default: no) and `observe` (is called once with the worker, to subscribe to its events
+    before the first of them). Jobs are JSON unless serializers are given. arq's log lines about each job are
+    written only with `log_results=True`. Raises `ConfigurationError` for a `job_serializer` without a
+    `job_deserializer`.
 
     `events` takes listeners, such as `worker.events.subscribe(TryEnded, listener)`.
     """
