@@ -1,4 +1,4 @@
-"""What a claim leases: the jobs, and what their new owner must know of each."""
+"""What a claim returns: the leased jobs, and when to claim again."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -7,15 +7,15 @@ EnvelopeProblem = Literal["", "missing", "wrong-type"]
 
 _BYTES_BESIDE_PAYLOAD = 100
 HEARD_OF = "-"
-"""Stands in `ClaimedJob.lost_by` for an owner that was heard of after its lease had ended."""
+"""Stands in `ClaimedJob.lost_by` for an owner that called after its lease had ended, and so had not died."""
 
 
 class ClaimedJob(NamedTuple):
     """One leased job. `job_id` is bytes, because any program can write to Redis.
 
-    `tries` counts this one and those that were spent, `crashes` how often its lease ended and its owner was not
-    heard of again, `score` is the due time in ms that it had, `abort_ms` when its abort was requested, or -1.
-    `lost_by` has an entry for each lease of it that ended: the owner's token, or `HEARD_OF`.
+    `tries` counts this try and those that were spent. `crashes` is how often its lease ended and its owner was not
+    heard of again. `score` is the due time in ms that it had. `abort_ms` is when its abort was requested, or -1.
+    `lost_by` has an entry for each of its leases that ended: the owner's token, or `HEARD_OF`.
     """
 
     job_id: bytes

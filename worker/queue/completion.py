@@ -11,14 +11,14 @@ from worker.queue.claim import ClaimedJob, worker_of
 SpentTries = Literal["spend", "keep"] | int
 
 # A completion that needs no more memory than this, beyond what its job frees, is stored even if Redis is full: the
-# jobs in flight are few, and each that ends lets go of its payload.
+# jobs in flight are few, and each frees its payload when it ends.
 _SMALL = 4_096
 FINISH_KEYS = (keys.LEASES, keys.CRASHES, keys.ABORT, keys.DEAD, keys.DEAD_INDEX, keys.CLOCK)
 """The keys of finish.lua."""
 
 
 class Completion(NamedTuple):
-    """How a try ended: the record that takes a job out of its owner's hands.
+    """How a try ended: the record that ends its owner's claim on the job.
 
     Made by `done`, `dead`, `retry` and `hand_back`. `result_life_ms` is how long the result is kept (0: not at all,
     -1: for ever). `delay_ms` counts from now (retry), `score` is the due time to restore (return). `id_hold_ms` is
@@ -131,7 +131,7 @@ class Completion(NamedTuple):
 def finish_args(completions: Sequence[Completion]) -> list[Any]:
     """Return the arguments of finish.lua for a group of completions."""
     args: list[Any] = [1, _traces_of(completions)]
-    # Most have all but their id and their result in common: each value costs here, on the way, and in the script.
+    # Most completions share all but their id and result. Each value costs time here, on the way, and in the script.
     for shared, group in itertools.groupby(completions, Completion.shared):
         count_at = len(args)
         args += (0, *shared)

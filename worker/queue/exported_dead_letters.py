@@ -1,7 +1,7 @@
 """Dead letters as lines of JSON with readable payloads, and back.
 
-An envelope that these keys verify is exported as its message, so that a person can read and correct it, and signed
-anew when it is imported. Any other is exported byte for byte, and refused by the workers as it was before.
+An envelope that these keys verify is exported as its message, so that a person can read and correct it, and is
+signed again when it is imported. Any other is exported byte for byte, and workers refuse it as before.
 """
 
 import binascii

@@ -38,8 +38,8 @@ class CronPlan(BaseModel):
 class OutboxState(BaseModel):
     """What the worker that empties the outbox has found there.
 
-    `jobs` are those that are not known to have ended. `skipped` cannot be enqueued, and hold up the later jobs of
-    their hospitals. `unreadable` is how many documents are no jobs.
+    `jobs` are those that are not known to have ended. `skipped` cannot be enqueued, and the later jobs of their
+    hospitals wait for them. `unreadable` is how many documents are not jobs.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -34,7 +34,7 @@ _LUA_NAMES = {
 }
 
 
-# Some have a second part, which would only cost the others time.
+# Shared parts that only these scripts need; they would only cost the others time.
 _SHARED = (
     dict.fromkeys(("enqueue", "finish", "batch_create", "batch_close", "batch_next", "batch_settle"), ("batches",))
     | dict.fromkeys(("redrive", "dead_operation"), ("dead",))

@@ -19,9 +19,9 @@ RENEW_KEYS = (keys.LEASES, keys.CLOCK, keys.CRASHES)
 """The keys of renew.lua."""
 LARGEST_ANSWER = 16 * 1024 * 1024
 """The most bytes of payloads in the answer to one claim."""
-# How many values claim.lua returns of a job of which there is nothing more to say.
+# How many values claim.lua returns for a job that is claimed for the first time, without a problem.
 _FIRST_CLAIM = 4
-# finish.lua's answer for a dead letter whose payload had gone from Redis since it was claimed.
+# finish.lua's answer for a dead letter whose payload was deleted from Redis after it had been claimed.
 _WITHOUT_PAYLOAD = 2
 
 
@@ -42,7 +42,7 @@ class Unmarked(NamedTuple):
 
 
 class Full(NamedTuple):
-    """The queue of a job takes no more: `waiting` jobs are on it that do not run, and `bound` may be."""
+    """The queue of a job is full: `waiting` jobs wait on it, and `bound` may."""
 
     waiting: int
     bound: int
@@ -67,7 +67,7 @@ class Counts:
 
 
 def _claimed_again(names: Sequence[str], job: Sequence[Any]) -> ClaimedJob:
-    """Return a job of which claim.lua says more than of one that is claimed for the first time."""
+    """Return a job that was claimed before, has a problem, or is to be aborted: claim.lua says more of it."""
     job_id, position, score, payload, tries, crashes, abort_ms, problem, owners = job
     return ClaimedJob(
         job_id,
@@ -137,7 +137,7 @@ class Scripts:
             now_ms,
             next_due_ms,
             [
-                # Nearly every job is claimed for the first time, which is not said of each.
+                # Nearly every job is claimed for the first time, so claim.lua sends only these four values.
                 ClaimedJob(job[0], names[job[1]], float(job[2]), 1, 0, -1.0, "", job[3])
                 if len(job) == _FIRST_CLAIM
                 else _claimed_again(names, job)

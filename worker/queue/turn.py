@@ -32,7 +32,7 @@ class Turn:
         return False
 
     async def extend(self) -> bool:
-        """Begin the expiry anew, if the turn is still this worker's, and return whether it is."""
+        """Extend the turn if it is still this worker's, and return whether it is."""
         if await self._read() != self._holder:
             return False
         await self._redis.pexpire(self._key, self._expiry_ms)
