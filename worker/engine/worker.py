@@ -21,6 +21,7 @@ from redis.asyncio.connection import ConnectionPool
 
 from worker.engine import batch_watch, dead_letter_archive, history_mover, memory_watch
 from worker.engine.aborts import AbortWatch
+from worker.engine.arq_counters import count_like_arq, health_text
 from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import adopt, create_bounded_pool
 from worker.engine.batch_watch import BatchWatch
@@ -82,8 +83,6 @@ from worker.redis.limits import ValueLimit
 _PERIODIC_S = 0.5
 # A Redis that does not answer must not hold up the end: others forget the worker when its heartbeat is an hour old.
 _SIGN_OFF_S = 2.0
-# With these a job asks to be run again.
-_ASKED_AGAIN = frozenset({"Retry", "RetryJob"})
 
 
 class LeaseWorker(Worker):
@@ -165,7 +164,7 @@ class LeaseWorker(Worker):
         if self.log_results:
             log_like_arq(self.events)
         self._unknown_functions = UnknownFunctions()
-        self.events.subscribe(TryEnded, self._count)
+        self.events.subscribe(TryEnded, count_like_arq(self, self._unknown_functions))
         self._claim_flow = ClaimFlow(self.poll_delay_s)
         self.events.subscribe(Claimed, self._claim_flow.claimed)
         self.events.subscribe(ClaimFailed, self._claim_flow.failed)
@@ -399,26 +398,6 @@ class LeaseWorker(Worker):
         )
         return heartbeat
 
-    def _count(self, event: TryEnded) -> None:
-        # arq's counters: what ended well, what ended otherwise, and what will run again.
-        match event.outcome:
-            case "complete":
-                self.jobs_complete += 1
-            case "dead" if self.retry_jobs and event.error_class in _ASKED_AGAIN:
-                # arq runs such a job once more only to find that its tries are spent, and counts both.
-                self.jobs_failed += 1
-                self.jobs_retried += 1
-            case "dead" | "aborted":
-                self.jobs_failed += 1
-            case "function_unknown":
-                # Not a retry: it comes back every few seconds until a worker has the function.
-                self._unknown_functions.add(event.function)
-            case "put_aside":
-                # Its function was not called; thousands may wait.
-                pass
-            case _:
-                self.jobs_retried += 1
-
     def run(self) -> None:
         """Run the worker until it is stopped, then close it.
 
@@ -537,10 +516,5 @@ class LeaseWorker(Worker):
 
     async def record_health(self) -> None:
         """Write the key that `arq --check` reads; it lives no longer than a heartbeat counts."""
-        queued = await self.pool.zcard(self.queue_name)
-        text = (
-            f"{datetime.now(self.timezone):%b-%d %H:%M:%S} j_complete={self.jobs_complete} "
-            f"j_failed={self.jobs_failed} j_retried={self.jobs_retried} j_ongoing={len(self.tasks)} "
-            f"queued={queued}"
-        )
+        text = health_text(self, running=len(self.tasks), queued=await self.pool.zcard(self.queue_name))
         await self.pool.set(self.health_check_key, text, px=int(STALE_AFTER_S * 1000))
