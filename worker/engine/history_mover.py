@@ -10,7 +10,7 @@ from worker.engine.events import EndsLeftOut, HistoryNotMoved
 from worker.errors import RegistryError
 from worker.queue import keys
 from worker.queue.ended_jobs import EndedJobs
-from worker.queue.turn import Turn
+from worker.queue.fleet_lock import FleetLock
 
 INTERVAL_S = 1.0
 StoreEnds = Callable[[Sequence[EndGroup]], Awaitable[None]]
@@ -18,7 +18,7 @@ StoreEnds = Callable[[Sequence[EndGroup]], Awaitable[None]]
 
 # One of a fleet's workers moves at a time. Two would store the same groups twice, which is harmless. If one dies
 # while it moves, the others wait for so long.
-_TURN_MS = 15_000
+_LOCK_MS = 15_000
 # Reading and writing so many, of 100 jobs each, takes the event loop for two milliseconds.
 _PAGE = 10
 # While jobs run, a worker moves no more than this a second, unless more entries than `_BACKLOG` wait.
@@ -33,7 +33,7 @@ class HistoryMover:
     """
 
     def __init__(self, context: EngineContext, store: StoreEnds, is_busy: Callable[[], bool]) -> None:
-        self._turn = Turn(context.redis, keys.ENDED_MOVER, context.worker_id, _TURN_MS)
+        self._lock = FleetLock(context.redis, keys.ENDED_MOVER, context.worker_id, _LOCK_MS)
         self._ended = EndedJobs(context.redis)
         self._events = context.events
         self._store = store
@@ -43,13 +43,13 @@ class HistoryMover:
     async def move(self) -> None:
         """Move what there is; while jobs run only a small page, unless there is a backlog."""
         try:
-            if not await self._turn.take():
+            if not await self._lock.acquire():
                 return
             try:
                 await self._move()
                 self._report("")
             finally:
-                await self._turn.leave()
+                await self._lock.release()
         except RegistryError as error:
             self._report(str(error))
         except NoPermissionError:
@@ -63,8 +63,8 @@ class HistoryMover:
             await self._ended.delete(entry_id for entry_id, _ in page)
             if await self._can_wait():
                 return
-            # Its turn lasts as long as it moves.
-            await self._turn.extend()
+            # The lock is held for as long as it moves.
+            await self._lock.extend()
 
     async def _can_wait(self) -> bool:
         """Whether moving can wait for the jobs that run."""

@@ -13,12 +13,12 @@ from worker.engine.outbox_steps import OutboxSource, OutboxSteps
 from worker.engine.outbox_tally import OutboxTally
 from worker.errors import RegistryError
 from worker.queue import keys
+from worker.queue.fleet_lock import FleetLock
 from worker.queue.heartbeats import OutboxState
-from worker.queue.turn import Turn
 from worker.redis.errors import REDIS_ERRORS, error_code
 
 # If a worker dies while it relays, the others wait for so long. Two that relay at once do no harm.
-_TURN_MS = 3_000
+_LOCK_MS = 3_000
 _RENEW_S = 0.7
 # Between looks at which jobs have ended, while any are on their queues; longer each time that nothing has happened.
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.1
@@ -34,7 +34,7 @@ _BACKOFF = Backoff(first_s=0.1, longest_s=2)
 class OutboxRelay:
     """One worker's part in relaying: its four loops run as long as it does.
 
-    One of a fleet's workers relays at a time, the one that has the turn. It looks at the first job of every
+    One of a fleet's workers relays at a time, the one that has the lock. It looks at the first job of every
     hospital when it begins, after each error and every ten seconds. In between MongoDB notifies it of added jobs,
     and Redis of ended ones. Nothing depends on these notices: they only make the relay quick.
     """
@@ -42,7 +42,7 @@ class OutboxRelay:
     def __init__(self, context: EngineContext, source: OutboxSource) -> None:
         self._context = context
         self._source = source
-        self._turn = Turn(context.redis, keys.OUTBOX_RELAY, context.worker_id, _TURN_MS)
+        self._lock = FleetLock(context.redis, keys.OUTBOX_RELAY, context.worker_id, _LOCK_MS)
         self._relays = asyncio.Event()
         self._wake = asyncio.Event()
         self._steps = OutboxSteps(context, source)
@@ -60,29 +60,29 @@ class OutboxRelay:
         """What the outbox has, if this worker relays and knows it."""
         return self._tally.state if self._relays.is_set() else None
 
-    async def keep_turn(self) -> None:
-        """Take the turn when it is free, and keep it."""
+    async def keep_lock(self) -> None:
+        """Take the lock when it is free, and keep it."""
         try:
             while True:
                 try:
-                    has_turn = await self._turn.extend() or await self._turn.take()
+                    has_lock = await self._lock.extend() or await self._lock.acquire()
                 except REDIS_ERRORS:
                     # The engine reports that.
-                    has_turn = False
-                if has_turn and not self._relays.is_set():
+                    has_lock = False
+                if has_lock and not self._relays.is_set():
                     self._steps = OutboxSteps(self._context, self._source)
                     self._want_sweep()
                     self._relays.set()
-                elif not has_turn:
+                elif not has_lock:
                     self._relays.clear()
                 # Spread, so that workers that were started together do not ask together.
                 await asyncio.sleep(_RENEW_S * (0.9 + 0.2 * secrets.randbelow(1000) / 1000))
         finally:
             with suppress(*REDIS_ERRORS):
-                await self._turn.leave()
+                await self._lock.release()
 
     async def watch(self) -> None:
-        """While it has the turn, note which jobs are added."""
+        """While it has the lock, note which jobs are added."""
         trouble = _Trouble(self._context.events, "added jobs are found only by looking at all hospitals: ")
         while True:
             await self._relays.wait()
@@ -98,14 +98,14 @@ class OutboxRelay:
                 await trouble.met(str(error))
 
     async def measure(self) -> None:
-        """While it has the turn, read how much there is."""
+        """While it has the lock, read how much there is."""
         while True:
             await self._relays.wait()
             await self._tally.measure()
             await asyncio.sleep(_MEASURE_S)
 
     async def work(self) -> None:
-        """While it has the turn, move jobs on."""
+        """While it has the lock, move jobs on."""
         while True:
             await self._relays.wait()
             try:

@@ -25,18 +25,18 @@ RunJob = Callable[[str, int], Awaitable[None]]
 _NAME = "run_job"
 
 
-class _Turn:
+class _SingleCall:
     """One call that is made at most once, wherever in a patch the call of arq's function stands."""
 
     def __init__(self, run: RunClaimed) -> None:
         self._run = run
         self._result: object = None
         self._error: BaseException | None = None
-        self.taken = False
+        self.is_made = False
 
-    async def take(self) -> None:
+    async def make(self) -> None:
         """Make the call. As with arq, the patch does not get to see what a job returns or raises."""
-        self.taken = True
+        self.is_made = True
         try:
             self._result = await self._run()
         except BaseException as error:
@@ -56,7 +56,7 @@ class _Turn:
 
 
 # Of the task of one claimed job.
-_turn: ContextVar[_Turn | None] = ContextVar("_turn", default=None)
+_single_call: ContextVar[_SingleCall | None] = ContextVar("_single_call", default=None)
 
 
 class PatchedRunJob:
@@ -72,15 +72,15 @@ class PatchedRunJob:
 
         Returns and raises what `run` does.
         """
-        turn = _Turn(run)
-        before = _turn.set(turn)
+        single = _SingleCall(run)
+        before = _single_call.set(single)
         try:
             await self._run_job(job_id, score)
         except Exception as error:  # noqa: BLE001 (a tool that watches jobs must not be able to lose one)
             self._events.send(RunJobPatchFailed(self._name, type(error).__name__))
         finally:
-            _turn.reset(before)
-        return turn.outcome() if turn.taken else await run()
+            _single_call.reset(before)
+        return single.outcome() if single.is_made else await run()
 
 
 def patched_run_job(worker: Worker, events: Events) -> PatchedRunJob | None:
@@ -109,11 +109,11 @@ def _is_core(function: object) -> bool:
 
 def _core_of(arqs: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     async def run_job(worker: Worker, job_id: str, score: int) -> None:
-        turn = _turn.get()
-        if turn is None or turn.taken:
+        single = _single_call.get()
+        if single is None or single.is_made:
             await arqs(worker, job_id, score)
         else:
-            await turn.take()
+            await single.make()
 
     return run_job
 

@@ -254,7 +254,7 @@ class LeaseWorker(Worker):
             self._process_exit,
         )
         if self._process_exit is not None:
-            self._process_exit.last_act = slots.last_act.leave
+            self._process_exit.before_exit = slots.final_hand_back.sign_off
         blocked = BlockedSlots(context, slots, self._process_exit, self._threads)
         # arq's own names for the same tasks, which its tools look at.
         self.tasks = self.job_tasks = slots.tasks
@@ -290,7 +290,7 @@ class LeaseWorker(Worker):
                 # Their leases end, and other workers take them.
                 self.events.send(JobsLeftBehind(len(left)))
             elif left:
-                self._hand_back_late = functools.partial(slots.last_act.hand_back_jobs, left)
+                self._hand_back_late = functools.partial(slots.final_hand_back.hand_back_jobs, left)
             self._served = True
         blocked.raise_if_blocked()
 
@@ -358,7 +358,7 @@ class LeaseWorker(Worker):
         if self._open_outbox is not None:
             self._relay = relay = OutboxRelay(context, self._open_outbox(self.ctx))
             loops |= {
-                "outbox-turn": relay.keep_turn(),
+                "outbox-lock": relay.keep_lock(),
                 "outbox-watch": relay.watch(),
                 "outbox-relay": relay.work(),
                 "outbox-size": relay.measure(),

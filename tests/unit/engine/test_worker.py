@@ -988,7 +988,7 @@ class NotedExit:
     def __init__(self, events: Events, grace_s: float, longest_job_s: float) -> None:
         self.calls: list[Any] = [("grace", grace_s)]
         self.longest_job_s = longest_job_s
-        self.last_act: Callable[[], None] | None = None
+        self.before_exit: Callable[[], None] | None = None
         self.made.append(self)
 
     def watch(self, *signals: Signals) -> None:
@@ -1017,7 +1017,7 @@ def test_the_exit_of_a_process_that_belongs_to_the_worker_is_watched(
     (process_exit,) = exits
     assert process_exit.longest_job_s == 7
     assert process_exit.calls == [("grace", 25), ("watch", Signals.SIGTERM, Signals.SIGINT), ("ended", 0)]
-    assert process_exit.last_act is not None
+    assert process_exit.before_exit is not None
 
 
 def test_a_process_that_fails_exits_with_1(runner: Runner, exits: list[NotedExit]) -> None:

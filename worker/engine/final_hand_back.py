@@ -14,7 +14,7 @@ from worker.redis.errors import REDIS_ERRORS
 _PER_CALL = 100
 
 
-class LastAct:
+class FinalHandBack:
     """Hands back the jobs of one worker over a connection of its own, in the thread that calls.
 
     `jobs` are the running jobs by their ids; the event loop may change them meanwhile. `connect` opens the
@@ -60,7 +60,7 @@ class LastAct:
         except REDIS_ERRORS:
             self._events.send(JobsLeftBehind(len(completions) - done))
 
-    def leave(self) -> None:
+    def sign_off(self) -> None:
         """Hand back what runs, and remove the worker's heartbeat."""
         self.hand_back_running()
         try:
