@@ -116,7 +116,7 @@ async def test_one_worker_moves_at_a_time(bench: Bench) -> None:
     assert await bench.redis.get(keys.ENDED_MOVER) == b"another"
 
 
-async def test_a_turn_without_an_end_is_given_one(bench: Bench) -> None:
+async def test_a_lock_without_an_expiry_is_given_one(bench: Bench) -> None:
     await bench.redis.set(keys.ENDED_MOVER, "another program")
 
     await bench.mover.move()
@@ -143,7 +143,7 @@ async def test_keys_of_other_programs_stay(bench: Bench) -> None:
     assert await bench.redis.lrange(keys.ENDED_LEFT_OUT, 0, -1) == [b"foreign"]
 
 
-async def test_a_turn_that_another_worker_has_meanwhile_stays_its_own(bench: Bench) -> None:
+async def test_a_lock_that_another_worker_has_meanwhile_stays_its_own(bench: Bench) -> None:
     async def held_up(groups: Sequence[EndGroup]) -> None:
         await bench.redis.set(keys.ENDED_MOVER, "another", px=10_000)
 
