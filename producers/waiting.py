@@ -39,7 +39,7 @@ class EndWatch:
         self._longest_look_s = min(_LONGEST_LOOK_S, timeout_s / 2)
         self._look_s = _SHORTEST_LOOK_S
         self._together = LinkBudget(first=_READ_TOGETHER, least=1, most=_READ_TOGETHER, timeout_s=timeout_s)
-        # When all jobs are looked at, when they are noted anew, and from when on Redis is asked at all.
+        # When all jobs are looked at, when they are noted again, and from when on Redis is asked at all.
         self._look_at = self._note_at = self._usable_at = 0.0
         self._waiting: dict[str, set[Answer]] = {}
         self._new: list[str] = []
