@@ -108,7 +108,7 @@ class Heartbeat(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_lanes(cls, stored: Any) -> Any:
+    def _accept_former_name(cls, stored: Any) -> Any:
         # Earlier versions named their queues `lanes`; during a rolling upgrade their workers must be seen.
         if isinstance(stored, dict) and "queues" not in stored and "lanes" in stored:
             return {"queues": stored["lanes"], **stored}
