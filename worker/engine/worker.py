@@ -67,7 +67,7 @@ from worker.engine.process_exit import ProcessExit
 from worker.engine.readiness import ClaimFlow, Readiness
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, checked_rate_limits, with_settings_of
-from worker.engine.shutdown import Shutdown, cancel
+from worker.engine.shutdown import Shutdown
 from worker.engine.signal_handlers import have_defaults_in_forked_children
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
@@ -269,23 +269,22 @@ class LeaseWorker(Worker):
         side_tasks = self._start_side_tasks(
             context, slots, claimer, cron, blocked, readiness, options.longest_run_s
         )
-        claiming = asyncio.create_task(claimer.run(), name="claimer")
-        shutdown = Shutdown(slots, self.events, [slots.failed, *side_tasks])
+        shutdown = Shutdown(
+            slots,
+            self.events,
+            asyncio.create_task(claimer.run(), name="claimer"),
+            side_tasks,
+            stopping=self._stopping,
+            hurry=self._hurry,
+            grace_s=self._job_completion_wait,
+        )
         try:
-            # What runs beside the claimer never ends without an error, and then the worker fails too.
-            await shutdown.until_claiming_ends(claiming, self._stopping)
-            # In burst mode the last jobs may run as long as they need; a signal begins the grace period.
-            await shutdown.wait_for_jobs(self._stopping)
-            if self._stopping.is_set():
-                await shutdown.wait_for_jobs(self._hurry, self._job_completion_wait)
+            await shutdown.wait()
         finally:
             self.allow_pick_jobs = False
             self._stopping.set()
             self._wake.set()
-            await shutdown.stop_claiming(claiming)
-            left = await shutdown.hand_back()
-            await cancel(*side_tasks)
-            await slots.close()
+            left = await shutdown.end()
             if left and self._process_exit is None:
                 # Their leases end, and other workers take them.
                 self.events.send(JobsLeftBehind(len(left)))
