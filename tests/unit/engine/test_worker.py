@@ -17,7 +17,7 @@ from redis.exceptions import NoPermissionError
 
 from tests.support.captured_lines import capture_logs
 from tests.support.waiting import until
-from tests.unit.engine.conftest import KeptEvents, envelope, finished, open_client, stop_all
+from tests.unit.engine.conftest import KeptEvents, envelope, open_client, stop_all
 from worker.codec import Codec
 from worker.engine import shutdown
 from worker.engine import worker as worker_module
@@ -26,7 +26,6 @@ from worker.engine.events import (
     Events,
     ExitRefused,
     GracePeriodExpired,
-    JobOutcome,
     JobsLeftBehind,
     RedisInfoFailed,
     ShutdownStarted,
@@ -212,29 +211,6 @@ async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) 
     assert [await bench.marks(job_id) for job_id in "abc"] == [[], [], []]
     lines = [(line["action"], line["job_id"]) for line in logs if "job_id" in line]
     assert sorted(lines) == [("job_dead_lettered", "b"), ("job_retried", "c")]
-
-
-@pytest.mark.parametrize(
-    ("outcome", "counts"),
-    [
-        ("complete", (1, 0, 0)),
-        ("dead", (0, 1, 0)),
-        ("aborted", (0, 1, 0)),
-        ("retried", (0, 0, 1)),
-        ("handed_back", (0, 0, 1)),
-        ("postponed", (0, 0, 1)),
-        ("put_aside", (0, 0, 0)),
-        ("function_unknown", (0, 0, 0)),
-        ("lease_lost", (0, 0, 1)),
-    ],
-)
-async def test_every_outcome_has_its_counter(
-    bench: Bench, outcome: JobOutcome, counts: tuple[int, int, int]
-) -> None:
-    worker = bench.worker()
-    worker.events.send(finished(outcome))
-
-    assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == counts
 
 
 async def test_hooks_run_around_the_worker_and_each_job(bench: Bench) -> None:
