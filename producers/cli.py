@@ -59,8 +59,8 @@ def _until_interrupted() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-# A load creates many short-lived rows. With Python's default thresholds, garbage collection would take a sixth of
-# its time.
+# An import creates many short-lived rows. With Python's default thresholds, garbage collection would take a sixth
+# of its time.
 GC_THRESHOLDS = (50_000, 20, 50)
 
 app = typer.Typer(

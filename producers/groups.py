@@ -19,13 +19,13 @@ class JobGroup:
         self._size = 0
 
     def add(self, job: Enqueue) -> list[Enqueue]:
-        """Add a job; returns all of them once there are enough, and begins anew."""
+        """Add a job; returns all of them once there are enough, and starts with none again."""
         self._jobs.append(job)
         self._size += len(job.payload)
         return self.take() if len(self._jobs) == _GROUP_JOBS or self._size >= MOST_BYTES else []
 
     def take(self) -> list[Enqueue]:
-        """Return the jobs that are left, and begin anew."""
+        """Return the jobs that are left, and start with none again."""
         jobs, self._jobs, self._size = self._jobs, [], 0
         return jobs
 

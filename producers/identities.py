@@ -14,7 +14,7 @@ from worker.contract import OnExisting
 from worker.contract.identity import PLACE_FIELDS, name_in_identity, source_in_identity
 
 _BY_NAME = "name and place"
-# What tells hospitals of one name apart, as `hospital_identity` has it.
+# What distinguishes hospitals of one name, as `hospital_identity` has it.
 _PLACE = frozenset((*PLACE_FIELDS, "external_id"))
 # A list is refused if this part of it is stored under other identities. A few namesakes may be other hospitals.
 _PART = 10

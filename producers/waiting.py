@@ -14,7 +14,7 @@ from worker.redis.link_budget import LinkBudget
 
 # The notes in Redis live for a minute, and are lost in some fail-overs.
 _NOTE_AGAIN_S: Final = 20.0
-# Workers of earlier versions, and arq's own, tell nobody. While they end jobs, one look soon follows another.
+# Workers of earlier versions, and arq's own, send no notices. While they end jobs, one look soon follows another.
 _SHORTEST_LOOK_S: Final = 0.05
 _LONGEST_LOOK_S: Final = 1.0
 # Between two attempts while Redis is unavailable.
@@ -39,7 +39,7 @@ class EndWatch:
         self._longest_look_s = min(_LONGEST_LOOK_S, timeout_s / 2)
         self._look_s = _SHORTEST_LOOK_S
         self._together = LinkBudget(first=_READ_TOGETHER, least=1, most=_READ_TOGETHER, timeout_s=timeout_s)
-        # When all jobs are looked at, when they are noted anew, and from when on Redis is asked at all.
+        # When all jobs are looked at, when they are noted again, and from when on Redis is asked at all.
         self._look_at = self._note_at = self._usable_at = 0.0
         self._waiting: dict[str, set[Answer]] = {}
         self._new: list[str] = []
@@ -103,7 +103,7 @@ class EndWatch:
                 return
 
     async def _listen(self) -> None:
-        await self._read(await self._waiters.told(self._longest_look_s))
+        await self._read(await self._waiters.wait(self._longest_look_s))
 
     async def _look(self) -> None:
         """Ask for the jobs that are new, and at times for all of them."""
@@ -117,20 +117,20 @@ class EndWatch:
         if not note:
             await self._ask(new, note=True)
         if look:
-            untold = await self._ask(list(self._waiting), note=note)
-            self._look_s = _SHORTEST_LOOK_S if untold else min(self._longest_look_s, self._look_s * 2)
+            without_notice = await self._ask(list(self._waiting), note=note)
+            self._look_s = _SHORTEST_LOOK_S if without_notice else min(self._longest_look_s, self._look_s * 2)
             self._look_at = time.monotonic() + self._look_s
         if note:
             self._note_at = now + _NOTE_AGAIN_S
 
     async def _ask(self, job_ids: Sequence[str], *, note: bool) -> bool:
-        """Answer for those of these jobs that are over; returns whether nobody was told of one of them."""
-        untold = False
+        """Answer for those of these jobs that are over; returns whether one has ended without a notice."""
+        without_notice = False
         for first in range(0, len(job_ids), MOST_IDS):
             over = await self._waiters.over(job_ids[first : first + MOST_IDS], note=note)
-            untold = untold or over.untold
+            without_notice = without_notice or over.without_notice
             await self._read(over.ids)
-        return untold
+        return without_notice
 
     async def _read(self, job_ids: Sequence[str]) -> None:
         wanted = [job_id for job_id in job_ids if job_id in self._waiting]

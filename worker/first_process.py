@@ -20,5 +20,5 @@ def heed_sigterm() -> None:
 
 
 def _end(signum: int, _frame: object) -> NoReturn:
-    # Not `sys.exit`: an import that is under way could catch it.
+    # Not `sys.exit`: an import that is running could catch it.
     os._exit(128 + signum)

@@ -49,7 +49,7 @@ def live_folder() -> Path:
 class LiveFile:
     """The file of one worker, from its creation until `close`. `worker` must be unique on this machine.
 
-    `registry` tells the workers of one registry from those of another: ASCII, at most 64 characters.
+    `registry` is a mark that all workers of one registry share: ASCII, at most 64 characters.
 
     Creating it raises `OSError` if the folder cannot be used, such as one that another user has made.
     """

@@ -42,7 +42,7 @@ def _name_engine(_: object, __: str, event: structlog.typing.EventDict) -> struc
 
 
 class _Identity:
-    """Adds to each line what tells this process's lines from those of others."""
+    """Adds to each line what identifies this process."""
 
     def __init__(self, facts: Mapping[str, object]) -> None:
         self._facts = facts
@@ -101,7 +101,7 @@ def configure_logging(settings: Settings, identity: Mapping[str, object] | None 
     arq_logger = logging.getLogger("arq")
     arq_logger.handlers.clear()
     arq_logger.propagate = True
-    # Nor has the command's own level a say: LOG_LEVEL has.
+    # LOG_LEVEL decides, not the command's own level.
     arq_logger.setLevel(logging.NOTSET)
     # The driver's debug log can contain whole commands, with their documents.
     logging.getLogger("pymongo").setLevel(logging.WARNING)

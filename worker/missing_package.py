@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 _OWN = ("worker", "producers")
-# Those that only one extra brings. Others are of the extra that a program cannot do without.
+# Packages that only one extra installs. All others belong to the extra that the program needs as a whole.
 _EXTRAS = {
     "backports": "files",
     "fastapi": "dashboard",

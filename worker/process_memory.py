@@ -10,9 +10,9 @@ _ARENA_MAX = -8
 def share_one_heap() -> None:
     """Have threads that start from now on share the heap of the main thread; without glibc, do nothing.
 
-    glibc gives each thread a heap of its own, up to eight for each core, and each keeps the most that its threads
-    have ever needed. The driver's threads come to that one by one, so a worker would grow for hours. Threads seldom
-    wait for the one heap, because most of what allocates memory needs the interpreter's lock.
+    glibc gives each thread a heap of its own, up to eight for each core, and each heap keeps the most that its
+    threads have ever needed. The driver's threads reach that one by one, so a worker would grow for hours. Threads
+    seldom wait for the one heap, because most code that allocates memory holds the interpreter's lock.
     """
     if sys.platform != "linux":
         return

@@ -1,63 +1,36 @@
 """All configuration, read from environment variables, validated once, in one place.
 
-The table in docs/configuration.md is generated from the descriptions here (`hospital-worker settings`).
+How the text of a variable is read is in `worker.setting_values`. `worker.settings_table` makes the table in
+docs/configuration.md from the descriptions here.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from worker.contract import BULK_QUEUE, QUEUES
-from worker.contract.fields import Source
+from worker.contract import QUEUES
 from worker.errors import ConfigurationError
-from worker.redis_url import split_sentinel_url
+from worker.setting_values import (
+    Bounds,
+    MongodbUrl,
+    Rates,
+    RedisUrl,
+    Seconds,
+    ServedQueues,
+    SigningKeys,
+    SourceQueues,
+)
 
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
-_MONGODB_SCHEMES = ("mongodb://", "mongodb+srv://")
-_LEAST_SECRET_LENGTH = 16
 # Variables of earlier versions. Ignoring one would start a worker that does not do what it was configured for.
 _REMOVED = {
     "WORKER_LANES": "is now WORKER_QUEUES: rename the variable",
     "WORKER_ENGINE": "no longer exists, there is one engine: remove the variable",
 }
-_SLOTS = re.compile(r"[1-9][0-9]{0,4}")
 _JOBS_PER_BULK_SLOT = 50
 _LEAST_BULK_SLOTS = 4
-
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Slots = Annotated[int, Field(ge=1, le=50_000)]
-Rate = Annotated[float, Field(gt=0)]
-
-
-def _pairs(value_pattern: str, expected: str) -> BeforeValidator:
-    """Return what splits `NAME=VALUE` pairs of different names; what is not text is left as it is."""
-
-    def split(given: object) -> object:
-        if not isinstance(given, str):
-            return given
-        pairs: dict[str, str] = {}
-        for entry in given.split(","):
-            name, _, value = (part.strip() for part in entry.partition("="))
-            if not name or name in pairs or not re.fullmatch(value_pattern, value):
-                raise ValueError(f"expected {expected} separated by commas")
-            pairs[name] = value
-        return pairs
-
-    return BeforeValidator(split)
-
-
-Bounds = Annotated[dict[str, int], NoDecode, _pairs(r"[1-9][0-9]{0,8}", "NAME=JOBS pairs of different queues")]
-Rates = Annotated[
-    dict[str, Rate],
-    NoDecode,
-    _pairs(r"[0-9]{1,6}(?:\.[0-9]{1,3})?", "NAME=JOBS-PER-SECOND pairs of different queues"),
-]
-SourceQueues = Annotated[dict[Source, str], NoDecode, _pairs(r".+", "SOURCE=NAME pairs of different sources")]
 
 
 class Settings(BaseSettings):
@@ -65,7 +38,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True)
 
-    redis_url: SecretStr = Field(
+    redis_url: RedisUrl = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
         description="Redis: `redis://`, `rediss://` (TLS), `unix://`, or `redis+sentinel://`, `rediss+sentinel://`",
     )
@@ -76,7 +49,7 @@ class Settings(BaseSettings):
         le=10_000,
         description="connections to Redis; if all are in use, callers wait for a free one",
     )
-    mongodb_url: SecretStr = Field(
+    mongodb_url: MongodbUrl = Field(
         SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0"),
         description="MongoDB, a replica set or a sharded cluster",
     )
@@ -106,7 +79,7 @@ class Settings(BaseSettings):
         le=3_650,
         description="days for which MongoDB keeps at least what a job did; later its key makes a new job",
     )
-    worker_queues: Annotated[dict[str, Slots | None], NoDecode] = Field(
+    worker_queues: ServedQueues = Field(
         dict.fromkeys(QUEUES),
         description="queues to serve, in order of precedence, separated by commas; `NAME=N` lets one worker "
         "run at most N jobs of a queue at once; each queue but the first and `arq:queue:bulk` needs it",
@@ -171,7 +144,7 @@ class Settings(BaseSettings):
         description="sources whose jobs have a queue of their own: `SOURCE=NAME` pairs separated by commas, the "
         "same for producers and workers; these queues and `arq:queue` take turns",
     )
-    queue_signing_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
+    queue_signing_keys: SigningKeys = Field(
         {},
         description="`ID:SECRET` pairs separated by commas; the first signs, all verify; empty: unsigned",
     )
@@ -219,83 +192,12 @@ class Settings(BaseSettings):
         "console", description="`console`, or `json` for one object per line"
     )
 
-    @field_validator("redis_url")
-    @classmethod
-    def _redis_scheme(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(_REDIS_SCHEMES):
-            raise ValueError(f"expected a URL that begins with {', '.join(_REDIS_SCHEMES)}")
-        if split_sentinel_url(url.get_secret_value()):
-            return url
-        try:
-            _ = urlsplit(url.get_secret_value()).port
-        except ValueError:
-            # The parser's own message quotes the invalid port, which is often part of the password.
-            raise ValueError("not a valid URL; write /, @, : and # in a password as %2F, %40, %3A, %23") from None
-        parts = urlsplit(url.get_secret_value())
-        # redis-py uses database 0 if the path is not a number.
-        if parts.scheme != "unix" and not parts.path.removeprefix("/").isdigit() and parts.path not in ("", "/"):
-            raise ValueError("expected the database number after the port, such as /0")
-        return url
-
-    @field_validator("mongodb_url")
-    @classmethod
-    def _mongodb_scheme(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(_MONGODB_SCHEMES):
-            raise ValueError(f"expected a URL that begins with {' or '.join(_MONGODB_SCHEMES)}")
-        return url
-
     @field_validator("mongodb_database")
     @classmethod
     def _not_a_system_database(cls, name: str) -> str:
         if name in ("admin", "config", "local"):
             raise ValueError("is a system database of MongoDB; choose another name")
         return name
-
-    @field_validator("worker_queues", mode="before")
-    @classmethod
-    def _split_queues(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        queues: dict[str, int | None] = {}
-        for entry in value.split(","):
-            name, separator, slots = (part.strip() for part in entry.partition("="))
-            if not name or name in queues or (separator and not _SLOTS.fullmatch(slots)):
-                raise ValueError("expected different queue names separated by commas, each NAME or NAME=SLOTS")
-            queues[name] = int(slots) if separator else None
-        return queues
-
-    @field_validator("worker_queues")
-    @classmethod
-    def _every_share_is_known(cls, queues: dict[str, int | None]) -> dict[str, int | None]:
-        first = next(iter(queues), None)
-        if first is None:
-            raise ValueError("expected at least one queue")
-        if any(slots is None and name not in (first, BULK_QUEUE) for name, slots in queues.items()):
-            raise ValueError(
-                f"each queue but the first and {BULK_QUEUE} needs its number of slots, such as arq:queue:reports=20"
-            )
-        return queues
-
-    @field_validator("queue_signing_keys", mode="before")
-    @classmethod
-    def _split_keys(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        keys: dict[str, str] = {}
-        for pair in value.split(","):
-            key_id, separator, secret = pair.strip().partition(":")
-            if (
-                not separator
-                or not (key_id.isascii() and key_id.isalnum())
-                or key_id in keys
-                or len(secret) < _LEAST_SECRET_LENGTH
-            ):
-                raise ValueError(
-                    "expected different ID:SECRET pairs separated by commas, each ID letters and digits, "
-                    f"each SECRET {_LEAST_SECRET_LENGTH} characters or more"
-                )
-            keys[key_id] = secret
-        return keys
 
     @model_validator(mode="after")
     def _lease_outlives_redis_timeout(self) -> Self:
@@ -375,26 +277,3 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sorted(
         name for name in environment if name.startswith("WORKER_") and name.lower() not in Settings.model_fields
     )
-
-
-def settings_rows() -> list[dict[str, str]]:
-    """Return the settings, each with variable, default (empty: none) and meaning."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        if isinstance(default, SecretStr):
-            default = default.get_secret_value()
-        elif isinstance(default, dict):
-            default = ",".join(f"{name}={slots}" if slots else name for name, slots in default.items())
-        shown = str(default) if default else ""
-        rows.append({"variable": name.upper(), "default": shown, "meaning": field.description or ""})
-    return rows
-
-
-def settings_table() -> str:
-    """Return the settings as a Markdown table: variable, default and meaning."""
-    lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for row in settings_rows():
-        default = f"`{row['default']}`" if row["default"] else "none"
-        lines.append(f"| `{row['variable']}` | {default} | {row['meaning']} |")
-    return "\n".join(lines) + "\n"

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from producers.changes import changes_from_text
 from producers.commands.one_job import ActorOption, KeyOption, ReasonOption, run_one
 from producers.commands.support import JsonOption, WaitOption, pairs
+from producers.from_text import changes_from_text
 from worker.contract import (
     AMEND_HOSPITAL,
     CORRECT_HOSPITAL,

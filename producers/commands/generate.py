@@ -21,7 +21,7 @@ def generate(
     force: Annotated[bool, typer.Option("--force", help="replace FILE if it exists")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Make a sample file of messy data, and show the counts that a load of it without --source must report."""
+    """Make a sample file of messy data, and show the counts that an import without --source must report."""
     if path.exists() and not force:
         raise FileError(path, "already exists; choose another name, or replace it with --force")
     if path.suffix == ".gz":

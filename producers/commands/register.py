@@ -24,11 +24,12 @@ from producers.commands.support import (
 from producers.console import print_error, print_note, progress_bar, show_rejects
 from producers.file_options import takes_file_options
 from producers.files import FileError, FileWishes, HospitalFile, RejectWriter, rejects_path
-from producers.registering import DEFAULT_ACT, check_act, record_from_text, registration
+from producers.from_text import record_from_text
+from producers.registering import DEFAULT_ACT, check_act, registration
 from worker.contract import REGISTER_HOSPITAL
 
 if TYPE_CHECKING:
-    from producers.registering import RegistrationLoad
+    from producers.registering import RegistrationRun
 
 
 @takes_file_options
@@ -88,37 +89,39 @@ def _rejects_beside(path: Path, rejects: Path | None) -> Path:
 def _register_file(
     file: HospitalFile, rejects: RejectWriter, *, act: str, actor: str, reason: str, wait: float, as_json: bool
 ) -> int:
-    load: RegistrationLoad | None = None
+    registering: RegistrationRun | None = None
 
     async def run() -> None:
-        nonlocal load
+        nonlocal registering
         from producers.identities import check_identities  # noqa: PLC0415  # as in `support.connect`
-        from producers.registering import RegistrationLoad  # noqa: PLC0415
+        from producers.registering import RegistrationRun  # noqa: PLC0415
 
         async with support.connect() as producer:
             for note in await check_identities(producer, file, on_existing="keep", wait_s=wait):
                 print_note(note)
             with progress_bar(file.lines) as on_progress:
-                load = RegistrationLoad(
+                registering = RegistrationRun(
                     producer, file, rejects, act=act, actor=actor, reason=reason, wait=wait, on_progress=on_progress
                 )
-                await load.run()
+                await registering.run()
 
     interrupted = False
     try:
         ctrl_c.run(run())
     except KeyboardInterrupt:
         interrupted = True
-    if load is None:
+    if registering is None:
         print_error("interrupted before anything was sent")
         return INTERRUPTED
-    summary = load.summary()
+    summary = registering.summary()
     facts = {
         "rows": summary.rows,
         "registered": summary.registered,
         "already_registered": summary.already_registered,
         "conflicts": summary.conflicts,
         **asdict(summary),
+        # Of the time when one job had several rows; programs may read it.
+        "lost": 0,
         "columns_left_out": list(file.columns.left_out),
         "rejects_file": str(rejects.path) if rejects.count else None,
     }
@@ -135,6 +138,6 @@ def _register_file(
         print_error(summary.trouble)
     if interrupted:
         return INTERRUPTED
-    if not summary.done and not summary.pending and not load.may_be_queued:
+    if not summary.done and not summary.pending and not registering.may_be_queued:
         return NOTHING
     return DONE if summary.complete else PARTLY

@@ -19,11 +19,11 @@ _TWO_COLUMNS = 2
 
 @dataclass(frozen=True, slots=True)
 class FirstPass:
-    """The statistics of the columns, how many rows there are, some of them, and those that may be no hospitals.
+    """The statistics of the columns, how many rows there are, some of them, and those that may not be hospitals.
 
     `first` are the rows at the beginning, up to 1,000 without a gap.
 
-    `problems` has by line why a row is no hospital or cannot be split; None if there are too many. `problem` is
+    `problems` has by line why a row is not a hospital or cannot be split; None if there are too many. `problem` is
     that of the first row, if no row can be read.
     """
 

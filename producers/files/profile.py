@@ -56,7 +56,7 @@ class Profile:
 
     `columns` has the columns of each field, `values` what was decided on their cells, and `all_columns` the columns
     that the list had, so that a later delivery can be compared. `strict`: a row with an optional cell that cannot
-    be read is invalid. `unchanged`, for rejected rows: the digests of those that are no rows of the list.
+    be read is invalid. `unchanged`, for rejected rows: the digests of those that are not rows of the list.
     """
 
     dialect: Dialect

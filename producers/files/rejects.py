@@ -44,7 +44,7 @@ class RejectWriter:
                 self.path, f"the rejected rows of an earlier run cannot be renamed: {error.strerror}"
             ) from None
         if not self._is_device and not os.access(self.path.parent, os.W_OK | os.X_OK):
-            # Checked now, so that the load does not fail at its first rejected row, in the middle of the file.
+            # Checked now, so that the run does not fail at its first rejected row, in the middle of the file.
             raise FileError(self.path, "rejected rows cannot be written here; choose another file with --rejects")
         return self
 
@@ -98,7 +98,7 @@ class RejectWriter:
         try:
             return self._opened("x")
         except FileExistsError:
-            # Another load has created the file since this one started.
+            # Another run has created the file since this one started.
             self._keep_earlier()
             return self._opened("x")
 

@@ -117,7 +117,7 @@ async def test_what_cannot_be_enqueued_is_shown_and_holds_up_no_other_hospital(
         assert done.code == 0
         assert "jobs in the outbox: 2, the oldest due for " in done.out
         assert "jobs in the outbox that cannot be enqueued: 2, and" in done.out
-        assert "documents in the outbox that are no jobs: 2 " in done.out
+        assert "documents in the outbox that are not jobs: 2 " in done.out
     assert "action=outbox_documents_unreadable count=2" in worker.log
     assert worker.log.count("action=outbox_job_skipped") == 2
 

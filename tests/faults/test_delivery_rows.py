@@ -13,7 +13,7 @@ from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
 from worker.mongo.audit.log import log_id
 from worker.queue import keys
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 DELIVERIES = 20
 JOBS_PER_KIND = 5

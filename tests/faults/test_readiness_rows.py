@@ -24,7 +24,7 @@ from worker.contract import QUEUES
 from worker.embedded import EmbeddedRedis
 from worker.queue import keys
 from worker.queue.key_types import typed_keys
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 ENDLESS = "tests.faults.settings.endless.WorkerSettings"
 NOT_READY_WITHIN_S = 5.0

@@ -32,7 +32,7 @@ from worker.engine.arq_redis import open_arq_redis
 from worker.errors import OutageError
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 from worker.settings import Settings, load_settings
 
 RESUMED_WITHIN_S = 3.0

@@ -8,7 +8,9 @@ from tests.redis_scripts.script_bench import OWNER, ScriptBench
 from worker.errors import BatchClosed, BatchNotFound
 from worker.queue import keys
 from worker.queue.batches import BatchOutcome, BatchProgress, completion_entry
-from worker.queue.scripts import ClaimedJob, Completion, Enqueue
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
+from worker.queue.scripts import Enqueue
 
 
 def entry(bench: ScriptBench, outcome: BatchOutcome | None = "complete", **counts: int) -> str:

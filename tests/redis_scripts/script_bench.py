@@ -10,20 +10,11 @@ from redis.asyncio import Redis
 from tests.support.redis_clock import set_clock_back
 from worker.queue import keys
 from worker.queue.batches import BatchStore
+from worker.queue.claim import Claim, ClaimedJob
 from worker.queue.clock import queue_time_ms
-from worker.queue.scripts import (
-    RENEW_KEYS,
-    Claim,
-    ClaimedJob,
-    Completion,
-    Enqueue,
-    EnqueueState,
-    Full,
-    QueueCounts,
-    Scripts,
-    Unmarked,
-    script_source,
-)
+from worker.queue.completion import Completion
+from worker.queue.script_source import script_source
+from worker.queue.scripts import RENEW_KEYS, Enqueue, EnqueueState, Full, QueueCounts, Scripts, Unmarked
 
 LEASE_MS = 60_000
 OWNER = "token"

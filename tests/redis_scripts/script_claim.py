@@ -4,7 +4,7 @@ import pytest
 
 from tests.redis_scripts.script_bench import LEASE_MS, ScriptBench
 from worker.queue import keys
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 
 class ClaimContract:

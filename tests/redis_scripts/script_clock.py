@@ -7,7 +7,7 @@ import pytest
 from tests.redis_scripts.script_bench import LEASE_MS, OWNER, ScriptBench
 from tests.support.redis_clock import set_clock_back
 from worker.queue import keys
-from worker.queue.scripts import Completion
+from worker.queue.completion import Completion
 
 BACK_MS = 120_000
 NOTED_EVERY_MS = 1_000

@@ -2,7 +2,8 @@
 
 from tests.redis_scripts.script_bench import OWNER, ScriptBench
 from worker.queue import keys
-from worker.queue.scripts import Completion, Enqueue
+from worker.queue.completion import Completion
+from worker.queue.scripts import Enqueue
 
 
 async def _die(bench: ScriptBench, name: str = "a") -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.queue import keys
-from worker.queue.scripts import ClaimedJob, Completion, Enqueue
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
+from worker.queue.scripts import Enqueue
 
 ACTIONS = ["done", "dead", "retry", "return"]
 

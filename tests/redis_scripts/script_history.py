@@ -6,8 +6,9 @@ import pytest
 
 from tests.redis_scripts.script_bench import OWNER, ScriptBench
 from worker.queue import keys
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
 from worker.queue.ended_jobs import EndedJobs
-from worker.queue.scripts import ClaimedJob, Completion
 
 FULL = 10_000
 
@@ -27,7 +28,7 @@ class HistoryContract:
             (past.end.job_id.partition(":")[0], past.end.outcome) for past in ends if past.end.queue == bench.queue
         ]
 
-    async def test_what_ends_together_is_told_together_and_nothing_else_is(self, bench: ScriptBench) -> None:
+    async def test_what_ends_together_is_recorded_together_and_nothing_else_is(self, bench: ScriptBench) -> None:
         await bench.enqueue("a", "b", "c", "d", "e")
         a, b, c, d, e = (await bench.claim()).jobs
         before = await EndedJobs(bench.redis).length()
@@ -86,7 +87,7 @@ class HistoryContract:
 
         assert await self._told(bench) == [("a", "complete"), ("a", "dead")]
 
-    async def test_without_traces_nothing_is_told(self, bench: ScriptBench) -> None:
+    async def test_without_traces_nothing_is_recorded(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
         before = await EndedJobs(bench.redis).length()
 
@@ -98,7 +99,7 @@ class HistoryContract:
         self, bench: ScriptBench
     ) -> None:
         ended = EndedJobs(bench.redis)
-        await ended.take_untold()
+        await ended.take_left_out()
         async with bench.redis.pipeline(transaction=False) as pipe:
             for _ in range(FULL):
                 pipe.xadd(keys.ENDED, {"t": "[]"})
@@ -111,30 +112,32 @@ class HistoryContract:
 
         assert await self._told(bench) == []
         assert await bench.places_of("a") == set()
-        assert await ended.take_untold() == 3
-        assert await ended.take_untold() == 0
+        assert await ended.take_left_out() == 3
+        assert await ended.take_left_out() == 0
         # The number's key may be another program's.
-        await bench.redis.rpush(keys.ENDED_UNTOLD, "foreign")
+        await bench.redis.rpush(keys.ENDED_LEFT_OUT, "foreign")
         await bench.enqueue("d")
         assert await bench.scripts.finish([completion(await bench.claim_one())]) == [True]
-        assert await bench.redis.lrange(keys.ENDED_UNTOLD, 0, -1) == [b"foreign"]
-        await bench.redis.delete(keys.ENDED_UNTOLD)
+        assert await bench.redis.lrange(keys.ENDED_LEFT_OUT, 0, -1) == [b"foreign"]
+        await bench.redis.delete(keys.ENDED_LEFT_OUT)
         await bench.redis.xdel(keys.ENDED, *filled)
 
-    @pytest.mark.parametrize("untold", [b"many", None])
+    @pytest.mark.parametrize("stored", [b"many", None])
     async def test_keys_of_another_type_keep_no_job_from_ending(
-        self, bench: ScriptBench, untold: bytes | None
+        self, bench: ScriptBench, stored: bytes | None
     ) -> None:
-        await bench.redis.delete(keys.ENDED, keys.ENDED_UNTOLD)
+        await bench.redis.delete(keys.ENDED, keys.ENDED_LEFT_OUT)
         await (
-            bench.redis.set(keys.ENDED, "foreign") if untold is None else bench.redis.set(keys.ENDED_UNTOLD, untold)
+            bench.redis.set(keys.ENDED, "foreign")
+            if stored is None
+            else bench.redis.set(keys.ENDED_LEFT_OUT, stored)
         )
         await bench.enqueue("a")
 
         assert await bench.scripts.finish([completion(await bench.claim_one())]) == [True]
 
         assert await bench.places_of("a") == set()
-        await bench.redis.delete(keys.ENDED, keys.ENDED_UNTOLD)
+        await bench.redis.delete(keys.ENDED, keys.ENDED_LEFT_OUT)
 
     async def test_entries_of_other_programs_are_passed_over(self, bench: ScriptBench) -> None:
         ended = EndedJobs(bench.redis)

@@ -14,7 +14,8 @@ from tests.redis_scripts.script_bench import ScriptBench
 from tests.redis_scripts.script_digests import marked
 from worker.errors import KeyUsedTwice
 from worker.queue import keys
-from worker.queue.scripts import ClaimedJob, Enqueue, EnqueueState, Unmarked
+from worker.queue.claim import ClaimedJob
+from worker.queue.scripts import Enqueue, EnqueueState, Unmarked
 
 T = TypeVar("T")
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.queue import keys
-from worker.queue.scripts import Claim
+from worker.queue.claim import Claim
 
 # A token every 50 s: none comes while a test runs. The bucket holds one.
 SLOW = 0.02

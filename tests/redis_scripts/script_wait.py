@@ -7,7 +7,7 @@ import pytest
 from tests.redis_scripts.script_bench import ScriptBench
 from worker.codec import Codec
 from worker.queue import keys
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 from worker.queue.waiters import Waiters
 
 _SOON = 0.01
@@ -29,25 +29,25 @@ class WaitContract:
         ("action", "values"),
         [("done", {"result": b"r", "result_life_ms": -1}), ("done", {}), ("dead", {"record": b"dead letter"})],
     )
-    async def test_the_end_of_a_job_is_told_once(
+    async def test_the_end_of_a_job_is_notified_once(
         self, bench: ScriptBench, waiters: Waiters, action: Any, values: dict[str, Any]
     ) -> None:
         job = await self._noted(bench, waiters)
         assert await bench.finish(job, action, **values)
 
-        assert await waiters.told(_SOON) == [bench.id("a")]
-        assert await waiters.told(_SOON) == []
+        assert await waiters.wait(_SOON) == [bench.id("a")]
+        assert await waiters.wait(_SOON) == []
         assert not await bench.redis.exists(keys.WAITER + bench.id("a"))
 
-    async def test_every_producer_that_waits_is_told(self, bench: ScriptBench, waiters: Waiters) -> None:
+    async def test_every_producer_that_waits_is_notified(self, bench: ScriptBench, waiters: Waiters) -> None:
         other, unconcerned = Waiters(bench.redis, Codec()), Waiters(bench.redis, Codec())
         job = await self._noted(bench, waiters, other, other)
         await unconcerned.over([bench.id("b")], note=True)
         await bench.finish(job)
 
-        assert [await each.told(_SOON) for each in (waiters, other, unconcerned)] == [*[[bench.id("a")]] * 2, []]
+        assert [await each.wait(_SOON) for each in (waiters, other, unconcerned)] == [*[[bench.id("a")]] * 2, []]
 
-    async def test_all_jobs_of_a_group_are_told_together(self, bench: ScriptBench, waiters: Waiters) -> None:
+    async def test_all_jobs_of_a_group_are_notified_together(self, bench: ScriptBench, waiters: Waiters) -> None:
         names = [f"{number}" for number in range(60)]
         ids = [bench.id(name) for name in names]
         await bench.enqueue(*names)
@@ -55,20 +55,22 @@ class WaitContract:
         for job in (await bench.claim()).jobs:
             await bench.finish(job)
 
-        assert sorted(await waiters.told(_SOON)) == sorted(ids)
+        assert sorted(await waiters.wait(_SOON)) == sorted(ids)
 
     @pytest.mark.parametrize("action", ["retry", "return"])
-    async def test_a_job_that_will_run_again_is_not_told(
+    async def test_a_job_that_will_run_again_is_not_notified(
         self, bench: ScriptBench, waiters: Waiters, action: Any
     ) -> None:
         job = await self._noted(bench, waiters)
         await bench.finish(job, action)
-        assert await waiters.told(_SOON) == []
+        assert await waiters.wait(_SOON) == []
 
         await bench.finish(await bench.claim_one())
-        assert await waiters.told(_SOON) == [bench.id("a")]
+        assert await waiters.wait(_SOON) == [bench.id("a")]
 
-    async def test_a_job_that_a_cancelled_batch_drops_is_told(self, bench: ScriptBench, waiters: Waiters) -> None:
+    async def test_a_job_dropped_by_a_cancelled_batch_is_notified(
+        self, bench: ScriptBench, waiters: Waiters
+    ) -> None:
         batch = bench.id("batch").replace(":", "-")
         await bench.batches.create(batch, None)
         await bench.enqueue("a", batch=batch)
@@ -77,13 +79,13 @@ class WaitContract:
         await bench.batches.cancel(batch)
         await bench.finish(job, "retry", batch=batch)
 
-        assert await waiters.told(_SOON) == [bench.id("a")]
+        assert await waiters.wait(_SOON) == [bench.id("a")]
 
     async def test_a_refused_completion_tells_nobody(self, bench: ScriptBench, waiters: Waiters) -> None:
         job = await self._noted(bench, waiters)
         assert not await bench.finish(job, token="another")
 
-        assert await waiters.told(_SOON) == []
+        assert await waiters.wait(_SOON) == []
 
     async def test_jobs_that_have_ended_or_are_unknown_need_no_waiting(
         self, bench: ScriptBench, waiters: Waiters
@@ -98,11 +100,11 @@ class WaitContract:
         assert await waiters.over(ids, note=True) == (ids[1:], False)
         assert [bool(await bench.redis.exists(keys.WAITER + each)) for each in ids] == [True, False, False, False]
 
-    async def test_what_nobody_was_told_of_is_noticed(self, bench: ScriptBench, waiters: Waiters) -> None:
+    async def test_an_end_without_a_notice_is_seen(self, bench: ScriptBench, waiters: Waiters) -> None:
         await self._noted(bench, waiters)
         await bench.stock_worker_completes("a")
 
-        assert await waiters.told(_SOON) == []
+        assert await waiters.wait(_SOON) == []
         assert await waiters.over([bench.id("a")], note=False) == ([bench.id("a")], True)
         assert not await bench.redis.exists(keys.WAITER + bench.id("a"))
 
@@ -111,13 +113,13 @@ class WaitContract:
         assert await waiters.over([bench.id("a")], note=False) == ([], False)
         assert not await bench.redis.exists(keys.WAITER + bench.id("a"))
 
-    async def test_notes_and_what_was_told_expire(self, bench: ScriptBench, waiters: Waiters) -> None:
+    async def test_notes_and_notices_expire(self, bench: ScriptBench, waiters: Waiters) -> None:
         job = await self._noted(bench, waiters)
         assert 55_000 < await bench.redis.pttl(keys.WAITER + bench.id("a")) <= 60_000
         assert 55_000 < await bench.redis.pttl(keys.WAITERS) <= 60_000
         await bench.finish(job)
-        told = keys.TOLD + waiters.name
-        assert 55 < await bench.redis.ttl(told) <= 60
+        notices = keys.NOTICES + waiters.name
+        assert 55 < await bench.redis.ttl(notices) <= 60
 
     async def test_nothing_is_written_if_nobody_waits(self, bench: ScriptBench) -> None:
         await bench.enqueue("a")
@@ -126,14 +128,14 @@ class WaitContract:
         await bench.redis.set(keys.WAITER + bench.id("a"), "somebody")
         await bench.finish(await bench.claim_one())
 
-        assert not await bench.redis.exists(keys.TOLD + "somebody")
+        assert not await bench.redis.exists(keys.NOTICES + "somebody")
 
     async def test_keys_of_another_type_keep_no_job_from_ending(self, bench: ScriptBench, waiters: Waiters) -> None:
         other = Waiters(bench.redis, Codec())
         job = await self._noted(bench, waiters, other)
-        await bench.redis.set(keys.TOLD + waiters.name, "x")
+        await bench.redis.set(keys.NOTICES + waiters.name, "x")
         assert await bench.finish(job)
-        assert await other.told(_SOON) == [bench.id("a")]
+        assert await other.wait(_SOON) == [bench.id("a")]
 
         job = await self._noted(bench, waiters, name="b")
         await bench.redis.delete(keys.WAITER + bench.id("b"), keys.WAITERS)

@@ -4,7 +4,9 @@ from redis.asyncio import Redis
 
 from worker.codec import Codec
 from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
-from worker.queue.scripts import ClaimedJob, Completion, Scripts
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 
 OUTCOME = {"hospital_id": "cms:1", "revision": 1, "status": "created", "reason": None, "token": None}
 _QUEUES = [(DEFAULT_QUEUE, 1_000), (BULK_QUEUE, 1_000)]

@@ -17,7 +17,7 @@ from worker.engine.patched_run_job import PatchedRunJob
 from worker.engine.pauses import Pauses
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 CODEC = Codec()
 JOB_ID, QUEUE, TOKEN, SCORE = "step:1", "queue", "worker:7", 5_000.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.settings import settings_table
+from worker.settings_table import settings_table
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -7,7 +7,8 @@ from pydantic import SecretStr, ValidationError
 from worker.codec import Codec
 from worker.errors import ConfigurationError
 from worker.redis_url import split_sentinel_url
-from worker.settings import Settings, load_settings, settings_table, unknown_variables
+from worker.settings import Settings, load_settings, unknown_variables
+from worker.settings_table import settings_table
 
 SECRET = "hunter2-hunter2-hunter2"
 Environment = Callable[..., None]

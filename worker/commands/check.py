@@ -85,7 +85,7 @@ def _own_workers() -> list[LiveWorker]:
     try:
         own = registry_mark(load_settings())
     except RegistryError:
-        # What is wrong with a setting is no reason to restart a worker.
+        # A wrong setting is not a reason to restart a worker.
         return live_workers()
     return [worker for worker in live_workers() if worker.registry in ("", own)]
 

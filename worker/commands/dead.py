@@ -15,7 +15,7 @@ from worker.help_group import HelpGroup
 from worker.queue.dead_letter import DeadLetter
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.dead_letter_store import DeadLetterStore
-from worker.queue.exported_letters import exported
+from worker.queue.exported_dead_letters import exported
 from worker.queue.heartbeats import redis_time
 from worker.settings import load_settings
 from worker.shared_options import takes
@@ -84,5 +84,5 @@ def show(
 app.command()(dead_bulk.retry)
 app.command()(dead_bulk.discard)
 app.command()(dead_files.export)
-app.command("import")(dead_files.import_letters)
+app.command("import")(dead_files.import_dead_letters)
 app.add_typer(dead_operations.app, name="operations")

@@ -43,7 +43,7 @@ def retry(
     """Retry dead letters: return them to their queues, each with a full retry budget.
 
     Shows how many there are and the first of them, and asks, unless --yes is given. With --rate it takes its time.
-    It can be watched, stopped and continued with `dead operations`. A job that dies meanwhile is not meant.
+    It can be watched, stopped and continued with `dead operations`. A job that dies meanwhile is left out.
 
     Exit code 0: done; 1: stopped before the end, or none could be retried; 2: nothing was done.
     """
@@ -63,7 +63,7 @@ def discard(
     """Delete dead letters permanently. Export them first if they may be needed later.
 
     Shows how many there are and the first of them, and asks, unless --yes is given. With --rate it takes its time.
-    It can be watched, stopped and continued with `dead operations`. A job that dies meanwhile is not meant.
+    It can be watched, stopped and continued with `dead operations`. A job that dies meanwhile is left out.
 
     Exit code 0: done; 1: stopped before the end, or none was there any more; 2: nothing was done.
     """
@@ -72,7 +72,7 @@ def discard(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Which letters are meant: those of these ids, or those that a filter selects, or all."""
+    """The dead letters that the user asked for: those of these ids, or those that a filter selects, or all."""
 
     selected: DeadLetterFilter
     job_ids: list[str] | None
@@ -97,7 +97,7 @@ def _operate(act: OperationAct, wanted: _Wanted, acting: Acting, rate: float | N
     async def operate() -> bool:
         async with queue_connection() as (redis, _):
             operations = DeadOperations(redis)
-            # Before the letters are read: what dies later is not previewed and not meant.
+            # Before the dead letters are read: jobs that die later are neither previewed nor included.
             begun_ms = await operations.now_ms()
             preview = await _look(redis, wanted)
             _show(act, preview)

@@ -20,7 +20,7 @@ from worker.failing import fail
 from worker.queue.actions import keep_action, keep_end
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
-from worker.queue.exported_letters import ImportedLetter, InvalidExport, exported, imported
+from worker.queue.exported_dead_letters import ImportedDeadLetter, InvalidExport, exported, imported
 from worker.settings import load_settings
 from worker.shared_options import takes
 
@@ -69,14 +69,14 @@ def export(
 
 
 @takes(acting_options, argument="acting")
-def import_letters(
+def import_dead_letters(
     file: Annotated[Path, typer.Argument(help="What `dead export` wrote, or a file of WORKER_DEAD_LETTER_FOLDER.")],
     acting: Acting,
 ) -> None:
     """Store exported dead letters again, to be retried or discarded.
 
-    A readable payload is signed with the first of the QUEUE_SIGNING_KEYS. A letter is left out if there is one, or
-    a job, of its id. Nothing is stored if a line is not a dead letter.
+    A readable payload is signed with the first of the QUEUE_SIGNING_KEYS. A dead letter is left out if there is
+    one, or a job, of its id. Nothing is stored if a line is not a dead letter.
     """
 
     async def store() -> tuple[int, int]:
@@ -87,14 +87,14 @@ def import_letters(
             await keep_action(
                 redis, acting.on("import", "dead letters", selection=where, count=total, result="begun")
             )
-            letters, count = DeadLetterStore(redis), 0
-            group: list[ImportedLetter] = []
-            for letter in _read(file, codec):
-                group.append(letter)
+            store, count = DeadLetterStore(redis), 0
+            group: list[ImportedDeadLetter] = []
+            for dead_letter in _read(file, codec):
+                group.append(dead_letter)
                 if len(group) == _GROUP:
-                    count += await letters.store(group)
+                    count += await store.store(group)
                     group = []
-            count += await letters.store(group)
+            count += await store.store(group)
             ended = acting.on("import", "dead letters", selection=where, count=count, result="finished")
             await keep_end(redis, ended)
             return count, total
@@ -106,7 +106,7 @@ def import_letters(
     typer.echo(f"{count:,} imported{left_out}")
 
 
-def _read(file: Path, codec: Codec) -> Iterator[ImportedLetter]:
+def _read(file: Path, codec: Codec) -> Iterator[ImportedDeadLetter]:
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:

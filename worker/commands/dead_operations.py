@@ -93,7 +93,7 @@ def show(operation_id: OperationId, as_json: AsJson = False) -> None:
 @app.command()
 @takes(acting_options, argument="acting")
 def stop(operation_id: OperationId, acting: Acting) -> None:
-    """Stop an operation. The dead letters that it has not come to stay as they are.
+    """Stop an operation. The dead letters that it has not reached stay as they are.
 
     Exit code 0: stopped; 1: it does not run.
     """

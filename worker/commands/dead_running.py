@@ -54,7 +54,7 @@ async def _print_end(operations: DeadOperations, operation: Operation, acting: A
 
 
 class _Progress:
-    """How many letters are done, as one line on standard error; shown only on a terminal."""
+    """How many dead letters are done, as one line on standard error; shown only on a terminal."""
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation

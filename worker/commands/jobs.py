@@ -41,7 +41,7 @@ def explain(job_id: JobArgument, as_json: AsJson = False) -> None:
 
     How a job ended is read from the history if Redis does not know it any more.
 
-    Exit code 0: explained; 1: no such job is known; 2: the answer could not be had, such as without Redis.
+    Exit code 0: explained; 1: no such job is known; 2: it could not be found out, such as without Redis.
     """
     explanation = explain_job(_read(job_id, with_history=True))
     shown = {"job_id": job_id, **explanation._asdict()}

@@ -110,7 +110,7 @@ def search(
 ) -> None:
     """List hospitals whose names contain TEXT, in the order of their names.
 
-    TEXT is no expression. A line on standard error says which index is read for it.
+    TEXT is not a regular expression. A line on standard error says which index is read for it.
     """
     if wanted.name_contains is not None:
         fail("give either TEXT or --name")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from worker.settings import settings_rows, settings_table
+from worker.settings_table import settings_rows, settings_table
 
 
 def settings(

@@ -14,7 +14,7 @@ DISTINGUISHING_FIELDS = ("hospital_name", *PLACE_FIELDS, "county", "address", "l
 """The fields that tell hospitals apart: rows of one identity and one import that differ in one of them collide."""
 
 FURTHER_FIELDS = ("phone", "ownership", "emergency_services", "beds", "hospital_type", "attributes")
-"""What tells rows apart besides, if they have no identifier: see `further_differences`."""
+"""Further fields that distinguish rows, if they have no identifier: see `further_differences`."""
 
 CONTENT_FIELDS = ("hospital_name", *(field for field in HospitalFields.model_fields if field != "attributes"))
 """What a record says about a hospital, without its attributes, its identifier and the time of observation."""
@@ -111,7 +111,7 @@ def is_conflict(stored: Known, known: Known) -> bool:
     """Whether a record of the stored hospital's identity has another name and is at another place.
 
     Then it is more likely that the identifier was given to another hospital than that a hospital was renamed and
-    moved. A place that one of the two does not know is no other place.
+    moved. A place that one of the two does not know does not count as another place.
     """
     name, other_name = stored["hospital_name"], known["hospital_name"]
     if name == other_name or normalise_name(name) == normalise_name(other_name):
@@ -140,7 +140,7 @@ def content_differences(
 
     Fields that the record does not know count only if it is to replace the whole content (`whole`), and if they are
     not `unread`: the source says something of them that could not be read, so what is stored stays. The time of
-    observation is no content.
+    observation does not count as content.
     """
     found: list[FieldDifference] = []
     for field in CONTENT_FIELDS:

@@ -35,7 +35,7 @@ EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _WHITE_SPACE = "".join(
     ("\t\n\v\f\r \x85\xa0\u1680", *map(chr, range(0x2000, 0x200B)), "\u2028\u2029\u202f\u205f\u3000")
 )
-# What is not after it need not be compared with the clock.
+# An instant that is not after it need not be compared with the clock.
 _IMPORTED_AT = datetime.now(UTC)
 _PRINTABLE_KEY = re.compile(r"[!-~]{1,200}")
 # Instants by their text. Two of the repeated hour in autumn are equal as `datetime`, so these are not kept.

@@ -11,7 +11,7 @@ from itertools import product
 
 from worker.contract.identity import normalise_name
 
-# The signs of vowels of India and south-east Asia are no letters for regular expressions.
+# Regular expressions do not count the vowel signs of India and south-east Asia as letters.
 _NO_WORD = re.compile("(?:[\u0964\u0965\u0970_]|[^\\w\u0900-\u0dff\u0e00-\u109f\u1780-\u17ff\u3099\u309a])+")
 # Accents and signs of vowels that writers leave out. The vowels of Indian scripts and Japanese voicing are letters.
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u0640\u064b-\u0655\u0670]")

@@ -55,8 +55,8 @@ def normalise_name(name: str) -> str:
 def hospital_identity(record: Mapping[str, Any]) -> str:
     """Return the `_id` of the hospital that the fields of a record describe; one not known is absent or `None`.
 
-    It is `source:external_id` if both are given and the identifier is no placeholder. Otherwise it is `name:` and
-    the normalised name, followed by the source and the normalised place as far as the record knows them:
+    It is `source:external_id` if both are given and the identifier is not a placeholder. Otherwise it is `name:`
+    and the normalised name, followed by the source and the normalised place as far as the record knows them:
     `name:victoria hospital SOURCE northland CITY aveda`. A record that knows only its name has `name:<name>`.
 
     `source` never contains a colon and is never `name` (see `worker.contract.fields.Source`), so an identity of one

@@ -42,9 +42,9 @@ class OutboxJob(NamedTuple):
 
 
 class OutboxPage(NamedTuple):
-    """The first jobs of some hospitals. The next page comes after the id `last`; `None`: there is none.
+    """The first jobs of some hospitals. The next page comes after the id `last`; `None`: this is the last page.
 
-    `unreadable` is how many documents on it are no jobs: another program has written them past the validator.
+    `unreadable` is how many documents on it are not jobs: another program has written them past the validator.
     """
 
     heads: Sequence[OutboxJob]

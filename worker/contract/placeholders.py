@@ -74,7 +74,8 @@ def placeholder_kind(text: str) -> PlaceholderKind | None:
     """
     if len(text) > LONGEST_PLACEHOLDER:
         return None
-    # Nearly all text is told apart by its ends, which takes a tenth of the time. No word ends with a digit.
+    # Nearly all text is recognised by its first and last characters, in a tenth of the time. No word ends with a
+    # digit.
     if text[-1:].isdigit():
         return "unknown" if text[0] == "-" and _NO_NUMBER.fullmatch(text) else None
     beginning = text[:3]

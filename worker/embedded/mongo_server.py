@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pymongo.errors import OperationFailure, PyMongoError
 
 from worker.embedded.errors import EmbeddedServerError
 from worker.embedded.folders import DataFolder
+from worker.embedded.lifetime import StartedInWith
 from worker.embedded.mongo_member import REPLICA_SET, MongoMember
 from worker.embedded.processes import together, wait_until
 
@@ -17,7 +17,7 @@ _NOT_YET_INITIALIZED, _ALREADY_INITIALIZED = 94, 23
 _HEARTBEAT_MS = 500
 
 
-class EmbeddedMongo:
+class EmbeddedMongo(StartedInWith):
     """A private MongoDB.
 
     `data_dir` is kept, so that a later run can use its data; without it the data is in a temporary
@@ -139,19 +139,6 @@ class EmbeddedMongo:
         """SIGCONT all members after `freeze`."""
         for member in self.members:
             member.thaw()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     async def _configure(self) -> None:
         """Initiate the set, or check that the stored set of an earlier run has the requested members."""

@@ -3,8 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -12,6 +11,7 @@ from redis.exceptions import RedisError
 from worker.embedded.binaries import find_redis_server
 from worker.embedded.errors import EmbeddedServerError
 from worker.embedded.folders import DataFolder
+from worker.embedded.lifetime import StartedInWith
 from worker.embedded.ports import LOOPBACK
 from worker.embedded.server import PrivateServer
 
@@ -21,7 +21,7 @@ _PROBE_SECONDS = 1.0
 _ALLOCATOR = "glibc.malloc.tcache_count=65535:glibc.malloc.mxfast=160"
 
 
-class EmbeddedRedis(PrivateServer):
+class EmbeddedRedis(PrivateServer, StartedInWith):
     """A private redis-server.
 
     `data_dir` is kept, so that a later run can use its data; without it the data is in a temporary
@@ -53,19 +53,6 @@ class EmbeddedRedis(PrivateServer):
         """Stop the server cleanly and remove its data if it is temporary."""
         await super().stop()
         self._data.discard()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def _url(self, port: int) -> str:
         login = f":{self._password}@" if self._password else ""

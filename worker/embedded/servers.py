@@ -1,15 +1,15 @@
 """A private Redis and a private MongoDB together, for the demo, the tests and the benchmarks."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
+from worker.embedded.lifetime import StartedInWith
 from worker.embedded.mongo_server import EmbeddedMongo
 from worker.embedded.processes import together
 from worker.embedded.redis_server import EmbeddedRedis
 
 
-class EmbeddedServers:
+class EmbeddedServers(StartedInWith):
     """A private Redis and a private MongoDB; `data_dir` keeps the data of both for a later run."""
 
     def __init__(
@@ -29,16 +29,3 @@ class EmbeddedServers:
     async def stop(self) -> None:
         """Stop both cleanly and remove their data if it is temporary."""
         await together(self.redis.stop(), self.mongo.stop())
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()

@@ -1,4 +1,4 @@
-"""Counts the jobs of batches that have ended without their batch, and drops what a cancelled batch still has."""
+"""Counts the ended jobs that their batches have missed, and drops the jobs that a cancelled batch still has."""
 
 import asyncio
 
@@ -43,5 +43,5 @@ class BatchWatch:
         if success:
             return "complete"
         kind = value.kind if isinstance(value, RemoteError) else type(value).__name__
-        # Discarded since: a dead letter that is kept is counted without a look at its result.
+        # A dead letter that was discarded since: one that is kept is counted without a look at its result.
         return "aborted" if kind == _CANCELLED else "dead"

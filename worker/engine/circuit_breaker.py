@@ -1,4 +1,4 @@
-"""Stops the jobs that a dependency fails, of one function or of all, and finds out without help when it is back."""
+"""Holds back jobs while a dependency fails them, of one function or of all, and probes until it is back."""
 
 import random
 import time
@@ -28,8 +28,8 @@ class CircuitBreaker:
 
     The breaker for all jobs opens when three jobs in a row have met a shared trouble, and each of the worker's
     `functions` has met it. If the worker does not name its `functions`, two are enough. It also opens when 20,000
-    jobs were put aside without a success, because then no job of another function is to be found. While it is
-    open, one job at a time probes, the first within an eighth of a second, then after a delay that doubles up to a
+    jobs were put aside without a success, because then no job of another function can be found. While it is open,
+    one job at a time probes, the first within an eighth of a second, then after a delay that doubles up to a
     second. It closes when a probe succeeds.
 
     Only jobs that were claimed since the last change count. A job from before an outage can succeed during it,
@@ -116,7 +116,7 @@ class CircuitBreaker:
         return breaker is not None and breaker.is_open and not breaker.is_probe_due
 
     def put_aside_s(self, function: str, era: int) -> float | None:
-        """Return in how many seconds a claimed job of that function shall return; `None` if it may run.
+        """Return after how many seconds a claimed job of that function is due again; `None` if it may run.
 
         Call it only while `is_troubled`.
         """
@@ -218,7 +218,7 @@ class CircuitBreaker:
         self._events.send(BreakerChanged(False, reason))
 
     def _close_all_shared(self) -> None:
-        """Take it that what all functions wait for is back, because one works again that had failed."""
+        """Close the breakers of a shared trouble: a function that had failed works again, so it is over."""
         for function in [name for name, breaker in self._functions.items() if breaker.trouble.is_shared]:
             self._close(function)
 

@@ -11,7 +11,8 @@ from worker.engine.options import JobOptions
 from worker.engine.queue_shares import QueueShares
 from worker.engine.slots import Slots
 from worker.queue import keys
-from worker.queue.scripts import LARGEST_ANSWER, Claim
+from worker.queue.claim import Claim
+from worker.queue.scripts import LARGEST_ANSWER
 from worker.redis.client import call_timeout_s
 from worker.redis.errors import REDIS_ERRORS, error_code, is_timeout
 from worker.redis.link_budget import LinkBudget
@@ -89,7 +90,7 @@ class Claimer:
             try:
                 if await redis.blpop([queue + keys.WAKEUP_SUFFIX for queue in queues], timeout=wait_s):
                     self._context.wake.set()
-                    # Yields, so that the claim loop runs and says whether it still has free slots.
+                    # Yields, so that `run` claims first, and then says whether slots are still free.
                     await asyncio.sleep(0)
             except REDIS_ERRORS as error:
                 await self._context.redis_health.failed(error)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from worker.engine.events import CompletionDropped, CompletionRefused, CompletionsStored, Events
 from worker.engine.redis_health import RedisHealth
 from worker.errors import PermanentError
-from worker.queue.scripts import Completion, Scripts
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 from worker.redis.errors import REDIS_ERRORS, error_code, is_timeout, is_wrong_type
 from worker.redis.limits import ALWAYS_ACCEPTED, ValueLimit
 from worker.redis.link_budget import LinkBudget
@@ -74,7 +75,7 @@ class Completer:
         )
         self._arrived = asyncio.Event()
         self._congested = False
-        self._under_way: list[_Group] = []
+        self._being_stored: list[_Group] = []
 
     @property
     def is_congested(self) -> bool:
@@ -86,7 +87,7 @@ class Completer:
     @property
     def oldest_wait_s(self) -> float:
         """For how many seconds the oldest group that is on its way or put aside has not been stored."""
-        began = min((group.began for group in (*self._under_way, *self._apart)), default=math.inf)
+        began = min((group.began for group in (*self._being_stored, *self._apart)), default=math.inf)
         return max(0.0, time.monotonic() - began)
 
     def submit(self, completion: Completion) -> "asyncio.Future[bool]":
@@ -108,11 +109,11 @@ class Completer:
             await self._arrived.wait()
             self._arrived.clear()
             while group := self._next_group():
-                self._under_way.append(group)
+                self._being_stored.append(group)
                 try:
                     await self._store(group)
                 finally:
-                    self._under_way.remove(group)
+                    self._being_stored.remove(group)
 
     def _next_group(self) -> _Group | None:
         self._turn_of_apart = not self._turn_of_apart

@@ -30,7 +30,7 @@ def current_job() -> CurrentJob | None:
 def job_in(loop: asyncio.AbstractEventLoop) -> CurrentJob | None:
     """Return the job whose task `loop` runs at this moment, as another thread sees it.
 
-    `None` if that task belongs to no job, or the loop runs something that is no task.
+    `None` if that task belongs to no job, or if the loop does not run a task.
     """
     task = asyncio.current_task(loop)
     return None if task is None else _context_of(task).get(_current)

@@ -12,12 +12,12 @@ from worker.engine.events import DeadLettersMoved, DeadLettersNotMoved
 from worker.escaping import escape_json
 from worker.queue import keys
 from worker.queue.dead_letter_store import DeadLetterStore, StoredDeadLetter
+from worker.queue.fleet_lock import FleetLock
 from worker.queue.heartbeats import redis_time
-from worker.queue.turn import Turn
 
 INTERVAL_S = 5.0
 # One of a fleet's workers moves at a time. Two would write the same dead letters twice, which is harmless.
-_TURN_MS = 60_000
+_LOCK_MS = 60_000
 _PAGE = 100
 _PAGE_BYTES = 16 * 1024 * 1024
 _MS_PER_DAY = 86_400_000
@@ -27,7 +27,7 @@ _MS_PER_DAY = 86_400_000
 class DeadLetterLimits:
     """How many dead letters stay in Redis, and the folder to which the oldest are moved beyond that.
 
-    `days` bounds their age, `count` their number, `bytes` what they and their payloads take; `None` is no bound.
+    `days` bounds their age, `count` their number, `bytes` what they and their payloads take; `None`: no bound.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class DeadLetterArchive:
         self._redis = context.redis
         self._store = DeadLetterStore(context.redis)
         self._limits = limits
-        self._turn = Turn(context.redis, keys.DEAD_ARCHIVER, context.worker_id, _TURN_MS)
+        self._lock = FleetLock(context.redis, keys.DEAD_ARCHIVER, context.worker_id, _LOCK_MS)
         self._events = context.events
         self._file = limits.folder / f"dead-letters-{context.worker_id.replace(':', '-')}.ndjson"
         # Jobs may have filled the event loop's own executor.
@@ -51,7 +51,7 @@ class DeadLetterArchive:
 
     async def trim(self) -> None:
         """Move what is beyond the bounds; if the file cannot be written, everything stays in Redis."""
-        if not await self._turn.take():
+        if not await self._lock.acquire():
             return
         moved = 0
         try:
@@ -65,7 +65,7 @@ class DeadLetterArchive:
         finally:
             if moved:
                 self._events.send(DeadLettersMoved(moved, str(self._file)))
-            await self._turn.leave()
+            await self._lock.release()
 
     async def _excess(self) -> int:
         """Return how many of the oldest dead letters are beyond a bound."""

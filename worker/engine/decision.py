@@ -1,6 +1,6 @@
 """Decides what becomes of a job after a try: pure functions from how the try ended to the completion to store.
 
-What a failure means to a retry is decided in `retry_policy`.
+Whether a failed job is retried is decided in `retry_policy`.
 """
 
 import asyncio
@@ -18,16 +18,17 @@ from worker.engine.results import log_extra, loggable_message, make_dead_letter,
 from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
 from worker.errors import PermanentError, TransientError, class_name
 from worker.queue.batches import BatchOutcome, completion_entry
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion, SpentTries
 from worker.queue.dead_letter import Failure
-from worker.queue.scripts import ClaimedJob, Completion, SpentTries
 from worker.redis.limits import ALWAYS_ACCEPTED
 
 CRASH_LIMIT = 3
-"""A job whose lease ended this often, its owner not heard of again, counts as the killer of its workers."""
+"""How many lost leases, whose owners were not heard of again, dead-letter a job: it probably kills its workers."""
 LOSS_LIMIT = 5
-"""A job whose lease ended this often although its owners live would never end: it blocks them for too long."""
+"""How many lost leases in all dead-letter a job: it blocks its workers for longer than a lease, and never ends."""
 UNKNOWN_FUNCTION_DELAY_MS = 5_000
-"""After so long a newer worker may know the function of a job."""
+"""When a job of an unknown function is due again: by then a newer worker may have started that knows it."""
 _LONGEST_POSTPONEMENT_MS = 1_000
 # After any other outcome the job runs again.
 _BATCH_OUTCOMES: Mapping[JobOutcome, BatchOutcome] = {"complete": "complete", "dead": "dead", "aborted": "aborted"}
@@ -65,8 +66,8 @@ class PutAside(Exception):
 class Decision:
     """What becomes of a job: the completion to store, and the event to send once it is stored.
 
-    There is no completion if another worker owns the job by now. `trouble` is what its dependency had. `attempt` is
-    that of a job that succeeded with a result that may turn out to be too large.
+    There is no completion if another worker owns the job by now. `trouble` is what kept a dependency from serving
+    the job. `attempt` is that of a job that succeeded with a result that may turn out to be too large.
     """
 
     completion: Completion | None
@@ -76,7 +77,7 @@ class Decision:
 
 
 class DecisionRules:
-    """The rules of one worker: its options, what its records are signed with, and whether they are traced.
+    """The rules of one worker: its options, its id for dead letters, and whether a history of ended jobs is kept.
 
     `jitter` arguments are random numbers from 0 to 1.
     """
@@ -94,15 +95,15 @@ class DecisionRules:
             is_known = result is not None and isinstance(result, Outcome)
             trace = attempt.trace("complete", status=getattr(result, "status", "") if is_known else "")
         completion = self._final(attempt, result, trace, success=True)
-        # Most attempts are let go here: kept until they are stored, they would keep the garbage collector busy.
+        # Most attempts are freed here: kept until they are stored, they would keep the garbage collector busy.
         kept = attempt if len(completion.result) > ALWAYS_ACCEPTED else None
         return _in_batch(Decision(completion, _event(attempt, "complete"), attempt=kept), attempt)
 
     def without_result(self, decision: Decision, error: Exception) -> Decision:
         """Return the decision to store instead of one whose result cannot be stored, because of `error`.
 
-        A job that succeeded is dead-lettered: its effect is made, so it must not run again, and a caller must not
-        wait for its result. Of another job only the result is left out; its dead letter says why it ended.
+        A job that succeeded is dead-lettered: it has had its effect, so it must not run again, and a caller must
+        not wait for its result. Of another job only the result is left out; its dead letter says why it ended.
         """
         if decision.attempt is not None:
             dead = self._dead(decision.attempt, error, "the result cannot be stored", None)
@@ -236,7 +237,7 @@ class DecisionRules:
 def check_lost_leases(claimed: ClaimedJob) -> None:
     """Raise `LeaseLost` if a job has lost so many leases that it must not run again."""
     if claimed.crashes >= CRASH_LIMIT:
-        # Not that the process died: it may have been frozen or cut off, which cannot be seen from here.
+        # The message does not say that the process died: it may have been frozen or cut off, which looks the same.
         raise LeaseLost(f"lease lost {claimed.crashes} times, and the worker was not heard of again")
     if len(claimed.lost_by) >= LOSS_LIMIT:
         raise LeaseLost(f"lease lost {len(claimed.lost_by)} times by workers that live")
@@ -253,7 +254,7 @@ def _in_batch(decision: Decision, attempt: Attempt) -> Decision:
     if call is None or not call.batch or completion is None:
         return decision
     outcome = _BATCH_OUTCOMES.get(decision.event.outcome)
-    # What a failed try has counted does not count.
+    # The counts of a failed try are discarded.
     counts = attempt.batch.counts if attempt.batch is not None and outcome == "complete" else {}
     entry = completion_entry(call.batch, outcome, counts)
     return replace(decision, completion=completion._replace(batch=entry))

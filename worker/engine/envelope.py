@@ -10,7 +10,7 @@ from worker.codec import check_job_id
 from worker.contract.trace_context import TraceContext, read_trace_context
 from worker.errors import InvalidEnvelope, RegistryError
 from worker.queue.batches import is_batch_id
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 # Year 2286; a later instant overflows the calendar.
 _MAX_INSTANT_MS = 10**13
@@ -50,7 +50,7 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
         raise JobExecutionFailed("job expired")
     if claimed.problem:
         raise InvalidEnvelope("the job's key does not hold a string")
-    function, args, kwargs, first_try, enqueue_ms, batch, sent_in, digest = _fields(
+    function, args, kwargs, first_try, enqueue_ms, batch, trace_context, digest = _fields(
         claimed.payload, job_id, deserializer
     )
     if not _well_formed(function, args, kwargs, first_try, enqueue_ms):
@@ -64,7 +64,7 @@ def read_call(claimed: ClaimedJob, deserializer: Deserializer | None) -> Call:
     tries = max(1, claimed.tries, first_try or 0)
     # Only compared, and only if it is one: the job runs all the same.
     digest = digest if isinstance(digest, str) else ""
-    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch, sent_in, digest)
+    return Call(function, tuple(args), kwargs, enqueue_ms, tries, batch, trace_context, digest)
 
 
 def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> tuple[Any, ...]:
@@ -75,9 +75,9 @@ def _fields(payload: bytes, job_id: str, deserializer: Deserializer | None) -> t
         message = deserializer(payload)
         check_job_id(message, job_id)
         # Nearly every job has none, and is spared the call.
-        sent_in = read_trace_context(message) if "traceparent" in message else None
+        trace_context = read_trace_context(message) if "traceparent" in message else None
         call = message["f"], message["a"], message["k"], message["t"], message["et"]
-        return (*call, message.get("b"), sent_in, message.get("d", ""))
+        return (*call, message.get("b"), trace_context, message.get("d", ""))
     except (RegistryError, OSError):
         raise
     except Exception as error:

@@ -1,15 +1,16 @@
-"""The engine's log lines: one listener for each kind of event.
+"""The engine's log lines, one for each kind of event.
 
 Each line has a stable `action` key; docs/operations.md lists them with what to do. No line holds a payload.
 
-Both loggers are arq's `arq.worker` or below it: a `--custom-log-dict` switches off what it does not name, unless
-what is above is named, and users of arq name `arq` or `arq.worker`. What concerns one job goes to the logger of
-arq's own lines about jobs, so that who filters those has these too; Sentry, for one, leaves them out, because it
-reports the errors itself.
+Both loggers are `arq.worker` or below it, because a `--custom-log-dict` disables each logger unless it names that
+logger or a parent of it, and users of arq name `arq` or `arq.worker`. Lines about one job go to the logger of arq's
+own lines about jobs, so that a filter for those covers these. Sentry, for example, filters that logger out, because
+it reports the errors of jobs itself.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from worker.engine import events
@@ -39,6 +40,8 @@ def log_events(to: Events, clock: Callable[[], float] = time.monotonic) -> None:
     to.subscribe(TryEnded, try_ended)
     for kind, listener in _LISTENERS.items():
         to.subscribe(kind, listener)
+    for kind, line in _PLAIN_LINES.items():
+        to.subscribe(kind, _plain(*line))
 
 
 def _retried(event: TryEnded) -> None:
@@ -92,8 +95,104 @@ _JOB_LINES: dict[str, Callable[[TryEnded], None]] = {
 }
 
 
+# Events whose fields are the facts of their line, in this order: the logger and level, the action, and the text.
+_PLAIN_LINES: dict[type, tuple[Callable[..., None], str, str]] = {
+    events.ClaimRecovered: (_log.info, "claim_recovered", "handed back the jobs of a claim whose answer was lost"),
+    events.JobTooLargeForLink: (
+        _jobs.error,
+        "job_too_large_for_link",
+        "the payload of this job does not arrive within REDIS_TIMEOUT; trying again later",
+    ),
+    events.CompletionRefused: (
+        _jobs.warning,
+        "completion_refused",
+        "late completion refused: the job has another owner",
+    ),
+    events.CompletionDropped: (
+        _jobs.error,
+        "completion_dropped",
+        "completion dropped, the job will run again: a key of another type is in its way",
+    ),
+    events.MemoryLow: (
+        _log.warning,
+        "redis_memory_low",
+        "Redis's memory is short; at its limit it refuses new jobs: add memory, or retry or discard dead letters",
+    ),
+    events.EvictionPolicySeen: (
+        _log.error,
+        "redis_eviction_policy",
+        "Redis deletes keys when its memory is short, jobs among them; run: CONFIG SET maxmemory-policy noeviction",
+    ),
+    events.DeadLettersMoved: (
+        _log.warning,
+        "dead_letters_moved",
+        "moved the oldest dead letters from Redis to a file",
+    ),
+    events.DeadLettersNotMoved: (
+        _log.error,
+        "dead_letters_not_moved",
+        "dead letters beyond the bounds stay in Redis: the file cannot be written",
+    ),
+    events.HistoryNotMoved: (
+        _log.error,
+        "history_not_moved",
+        "the history of ended jobs is not stored; Redis keeps it meanwhile",
+    ),
+    events.EndsLeftOut: (
+        _log.error,
+        "history_left_out",
+        "the history lacks ended jobs: it could not be moved from Redis for too long",
+    ),
+    events.OutboxHeldUp: (_log.warning, "outbox_held_up", "jobs wait in the outbox in MongoDB"),
+    events.OutboxJobSkipped: (
+        _log.error,
+        "outbox_job_skipped",
+        "a job in the outbox cannot be enqueued; it stays there, and later jobs of its hospital wait for it",
+    ),
+    events.OutboxDocumentsUnreadable: (
+        _log.error,
+        "outbox_documents_unreadable",
+        "documents in the outbox are not jobs: another program has written or changed them",
+    ),
+    events.RedisLost: (
+        _log.error,
+        "redis_lost",
+        "Redis is unavailable or refuses writes; keeping running jobs, not taking new ones",
+    ),
+    events.RedisBack: (_log.info, "redis_back", "Redis answers again"),
+    events.RedisInfoFailed: (_log.warning, "redis_info_failed", "INFO failed; start-up continues"),
+    events.JobLeftThread: (_log.error, "job_left_thread", "job has ended, and a thread that it started runs on"),
+    events.ThreadsBlocked: (
+        _log.error,
+        "threads_blocked",
+        "jobs that have ended occupy too many threads; stopping, so that the process is replaced",
+    ),
+    events.CronCaughtUp: (_log.info, "cron_caught_up", "cron run was missed; running it now"),
+    events.ShutdownStarted: (_log.info, "shutdown", "stopping"),
+    events.GracePeriodExpired: (
+        _log.info,
+        "grace_period_expired",
+        "grace period expired; handing back running jobs",
+    ),
+    events.JobsLeftBehind: (_log.error, "jobs_left_behind", "stopped with jobs still running"),
+    events.ExitForced: (_log.warning, "exit_forced", "ending the process, which did not end by itself in time"),
+    events.ExitRefused: (_log.error, "exit_refused", "a task of a job tried to end the worker"),
+    events.SignOffFailed: (_log.warning, "sign_off_failed", "heartbeat not removed"),
+}
+# A fact is named as its field is, except for:
+_SHOWN_AS = {"error_class": "error"}
+
+
+def _plain(log: Callable[..., None], action: str, text: str) -> Callable[[Any], None]:
+    def line(event: Any) -> None:
+        facts = {_SHOWN_AS.get(field.name, field.name): getattr(event, field.name) for field in fields(event)}
+        log(text, action=action, **facts)
+
+    return line
+
+
 def _hook_failed(event: events.HookFailed) -> None:
-    # Not beside the job's lines: it is no error of the job, which Sentry would report.
+    # Not to the logger of jobs, which Sentry filters out: Sentry does not report errors of hooks itself.
     _log.error(
         "a hook failed",
         action="hook_failed",
@@ -118,107 +217,6 @@ def _run_job_patch_failed(event: events.RunJobPatchFailed) -> None:
             action="run_job_patch_failed",
             patch=event.patch,
         )
-
-
-def _claim_recovered(event: events.ClaimRecovered) -> None:
-    _log.info("handed back the jobs of a claim whose answer was lost", action="claim_recovered", jobs=event.jobs)
-
-
-def _job_too_large_for_link(event: events.JobTooLargeForLink) -> None:
-    _jobs.error(
-        "the payload of this job does not arrive within REDIS_TIMEOUT; trying again later",
-        action="job_too_large_for_link",
-        job_id=event.job_id,
-        delay_s=event.delay_s,
-    )
-
-
-def _completion_refused(event: events.CompletionRefused) -> None:
-    _jobs.warning(
-        "late completion refused: the job has another owner", action="completion_refused", job_id=event.job_id
-    )
-
-
-def _completion_dropped(event: events.CompletionDropped) -> None:
-    _jobs.error(
-        "completion dropped, the job will run again: a key of another type is in its way",
-        action="completion_dropped",
-        job_id=event.job_id,
-        error=event.error_class,
-        code=event.code,
-    )
-
-
-def _memory_low(event: events.MemoryLow) -> None:
-    _log.warning(
-        "Redis's memory is short; at its limit it refuses new jobs: add memory, or retry or discard dead letters",
-        action="redis_memory_low",
-        used=event.used,
-        limit=event.limit,
-    )
-
-
-def _eviction_policy_seen(event: events.EvictionPolicySeen) -> None:
-    _log.error(
-        "Redis deletes keys when its memory is short, jobs among them; run: CONFIG SET maxmemory-policy noeviction",
-        action="redis_eviction_policy",
-        policy=event.policy,
-    )
-
-
-def _dead_letters_moved(event: events.DeadLettersMoved) -> None:
-    _log.warning(
-        "moved the oldest dead letters from Redis to a file",
-        action="dead_letters_moved",
-        count=event.count,
-        file=event.file,
-    )
-
-
-def _dead_letters_not_moved(event: events.DeadLettersNotMoved) -> None:
-    _log.error(
-        "dead letters beyond the bounds stay in Redis: the file cannot be written",
-        action="dead_letters_not_moved",
-        file=event.file,
-        reason=event.reason,
-    )
-
-
-def _history_not_moved(event: events.HistoryNotMoved) -> None:
-    _log.error(
-        "the history of ended jobs is not stored; Redis keeps it meanwhile",
-        action="history_not_moved",
-        reason=event.reason,
-    )
-
-
-def _outbox_held_up(event: events.OutboxHeldUp) -> None:
-    _log.warning("jobs wait in the outbox in MongoDB", action="outbox_held_up", reason=event.reason)
-
-
-def _outbox_job_skipped(event: events.OutboxJobSkipped) -> None:
-    _log.error(
-        "a job in the outbox cannot be enqueued; it stays there, and later jobs of its hospital wait for it",
-        action="outbox_job_skipped",
-        job_id=event.job_id,
-        reason=event.reason,
-    )
-
-
-def _outbox_documents_unreadable(event: events.OutboxDocumentsUnreadable) -> None:
-    _log.error(
-        "documents in the outbox are no jobs: another program has written or changed them",
-        action="outbox_documents_unreadable",
-        count=event.count,
-    )
-
-
-def _ends_left_out(event: events.EndsLeftOut) -> None:
-    _log.error(
-        "the history lacks ended jobs: it could not be moved from Redis for too long",
-        action="history_left_out",
-        count=event.count,
-    )
 
 
 def _breaker_changed(event: events.BreakerChanged) -> None:
@@ -246,19 +244,6 @@ def _liveness_not_shown(event: events.LivenessNotShown) -> None:
     )
 
 
-def _redis_lost(event: events.RedisLost) -> None:
-    _log.error(
-        "Redis is unavailable or refuses writes; keeping running jobs, not taking new ones",
-        action="redis_lost",
-        error=event.error_class,
-        code=event.code,
-    )
-
-
-def _redis_back(event: events.RedisBack) -> None:
-    _log.info("Redis answers again", action="redis_back", failed_calls=event.failed_calls)
-
-
 def _starting(event: events.Starting) -> None:
     # The text is arq's, which its users look for.
     names = ", ".join(event.functions)
@@ -268,10 +253,6 @@ def _starting(event: events.Starting) -> None:
 def _redis_described(event: events.RedisDescribed) -> None:
     facts = dict(fact.split("=", 1) for fact in event.facts.split() if "=" in fact)
     _jobs.info("connected to Redis", action="redis_connected", **facts)
-
-
-def _redis_info_failed(event: events.RedisInfoFailed) -> None:
-    _log.warning("INFO failed; start-up continues", action="redis_info_failed", error=event.error_class)
 
 
 def _renewal_failed(event: events.RenewalFailed) -> None:
@@ -326,99 +307,25 @@ def _slots_blocked(event: events.SlotsBlocked) -> None:
     )
 
 
-def _job_left_thread(event: events.JobLeftThread) -> None:
-    _log.error(
-        "job has ended, and a thread that it started runs on",
-        action="job_left_thread",
-        job_id=event.job_id,
-    )
-
-
-def _threads_blocked(event: events.ThreadsBlocked) -> None:
-    _log.error(
-        "jobs that have ended occupy too many threads; stopping, so that the process is replaced",
-        action="threads_blocked",
-        left=event.left,
-        threads=event.threads,
-    )
-
-
-def _cron_caught_up(event: events.CronCaughtUp) -> None:
-    _log.info("cron run was missed; running it now", action="cron_caught_up", job=event.job)
-
-
-def _shutdown_started(event: events.ShutdownStarted) -> None:
-    _log.info("stopping", action="shutdown", signal=event.signal, running=event.running, grace_s=event.grace_s)
-
-
 def _start_cancelled(_: events.StartCancelled) -> None:
     _log.info("stopped before it served", action="cancelled")
-
-
-def _grace_period_expired(event: events.GracePeriodExpired) -> None:
-    _log.info(
-        "grace period expired; handing back running jobs", action="grace_period_expired", running=event.running
-    )
-
-
-def _jobs_left_behind(event: events.JobsLeftBehind) -> None:
-    _log.error("stopped with jobs still running", action="jobs_left_behind", jobs=event.jobs)
-
-
-def _exit_forced(event: events.ExitForced) -> None:
-    _log.warning(
-        "ending the process, which did not end by itself in time", action="exit_forced", threads=event.threads
-    )
-
-
-def _exit_refused(event: events.ExitRefused) -> None:
-    _log.error("a task of a job tried to end the worker", action="exit_refused", error=event.error_class)
-
-
-def _sign_off_failed(event: events.SignOffFailed) -> None:
-    _log.warning("heartbeat not removed", action="sign_off_failed", error=event.error_class)
 
 
 _LISTENERS: dict[type, Callable[[Any], None]] = {
     events.HookFailed: _hook_failed,
     events.RunJobPatchFailed: _run_job_patch_failed,
-    events.ClaimRecovered: _claim_recovered,
-    events.JobTooLargeForLink: _job_too_large_for_link,
-    events.CompletionRefused: _completion_refused,
-    events.CompletionDropped: _completion_dropped,
-    events.MemoryLow: _memory_low,
-    events.EvictionPolicySeen: _eviction_policy_seen,
-    events.DeadLettersMoved: _dead_letters_moved,
-    events.DeadLettersNotMoved: _dead_letters_not_moved,
-    events.HistoryNotMoved: _history_not_moved,
-    events.EndsLeftOut: _ends_left_out,
-    events.OutboxHeldUp: _outbox_held_up,
-    events.OutboxJobSkipped: _outbox_job_skipped,
-    events.OutboxDocumentsUnreadable: _outbox_documents_unreadable,
     events.BreakerChanged: _breaker_changed,
     events.ReadinessChanged: _readiness_changed,
     events.LivenessNotShown: _liveness_not_shown,
-    events.RedisLost: _redis_lost,
-    events.RedisBack: _redis_back,
     events.Starting: _starting,
     events.RedisDescribed: _redis_described,
-    events.RedisInfoFailed: _redis_info_failed,
     events.RenewalFailed: _renewal_failed,
     events.EventLoopBlocked: _event_loop_blocked,
     events.RenewalsHeldUp: _renewals_held_up,
     events.EventLoopStuck: _event_loop_stuck,
     events.JobIgnoresCancellation: _job_ignores_cancellation,
     events.SlotsBlocked: _slots_blocked,
-    events.JobLeftThread: _job_left_thread,
-    events.ThreadsBlocked: _threads_blocked,
-    events.CronCaughtUp: _cron_caught_up,
-    events.ShutdownStarted: _shutdown_started,
     events.StartCancelled: _start_cancelled,
-    events.GracePeriodExpired: _grace_period_expired,
-    events.JobsLeftBehind: _jobs_left_behind,
-    events.ExitForced: _exit_forced,
-    events.ExitRefused: _exit_refused,
-    events.SignOffFailed: _sign_off_failed,
 }
 
 

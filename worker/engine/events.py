@@ -1,7 +1,7 @@
 """What happens in the engine, as small facts that are sent to listeners after they have happened.
 
-Log lines and counters are listeners, and so is whatever else wants to know: the engine itself depends on none of
-them. `worker.events.subscribe(TryEnded, listener)` adds one.
+Log lines, counters and metrics are listeners; the engine itself depends on none of them.
+`worker.events.subscribe(TryEnded, listener)` adds one.
 """
 
 import logging
@@ -110,9 +110,9 @@ class TryDecided(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunJobPatchFailed:
-    """What somebody has put around arq's `Worker.run_job` failed on a job, or cannot be used.
+    """A patch of arq's `Worker.run_job` failed on a job, or cannot be used; jobs run without it.
 
-    The jobs run all the same. `patch` is its name, `error_class` is empty if it cannot be used.
+    `patch` is its name. `error_class` is empty if it cannot be used.
     """
 
     patch: str
@@ -190,7 +190,7 @@ class CompletionDropped:
 
 @dataclass(frozen=True, slots=True)
 class MemoryLow:
-    """Redis uses most of its `maxmemory`, both in bytes; at the limit it refuses writes."""
+    """Redis uses most of its `maxmemory`; at the limit it refuses writes. Both numbers are in bytes."""
 
     used: int
     limit: int
@@ -236,21 +236,21 @@ class OutboxJobSkipped:
 
 @dataclass(frozen=True, slots=True)
 class OutboxDocumentsUnreadable:
-    """Documents in the outbox are no jobs. They stay there, and hold up nothing. Sent when their number changes."""
+    """Documents in the outbox are not jobs. They stay there and delay nothing. Sent when their number changes."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryNotMoved:
-    """How jobs ended cannot be moved to where their history is kept; it stays in Redis. Sent once for a reason."""
+    """Records of ended jobs cannot be moved to the history; they stay in Redis. Sent when the reason changes."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class EndsLeftOut:
-    """So many jobs ended while Redis held as many ends as it may; the history lacks them."""
+    """`count` jobs ended while the stream of ended jobs in Redis was full; the history lacks them."""
 
     count: int
 
@@ -341,7 +341,7 @@ class EventLoopBlocked:
 
 @dataclass(frozen=True, slots=True)
 class RenewalsHeldUp:
-    """No lease was renewed for `seconds`, although it was time: the renewer's thread did not run.
+    """No lease was renewed for `seconds`, although renewal was due: the renewer's thread did not run.
 
     A call held the interpreter's lock, or the process was frozen. Sent from the renewer's thread.
     """
@@ -376,7 +376,7 @@ class JobIgnoresCancellation:
 class SlotsBlocked:
     """Jobs that ignore cancellation fill half of the `slots` or more; the worker stops, to be replaced.
 
-    `queue` is empty if all of the worker's slots are meant, otherwise the queue that may fill so many.
+    `queue` is the queue whose slots are counted; empty if all slots of the worker are.
     """
 
     jobs: int
@@ -469,7 +469,7 @@ class Events:
         self._listeners.setdefault(kind, []).append(listener)
 
     def wants(self, kind: type) -> bool:
-        """Whether anything listens to events of this class: what is made per job need not be made otherwise."""
+        """Whether anything listens to events of this class; if not, the sender need not make one for each job."""
         return kind in self._listeners
 
     def send(self, event: object) -> None:
@@ -483,12 +483,12 @@ class Events:
     def send_aside(self, event: object) -> Callable[[float | None], None]:
         """Send an event from a thread of its own: the log may be a full pipe, whose reader hangs.
 
-        Returns what waits until it is sent, or for so many seconds.
+        Returns a function that waits until it is sent, for so many seconds at most.
         """
         thread = threading.Thread(target=self.send, args=(event,), daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            # At the very end of the interpreter no thread starts, and the sender has more to do than to log.
+            # At the very end of the interpreter no thread starts. The sender has more important things to do.
             return lambda _: None
         return thread.join

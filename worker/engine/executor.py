@@ -56,7 +56,7 @@ class Executor:
         self._breaker = breaker
         self._pauses = pauses
         self._patched_run_job = patched_run_job
-        # What these contain costs too much, and is too secret, to be sent to nobody for every job.
+        # These events carry payloads and cost time for each job, so they are made only if something listens.
         self._shows_calls = events.wants(CallStarted) or events.wants(TryDecided)
 
     async def run(self, job: RunningJob) -> tuple[Decision, JobContext | None]:
@@ -108,7 +108,7 @@ class Executor:
         return self._rules.after_failure(attempt, asyncio.CancelledError(), jitter=random.random())
 
     def is_held(self, job: RunningJob) -> bool:
-        """Whether a pause or the circuit breaker would keep a claimed job waiting now, its function uncalled."""
+        """Whether a pause or the circuit breaker would put a claimed job aside now, its function not called."""
         if not self._breaker.is_troubled and not self._pauses.names:
             return False
         try:
@@ -206,7 +206,7 @@ class Executor:
             async with limit:
                 await hook(context)
         except (Retry, RetryJob):
-            # With these it asks for something; it has not failed.
+            # The hook asks for a retry; it has not failed.
             raise
         except TimeoutError as error:
             if not limit.expired():

@@ -7,14 +7,14 @@ from worker.engine.retry_policy import Trouble
 from worker.engine.waiting_line import WaitingLine
 
 OPENS_AT = 3
-"""So many jobs in a row that met trouble open a breaker."""
+"""How many jobs in a row must meet trouble to open a breaker."""
 PROBES = Backoff(first_s=0.125, longest_s=1)
 """How long a probe waits after the one before. A failover is soon over, and a whole second of waiting would double
 its pause; a long outage needs no more probes than one a second."""
-# More often if the trouble is this function's alone: each probe that is refused spends a try of its job, and all of
-# them shall know their end while an operator looks.
+# More often if the trouble is this function's alone: each probe that is refused spends a try of its job, and an
+# operator who is looking should see the jobs end.
 _PROBES_OF_ONE = Backoff(first_s=0.125, longest_s=0.5)
-# A probe that hangs holds up the next one for so long.
+# A probe that hangs delays the next one by so many seconds.
 _PROBE_HANGS_S = 5.0
 
 
@@ -70,5 +70,5 @@ class FunctionBreaker:
         return True
 
     def wait_s(self) -> float:
-        """Return in how many seconds a job that has to wait shall return."""
+        """Return after how many seconds a job that has to wait is due again."""
         return self._line.wait_s()

@@ -11,7 +11,8 @@ from redis.exceptions import AuthenticationError, ResponseError
 
 from worker.engine.events import EventLoopBlocked, Events, RenewalFailed, RenewalsHeldUp
 from worker.engine.stuck_loop import stack_of
-from worker.queue.scripts import RENEW_KEYS, script_source
+from worker.queue.script_source import script_source
+from worker.queue.scripts import RENEW_KEYS
 from worker.redis.errors import REDIS_ERRORS, error_code
 from worker.redis.link_budget import LinkBudget
 

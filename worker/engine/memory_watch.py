@@ -1,4 +1,4 @@
-"""Watches Redis's memory, so that an operator hears of it well before Redis refuses writes or deletes jobs."""
+"""Watches Redis's memory, so that an operator is warned well before Redis refuses writes or deletes jobs."""
 
 from arq.connections import ArqRedis
 from redis.exceptions import ResponseError

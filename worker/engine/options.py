@@ -22,8 +22,8 @@ _RUN_WITHOUT_TIMEOUT_S = 300.0
 class JobFunction:
     """One function of a worker, with the settings that apply to its jobs.
 
-    A `timeout_s` of `None` is no timeout. `result_life_ms` is -1 for ever, 0 not at all. `id_hold_ms` is how long
-    the id of an ended job stays taken: see `worker.queue.scripts.Completion`.
+    A `timeout_s` of `None` means no timeout. `result_life_ms` is how long a result is kept: -1 for ever, 0 not at
+    all. `id_hold_ms` is how long the id of an ended job stays taken: see `worker.queue.completion.Completion`.
     """
 
     coroutine: Callable[..., Awaitable[Any]]
@@ -50,7 +50,7 @@ class JobOptions:
     """The settings that decide how jobs run.
 
     `unknown` has the settings that apply to a job whose function is not known. `context` is arq's `ctx` of the
-    worker, from which each job's own context is made. A `max_burst_jobs` below 0 is no limit.
+    worker, from which each job's own context is made. A `max_burst_jobs` below 0 means no limit.
     """
 
     functions: Mapping[str, JobFunction]
@@ -70,7 +70,7 @@ class JobOptions:
 
     @property
     def hook_timeout_s(self) -> float | None:
-        """How many seconds a hook may take: as long as a job without a timeout of its own; `None` is no limit."""
+        """How many seconds a hook may take: as long as a job without a timeout of its own; `None`: no limit."""
         timeout_s = self.unknown.timeout_s
         return timeout_s if timeout_s is not None and math.isfinite(timeout_s) else None
 

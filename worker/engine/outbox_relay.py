@@ -13,16 +13,16 @@ from worker.engine.outbox_steps import OutboxSource, OutboxSteps
 from worker.engine.outbox_tally import OutboxTally
 from worker.errors import RegistryError
 from worker.queue import keys
+from worker.queue.fleet_lock import FleetLock
 from worker.queue.heartbeats import OutboxState
-from worker.queue.turn import Turn
 from worker.redis.errors import REDIS_ERRORS, error_code
 
-# A worker that dies while it relays keeps the others waiting for as long. Two that relay at once do no harm.
-_TURN_MS = 3_000
+# If a worker dies while it relays, the others wait for so long. Two that relay at once do no harm.
+_LOCK_MS = 3_000
 _RENEW_S = 0.7
 # Between looks at which jobs have ended, while any are on their queues; longer each time that nothing has happened.
-_TOLD_S, _LONGEST_TOLD_S = 0.02, 0.1
-# Between looks at all hospitals, in case that a change or an end was not told; longer if there are very many.
+_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.1
+# Between looks at all hospitals, in case a notice of a change or of an end was lost; longer if there are very many.
 _SWEEP_S = 10.0
 _LONGEST_SHARE = 0.05
 _MEASURE_S = 2.0
@@ -34,15 +34,15 @@ _BACKOFF = Backoff(first_s=0.1, longest_s=2)
 class OutboxRelay:
     """One worker's part in relaying: its four loops run as long as it does.
 
-    One of a fleet's workers relays at a time, the one that has the turn. It looks at the first job of every
-    hospital when it begins, after each error and every ten seconds; in between it is told of added jobs by MongoDB,
-    and of ended ones by Redis. Nothing depends on being told: it only makes the relay quick.
+    One of a fleet's workers relays at a time, the one that has the lock. It looks at the first job of every
+    hospital when it begins, after each error and every ten seconds. In between MongoDB notifies it of added jobs,
+    and Redis of ended ones. Nothing depends on these notices: they only make the relay quick.
     """
 
     def __init__(self, context: EngineContext, source: OutboxSource) -> None:
         self._context = context
         self._source = source
-        self._turn = Turn(context.redis, keys.OUTBOX_RELAY, context.worker_id, _TURN_MS)
+        self._lock = FleetLock(context.redis, keys.OUTBOX_RELAY, context.worker_id, _LOCK_MS)
         self._relays = asyncio.Event()
         self._wake = asyncio.Event()
         self._steps = OutboxSteps(context, source)
@@ -52,7 +52,7 @@ class OutboxRelay:
         self._after: Any = None
         self._sweeping, self._sweep_wanted = False, False
         self._sweep_began = self._sweep_at = 0.0
-        self._told_s = _TOLD_S
+        self._look_s = _FIRST_LOOK_S
         self._trouble = _Trouble(context.events, "")
 
     @property
@@ -60,29 +60,29 @@ class OutboxRelay:
         """What the outbox has, if this worker relays and knows it."""
         return self._tally.state if self._relays.is_set() else None
 
-    async def keep_turn(self) -> None:
-        """Take the turn when it is free, and keep it."""
+    async def keep_lock(self) -> None:
+        """Take the lock when it is free, and keep it."""
         try:
             while True:
                 try:
-                    has_turn = await self._turn.extend() or await self._turn.take()
+                    has_lock = await self._lock.extend() or await self._lock.acquire()
                 except REDIS_ERRORS:
                     # The engine reports that.
-                    has_turn = False
-                if has_turn and not self._relays.is_set():
+                    has_lock = False
+                if has_lock and not self._relays.is_set():
                     self._steps = OutboxSteps(self._context, self._source)
                     self._want_sweep()
                     self._relays.set()
-                elif not has_turn:
+                elif not has_lock:
                     self._relays.clear()
                 # Spread, so that workers that were started together do not ask together.
                 await asyncio.sleep(_RENEW_S * (0.9 + 0.2 * secrets.randbelow(1000) / 1000))
         finally:
             with suppress(*REDIS_ERRORS):
-                await self._turn.leave()
+                await self._lock.release()
 
     async def watch(self) -> None:
-        """While it has the turn, note which jobs are added."""
+        """While it has the lock, note which jobs are added."""
         trouble = _Trouble(self._context.events, "added jobs are found only by looking at all hospitals: ")
         while True:
             await self._relays.wait()
@@ -98,14 +98,14 @@ class OutboxRelay:
                 await trouble.met(str(error))
 
     async def measure(self) -> None:
-        """While it has the turn, read how much there is."""
+        """While it has the lock, read how much there is."""
         while True:
             await self._relays.wait()
             await self._tally.measure()
             await asyncio.sleep(_MEASURE_S)
 
     async def work(self) -> None:
-        """While it has the turn, move jobs on."""
+        """While it has the lock, move jobs on."""
         while True:
             await self._relays.wait()
             try:
@@ -121,11 +121,11 @@ class OutboxRelay:
         added, self._added = self._added, []
         if added:
             await self._steps.take_added(added)
-        await self._steps.take_told()
+        await self._steps.take_ended()
         if self._sweep_is_due():
             await self._look_at_page()
         if self._steps.has_work:
-            self._told_s = _TOLD_S
+            self._look_s = _FIRST_LOOK_S
             await self._steps.step()
         elif not self._sweeping:
             self._tally.end_look(self._steps.skipped)
@@ -138,8 +138,8 @@ class OutboxRelay:
         self._trouble.is_over()
         seconds = max(0.0, self._sweep_at - asyncio.get_running_loop().time())
         if self._steps.waits:
-            seconds = min(seconds, self._told_s)
-            self._told_s = min(_LONGEST_TOLD_S, self._told_s * 1.5)
+            seconds = min(seconds, self._look_s)
+            self._look_s = min(_LONGEST_LOOK_S, self._look_s * 1.5)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

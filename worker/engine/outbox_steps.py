@@ -21,7 +21,7 @@ from worker.redis.client import call_timeout_s
 
 # Jobs that are moved on together. A lower number keeps the others waiting for less long.
 _TOGETHER = 250
-# Of jobs beyond, the end is found by looking, not told. Each takes about half a kilobyte.
+# The ends of jobs beyond are found by looking, without a notice. Each takes about half a kilobyte.
 _MOST_NOTED = 10_000
 # Of jobs beyond, it is neither counted nor reported that they cannot be enqueued.
 _MOST_SKIPPED, _MOST_REPORTED = 10_000, 1_000
@@ -81,7 +81,7 @@ class OutboxSteps:
 
     @property
     def waits(self) -> bool:
-        """Whether Redis tells when jobs end that are on their queues."""
+        """Whether Redis notes when jobs end that are on their queues."""
         return bool(self._noted)
 
     @property
@@ -104,11 +104,11 @@ class OutboxSteps:
         waiting = {job.place.after for job in before}
         self.look_at(job for job in added if job.place not in waiting)
 
-    async def take_told(self) -> None:
-        """Take the jobs of which Redis tells that they have ended since the last call."""
+    async def take_ended(self) -> None:
+        """Take the jobs that have ended since the last call, as far as Redis has noted them."""
         if self._noted:
-            told = [self._noted.pop(job_id, None) for job_id in await self._waiters.told_so_far()]
-            self.look_at(job for job in told if job is not None)
+            ended = [self._noted.pop(job_id, None) for job_id in await self._waiters.take_ended()]
+            self.look_at(job for job in ended if job is not None)
 
     async def step(self) -> None:
         """Move on some of the jobs."""

@@ -8,7 +8,7 @@ from worker.queue.heartbeats import OutboxState
 
 
 class OutboxTally:
-    """Counts what looks at all hospitals find, and reports documents that are no jobs."""
+    """Counts what looks at all hospitals find, and reports documents that are not jobs."""
 
     def __init__(self, events: Events, source: OutboxSource) -> None:
         self._events = events
@@ -37,11 +37,11 @@ class OutboxTally:
             self._size = None
 
     def begin_look(self) -> None:
-        """Begin to count anew."""
+        """Begin to count again."""
         self._met = 0
 
     def meet(self, unreadable: int) -> None:
-        """Count documents that are no jobs."""
+        """Count documents that are not jobs."""
         self._met += unreadable
 
     def end_look(self, skipped: int) -> None:

@@ -1,12 +1,12 @@
-"""Calls the functions of jobs inside of what somebody has put around arq's `Worker.run_job`.
+"""Calls the functions of jobs inside of patches of arq's `Worker.run_job`.
 
-Tracing does that: Sentry's integration makes a transaction of each call of `run_job`. The engine does not need
+Tracing tools patch it: Sentry's integration makes a transaction of each call of `run_job`. The engine does not need
 arq's method, so a call passes through it only if it has been patched, or overridden in a subclass; otherwise this
-costs nothing. What was put around it calls, at its core, the function that it found in arq's class. That one is
-replaced by a function that makes the call for this engine, and is arq's own for everybody else.
+costs nothing. A patch calls, at its core, the function that it found in arq's class. This module replaces that
+function by one that makes the call for this engine, and does what arq's does for every other caller.
 
-A patch may be older than the engine's import, and then holds arq's function where only it can see it: in a closure,
-or as `__wrapped__`. Both are looked into.
+A patch may be older than the engine's import. Then it holds arq's function where only the patch can see it: in a
+closure, or as `__wrapped__`. This module looks into both.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -25,18 +25,18 @@ RunJob = Callable[[str, int], Awaitable[None]]
 _NAME = "run_job"
 
 
-class _Turn:
+class _SingleCall:
     """One call that is made at most once, wherever in a patch the call of arq's function stands."""
 
     def __init__(self, run: RunClaimed) -> None:
         self._run = run
         self._result: object = None
         self._error: BaseException | None = None
-        self.taken = False
+        self.is_made = False
 
-    async def take(self) -> None:
+    async def make(self) -> None:
         """Make the call. As with arq, the patch does not get to see what a job returns or raises."""
-        self.taken = True
+        self.is_made = True
         try:
             self._result = await self._run()
         except BaseException as error:
@@ -56,11 +56,11 @@ class _Turn:
 
 
 # Of the task of one claimed job.
-_turn: ContextVar[_Turn | None] = ContextVar("_turn", default=None)
+_single_call: ContextVar[_SingleCall | None] = ContextVar("_single_call", default=None)
 
 
 class PatchedRunJob:
-    """What was put around arq's `run_job`, to be called with the id and the score of claimed jobs."""
+    """A patch of arq's `run_job`, to be called with the id and the score of claimed jobs."""
 
     def __init__(self, run_job: RunJob, name: str, events: Events) -> None:
         self._run_job = run_job
@@ -72,19 +72,19 @@ class PatchedRunJob:
 
         Returns and raises what `run` does.
         """
-        turn = _Turn(run)
-        before = _turn.set(turn)
+        single = _SingleCall(run)
+        before = _single_call.set(single)
         try:
             await self._run_job(job_id, score)
         except Exception as error:  # noqa: BLE001 (a tool that watches jobs must not be able to lose one)
             self._events.send(RunJobPatchFailed(self._name, type(error).__name__))
         finally:
-            _turn.reset(before)
-        return turn.outcome() if turn.taken else await run()
+            _single_call.reset(before)
+        return single.outcome() if single.is_made else await run()
 
 
 def patched_run_job(worker: Worker, events: Events) -> PatchedRunJob | None:
-    """Return what stands around `run_job` of this worker, or `None` if it is arq's own or cannot be used."""
+    """Return the patch of this worker's `run_job`; `None` if it is not patched, or if the patch cannot be used."""
     patched = type(worker).run_job
     if _is_arqs(patched) or _is_core(patched):
         return None
@@ -109,11 +109,11 @@ def _is_core(function: object) -> bool:
 
 def _core_of(arqs: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     async def run_job(worker: Worker, job_id: str, score: int) -> None:
-        turn = _turn.get()
-        if turn is None or turn.taken:
+        single = _single_call.get()
+        if single is None or single.is_made:
             await arqs(worker, job_id, score)
         else:
-            await turn.take()
+            await single.make()
 
     return run_job
 

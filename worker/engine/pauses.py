@@ -34,7 +34,7 @@ class Pauses:
         return field_of("function", function) in self.names
 
     def put_aside_s(self, function: str) -> float | None:
-        """Return in how many seconds a claimed job of that function shall return; `None` if it may run."""
+        """Return after how many seconds a claimed job of that function is due again; `None` if it may run."""
         name = field_of("function", function)
         if name not in self.names:
             return None

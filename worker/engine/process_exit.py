@@ -1,4 +1,4 @@
-"""The end of a process that exists for its worker: it comes in time, whatever threads and calls hold it up."""
+"""Ends the process of a worker in time, whatever threads and calls delay it."""
 
 import contextlib
 import faulthandler
@@ -18,11 +18,11 @@ from worker.engine.signal_handlers import notice_at_once
 
 _CLOSING_S = 5.0
 """Seconds after the grace period within which the process is gone."""
-# The deadline comes before that, because the last act needs some time.
-_LAST_ACT_S, _SPARE_S = 0.6, 0.2
+# The deadline comes before that, because `before_exit` needs some time.
+_BEFORE_EXIT_S, _SPARE_S = 0.6, 0.2
 # A process that has nothing left to do is gone within this time, or something holds it up.
 _ENDED_S = 1.0
-# How soon a thread that computes lets another one run. By default each step of the last act would wait 5 ms.
+# How soon a thread that computes lets another one run. By default each step of `before_exit` would wait 5 ms.
 _SWITCH_S = 0.0002
 _NO_FILE = (AttributeError, RuntimeError, ValueError, OSError)
 
@@ -34,7 +34,7 @@ class ProcessExit:
     thread holds up everything else. Signals are noticed even if the event loop does not run.
 
     Create it in a process that exists for the worker alone: `LeaseWorker.run` does so if `owns_process` is set.
-    `longest_job_s` is how long a job of this worker may take. `last_act` is called before the end, for as long as
+    `longest_job_s` is how long a job of this worker may take. `before_exit` is called before the end, as long as
     there is time.
     """
 
@@ -42,7 +42,7 @@ class ProcessExit:
         self._events = events
         self._grace_s = grace_s
         self.longest_job_s = longest_job_s
-        self.last_act: Callable[[], None] | None = None
+        self.before_exit: Callable[[], None] | None = None
         self._orders: queue.SimpleQueue[tuple[float, int]] = queue.SimpleQueue()
         self._signals = 0
         # A standard error without a file cannot be written to from a signal handler.
@@ -61,11 +61,11 @@ class ProcessExit:
         # For a call that holds the interpreter's lock by then: this needs no lock. It ends the process with code 1.
         with contextlib.suppress(*_NO_FILE):
             faulthandler.dump_traceback_later(seconds, exit=True)
-        self._orders.put((seconds - _LAST_ACT_S - _SPARE_S, code))
+        self._orders.put((seconds - _BEFORE_EXIT_S - _SPARE_S, code))
 
     def ended(self, code: int) -> None:
         """Note that the process has nothing left to do."""
-        self.last_act = None
+        self.before_exit = None
         self._orders.put((_ENDED_S, code))
 
     def allow(self, seconds: float) -> None:
@@ -78,15 +78,15 @@ class ProcessExit:
         signal.setitimer(signal.ITIMER_VIRTUAL, seconds if math.isfinite(seconds) else 0)
 
     def leave(
-        self, code: int, last_act: Callable[[], None] | None = None, seconds: float = _LAST_ACT_S
+        self, code: int, before_exit: Callable[[], None] | None = None, seconds: float = _BEFORE_EXIT_S
     ) -> NoReturn:
-        """End the process after the last act, for which it has so many seconds."""
+        """End the process after `before_exit`, which has so many seconds."""
         # In a thread, because Redis or the reader of the log may not answer.
-        act = threading.Thread(target=self._act, args=(last_act or self.last_act,), daemon=True)
+        steps = threading.Thread(target=self._take_last_steps, args=(before_exit or self.before_exit,), daemon=True)
         # A new thread may be refused, at the very end of the interpreter for example.
         with contextlib.suppress(RuntimeError):
-            act.start()
-            act.join(seconds)
+            steps.start()
+            steps.join(seconds)
         os._exit(code)
 
     def _run(self) -> None:
@@ -98,13 +98,13 @@ class ProcessExit:
                 code, deadline = max(code, ordered), min(deadline, time.monotonic() + seconds)
         self.leave(code)
 
-    def _act(self, last_act: Callable[[], None] | None) -> None:
+    def _take_last_steps(self, before_exit: Callable[[], None] | None) -> None:
         sys.setswitchinterval(_SWITCH_S)
         threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
         exit_forced = ExitForced([name for name in threads if name != threading.main_thread().name])
         wait_until_logged = self._events.send_aside(exit_forced)
-        if last_act is not None:
-            last_act()
+        if before_exit is not None:
+            before_exit()
         wait_until_logged(None)
         for handler in logging.getLogger().handlers:
             handler.flush()

@@ -10,8 +10,8 @@ from arq.worker import JobExecutionFailed
 from worker.engine.attempt import Attempt
 from worker.engine.envelope import Call
 from worker.errors import InvalidPayload, RegistryError
+from worker.queue.claim import HEARD_OF
 from worker.queue.dead_letter import DeadLetter, Failure, payload_digest
-from worker.queue.scripts import HEARD_OF
 
 _LARGEST_REPEATED_PAYLOAD = 16_384
 # The dead letter has the payload already, and a backlog of refused jobs must not fill Redis.

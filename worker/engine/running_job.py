@@ -4,7 +4,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Literal
 
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 if TYPE_CHECKING:
     from worker.engine.attempt import Attempt

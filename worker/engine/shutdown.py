@@ -27,20 +27,59 @@ async def cancel(*tasks: asyncio.Task[None]) -> None:
 
 
 class Shutdown:
-    """The last steps of one worker that serves. `beside` are futures that end only with an error."""
+    """How one worker that serves comes to its end: `wait` until it is due, and then `end`.
 
-    def __init__(self, slots: Slots, events: Events, beside: list["asyncio.Future[None]"]) -> None:
+    `claiming` is the claimer's task. `side_tasks` run beside it, and end by themselves only with an error; then the
+    worker fails too. `stopping` is set by the first signal, `hurry` by a second one. Running jobs have `grace_s`
+    seconds in between.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        events: Events,
+        claiming: asyncio.Task[None],
+        side_tasks: list[asyncio.Task[None]],
+        *,
+        stopping: asyncio.Event,
+        hurry: asyncio.Event,
+        grace_s: float,
+    ) -> None:
         self._slots = slots
         self._events = events
-        self._beside = beside
+        self._claiming = claiming
+        self._side_tasks = side_tasks
+        self._beside: list[asyncio.Future[None]] = [slots.failed, *side_tasks]
+        self._stopping = stopping
+        self._hurry = hurry
+        self._grace_s = grace_s
 
-    async def until_claiming_ends(self, claiming: asyncio.Task[None], stopping: asyncio.Event) -> None:
-        """Wait until the claimer has ended. After `stopping` was set, wait for a moment only: Redis may be frozen.
+    async def wait(self) -> None:
+        """Wait until the claimer has ended, and then until the running jobs have, or their grace period is over.
 
-        Raises what ended the claimer or one of `beside`.
+        In burst mode the last jobs may run as long as they need; a signal begins the grace period. Raises what
+        ended the claimer or a side task.
         """
-        stopped = asyncio.create_task(stopping.wait())
-        waited_for: list[asyncio.Future[Any]] = [claiming, *self._beside]
+        await self._until_claiming_ends()
+        await self._wait_for_jobs(self._stopping)
+        if self._stopping.is_set():
+            await self._wait_for_jobs(self._hurry, self._grace_s)
+
+    async def end(self) -> list[RunningJob]:
+        """Stop claiming, hand back what still runs, and end what runs beside the jobs; `stopping` must be set.
+
+        Returns the jobs that are still leased, because Redis has not answered in time.
+        """
+        await self._stop_claiming()
+        left = await self._hand_back()
+        await cancel(*self._side_tasks)
+        await self._slots.close()
+        return left
+
+    async def _until_claiming_ends(self) -> None:
+        """Wait until the claimer has ended; once `stopping` is set, for a moment only: Redis may be frozen."""
+        stopped = asyncio.create_task(self._stopping.wait())
+        waited_for: list[asyncio.Future[Any]] = [self._claiming, *self._beside]
         try:
             await asyncio.wait([*waited_for, stopped], return_when=asyncio.FIRST_COMPLETED)
             if stopped.done():
@@ -52,8 +91,8 @@ class Shutdown:
         finally:
             stopped.cancel()
 
-    async def wait_for_jobs(self, cut_short: asyncio.Event, seconds: float | None = None) -> None:
-        """Wait until no job runs, `cut_short` is set or the time is over; raises what ended one of `beside`."""
+    async def _wait_for_jobs(self, cut_short: asyncio.Event, seconds: float | None = None) -> None:
+        """Wait until no job runs, `cut_short` is set or the time is over."""
         cut = asyncio.create_task(cut_short.wait())
         tasks = self._slots.tasks
         try:
@@ -69,16 +108,15 @@ class Shutdown:
         finally:
             cut.cancel()
 
-    async def stop_claiming(self, claiming: asyncio.Task[None]) -> None:
+    async def _stop_claiming(self) -> None:
         """Let a claim that is on its way come back: cancelled, it would leave leases that no worker renews."""
-        await asyncio.wait([claiming], timeout=_LAST_CLAIM_S)
-        await cancel(claiming)
+        await asyncio.wait([self._claiming], timeout=_LAST_CLAIM_S)
+        await cancel(self._claiming)
 
-    async def hand_back(self) -> list[RunningJob]:
+    async def _hand_back(self) -> list[RunningJob]:
         """Interrupt the jobs that still run, and hand each back, whether it stops or not.
 
-        A job that does not stop may still run for the moments that are left; jobs are idempotent. Returns the jobs
-        that are still leased, because Redis has not answered in time.
+        A job that does not stop may still run for the moments that are left; jobs are idempotent.
         """
         self._slots.interrupt_all("shutdown")
         if self._slots.tasks:

@@ -12,12 +12,12 @@ from worker.engine.current_job import enter_job
 from worker.engine.decision import CRASH_LIMIT, Decision
 from worker.engine.events import TryEnded
 from worker.engine.executor import Executor
-from worker.engine.last_act import LastAct
+from worker.engine.final_hand_back import FinalHandBack
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.engine.process_exit import ProcessExit
 from worker.engine.running_job import Interruption, RunningJob
 from worker.engine.stuck_loop import StuckLoop
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 # A job whose worker died twice while running it runs alone, if the other jobs end within:
 _SOLO_WAIT_S = 5.0
@@ -26,8 +26,8 @@ _SOLO_WAIT_S = 5.0
 class Slots:
     """Everything between a claim and the stored completion, for all jobs of one worker.
 
-    `tasks` holds the task of each running job by the job's id, which arq's tools look at. `last_act` can hand the
-    jobs back from another thread. `connect` opens the connections of other threads.
+    `tasks` holds the task of each running job by the job's id, which arq's tools look at. `final_hand_back` can
+    hand the jobs back from another thread. `connect` opens the connections of other threads.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class Slots:
         self._loop = asyncio.get_running_loop()
         self._jobs: dict[bytes, RunningJob] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
-        self.last_act = LastAct(connect, self._jobs, context.worker_id, context.events)
-        self._stuck_loop = StuckLoop(self._jobs, self.last_act, context.events, process_exit)
+        self.final_hand_back = FinalHandBack(connect, self._jobs, context.worker_id, context.events)
+        self._stuck_loop = StuckLoop(self._jobs, self.final_hand_back, context.events, process_exit)
         self._leases = LeaseRenewer(connect, context.lease_s, self._lose, context.events, self._stuck_loop.look)
 
     def __len__(self) -> int:
@@ -150,8 +150,8 @@ class Slots:
     async def _run_alone(self, suspect: RunningJob, *others: RunningJob) -> None:
         """Run one job that may be about to kill this process, while nothing is claimed.
 
-        Every job that is leased when the process dies counts a crash. So the other suspects are handed back first,
-        or the innocent among them would be taken for killers; the remaining jobs get some time to end.
+        Every job that is leased when the process dies counts a crash. So the other suspects are handed back first:
+        most of them did nothing wrong. The remaining jobs get some time to end.
         """
         for other in others:
             other.interrupt("postponed")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from worker.engine.current_job import CurrentJob, job_in
 from worker.engine.events import EventLoopStuck, Events
-from worker.engine.last_act import LastAct
+from worker.engine.final_hand_back import FinalHandBack
 from worker.engine.process_exit import ProcessExit
 from worker.engine.running_job import RunningJob
 
@@ -53,12 +53,12 @@ class StuckLoop:
     def __init__(
         self,
         jobs: Mapping[bytes, RunningJob],
-        last_act: LastAct,
+        final_hand_back: FinalHandBack,
         events: Events,
         process_exit: ProcessExit | None,
     ) -> None:
         self._jobs = jobs
-        self._last_act = last_act
+        self._final_hand_back = final_hand_back
         self._events = events
         self._process_exit = process_exit
         self._loop = asyncio.get_running_loop()
@@ -119,7 +119,7 @@ class StuckLoop:
         def act() -> None:
             wait_until_logged = self._events.send_aside(stuck)
             if holder is not None:
-                self._last_act.hand_back_running(except_for=self._find(holder))
+                self._final_hand_back.hand_back_running(except_for=self._find(holder))
             wait_until_logged(_HAND_BACK_S)
 
         if self._process_exit is not None:

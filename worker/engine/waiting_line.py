@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-# Jobs that wait return in two lines. In the first each comes alone, to be the next probe. It is short, because all
-# of its jobs shall run soon after the trouble is over. The second returns the rest in groups, at a rate that is a
-# hundredth of what a worker can do.
+# Jobs that wait return in two lines. In the first each comes alone, to be the next probe. It is short, so that its
+# jobs run soon after the trouble is over. The second returns the rest in groups, at a hundredth of the rate at
+# which a worker can run jobs.
 _TURN_S, _TURNS_S = 0.5, 10.0
 _GROUP, _GROUPS_S, _LONGEST_S = 250, 1.0, 300.0
 
@@ -21,7 +21,7 @@ class WaitingLine:
         self._next_group, self._grouped = 0.0, 0
 
     def wait_s(self) -> float:
-        """Return in how many seconds a job that has to wait shall return; at most 300."""
+        """Return after how many seconds a job that has to wait is due again; at most 300."""
         now = self._clock()
         if self._last_turn < now + _TURNS_S:
             self._last_turn = max(self._last_turn, now) + _TURN_S

@@ -1,7 +1,7 @@
-"""The worker: arq's, with leases, one-call claims, grouped completions, and a life through Redis's faults.
+"""The worker: arq's, with leases, one-call claims, grouped completions, and tolerance of Redis's faults.
 
-`arq.worker.Worker` stays the base, so that settings, hooks, cron, burst mode and `arq`'s command line keep their
-meaning; claiming, running and finishing are replaced as a whole.
+`arq.worker.Worker` stays the base, so that settings, hooks, cron, burst mode and `arq`'s command line work as in
+arq. Claiming, running and finishing are replaced as a whole.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from redis.asyncio.connection import ConnectionPool
 
 from worker.engine import batch_watch, dead_letter_archive, history_mover, memory_watch
 from worker.engine.aborts import AbortWatch
+from worker.engine.arq_counters import count_like_arq, health_text
 from worker.engine.arq_log import log_like_arq
 from worker.engine.arq_redis import adopt, create_bounded_pool
 from worker.engine.batch_watch import BatchWatch
@@ -66,7 +67,7 @@ from worker.engine.process_exit import ProcessExit
 from worker.engine.readiness import ClaimFlow, Readiness
 from worker.engine.redis_health import RedisHealth
 from worker.engine.settings_class import both_serializers, checked_queues, checked_rate_limits, with_settings_of
-from worker.engine.shutdown import Shutdown, cancel
+from worker.engine.shutdown import Shutdown
 from worker.engine.signal_handlers import have_defaults_in_forked_children
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
@@ -78,12 +79,10 @@ from worker.redis.client import call_timeout_s, sync_twin
 from worker.redis.errors import REDIS_ERRORS
 from worker.redis.limits import ValueLimit
 
-# How often cron jobs and requests to abort are looked at, unless `poll_delay` is shorter.
+# How often cron jobs and requests to abort are checked, unless `poll_delay` is shorter.
 _PERIODIC_S = 0.5
 # A Redis that does not answer must not hold up the end: others forget the worker when its heartbeat is an hour old.
 _SIGN_OFF_S = 2.0
-# With these a job asks to be run again.
-_ASKED_AGAIN = frozenset({"Retry", "RetryJob"})
 
 
 class LeaseWorker(Worker):
@@ -96,11 +95,12 @@ class LeaseWorker(Worker):
     `open_redis` (makes the connection pool; default: from arq's `redis_settings`), `dead_letter_limits` (how many
     stay in Redis; default: all), `open_history` (takes `ctx` after `on_startup` and returns what stores how jobs
     ended; default: no history), `open_outbox` (takes `ctx` likewise and returns the outbox whose jobs this worker
-    moves to their queues; default: none), `registry` (tells `check --live` which workers belong together),
-    `owns_process` (the process exists for this worker alone: `run`, as arq's command line calls it, ends it in
-    time; default: no) and `observe` (is called once with the worker, to subscribe to its events before the first of
-    them). Jobs are JSON unless serializers are given. arq's log lines about each job are written only with
-    `log_results=True`. Raises `ConfigurationError` for a `job_serializer` without a `job_deserializer`.
+    moves to their queues; default: none), `registry` (a mark that all workers of one registry share, for
+    `check --live`), `owns_process` (the process exists for this worker alone: `run`, as arq's command line calls
+    it, ends it in time; default: no) and `observe` (is called once with the worker, to subscribe to its events
+    before the first of them). Jobs are JSON unless serializers are given. arq's log lines about each job are
+    written only with `log_results=True`. Raises `ConfigurationError` for a `job_serializer` without a
+    `job_deserializer`.
 
     `events` takes listeners, such as `worker.events.subscribe(TryEnded, listener)`.
     """
@@ -164,7 +164,7 @@ class LeaseWorker(Worker):
         if self.log_results:
             log_like_arq(self.events)
         self._unknown_functions = UnknownFunctions()
-        self.events.subscribe(TryEnded, self._count)
+        self.events.subscribe(TryEnded, count_like_arq(self, self._unknown_functions))
         self._claim_flow = ClaimFlow(self.poll_delay_s)
         self.events.subscribe(Claimed, self._claim_flow.claimed)
         self.events.subscribe(ClaimFailed, self._claim_flow.failed)
@@ -254,7 +254,7 @@ class LeaseWorker(Worker):
             self._process_exit,
         )
         if self._process_exit is not None:
-            self._process_exit.last_act = slots.last_act.leave
+            self._process_exit.before_exit = slots.final_hand_back.sign_off
         blocked = BlockedSlots(context, slots, self._process_exit, self._threads)
         # arq's own names for the same tasks, which its tools look at.
         self.tasks = self.job_tasks = slots.tasks
@@ -269,28 +269,27 @@ class LeaseWorker(Worker):
         side_tasks = self._start_side_tasks(
             context, slots, claimer, cron, blocked, readiness, options.longest_run_s
         )
-        claiming = asyncio.create_task(claimer.run(), name="claimer")
-        shutdown = Shutdown(slots, self.events, [slots.failed, *side_tasks])
+        shutdown = Shutdown(
+            slots,
+            self.events,
+            asyncio.create_task(claimer.run(), name="claimer"),
+            side_tasks,
+            stopping=self._stopping,
+            hurry=self._hurry,
+            grace_s=self._job_completion_wait,
+        )
         try:
-            # What runs beside the claimer never ends without an error, and then the worker fails too.
-            await shutdown.until_claiming_ends(claiming, self._stopping)
-            # In burst mode the last jobs may run as long as they need; a signal begins the grace period.
-            await shutdown.wait_for_jobs(self._stopping)
-            if self._stopping.is_set():
-                await shutdown.wait_for_jobs(self._hurry, self._job_completion_wait)
+            await shutdown.wait()
         finally:
             self.allow_pick_jobs = False
             self._stopping.set()
             self._wake.set()
-            await shutdown.stop_claiming(claiming)
-            left = await shutdown.hand_back()
-            await cancel(*side_tasks)
-            await slots.close()
+            left = await shutdown.end()
             if left and self._process_exit is None:
                 # Their leases end, and other workers take them.
                 self.events.send(JobsLeftBehind(len(left)))
             elif left:
-                self._hand_back_late = functools.partial(slots.last_act.hand_back_jobs, left)
+                self._hand_back_late = functools.partial(slots.final_hand_back.hand_back_jobs, left)
             self._served = True
         blocked.raise_if_blocked()
 
@@ -358,7 +357,7 @@ class LeaseWorker(Worker):
         if self._open_outbox is not None:
             self._relay = relay = OutboxRelay(context, self._open_outbox(self.ctx))
             loops |= {
-                "outbox-turn": relay.keep_turn(),
+                "outbox-lock": relay.keep_lock(),
                 "outbox-watch": relay.watch(),
                 "outbox-relay": relay.work(),
                 "outbox-size": relay.measure(),
@@ -397,26 +396,6 @@ class LeaseWorker(Worker):
             **self.heartbeat_facts(),
         )
         return heartbeat
-
-    def _count(self, event: TryEnded) -> None:
-        # arq's counters: what ended well, what ended otherwise, and what will run again.
-        match event.outcome:
-            case "complete":
-                self.jobs_complete += 1
-            case "dead" if self.retry_jobs and event.error_class in _ASKED_AGAIN:
-                # arq runs such a job once more only to find that its tries are spent, and counts both.
-                self.jobs_failed += 1
-                self.jobs_retried += 1
-            case "dead" | "aborted":
-                self.jobs_failed += 1
-            case "function_unknown":
-                # Not a retry: it comes back every few seconds until a worker has the function.
-                self._unknown_functions.add(event.function)
-            case "put_aside":
-                # Its function was not called; thousands may wait.
-                pass
-            case _:
-                self.jobs_retried += 1
 
     def run(self) -> None:
         """Run the worker until it is stopped, then close it.
@@ -536,10 +515,5 @@ class LeaseWorker(Worker):
 
     async def record_health(self) -> None:
         """Write the key that `arq --check` reads; it lives no longer than a heartbeat counts."""
-        queued = await self.pool.zcard(self.queue_name)
-        text = (
-            f"{datetime.now(self.timezone):%b-%d %H:%M:%S} j_complete={self.jobs_complete} "
-            f"j_failed={self.jobs_failed} j_retried={self.jobs_retried} j_ongoing={len(self.tasks)} "
-            f"queued={queued}"
-        )
+        text = health_text(self, running=len(self.tasks), queued=await self.pool.zcard(self.queue_name))
         await self.pool.set(self.health_check_key, text, px=int(STALE_AFTER_S * 1000))

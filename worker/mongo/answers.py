@@ -1,8 +1,9 @@
 """One answer for each idempotency key, whatever happens to the hospital after it was given.
 
 A job that changed a hospital finds its change again (`worker.mongo.memory`), and derives its answer from it. A job
-that changed nothing leaves no such trace: decided anew, it could change what it had refused to change. So its
-answer is stored before it is returned, if the call may be repeated: jobs without an idempotency key pay nothing.
+that changed nothing leaves no such trace: a second decision could change what the first had refused to change. So
+its answer is stored before it is returned, if the call may be repeated. Jobs without an idempotency key pay nothing
+for this.
 
 If two deliveries run at the same time, the first stored answer counts for both, except that a change counts more
 than an answer that nothing was changed.

@@ -48,7 +48,7 @@ async def ingest_many(
         (record for record in records if isinstance(record, Rejection)), whole=on_existing == "replace"
     )
     hospital_ids = {row.hospital_id for row in rows}
-    async with mongo.turns.of(hospital_ids):
+    async with mongo.chunk_locks.hold(hospital_ids):
         remembered = await mongo.memory.recall(job_id)
         with translated():
             existing = await find_hospitals(mongo, hospital_ids)

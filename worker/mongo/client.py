@@ -20,12 +20,12 @@ from pymongo.errors import ConfigurationError as DriverConfigurationError
 from pymongo.errors import InvalidURI
 
 from worker.errors import ConfigurationError
+from worker.mongo.chunk_locks import ChunkLocks
 from worker.mongo.driver_patches import forget_first_tries, look_up_names_apart, trust_session_timeouts
 from worker.mongo.memory import JobMemory
 from worker.mongo.pool import PoolCounter, PoolStatistics
 from worker.mongo.stale_transactions import StaleTransactions
 from worker.mongo.tokens import CausalPoint, encode_token
-from worker.mongo.turns import Turns
 from worker.settings import Settings
 
 Document = dict[str, Any]
@@ -57,7 +57,7 @@ class MongoHandle:
     """The audit log."""
     memory: JobMemory
     """What jobs did, beyond the lists in the hospitals' documents."""
-    turns: Turns
+    chunk_locks: ChunkLocks
     """Which chunks are being ingested."""
     stale_transactions: StaleTransactions
     """Those that dead workers have left open."""
@@ -147,7 +147,7 @@ def open_mongo(settings: Settings, listeners: Sequence[monitoring.CommandListene
     hospitals, logs, applied_jobs = database["hospitals"], database["logs"], database["applied_jobs"]
     memory = JobMemory(applied_jobs, hospitals, settings.idempotency_days)
     stale = StaleTransactions(client, APP_NAME)
-    return MongoHandle(client, database, hospitals, logs, memory, Turns(), stale, counter)
+    return MongoHandle(client, database, hospitals, logs, memory, ChunkLocks(), stale, counter)
 
 
 def _open_motor(url: str, options: dict[str, Any]) -> Client:

@@ -138,7 +138,7 @@ async def write_report(mongo: MongoHandle, request: IngestHospitals, outcome: Ch
     Raises the errors of `worker.mongo.errors`.
     """
     if request.chunk is None:
-        # It is of no import, and has no lines to report by.
+        # A chunk outside an import has no lines to report by.
         return
     entries = _entries(request, outcome)
     if not entries:

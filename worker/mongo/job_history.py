@@ -91,8 +91,8 @@ async def find_groups(
 ) -> AsyncGenerator[EndGroup, None]:
     """Yield the groups that may have what is wanted, the newest first.
 
-    `before` is the id of the newest group to look at; empty: all. A `limit` of 0 is none. A caller that does not
-    read to the end must close the iterator. Raises the errors of `worker.mongo.errors`.
+    `before` is the id of the newest group to look at; empty: all. A `limit` of 0 means no limit. A caller that does
+    not read to the end must close the iterator. Raises the errors of `worker.mongo.errors`.
     """
     query: Document = {_FOUND_BY[field]: value for field, value in wanted.values()}
     bounds = {"$lte": before} if before else {}

@@ -11,7 +11,7 @@ from worker.mongo.client import Document, MongoHandle
 from worker.mongo.errors import translated
 from worker.mongo.reader import PUBLIC, HospitalFilter
 
-# By default the server sends 16 MB at a time, which is ten times as much as documents of Python.
+# By default the server sends 16 MB at a time, which takes ten times as much memory as Python objects.
 _BATCH = 1_000
 
 Order = Literal["_id", "hospital_name"]

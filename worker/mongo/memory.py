@@ -213,7 +213,7 @@ class JobMemory:
 
 
 def incarnation(hospital: "Document") -> "Document":
-    """Return what tells this document of a hospital from one that is created after it was removed."""
+    """Return what distinguishes this document of a hospital from one that is created after it was removed."""
     return {name: hospital[name] for name in ("created_by_job", "created_at")}
 
 

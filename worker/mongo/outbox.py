@@ -24,9 +24,9 @@ OUTBOX_INDEXES = [IndexModel([("due", ASCENDING)])]
 
 PAGE = 250
 _BEFORE_ALL: Document = {"hospital": "", "seq": 0}
-# Of another type than a date is what another program has written; it would come first.
+# A value of another type, which another program has written, would come first.
 _DATES = {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}
-# A longer wait holds up the end of a worker.
+# A longer wait would delay the end of a worker.
 _AWAIT_MS = 500
 _LONGEST_AWAIT_S = 1.0
 

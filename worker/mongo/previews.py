@@ -58,10 +58,10 @@ async def preview(
 async def _count_moved(
     mongo: MongoHandle, rows: Sequence[Row], changing: Sequence[Row], existing: Mapping[str, Document]
 ) -> int:
-    """Count the rows that say of a stored hospital what is stored of another one: codes that were given anew.
+    """Count the rows that describe one stored hospital and have the identifier of another: codes were given anew.
 
-    A stored hospital whose own row still says what is stored of it is no sign of that, nor is one of several of a
-    name whose town is not known.
+    A stored hospital does not count if its own row still describes it, nor if several hospitals share its name and
+    their town is not known.
     """
     settled = {row.hospital_id for row in rows if row.hospital_id in existing and not _is_moved(row, existing)}
     moved = [row for row in changing if row.hospital_id not in settled]

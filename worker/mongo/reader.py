@@ -49,8 +49,8 @@ class HospitalFilter(BaseModel):
         """Return the filter as a MongoDB query."""
         query = self.model_dump(exclude_none=True, exclude={"name_contains", "updated_since"})
         if self.name_contains is not None:
-            # Escaped, because a part of a name is no expression: `(` and `.` are characters of names. MongoDB takes
-            # no expression with a null character in it.
+            # Escaped, because a part of a name is not an expression: `(` and `.` are characters of names. MongoDB
+            # refuses an expression with a null character in it.
             expression = re.escape(self.name_contains).replace("\0", r"\x00")
             part = {"hospital_name": {"$regex": expression, "$options": "i"}}
             query = {"$and": [query, part]} if self.hospital_name is not None else query | part

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from worker.contract.actions import MOST_IDS, Act, ActionTarget
 from worker.contract.comparison import DISTINGUISHING_FIELDS, FURTHER_FIELDS
+from worker.mongo.audit.log import AuditEvent
 
 _TEXT = {"bsonType": "string"}
 _INTEGER = {"bsonType": ["int", "long"]}
@@ -213,16 +214,7 @@ _LOG_ENTRY: dict[str, Any] = {
     "_id": _TEXT,
     "hospital_id": {"bsonType": "string", "minLength": 1},
     "seq": {**_INTEGER, "minimum": 1},
-    "event": {
-        "enum": [
-            "registered",
-            "amended",
-            "withdrawn",
-            "registration_rejected",
-            "amendment_rejected",
-            "withdrawal_rejected",
-        ]
-    },
+    "event": {"enum": list(get_args(AuditEvent))},
     "actor": {"bsonType": "string", "minLength": 1},
     "reason": {"bsonType": "string", "minLength": 1},
     "before": _HOSPITAL_IN_LOG,

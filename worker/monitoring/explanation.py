@@ -7,8 +7,8 @@ from worker.monitoring.times import instant
 from worker.queue.job_state import JobState
 
 ExplainedState = JobState | Literal["aborted", "dropped", "lost", "ended"]
-"""The states of `hospital-producer status`, and what it has no word for: there an aborted job is `failed`, a job
-whose result cannot be read (`ended`) is an error, and one of which only its batch knows is `unknown`."""
+"""The states of `hospital-producer status`, and four more: there an aborted job is `failed`, a job whose result
+cannot be read (`ended`) is an error, and a job that only its batch knows (`dropped`, `lost`) is `unknown`."""
 
 # As in worker/engine/running_job.py: an older request to abort was meant for an earlier job of this id.
 _CLOCK_SKEW_MS = 5_000
@@ -28,7 +28,7 @@ def is_abort_asked(facts: JobFacts) -> bool:
 
 
 def to_be_aborted(facts: JobFacts) -> str:
-    """Return the begin of a reason that names the request to abort."""
+    """Return the beginning of a reason that names the request to abort."""
     return f"is to be aborted, as asked {instant(facts.abort_ms or 0, facts.now_ms)}"
 
 

@@ -17,11 +17,12 @@ from worker.errors import BatchNotFound, InvalidEnvelope
 from worker.monitoring.ended_job import EndedJob
 from worker.queue import keys
 from worker.queue.batches import BatchOutcome, BatchProgress, BatchStore, is_batch_id
+from worker.queue.claim import worker_of
 from worker.queue.dead_letter import DeadLetter, Failure, read_dead_letter
 from worker.queue.heartbeats import STALE_AFTER_S, Heartbeat, parse_heartbeats
 from worker.queue.job_state import read_result
 from worker.queue.pauses import Pause, parse_pauses
-from worker.queue.scripts import script_source, worker_of
+from worker.queue.script_source import script_source
 
 # A larger envelope is not read for its function's name: its job's id has that too, unless it is an arq user's own.
 _LARGEST_READ = 65_536

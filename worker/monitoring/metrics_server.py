@@ -16,8 +16,8 @@ _TEXT = "text/plain; charset=utf-8"
 class MetricsServer:
     """Answers on one address, in the event loop that it was started in.
 
-    `collect` returns the values. Each answer takes a few milliseconds and closes its connection, and a reader that
-    does not read or sends no request is left after 5 s: so nobody holds up more than a socket.
+    `collect` returns the values. Each answer takes a few milliseconds and closes its connection. A client that
+    sends no request, or does not read the answer, is disconnected after 5 s, so it occupies only one socket.
     """
 
     def __init__(self, collect: Callable[[], Awaitable[Samples]]) -> None:

@@ -18,11 +18,11 @@ class OutboxFacts:
         self._size: OutboxSize | None = None
 
     async def look(self) -> None:
-        """Read the size anew; if it cannot be read, it is not known."""
+        """Read the size again; if it cannot be read, it is not known."""
         try:
             self._size = await self._read()
         except RegistryError:
-            # What does not work then is reported by the jobs.
+            # The jobs report what does not work then.
             self._size = None
 
     def add_to(self, samples: Samples) -> None:

@@ -21,6 +21,6 @@ def outbox_lines(state: OutboxState | None, now_ms: float) -> Iterator[str]:
         )
     if state.unreadable:
         yield (
-            f"documents in the outbox that are no jobs: {state.unreadable:,} "
+            f"documents in the outbox that are not jobs: {state.unreadable:,} "
             "(outbox_documents_unreadable in the log)"
         )

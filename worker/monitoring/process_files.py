@@ -1,7 +1,7 @@
 """The metrics of the processes of one `hospital-worker run`: each writes a file, their parent adds them up.
 
-A file needs no answer from a process, so one that hangs holds up nobody, and what a process that has died had
-counted is still there.
+A file needs no answer from a process. So a process that hangs delays nobody, and the counts of a process that has
+died are still there.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from worker.monitoring.samples import Samples
 
 FOLDER_VARIABLE = "HOSPITAL_WORKER_METRICS_FOLDER"
-"""Names the folder to a process; for the parent and its processes alone, and so no setting."""
+"""The environment variable that names the folder to a process. Only the parent sets it, so it is not a setting."""
 WRITE_EVERY_S = 1.0
 
 

@@ -26,6 +26,6 @@ class RateWriter:
         try:
             await self._store.add(added)
         except REDIS_ERRORS:
-            # The engine logs an outage. These are rates of the last minutes: nobody misses them after it.
+            # The engine logs an outage. Rates of the minutes before it are of no use after it.
             return
         self._written = now

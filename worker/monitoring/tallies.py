@@ -1,4 +1,4 @@
-"""What a worker's tries came to: one small step for each, from which metrics, rates and the log are made later."""
+"""Counts a worker's tries by how they ended, in one small step each, for metrics, rates and the log."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -14,7 +14,7 @@ OTHER = "other"
 """Stands for a function that the worker does not have, and for error classes beyond the first hundred."""
 # A job can make classes of any name.
 _MOST_ERRORS = 100
-# What says how long jobs waited and ran: the others were not called, or not to their end.
+# Only these say how long jobs waited and ran: in other tries the function was not called, or did not end.
 _TIMED = frozenset({"complete", "dead", "aborted", "retried"})
 
 
@@ -49,7 +49,7 @@ class Tally:
 class Tallies:
     """Counts the tries of one worker, since it was made.
 
-    Only names in `functions` are told apart: whoever can write to Redis can make up others.
+    Only names in `functions` are counted apart: any program that can write to Redis can make up others.
     """
 
     def __init__(self, functions: Collection[str]) -> None:

@@ -35,7 +35,7 @@ async def keep_action(redis: "Redis[bytes]", action: Action) -> None:
 
 
 async def keep_end(redis: "Redis[bytes]", action: Action) -> None:
-    """Store how an act ended. Its begin was stored before, so there is room for this however many wait."""
+    """Store how an act ended. There is always room for it: room was made when its beginning was stored."""
     await redis.hset(keys.ACTIONS, action.id, action.model_dump_json())
 
 
@@ -51,8 +51,8 @@ async def move_actions(redis: "Redis[bytes]", store: StoreActions) -> int:
 async def waiting_actions(redis: "Redis[bytes]") -> list[Action]:
     """Return the acts that wait to be moved, the oldest first.
 
-    An entry that is not an act was written by another program, or is one that only a later version has. It stays,
-    so that nothing is lost unseen.
+    An entry that is not an act was written by another program, or by a later version. It stays, so that nothing is
+    lost silently.
     """
     if not await redis.hlen(keys.ACTIONS):
         return []

@@ -1,8 +1,8 @@
 """Batches: jobs that belong together, with counters, and one completion job once the last of them has ended.
 
-A batch is open until it is sealed or cancelled. It ends once it takes no more jobs and each that it has has ended;
-the script that counts the last of them enqueues the completion job in the same step. The counters and the states of
-its jobs can be read for 30 days after that.
+A batch is open until it is sealed or cancelled. It ends once it takes no more jobs and all its jobs have ended; the
+script that counts the last of them enqueues the completion job in the same step. The counters and the states of its
+jobs can be read for 30 days after that.
 """
 
 import math
@@ -19,7 +19,8 @@ from redis.exceptions import ResponseError
 
 from worker.errors import BatchNotFound
 from worker.queue import keys
-from worker.queue.scripts import Enqueue, script_source
+from worker.queue.script_source import script_source
+from worker.queue.scripts import Enqueue
 
 BatchState = Literal["open", "sealed", "cancelling", "finished", "cancelled"]
 """`open`: jobs can be added; `sealed`, `cancelling`: not all have ended; `finished`, `cancelled`: all have."""
@@ -37,7 +38,7 @@ _FIELDS = ("created", "total", *OUTCOMES, "sealed", "cancelled", "to_drop", "fin
 _PAGE = 500
 # Jobs per call of batch_settle.lua; Redis serves others between two calls, about ten milliseconds apart.
 _SETTLED_AT_ONCE = 1_000
-# For so long the caller of a cancellation drops jobs itself; workers drop the rest.
+# How long the caller of a cancellation drops jobs itself; workers drop the rest.
 _LONGEST_CANCEL_S = 1.5
 
 
@@ -92,8 +93,8 @@ class BatchJob(NamedTuple):
 class SettledPage(NamedTuple):
     """The answer to one call of batch_settle.lua.
 
-    How many jobs the batch has, -1 if there is none; how many of them have not ended; how many were dropped by this
-    call; the ids of those of which only a result is left that nobody has read; and whether the batch is cancelled.
+    How many jobs the batch has, -1 if there is no such batch; how many have not ended; how many this call dropped;
+    the ids of jobs of which only a result is left that nobody has read; and whether the batch is cancelled.
     """
 
     total: int

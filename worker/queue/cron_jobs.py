@@ -13,7 +13,7 @@ from worker.queue.heartbeats import STALE_AFTER_S, CronPlan, read_heartbeats, re
 from worker.queue.scripts import Enqueue, EnqueueState, Scripts, Unmarked
 from worker.redis.errors import error_code
 
-# The year 2286 in milliseconds: what has more digits is no instant, and was written by another program.
+# The year 2286 in milliseconds. A number with more digits is not an instant: another program wrote it.
 _MOST_DIGITS = 13
 
 
@@ -54,8 +54,8 @@ async def run_cron_job(
 ) -> tuple[str, EnqueueState]:
     """Enqueue a run that is due now, beside the planned ones; returns its id, and how the queue found that.
 
-    Who asks with the same `asked_ms` again asks for the same run, which is not enqueued twice. Nor are runs that
-    share an id, as the planned ones are not. Raises redis-py's errors.
+    A second call with the same `asked_ms` asks for the same run, which is not enqueued twice. Neither are runs that
+    share an id. Raises redis-py's errors.
     """
     now_ms = int((await redis_time(redis)).timestamp() * 1000)
     # Not the form of a planned run's id, whose run this one must not replace.

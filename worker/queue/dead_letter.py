@@ -68,7 +68,7 @@ class DeadLetter(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_lane(cls, stored: Any) -> Any:
+    def _accept_former_name(cls, stored: Any) -> Any:
         # Earlier versions stored the queue's name as `lane`; their dead letters must stay retriable.
         if isinstance(stored, dict) and "queue" not in stored and "lane" in stored:
             return {"queue": stored["lane"], **stored}

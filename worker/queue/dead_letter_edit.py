@@ -4,7 +4,7 @@ from redis.asyncio import Redis
 
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, payload_digest, read_dead_letter
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 
 async def replace_payload(redis: "Redis[bytes]", dead_letter: DeadLetter, envelope: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Which dead letters are meant."""
+"""Which dead letters a command, a page or an operation is about."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -24,7 +24,7 @@ class DeadLetterFilter:
     text: str | None = None
 
     def has(self, dead_letter: DeadLetter) -> bool:
-        """Whether a dead letter is meant."""
+        """Whether this selects a dead letter."""
         failure = dead_letter.failure
         return (
             self.function in (None, dead_letter.function)

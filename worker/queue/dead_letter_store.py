@@ -12,8 +12,9 @@ from worker.errors import RegistryError
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text, read_dead_letter
 from worker.queue.dead_letter_filter import DeadLetterFilter
-from worker.queue.exported_letters import ImportedLetter
-from worker.queue.scripts import Enqueue, Scripts, script_source
+from worker.queue.exported_dead_letters import ImportedDeadLetter
+from worker.queue.script_source import script_source
+from worker.queue.scripts import Enqueue, Scripts
 
 _PAGE = 200
 _SIZES = 1_000
@@ -127,7 +128,7 @@ class DeadLetterStore:
             await asyncio.sleep(0)
         return count
 
-    async def store(self, letters: Sequence[ImportedLetter]) -> int:
+    async def store(self, letters: Sequence[ImportedDeadLetter]) -> int:
         """Store dead letters that were exported, unless there is one, or a job, of their id; returns how many."""
         arguments: list[bytes | str | int] = []
         for dead_letter, envelope in letters:

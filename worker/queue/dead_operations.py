@@ -1,9 +1,9 @@
 """Operations on many dead letters: retried or discarded at a rate, to be watched, stopped and continued.
 
-The command or the page that begins one does the work. What it is and how far it came is in Redis, and each step
-changes letters and progress together (`dead_operation.lua`). So whoever is killed leaves an exact count, another
-command continues, and of two that run the same one only the later goes on. A letter that died after the operation
-was begun is not meant, nor is one that was retried by it and died again.
+The command or the page that begins one does the work. Its plan and its progress are in Redis, and each step changes
+dead letters and progress together (`dead_operation.lua`). So a command that is killed leaves an exact count, and
+another can continue. Of two that run the same operation only the later goes on. An operation leaves out jobs that
+died after it was begun, and so those that it has retried and that died again.
 """
 
 import asyncio
@@ -22,13 +22,14 @@ from worker.queue import keys
 from worker.queue.actions import keep_end, make_room
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.dead_letter_store import DeadLetterStore, StoredDeadLetter
-from worker.queue.scripts import Scripts, script_source
+from worker.queue.script_source import script_source
+from worker.queue.scripts import Scripts
 
 OperationAct = Literal["retry", "discard"]
 OperationState = Literal["running", "interrupted", "stopped", "finished"]
 StepState = Literal["gone", "finished", "stopped", "taken", "running"]
 INTERRUPTED_AFTER_MS = 5_000
-"""An operation that runs and was not heard of for so long has lost its command."""
+"""After so many ms without a step, an operation that runs counts as interrupted: its command is gone."""
 _KEPT_S = 30 * 86_400
 _MOST_KEPT = 1_000
 _STEP = 200
@@ -41,7 +42,7 @@ class OperationNotFound(RegistryError):
 
 
 class Plan(BaseModel):
-    """What an operation does: to the letters of these ids, or without ids to those that `selection` selects."""
+    """What an operation does, to the dead letters of these ids, or without ids to those that `selection` names."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,19 +57,19 @@ class Plan(BaseModel):
 
     @property
     def done_word(self) -> str:
-        """What is done to a letter: retried or discarded."""
+        """What is done to each dead letter: retried or discarded."""
         return "retried" if self.act == "retry" else "discarded"
 
     @property
     def chosen(self) -> str:
-        """Which letters are meant, in words."""
+        """Which dead letters it is about, in words."""
         return (
             ", ".join(f"{name} {value}" for name, value in self.selection.items()) or ", ".join(self.ids) or "all"
         )
 
     @property
     def rate_of_steps(self) -> tuple[int, float]:
-        """How many letters a step takes at most, and how many seconds it has."""
+        """How many dead letters a step takes at most, and how many seconds it has."""
         if self.rate is None:
             return _STEP, 0.0
         size = max(1, min(_STEP, int(self.rate * _LOOK_S)))
@@ -76,9 +77,9 @@ class Plan(BaseModel):
 
 
 class Operation(BaseModel):
-    """An operation as it is now: `done` letters of `plan.total`; `left_out` could not be retried.
+    """An operation as it is now: `done` dead letters of `plan.total`; `left_out` could not be retried.
 
-    `seen_ms` is when its command was last heard, by the queues' time.
+    `seen_ms` is when its command took its last step, by the queues' time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -107,7 +108,7 @@ class DeadOperations:
         self._runner = secrets.token_hex(8)
 
     async def now_ms(self) -> int:
-        """Return the queues' time, which says which letters an operation means: those that died before."""
+        """Return the queues' time; an operation is about the jobs that died before it was begun."""
         return (await self._scripts.counts([])).now_ms
 
     async def begin(self, plan: Plan, operation_id: str) -> Operation:
@@ -156,7 +157,7 @@ class DeadOperations:
         return (await self._call(operation_id, "stop"))[0]
 
     async def run(self, operation: Operation, progress: Callable[[int], None]) -> StepState:
-        """Retry or discard the letters at the rate of the plan, until all are done or somebody stops it.
+        """Retry or discard the dead letters at the rate of the plan, until all are done or somebody stops it.
 
         `progress` gets how many are done. Raises redis-py's errors; the operation can be continued then.
         """
@@ -247,9 +248,9 @@ def new_operation_id(now_ms: int) -> str:
     return f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _arguments(letters: Sequence[StoredDeadLetter]) -> list[bytes | str]:
+def _arguments(page: Sequence[StoredDeadLetter]) -> list[bytes | str]:
     arguments: list[bytes | str] = []
-    for stored_id, _, letter in letters:
+    for stored_id, _, dead in page:
         # Redis keeps the payload itself, unless an earlier version stored the dead letter.
-        arguments += [stored_id, letter.queue, b"" if letter.payload_bytes else letter.envelope]
+        arguments += [stored_id, dead.queue, b"" if dead.payload_bytes else dead.envelope]
     return arguments

@@ -11,7 +11,7 @@ _SHOWN = 5
 
 @dataclass(slots=True)
 class Preview:
-    """How many letters are meant, the first of them, and how many of them have no payload."""
+    """How many dead letters there are, the first of them, and how many of them have no payload."""
 
     count: int = 0
     first: list[DeadLetter] = field(default_factory=list)
@@ -19,7 +19,7 @@ class Preview:
 
     def add(self, page: Sequence[StoredDeadLetter]) -> None:
         """Count a page of `DeadLetterStore.pages`."""
-        letters = [found.dead_letter for found in page]
-        self.count += len(letters)
-        self.first += letters[: _SHOWN - len(self.first)]
-        self.without_payload += sum(not letter.has_payload for letter in letters)
+        dead_letters = [found.dead_letter for found in page]
+        self.count += len(dead_letters)
+        self.first += dead_letters[: _SHOWN - len(self.first)]
+        self.without_payload += sum(not dead.has_payload for dead in dead_letters)

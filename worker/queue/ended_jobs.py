@@ -12,7 +12,7 @@ from worker.queue import keys
 
 # Of up to 100 jobs each: about 1 MB.
 _PER_CALL = 100
-# Year 2286: what other programs add has any id.
+# The year 2286: entries of other programs may have any id.
 _LAST_MS = 10**13
 _LONGEST_WORKER = 200
 # The id of an entry, as it begins the id of a group.
@@ -30,7 +30,7 @@ class EndedJobs:
         return int(await self._redis.xlen(keys.ENDED))
 
     async def oldest(self, count: int) -> list[tuple[bytes, EndGroup | None]]:
-        """Return the oldest entries by their ids; `None` for one that is not of finish.lua."""
+        """Return the oldest entries with their ids; `None` for one that another program wrote."""
         found = await self._redis.xrange(keys.ENDED, count=count)
         return [(entry_id, _group(entry_id, fields)) for entry_id, fields in found]
 
@@ -38,21 +38,21 @@ class EndedJobs:
         """Delete entries that are stored elsewhere."""
         await self._redis.xdel(keys.ENDED, *entry_ids)
 
-    async def take_untold(self) -> int:
-        """Return how many ends were left out because the stream was full, and begin to count anew."""
+    async def take_left_out(self) -> int:
+        """Return how many ends were left out because the stream was full, and reset that count."""
         # A key of another type is another program's, and raises here instead of being deleted below.
-        if await self._redis.get(keys.ENDED_UNTOLD) is None:
+        if await self._redis.get(keys.ENDED_LEFT_OUT) is None:
             return 0
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.get(keys.ENDED_UNTOLD)
-            pipe.delete(keys.ENDED_UNTOLD)
+            pipe.get(keys.ENDED_LEFT_OUT)
+            pipe.delete(keys.ENDED_LEFT_OUT)
             found, _ = await pipe.execute()
         return int(found) if found and found.isdigit() else 0
 
     async def newest(self, last: str = "") -> AsyncIterator[EndGroup]:
         """Yield the groups that are in the stream, the newest first; none for a user that may not read it.
 
-        They begin with the group whose id `last` begins with; if it does not begin with one, with the newest.
+        `last` begins with the id of the group to begin with; otherwise they begin with the newest.
         """
         found_id = _GROUP_ID.match(last)
         before = f"{int(found_id[1])}-{int(found_id[2])}" if found_id else "+"

@@ -38,8 +38,8 @@ class CronPlan(BaseModel):
 class OutboxState(BaseModel):
     """What the worker that empties the outbox has found there.
 
-    `jobs` are those that are not known to have ended. `skipped` cannot be enqueued, and hold up the later jobs of
-    their hospitals. `unreadable` is how many documents are no jobs.
+    `jobs` are those that are not known to have ended. `skipped` cannot be enqueued, and the later jobs of their
+    hospitals wait for them. `unreadable` is how many documents are not jobs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -108,7 +108,7 @@ class Heartbeat(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_lanes(cls, stored: Any) -> Any:
+    def _accept_former_name(cls, stored: Any) -> Any:
         # Earlier versions named their queues `lanes`; during a rolling upgrade their workers must be seen.
         if isinstance(stored, dict) and "queues" not in stored and "lanes" in stored:
             return {"queues": stored["lanes"], **stored}

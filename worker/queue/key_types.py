@@ -28,7 +28,7 @@ _FIXED: dict[str, KeyType] = {
     keys.PAUSES: "hash",
     keys.ACTIONS: "hash",
     keys.ENDED: "stream",
-    keys.ENDED_UNTOLD: "string",
+    keys.ENDED_LEFT_OUT: "string",
     keys.ENDED_MOVER: "string",
     keys.OUTBOX_RELAY: "string",
     keys.BATCHES: "zset",

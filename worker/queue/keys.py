@@ -1,6 +1,6 @@
 """The names of the keys in Redis: arq's own, which other tools read, and what this engine adds to them.
 
-The Lua scripts get them from here too: see `worker.queue.scripts`.
+The Lua scripts get them from here too: see `worker.queue.script_source`.
 """
 
 # arq's own; a test compares them with arq's constants, because producers do not import arq.
@@ -63,7 +63,7 @@ CRON_SUFFIX = ":cron"
 """Hash beside each queue: cron job → the planned time of its last run, in milliseconds."""
 ENDED = "arq:ended"
 """Stream: how jobs have ended, an entry for each group of completions, until a worker has moved it to MongoDB."""
-ENDED_UNTOLD = "arq:ended:untold"
+ENDED_LEFT_OUT = "arq:ended:untold"
 """String: how many ends were left out of that stream because it was full."""
 ENDED_MOVER = "arq:ended:mover"
 """String: the worker that moves the entries of that stream just now."""
@@ -90,5 +90,5 @@ WAITERS = "arq:waiters"
 """String: there is one while a producer may wait for the end of a job; without it workers look no further."""
 WAITER = "arq:waiter:"
 """String per job whose end producers wait for: their names, separated by spaces; it expires."""
-TOLD = "arq:told:"
+NOTICES = "arq:told:"
 """List per producer that waits: the ids of jobs that have ended; it expires."""

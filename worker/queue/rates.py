@@ -12,7 +12,7 @@ import orjson
 from redis.asyncio import Redis
 
 from worker.queue.histograms import BUCKETS, percentile
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 WINDOWS_S = (60, 300, 3600)
 """The windows, in seconds."""

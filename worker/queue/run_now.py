@@ -2,7 +2,7 @@
 
 from redis.asyncio import Redis
 
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 
 async def run_now(redis: "Redis[bytes]", job_id: bytes, queue: str) -> bool:

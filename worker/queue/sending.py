@@ -10,8 +10,7 @@ from worker.redis.link_budget import LinkBudget
 
 MOST_BYTES = 1024 * 1024
 """What one call sends at most, but for its last job."""
-# What one call sends over a link that does not carry more within the timeout: repeated as it is, a larger one never
-# would.
+# What one call sends at least, over a link that does not carry more within the timeout.
 _LEAST_BYTES = 16 * 1024
 
 

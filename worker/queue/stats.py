@@ -23,7 +23,7 @@ from worker.queue.scripts import QueueCounts, Scripts
 
 # Jobs of an unknown function return to a worker every few seconds.
 _UNKNOWN_FOR_MS = 60_000
-# Each is read by itself.
+# Batches are read one by one.
 _MOST_BATCHES = 50
 
 

@@ -15,8 +15,10 @@ from redis.exceptions import ResponseError
 from worker.errors import ConfigurationError, OutageError
 from worker.queue import keys
 from worker.queue.batches import BatchStore
+from worker.queue.completion import Completion
 from worker.queue.key_types import refuse_foreign_keys, typed_keys
-from worker.queue.scripts import RENEW_KEYS, Completion, Enqueue, Scripts, script_source
+from worker.queue.script_source import script_source
+from worker.queue.scripts import RENEW_KEYS, Enqueue, Scripts
 from worker.redis.errors import REDIS_ERRORS, error_code, refusal, translate
 from worker.redis.startup import refuse_cluster_mode
 

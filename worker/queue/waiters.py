@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from worker.codec import Codec
 from worker.queue import keys
 from worker.queue.job_state import EndedView, look_up_ended
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 MOST_IDS = 500
 """The most jobs that one call asks for."""
@@ -17,10 +17,10 @@ _NOTE_LIFE_MS = 60_000
 
 
 class Over(NamedTuple):
-    """The jobs that nobody needs to wait for. Of those in `untold`, whoever ended them tells nobody."""
+    """The jobs that nobody needs to wait for; `without_notice`: some of them have ended without a notice."""
 
     ids: list[str]
-    untold: bool
+    without_notice: bool
 
 
 class Waiters:
@@ -35,7 +35,7 @@ class Waiters:
     async def over(self, job_ids: Sequence[str], *, note: bool) -> Over:
         """Return those of up to `MOST_IDS` jobs that have ended or are not known.
 
-        With `note`, Redis notes for a minute that this producer waits for the others: `told` returns their ids.
+        With `note`, Redis notes for a minute that this producer waits for the others: `wait` returns their ids.
         """
         life_ms = _NOTE_LIFE_MS if note else 0
         positions: list[int] = await self._wait(keys=[keys.DEAD], args=[self.name, life_ms, *job_ids])
@@ -43,19 +43,19 @@ class Waiters:
             [job_ids[abs(position) - 1] for position in positions], any(position < 0 for position in positions)
         )
 
-    async def told(self, seconds: float) -> list[str]:
+    async def wait(self, seconds: float) -> list[str]:
         """Wait up to `seconds` for noted jobs to end, and return the ids of those that have."""
-        answer = await self._redis.blpop([keys.TOLD + self.name], timeout=seconds)
-        return [] if answer is None else [_text(answer[1]), *await self.told_so_far()]
+        answer = await self._redis.blpop([keys.NOTICES + self.name], timeout=seconds)
+        return [] if answer is None else [_text(answer[1]), *await self.take_ended()]
 
-    async def told_so_far(self) -> list[str]:
+    async def take_ended(self) -> list[str]:
         """Return the ids of noted jobs that have ended since the last call."""
-        key = keys.TOLD + self.name
+        key = keys.NOTICES + self.name
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.lrange(key, 0, -1)
             pipe.delete(key)
-            told, _ = await pipe.execute()
-        return [_text(job_id) for job_id in told]
+            ended, _ = await pipe.execute()
+        return [_text(job_id) for job_id in ended]
 
     async def ended(self, job_ids: Sequence[str]) -> dict[str, EndedView]:
         """Return what is known of those of these jobs that have ended, or why that cannot be read."""

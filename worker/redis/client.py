@@ -185,7 +185,7 @@ def address(settings: "Settings") -> str:
 
 
 def registry_mark(settings: "Settings") -> str:
-    """Return what tells this Redis database from others without naming it."""
+    """Return a mark that distinguishes this Redis database from others without naming it."""
     url, sentinel = read_url(settings)
     database = dict(parse_url(sentinel.plain if sentinel else url)).get("db", 0)
     return hashlib.blake2b(f"{address(settings)} {database}".encode(), digest_size=16).hexdigest()

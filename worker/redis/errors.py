@@ -40,7 +40,7 @@ _TEMPORARY_REFUSALS = {
     "BUSY": "a script runs for too long; see SCRIPT KILL",
     "CLUSTERDOWN": "its cluster is down",
     "TRYAGAIN": "its cluster moves keys",
-    "LOADING": "it still loads its data; wait",
+    "LOADING": "it is still loading its data; wait",
     "MASTERDOWN": "it is a replica that has lost its primary; connect to the primary",
 }
 # What a server answers that is not the primary, or perhaps no longer: a replica, one whose primary is down, one

@@ -4,9 +4,9 @@
 class LinkBudget:
     """The largest size of a call that the link carries within a socket's timeout, in bytes or in any other unit.
 
-    Begins at `first`, stays from `least` to `most`. A call that was slow, or whose answer was lost, halves it; a
-    call that used most of it and took little time doubles it. So it settles where a call takes between a quarter
-    and half of `timeout_s`, without a call that fails.
+    It begins at `first` and stays between `least` and `most`. A call that was slow, or whose answer was lost,
+    halves it; a call that used most of it and took little time doubles it. So it settles where a call takes between
+    a quarter and half of `timeout_s`, without a call that fails.
     """
 
     def __init__(self, *, first: int, least: int, most: int, timeout_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Connections that notice when they no longer lead to the primary, and pools that then connect anew.
+"""Connections that notice when they no longer lead to the primary, and pools that then connect again.
 
 In a fail-over behind one name, such as a cloud's endpoint, the name moves: new connections reach the new primary,
 but open ones stay at the old primary, which lives on as a replica and refuses writes, or is frozen. So an answer
@@ -38,7 +38,7 @@ class Route:
 
 
 class PrimaryConnection(AbstractConnection):  # type: ignore[misc]  # mypy does not follow redis: see pyproject.toml
-    """Connects anew, at its next use, once its route has moved; to be mixed into redis-py's connections."""
+    """Connects again, at its next use, once its route has moved; to be mixed into redis-py's connections."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -68,7 +68,7 @@ class PrimaryConnection(AbstractConnection):  # type: ignore[misc]  # mypy does 
         self._role_due = time.monotonic() + _ROLE_CHECK_S
 
     def note_a_break(self) -> None:
-        """Take note that it broke while it was used, unless its caller was cancelled.
+        """Note that it broke while it was used, unless its caller was cancelled.
 
         If no answer came in time, the server may be frozen, and the connections made before lead to it too.
         """

@@ -56,7 +56,7 @@ def assign(
 
     No column is used twice. Better names come first, then fuller columns, then columns with more different values;
     the order of the columns decides only between columns that are equal in all of this. `no_names` are columns
-    that are no hospital's name whatever they are called, each with the reason.
+    that cannot be the name of a hospital, whatever they are called, each with the reason.
     """
     candidates: list[_Candidate] = []
     contradictions: list[Contradiction] = []
@@ -168,7 +168,7 @@ def _weighed(
 
 
 def _drop_codes_of_names(assigned: dict[str, str], candidates: Sequence[_Candidate]) -> None:
-    """Leave out a code whose name is another field: "Código Municipio" is no county beside "Nombre Municipio"."""
+    """Leave out a code whose name is another field: "Código Municipio" beside "Nombre Municipio" is no county."""
     coded = {(it.field, it.column) for it in candidates if it.is_code}
     for field, column in list(assigned.items()):
         if (field, column) not in coded:

@@ -12,7 +12,7 @@ from producers.files.values.numbers import WholeNumberReader
 
 _MOST_SHOWN = 5
 _FIRST_WITHOUT_SPACES = "\u0e00"
-# A column of a few large hospitals is no total.
+# A column of a few large hospitals is not a total.
 _ABOUT_AS_FULL = 0.9
 
 

@@ -264,7 +264,7 @@ class _Choice:
         for found in worth_a_note(contradictions, settled, used):
             known = self._statistics[found.column]
             if found.field not in _POSITION and contradiction("location", known) is None:
-                # A position is no address, of course; it is not used because other columns have the position.
+                # A position is not an address, of course; it is not used because other columns have the position.
                 continue
             if found.field == "source":
                 consequence = "is left out; to say whose list this is: --source NAME"

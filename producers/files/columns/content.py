@@ -141,7 +141,7 @@ def _hospital_name(column: ColumnStatistics, _code: bool) -> str | None:
 
 
 def _place(column: ColumnStatistics, _code: bool) -> str | None:
-    # A name that promises codes changes nothing: "13" is no name of a region, and TX is one of a state.
+    # A name that promises codes changes nothing: "13" is not a name of a region, and TX is one of a state.
     return _not_text(column) or _codes(column) or _answers(column) or _status(column) or _names(column)
 
 

@@ -44,7 +44,7 @@ def surely_names(columns: Sequence[str], statistics: Mapping[str, ColumnStatisti
         for column in columns
         if column in statistics and _may_be_names(statistics[column])
     }
-    # Remarks on a few rows are no names.
+    # Remarks on a few rows are not names.
     most = max((it.filled for it in statistics.values()), default=0)
     possible = [
         column for column, share in words.items() if share >= _OTHERS and 2 * statistics[column].filled >= most

@@ -54,7 +54,7 @@ class Identifiers:
     """The columns that may be the identifier, best first, and notes on columns that may not.
 
     `counts`: the best one only numbers the rows. `repeats`: rows of one hospital share it. `local`: the best column
-    that tells rows apart, although it may be no identity.
+    that tells rows apart, although it may not be an identity.
     """
 
     candidates: tuple[str, ...]

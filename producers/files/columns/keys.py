@@ -21,7 +21,7 @@ def telling_columns(
     """Return the identifier or the name, and the fewest full columns with which it differs in each of `rows`.
 
     Empty if there are none. Rows that agree in all cells are one. A column of objects, such as a position in
-    GeoJSON, is no text and cannot be part of an identifier; nor can one that numbers the rows.
+    GeoJSON, is not text and cannot be part of an identifier; nor can one that numbers the rows.
     """
     base = columns.columns_of("external_id") or columns.columns_of("hospital_name")
     different = list({tuple(map(str, row.values())): row for row in rows}.values())

@@ -1,4 +1,4 @@
-"""Finds the columns that name people: in a list of doctors, "Name" beside "First name" is no hospital."""
+"""Finds the columns that name people: in a list of doctors, "Name" beside "First name" is not a hospital."""
 
 from collections.abc import Mapping, Sequence
 

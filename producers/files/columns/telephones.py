@@ -20,7 +20,7 @@ def telephone_parts(
     """Return the columns that a telephone number is joined from; none if its column has whole numbers.
 
     `phone` is the column with the best name, if there is one. Cells decide: the first part is short in nearly every
-    row, and what follows is no whole number.
+    row, and what follows is not a whole number.
     """
     filled = [column for column in columns if column in statistics and statistics[column].filled]
     code = next((it for it in filled if _is_area_code(it, statistics)), None)

@@ -81,7 +81,7 @@ def archive_of(path: Path) -> tuple[Path, str]:
 def members(path: Path) -> list[str]:
     """Return the names of the files in a ZIP archive, without folders and what macOS adds.
 
-    Empty if the file is no archive of files: an Excel workbook is a ZIP archive, too.
+    Empty if the file is not an archive of files: an Excel workbook is a ZIP archive, too.
     """
     with path.open("rb") as file:
         if file.read(4) != b"PK\x03\x04":

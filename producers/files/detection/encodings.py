@@ -226,8 +226,8 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
             f"is UTF-8 but for {counts.strays:,} bytes; give --encoding utf-8 to read those as cp1252, "
             "or the encoding that is right: " + shown(lines, readings),
         )
-    # UTF-8 of which nothing is valid is no rival: it is what bytes without meaning cost. The more words there are,
-    # the better another reading must be.
+    # UTF-8 of which nothing is valid is not a rival: it is what bytes without meaning cost. The more words there
+    # are, the better another reading must be.
     margins = {} if counts.characters else {"utf-8": _better_than_nothing(best)}
     rivals = [it for it in readings[1:] if it.cost - best.cost < margins.get(it.encoding, _MARGIN)]
     most = _MOST_PER_BYTE_OF_FEW if len(best.words) <= _FEW_WORDS else _MOST_PER_BYTE

@@ -1,4 +1,4 @@
-"""Names the kinds of files that are no table, each with a command that turns it into one."""
+"""Names the kinds of files that are not a table, each with a command that turns it into one."""
 
 import re
 from pathlib import Path

@@ -55,11 +55,11 @@ def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     apart = [column for column in range(width) if column not in grouped and (above[column] or below[column])]
     twice = [column for column in apart if above[column] and below[column]]
     # Below a name that stands alone, a row of data has a value, and a second row of names another name. A title
-    # above a header is no name.
+    # above a header is not a name.
     names_both = [*(above[it] for it in twice), *(below[it] for it in twice), *(above[it.start] for it in groups)]
     if not groups or (twice and not all(map(_is_known, names_both))):
         return []
-    # A row of data has values in the columns that are no group, and a title above a header is no name.
+    # A row of data has values in the columns that belong to no group, and a title above a header is not a name.
     only_above = any(above[column] for column in apart)
     names_parts = bool(apart) and named(above) >= 1 and named(below) > 1 and not any(above[it] for it in apart)
     if not (names_parts or (only_above and filled(below) > 1)):

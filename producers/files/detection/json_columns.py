@@ -57,7 +57,7 @@ def _is_group(group: Mapping[str, object]) -> bool:
 
 
 def _rows_of(columns: Mapping[str, object]) -> int:
-    """Return how many rows the columns have, 0 if they are no columns."""
+    """Return how many rows the columns have, 0 if they are not columns."""
     if not 1 < len(columns) <= _MOST_COLUMNS or name_column([*columns]) is None:
         return 0
     first = next(iter(columns.values()))

@@ -24,7 +24,7 @@ _DESCRIPTIONS = ("columns", "fields", "field")
 # What a description of a column calls its name, best first; in a list of names it is "".
 _NAMES = ("", "name", "label", "title", "id")
 _KEYS_COMPARED = 300
-# An object with more is no list of columns.
+# An object with more is not a list of columns.
 _MOST_MAPS = 300
 Layout = Literal["array", "map", "rows", "values", "nested", "columns"]
 
@@ -153,7 +153,7 @@ class _Scan:
                 self._names.setdefault(key, []).append(value)
 
     def rows_of(self, shape: Shape) -> int:
-        """Return how many rows will be read: values that are no records are rows, too, which are rejected."""
+        """Return how many rows will be read: values that are not records are rows, too, which are rejected."""
         if shape.layout == "values":
             return self._values
         if shape.layout in ("array", "rows"):

@@ -180,7 +180,7 @@ def _weigh(
 
 
 def _delimiters(lines: Sequence[str]) -> list[str]:
-    """Return the symbols that stand equally often in most lines, as ¬ does: they are no part of any word.
+    """Return the symbols that stand equally often in most lines, as ¬ does: they are not part of any word.
 
     Titles, and lines that are a part of a row, have fewer of them. Where an ASCII delimiter is as regular, there is
     no other: the symbol is a part of a letter that is read wrong.

@@ -48,7 +48,7 @@ _FEWEST_LABELS, _FEWEST_REPEATED = 2, 2
 
 
 def other_notation(path: Path, head: str) -> str | None:
-    """Return what a text is and what to do, in one line, if its beginning shows that its lines are no rows."""
+    """Return what a text is and what to do, in one line, if its beginning shows that its lines are not rows."""
     text = head.lstrip("\ufeff \t\r\n")
     for pattern, kind, what in _PATTERNS:
         if pattern.match(text):

@@ -32,7 +32,7 @@ def _position(geometry: Mapping[str, Any]) -> Position | None:
     if kind is None and "x" in geometry and "y" in geometry:
         return _in_degrees(_pair((geometry["x"], geometry["y"])))
     if kind is None and "rings" in geometry:
-        # The largest ring is no hole.
+        # The largest ring is not a hole.
         return _in_degrees(_inside(sorted(geometry["rings"], key=lambda ring: -abs(_area(_ring(ring))))))
     coordinates = geometry.get("coordinates")
     if not coordinates:

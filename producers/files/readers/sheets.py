@@ -33,7 +33,7 @@ class Sheet:
         """Give all rows of a merged range its value, and return the indexes of the columns where that was done.
 
         Only ranges that begin at or below the row `first`, each in its first column, if that is one of `columns`: a
-        title across many columns is no value of each.
+        title across many columns is not a value of each.
         """
         wanted = set(columns)
         done: dict[int, int] = {}

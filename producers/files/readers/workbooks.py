@@ -92,7 +92,7 @@ def open_workbook(path: Path, compression: Compression, wishes: Wishes) -> Workb
     if hidden:
         notes.append(
             f"rows that are hidden in the sheet, as by a filter, are read like the others: {len(hidden):,}, "
-            f"first row {hidden[0] + 1}; delete them there if they are no hospitals"
+            f"first row {hidden[0] + 1}; delete them there if they are not hospitals"
         )
     dialect = Dialect(
         format="workbook",
@@ -214,7 +214,7 @@ def _columns(
 
 
 def _size(cells: Sequence[Sequence[Cell]]) -> int:
-    """Return how many cells the table of a sheet fills; rows of text across one cell are no table."""
+    """Return how many cells the table of a sheet fills; rows of text across one cell are not a table."""
     counts = [sum(1 for cell in row if cell != "") for row in cells]
     return sum(count for count in counts if count > 1) or sum(counts) // 1_000 + (1 if any(counts) else 0)
 

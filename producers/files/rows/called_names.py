@@ -1,4 +1,4 @@
-"""Notes on rows whose names say that they may be no hospitals at work, or not one hospital each."""
+"""Notes on rows whose names say that they may not be hospitals at work, or not one hospital each."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,9 +11,9 @@ from producers.files.values import FileRow
 _LONGEST_SHOWN = 40
 # Which names these are, how the note calls them, and what to do about them.
 _KINDS: Sequence[tuple[Callable[[str], bool], str, str]] = (
-    (is_office, "like an office of an administration", "take out of the list what is no hospital"),
-    (is_for_trial, "like a row for trial", "take out of the list what is no hospital"),
-    (is_called_closed, "closed", "if it is no hospital any more, take it out of the list"),
+    (is_office, "like an office of an administration", "take out of the list what is not a hospital"),
+    (is_for_trial, "like a row for trial", "take out of the list what is not a hospital"),
+    (is_called_closed, "closed", "if it is not a hospital any more, take it out of the list"),
     (names_several, "like several hospitals", "if it is several, give each a row of its own"),
     (has_codes, "by a name with codes in place of letters", "get the list with its letters"),
 )

@@ -46,7 +46,7 @@ class Dittos:
         self._first.clear()
         above: dict[str, object] = {}
         for raw in rows:
-            # A row that is no hospital is no part of the column.
+            # A row that is not a hospital is not part of the column.
             if raw.problem is None:
                 for column, marks in self._marks.items():
                     cell = raw.fields.get(column)

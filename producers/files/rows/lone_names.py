@@ -77,7 +77,7 @@ class LoneNames:
         return (row for row in self._held if self._is_of_rejects or self.reason(row.fields) is None)
 
     def reason(self, fields: Mapping[str, object]) -> str | None:
-        """Return why a row is no hospital, or None."""
+        """Return why a row is not a hospital, or None."""
         text = self._text(fields) if self._held else None
         if text is None:
             return None

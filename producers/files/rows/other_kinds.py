@@ -12,8 +12,8 @@ _MOST_LISTED, _LONGEST_SHOWN = 5, 40
 _NO_END = re.compile(r"9999|2999|20[5-9][0-9]|2100")
 # What a column says, by the list of its words, and what to do about it.
 _KINDS = (
-    ("other_places", "are no hospitals", "if they are none, take them out of the list"),
-    ("closed", "are closed", "if they are no hospitals any more, take them out of the list"),
+    ("other_places", "are not hospitals", "if they are none, take them out of the list"),
+    ("closed", "are closed", "if they are not hospitals any more, take them out of the list"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Which texts of a row say that it is no hospital: totals, counts, statistics, remarks, and marks before a text.
+"""Which texts of a row say that it is not a hospital: totals, counts, statistics, remarks, and marks before a text.
 
 The words are data, in `words.toml` of the package for values. Texts are compared as `fold` leaves them.
 """
@@ -50,7 +50,7 @@ def has_total_word(text: str) -> bool:
     """Return whether a text has more words than one for a total, with which it begins or ends."""
     tokens = fold(text).split()
     if len(text) > _LONGEST or " ".join(tokens) in _words("totals"):
-        # The word alone is no name, whatever else the row has.
+        # The word alone is not a name, whatever else the row has.
         return False
     edges = (side for count in range(1, _MOST_WORDS) for side in (tokens[:count], tokens[-count:]))
     return any(" ".join(side) in _words("totals") for side in edges) or (

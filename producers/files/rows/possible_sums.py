@@ -50,7 +50,7 @@ class PossibleSums:
     def found(self, rows: Iterable[RawRow], known: Set[int]) -> set[int]:
         """Return the lines of the sums, by all rows of the list that may be hospitals.
 
-        `known` are the lines of rows that are no hospitals for another reason. A sum has a number that adds up its
+        `known` are the lines of rows that are not hospitals for another reason. A sum has a number that adds up its
         column, of the whole list so far or since the last sum, or that counts the rows; and it lacks a cell that
         all others have.
         """
@@ -83,6 +83,6 @@ class PossibleSums:
             whole.add(numbers)
             missing = {column for column in lacking if _is_blank(row.fields.get(column))}
         if not may_be:
-            # Otherwise the last row may be a total that is no sum.
+            # Otherwise the last row may be a total that is not a sum.
             lacking -= missing
         return {line for line in found if not lacking.isdisjoint(empty[line])}

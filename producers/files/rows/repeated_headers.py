@@ -23,7 +23,7 @@ from producers.files.words import fold
 
 REPEATS_HEADER = "repeats the header"
 HAS_TAGS = "has the tags of the columns (HXL)"
-"""Why such rows are no hospitals."""
+"""Why such rows are not hospitals."""
 
 # Cells that name the field of their column.
 _ENOUGH_NAMES, _LONGEST_NAME = 3, 80

@@ -18,7 +18,7 @@ BELOW_OTHER_HEADER = (
     "stands below a second header with other columns, in line {}; save the rows from that line on as a list "
     "of their own"
 )
-"""Why such rows, and those below a header of another table, are no hospitals."""
+"""Why such rows, and those below a header of another table, are not hospitals."""
 
 _FEWEST = 2
 _LONGEST_NAME = 60

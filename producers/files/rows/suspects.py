@@ -1,4 +1,4 @@
-"""Rows that are no hospitals by what they say: totals, counts, statistics, numbered sections, legends, remarks.
+"""Rows that are not hospitals by what they say: totals, counts, statistics, numbered sections, legends, remarks.
 
 A hospital may have such words in its name, so nearly all of these rows must also lack what other rows have. What
 that is cannot be known before the end of a file, nor may such rows count for it. So suspects are held until then.
@@ -81,7 +81,7 @@ class Suspects:
         return len(self._held) >= _MOST_HELD
 
     def holds(self, row: RawRow) -> bool:
-        """Return whether a row may be no hospital."""
+        """Return whether a row may not be a hospital."""
         self._rows += 1
         cells = list(row.fields.values())
         empty = cells.count("") + cells.count(None)
@@ -134,7 +134,7 @@ class Suspects:
         self._names = tuple(names)
 
     def reason(self, row: RawRow) -> str | None:
-        """Return why a row is no hospital, or None."""
+        """Return why a row is not a hospital, or None."""
         if row.line in self._totals_if_unnamed:
             names = [str(row.fields.get(column) or "") for column in self._names]
             if not any(_LETTER.search(name) and not is_count(name) for name in names):
@@ -221,7 +221,7 @@ def _first_texts(cells: Sequence[object]) -> list[str]:
 
 
 def _judged(own: Mapping[str, str], missing: int, symbols: set[tuple[str, str]]) -> str | None:
-    """Return why a row of these cells is no hospital. `missing`: how many it lacks that others have."""
+    """Return why a row of these cells is not a hospital. `missing`: how many it lacks that others have."""
     marks = {column: mark for column, text in own.items() if (mark := mark_of(text)) is not None}
     texts = [text for column, text in own.items() if column not in marks and _LETTER.search(text)]
     first = next(iter(own.values()), "")
@@ -238,14 +238,14 @@ def _judged(own: Mapping[str, str], missing: int, symbols: set[tuple[str, str]])
     at = list(own.values()).index(texts[0])
     before = [it for it in list(own.items())[:at] if it not in symbols]
     if list(own.items())[at] in symbols:
-        # What other rows have as well is no section: a hospital may be called "K".
+        # What other rows have as well is not a section: a hospital may be called "K".
         return None
     unusual = {marks[column] for column, _ in before if column in marks}
     return _of_one_text(texts[0], unusual, missing)
 
 
 def _of_summary(own: Mapping[str, str], texts: Sequence[str], missing: int) -> str | None:
-    """Return why a row with these texts is no hospital if it is a total or counts hospitals."""
+    """Return why a row with these texts is not a hospital if it is a total or counts hospitals."""
     summaries = [text for text in texts if is_summary(text)]
     counts = bool(texts) and (is_total_word(texts[0]) or all(map(is_count, texts)))
     if len(summaries) == len(texts):

@@ -63,7 +63,7 @@ def _lines_of_sums(rows: Sequence[RawRow]) -> set[int]:
             continue
         part.add(numbers)
         whole.add(numbers)
-    # The last row may be a total that is no sum.
+    # The last row may be a total that is not a sum.
     others = [
         own_cells(row.fields)
         for row in rows
@@ -86,8 +86,8 @@ def _lacks_what_all_have(own: Mapping[str, str], others: Sequence[Mapping[str, s
 def has_one_text(row: RawRow, above: RawRow | None = None) -> bool:
     """Return whether a row has one text, and besides numbers, or nothing in a table of two columns.
 
-    What the row above has as well is no text of its own: the area that a sum is of. In wider tables a name alone is
-    judged by all such rows.
+    A text that the row above has as well is not its own: it is the area that a sum is of. In wider tables a name
+    alone is judged by all such rows.
     """
     own = own_cells(row.fields)
     if not (1 < len(own) < len(row.fields) or len(row.fields) == _TWO_COLUMNS):

@@ -98,7 +98,7 @@ def _degrees(text: str) -> float:
         if re.fullmatch(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}", text):
             raise UnreadableCell("has separators that a spreadsheet has put into it, and its decimal point is lost")
         raise UnreadableCell(
-            "has a letter that is no hemisphere" if _ANY_LETTER.search(text) else "is not a coordinate"
+            "has a letter that is not a hemisphere" if _ANY_LETTER.search(text) else "is not a coordinate"
         )
     minutes, seconds = (float((part or "0").replace(",", ".")) for part in (parts[3], parts[4]))
     # Rounding makes 60 seconds of 59.999.

@@ -41,7 +41,7 @@ _LETTERS_IN_FRONT = re.compile(
 )
 _BETWEEN = re.compile(r"\s*[,;/|]\s*|\s+")
 LONGEST_POSITION = 400
-"""Longer text is no position. Patterns take time that grows with the square of a text's length."""
+"""Longer text is not a position. Patterns take time that grows with the square of a text's length."""
 
 _NOT_A_POSITION = "is not a position"
 _PAIRS_OF_NAMES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"), ("y", "x"))

@@ -75,7 +75,7 @@ class DateParser:
         self._century = now.year % 100
 
     def readings(self, text: str) -> Readings:
-        """Return what each possible order of day, month and year makes of a text; empty if that is no question.
+        """Return what each possible order of day, month and year makes of a text; empty if that is not in question.
 
         An order that would make a thirteenth month is not possible.
         """
@@ -102,7 +102,7 @@ class DateParser:
         return found
 
     def certain(self, text: str) -> Instant:
-        """Return the instant of a text whose order is no question. Raises `UnreadableCell`."""
+        """Return the instant of a text whose order is not in question. Raises `UnreadableCell`."""
         if not text.strip("0-/.: T"):
             return MISSING
         for parse in (self._year_first, self._named, self._compact):

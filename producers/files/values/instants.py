@@ -65,7 +65,7 @@ def _order(readings: Iterable[Readings]) -> DateOrder | None:
     for found in readings:
         offered |= found.keys()
         better.update((one, other) for one in found for other in _ORDERS if other not in found)
-    # Four digits of a year rule out that it comes first, so where no cell offers that order it is no rival.
+    # Four digits of a year rule out that it comes first, so where no cell offers that order it is not a rival.
     rivals = offered | always
     for order in offered:
         others = rivals - {order}

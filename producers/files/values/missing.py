@@ -35,7 +35,7 @@ def is_missing(text: str) -> bool:
 
 
 def is_missing_text(text: str) -> bool:
-    """Return whether the text means "not known" in a field of text that is no name, such as an address."""
+    """Return whether the text means "not known" in a field of text that is not a name, such as an address."""
     return is_missing(text) or _ZEROS.fullmatch(text) is not None
 
 
@@ -72,7 +72,7 @@ class PlaceWords:
         kind = placeholder_kind(text)
         if kind is None:
             if self._field == "hospital_name" and _is_total_word(text):
-                raise UnreadableCell("is the word for a total, so the row is no hospital")
+                raise UnreadableCell("is the word for a total, so the row is not a hospital")
             return _ZEROS.fullmatch(text) is not None
         if (self._codes is not None and _CODE.fullmatch(text)) or (self._is_state and _STATE.fullmatch(text)):
             # NA may be Naples, N.D. may be North Dakota.

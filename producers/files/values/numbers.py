@@ -39,7 +39,7 @@ _WITH_PART = re.compile(
     r"(?P<whole>[^(\[\uff08]*[0-9][^(\[\uff08]*?)\s*[(\[\uff08]"
     r"(?P<part>[^(\[0-9]*(?P<number>[0-9]{1,9})[^(\[0-9]*?)[)\]\uff09]"
 )
-# Of what is added or is a share, the number in front is no whole.
+# Of what is added or is a share, the number in front is not the whole.
 _NO_PART = re.compile(r"[+%/&]|[-\u2013]\s*[0-9]|[0-9]\s*[-\u2013]")
 _FOOTNOTE_MARK = re.compile(r"(?<=[0-9])\s*[*\u2020\u2021\u00b9\u00b2\u00b3]{1,3}$")
 _MARK_LEFT_OUT = "a footnote mark is left out"
@@ -53,7 +53,7 @@ _NOT_A_NUMBER = "is not a number"
 # The largest hospital of the world has fewer, so "50 100" is two numbers.
 _MOST_BEDS = 15_000
 _LONGEST_NUMBER = 60
-# Beyond these, a number is no count and takes long to handle.
+# Beyond these, a number is not a count and takes long to handle.
 _MOST_WHOLE = 10**9
 _MOST_DIGITS = 40
 
@@ -213,7 +213,7 @@ class WholeNumberReader:
         raise UnreadableCell(_NOT_A_NUMBER)
 
     def _ungrouped(self, digits: str, sign: str) -> Decimal:
-        # Blanks and apostrophes are no decimal signs, and a decimal sign does not come twice.
+        # Blanks and apostrophes are not decimal signs, and a decimal sign does not come twice.
         if sign in " '" or digits.count(sign) > 1 or sign == self._thousands:
             number = Decimal(digits.replace(sign, ""))
             if sign == " " and number > _MOST_BEDS:

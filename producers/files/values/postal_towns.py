@@ -78,7 +78,7 @@ class PartReader:
 
 
 def _plain(cell: str) -> str:
-    # The Japanese sign of the post stands in front of a code, and is no part of it.
+    # The Japanese sign of the post stands in front of a code, and is not part of it.
     return " ".join(cell.split()).lstrip("\u3012\u3036 ")
 
 

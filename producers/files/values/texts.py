@@ -24,7 +24,7 @@ _FRACTION = re.compile(r"[0-9]+[.,][0-9]*[1-9][0-9]*")
 _EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+([0-9]{1,3})")
 # What decoding makes of a byte that is not of the file's encoding, and JSON of half an escaped pair.
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# The Japanese sign of the post and signs of a telephone say what follows; they are no part of it.
+# The Japanese sign of the post and signs of a telephone say what follows; they are not part of it.
 _SIGNS_IN_FRONT = "\u3012\u3036\u3020\u260e\u260f\u2706\U0001f4de :\uff1a"
 # Letters, digits and signs of East Asia that are as wide as characters there.
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -116,7 +116,7 @@ class CodeReader:
 
     `whole_floats` says that the column contains whole numbers which a spreadsheet has written as `1425.0`. Several
     cells are joined by `joined_by`. If `all_needed`, the value is missing as soon as one of them is. With
-    `needs_digit`, a value without a digit is none: "ask the director" is no telephone number.
+    `needs_digit`, a value without a digit does not count: "ask the director" is not a telephone number.
     `made_dates` says that dates with the name of a month are what a spreadsheet has made of codes.
     """
 

@@ -1,4 +1,4 @@
-"""Lists that write 0 wherever something is not known: their zeros are no numbers and no answers."""
+"""Lists that write 0 wherever something is not known: their zeros are neither numbers nor answers."""
 
 import re
 from collections import Counter

@@ -16,7 +16,9 @@ from worker.engine.arq_redis import open_arq_redis
 from worker.engine.completer import Completer
 from worker.engine.events import Events
 from worker.engine.redis_health import RedisHealth
-from worker.queue.scripts import ClaimedJob, Completion, Scripts
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 from worker.redis.limits import ValueLimit
 from worker.settings import load_settings
 

@@ -111,7 +111,7 @@ async def test_one_worker_moves_at_a_time(own_bench: Bench, tmp_path: Path) -> N
     assert (await own_bench.redis.hlen(keys.DEAD), events.sent) == (3, [])
 
 
-async def test_a_turn_that_another_program_has_taken_for_ever_ends(own_bench: Bench, tmp_path: Path) -> None:
+async def test_a_lock_that_another_program_has_taken_for_ever_ends(own_bench: Bench, tmp_path: Path) -> None:
     context, _ = await make_context(own_bench)
     await own_bench.redis.set(keys.DEAD_ARCHIVER, "another program")
 

@@ -19,8 +19,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.integration.engine.conftest import Bench
 from worker.embedded import EmbeddedRedis
 from worker.queue import keys
+from worker.queue.claim import Claim, ClaimedJob
 from worker.queue.heartbeats import ready_workers
-from worker.queue.scripts import Claim, ClaimedJob, Scripts
+from worker.queue.scripts import Scripts
 
 BACK_WITHIN = 3.0  # seconds from Redis's return until work resumes
 NOT_READY_WITHIN = 5.0  # seconds; a heartbeat is valid for 4

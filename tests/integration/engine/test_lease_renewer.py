@@ -17,7 +17,7 @@ from worker.engine import lease_renewer
 from worker.engine.arq_redis import open_arq_redis
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.queue import keys
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 from worker.redis.client import sync_twin
 from worker.settings import load_settings
 

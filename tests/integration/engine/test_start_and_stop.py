@@ -14,7 +14,8 @@ from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.engine.worker import LeaseWorker
 from worker.queue import keys
-from worker.queue.scripts import Claim, Scripts
+from worker.queue.claim import Claim
+from worker.queue.scripts import Scripts
 
 
 async def fine(ctx: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ async def memories(mongo: MongoHandle) -> list[dict[str, Any]]:
     return await mongo.database["applied_jobs"].find({}).to_list(None)
 
 
-def untold(outcome: Any) -> Any:
+def without_token(outcome: Any) -> Any:
     return outcome.model_copy(update={"token": None})
 
 
@@ -72,21 +72,21 @@ async def test_a_refused_job_repeats_its_answer(
 ) -> None:
     payload = payload_of(name, fields, record)
     await store(run_job, record, "first")
-    refused = untold(await run_job(name, payload, "key"))
+    refused = without_token(await run_job(name, payload, "key"))
     assert await mongo.hospitals.count_documents({"revision": 2, "beds": 2}) == 1
 
     await run_job("ingest_hospital", {"record": record(beds=3), "on_existing": "merge"}, "another merge")
-    assert untold(await run_job(name, payload, "key")) == refused
+    assert without_token(await run_job(name, payload, "key")) == refused
     assert await mongo.hospitals.count_documents({"revision": 3, "beds": 3}) == 1
     await remove(run_job, "first", revision=3)
-    assert untold(await run_job(name, payload, "key")) == refused
+    assert without_token(await run_job(name, payload, "key")) == refused
     assert await mongo.hospitals.count_documents({}) == 0
     await run_job("ingest_hospital", {"record": record(beds=4)}, "another")
-    assert untold(await run_job(name, payload, "key")) == refused
+    assert without_token(await run_job(name, payload, "key")) == refused
     assert await mongo.hospitals.count_documents({"revision": 1, "beds": 4}) == 1
     registration = {"record": record(), **ACT}
     assert (await run_job("register_hospital", registration, "registers")).status == "registered"
-    assert untold(await run_job(name, payload, "key")) == refused
+    assert without_token(await run_job(name, payload, "key")) == refused
     assert await mongo.hospitals.count_documents({"revision": 2, "beds": 4, "status": "registered"}) == 1
 
 
@@ -98,7 +98,7 @@ async def test_a_correction_of_no_hospital_repeats_its_answer(
     await run_job("ingest_hospital", {"record": record()}, "creates")
 
     assert first.status == "not_found"
-    assert untold(await run_job("correct_hospital", payload, "key")) == untold(first)
+    assert without_token(await run_job("correct_hospital", payload, "key")) == without_token(first)
     assert await mongo.hospitals.count_documents({"city": "A"}) == 0
 
 
@@ -180,7 +180,7 @@ async def test_two_deliveries_that_change_nothing_agree(mongo: MongoHandle, run_
 
     outcome = await delivery(mongo, overtaken)
     assert (outcome.status, outcome.revision) == ("same", 3)
-    assert untold(await delivery(mongo, ingesting(mongo, 2))) == untold(outcome)
+    assert without_token(await delivery(mongo, ingesting(mongo, 2))) == without_token(outcome)
 
 
 @pytest.mark.parametrize("removed", [False, True])
@@ -200,10 +200,10 @@ async def test_a_delivery_that_changed_the_hospital_counts_more_than_one_that_di
 
     outcome = await delivery(mongo, overtaken)
     assert (outcome.status, outcome.revision) == ("merged", 4)
-    assert untold(await delivery(mongo, ingesting(mongo, 2))) == untold(outcome)
+    assert without_token(await delivery(mongo, ingesting(mongo, 2))) == without_token(outcome)
     if not removed:
         await remove(run_job, "first", revision=4)
-    assert untold(await delivery(mongo, ingesting(mongo, 2))) == untold(outcome)
+    assert without_token(await delivery(mongo, ingesting(mongo, 2))) == without_token(outcome)
     assert await mongo.hospitals.count_documents({}) == 0
 
 
@@ -217,7 +217,7 @@ async def test_a_change_after_the_answer_was_stored_is_found(
     late = await ingesting(mongo, 2)()
 
     assert late.status == "merged"
-    assert untold(await delivery(mongo, ingesting(mongo, 2))) == untold(late)
+    assert without_token(await delivery(mongo, ingesting(mongo, 2))) == without_token(late)
 
 
 async def test_a_discard_that_was_refused_in_another_delivery_removes_nothing(
@@ -233,7 +233,7 @@ async def test_a_discard_that_was_refused_in_another_delivery_removes_nothing(
 
     assert refused.status == "conflict"
     assert await mongo.hospitals.count_documents({}) == 1
-    assert untold(await run_job("discard_hospital", payload.model_dump(), "key")) == untold(refused)
+    assert without_token(await run_job("discard_hospital", payload.model_dump(), "key")) == without_token(refused)
 
 
 @pytest.mark.parametrize("removed", [False, True])
@@ -252,7 +252,7 @@ async def test_a_discard_that_failed_half_way_and_is_refused_then_repeats_that(
         await remove(run_job, "first", revision=3)
 
     assert refused.status == "conflict"
-    assert untold(await run_job("discard_hospital", payload, "key")) == untold(refused)
+    assert without_token(await run_job("discard_hospital", payload, "key")) == without_token(refused)
 
 
 async def test_a_discard_that_refuses_itself_repeats_that(
@@ -272,7 +272,7 @@ async def test_a_discard_that_refuses_itself_repeats_that(
 
     assert (refused.status, refused.revision) == ("conflict", 3)
     await remove(run_job, "first", revision=3)
-    assert untold(await run_job("discard_hospital", payload, "key")) == untold(refused)
+    assert without_token(await run_job("discard_hospital", payload, "key")) == without_token(refused)
 
 
 def chunk(*statuses: RecordStatus) -> ChunkOutcome:
@@ -301,8 +301,8 @@ async def test_two_deliveries_of_a_chunk_agree(
     async def unwanted() -> ChunkOutcome:
         raise AssertionError("a stored answer is repeated without a further run")
 
-    assert untold(await answer_chunk_once(mongo, "key", overtaken)) == counts
-    assert untold(await answer_chunk_once(mongo, "key", unwanted)) == counts
+    assert without_token(await answer_chunk_once(mongo, "key", overtaken)) == counts
+    assert without_token(await answer_chunk_once(mongo, "key", unwanted)) == counts
 
 
 async def test_the_answer_of_a_full_chunk_takes_little_room(
@@ -329,4 +329,4 @@ async def test_a_chunk_with_very_many_problems_reports_the_first_of_each_record(
     assert sum(len(rejection.problems) for rejection in many.rejections) == 3_000
     assert few.statuses == many.statuses
     assert [rejection.problems for rejection in few.rejections] == [each.problems[:1] for each in many.rejections]
-    assert untold(await run_job("ingest_hospitals", payload, "key")) == untold(few)
+    assert without_token(await run_job("ingest_hospitals", payload, "key")) == without_token(few)

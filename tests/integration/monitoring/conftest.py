@@ -17,9 +17,11 @@ from worker.engine.arq_redis import open_arq_redis
 from worker.errors import RemoteError
 from worker.queue import keys
 from worker.queue.batches import BatchStore
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
 from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.heartbeats import Heartbeat, redis_time, write_heartbeat
-from worker.queue.scripts import ClaimedJob, Completion, Enqueue, Scripts
+from worker.queue.scripts import Enqueue, Scripts
 from worker.settings import load_settings
 
 WORKER = "vm:8903:e6a774"

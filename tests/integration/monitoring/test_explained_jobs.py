@@ -15,7 +15,7 @@ from worker.queue import keys
 from worker.queue.dead_letter import Failure
 from worker.queue.heartbeats import redis_time
 from worker.queue.job_state import look_up
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 JOB = "ingest_hospital:42"
 BATCH_JOB = "ingest_hospital:~batch:load-7:1"

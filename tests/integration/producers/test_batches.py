@@ -15,7 +15,9 @@ from worker.contract import BULK_QUEUE, DEFAULT_QUEUE, INGEST_HOSPITALS, IngestH
 from worker.embedded import EmbeddedRedis
 from worker.errors import BatchClosed, BatchNotFound, InvalidPayload, JobNotFound, OutageError
 from worker.queue.batches import completion_entry
-from worker.queue.scripts import ClaimedJob, Completion, Scripts
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 from worker.settings import Settings
 
 

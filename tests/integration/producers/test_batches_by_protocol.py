@@ -9,7 +9,8 @@ from arq.connections import ArqRedis
 from producers.client import HospitalProducer
 from worker.contract import INGEST_HOSPITAL, INGEST_HOSPITALS, HospitalRecord, IngestHospital, IngestHospitals
 from worker.queue.batches import completion_entry
-from worker.queue.scripts import Completion, Scripts
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text("utf-8")
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")

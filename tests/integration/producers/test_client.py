@@ -24,8 +24,10 @@ from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.errors import InvalidEnvelope, InvalidPayload, JobNotFound, RemoteError
 from worker.queue import keys
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
-from worker.queue.scripts import ClaimedJob, Completion, Scripts
+from worker.queue.scripts import Scripts
 from worker.settings import load_settings
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")

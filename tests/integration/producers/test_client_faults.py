@@ -11,8 +11,10 @@ from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
 from worker.embedded import EmbeddedRedis, ports
 from worker.errors import ConfigurationError, OutageError, RegistryError, WritesRefused
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
-from worker.queue.scripts import ClaimedJob, Completion, Scripts
+from worker.queue.scripts import Scripts
 from worker.settings import Settings, load_settings
 
 MERCY = HospitalRecord(hospital_name="Mercy")

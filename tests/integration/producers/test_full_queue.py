@@ -15,7 +15,8 @@ from tests.support.waiting import until
 from worker.contract import DEFAULT_QUEUE, INGEST_HOSPITAL, HospitalRecord, IngestHospital
 from worker.embedded import EmbeddedRedis
 from worker.errors import QueueFull
-from worker.queue.scripts import Completion, Scripts
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 from worker.settings import Settings, load_settings
 
 BOUND = 5

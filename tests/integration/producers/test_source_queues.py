@@ -22,7 +22,8 @@ from worker.contract import (
 from worker.embedded import EmbeddedRedis
 from worker.errors import KeyUsedTwice, QueueFull
 from worker.queue import keys
-from worker.queue.scripts import Completion, Scripts
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 from worker.settings import Settings, load_settings
 
 CMS_QUEUE = "arq:queue:cms"

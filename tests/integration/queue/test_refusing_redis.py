@@ -13,7 +13,8 @@ from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import open_arq_redis
 from worker.queue import keys
 from worker.queue.batches import completion_entry
-from worker.queue.scripts import Completion, Enqueue
+from worker.queue.completion import Completion
+from worker.queue.scripts import Enqueue
 from worker.settings import load_settings
 
 

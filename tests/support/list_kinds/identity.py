@@ -130,7 +130,7 @@ IDENTITY = (
         rows=_SAME_NAMES_APART,
     ),
     Kind(
-        # The county is no part of an identity, so these are not known to be apart; they are never one.
+        # The county is not part of an identity, so these are not known to be apart; they are never one.
         name="03_same_name_other_town, county alone",
         file="03-county.csv",
         content=(

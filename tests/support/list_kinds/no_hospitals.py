@@ -1,4 +1,4 @@
-"""Lists with rows that are no hospitals or whose cells are shifted, and lists of something else."""
+"""Lists with rows that are not hospitals or whose cells are shifted, and lists of something else."""
 
 from tests.support.list_kinds.model import Kind, Row, row
 

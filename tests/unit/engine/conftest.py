@@ -22,7 +22,8 @@ from worker.engine.options import JobFunction, JobOptions
 from worker.engine.pauses import Pauses
 from worker.engine.redis_health import RedisHealth
 from worker.engine.retry_policy import Trouble
-from worker.queue.scripts import ClaimedJob, Scripts
+from worker.queue.claim import ClaimedJob
+from worker.queue.scripts import Scripts
 from worker.redis.limits import ValueLimit
 
 Kind = TypeVar("Kind")

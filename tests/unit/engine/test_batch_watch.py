@@ -8,7 +8,8 @@ from worker.engine.context import EngineContext
 from worker.errors import RemoteError
 from worker.queue import keys
 from worker.queue.batches import BatchStore
-from worker.queue.scripts import Completion, Enqueue
+from worker.queue.completion import Completion
+from worker.queue.scripts import Enqueue
 
 CODEC = Codec()
 

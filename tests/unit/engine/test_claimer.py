@@ -30,7 +30,9 @@ from worker.engine.context import EngineContext
 from worker.engine.events import Claimed as ClaimedEvent
 from worker.engine.events import ClaimFailed, ClaimRecovered, JobTooLargeForLink
 from worker.engine.slots import Slots
-from worker.queue.scripts import LARGEST_ANSWER, Claim, ClaimedJob, Completion, Scripts
+from worker.queue.claim import Claim, ClaimedJob
+from worker.queue.completion import Completion
+from worker.queue.scripts import LARGEST_ANSWER, Scripts
 from worker.redis.client import call_timeout_s
 
 NOW_MS = 1_700_000_000_000

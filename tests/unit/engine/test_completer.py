@@ -15,7 +15,8 @@ from tests.unit.engine.conftest import KeptEvents, NotedHealth, NotedLimit, with
 from worker.engine import completer
 from worker.engine.completer import Completer, ResultTooLarge
 from worker.engine.events import CompletionDropped, CompletionRefused, CompletionsStored
-from worker.queue.scripts import Completion, Scripts
+from worker.queue.completion import Completion
+from worker.queue.scripts import Scripts
 
 WRONG_TYPE = ResponseError("Error running script (call to f_0): @user_script:9: WRONGTYPE Operation against a key")
 

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.engine.conftest import stop_all
 from worker.engine import completer
 from worker.engine.context import EngineContext
-from worker.queue.scripts import Completion
+from worker.queue.completion import Completion
 
 STOPPING, OPEN, CONGESTED = "stopping", "MongoDB is unavailable", "storing of completions has fallen behind"
 

@@ -8,7 +8,7 @@ from worker.codec import Codec
 from worker.contract.trace_context import TraceContext
 from worker.engine.envelope import Call, read_call
 from worker.errors import InvalidEnvelope, TransientError
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 CODEC = Codec()
 MESSAGE: dict[str, Any] = {"t": None, "f": "job", "a": [1], "k": {"two": 2}, "et": 7}

@@ -35,8 +35,8 @@ from worker.engine.patched_run_job import PatchedRunJob
 from worker.engine.retry_policy import Trouble
 from worker.engine.running_job import Interruption
 from worker.errors import ConflictError, OperationRefused, OutageError, PermanentError, TransientError
+from worker.queue.completion import Completion
 from worker.queue.dead_letter import DeadLetter, Failure
-from worker.queue.scripts import Completion
 
 CODEC = Codec()
 

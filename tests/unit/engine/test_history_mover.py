@@ -116,7 +116,7 @@ async def test_one_worker_moves_at_a_time(bench: Bench) -> None:
     assert await bench.redis.get(keys.ENDED_MOVER) == b"another"
 
 
-async def test_a_turn_without_an_end_is_given_one(bench: Bench) -> None:
+async def test_a_lock_without_an_expiry_is_given_one(bench: Bench) -> None:
     await bench.redis.set(keys.ENDED_MOVER, "another program")
 
     await bench.mover.move()
@@ -137,13 +137,13 @@ async def test_keys_of_other_programs_stay(bench: Bench) -> None:
     assert await bench.redis.pttl(keys.ENDED_MOVER) == -1
     await bench.redis.delete(keys.ENDED_MOVER)
 
-    await bench.redis.rpush(keys.ENDED_UNTOLD, "foreign")
+    await bench.redis.rpush(keys.ENDED_LEFT_OUT, "foreign")
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         await bench.mover.move()
-    assert await bench.redis.lrange(keys.ENDED_UNTOLD, 0, -1) == [b"foreign"]
+    assert await bench.redis.lrange(keys.ENDED_LEFT_OUT, 0, -1) == [b"foreign"]
 
 
-async def test_a_turn_that_another_worker_has_meanwhile_stays_its_own(bench: Bench) -> None:
+async def test_a_lock_that_another_worker_has_meanwhile_stays_its_own(bench: Bench) -> None:
     async def held_up(groups: Sequence[EndGroup]) -> None:
         await bench.redis.set(keys.ENDED_MOVER, "another", px=10_000)
 
@@ -164,7 +164,7 @@ async def test_entries_of_other_programs_are_removed(bench: Bench) -> None:
 
 
 async def test_ends_that_redis_had_no_room_for_are_reported(bench: Bench) -> None:
-    await bench.redis.set(keys.ENDED_UNTOLD, 300)
+    await bench.redis.set(keys.ENDED_LEFT_OUT, 300)
 
     await bench.mover.move()
     await bench.mover.move()

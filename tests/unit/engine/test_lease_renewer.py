@@ -18,7 +18,7 @@ from worker.engine import lease_renewer
 from worker.engine.events import EventLoopBlocked, RenewalFailed, RenewalsHeldUp
 from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.queue import keys
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 LEASE_S = 10.0
 A, B, C = (Lease(name, "queue", "token") for name in (b"a", b"b", b"c"))

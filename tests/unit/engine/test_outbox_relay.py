@@ -23,8 +23,8 @@ from worker.engine.outbox_relay import OutboxRelay
 from worker.engine.shutdown import cancel
 from worker.errors import OutageError, TransientError
 from worker.queue import keys
+from worker.queue.fleet_lock import FleetLock
 from worker.queue.heartbeats import OutboxState
-from worker.queue.turn import Turn
 
 pytestmark = needs_lua
 
@@ -40,7 +40,7 @@ def outbox() -> MemoryOutbox:
 @asynccontextmanager
 async def relaying(context: EngineContext, outbox: MemoryOutbox) -> AsyncIterator[OutboxRelay]:
     relay = OutboxRelay(context, outbox)
-    loops = (relay.keep_turn(), relay.watch(), relay.measure(), relay.work())
+    loops = (relay.keep_lock(), relay.watch(), relay.measure(), relay.work())
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield relay
@@ -80,7 +80,7 @@ async def test_what_was_added_before_the_relay_began_is_found(
         await expect_queued(redis, *jobs)
 
 
-async def test_an_added_job_is_told(
+async def test_an_added_job_is_notified(
     redis: ArqRedis, context: EngineContext, outbox: MemoryOutbox, told_only: None
 ) -> None:
     async with relaying(context, outbox) as relay:
@@ -90,7 +90,7 @@ async def test_an_added_job_is_told(
         await expect_queued(redis, job)
 
 
-async def test_the_end_of_a_job_is_told(
+async def test_the_end_of_a_job_is_notified(
     redis: ArqRedis, context: EngineContext, outbox: MemoryOutbox, told_only: None
 ) -> None:
     outbox.add("a", told=False)
@@ -171,7 +171,7 @@ async def test_an_outage_of_redis_is_outlived(
     async with relaying(context, outbox) as relay:
         await settled(relay, outbox)
         with monkeypatch.context() as patch:
-            patch.setattr(Turn, "extend", fail)
+            patch.setattr(FleetLock, "extend", fail)
             patch.setattr(context.scripts, "enqueue", fail)
             await until(lambda: not relay._relays.is_set())
             job = outbox.add("a", told=False)
@@ -224,7 +224,7 @@ async def test_the_worker_that_relays_knows_what_is_in_the_outbox(
         await until(lambda: relay.state is None)
 
 
-async def test_a_worker_that_stops_leaves_the_turn(
+async def test_a_worker_that_stops_releases_the_lock(
     redis: ArqRedis, context: EngineContext, outbox: MemoryOutbox
 ) -> None:
     async with relaying(context, outbox):

@@ -47,7 +47,7 @@ async def look_at_all(steps: OutboxSteps, outbox: MemoryOutbox) -> None:
 
 
 async def go_on(steps: OutboxSteps) -> None:
-    await steps.take_told()
+    await steps.take_ended()
     while steps.has_work:
         await steps.step()
 

@@ -67,7 +67,7 @@ def endless() -> Iterator[threading.Thread]:
 async def test_a_process_that_has_ended_is_gone_soon(process: Process, events: KeptEvents) -> None:
     acts: list[str] = []
     leaving = ProcessExit(events, 60, 60)
-    leaving.last_act = lambda: acts.append("hand back")
+    leaving.before_exit = lambda: acts.append("hand back")
     leaving.ended(3)
 
     await until(lambda: process.codes)
@@ -83,7 +83,7 @@ async def test_a_process_that_has_ended_is_gone_soon(process: Process, events: K
 async def test_a_process_that_stops_has_its_grace_period(process: Process, events: KeptEvents) -> None:
     acts: list[str] = []
     leaving = ProcessExit(events, 0.2, 60)
-    leaving.last_act = lambda: acts.append("hand back")
+    leaving.before_exit = lambda: acts.append("hand back")
     began = time.monotonic()
     leaving.stopping()
 
@@ -115,10 +115,10 @@ async def test_a_second_signal_ends_the_grace_period(process: Process, events: K
     assert process.watchdog == [3_600.9, 0.9]
 
 
-async def test_the_last_act_is_not_waited_for_without_end(process: Process, events: KeptEvents) -> None:
+async def test_the_step_before_the_exit_is_not_waited_for_without_end(process: Process, events: KeptEvents) -> None:
     answered = threading.Event()
     leaving = ProcessExit(events, 0, 60)
-    leaving.last_act = lambda: _wait(answered)
+    leaving.before_exit = lambda: _wait(answered)
     leaving.stopping(code=1)
 
     await until(lambda: process.codes)

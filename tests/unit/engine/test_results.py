@@ -11,8 +11,8 @@ from worker.engine.options import JobFunction
 from worker.engine.results import loggable_message, make_dead_letter, result_data
 from worker.engine.running_job import RunningJob
 from worker.errors import InvalidPayload, PayloadProblem, TransientError
+from worker.queue.claim import ClaimedJob
 from worker.queue.dead_letter import Failure
-from worker.queue.scripts import ClaimedJob
 
 CODEC = Codec()
 MARK = "Xanthippe"

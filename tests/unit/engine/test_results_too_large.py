@@ -16,8 +16,8 @@ from worker.engine.executor import Executor
 from worker.engine.options import JobContext
 from worker.engine.running_job import RunningJob
 from worker.engine.slots import Slots
+from worker.queue.completion import Completion
 from worker.queue.dead_letter import DeadLetter
-from worker.queue.scripts import Completion
 
 ERROR = ResultTooLarge("result too large: 11 bytes, limit 10")
 

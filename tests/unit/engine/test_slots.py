@@ -20,7 +20,8 @@ from worker.engine.lease_renewer import Lease
 from worker.engine.options import JobContext
 from worker.engine.running_job import Interruption, RunningJob
 from worker.engine.slots import Slots
-from worker.queue.scripts import ClaimedJob, Completion
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
 
 SUSPECT = CRASH_LIMIT - 1
 TOKEN = "token"

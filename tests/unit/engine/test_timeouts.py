@@ -4,7 +4,7 @@ import pytest
 
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
-from worker.queue.scripts import ClaimedJob
+from worker.queue.claim import ClaimedJob
 
 
 class Clock:

@@ -17,7 +17,7 @@ from redis.exceptions import NoPermissionError
 
 from tests.support.captured_lines import capture_logs
 from tests.support.waiting import until
-from tests.unit.engine.conftest import KeptEvents, envelope, finished, open_client, stop_all
+from tests.unit.engine.conftest import KeptEvents, envelope, open_client, stop_all
 from worker.codec import Codec
 from worker.engine import shutdown
 from worker.engine import worker as worker_module
@@ -26,7 +26,6 @@ from worker.engine.events import (
     Events,
     ExitRefused,
     GracePeriodExpired,
-    JobOutcome,
     JobsLeftBehind,
     RedisInfoFailed,
     ShutdownStarted,
@@ -37,8 +36,9 @@ from worker.engine.local_zone import LocalZone
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError, PermanentError
 from worker.queue import keys
+from worker.queue.claim import Claim
 from worker.queue.heartbeats import Heartbeat, read_heartbeats
-from worker.queue.scripts import Claim, Enqueue, Scripts
+from worker.queue.scripts import Enqueue, Scripts
 
 QUEUE, BULK = "queue", "bulk"
 LISTENED_TO: list[type] = [
@@ -211,29 +211,6 @@ async def test_a_burst_runs_what_is_there_and_counts_how_it_ended(bench: Bench) 
     assert [await bench.marks(job_id) for job_id in "abc"] == [[], [], []]
     lines = [(line["action"], line["job_id"]) for line in logs if "job_id" in line]
     assert sorted(lines) == [("job_dead_lettered", "b"), ("job_retried", "c")]
-
-
-@pytest.mark.parametrize(
-    ("outcome", "counts"),
-    [
-        ("complete", (1, 0, 0)),
-        ("dead", (0, 1, 0)),
-        ("aborted", (0, 1, 0)),
-        ("retried", (0, 0, 1)),
-        ("handed_back", (0, 0, 1)),
-        ("postponed", (0, 0, 1)),
-        ("put_aside", (0, 0, 0)),
-        ("function_unknown", (0, 0, 0)),
-        ("lease_lost", (0, 0, 1)),
-    ],
-)
-async def test_every_outcome_has_its_counter(
-    bench: Bench, outcome: JobOutcome, counts: tuple[int, int, int]
-) -> None:
-    worker = bench.worker()
-    worker.events.send(finished(outcome))
-
-    assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == counts
 
 
 async def test_hooks_run_around_the_worker_and_each_job(bench: Bench) -> None:
@@ -987,7 +964,7 @@ class NotedExit:
     def __init__(self, events: Events, grace_s: float, longest_job_s: float) -> None:
         self.calls: list[Any] = [("grace", grace_s)]
         self.longest_job_s = longest_job_s
-        self.last_act: Callable[[], None] | None = None
+        self.before_exit: Callable[[], None] | None = None
         self.made.append(self)
 
     def watch(self, *signals: Signals) -> None:
@@ -1016,7 +993,7 @@ def test_the_exit_of_a_process_that_belongs_to_the_worker_is_watched(
     (process_exit,) = exits
     assert process_exit.longest_job_s == 7
     assert process_exit.calls == [("grace", 25), ("watch", Signals.SIGTERM, Signals.SIGINT), ("ended", 0)]
-    assert process_exit.last_act is not None
+    assert process_exit.before_exit is not None
 
 
 def test_a_process_that_fails_exits_with_1(runner: Runner, exits: list[NotedExit]) -> None:

@@ -11,7 +11,7 @@ SKIPPED = (
     "jobs in the outbox that cannot be enqueued: 2, and the later ones of their hospitals wait "
     "(outbox_job_skipped in the log)"
 )
-UNREADABLE = "documents in the outbox that are no jobs: 1 (outbox_documents_unreadable in the log)"
+UNREADABLE = "documents in the outbox that are not jobs: 1 (outbox_documents_unreadable in the log)"
 
 
 @pytest.mark.parametrize(

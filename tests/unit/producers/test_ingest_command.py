@@ -128,7 +128,7 @@ def test_several_files_are_imported_and_a_bad_one_does_not_stop_the_others(
     assert status == PARTLY
     assert "bad.csv: is empty" in err
     assert len(producer.imports.documents) == 1
-    # What the first import has left in the folder is no list.
+    # What the first import has left in the folder is not a list.
     assert run("ingest", tmp_path, "--source", "cms")[2].count("is empty") == 1
     assert len(producer.imports.documents) == 2
 

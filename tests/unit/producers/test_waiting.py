@@ -27,13 +27,13 @@ class ScriptedWaiters:
         self.error: Exception | None = None
         self.failed = asyncio.Event()
         self.looks = 0
-        self._told: asyncio.Queue[str] = asyncio.Queue()
+        self._notices: asyncio.Queue[str] = asyncio.Queue()
 
     def end(self, job_id: str, view: EndedView | None = None) -> None:
         self.views[job_id] = view or JobView(job_id, "done", 1)
         if self.tells and job_id in self.noted:
             self.noted.discard(job_id)
-            self._told.put_nowait(job_id)
+            self._notices.put_nowait(job_id)
 
     def _check(self) -> None:
         if self.error is not None:
@@ -44,17 +44,17 @@ class ScriptedWaiters:
         self._check()
         self.looks += not note
         ended = [job_id for job_id in job_ids if job_id in self.views]
-        untold = not self.noted.isdisjoint(ended)
+        without_notice = not self.noted.isdisjoint(ended)
         self.noted.difference_update(ended)
         if note:
             self.noted.update(set(job_ids) - set(ended))
-        return Over(ended, untold)
+        return Over(ended, without_notice)
 
-    async def told(self, seconds: float) -> list[str]:
+    async def wait(self, seconds: float) -> list[str]:
         self._check()
         try:
             async with asyncio.timeout(seconds):
-                return [await self._told.get()]
+                return [await self._notices.get()]
         except TimeoutError:
             return []
 
@@ -113,14 +113,14 @@ async def test_a_lost_wake_up_is_made_up_for_by_a_look(watch: EndWatch, waiters:
 async def test_looks_become_rare_and_frequent_again_if_workers_tell_nobody(
     watch: EndWatch, waiters: ScriptedWaiters
 ) -> None:
-    told, untold = await start(watch, waiters, "a", "b")
+    noticed, unnoticed = await start(watch, waiters, "a", "b")
     await until(lambda: watch._look_s == 1)
     waiters.end("a")
-    await told
+    await noticed
     assert watch._look_s == 1
     waiters.tells = False
     waiters.end("b")
-    await untold
+    await unnoticed
     await until(lambda: watch._look_s < 1)
 
 

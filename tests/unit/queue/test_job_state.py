@@ -8,9 +8,11 @@ from worker.codec import Codec
 from worker.contract import BULK_QUEUE, DEFAULT_QUEUE
 from worker.errors import InvalidEnvelope, RemoteError
 from worker.queue import keys
+from worker.queue.claim import ClaimedJob
+from worker.queue.completion import Completion
 from worker.queue.dead_letter import DeadLetter, Failure, payload_text
 from worker.queue.job_state import JobView, look_up, read_envelope
-from worker.queue.scripts import ClaimedJob, Completion, Enqueue
+from worker.queue.scripts import Enqueue
 
 CODEC = Codec()
 JOB: dict[str, Any] = {"t": None, "f": "ingest_hospital", "a": [], "k": {}, "et": 1_000}

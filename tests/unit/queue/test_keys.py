@@ -4,7 +4,7 @@ import pytest
 from arq import constants
 
 from worker.queue import keys
-from worker.queue.scripts import script_source
+from worker.queue.script_source import script_source
 
 SCRIPTS = (
     *("claim", "enqueue", "finish", "recover", "redrive", "renew", "run_now", "stats", "wait"),

@@ -69,7 +69,7 @@ async def test_keys_of_their_own_types_are_no_finding(redis: Any) -> None:
 
 def test_every_fixed_key_has_a_type() -> None:
     prefixes = {keys.JOB, keys.IN_PROGRESS, keys.RESULT, keys.TRIES, keys.HISTORY, keys.DEAD_PAYLOAD}
-    prefixes |= {keys.DEAD_OPERATION, keys.DIGEST, keys.RATES, keys.WAITER, keys.TOLD}
+    prefixes |= {keys.DEAD_OPERATION, keys.DIGEST, keys.RATES, keys.WAITER, keys.NOTICES}
     prefixes |= {keys.BATCH, keys.BATCH_JOBS, keys.BATCH_ORDER, keys.BATCH_COMPLETION}
     named = {value for name, value in vars(keys).items() if name.isupper()}
     suffixes = {value for value in named if value.startswith(":")}

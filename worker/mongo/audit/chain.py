@@ -156,7 +156,7 @@ class Chain:
 def check_entry(entry: Document, previous: Document | None) -> Finding | None:
     """Return the problem of one entry, given the one before it; `None` if it has none.
 
-    That tells nothing of the rest of the chain.
+    This says nothing about the rest of the chain.
     """
     if previous is not None and not _is_entry(previous):
         return malformed(previous)

@@ -9,7 +9,7 @@ from worker.mongo.audit.tolerant_reads import majority
 from worker.mongo.client import Document, MongoHandle
 from worker.mongo.errors import translated
 
-# By default the server sends 16 MB at a time, which is ten times as much as documents of Python.
+# By default the server sends 16 MB at a time, which takes ten times as much memory as Python objects.
 _BATCH = 1_000
 _CHAINS = [("hospital_id", ASCENDING), ("seq", ASCENDING)]
 _NEWEST_FIRST = [("at", DESCENDING), ("hospital_id", ASCENDING), ("seq", DESCENDING)]

@@ -232,7 +232,7 @@ local function sweep(queue)
 end
 
 -- Usually nothing is paused. Of a paused queue nothing is taken. Which function a job calls is in its payload, so the
--- worker puts jobs of paused functions aside; it is told in the step that claims them: none starts after the pause.
+-- worker puts jobs of paused functions aside. It learns of a pause in the step that claims them: none starts after it.
 local paused, is_paused = redis.call('HGETALL', PAUSES), {}
 for i = 1, #paused, 2 do is_paused[paused[i]] = true end
 

@@ -6,9 +6,9 @@
 local dead, dead_index = KEYS[1], KEYS[2]
 local now, count, i = clock_ms(), 0, 1
 while i <= #ARGV do
-    local id, letter, payload, entries = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+    local id, dead_letter, payload, entries = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
     if redis.call('EXISTS', JOB .. id) == 0 and redis.call('HEXISTS', dead, id) == 0 then
-        redis.call('HSET', dead, id, letter)
+        redis.call('HSET', dead, id, dead_letter)
         redis.call('ZADD', dead_index, now, id)
         redis.call('DEL', HISTORY .. id)
         if payload ~= '' then redis.call('SET', DEAD_PAYLOAD .. id, payload) end

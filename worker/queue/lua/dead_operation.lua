@@ -1,14 +1,14 @@
--- Takes one step of an operation on dead letters, or changes its state. Letters and progress change together, so that a
--- command that is killed leaves an exact count, and each letter is retried or discarded once.
+-- Takes one step of an operation on dead letters, or changes its state. Dead letters and progress change together, so
+-- that a command that is killed leaves an exact count, and each dead letter is retried or discarded once.
 --
 -- KEYS  dead letters, their index, abort, the operation
 -- ARGV  token of the command that runs it, what, for how many seconds the operation is kept; then
---       what = retry, discard: the time in ms after which a letter died too late to be meant, and for each dead letter
+--       what = retry, discard: the time in ms after which a job died too late to be meant, and for each dead letter
 --         three values: id, queue, payload (of an earlier version, otherwise empty: it is here)
---       what = finish: how many letters were left out
+--       what = finish: how many dead letters were left out
 --       what = take: nothing (another command continues it); what = stop: nothing
 -- Returns {state, done}. The state is gone, finished, stopped, taken (by another command) or running. A step changes
--- letters only in that last state.
+-- dead letters only in that last state.
 local dead, dead_index, abort, operation = unpack(KEYS, 1, 4)
 local runner, what, kept_s = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local now = clock_ms()

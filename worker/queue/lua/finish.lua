@@ -36,8 +36,8 @@ local SEVERAL_LOSSES = 3
 -- Entries of the stream of ended jobs, of up to 100 jobs each. A worker moves them to MongoDB long before.
 local MOST_ENDED = 10000
 
--- Seconds for which a producer finds the ids that it was told; it asks again before that.
-local TOLD_TTL = 60
+-- Seconds for which the ids of ended jobs wait for their producer, which reads them long before that.
+local NOTICES_TTL = 60
 
 -- How many values there are before the ids and results of completions: their number, and what they share.
 local SHARED_VALUES = 9
@@ -121,7 +121,7 @@ local function finish(id, in_progress, action, result, life, taken, payload, dea
     return move(job, DEAD_PAYLOAD .. id)
 end
 
-local function give_back(id, queue, score, spend, history)
+local function requeue(id, queue, score, spend, history)
     redis.call('ZADD', queue, score, id)
     if history ~= '' then
         if type(redis.pcall('RPUSH', HISTORY .. id, history)) == 'table' then
@@ -145,10 +145,10 @@ local function give_back(id, queue, score, spend, history)
 end
 
 -- Whether a job is a dead letter that names the late sender among the owners whose leases ended: see dead_letter.py.
-local function was_given_up(id, token)
-    local letter = redis.pcall('HGET', dead, id)
-    return type(letter) == 'string'
-        and string.find(letter, '"' .. token .. '"', 1, true)
+local function is_dead_because_of(id, token)
+    local dead_letter = redis.pcall('HGET', dead, id)
+    return type(dead_letter) == 'string'
+        and string.find(dead_letter, '"' .. token .. '"', 1, true)
         and redis.call('EXISTS', JOB .. id) == 0
 end
 
@@ -199,27 +199,27 @@ local function count_in_batch(entry, id)
     if batch then count_end(batch, id, outcome, counts) end
 end
 
--- Tells the history which jobs this call has ended: `told` of those that the traces are of, all but those at the
--- positions `untold`. Nothing of it may keep a job from ending: the rules of a user may be from before there was a
+-- Adds to the history that this call has ended `count` jobs: those of the traces, except those at the positions
+-- `left_out`. A failure here must not keep a job from ending: the rules of a user may be from before there was a
 -- history, and the key may be of another type.
-local function tell_history(told, untold)
-    local length = told > 0 and redis.pcall('XLEN', ENDED)
+local function add_to_history(count, left_out)
+    local length = count > 0 and redis.pcall('XLEN', ENDED)
     if type(length) ~= 'number' then return end
     if length >= MOST_ENDED then
-        local before = redis.pcall('GET', ENDED_UNTOLD)
+        local before = redis.pcall('GET', ENDED_LEFT_OUT)
         -- A table is an error: another program's key.
-        if type(before) ~= 'table' then redis.pcall('SET', ENDED_UNTOLD, (tonumber(before) or 0) + told) end
-    elseif #untold == 0 then
+        if type(before) ~= 'table' then redis.pcall('SET', ENDED_LEFT_OUT, (tonumber(before) or 0) + count) end
+    elseif #left_out == 0 then
         redis.pcall('XADD', ENDED, '*', 't', ARGV[2])
     else
-        redis.pcall('XADD', ENDED, '*', 't', ARGV[2], 'x', table.concat(untold, ' '))
+        redis.pcall('XADD', ENDED, '*', 't', ARGV[2], 'x', table.concat(left_out, ' '))
     end
 end
 
--- Tells producers that jobs have ended, each those that it waits for: see wait.lua. A producer that learns nothing here
--- finds out by itself a second later, so nothing of it may keep a job from ending.
-local function tell_waiters(ids)
-    local told = {}
+-- Notifies each producer of those jobs that it waits for: see wait.lua. A producer that gets no notice looks for itself
+-- a second later, so a failure here must not keep a job from ending.
+local function notify_waiters(ids)
+    local ids_by_name = {}
     for first = 1, #ids, PER_CALL do
         local last, notes = math.min(first + PER_CALL - 1, #ids), {}
         for i = first, last do notes[#notes + 1] = WAITER .. ids[i] end
@@ -227,25 +227,26 @@ local function tell_waiters(ids)
         for i, names in ipairs(waiters) do
             if names then
                 for name in string.gmatch(names, '%S+') do
-                    told[name] = told[name] or {}
-                    table.insert(told[name], ids[first + i - 1])
+                    ids_by_name[name] = ids_by_name[name] or {}
+                    table.insert(ids_by_name[name], ids[first + i - 1])
                 end
                 redis.pcall('DEL', notes[i])
             end
         end
     end
-    for name, ids_of_name in pairs(told) do
+    for name, ids_of_name in pairs(ids_by_name) do
         for first = 1, #ids_of_name, PER_CALL do
-            redis.pcall('RPUSH', TOLD .. name, unpack(ids_of_name, first, math.min(first + PER_CALL - 1, #ids_of_name)))
+            local last = math.min(first + PER_CALL - 1, #ids_of_name)
+            redis.pcall('RPUSH', NOTICES .. name, unpack(ids_of_name, first, last))
         end
-        redis.pcall('EXPIRE', TOLD .. name, TOLD_TTL)
+        redis.pcall('EXPIRE', NOTICES .. name, NOTICES_TTL)
     end
 end
 
 local applied, left, ended, seen = {}, {}, {}, {}
 -- The ids of the jobs that this call has ended.
 local over = {}
-local told, untold = 0, {}
+local recorded, left_out = 0, {}
 
 -- Applies a completion, unless it came too late, and returns what the caller learns of it.
 local function apply(position, id, result, queue, token, action, life, due, tries, record, entry)
@@ -260,12 +261,12 @@ local function apply(position, id, result, queue, token, action, life, due, trie
             table.insert(ended[queue], id)
             over[#over + 1] = id
         elseif action == 'retry' then
-            give_back(id, queue, now + due, tries, record)
+            requeue(id, queue, now + due, tries, record)
         elseif action == 'return' then
-            give_back(id, queue, due, tries, '')
+            requeue(id, queue, due, tries, '')
         else
             if not finish(id, in_progress[position], action, result, life, due, tries, record) then state = 2 end
-            told = told + 1
+            recorded = recorded + 1
             count_in_batch(entry, id)
             keep_digest(id, action, result, life, entry)
             table.insert(ended[queue], id)
@@ -274,10 +275,10 @@ local function apply(position, id, result, queue, token, action, life, due, trie
         table.insert(left[queue], id)
         return state
     end
-    if action == 'done' and not seen[id] and was_given_up(id, token) then
+    if action == 'done' and not seen[id] and is_dead_because_of(id, token) then
         seen[id] = true
         finish(id, in_progress[position], action, result, life, due, '', '')
-        told = told + 1
+        recorded = recorded + 1
         count_in_batch(entry, id)
         keep_digest(id, action, result, life, entry)
         over[#over + 1] = id
@@ -287,11 +288,11 @@ local function apply(position, id, result, queue, token, action, life, due, trie
         return 1
     end
     if action == 'dead' and tries == 'move' and lacks_payload(id, record) then
-        untold[#untold + 1] = position
+        left_out[#left_out + 1] = position
         return 2
     end
     if any_crash then take_back_crash(crashes, id, token) end
-    if action == 'done' or action == 'dead' then untold[#untold + 1] = position end
+    if action == 'done' or action == 'dead' then left_out[#left_out + 1] = position end
     return 0
 end
 
@@ -320,6 +321,6 @@ for queue, ids in pairs(left) do
     if any_abort then remove('ZREM', abort, ended[queue]) end
 end
 if any_batch then store_batches(now) end
-if any_waiter then tell_waiters(over) end
-if ARGV[2] ~= '' then tell_history(told, untold) end
+if any_waiter then notify_waiters(over) end
+if ARGV[2] ~= '' then add_to_history(recorded, left_out) end
 return applied

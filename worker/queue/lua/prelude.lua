@@ -1,5 +1,5 @@
 -- What all scripts share. It stands in front of each of them, because a script cannot call another.
--- The names of keys (JOB, IN_PROGRESS, ...) stand before it: see worker/queue/scripts.py.
+-- The names of keys (JOB, IN_PROGRESS, ...) stand before it: see worker/queue/script_source.py.
 
 -- The most that the queues' time may be ahead of Redis's clock, ten years; more was not written by this function.
 local LONGEST_AHEAD = 10 * 365 * 86400000

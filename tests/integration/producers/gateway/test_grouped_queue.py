@@ -17,7 +17,8 @@ from worker.contract import BULK_QUEUE, DEFAULT_QUEUE, HospitalRecord, IngestOut
 from worker.embedded import EmbeddedRedis
 from worker.errors import KeyUsedTwice, OutageError, QueueFull
 from worker.queue import keys
-from worker.queue.scripts import Completion, Enqueue, Scripts
+from worker.queue.completion import Completion
+from worker.queue.scripts import Enqueue, Scripts
 from worker.settings import Settings, load_settings
 
 Answer = Receipt[IngestOutcome] | BaseException

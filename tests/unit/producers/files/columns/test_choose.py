@@ -333,7 +333,7 @@ def test_a_name_column_with_gaps_is_not_taken_if_a_fuller_one_is_nearly_as_well_
 def test_departments_that_differ_more_are_not_the_names_of_their_hospitals() -> None:
     rows = [[f"Clinic {n // 3}", f"Department {n}"] for n in range(60)]
     assert fields(choose(["hospital_name", "site_name"], rows))["hospital_name"] == "hospital_name"
-    # But a few words for kinds are no names.
+    # But a few words for kinds are not names.
     rows = [["Hospital" if n % 2 else "RHU", f"Oak {n}"] for n in range(60)]
     assert fields(choose(["RHU / Hospital", "name"], rows))["hospital_name"] == "name"
 

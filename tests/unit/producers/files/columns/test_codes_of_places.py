@@ -1,4 +1,4 @@
-"""A code is no name of a place, and the identifier of an address, an owner or a user is none of a hospital."""
+"""A code is not a name of a place, and the identifier of an address, an owner or a user is none of a hospital."""
 
 from collections.abc import Sequence
 

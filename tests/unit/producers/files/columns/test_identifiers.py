@@ -30,7 +30,7 @@ def test_a_full_and_unique_column_named_as_an_identifier_is_used_with_a_source(c
 def test_items_of_wikidata_identify_hospitals_whatever_the_column_is_called() -> None:
     items = [f"http://www.wikidata.org/entity/Q{number}" for number in range(10, 20)]
     assert fields(choose(*with_names(item=items), CMS))["external_id"] == "item"
-    # The code of an authority comes before, and other addresses are no identifiers.
+    # The code of an authority comes before, and other addresses are not identifiers.
     assert fields(choose(*with_names(item=items, HospitalCode=CODES), CMS))["external_id"] == "HospitalCode"
     pages = [f"http://www.example.org/Q{number}" for number in range(10, 20)]
     assert "external_id" not in fields(choose(*with_names(item=pages), CMS))

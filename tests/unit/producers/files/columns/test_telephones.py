@@ -1,4 +1,4 @@
-"""A telephone number in several columns is joined, and a part of one is no telephone number."""
+"""A telephone number in several columns is joined, and a part of one is not a telephone number."""
 
 from pathlib import Path
 

@@ -33,7 +33,7 @@ def test_groups_and_their_parts_are_joined(header: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        # A title, and names of groups that no column is apart from, are no names.
+        # A title, and names of groups that no column is apart from, are not names.
         ("Ministry|||2024", "code|name|town|zip"),
         ("|Ministry of Health||", "code|name|town|zip"),
         # Rows of data: with a value in a column that is no group, or with numbers.

@@ -1,4 +1,4 @@
-"""Texts that are no table are refused by name; lists that merely look a little like them are read."""
+"""Texts that are not a table are refused by name; lists that merely look a little like them are read."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rows that are no hospitals: numbers and types of columns, other headers, totals, sections and footnotes."""
+"""Rows that are not hospitals: numbers and types of columns, other headers, totals, sections and footnotes."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ def notes(folder: Path, column: str, kinds: list[str]) -> list[str]:
     rows = [f"F{n:03},Aveda {n} {kind},{kind},Town {n}" for n, kind in enumerate(kinds)]
     path = folder / "list.csv"
     path.write_text("\n".join([f"Facility ID,Facility Name,{column},City", *rows]) + "\n")
-    return [note for note in HospitalFile.open(path).notes if "no hospitals" in note]
+    return [note for note in HospitalFile.open(path).notes if "not hospitals" in note]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def notes(folder: Path, column: str, kinds: list[str]) -> list[str]:
 )
 def test_other_kinds_are_counted(tmp_path: Path, column: str, kinds: list[str], listed: str) -> None:
     (note,) = notes(tmp_path, column, kinds)
-    assert f"{column!r} says that they are no hospitals are loaded as such: {listed};" in note
+    assert f"{column!r} says that they are not hospitals are loaded as such: {listed};" in note
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_other_kinds_are_counted_if_all_columns_are_kept(tmp_path: Path) -> None
     assert [
         note
         for note in file.notes
-        if "'amenity' says that they are no hospitals" in note and "pharmacy (3)" in note
+        if "'amenity' says that they are not hospitals" in note and "pharmacy (3)" in note
     ]
 
 

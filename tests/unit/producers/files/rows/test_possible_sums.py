@@ -45,7 +45,7 @@ def test_the_total_at_the_end_need_not_be_a_sum(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        # It is no sum of those above; it has another text; others lack its city, too.
+        # It is not a sum of those above; it has another text; others lack its city, too.
         ";Elm;;12345;",
         ";Elm;Brusk;{sum};",
         "K7;Elm;;{sum};1",

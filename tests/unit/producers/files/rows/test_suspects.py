@@ -1,4 +1,4 @@
-"""Rows that are no hospitals by what they say, and hospitals that only look so."""
+"""Rows that are not hospitals by what they say, and hospitals that only look so."""
 
 from pathlib import Path
 

@@ -19,7 +19,7 @@ BEDS, DOCTORS = sum(number * 5 for number in range(10, 22)), sum(range(10, 22))
         f";Zusumma;;{BEDS};{DOCTORS}",
         f"Zusumma;;;{BEDS};{DOCTORS}",
         f";Zusumma;;{BEDS};",
-        # It is no sum, but lacks what all others have.
+        # It is not a sum, but lacks what all others have.
         ";Zusumma;;1;2",
         ";Zusumma;;;12",
         f";Zusumma Hospital;;{BEDS - 1};{DOCTORS}",
@@ -114,7 +114,7 @@ def test_a_few_rows_show_nothing(tmp_path: Path) -> None:
     ("area", "beds", "lines"),
     [
         ("Aveda", sum(range(10, 15)), [7]),
-        # It is no sum, has another area, or has a number that may be how many rows there are.
+        # It is not a sum, has another area, or has a number that may be how many rows there are.
         ("Aveda", 7, []),
         ("Cadia", sum(range(10, 15)), []),
         ("Aveda", 5, []),

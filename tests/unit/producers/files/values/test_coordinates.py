@@ -15,7 +15,7 @@ from tests.support.columns import Column, Mapped, notes_of, read_column, read_ro
 SWAPPED = "!is out of range; perhaps latitude and longitude are swapped"
 METRES = "!is not in degrees"
 NO = "!is not a coordinate"
-LETTER = "!has a letter that is no hemisphere"
+LETTER = "!has a letter that is not a hemisphere"
 UNCLEAR = "!may be latitude, longitude or longitude, latitude"
 PARIS = (48.85, 2.35)
 

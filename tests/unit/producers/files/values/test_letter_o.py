@@ -9,7 +9,7 @@ from producers.files import FileWishes, HospitalFile
 from producers.files.values import ValueWishes
 from tests.support.columns import notes_of, read_column
 
-LETTER = "!has a letter that is no hemisphere"
+LETTER = "!has a letter that is not a hemisphere"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from producers.files.values import ValueWishes
 from producers.files.values.letters import letters_of
 from tests.support.columns import notes_of, read_column
 
-LETTER = "!has a letter that is no hemisphere"
+LETTER = "!has a letter that is not a hemisphere"
 
 
 @pytest.mark.parametrize(

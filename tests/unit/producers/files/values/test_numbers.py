@@ -59,7 +59,7 @@ def test_a_number_of_beds_is_read_without_evidence(cell: object, value: Any) -> 
     [
         ("320 (12 ICU)", 320), ("320(12)", 320), ("120 (davon 8 ITS)", 120), ("120 beds (30 ICU beds)", 120),
         ("120 [30]", 120), ("120（ICU 8）", 120), ("1 234 (60)", 1234), ("120 (120 functional)", 120),
-        # What is in brackets is no part of it, or may be added to it.
+        # What is in brackets is not part of it, or may be added to it.
         ("120 (130)", NO), ("120 (2019)", NO), ("120 (+30)", NO), ("120 (50%)", NO), ("120 (ICU)", NO),
         ("120 (10-20)", NO), ("120 (10 + 20)", NO), ("(30) 120", NO), ("120 (30) 40", NO), ("120 nurses (30)", NO),
     ],

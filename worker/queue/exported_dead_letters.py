@@ -1,7 +1,7 @@
 """Dead letters as lines of JSON with readable payloads, and back.
 
-An envelope that these keys verify is exported as its message, so that a person can read and correct it, and signed
-anew when it is imported. Any other is exported byte for byte, and refused by the workers as it was before.
+An envelope that these keys verify is exported as its message, so that a person can read and correct it, and is
+signed again when it is imported. Any other is exported byte for byte, and workers refuse it as before.
 """
 
 import binascii
@@ -21,7 +21,7 @@ class InvalidExport(RegistryError):
     """A line is not a dead letter that was exported."""
 
 
-class ImportedLetter(NamedTuple):
+class ImportedDeadLetter(NamedTuple):
     """A dead letter to store again, and the envelope of its job; that is empty if it had none."""
 
     dead_letter: DeadLetter
@@ -43,7 +43,7 @@ def exported(dead_letter: DeadLetter, codec: Codec) -> dict[str, Any]:
     return shown
 
 
-def imported(line: str | bytes, codec: Codec) -> ImportedLetter:
+def imported(line: str | bytes, codec: Codec) -> ImportedDeadLetter:
     """Return the dead letter of an exported line, also of an earlier version, or of the files of the archive.
 
     A readable message is signed if this codec signs. Raises `InvalidExport` with what is wrong.
@@ -64,7 +64,7 @@ def imported(line: str | bytes, codec: Codec) -> ImportedLetter:
     except (binascii.Error, ValueError):
         raise InvalidExport("payload is not base64") from None
     kept = {"payload": "", "payload_bytes": len(envelope), "payload_digest": payload_digest(envelope)}
-    return ImportedLetter(dead_letter.model_copy(update=kept if envelope else {"payload_bytes": 0}), envelope)
+    return ImportedDeadLetter(dead_letter.model_copy(update=kept if envelope else {"payload_bytes": 0}), envelope)
 
 
 def _signed(codec: Codec, message: object, job_id: str) -> bytes:

@@ -1,9 +1,11 @@
-"""Reads changes of a hospital that are given as text."""
+"""Reads a record, or changes of a hospital, whose fields are given as text: as the cells of a file are read."""
 
 from collections.abc import Mapping
 
-from producers.registering import record_from_text
-from worker.contract import HospitalChanges
+from producers.files.columns import Mapped
+from producers.files.table import RawRow
+from producers.files.values import RowReader, ValueWishes, choose_readers
+from worker.contract import HospitalChanges, HospitalRecord
 from worker.contract.validation import parse
 from worker.errors import InvalidPayload, PayloadProblem
 
@@ -12,8 +14,23 @@ _ANY_NAME = "Hospital"
 _READ_AS = {"latitude": "location", "longitude": "location"}
 
 
+def record_from_text(fields: Mapping[str, str]) -> HospitalRecord:
+    """Return the record of these fields. Raises `InvalidPayload`."""
+    mapped = [Mapped(name, (name,), "given") for name in fields]
+    reader = RowReader(mapped, choose_readers(mapped, {}, ValueWishes()), strict=True)
+    row = reader.read(RawRow(1, fields))
+    if row.known is None:
+        reasons = [reason.partition(": ") for reason in row.reasons]
+        raise InvalidPayload(HospitalRecord.__name__, [PayloadProblem(it[0], it[2]) for it in reasons])
+    halves = [] if "location" in row.known else [it for it in ("latitude", "longitude") if fields.get(it)]
+    if halves:
+        problems = [PayloadProblem(it, "give latitude and longitude") for it in halves]
+        raise InvalidPayload(HospitalRecord.__name__, problems)
+    return HospitalRecord.model_validate(row.known)
+
+
 def changes_from_text(fields: Mapping[str, str]) -> HospitalChanges:
-    """Return changes whose fields are given as text, which is read as a file's cells are; an empty text clears one.
+    """Return the changes to these fields; an empty text clears a field.
 
     Raises `InvalidPayload`, also for a text that a file's cell has where a value is missing, such as `-`.
     """

@@ -2,20 +2,20 @@ import asyncio
 
 import pytest
 
-from worker.mongo.turns import Turns
+from worker.mongo.chunk_locks import ChunkLocks
 
 
 class Chunks:
     """Chunks that wait until they may end; `begun` and `ended` have them in the order in which they did."""
 
     def __init__(self) -> None:
-        self._turns = Turns()
+        self._locks = ChunkLocks()
         self.begun: list[str] = []
         self.may_end: dict[str, asyncio.Event] = {}
 
     async def run(self, name: str, *hospital_ids: str) -> None:
         self.may_end[name] = asyncio.Event()
-        async with self._turns.of(set(hospital_ids)):
+        async with self._locks.hold(set(hospital_ids)):
             self.begun.append(name)
             await self.may_end[name].wait()
 
@@ -46,7 +46,7 @@ async def test_only_chunks_that_share_a_hospital_wait_for_each_other() -> None:
 
 
 @pytest.mark.parametrize("waiting", [True, False])
-async def test_a_chunk_that_fails_or_is_cancelled_ends_its_turn(*, waiting: bool) -> None:
+async def test_a_chunk_that_fails_or_is_cancelled_releases_its_hospitals(*, waiting: bool) -> None:
     chunks = Chunks()
     tasks = [asyncio.create_task(chunks.run(name, "a")) for name in ("first", "second", "third")]
     await let_run()

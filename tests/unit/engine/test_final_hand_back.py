@@ -6,9 +6,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.redis_scripts.script_bench import ScriptBench
 from tests.unit.engine.conftest import WORKER_ID, KeptEvents, open_client
-from worker.engine import last_act
+from worker.engine import final_hand_back
 from worker.engine.events import JobsLeftBehind
-from worker.engine.last_act import LastAct
+from worker.engine.final_hand_back import FinalHandBack
 from worker.engine.running_job import RunningJob
 from worker.queue import keys
 
@@ -41,14 +41,14 @@ async def held(server: FakeServer) -> Any:
     await held.bench.redis.aclose(close_connection_pool=True)
 
 
-def act_on(held: Held, server: FakeServer, events: KeptEvents) -> LastAct:
-    return LastAct(lambda: FakeRedis(server=server), held.jobs, WORKER_ID, events)
+def act_on(held: Held, server: FakeServer, events: KeptEvents) -> FinalHandBack:
+    return FinalHandBack(lambda: FakeRedis(server=server), held.jobs, WORKER_ID, events)
 
 
 async def test_running_jobs_are_handed_back_untouched(
     held: Held, server: FakeServer, events: KeptEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(last_act, "_PER_CALL", 2)
+    monkeypatch.setattr(final_hand_back, "_PER_CALL", 2)
     await held.claim("a", "b", "c", "spinning", "ended")
     held["ended"].end()
 
@@ -82,7 +82,7 @@ async def test_a_worker_that_leaves_is_no_longer_listed(held: Held, server: Fake
     await held.bench.redis.delete(keys.CLAIMS)
     await held.bench.redis.hset(keys.CLAIMS, mapping={WORKER_ID: 1, "another": 1})
 
-    act_on(held, server, events).leave()
+    act_on(held, server, events).sign_off()
 
     assert await held.leased("a") == []
     assert await held.bench.redis.hkeys(keys.WORKERS) == [b"another"]
@@ -104,7 +104,7 @@ async def test_jobs_that_redis_does_not_take_back_are_reported(held: Held, event
     def gone() -> Any:
         raise RedisConnectionError
 
-    LastAct(gone, held.jobs, WORKER_ID, events).leave()
+    FinalHandBack(gone, held.jobs, WORKER_ID, events).sign_off()
 
     assert events.sent == [JobsLeftBehind(2)]
 
@@ -113,6 +113,6 @@ async def test_without_jobs_redis_is_not_asked(events: KeptEvents) -> None:
     def not_called() -> Any:
         raise AssertionError("nothing to hand back")
 
-    LastAct(not_called, {}, WORKER_ID, events).hand_back_running()
+    FinalHandBack(not_called, {}, WORKER_ID, events).hand_back_running()
 
     assert events.sent == []

@@ -6,14 +6,15 @@ from redis import Redis
 
 from worker.engine.events import Events, JobsLeftBehind
 from worker.engine.running_job import RunningJob
+from worker.queue.completion import FINISH_KEYS, Completion, finish_args
 from worker.queue.heartbeats import queue_removal
-from worker.queue.scripts import FINISH_KEYS, Completion, finish_args, script_source
+from worker.queue.script_source import script_source
 from worker.redis.errors import REDIS_ERRORS
 
 _PER_CALL = 100
 
 
-class LastAct:
+class FinalHandBack:
     """Hands back the jobs of one worker over a connection of its own, in the thread that calls.
 
     `jobs` are the running jobs by their ids; the event loop may change them meanwhile. `connect` opens the
@@ -59,7 +60,7 @@ class LastAct:
         except REDIS_ERRORS:
             self._events.send(JobsLeftBehind(len(completions) - done))
 
-    def leave(self) -> None:
+    def sign_off(self) -> None:
         """Hand back what runs, and remove the worker's heartbeat."""
         self.hand_back_running()
         try:

@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from producers.changes import changes_from_text
-from producers.registering import record_from_text
+from producers.from_text import changes_from_text, record_from_text
 from worker.errors import InvalidPayload
 
 

@@ -8,7 +8,7 @@ import pytest
 from worker.codec import Codec
 from worker.errors import UntrustedEnvelope
 from worker.queue.dead_letter import DeadLetter, Failure, payload_digest, payload_text
-from worker.queue.exported_letters import InvalidExport, exported, imported
+from worker.queue.exported_dead_letters import InvalidExport, exported, imported
 
 PLAIN = Codec()
 OLD, NEW = Codec({"k1": "secret one"}), Codec({"k2": "secret two", "k1": "secret one"})

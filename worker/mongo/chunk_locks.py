@@ -1,11 +1,11 @@
-"""`Turns`: chunks that share a hospital are ingested one after the other."""
+"""Locks on the hospitals of a chunk: chunks that share one are ingested one after the other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 
 
-class Turns:
+class ChunkLocks:
     """The identities of the chunks that this process is ingesting.
 
     No result depends on it: other processes ingest at the same time. But of two chunks that insert one hospital at
@@ -17,7 +17,7 @@ class Turns:
         self._running: dict[asyncio.Event, Set[str]] = {}
 
     @asynccontextmanager
-    async def of(self, hospital_ids: Set[str]) -> AsyncIterator[None]:
+    async def hold(self, hospital_ids: Set[str]) -> AsyncIterator[None]:
         """Wait until no other chunk has one of these hospitals, and keep them for as long as the context lasts."""
         while (other := self._conflicting(hospital_ids)) is not None:
             await other.wait()
