@@ -124,13 +124,15 @@ class ClaimedJob(NamedTuple):
 class Claim:
     """The answer to a claim; times in ms by Redis's clock, `next_due_ms` of what is deferred, or -1.
 
-    `paused` has what an operator had paused when the jobs were claimed: see `worker.queue.pauses`.
+    `paused` has what an operator had paused when the jobs were claimed: see `worker.queue.pauses`. The queues
+    in `held_back` had more due jobs than their rate let start.
     """
 
     now_ms: int
     next_due_ms: int
     jobs: list[ClaimedJob]
     paused: frozenset[str] = frozenset()
+    held_back: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
@@ -358,7 +360,7 @@ class Scripts:
         queue all workers together may claim in a second; then none may be leased although some are due.
         """
         names = [queue for queue, _ in queues]
-        now_ms, next_due_ms, jobs, paused = await self._claim(
+        now_ms, next_due_ms, jobs, paused, held_back = await self._claim(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, keys.CLAIMS, *names],
             args=[
                 *(token, lease_ms, wanted, largest_answer, worker_of(token)),
@@ -377,6 +379,7 @@ class Scripts:
                 for job in jobs
             ],
             frozenset(name.decode(errors="backslashreplace") for name in paused),
+            frozenset(name.decode() for name in held_back),
         )
 
     async def recover(self, token: str, queues: Sequence[str], defer_ms: int = 0) -> tuple[int, bytes]:
