@@ -23,14 +23,14 @@ def records(threads: int = 16) -> list[str]:
 
     def record(number: int) -> str:
         at_once.wait(20)
-        return HospitalRecord(hospital_name="Mercy", source="hr", external_id=str(number)).hospital_id
+        return HospitalRecord(hospital_name="Mercy", source="hr", external_id=f"A{number}").hospital_id
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(record, range(threads)))
 
 
 if __name__ == "__main__":
-    assert records() == [f"hr:{number}" for number in range(16)]
+    assert records() == [f"hr:A{number}" for number in range(16)]
     with SyncHospitalProducer.connect() as producer:
         receipt = producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"), idempotency_key="light")
         print(receipt.outcome(timeout=30).status, flush=True)  # noqa: T201 (what the test reads)
