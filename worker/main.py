@@ -152,7 +152,9 @@ async def _connect() -> ArqRedis:
 def observe(worker: LeaseWorker) -> None:
     """Subscribe what watches a worker to its events, and name the worker in the log."""
     _identity.update(worker=worker.worker_id, pid=os.getpid())
-    observer = WorkerObserver(_settings, worker.functions, lambda: worker.latest_heartbeat)
+    observer = WorkerObserver(
+        _settings, worker.functions, worker.queues, worker.rate_limits, lambda: worker.latest_heartbeat
+    )
     metrics = observer.metrics
     worker.events.subscribe(events.TryEnded, observer.tallies.try_ended)
     worker.events.subscribe(events.Claimed, metrics.claimed)

@@ -6,7 +6,8 @@ methods. `tests/integration/producers/testing/test_testing_contract.py` runs the
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel
@@ -18,7 +19,7 @@ from producers.testing.stored_facts import with_facts_of
 from producers.testing.stored_jobs import StoredJob, StoredJobs, now_ms
 from worker.contract import QUEUES, JobSpec
 from worker.contract.actions import Action
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, QueueFull
 from worker.monitoring.job_facts import JobFacts
 from worker.queue.batches import BatchStore
 from worker.queue.job_state import JobView
@@ -29,14 +30,32 @@ P = TypeVar("P", bound=BaseModel)
 T = TypeVar("T")
 
 _LOOK_S = 0.005
+_NOWHERE = "redis://in.memory"
+
+
+class _Room:
+    """How many jobs wait on each bounded queue while one call enqueues some, as enqueue.lua counts them."""
+
+    def __init__(self, bounds: Mapping[str, int], jobs: StoredJobs) -> None:
+        self._bounds = bounds
+        # Without bounds a test may enqueue very many jobs.
+        counted = jobs.all.values() if bounds else ()
+        self._waiting = Counter(job.enqueued.queue for job in counted if job.waits)
+
+    def take(self, queue: str, enqueued: int) -> None:
+        """Count one more job of a call that has enqueued so many. Raises `QueueFull` if there is no room for it."""
+        bound = self._bounds.get(queue)
+        if bound is not None and self._waiting[queue] >= bound:
+            raise QueueFull(queue, self._waiting[queue], bound, enqueued)
+        self._waiting[queue] += 1
 
 
 class MemoryQueue(QueueClient):
     """What a producer uses of Redis. A subclass says in `run` what becomes of a job that was enqueued."""
 
     def __init__(self) -> None:
-        # Whatever the environment says: no connection is made.
-        super().__init__(load_settings(redis_url="redis://in.memory"), patience=0)
+        # Whatever the environment says: no connection is made, and no queue is bounded.
+        super().__init__(load_settings(redis_url=_NOWHERE, queue_bounds={}), patience=0)
         self.specs: dict[str, JobSpec[Any, Any]] = {}
         self.stored = StoredJobs(self._codec)
         self.batches = StoredBatches(self.stored)
@@ -68,25 +87,39 @@ class MemoryQueue(QueueClient):
         self.specs[spec.name] = spec
         return super().job(spec, payload, job_id, delay_s, batch, has_key=has_key)
 
+    def bound(self, bounds: Mapping[str, int]) -> None:
+        """Let only so many jobs wait on these queues. Raises `ConfigurationError` as the real settings do."""
+        self._settings = load_settings(redis_url=_NOWHERE, queue_bounds=dict(bounds))
+
     async def put(self, jobs: Sequence[Enqueue], batch: str = "") -> list[EnqueueState]:
-        """Put jobs on their queues, and run those that are new and due."""
+        """Put jobs on their queues, and run those that are new and due. Raises `QueueFull` without waiting."""
+        return await self._put(jobs, batch, self._settings.queue_bounds)
+
+    async def _put(self, jobs: Sequence[Enqueue], batch: str, bounds: Mapping[str, int]) -> list[EnqueueState]:
         if batch:
             self.batches.admit(batch, jobs)
+        room = _Room(bounds, self.stored)
+        found: list[EnqueueState] = []
         new: list[StoredJob] = []
         try:
-            return [self._take(job, batch, new) for job in jobs]
+            for job in jobs:
+                state = self._take(job, batch, room, len(found))
+                found.append(state)
+                if state == "new" and job.delay_ms <= 0:
+                    new.append(self.stored.all[job.job_id])
         finally:
-            for job in new:
-                await self._run(job)
+            for stored in new:
+                await self._run(stored)
+        return found
 
-    def _take(self, job: Enqueue, batch: str, new: list[StoredJob]) -> EnqueueState:
+    def _take(self, job: Enqueue, batch: str, room: _Room, enqueued: int) -> EnqueueState:
         if batch and (known := self.batches.known(batch, job.job_id)):
             return known
+        if job.job_id not in self.stored.all:
+            room.take(job.queue, enqueued)
         state = self.stored.take(job)
         if batch:
             self.batches.add(batch, job.job_id)
-        if state == "new" and job.delay_ms <= 0:
-            new.append(self.stored.all[job.job_id])
         return state
 
     async def _run(self, job: StoredJob) -> None:
@@ -97,11 +130,8 @@ class MemoryQueue(QueueClient):
 
     async def _run_completions(self) -> None:
         while self.batches.due:
-            await self.put([self.batches.due.pop()])
-
-    def is_bounded(self, spec: JobSpec[Any, Any]) -> bool:  # noqa: ARG002 (none is)
-        """Whether only so many jobs may wait on a queue of theirs: there is room in memory."""
-        return False
+            # However many jobs wait, as a worker puts it on a full queue.
+            await self._put([self.batches.due.pop()], "", {})
 
     async def on_batches(self, call: Callable[[BatchStore], Awaitable[T]]) -> T:
         """Return what a call on the batches returns."""
@@ -161,6 +191,19 @@ class MemoryQueue(QueueClient):
 
 class MemoryProducer(HospitalProducer):
     """The real client on a queue in memory."""
+
+    def __init__(self, queue: MemoryQueue) -> None:
+        self._memory = queue
+        super().__init__(queue)
+
+    def bound_queues(self, bounds: Mapping[str, int]) -> None:
+        """Let no more than so many jobs wait on each of these queues from now on, as `QUEUE_BOUNDS` does.
+
+        Others take any number, as all do at first. A call that finds no room raises `QueueFull` at once, as with
+        `patience_when_full=0`: nothing would make room while it waits. Raises `ConfigurationError` for a queue that
+        is not one of the registry's and that `WORKER_QUEUES` does not name.
+        """
+        self._memory.bound(bounds)
 
     @classmethod
     def connect(cls, *_: object, **__: object) -> NoReturn:

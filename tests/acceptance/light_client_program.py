@@ -1,6 +1,8 @@
 """A service that enqueues jobs with both clients; it runs where nothing but the client is installed."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from producers import HospitalProducer, SyncHospitalProducer
 from producers.testing import RecordingProducer
@@ -15,7 +17,20 @@ async def register() -> str:
         return (await producer.status(receipt.job_id)).state
 
 
+def records(threads: int = 16) -> list[str]:
+    """Make the first records of the process in so many threads at once, as the first requests of a server do."""
+    at_once = threading.Barrier(threads)
+
+    def record(number: int) -> str:
+        at_once.wait(20)
+        return HospitalRecord(hospital_name="Mercy", source="hr", external_id=f"A{number}").hospital_id
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(record, range(threads)))
+
+
 if __name__ == "__main__":
+    assert records() == [f"hr:A{number}" for number in range(16)]
     with SyncHospitalProducer.connect() as producer:
         receipt = producer.ingest_hospital(HospitalRecord(hospital_name="Mercy"), idempotency_key="light")
         print(receipt.outcome(timeout=30).status, flush=True)  # noqa: T201 (what the test reads)

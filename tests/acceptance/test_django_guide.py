@@ -31,6 +31,18 @@ from worker.contract import REGISTER_HOSPITAL
 
 registry_views.producer.receipt(REGISTER_HOSPITAL, "register_hospital:hr-42").outcome(timeout=20)
 print(json.dumps(client.get("/jobs/register_hospital:hr-42").json()))
+
+from producers import SyncHospitalProducer
+from producers.testing import RecordingProducer
+
+recording = RecordingProducer()
+recording.bound_queues({"arq:queue": 1})
+registry_views.producer = SyncHospitalProducer(recording)
+for key in ("one", "two"):
+    answer = client.post(
+        "/registrations", body, content_type="application/json", REMOTE_USER="dr-ito", HTTP_IDEMPOTENCY_KEY=key
+    )
+    print(answer.status_code, answer.headers.get("Retry-After"))
 """
 
 
@@ -42,13 +54,14 @@ async def test_the_django_site_registers(site: Site, registry: MongoHandle) -> N
     visited = await site.run("visit", PYTHONPATH=os.pathsep.join((str(ROOT), str(site.folder))))
     # Django logs each refused request.
     assert visited.code == 0, visited.err
-    first, again, used, invalid, empty, job = visited.out.splitlines()
+    first, again, used, invalid, empty, job, *with_room_for_one = visited.out.splitlines()
     assert first == '202 {"job": "register_hospital:hr-42", "state": "new"}'
     assert again.startswith("202 ")
     assert used.startswith('409 {"problems": ["register_hospital:hr-42 was enqueued with another payload')
     assert invalid.startswith('422 {"problems": ["hospital_name: ')
     assert empty.startswith("400 ")
     assert json.loads(job)["outcome"]["status"] == "registered"
+    assert with_room_for_one == ["202 None", "429 1"]
     entry = await registry.logs.find_one({"hospital_id": "hr:42"})
     assert entry is not None
     assert (entry["actor"], entry["reason"]) == ("dr-ito", "licence 4711")

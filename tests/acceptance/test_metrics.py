@@ -60,7 +60,7 @@ async def ingest(site: Site, first: int, count: int) -> None:
 
 
 async def test_a_running_worker_exports_the_metrics_of_the_table(site: Site) -> None:
-    run = await site.worker(WORKER_METRICS_PORT="0")
+    run = await site.worker(WORKER_METRICS_PORT="0", QUEUE_RATES="arq:queue=20")
     address = await address_in(site, lambda: run.log)
     await ingest(site, 0, 20)
     await site.put("ingest_hospital", {"not": "a record"}, job_id="invalid")
@@ -82,6 +82,10 @@ async def test_a_running_worker_exports_the_metrics_of_the_table(site: Site) -> 
     assert found["hospital_workers_ready"] == {(): 1}
     assert found["hospital_queue_jobs"][(("queue", "arq:queue"),)] == 1
     assert found["hospital_dead_letters"] == {(): 1}
+    default, bulk = (("queue", "arq:queue"),), (("queue", "arq:queue:bulk"),)
+    assert found["hospital_worker_queue_slots"] == {default: 300, bulk: 6}
+    assert found["hospital_queue_rate_limit"] == {default: 20}
+    assert found["hospital_rate_limited_claims_total"][default] > 0
     assert "job-1" not in text
     assert "of_a_newer_worker" not in text
 

@@ -140,6 +140,29 @@ class RateLimitContract:
 
         assert claim.next_due_ms > claim.now_ms + 55_000
 
+    async def test_the_answer_names_the_queue_whose_rate_holds_jobs_back(self, bench: ScriptBench) -> None:
+        queue = await rated(bench, 3, SLOW)
+        await bench.enqueue("a", "b", queue=bench.bulk)
+
+        # The first one takes a job, the second none.
+        assert [(await queue.claim()).held_back for _ in range(2)] == [{bench.queue}] * 2
+
+    @pytest.mark.parametrize(
+        ("jobs", "wanted", "largest_answer"),
+        [(5, 100, 100_000), (20, 3, 100_000), (20, 100, 1)],
+        ids=["too few jobs", "too few slots", "too large an answer"],
+    )
+    async def test_a_queue_is_not_held_back_for_another_reason(
+        self, bench: ScriptBench, jobs: int, wanted: int, largest_answer: int
+    ) -> None:
+        await rated(bench, jobs, QUICK)
+
+        limits, rates = [(bench.queue, wanted)], {bench.queue: QUICK}
+        claim = await bench.scripts.claim("token", 60_000, wanted, limits, largest_answer, rates)
+
+        assert claim.jobs
+        assert claim.held_back == frozenset()
+
     async def test_of_two_rates_the_higher_holds_for_both_together(self, bench: ScriptBench) -> None:
         higher = await rated(bench, 200, QUICK)
         lower = _Rated(bench, QUICK / 2)
@@ -172,7 +195,8 @@ class RateLimitContract:
         queue = await rated(bench, 5, SLOW)
         await bench.redis.hset(keys.PAUSES, f"queue:{bench.queue}", "{}")
         try:
-            assert await queue.claimed() == 0
+            claim = await queue.claim()
+            assert (claim.jobs, claim.held_back) == ([], frozenset())
             assert not await bench.redis.exists(queue.key)
         finally:
             await bench.redis.hdel(keys.PAUSES, f"queue:{bench.queue}")

@@ -185,6 +185,13 @@ def test_the_gateway_is_started_on_request_with_keys_of_the_environment() -> Non
     assert int(stops[1]) > 5 + 5
 
 
+def test_what_enqueues_and_what_works_has_the_same_queues_bounds_and_rates() -> None:
+    shared = {name: f"${{{name}:-}}" for name in ("WORKER_QUEUES", "QUEUE_BOUNDS", "QUEUE_RATES", "SOURCE_QUEUES")}
+
+    for name in ("worker", "dashboard", "gateway"):
+        assert SERVICES[name]["environment"].items() >= shared.items()
+
+
 def test_the_uploads_of_the_gateway_have_room() -> None:
     (tmpfs,) = SERVICES["gateway"]["tmpfs"]
     size = re.fullmatch(r"/tmp:size=(\d+)m", tmpfs)  # noqa: S108 (a path in the container)

@@ -4,7 +4,9 @@ import secrets
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from worker.contract.deferred import Deferred
 
 Act = Literal["pause", "resume", "abort", "retry", "discard", "edit", "import", "stop", "continue", "cancel", "run"]
 ActionTarget = Literal["queue", "function", "job", "dead letters", "operation", "import", "cron job"]
@@ -14,7 +16,7 @@ LONGEST_TEXT = 1_000
 """Characters of an actor or a reason."""
 
 
-class Action(BaseModel):
+class Action(Deferred):
     """One act of an operator: who, when, what, on what, and what came of it.
 
     `ids` names what was acted on, at most `MOST_IDS` of it, and `selection` is the filter that chose it, if one
@@ -22,7 +24,7 @@ class Action(BaseModel):
     it is recorded when it begins and again when it ends.
     """
 
-    model_config = ConfigDict(defer_build=True, frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     id: str = Field(default_factory=lambda: secrets.token_hex(12), max_length=100)
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))

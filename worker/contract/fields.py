@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     Field,
     PlainValidator,
@@ -23,6 +22,8 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic_core import PydanticKnownError
+
+from worker.contract.deferred import Deferred
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
@@ -199,7 +200,7 @@ AttributeValue = Annotated[bool | int | float | str, PlainValidator(_attribute_v
 Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=MAX_ATTRIBUTES)]
 
 
-class GeoPoint(BaseModel, defer_build=True, extra="forbid", strict=True, frozen=True):
+class GeoPoint(Deferred, extra="forbid", strict=True, frozen=True):
     """A GeoJSON point: longitude, then latitude, in degrees."""
 
     type: Literal["Point"] = "Point"

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from worker.contract.deferred import Deferred
 from worker.contract.fields import INT64_MAX, ImportId, ShortText, Source
 from worker.contract.outcomes import Difference, Outcome, RecordStatus
 from worker.contract.payloads import LeftOutCell, OnExisting, Payload
@@ -80,13 +81,13 @@ class PreviewHospitals(Payload):
     unread: Annotated[list[list[str]], Field(max_length=1_000)] = Field(default_factory=list)
 
 
-class Import(BaseModel):
+class Import(Deferred):
     """One import. `counts` has the rows by status, and further counts, once it has ended.
 
     `profile` is empty in a list of several.
     """
 
-    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     import_id: str
     state: ImportState
@@ -121,7 +122,7 @@ class ImportsOutcome(Outcome):
     found: list[Import]
 
 
-class ReportEntry(BaseModel):
+class ReportEntry(Deferred):
     """What became of one row that is not simply as it was asked for.
 
     `status` is that of the row. `reasons` say why it is rejected, in collision or in conflict; `differences` what
@@ -129,7 +130,7 @@ class ReportEntry(BaseModel):
     could not be read.
     """
 
-    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     line: int
     status: RecordStatus
@@ -152,10 +153,10 @@ class ImportReportOutcome(Outcome):
     shortened: bool = False
 
 
-class StoredElsewhere(BaseModel):
+class StoredElsewhere(Deferred):
     """A record whose identity is not stored, but whose hospital seems to be: under the `_id` `hospital_id`."""
 
-    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     index: int
     hospital_id: str

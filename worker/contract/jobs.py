@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from worker.contract.deferred import Deferred
 from worker.contract.fields import BATCH_MARK, NO_KEY, IdempotencyKey
 from worker.contract.imports import (
     CloseImport,
@@ -90,7 +91,7 @@ JOBS: Mapping[str, JobSpec[Any, Any]] = {
 }
 
 
-class _Call(BaseModel, defer_build=True):
+class _Call(Deferred):
     idempotency_key: IdempotencyKey
 
 

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from worker.contract.deferred import Deferred
 
 
-class Outcome(BaseModel):
+class Outcome(Deferred):
     """What all outcomes have in common."""
 
     # Newer workers may add fields that an older reader does not know.
-    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     token: str | None = None
     """Pass it to `HospitalReader` in any process: the read then sees this write, on any replica set member."""
@@ -57,7 +59,7 @@ _OLD_REASONS: Mapping[str, str] = {status: status for status in ("kept", "same",
 Value = str | int | float | bool | None
 
 
-class Difference(BaseModel):
+class Difference(Deferred):
     """A field that differs, such as `city` or `attributes.rating`.
 
     `stored` is the value of the stored hospital, or after a collision that of the row that has the identity;
@@ -65,7 +67,7 @@ class Difference(BaseModel):
     `latitude,longitude`. Long texts are cut, and end in `…` then.
     """
 
-    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     field: str
     stored: Value = None
@@ -105,18 +107,16 @@ class IngestOutcome(HospitalOutcome):
         return {**written, "status": old, "reason": reason, "fate": self.status}
 
 
-class Rejection(BaseModel):
+class Rejection(Deferred):
     """A record of a chunk that is invalid, refused, in collision or in conflict: its position, counted from 0, and
     a problem for each invalid field, or the one reason.
     """
-
-    model_config = ConfigDict(defer_build=True)
 
     index: int
     problems: list[str]
 
 
-class NotApplied(BaseModel):
+class NotApplied(Deferred):
     """A valid record of a chunk that differs and was not applied: `kept`, `newer_stored`, `registered`, `collision`
     or `conflict`.
 
@@ -125,7 +125,7 @@ class NotApplied(BaseModel):
     the line that has the identity: they are given for a collision, as far as they are known.
     """
 
-    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     index: int
     hospital_id: str

@@ -7,8 +7,9 @@ write to Redis as well. Code that is handed a model trusts it.
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from worker.contract.deferred import Deferred
 from worker.contract.fields import (
     Attributes,
     Beds,
@@ -36,10 +37,10 @@ OnExisting = Literal["keep", "merge", "replace"]
 record takes the place of its whole content. A registered hospital and one that was observed later always stay."""
 
 
-class Payload(BaseModel):
+class Payload(Deferred):
     """What all payloads have in common: no unknown fields, no conversions, no changes."""
 
-    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class HospitalFields(Payload):

@@ -139,7 +139,7 @@ class Claimer:
         context.pauses.claimed(claim.paused)
         seconds = time.monotonic() - began
         self._answer.carried(claim.size, seconds)
-        context.events.send(Claimed(len(claim.jobs), wanted, seconds))
+        context.events.send(Claimed(len(claim.jobs), wanted, seconds, claim.held_back))
         return claim
 
     async def _recover(self, error: Exception) -> None:

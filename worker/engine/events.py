@@ -133,11 +133,15 @@ class HookFailed:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A claim came back with `jobs` of the `wanted` jobs."""
+    """A claim came back with `jobs` of the `wanted` jobs.
+
+    The queues in `held_back` have more due jobs than their rate lets start.
+    """
 
     jobs: int
     wanted: int
     seconds: float
+    held_back: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from worker.monitoring.samples import Samples
@@ -31,15 +31,25 @@ class WorkerMetrics:
     """Counts what happens in one worker.
 
     The methods named after events are their listeners; events are the engine's, which this does not import.
-    `heartbeat` returns the last heartbeat, `None` before the first.
+    `queue_slots` has the most jobs of each queue that it runs at once, `rate_limits` how many jobs of a queue all
+    workers may start in a second. `heartbeat` returns the last heartbeat, `None` before the first.
     """
 
-    def __init__(self, tallies: Tallies, heartbeat: Callable[[], Heartbeat | None]) -> None:
+    def __init__(
+        self,
+        tallies: Tallies,
+        queue_slots: Mapping[str, int],
+        rate_limits: Mapping[str, float],
+        heartbeat: Callable[[], Heartbeat | None],
+    ) -> None:
         self._tallies = tallies
+        self._queue_slots, self._rate_limits = queue_slots, rate_limits
         self._heartbeat = heartbeat
         self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
-        # It is there from the beginning, so that the first outage shows as an increase.
+        # They are there from the beginning, so that the first outage and the first such claim show as an increase.
         self._counts["hospital_redis_outages_total", ()] = 0
+        for queue in rate_limits:
+            self._counts["hospital_rate_limited_claims_total", (queue,)] = 0
         self._claims, self._groups = _Durations(), _Durations()
         self._delays: deque[float] = deque(maxlen=_DELAYS_KEPT)
         self._seen_at = 0.0
@@ -49,6 +59,8 @@ class WorkerMetrics:
         """Count a claim that was answered."""
         self._counts["hospital_claims_total", ("jobs" if event.jobs else "empty",)] += 1
         self._claims.add(event.seconds)
+        for queue in event.held_back:
+            self._counts["hospital_rate_limited_claims_total", (queue,)] += 1
 
     def claim_failed(self, _: Any) -> None:
         """Count a claim that failed."""
@@ -107,6 +119,10 @@ class WorkerMetrics:
             self._seen, self._seen_at = heartbeat, time.monotonic()
         samples.set("hospital_workers", 1)
         samples.set("hospital_worker_event_loop_delay_seconds", max(self._delays, default=0.0))
+        for queue, slots in self._queue_slots.items():
+            samples.set("hospital_worker_queue_slots", slots, queue)
+        for queue, rate in self._rate_limits.items():
+            samples.set("hospital_queue_rate_limit", rate, queue)
         if heartbeat is None:
             samples.set("hospital_workers_ready", 0)
             return

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,21 @@ _LAST_WRITE_S = 1.0
 class WorkerObserver:
     """Watches a worker with these functions from `start` to `stop`.
 
-    `heartbeat` returns its last heartbeat. `metrics` has the listeners to its events, `tallies` that to its jobs.
+    `queue_slots`, `rate_limits` and `heartbeat` are those of `WorkerMetrics`. `metrics` has the listeners to the
+    worker's events, `tallies` that to its jobs.
     """
 
     def __init__(
-        self, settings: Settings, functions: Collection[str], heartbeat: Callable[[], Heartbeat | None]
+        self,
+        settings: Settings,
+        functions: Collection[str],
+        queue_slots: Mapping[str, int],
+        rate_limits: Mapping[str, float],
+        heartbeat: Callable[[], Heartbeat | None],
     ) -> None:
         self._settings = settings
         self.tallies = Tallies(functions)
-        self.metrics = WorkerMetrics(self.tallies, heartbeat)
+        self.metrics = WorkerMetrics(self.tallies, queue_slots, rate_limits, heartbeat)
         self._delay = LoopDelay()
         self._tasks: list[asyncio.Task[None]] = []
         self._server: MetricsServer | None = None

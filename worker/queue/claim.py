@@ -33,13 +33,15 @@ class ClaimedJob(NamedTuple):
 class Claim:
     """The answer to a claim; times in ms by Redis's clock, `next_due_ms` of what is deferred, or -1.
 
-    `paused` has what an operator had paused when the jobs were claimed: see `worker.queue.pauses`.
+    `paused` has what an operator had paused when the jobs were claimed: see `worker.queue.pauses`. The queues
+    in `held_back` had more due jobs than their rate let start.
     """
 
     now_ms: int
     next_due_ms: int
     jobs: list[ClaimedJob]
     paused: frozenset[str] = frozenset()
+    held_back: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:

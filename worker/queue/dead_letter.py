@@ -6,17 +6,18 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
 from worker.codec import exception_form
 from worker.contract import DEFAULT_QUEUE
+from worker.contract.deferred import Deferred
 from worker.errors import InvalidEnvelope, InvalidPayload
 
 
-class Failure(BaseModel):
+class Failure(Deferred):
     """How one try ended: the error's class, message and traceback, and when, in ms."""
 
-    model_config = ConfigDict(defer_build=True, frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     type: str
     message: str
@@ -41,7 +42,7 @@ class Failure(BaseModel):
         return self.model_copy(update={"traceback": ""})
 
 
-class DeadLetter(BaseModel):
+class DeadLetter(Deferred):
     """A job that will not be retried automatically.
 
     Redis keeps the envelope beside this, as it was enqueued; of it this has the size and a digest. `payload` is the
@@ -50,7 +51,7 @@ class DeadLetter(BaseModel):
     letter. `history` has the earlier tries, oldest first.
     """
 
-    model_config = ConfigDict(defer_build=True, frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     job_id: str
     function: str | None

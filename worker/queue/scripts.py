@@ -125,7 +125,7 @@ class Scripts:
         queue all workers together may claim in a second; then none may be leased although some are due.
         """
         names = [queue for queue, _ in queues]
-        now_ms, next_due_ms, jobs, paused = await self._claim(
+        now_ms, next_due_ms, jobs, paused, held_back = await self._claim(
             keys=[keys.LEASES, keys.CRASHES, keys.ABORT, keys.CLOCK, keys.DEAD, keys.CLAIMS, *names],
             args=[
                 *(token, lease_ms, wanted, largest_answer, worker_of(token)),
@@ -144,6 +144,7 @@ class Scripts:
                 for job in jobs
             ],
             frozenset(name.decode(errors="backslashreplace") for name in paused),
+            frozenset(name.decode() for name in held_back),
         )
 
     async def recover(self, token: str, queues: Sequence[str], defer_ms: int = 0) -> tuple[int, bytes]:

@@ -82,6 +82,8 @@ async def test_a_rate_holds_without_many_claims(bench: Bench) -> None:
     assert seconds >= 0.39
     # Some for each token: it comes, another worker is woken, a slot is free again. Not one for each millisecond.
     assert len(claims) <= 4 * 25
+    # The first one takes what the bucket has saved, and the last one finds nothing more.
+    assert [claims[0].held_back, claims[-1].held_back] == [{bench.queue}, frozenset()]
 
 
 async def test_what_another_program_wrote_does_not_stop_a_queue_with_a_rate(bench: Bench) -> None:

@@ -7,6 +7,7 @@ from arq.connections import ArqRedis
 
 from producers.client import HospitalProducer
 from producers.sync import SyncHospitalProducer
+from tests.integration.producers.conftest import a_later_call
 from tests.support.ending_worker import OUTCOME
 from worker.codec import Codec
 from worker.contract import (
@@ -152,3 +153,21 @@ async def test_a_call_that_does_not_fit_has_enqueued_its_first_jobs_alone(
             await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=it) for it in records])
 
     assert (await redis.zcard(DEFAULT_QUEUE), await redis.zcard(CMS_QUEUE)) == (250, 1)
+
+
+async def test_a_chunk_of_several_sources_is_one_job_whatever_the_setting_is_later(
+    own_redis: EmbeddedRedis, redis: ArqRedis
+) -> None:
+    """An import is continued by the numbers of its chunks: were their rows others, some would be lost."""
+    chunk = IngestHospitals(records=[{"hospital_name": "Mercy", "source": source} for source in ("cms", "nhs")])
+    async with HospitalProducer.connect(settings_of(own_redis)) as producer:
+        batch = producer.batch()
+        await batch.create()
+        await batch.add(INGEST_HOSPITALS, [chunk], keys=["0"])
+    await a_later_call()
+    async with HospitalProducer.connect(load_settings(redis_url=own_redis.url)) as producer:
+        continued = producer.batch(batch.id)
+        (again,) = await continued.add(INGEST_HOSPITALS, [chunk], keys=["0"])
+        assert (again.state, (await continued.progress()).total) == ("queued", 1)
+
+    assert (await redis.zcard(CMS_QUEUE), await redis.zcard(BULK_QUEUE)) == (1, 0)

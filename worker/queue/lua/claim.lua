@@ -6,7 +6,8 @@
 -- KEYS  leases, crashes, abort, clock, dead letters, last claims, then the queues, any of which may come twice
 -- ARGV  token, lease in ms, jobs wanted in all, bytes that the answer may have, id of the worker,
 --       then the jobs wanted of each queue, then for each queue with a rate its name and its jobs per second
--- Returns {now in ms, next due time in ms or -1, jobs, what is paused: "queue:NAME", "function:NAME"}; a job is
+-- Returns {now in ms, next due time in ms or -1, jobs, what is paused: "queue:NAME", "function:NAME", the queues of which
+--   their rate held due jobs back}; a job is
 --   {id, position of its queue from 0, score, payload}, and unless it is claimed for the first time without a problem
 --   or a request to abort it: {..., tries, crashes, abort time or -1, problem or '', owners that lost it}
 local leases, crashes, abort, clock, dead, claims = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -236,7 +237,7 @@ end
 local paused, is_paused = redis.call('HGETALL', PAUSES), {}
 for i = 1, #paused, 2 do is_paused[paused[i]] = true end
 
-local rates = {}
+local rates, held_back = {}, {}
 for i = #KEYS, #ARGV, 2 do rates[ARGV[i]] = tonumber(ARGV[i + 1]) end
 
 for index = 7, #KEYS do
@@ -281,7 +282,11 @@ for index = 7, #KEYS do
     if (#taken == want or bytes >= BYTES_LIMIT) and (want > 0 or has_few) then
         local more = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', held, 1)
         if #more > 0 and want > 0 then announce(queue) end
-        if #more > 0 and has_few then note_due(next_tokens(rate, spent_to)) end
+        if #more > 0 and has_few then
+            note_due(next_tokens(rate, spent_to))
+            -- Not if it was the size of the answer.
+            if #taken == want then held_back[queue] = true end
+        end
     end
 end
 -- If the answer is lost, nobody renews these leases: their end is how recover.lua finds them among all others.
@@ -292,6 +297,9 @@ if #jobs > 0 and type(redis.pcall('HSET', claims, worker, lease_end)) == 'table'
 end
 -- A worker that got less than it asked for must claim the rest at once.
 if bytes >= BYTES_LIMIT then next_due = now end
-local names = {}
-for name in pairs(is_paused) do names[#names + 1] = name end
-return {now, next_due, jobs, names}
+local function names_in(set)
+    local names = {}
+    for name in pairs(set) do names[#names + 1] = name end
+    return names
+end
+return {now, next_due, jobs, names_in(is_paused), names_in(held_back)}

@@ -11,8 +11,8 @@ from producers.testing.stored_batches import StoredBatches
 from worker.errors import ConfigurationError
 from worker.queue.batches import BatchStore
 
-# It sends nothing, and `job` is extended.
-OFFLINE = {"sending"}
+# They send nothing, and `job` is extended.
+OFFLINE = {"is_bounded", "sending"}
 # What only workers and commands call.
 NOT_OF_PRODUCERS = {"job_outcome", "next_silent", "running", "settle", "settle_page", "unfinished"}
 

@@ -8,6 +8,7 @@ from producers.testing import RecordingProducer
 from worker.contract import (
     AMEND_HOSPITAL,
     BULK_QUEUE,
+    DEFAULT_QUEUE,
     INGEST_HOSPITAL,
     INGEST_HOSPITALS,
     REGISTER_HOSPITAL,
@@ -20,7 +21,7 @@ from worker.contract import (
     RegistrationOutcome,
 )
 from worker.contract.actions import Action
-from worker.errors import InvalidPayload, RemoteError
+from worker.errors import ConfigurationError, InvalidPayload, QueueFull, RemoteError
 
 MERCY = HospitalRecord(hospital_name="Mercy", source="cms", external_id="1")
 BY: dict[str, Any] = {"actor": "dr-ito", "reason": "licence 4711"}
@@ -125,3 +126,66 @@ def test_it_serves_code_without_an_event_loop(producer: RecordingProducer) -> No
         receipts = blocking.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=MERCY)] * 3)
         assert [receipt.state for receipt in receipts] == ["new"] * 3
     assert len(producer.jobs) == 3
+
+
+async def test_a_bounded_queue_takes_so_many_jobs_and_says_its_numbers(producer: RecordingProducer) -> None:
+    producer.bound_queues({DEFAULT_QUEUE: 3})
+    await producer.ingest_hospital(MERCY, delay=60)
+    await producer.ingest_hospital(MERCY, idempotency_key="key")
+
+    with pytest.raises(QueueFull) as raised:
+        await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=MERCY)] * 3)
+
+    full = raised.value
+    assert (full.queue, full.waiting, full.bound, full.enqueued) == (DEFAULT_QUEUE, 3, 3, 1)
+    assert len(producer.jobs) == 3
+    # It is known, and another queue has room.
+    assert (await producer.ingest_hospital(MERCY, idempotency_key="key")).state == "queued"
+    assert (await producer.ingest_hospitals([MERCY])).state == "new"
+
+
+async def test_jobs_that_have_ended_leave_room(producer: RecordingProducer) -> None:
+    producer.bound_queues({DEFAULT_QUEUE: 1})
+    producer.respond(INGEST_HOSPITAL, IngestOutcome(hospital_id="cms:1", status="same"))
+    for _ in range(3):
+        await producer.ingest_hospital(MERCY)
+    receipt = await producer.register_hospital(MERCY, **BY)
+    with pytest.raises(QueueFull):
+        await producer.ingest_hospital(MERCY)
+    await receipt.abort()
+    assert (await producer.ingest_hospital(MERCY)).state == "new"
+
+
+@pytest.mark.parametrize("bound", [5, 300])
+async def test_a_call_that_does_not_fit_says_how_many_of_its_jobs_did(
+    producer: RecordingProducer, bound: int
+) -> None:
+    """Jobs go to the queue in groups of 250, one after the other if it is bounded."""
+    producer.bound_queues({DEFAULT_QUEUE: bound})
+    with pytest.raises(QueueFull, match=f"only the first {bound} of this call were enqueued"):
+        await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=MERCY)] * 600)
+    assert len(producer.jobs) == bound
+
+
+async def test_a_bound_is_lifted_by_a_later_call(producer: RecordingProducer) -> None:
+    producer.bound_queues({DEFAULT_QUEUE: 1})
+    producer.bound_queues({})
+    assert len(await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=MERCY)] * 3)) == 3
+
+
+def test_a_misspelled_queue_bounds_nothing_and_is_refused(producer: RecordingProducer) -> None:
+    with pytest.raises(ConfigurationError, match="QUEUE_BOUNDS: each queue must be"):
+        producer.bound_queues({"arq:queue:blk": 1})
+
+
+async def test_bounds_of_the_environment_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUEUE_BOUNDS", f"{DEFAULT_QUEUE}=1")
+    producer = RecordingProducer()
+    assert len(await producer.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=MERCY)] * 3)) == 3
+
+
+def test_the_client_without_an_event_loop_is_held_back_too(producer: RecordingProducer) -> None:
+    producer.bound_queues({DEFAULT_QUEUE: 700})
+    with SyncHospitalProducer(producer) as blocking, pytest.raises(QueueFull) as raised:
+        blocking.enqueue_many(INGEST_HOSPITAL, [IngestHospital(record=MERCY)] * 1_000)
+    assert (raised.value.enqueued, len(producer.jobs)) == (700, 700)
