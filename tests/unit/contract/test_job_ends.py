@@ -1,6 +1,7 @@
 """The record of how a job ended: what is written is read again, and what was not written so does no harm."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -24,6 +25,47 @@ def test_what_is_encoded_is_read_the_newest_first() -> None:
     assert sorted(end.cursor for end in ends) == [end.cursor for end in reversed(ends)]
 
 
+SIMPLE = JobEnd("", "step", "arq:queue", "complete", 1, 1_764_357_000_000, 1_764_357_000_004, 1_764_357_000_005)
+
+
+def many(**values: Sequence[Any]) -> list[JobEnd]:
+    """Return a hundred ends that differ in their ids and in these values, which are repeated."""
+    return [
+        SIMPLE._replace(job_id=f"step:{n}", **{name: its[n % len(its)] for name, its in values.items()})
+        for n in range(100)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ends", "length"),
+    [
+        (many(), 8),
+        (many(function=["step", "leap"], tries=[1, 2, 3], enqueued_ms=[0, 1_764_300_000_000, 2**52]), 8),
+        (many(outcome=["complete", "dead", "aborted"], ended_ms=[1, 2], error=["", "ValueError"]), 13),
+        (many(status=["created"], hospital_id=["cms:1", "cms:2"], batch=["load-7", ""]), 13),
+    ],
+    ids=["alike", "few values", "all values", "of a hospital"],
+)
+def test_a_large_group_takes_less_than_half_and_is_read_as_it_was(ends: list[JobEnd], length: int) -> None:
+    traces = [tuple(end)[:length] for end in ends]
+    text = encode_traces("w", traces)
+
+    assert group(text).traced() == ends
+    assert 2 * len(text) < len(json.dumps(["w", *traces]))
+    assert worker_in(text.decode()) == "w"
+    refused = without(text.decode(), frozenset({1, 100}))
+    assert (group(refused).traced(), worker_in(refused)) == (ends[1:-1], "w")
+
+
+def test_a_large_group_whose_traces_differ_in_length_is_read_as_it_was() -> None:
+    ends = many()
+    ends[7] = END
+    traces = [None, *(tuple(end)[: 13 if end is END else 8] for end in ends)]
+
+    assert group(encode_traces("w", traces)).traced() == ends
+    assert group(encode_traces("w", traces[1:])).traced() == ends
+
+
 def test_traces_that_were_refused_are_left_out() -> None:
     text = encode_traces("w", [tuple(END._replace(job_id=name)) for name in "abc"]).decode()
 
@@ -45,7 +87,13 @@ def test_a_trace_of_another_version_or_program_is_read_as_far_as_it_goes(trace: 
     assert JobEnd.of(trace) == end
 
 
-@pytest.mark.parametrize("text", ["", "{}", "7", '["w"', "[", '["w", 1, null, "x", {}]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{}", "7", '["w"', "[", '["w", 1, null, "x", {}]', '{"w": "w", "at": 1, "c": []}',
+        '{"w": "w", "at": 1, "c": ["a"]}', '{"w": "w", "at": "1", "c": [["a"]]}', '{"w": "w", "at": 1, "c": 7}',
+    ],
+)  # fmt: skip
 def test_a_text_that_has_no_traces_has_no_ends(text: str) -> None:
     assert group(text).ends() == []
 
@@ -58,6 +106,12 @@ def test_what_json_does_not_have_is_changed_and_stops_no_group(value: Any, store
     text = encode_traces("w", [("a", value), ("b", "step"), None])
 
     assert json.loads(text) == ["w", ["a", stored], ["b", "step"], None]
+
+
+def test_what_json_does_not_have_stops_no_large_group() -> None:
+    ends = many(hospital_id=["\ud800"], tries=[2**70])
+
+    assert group(encode_traces("w", ends)).traced() == many(hospital_id=["\\ud800"], tries=[2**53])
 
 
 def test_texts_that_are_large_together_are_cut() -> None:
