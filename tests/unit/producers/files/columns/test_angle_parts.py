@@ -85,3 +85,13 @@ def test_a_profile_reads_them_likewise(tmp_path: Path) -> None:
     found, file = read(tmp_path, header, "15;30;28;15")
     again = HospitalFile.open(tmp_path / "list.csv", FileWishes().by_profile(file.profile))
     assert [row.known["location"]["coordinates"][::-1] for row in again.rows() if row.known] == [list(found[0])]
+
+
+def test_minutes_and_seconds_do_not_show_where_the_hospitals_are(tmp_path: Path) -> None:
+    header = "Lat_Deg;Lat_Min;Lat_Sec;Long_Deg;Long_Min;Long_Sec"
+    rows = [f"5;5{number % 9};50;70;5{number % 9};50" for number in range(24)]
+    found, file = read(tmp_path, header, *rows, "70;10;0;5;10;0")
+    assert found[0] == (5.8472, 70.8472)
+    # It is found by its neighbours.
+    assert found[-1] is None
+    assert "swapped" in [row.left_out for row in file.rows()][-1][0].reason

@@ -65,6 +65,16 @@ def test_signs_and_letters_come_before_the_name(tmp_path: Path, row: str, first:
     assert not [note for note in file.notes if "without a sign" in note]
 
 
+def test_one_sign_is_enough_to_read_all_numbers_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"Oak {number};12.{number};{'-' if number == 5 else ''}77.{number}" for number in range(1, 9)]
+    path.write_text("\n".join(["name;Latitud;Longitud Oeste", *rows]) + "\n")
+    file = HospitalFile.open(path)
+    places = [row.known["location"]["coordinates"][0] for row in file.rows() if row.known]
+    assert (places[0], places[4]) == (77.1, -77.5)
+    assert not [note for note in file.notes if "without a sign" in note]
+
+
 def test_a_profile_may_say_otherwise(tmp_path: Path) -> None:
     found, _ = read(tmp_path, "Latitud Sur;Longitud Oeste", "12.{0};77.{0}", {"longitude.sign": "+"})
     assert found[0] == [-12.1, 77.1]
