@@ -18,6 +18,8 @@ _TOTALS = frozenset(
         "totalelements",
         "totalitems",
         "totalrows",
+        "nbhits",
+        "found",
     )
 )
 _SUMS = frozenset(("count", "total"))

@@ -17,6 +17,10 @@ _ENVELOPES: Mapping[str, frozenset[str]] = {
             *("found", "sort", "fields", "highlight", "_ignored", "matched_queries", "_node", "_shard"),
         )
     ),
+    # Typesense.
+    "document": frozenset(
+        ("document", "highlight", "highlights", "text_match", "text_match_info", "geo_distance_meters")
+    ),
     # CouchDB, with include_docs.
     "doc": frozenset(("id", "key", "value", "doc")),
     # The edges of GraphQL.

@@ -66,6 +66,9 @@ DOCUMENTS = {
             ],
         }
     ),
+    "typesense.json": json.dumps(
+        {"found": 3, "hits": [{"document": it, "highlights": [], "text_match": 1} for it in RECORDS], "page": 1}
+    ),
     "view_of_couchdb.json": json.dumps({"rows": [{"id": "x", "key": it["city"], "value": it} for it in RECORDS]}),
     "firestore.json": json.dumps({"documents": [*map(document_of_firestore, RECORDS)]}),
     "export_of_dynamo.json": lines(*({"Item": dynamo(it)} for it in RECORDS)),
@@ -255,6 +258,7 @@ def test_a_record_without_an_envelope_is_not_copied() -> None:
             {"hits": {"total": {"value": 10000, "relation": "gte"}, "hits": [*map(elasticsearch, RECORDS)]}},
             "10,000 records, and has 3",
         ),
+        ({"hits": RECORDS, "nbHits": 90, "page": 0, "hitsPerPage": 3}, "90 records, and has 3"),
         ({"hits": {"total": 70, "hits": [*map(elasticsearch, RECORDS)]}}, "70 records, and has 3"),
         ({"_embedded": {"hospitals": RECORDS}, "page": {"size": 3, "totalElements": 61}}, "61 records, and has 3"),
         ({"documents": [*map(document_of_firestore, RECORDS)], "nextPageToken": "secret"}, "names a next page"),
