@@ -11,7 +11,7 @@ from producers.files.readers.geometry import representative_point
 LOCATION = "location"
 _ATTRIBUTES = "attributes"
 _DEEPEST = 5
-_NESTED = (dict, list)
+_NESTED = frozenset((dict, list))
 # One value in the results of a SPARQL query.
 _BINDING = frozenset(("type", "value", "datatype", "xml:lang"))
 _KINDS_OF_BINDINGS = frozenset(("uri", "literal", "typed-literal", "bnode"))
@@ -24,7 +24,8 @@ def flattened(record: Mapping[str, object]) -> dict[str, object]:
     out of its object, and a record out of what a database wraps around it. An outline of OpenStreetMap has the
     position of its center. A list of one value is that value, as search engines write it.
     """
-    if not any(isinstance(value, _NESTED) for value in record.values()):
+    # Readers make no other kinds of these, and this runs for every record.
+    if _NESTED.isdisjoint(map(type, record.values())):
         return dict(record)
     record = unwrapped(record)
     kept = _kept(record)
@@ -82,7 +83,7 @@ def _add(found: dict[str, object], name: str, value: object, depth: int, kept: f
 
 
 def _is_of_one(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list) and len(value) == 1 and not isinstance(value[0], _NESTED)
+    return isinstance(value, list) and len(value) == 1 and type(value[0]) not in _NESTED
 
 
 def _is_geometry(value: Mapping[str, object]) -> bool:
