@@ -119,8 +119,12 @@ class _Reading:
         candidates = rows if len(self._table.columns) == _TWO_COLUMNS else hospitals
         # Other sums lack what the last row lacks, too.
         has_sums = not are_all and self._suspects.find_sums(self._hospitals(rows_of(self._table)))
-        has_totals = self._suspects.find_totals(candidates, self._last, are_all=are_all)
-        if has_sums or (has_totals and are_all):
+        has_totals = self._suspects.find_totals(candidates, self._last, are_all=are_all) and are_all
+        # What lacks nothing is looked for last.
+        beginning = self._hospitals(rows if are_all else self._sample.first)
+        whole = None if are_all else self._hospitals(rows_of(self._table))
+        has_area_totals = self._suspects.find_area_totals(beginning, whole)
+        if has_sums or has_totals or has_area_totals:
             self._collector = self._new_collector()
             for raw in self._hospitals(hospitals if are_all else rows_of(self._table)):
                 self._collector.add(raw.fields)

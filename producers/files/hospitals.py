@@ -160,7 +160,7 @@ class HospitalFile:
     def notes(self) -> list[str]:
         """What a person should know of how the file is read, one sentence each; more after all of `rows`."""
         decided = [
-            *(*self._table.notes, *self._passed.alone.notes()),
+            *(*self._table.notes, *self._passed.alone.notes(), *self._passed.suspects.notes()),
             *(*self.columns.notes, *self._other_kinds),
             *(*self._group_places.notes, *self._readers.notes, *self._axes),
         ]

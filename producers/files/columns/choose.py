@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from producers.files.columns.addresses import AddressParts
+from producers.files.columns.angle_parts import angle_parts, on_angle_parts
 from producers.files.columns.assignment import Contradiction, assign, worth_a_note
 from producers.files.columns.attributes import keep_columns
 from producers.files.columns.beds import on_larger_beds, on_unread_beds
@@ -13,6 +14,7 @@ from producers.files.columns.headerless import certain_fields, has_no_header, on
 from producers.files.columns.hospital_names import like_names, on_other_names, surely_names
 from producers.files.columns.identifiers import find_identifiers, on_identifiers, repeated
 from producers.files.columns.mapping import listed, map_given, option
+from producers.files.columns.marked_names import on_marked_names
 from producers.files.columns.model import FIELDS, ColumnError, Columns, ColumnWishes, Mapped, Why
 from producers.files.columns.names import identifier_cost
 from producers.files.columns.people import names_of_people, on_people
@@ -151,6 +153,7 @@ class _Choice:
         self._mapped |= {field: Mapped(field, (column,), "name") for field, column in assigned.items()}
         self._share_postal_towns()
         self._join_telephone()
+        self._join_angles()
         if "address" in assigned:
             self._join_address(assigned["address"])
         self._notes += same.notes(assigned, self._unused())
@@ -178,6 +181,14 @@ class _Choice:
         if parts:
             self._mapped["phone"] = Mapped("phone", parts, "name")
             self._notes.append(on_parts(parts))
+
+    def _join_angles(self) -> None:
+        for axis in ("latitude", "longitude"):
+            parts, known = angle_parts(axis, self._columns), self._mapped.get(axis)
+            is_free = axis in self._wanted() if known is None else known.why == "name" and known.columns[0] in parts
+            if parts and is_free:
+                self._mapped[axis] = Mapped(axis, parts, "name")
+                self._notes.append(on_angle_parts(axis, parts))
 
     def _join_address(self, column: str) -> None:
         unused = [other for other in self._unused() if other in self._statistics and self._is_filled(other)]
@@ -308,7 +319,8 @@ class _Choice:
         chosen = self._mapped["hospital_name"]
         self._notes += on_people(self._people, chosen.columns[0])
         if len(chosen.columns) == 1 and chosen.columns[0] in self._statistics:
-            self._notes += on_cut_names(chosen.columns[0], self._statistics[chosen.columns[0]])
+            known = self._statistics[chosen.columns[0]]
+            self._notes += [*on_cut_names(chosen.columns[0], known), *on_marked_names(chosen.columns[0], known)]
         if chosen.why == "name":
             others = [column for column in self._unused() if column not in self._no_names]
             self._notes += on_other_names(chosen.columns[0], others, self._statistics)

@@ -29,6 +29,8 @@ _FEWEST_LETTERS = 3
 # Those of Iceland have three digits.
 _SHORTEST_POSTAL_CODE = 3
 _CHARACTERS_SHOWN = 40
+# Regions are called so in Burkina Faso, Cameroon, Haiti and Portugal.
+_AREAS = frozenset(("centre", "center", "centro"))
 # S08000015, PH082602000, ITC1, US-06: codes of statistics. "D12" and "Ward 5" may be what an area is called.
 _CODE = re.compile(
     r"(?=(?:[^\d]*\d){3})[A-Za-z]{1,4}[-_.]?\d[\dA-Za-z._-]*|[A-Z]{2}[-_.]\d{1,3}|[A-Z]{2}[A-Z]\d{1,2}"
@@ -152,7 +154,7 @@ def _codes(column: ColumnStatistics) -> str | None:
 
 def _names(column: ColumnStatistics) -> str | None:
     # "Entidad" is a state in Mexico and an institution in Colombia.
-    share = column.share_of(lambda value: names_a_hospital(str(value)))
+    share = column.share_of(lambda value: fold(str(value)) not in _AREAS and names_a_hospital(str(value)))
     return f"names hospitals {_in_rows(column, share)}" if share >= _MOST else None
 
 

@@ -83,6 +83,7 @@ def on_other_names(chosen: str, free: Sequence[str], statistics: Mapping[str, Co
         return []
     return [
         f"the hospital's name is read from {chosen}; {', '.join(others[:_MOST_OTHERS])} may be it as well: "
+        f"{option('attributes.other_name', others[0])} keeps it beside the name, and it is the name with "
         + option("hospital_name", others[0])
     ]
 

@@ -62,6 +62,8 @@ def fields_by_name(column: str) -> dict[str, NameMatch]:
                 continue
             if field not in found or match < found[field]:
                 found[field] = match
+    if "hospital_name" in found and not name_table().words["former"].isdisjoint(name_tokens(column)):
+        del found["hospital_name"]
     if not found and not names_something_else(column):
         costs = fields_of_compound(column) or fields_of_abbreviation(column)
         found = {field: NameMatch(cost) for field, cost in costs.items()}

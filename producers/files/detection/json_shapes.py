@@ -14,6 +14,7 @@ from producers.files.detection.json_pages import Pages
 from producers.files.detection.nested_records import Which, which_are_hospitals
 from producers.files.errors import FileError
 from producers.files.parts import Evidence, evidence, is_of_others
+from producers.files.readers.envelopes import KEYS_OF_RECORDS
 from producers.files.readers.text import TextSource
 
 _DEEPEST = 100
@@ -23,6 +24,7 @@ _DEGREES = re.compile(r"(?:10)?4[0-9]{3}")
 _DESCRIPTIONS = ("columns", "fields", "field")
 # What a description of a column calls its name, best first; in a list of names it is "".
 _NAMES = ("", "name", "label", "title", "id")
+_LISTS_OF_ROWS = frozenset(("rows", "rowSet", "rowset", "data", "values"))
 _KEYS_COMPARED = 300
 # An object with more is not a list of columns.
 _MOST_MAPS = 300
@@ -101,9 +103,10 @@ class _Scan:
         if event == "map_key":
             self._where[-1] = str(value)
             if self._where[-2:-1] == ["[]"]:
-                keys = self._keys.setdefault(".".join(self._where[:-2]), {})
-                if len(keys) < _KEYS_COMPARED:
-                    keys[str(value)] = None
+                self._take_key(self._where[:-2])
+            elif self._where[-3:-2] == ["[]"] and self._where[-2] in KEYS_OF_RECORDS:
+                # That of the record itself, which has something around it.
+                self._take_key(self._where[:-3])
         elif event in ("start_map", "start_array"):
             self._begin(event)
             self._where.append("" if event == "start_map" else "[]")
@@ -113,6 +116,11 @@ class _Scan:
             self._where.pop()
         else:
             self._scalar(event, value)
+
+    def _take_key(self, above: list[str]) -> None:
+        keys = self._keys.setdefault(".".join(above), {})
+        if len(keys) < _KEYS_COMPARED:
+            keys[self._where[-1]] = None
 
     def _begin(self, event: str) -> None:
         if not self._where:
@@ -186,6 +194,7 @@ class _Scan:
         within = self._lists_within(best)
         if within:
             return self._nested(max(within, key=lambda path: nested[path]))
+        nested |= {path: count for path, count in self._rows.items() if path.rpartition(".")[2] in _LISTS_OF_ROWS}
         if arrays[best] == 1 and nested and max(nested.values()) > 1:
             inner = _shown(max(nested, key=lambda path: nested[path]))
             raise FileError(
@@ -272,7 +281,8 @@ class _Scan:
     def _keys_of_values(self, path: str) -> list[str]:
         """Return the keys of the records of a list, without those of lists."""
         inner = f"{path}.[].".removeprefix(".")
-        return [key for key in self._keys.get(path, ()) if f"{inner}{key}" not in self.objects]
+        lists = {key for it in self.objects if it.startswith(inner) for key in it[len(inner) :].split(".")}
+        return [key for key in self._keys.get(path, ()) if key not in lists]
 
     def _nested(self, path: str) -> Shape:
         # Where a level has one object in place of a list, that is a record, too.

@@ -8,7 +8,8 @@ import ijson
 
 from producers.files.columns.names import fields_by_name, mentions_name
 from producers.files.parts import Evidence, evidence, is_of_hospitals, is_of_others, name_column
-from producers.files.readers.nested_lists import is_place
+from producers.files.readers.envelopes import unwrapped
+from producers.files.readers.nested_lists import is_place, name_of_list
 from producers.files.readers.text import TextSource
 from producers.files.words import fold, names_a_hospital, word_set
 
@@ -26,7 +27,7 @@ def which_are_hospitals(source: TextSource, path: str, above: Sequence[str], key
     `path` is as in `--records`: `regions[].hospitals`. `keys` are those of its records, `above` those of the
     records around it. What the document's first values are is looked at as well.
     """
-    name = path.rpartition(".")[2].removesuffix("[]")
+    name = name_of_list(path)
     at = name_column(keys)
     if at is None or is_of_others(name):
         return "outer"
@@ -106,7 +107,7 @@ def _within(record: object, steps: Sequence[str]) -> Iterator[Mapping[str, objec
     if not isinstance(record, dict):
         return
     if not steps:
-        yield record
+        yield unwrapped(record)
         return
     inner: object = record
     for key in steps[0].split("."):

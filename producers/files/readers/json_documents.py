@@ -9,7 +9,7 @@ import ijson
 from producers.files.detection.json_columns import rows_of_columns
 from producers.files.detection.json_shapes import Shape
 from producers.files.errors import FileError
-from producers.files.readers.nested_lists import records_within
+from producers.files.readers.nested_lists import name_of_list, records_within
 from producers.files.readers.python_json import Readable
 from producers.files.readers.records import feature_row, flattened, is_feature
 from producers.files.readers.text import TextSource
@@ -90,7 +90,7 @@ def _records(source: TextSource, shape: Shape) -> Iterator[object]:
             return
         if shape.layout == "nested":
             first, *steps = (part.removeprefix(".") for part in shape.records.split("[]"))
-            keys = [part.rpartition(".")[2] for part in (first, *steps)]
+            keys = [name_of_list(part) for part in (first, *steps)]
             outer = ijson.items(stream, f"{first}.item".lstrip("."), use_float=True, multiple_values=True)
             yield from records_within(outer, keys, steps)
             return

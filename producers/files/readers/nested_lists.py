@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from producers.files.columns.names import fields_by_name
+from producers.files.readers.envelopes import unwrapped
 
 _PLACES = frozenset(("country", "state", "county", "city"))
+# GraphQL has a list under one of these, below what the list is called.
+_EDGES = frozenset(("edges", "nodes"))
 
 
 def records_within(records: Iterator[object], keys: Sequence[str], steps: Sequence[str]) -> Iterator[object]:
@@ -15,6 +18,12 @@ def records_within(records: Iterator[object], keys: Sequence[str], steps: Sequen
     """
     for record in records:
         yield from _within(record, keys, steps, {})
+
+
+def name_of_list(path: str) -> str:
+    """Return what the list at a path is called: `hospitals` for `regions[].hospitals` and `hospitals.edges`."""
+    keys = path.replace("[]", "").split(".")
+    return next((key for key in reversed(keys) if key not in _EDGES), keys[-1])
 
 
 def is_place(column: str) -> bool:
@@ -29,14 +38,14 @@ def _within(
         yield record
         return
     if not steps:
-        yield {**above, **record}
+        yield {**above, **unwrapped(record)} if above else record
         return
     inner: object = record
     for key in steps[0].split("."):
         inner = inner.get(key) if isinstance(inner, dict) else None
     # Converters of XML write a list of one as an object.
     found = inner if isinstance(inner, list) else [] if inner is None else [inner]
-    below = {**above, **_places(record, keys[0])}
+    below = {**above, **_places(unwrapped(record), keys[0])}
     for it in found:
         yield from _within(it, keys[1:], steps[1:], below)
 

@@ -1,14 +1,17 @@
 """Turns the objects of JSON into rows: nested objects become columns, geometries one point."""
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from producers.files.columns.names import fields_by_name
 from producers.files.readers.descriptions import described
+from producers.files.readers.envelopes import unwrapped
 from producers.files.readers.geometry import representative_point
 
 LOCATION = "location"
 _ATTRIBUTES = "attributes"
 _DEEPEST = 5
+_NESTED = frozenset((dict, list))
 # One value in the results of a SPARQL query.
 _BINDING = frozenset(("type", "value", "datatype", "xml:lang"))
 _KINDS_OF_BINDINGS = frozenset(("uri", "literal", "typed-literal", "bnode"))
@@ -18,10 +21,13 @@ def flattened(record: Mapping[str, object]) -> dict[str, object]:
     """Return the record with each nested object as columns `outer.inner`.
 
     Geometries, and what the contract itself takes as an object, stay objects. The value of a SPARQL result is taken
-    out of its object. An outline of OpenStreetMap has the position of its center.
+    out of its object, and a record out of what a database wraps around it. An outline of OpenStreetMap has the
+    position of its center. A list of one value is that value, as search engines write it.
     """
-    if not any(isinstance(value, dict) for value in record.values()):
+    # Readers make no other kinds of these, and this runs for every record.
+    if _NESTED.isdisjoint(map(type, record.values())):
         return dict(record)
+    record = unwrapped(record)
     kept = _kept(record)
     found: dict[str, object] = {}
     for name, value in record.items():
@@ -68,12 +74,16 @@ def _kept(record: Mapping[str, object]) -> frozenset[str]:
 
 def _add(found: dict[str, object], name: str, value: object, depth: int, kept: frozenset[str]) -> None:
     if not isinstance(value, dict) or name in kept or not value or depth > _DEEPEST or _is_geometry(value):
-        found[name] = value
+        found[name] = value[0] if _is_of_one(value) else value
     elif value.keys() <= _BINDING and "value" in value and value.get("type") in _KINDS_OF_BINDINGS:
         found[name] = value["value"]
     else:
         for inner, inner_value in value.items():
             _add(found, f"{name}.{inner}", inner_value, depth + 1, kept)
+
+
+def _is_of_one(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list) and len(value) == 1 and type(value[0]) not in _NESTED
 
 
 def _is_geometry(value: Mapping[str, object]) -> bool:

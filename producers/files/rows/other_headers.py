@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from producers.files.columns.names import fields_by_name
+from producers.files.rows.phrases import kinds_of_count
 from producers.files.rows.second_headers import is_name
 from producers.files.table import own_cells
 from producers.files.words import fold, word_set
@@ -30,8 +31,8 @@ class OtherHeaders:
     def begins(self, fields: Mapping[str, object]) -> bool:
         """Return whether a row is the header of another table; else learn from it.
 
-        It has no digit, not even where others have one, and half of its cells are names of columns, the hospital's
-        or that of a pharmacy or a doctor among them.
+        It has no digit, not even where others have one, and half of its cells are names of columns, the hospital's,
+        that of a pharmacy or a doctor, or a number of hospitals among them.
         """
         # First what is fast, because this runs for every row of a file.
         if self._learnt >= _ROWS_LEARNT and (not self._numbered or self._has_digits(fields)):
@@ -55,10 +56,10 @@ class OtherHeaders:
         if any(_DIGIT.search(text) or len(text) > _LONGEST_NAME for text in texts):
             return False
         against = sum(column in cells for column in self._numbered)
-        known = sum(is_name(text, self._columns) or _is_of_others(text) for text in texts)
+        known = sum(is_name(text, self._columns) or _is_of_others(text) or _counts(text) for text in texts)
         if not against or len({*map(str.casefold, texts)}) < len(texts) or 2 * known < len(texts):
             return False
-        names = any("hospital_name" in fields_by_name(text) or _is_of_others(text) for text in texts)
+        names = any("hospital_name" in fields_by_name(it) or _is_of_others(it) or _counts(it) for it in texts)
         if len(texts) == _FEWEST:
             # A narrower table, or a hospital called "Clinic" in "City": of a header, one name is in another column.
             moved = [text for column, text in cells.items() if fold(text) in self._columns - {fold(column)}]
@@ -81,3 +82,8 @@ class OtherHeaders:
 def _is_of_others(text: str) -> bool:
     """Return whether a cell is what the names in a list of other places, or of people, are called."""
     return fold(text) in word_set("other_places") | word_set("heads_of_people")
+
+
+def _counts(text: str) -> bool:
+    """Return whether a cell is what a number of hospitals is called: "Number of hospitals"."""
+    return "counted" in kinds_of_count(text)

@@ -13,7 +13,7 @@ _NO_END = re.compile(r"9999|2999|20[5-9][0-9]|2100")
 # What a column says, by the list of its words, and what to do about it.
 _KINDS = (
     ("other_places", "are not hospitals", "if they are none, take them out of the list"),
-    ("closed", "are closed", "if they are not hospitals any more, take them out of the list"),
+    ("closed", "are closed or not open yet", "if they are not hospitals at work, take them out of the list"),
 )
 
 

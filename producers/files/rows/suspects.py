@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from producers.files.columns.names import identifier_cost
+from producers.files.rows.area_totals import IS_A_SUM, AreaTotals, area_totals
 from producers.files.rows.phrases import (
     Mark,
     begins_legend,
@@ -74,6 +75,7 @@ class Suspects:
         self._names: tuple[str, ...] = ()
         self._possible_sums = PossibleSums()
         self._above: Sequence[object] = ()
+        self._area_totals = AreaTotals(frozenset(), ())
 
     @property
     def is_full(self) -> bool:
@@ -128,6 +130,25 @@ class Suspects:
         sums = self._possible_sums.found(rows, self._reasons.keys())
         self._reasons.update(dict.fromkeys(sums, MAY_BE_A_TOTAL))
         return bool(sums)
+
+    def find_area_totals(self, rows: Iterable[RawRow], whole: Iterable[RawRow] | None) -> bool:
+        """Find totals that lack nothing; return whether there are any.
+
+        `rows` may be hospitals, without a gap. `whole` are those of the whole list if `rows` are its beginning.
+        """
+        if not self._has_totals:
+            return False
+        found = area_totals(rows)
+        if found.certain and whole is not None:
+            # Few lists have such totals, and only these are read once more for the rest of them.
+            found = area_totals(whole)
+        self._reasons.update(dict.fromkeys(found.certain, IS_A_SUM))
+        self._area_totals = found
+        return bool(found.certain)
+
+    def notes(self) -> list[str]:
+        """Return a note if rows are loaded that may be totals."""
+        return self._area_totals.notes()
 
     def called(self, names: Sequence[str]) -> None:
         """Take the columns of the hospitals' names."""

@@ -1,4 +1,4 @@
-"""Totals whose word is in no list of words: "Jumla" beside a number.
+"""Totals whose word is in no list of words: "Zusumma" beside a number.
 
 Their numbers are the sums of the hospitals above, or they stand at the end and lack what all hospitals have.
 """

@@ -3,6 +3,7 @@ hemisphere. In a coordinate a single comma is a decimal sign, because thousands 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -51,6 +52,10 @@ _PRIMES = str.maketrans(
     "\u2032\u2019\u2018`\xb4\u02b9\u2033\u201d\u201c\u3003\xba\u02da\u1d52\u2218\u2212\u2013\uff0e\uff0c",
     "''''''\"\"\"\"\xb0\xb0\xb0\xb0--.,",
 )
+# What stands behind degrees, minutes and seconds, and what a spreadsheet makes of whole numbers.
+_PART_SIGNS = ("°", "'", '"')
+_WHOLE = re.compile(r"(?<=[0-9])[.,]0+$|[°'\"]+$")
+_HEMISPHERE = re.compile(r"[^\W\d_]+")
 _LONGEST = 100
 LIMITS: dict[Axis, float] = {"latitude": 90.0, "longitude": 180.0}
 NOT_DEGREES = "is not in degrees; perhaps metres of a projection, or degrees without their decimal point"
@@ -106,6 +111,21 @@ def _degrees(text: str) -> float:
         raise UnreadableCell("has minutes or seconds that cannot be")
     degrees = int(parts[2]) + minutes / 60 + seconds / 3600
     return -degrees if parts[1] == "-" else degrees
+
+
+def joined_parts(cells: Sequence[object]) -> str:
+    """Return the text of degrees, minutes and seconds in cells of their own, perhaps with a hemisphere.
+
+    It is empty if all of them are. Raises `UnreadableCell` if degrees or minutes are missing.
+    """
+    texts = [_WHOLE.sub("", str(cell).strip()) if cell is not None else "" for cell in cells]
+    numbers = [text for text in texts if not _HEMISPHERE.fullmatch(text)]
+    if not any(numbers):
+        return ""
+    if len(numbers) > len(_PART_SIGNS) or not all(numbers[:2]):
+        raise UnreadableCell("is not in degrees, minutes and seconds")
+    marked = "".join(f"{text}{sign}" for text, sign in zip(numbers, _PART_SIGNS, strict=False) if text)
+    return " ".join((marked, *(text for text in texts if _HEMISPHERE.fullmatch(text))))
 
 
 def checked(angle: Angle, axis: Axis) -> float:

@@ -271,7 +271,9 @@ class _Choice:
     def _rows_of(self, name: str) -> list[object]:
         """Return the cells of a field in the rows of the sample, each once, to count how many rows agree."""
         mapped = next(it for it in self._mapped if it.field == name)
-        return [cell for column in self._of(mapped) for cell in column.sample]
+        # Minutes and seconds in columns of their own are no degrees.
+        columns = self._of(mapped)[:1] if name in ("latitude", "longitude") else self._of(mapped)
+        return [cell for column in columns for cell in column.sample]
 
     def _note(self, note: str) -> None:
         if note:

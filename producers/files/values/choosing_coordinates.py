@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from functools import cached_property
 from typing import get_args
 
+from producers.files.values.angles import LIMITS, Axis
 from producers.files.values.cells import CellReader, MappedColumns
 from producers.files.values.coordinate_order import coordinate_order, order_in_points
 from producers.files.values.coordinates import CoordinateOrder, CoordinateReader, PositionReader
 from producers.files.values.letter_o import MeaningOfO, meaning_of_o
 from producers.files.values.letters import Letters, letters_of
-from producers.files.values.positions import Region, readable
+from producers.files.values.positions import Region, are_swapped, readable, without_sign
+from producers.files.values.shown_countries import shown_countries
+from producers.files.values.unsigned import UnsignedReader, have_no_sign, names_negative_side
 
 _LETTER = re.compile(r"([^\W\d_])=([NSEW])")
 
@@ -40,14 +44,15 @@ class CoordinateChoice:
     def reader(self, mapped: MappedColumns) -> CellReader:
         """Return the reader of a column of latitudes, of longitudes, or of positions."""
         letters = self._letters(mapped)
-        match mapped.field:
-            case "latitude":
-                self._makers[mapped.field] = lambda: CoordinateReader("latitude", letters)
-            case "longitude":
-                self._makers[mapped.field] = lambda: CoordinateReader("longitude", letters)
-            case _:
-                order, points = self._order(mapped), self._order_in_points(mapped)
-                self._makers[mapped.field] = lambda: PositionReader(order, letters, points=points)
+        if mapped.field in LIMITS:
+            axis: Axis = "latitude" if mapped.field == "latitude" else "longitude"
+            is_unsigned = self._is_unsigned(axis, mapped)
+            self._makers[axis] = lambda: (
+                UnsignedReader(CoordinateReader(axis, letters)) if is_unsigned else CoordinateReader(axis, letters)
+            )
+        else:
+            order, points = self._order(mapped), self._order_in_points(mapped)
+            self._makers[mapped.field] = lambda: PositionReader(order, letters, points=points)
         return self._makers[mapped.field]()
 
     def region(self, rows_of: Callable[[str], Sequence[object]]) -> Region:
@@ -62,11 +67,16 @@ class CoordinateChoice:
             return Region([], [])
         latitudes, _, outside = readable(self._makers["latitude"](), rows_of("latitude"))
         longitudes, _, _ = readable(self._makers["longitude"](), rows_of("longitude"))
-        if outside > len(latitudes) and all(abs(degrees) <= 90 for degrees in longitudes):
+        if are_swapped(latitudes, longitudes, outside, self._known_countries):
             columns = {it.field: it.columns for it in self._mapped}
             self._notes.append(
                 "latitude and longitude seem to be swapped: give "
                 f"--map latitude={columns['longitude'][0]} --map longitude={columns['latitude'][0]}"
+            )
+        for axis in without_sign(latitudes, longitudes, self._known_countries):
+            self._notes.append(
+                f"{axis}: the hospitals are in the countries of the list only if its numbers are negative, and "
+                f'they have no sign; to read them so: "{axis}.sign" = "-" in a profile (inspect --save)'
             )
         return Region(latitudes, longitudes)
 
@@ -74,7 +84,7 @@ class CoordinateChoice:
         setting = f"{mapped.field}.order"
         order = next((order for order in get_args(CoordinateOrder) if order == self._given.get(setting)), None)
         if order is None:
-            order, note = coordinate_order(mapped.columns, self._samples[mapped.field], self._countries())
+            order, note = coordinate_order(mapped.columns, self._samples[mapped.field], self._known_countries)
             if note:
                 self._notes.append(note)
         if order:
@@ -83,7 +93,7 @@ class CoordinateChoice:
 
     def _order_in_points(self, mapped: MappedColumns) -> CoordinateOrder:
         setting = f"{mapped.field}.points"
-        shown = order_in_points(self._samples[mapped.field], self._countries())
+        shown = order_in_points(self._samples[mapped.field], self._known_countries)
         if (shown or self._given.get(setting)) != "latlon":
             return "lonlat"
         self._settings[setting] = "latlon"
@@ -92,6 +102,24 @@ class CoordinateChoice:
             f"check a position. A profile (inspect --save) says so with {setting}"
         )
         return "latlon"
+
+    def _is_unsigned(self, axis: Axis, mapped: MappedColumns) -> bool:
+        setting = f"{axis}.sign"
+        given = next((it for it in ("-", "+") if it == self._given.get(setting)), None)
+        if given is None:
+            is_named = names_negative_side(" ".join(mapped.columns), axis)
+            if not (is_named and have_no_sign(CoordinateReader(axis), self._samples[axis])):
+                return False
+        self._settings[setting] = given or "-"
+        if given == "+":
+            return False
+        side = "south" if axis == "latitude" else "west"
+        why = "as the profile says" if given else f"because of the name {mapped.columns[0]}"
+        self._notes.append(
+            f"{axis}: numbers without a sign are read as {side}, {why}; check a "
+            f'position. A profile (inspect --save) says so with {setting}, and "+" there reads them as they are'
+        )
+        return True
 
     def _letters(self, mapped: MappedColumns) -> Letters:
         setting = f"{mapped.field}.letters"
@@ -118,6 +146,11 @@ class CoordinateChoice:
                 f"{mapped.field}: O is read as {found}; a profile (inspect --save) says so with {setting}"
             )
         return found
+
+    @cached_property
+    def _known_countries(self) -> Collection[str]:
+        """The countries of the file, by their column, or else by what shows them."""
+        return self._countries() or shown_countries(self._samples)
 
     def _countries(self) -> Collection[str]:
         return {it for it in self._samples.get("country", ()) if isinstance(it, str)}

@@ -10,7 +10,7 @@ from typing import Literal
 
 import orjson
 
-from producers.files.values.angles import LIMITS, Angle, Axis, checked, parse_angle
+from producers.files.values.angles import LIMITS, Angle, Axis, checked, joined_parts, parse_angle
 from producers.files.values.cells import MISSING, Missing, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
 from producers.files.values.letters import EITHER_O, LANGUAGES, NO_LETTERS, Letters, with_known_letters
@@ -57,8 +57,11 @@ class CoordinateReader:
         self._limit = LIMITS[axis]
 
     def read(self, cells: Sequence[object]) -> object:
-        """Return degrees, or `MISSING`. Raises `UnreadableCell`."""
-        cell = one_cell(cells)
+        """Return degrees, or `MISSING`. Raises `UnreadableCell`.
+
+        Several cells are degrees, minutes and seconds, perhaps with a hemisphere.
+        """
+        cell = cells[0] if len(cells) == 1 else joined_parts(cells)
         if isinstance(cell, str):
             if _PLAIN.fullmatch(cell):
                 degrees = float(cell)

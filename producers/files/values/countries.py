@@ -1,12 +1,12 @@
 """Where countries are, coarsely: enough to find a position whose latitude and longitude are swapped."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
-from producers.files.values.angles import Position
+from producers.files.values.angles import Axis, Position
 from worker.contract.placeholders import word_key
 
 Place = Literal["inside", "outside", "swapped"]
@@ -14,6 +14,8 @@ Place = Literal["inside", "outside", "swapped"]
 # The boxes are coarse, and hospitals stand on islands off the coast.
 _MARGIN = 1.0
 _LONGEST_CODE = 3
+# More are nearly everywhere.
+_MOST_COUNTRIES = 10
 
 
 class _Box(NamedTuple):
@@ -39,6 +41,15 @@ def place_in_country(position: Position, country: str) -> Place:
     if box is None or box.contains(latitude, longitude, _MARGIN):
         return "inside"
     return "swapped" if box.contains(longitude, latitude, 0.0) else "outside"
+
+
+def share_along(axis: Axis, degrees: Sequence[float], countries: Collection[str]) -> float:
+    """Return the share of degrees on an axis that one of the countries has; 0 if none is known, or too many are."""
+    known = countries if len(countries) <= _MOST_COUNTRIES else ()
+    boxes = [box for country in known if (box := _box(country)) is not None]
+    ends = [(box.south, box.north) if axis == "latitude" else (box.west, box.east) for box in boxes]
+    within = sum(any(low - _MARGIN <= it <= high + _MARGIN for low, high in ends) for it in degrees)
+    return within / max(1, len(degrees))
 
 
 def is_country(name: str) -> bool:

@@ -1,17 +1,22 @@
 """Finds positions that are swapped or mean nothing, by where most hospitals of the file are."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from producers.files.values.angles import Position
+from producers.files.values.angles import Axis, Position
 from producers.files.values.cells import CellReader, UnreadableCell
+from producers.files.values.countries import share_along
 
 # Fewer hospitals show no region.
 _LEAST_FOR_REGION = 5
 # What lies farthest out on each side says nothing of the region. In a short list one wrong row is a large share.
 _OUTERMOST, _OUTERMOST_OF_FEW, _FEW = 0.05, 0.2, 20
 _MARGIN, _WIDE = 1.0, 20.0
+# No hospital is farther to the south or to the north, and as many latitudes beyond are no errors of single rows.
+_SOUTHERNMOST, _NORTHERNMOST = -60.0, 80.0
+_LEAST_BEYOND, _FEWEST_BEYOND = 0.1, 2
+_NEARLY_ALL = 0.9
 
 
 class Region:
@@ -42,6 +47,49 @@ class Region:
         south, north, west, east = self._swapped
         if south <= longitude <= north and west <= latitude <= east:
             raise UnreadableCell("is far from all others; perhaps latitude and longitude are swapped")
+
+
+def are_swapped(
+    latitudes: Sequence[float], longitudes: Sequence[float], outside: int, countries: Collection[str]
+) -> bool:
+    """Return whether the columns of latitudes and of longitudes have each other's numbers.
+
+    That is shown by latitudes where no hospital is, if all longitudes may be latitudes, or by the countries of the
+    file. `outside` latitudes are more than 90.
+    """
+    beyond = outside + sum(1 for degrees in latitudes if not _SOUTHERNMOST <= degrees <= _NORTHERNMOST)
+    are_many = beyond >= max(_FEWEST_BEYOND, _LEAST_BEYOND * (len(latitudes) + outside)) or outside > len(latitudes)
+    if are_many and longitudes and all(_SOUTHERNMOST <= degrees <= _NORTHERNMOST for degrees in longitudes):
+        return True
+    return len(latitudes) >= _LEAST_FOR_REGION and _lie_swapped(latitudes, longitudes, countries)
+
+
+def _lie_swapped(latitudes: Sequence[float], longitudes: Sequence[float], countries: Collection[str]) -> bool:
+    """Return whether nearly all are in one of the countries the other way round, and hardly any as they are."""
+    as_they_are = min(
+        share_along("latitude", latitudes, countries), share_along("longitude", longitudes, countries)
+    )
+    swapped = min(share_along("longitude", latitudes, countries), share_along("latitude", longitudes, countries))
+    return as_they_are <= 1 - _NEARLY_ALL and swapped >= _NEARLY_ALL
+
+
+def without_sign(
+    latitudes: Sequence[float], longitudes: Sequence[float], countries: Collection[str]
+) -> Sequence[Axis]:
+    """Return the axes whose numbers are all positive, and in one of the countries only if they were negative."""
+    found: list[Axis] = []
+    axes: tuple[tuple[Axis, Sequence[float]], ...] = (("latitude", latitudes), ("longitude", longitudes))
+    for axis, degrees in axes:
+        if len(degrees) < _LEAST_FOR_REGION:
+            return []
+        as_they_are = share_along(axis, degrees, countries)
+        if as_they_are >= _NEARLY_ALL:
+            continue
+        negated = share_along(axis, [-it for it in degrees], countries)
+        if min(degrees) < 0 or as_they_are > 1 - _NEARLY_ALL or negated < _NEARLY_ALL:
+            return []
+        found.append(axis)
+    return found
 
 
 class _Box(NamedTuple):

@@ -64,6 +64,14 @@ _IN_METRES = {
     ],
 }
 
+_DUMPED = [
+    {"_index": "h", "_id": identifier, "_score": 1, "_source": {"name": name, "city": city, "beds": beds}}
+    for identifier, name, city, beds in (
+        ("h-7", "Larch Hospital", "Dorn", 12),
+        ("h-9", "Hazel Hospital", "Elst", 20),
+    )
+]
+
 DOCUMENTS = (
     Kind(
         name="25_geojson_one_line",
@@ -135,5 +143,15 @@ DOCUMENTS = (
             row(2, "name:hazel hospital CITY elst", "Hazel Hospital", city="Elst"),
         ),
         notes=("the records are at 'features'", "its coordinates are in EPSG:3857, not WGS 84, and are left out"),
+    ),
+    Kind(
+        name="49_dump_of_elasticsearch",
+        file="49.json",
+        content=b"".join(json.dumps(it).encode() + b"\n" for it in _DUMPED),
+        options=("--source", "moh"),
+        rows=(
+            row(1, "moh:h-7", "Larch Hospital", source="moh", external_id="h-7", city="Dorn", beds=12),
+            row(2, "moh:h-9", "Hazel Hospital", source="moh", external_id="h-9", city="Elst", beds=20),
+        ),
     ),
 )

@@ -78,4 +78,36 @@ NO_HOSPITALS = (
         ),
         notes=("1 row is called like an office of an administration", "1 row is called closed"),
     ),
+    Kind(
+        name="47_unknown_totals_beside_their_area",
+        file="47.csv",
+        content=(
+            b"city,name,beds,doctors\nDorn,Larch Hospital,112,20\nDorn,Hazel Hospital,120,31\nDorn,Zusumma,232,51\n"
+            b"Varn,Alder Hospital,33,9\n"
+        ),
+        rows=(
+            row(2, "name:larch hospital CITY dorn", "Larch Hospital", city="Dorn", beds=112),
+            row(3, "name:hazel hospital CITY dorn", "Hazel Hospital", city="Dorn", beds=120),
+            Row(line=4, stored={}, fate="rejected"),
+            row(5, "name:alder hospital CITY varn", "Alder Hospital", city="Varn", beds=33),
+        ),
+        columns_left_out=("doctors",),
+        code=1,
+    ),
+    Kind(
+        # One number may be a coincidence.
+        name="48_what_may_be_a_total",
+        file="48.csv",
+        content=(
+            b"city,name,beds\nDorn,Larch Hospital,112\nDorn,Hazel Hospital,120\nDorn,Zusumma Dorn,232\n"
+            b"Varn,Alder Hospital,33\n"
+        ),
+        rows=(
+            row(2, "name:larch hospital CITY dorn", "Larch Hospital", city="Dorn", beds=112),
+            row(3, "name:hazel hospital CITY dorn", "Hazel Hospital", city="Dorn", beds=120),
+            row(4, "name:zusumma dorn CITY dorn", "Zusumma Dorn", city="Dorn", beds=232),
+            row(5, "name:alder hospital CITY varn", "Alder Hospital", city="Varn", beds=33),
+        ),
+        notes=("1 row is loaded as a hospital and may be a total of the rows above",),
+    ),
 )

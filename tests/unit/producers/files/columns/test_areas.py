@@ -41,3 +41,10 @@ def test_what_stands_beside_an_area_says_how_large_it_is(
     rows = [[f"{column} {'ABCDE'[number]}" for column in columns] for number in range(5)]
     chosen = fields(choose(columns, rows))
     assert tuple(chosen.get(place) for place in PLACES) == (city, county, state)
+
+
+def test_a_region_called_centre_is_no_hospital() -> None:
+    rows = [[f"CSPS {number}", "Centre"] for number in range(6)]
+    assert fields(choose(["Formation sanitaire", "Région"], rows))["state"] == "Région"
+    rows = [[f"CSPS {number}", "Centre de Santé"] for number in range(6)]
+    assert "state" not in fields(choose(["Formation sanitaire", "Région"], rows))

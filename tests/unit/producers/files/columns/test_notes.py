@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from producers.files import HospitalFile
+from producers.files import FileWishes, HospitalFile
 from producers.files.columns import ColumnWishes
 from tests.support.tables import choose, fields
 
@@ -113,6 +113,7 @@ def test_names_in_another_language_are_named_with_the_command_that_takes_them() 
     rows = [[f"مستشفى {number}", f"Oak Hospital {number}", "Aveda"] for number in range(5)]
     (note,) = choose(["اسم المنشأة", "Facility Name", "city"], rows).notes
     assert note.startswith("the hospital's name is read from اسم المنشأة; Facility Name may be it as well")
+    assert ': --map attributes.other_name="Facility Name" keeps it beside the name' in note
     assert note.endswith('--map hospital_name="Facility Name"')
 
 
@@ -210,3 +211,14 @@ def test_names_in_another_language_are_named_although_their_column_may_mean_some
     path.write_text("\n".join(["Hôpital,المستشفى,Ville", *rows]))
     said = [note for note in HospitalFile.open(path).notes if "Hôpital may be it as well" in note]
     assert [note.startswith("the hospital's name is read from المستشفى;") for note in said] == [True] * is_named
+
+
+def test_both_names_of_a_hospital_are_kept_as_the_note_says(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"Hôpital Nord {number},مستشفى الشمال {number},Aveda" for number in range(10, 16)]
+    path.write_text("\n".join(["Hôpital,المستشفى,Ville", *rows]))
+    wishes = FileWishes(columns=ColumnWishes(mapping={"attributes.other_name": "Hôpital"}))
+    file = HospitalFile.open(path, wishes)
+    first = next(row.known for row in file.rows() if row.known is not None)
+    assert (first["hospital_name"], first["attributes"]) == ("مستشفى الشمال 10", {"other_name": "Hôpital Nord 10"})
+    assert not [note for note in file.notes if "may be it as well" in note]

@@ -27,6 +27,11 @@ from producers.files.readers.records import feature_row, flattened
             {"item": "http://www.wikidata.org/entity/Q1", "itemLabel": "Oak"},
         ),
         ({"phone": {"type": "mobile", "value": "555"}}, {"phone.type": "mobile", "phone.value": "555"}),
+        # Solr.
+        (
+            {"id": "7", "name": ["Oak"], "beds": [12], "tags": ["a", "b"], "wards": [{"name": "Eyes"}], "none": []},
+            {"id": "7", "name": "Oak", "beds": 12, "tags": ["a", "b"], "wards": [{"name": "Eyes"}], "none": []},
+        ),
         # Overpass: nodes have a position, ways a center.
         (
             {"id": 1, "center": {"lat": 7.1, "lon": 80.1}, "tags": {"name": "Oak"}},

@@ -24,6 +24,7 @@ ROWS = [[f"K{number}", f"Oak {number}", f"Aveda {number}", str(number * 5)] for 
         ["Name", "Wards", "City", "Phone"],
         ["Facility", "Place", "Staff", "Theatres"],
         ["Name", "Town", "", ""],
+        ["", "Type", "Number of hospitals", "Beds"],
     ],
 )
 def test_rows_below_a_header_with_an_unknown_word_are_not_read_by_the_first(

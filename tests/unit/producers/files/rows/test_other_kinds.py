@@ -59,6 +59,7 @@ def test_other_kinds_are_counted_if_all_columns_are_kept(tmp_path: Path) -> None
     [
         ("Operational status", ["Open", "Closed", "Open", "Temporarily closed", "Closed"], "3, Closed (2), Temp"),
         ("Estado", ["Activo", "Cerrado", "Activo", "Activo"], "1, Cerrado (1)"),
+        ("Status", ["Open", "Under construction", "Open", "Open"], "1, Under construction (1)"),
         ("운영상태", ["영업", "폐업", "영업", "영업"], "1, 폐업 (1)"),
     ],
 )
