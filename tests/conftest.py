@@ -17,8 +17,8 @@ from tests.support.watchdog import HangingTests
 _MEMORY = Path("/dev/shm")  # noqa: S108 (each server makes a folder of its own)
 # A run needs up to 5 GB: a MongoDB has a third of one, and each process of the tests starts several.
 _LEAST_MEMORY_BYTES = 10 << 30
-# This file takes the longest, mostly waiting, and its folder comes late. It would delay the end of the suite.
-_FIRST = Path(__file__).parent / "integration" / "test_embedded.py"
+# These files take long, mostly waiting, and their folders come late. They would delay the end of the suite.
+_FIRST = {Path(__file__).parent / name for name in ("integration/test_embedded.py", "unit/test_watchdog.py")}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,8 +59,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the file that takes the longest."""
-    items.sort(key=lambda item: item.path != _FIRST)
+    """Start with the files that take the longest."""
+    items.sort(key=lambda item: item.path not in _FIRST)
 
 
 @pytest.hookimpl(wrapper=True)
