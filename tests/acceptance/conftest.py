@@ -4,16 +4,18 @@ import itertools
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import pytest_asyncio
 from typer.testing import CliRunner
 
 from producers.client import HospitalProducer
 from tests.security.scanner import CANARY
+from tests.support.forked_programs import ForkedProgram, can_fork, start_fork
 from worker.cli import app
 from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
@@ -43,7 +45,7 @@ class Finished:
 class WorkerRun:
     """One worker process, which logs to a file."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProgram, log: Path) -> None:
         self.process = process
         self._log = log
 
@@ -73,6 +75,9 @@ class Server(Protocol):
 class Site:
     """A Redis and a MongoDB database for one test, and the processes that use them."""
 
+    imports_anew = False
+    """Whether each process is an interpreter of its own that imports all it needs, which takes a second."""
+
     def __init__(self, redis: Server, mongo: Server, folder: Path) -> None:
         number = next(_numbers)
         self.folder = folder
@@ -100,28 +105,34 @@ class Site:
     async def start(self, settings: str = "worker.main.WorkerSettings", /, **environment: str) -> WorkerRun:
         log = self.folder / f"worker-{len(self._workers)}.log"
         with log.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "arq", settings),
-                env=self._environment(environment),
-                stdout=file,
-                stderr=file,
-                preexec_fn=functools.partial(exit_with_parent, os.getpid()),
-            )
+            process = await self._process("arq", settings, environment=environment, out=file, err=file)
         run = WorkerRun(process, log)
         self._workers.append(run)
         return run
 
     async def run(self, *command: str, **environment: str) -> Finished:
         """Run `python -m COMMAND` to completion."""
-        process = await asyncio.create_subprocess_exec(
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = await self._process(*command, environment=environment, out=out, err=err)
+            code = await asyncio.wait_for(process.wait(), _COMMAND_ENDS_WITHIN_S)
+            out.seek(0)
+            err.seek(0)
+            return self._finished(code, out.read().decode(), err.read().decode())
+
+    async def _process(
+        self, *command: str, environment: Mapping[str, str], out: IO[bytes], err: IO[bytes]
+    ) -> asyncio.subprocess.Process | ForkedProgram:
+        """Start `python -m COMMAND`."""
+        whole = self._environment(environment)
+        if can_fork(command[0], environment) and not self.imports_anew:
+            return await start_fork(*command, environment=whole, out=out, err=err)
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", *command),
-            env=self._environment(environment),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            env=whole,
+            stdout=out,
+            stderr=err,
             preexec_fn=functools.partial(exit_with_parent, os.getpid()),
         )
-        out, err = await asyncio.wait_for(process.communicate(), _COMMAND_ENDS_WITHIN_S)
-        return self._finished(process.returncode or 0, out.decode(), err.decode())
 
     async def run_unread(self, *command: str) -> Finished:
         """Run `python -m COMMAND` to completion, with a standard output whose reader has ended."""

@@ -19,6 +19,8 @@ MOST_PRODUCER_MB, MOST_WORKER_MB = 150, 250
 
 
 async def test_an_import_takes_as_much_memory_for_a_large_file_as_for_a_small_one(site: Site) -> None:
+    # A fork has the memory of its parent.
+    site.imports_anew = True
     worker = await site.worker()
     small = await _import(site, SMALL)
     large = await _import(site, LARGE)

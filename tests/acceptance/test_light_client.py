@@ -46,6 +46,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def environment(folder: Path) -> tuple[object, ...]:
+    """Make an environment without any package; return the command that installs some there."""
+    # To unpack a pip of its own would take longer than all that is installed with it.
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    return sys.executable, "-m", "pip", "--python", folder, "-qq", "--disable-pip-version-check", "install"
+
+
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[EmbeddedRedis]:
     async with EmbeddedRedis() as started:
@@ -57,9 +64,8 @@ async def test_a_service_enqueues_with_the_client_alone(
     server: EmbeddedRedis, wheel: Path, tmp_path: Path, versions: list[str]
 ) -> None:
     python = tmp_path / "bin" / "python"
-    await asyncio.to_thread(run, sys.executable, "-m", "venv", tmp_path)
-    pip = (python, "-m", "pip", "-qq", "--disable-pip-version-check", "install", "--only-binary", ":all:")
-    await asyncio.to_thread(run, *pip, wheel, *versions)
+    pip = await asyncio.to_thread(environment, tmp_path)
+    await asyncio.to_thread(run, *pip, "--only-binary", ":all:", wheel, *versions)
     names = "from importlib.metadata import distributions as all; print(*[it.name.lower() for it in all()])"
     installed = set(run(python, "-c", names, folder=tmp_path).split())
     assert "redis" in installed
@@ -85,9 +91,7 @@ async def test_a_service_enqueues_with_the_client_alone(
 
 def test_a_program_whose_extra_is_not_installed_says_so(wheel: Path, tmp_path: Path) -> None:
     """From the wheel itself: its entry points, in an environment without any package."""
-    run(sys.executable, "-m", "venv", tmp_path)
-    pip = (tmp_path / "bin" / "python", "-m", "pip", "-qq", "--disable-pip-version-check", "install", "--no-deps")
-    run(*pip, wheel)
+    run(*environment(tmp_path), "--no-deps", wheel)
     for program, extra in (("hospital-worker", "worker"), ("hospital-producer", "files")):
         done = subprocess.run(
             [tmp_path / "bin" / program, "--help"], env={}, capture_output=True, text=True, check=False

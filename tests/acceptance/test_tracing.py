@@ -10,6 +10,8 @@ from tests.acceptance.conftest import Site
 
 @pytest.mark.parametrize("first", ["yes", "no"], ids=["Sentry before the engine", "Sentry after the engine"])
 async def test_sentry_gets_a_transaction_for_each_try_and_an_error_for_each_failure(site: Site, first: str) -> None:
+    # The order of imports is what is tested.
+    site.imports_anew = True
     for function in ("fine", "refused", "hooked", "retried", "unknown"):
         await site.put(function, job_id=f"the-{function}")
     finished = await site.run("arq", "--burst", "traced_settings.WorkerSettings", SENTRY_FIRST=first)

@@ -58,6 +58,9 @@ class Stand(Site):
     `async with` opens and closes everything except the servers; it kills workers that still run.
     """
 
+    # Faults hit its workers at any instant of their lives, and their memory is measured.
+    imports_anew = True
+
     def __init__(
         self,
         redis: EmbeddedRedis | MovingName,

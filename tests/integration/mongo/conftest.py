@@ -1,5 +1,5 @@
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, Protocol
 
@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from pymongo import monitoring
 
+from tests.integration.mongo.clean_databases import CleanDatabases
 from worker.embedded import EmbeddedMongo, MongoMember
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
@@ -41,7 +42,7 @@ async def replica_set() -> AsyncIterator[EmbeddedMongo]:
         yield server
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def three_members() -> AsyncIterator[EmbeddedMongo]:
     async with EmbeddedMongo(members=3, test_commands=True) as server:
         yield server
@@ -74,12 +75,24 @@ def open_handle(driver: Driver) -> Open:
     return opened
 
 
+@pytest.fixture(scope="session")
+def clean_databases(replica_set: EmbeddedMongo) -> Iterator[CleanDatabases]:
+    with CleanDatabases(replica_set.url) as databases:
+        yield databases
+
+
 @pytest_asyncio.fixture
-async def mongo(open_handle: Open, replica_set: EmbeddedMongo) -> AsyncIterator[MongoHandle]:
-    """A fresh database with the schema, on the one-member replica set."""
-    async with open_handle(replica_set.url) as (handle, _):
-        await ensure_schema(handle)
+async def mongo(
+    open_handle: Open, replica_set: EmbeddedMongo, clean_databases: CleanDatabases
+) -> AsyncIterator[MongoHandle]:
+    """An empty database with the schema, on the one-member replica set."""
+    name, has_schema = clean_databases.take()
+    async with open_handle(replica_set.url, mongodb_database=name) as (handle, _):
+        if not has_schema:
+            await ensure_schema(handle)
+            clean_databases.note_schema(name)
         yield handle
+    clean_databases.give_back(name)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import functools
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest_asyncio
@@ -106,9 +107,15 @@ class Planted:
         return shown["state"], _INSTANT.sub(lambda found: "IN" if found[1] else "AGO", shown["reason"])
 
 
-@pytest_asyncio.fixture
-async def planted() -> AsyncIterator[Planted]:
+@asynccontextmanager
+async def planting() -> AsyncIterator[Planted]:
     async with EmbeddedRedis() as server:
         bench = Planted(server.url)
         yield bench
         await bench.redis.aclose(close_connection_pool=True)
+
+
+@pytest_asyncio.fixture
+async def planted() -> AsyncIterator[Planted]:
+    async with planting() as bench:
+        yield bench

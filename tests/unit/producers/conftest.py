@@ -109,14 +109,14 @@ class ScriptedProducer:
                 )
             case PreviewHospitals(records=records):
                 valid = [HospitalRecord.model_validate(it) for it in records]
-                new = [it for it in valid if it.hospital_id not in self._known]
+                new = [it.hospital_id not in self._known for it in valid]
                 return PreviewOutcome(
-                    statuses=["created" if it in new else "same" for it in valid],
-                    stored=len(valid) - len(new),
+                    statuses=["created" if is_new else "same" for is_new in new],
+                    stored=len(valid) - sum(new),
                     stored_elsewhere=[
                         StoredElsewhere(index=index, hospital_id=other)
                         for index, it in enumerate(valid)
-                        if it in new
+                        if new[index]
                         for other in other_identities(vars(it))
                         if other in self._known
                     ],

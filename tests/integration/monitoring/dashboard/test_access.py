@@ -1,10 +1,11 @@
 import json
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import pytest_asyncio
 
-from tests.integration.monitoring.conftest import Planted
+from tests.integration.monitoring.conftest import Planted, planting
 from tests.integration.monitoring.dashboard.conftest import (
     ACTIONS,
     PAGES,
@@ -30,45 +31,69 @@ OF_OPERATORS = ("/dead/edit", "/dead/discard", "/dead/bulk", "/schedules/run")
 NOT_THERE = ("/dead/operation", "/dead/operation/live")
 
 
+class Refusing:
+    """A page that refuses all that is asked here, a dead letter that stays as it is, and browsers."""
+
+    def __init__(self, planted: Planted, page: Page) -> None:
+        self._planted, self.page = planted, page
+        self._browsers: dict[str, httpx.AsyncClient] = {}
+
+    async def browser(self, role: str) -> httpx.AsyncClient:
+        """Return the browser of a role, which is logged in once."""
+        if role not in self._browsers:
+            self._browsers[role] = await self.page.log_in(role)
+        return self._browsers[role]
+
+    async def nothing_is_changed(self) -> bool:
+        redis = self._planted.redis
+        assert not await redis.exists(keys.ACTIONS, keys.PAUSES, keys.DEAD_OPERATIONS)
+        return bool(await redis.hexists(keys.DEAD, JOB))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def refusing() -> AsyncIterator[Refusing]:
+    """One for all tests that change nothing, each of which makes sure of that."""
+    async with planting() as planted, serving(planted.environment["REDIS_URL"], worker_history_days=0) as page:
+        await plant_dead_letter(planted, JOB, {})
+        yield Refusing(planted, page)
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_is_for_those_who_are_logged_in(page: Page, path: str) -> None:
-    answer = await (await page.browser()).get(path, params={"id": JOB, "name": "arq:queue"})
+async def test_a_page_is_for_those_who_are_logged_in(refusing: Refusing, path: str) -> None:
+    answer = await (await refusing.page.browser()).get(path, params={"id": JOB, "name": "arq:queue"})
 
     assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login")
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("path", [*PAGES, *ACTIONS, "/login", "/static/style.css", "/static/none", "/nowhere"])
-async def test_every_answer_has_the_headers(page: Page, path: str) -> None:
-    for browser in (await page.browser(), await page.log_in("operator")):
+async def test_every_answer_has_the_headers(refusing: Refusing, path: str) -> None:
+    for browser in (await refusing.page.browser(), await refusing.browser("operator")):
         async with browser.stream("GET", path) as answer:
             assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
             assert "unsafe" not in answer.headers["content-security-policy"]
 
 
-def is_dead(planted: Planted) -> Any:
-    return planted.redis.hexists(keys.DEAD, JOB)
-
-
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("path", ACTIONS)
 @pytest.mark.parametrize("token", ["", "x", "é"])
 async def test_an_action_without_the_token_of_the_session_is_refused(
-    planted: Planted, page: Page, path: str, token: str
+    refusing: Refusing, path: str, token: str
 ) -> None:
-    await plant_dead_letter(planted, JOB, {})
-    browser = await page.log_in("operator")
+    browser = await refusing.browser("operator")
 
     answer = await browser.post(path, params={"id": JOB}, data={"csrf": token, "arguments": "{}"})
 
     assert answer.status_code == 403
-    assert await is_dead(planted)
-    assert not await planted.redis.exists(keys.ACTIONS, keys.PAUSES, keys.DEAD_OPERATIONS)
+    assert await refusing.nothing_is_changed()
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("path", [*ACTIONS])
 @pytest.mark.parametrize("role", ["viewer", "auditor"])
-async def test_only_an_operator_acts(planted: Planted, page: Page, path: str, role: str) -> None:
-    await plant_dead_letter(planted, JOB, {})
-    browser = await page.log_in(role)
+async def test_only_an_operator_acts(refusing: Refusing, path: str, role: str) -> None:
+    browser = await refusing.browser(role)
 
     posted = await post(browser, path, JOB, arguments="{}")
 
@@ -76,8 +101,7 @@ async def test_only_an_operator_acts(planted: Planted, page: Page, path: str, ro
     assert f"Your role is {role}: only an operator may change something." in posted.text
     if path in PAGES:
         assert (await browser.get(path, params={"id": JOB})).status_code == 403
-    assert await is_dead(planted)
-    assert not await planted.redis.exists(keys.ACTIONS, keys.PAUSES, keys.DEAD_OPERATIONS)
+    assert await refusing.nothing_is_changed()
 
 
 @pytest.mark.parametrize("role", ROLES)
