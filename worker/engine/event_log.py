@@ -372,7 +372,7 @@ def _exit_forced(event: events.ExitForced) -> None:
 
 
 def _exit_refused(event: events.ExitRefused) -> None:
-    _log.error("a task of a job tried to end the worker", action="exit_refused", error=event.error_class)
+    _log.error("a job tried to end the worker", action="exit_refused", error=event.error_class)
 
 
 def _sign_off_failed(event: events.SignOffFailed) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from worker.engine.events import Events, GracePeriodExpired
 from worker.engine.running_job import RunningJob
 from worker.engine.slots import Slots
+from worker.hidden_task import hidden
 
 # Together these come to less than the 5 s after the grace period within which the process is gone: see
 # `process_exit`.
@@ -39,7 +40,7 @@ class Shutdown:
 
         Raises what ended the claimer or one of `beside`.
         """
-        stopped = asyncio.create_task(stopping.wait())
+        stopped = hidden(asyncio.create_task(stopping.wait()))
         waited_for: list[asyncio.Future[Any]] = [claiming, *self._beside]
         try:
             await asyncio.wait([*waited_for, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -54,7 +55,7 @@ class Shutdown:
 
     async def wait_for_jobs(self, cut_short: asyncio.Event, seconds: float | None = None) -> None:
         """Wait until no job runs, `cut_short` is set or the time is over; raises what ended one of `beside`."""
-        cut = asyncio.create_task(cut_short.wait())
+        cut = hidden(asyncio.create_task(cut_short.wait()))
         tasks = self._slots.tasks
         try:
             async with asyncio.timeout(seconds):
