@@ -22,7 +22,7 @@ from redis.asyncio.connection import ConnectionPool
 from worker.engine import batch_watch, dead_letter_archive, history_mover, memory_watch
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_log import log_like_arq
-from worker.engine.arq_redis import adopt, create_bounded_pool
+from worker.engine.arq_redis import adopt, create_bounded_pool, keep_connections_from_jobs
 from worker.engine.batch_watch import BatchWatch
 from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.circuit_breaker import CircuitBreaker
@@ -208,6 +208,7 @@ class LeaseWorker(Worker):
             self._pool = await self._connect()
         else:
             self._replaced_pool = await adopt(self.pool) or self._replaced_pool
+        keep_connections_from_jobs(self.pool)
         try:
             await try_queue(self.pool, list(self.queues), int(self.lease_s * 1000))
         except ConfigurationError:
