@@ -41,13 +41,14 @@ async def test_row_56_a_child_that_leaves_the_job_that_forked_it(stand: Stand) -
     codes = {"exit": 7, "raise": 1, "return": 0}
     async with stand.load(per_second=50, amended=3):
         for how, code in codes.items():
-            await put_faulty(stand, "forking", how)
+            (job_id,) = await put_faulty(stand, "forking", how)
             stand.row.faults += 1
-            assert int(await stand.until(lambda key=f"child:{how}": stand.redis.get(key))) == code
+            await stand.result(job_id)
+            assert int(await stand.redis.get(f"child:{how}")) == code
     await open_gate(stand)
     account = await stand.balance()
     assert account.dead == 0
-    # A child that had gone on as a worker would have run these too.
+    # A child that had gone on would have handed these back.
     assert await count_runs(stand) == 5
     assert "action=completion_refused" not in worker.log
     assert await stand.is_ready(worker)

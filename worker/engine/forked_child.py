@@ -1,4 +1,4 @@
-"""The end of a process that a job has forked: it must not go on as a second worker."""
+"""The end of a process that a job has forked: it must not go on in a copy of its worker."""
 
 import contextlib
 import os
@@ -8,8 +8,8 @@ import sys
 def end_forked_child(worker_pid: int, error: BaseException | None = None) -> None:
     """End this process if it is not that of the worker; to be called where code of a job returns or raises.
 
-    A child has copies of the event loop and of the connections. It would claim jobs, and the worker's answers from
-    Redis would be read by either of the two. The exit code is that of a program that `error` ends.
+    A child has copies of the event loop and of the connections, and would end the copy of the worker as if that had
+    failed: seconds later, with its traceback and code 1. The exit code is that of a program that `error` ends.
     """
     if os.getpid() == worker_pid:
         return

@@ -16,7 +16,7 @@ _CHILD_CODE = 7
 
 
 def _others() -> set["asyncio.Task[Any]"]:
-    return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]  # there is one
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
 async def cancelling(ctx: dict[str, Any], payload: Payload) -> Any:
