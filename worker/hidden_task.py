@@ -21,7 +21,7 @@ def hidden(task: "asyncio.Task[T]") -> "asyncio.Task[T]":
     """Leave a task out of `asyncio.all_tasks()` if its event loop exists for a worker, and return it.
 
     Code that was written for a program of its own may cancel all tasks of the event loop, or wait for them. In a
-    job it would end the worker, and hand itself back unchanged, to end the next worker too.
+    job it would end the worker, which could not know why, and then the next one.
     """
     if task.get_loop() in _of_workers:
         # Documented for other implementations of tasks, in "Extending asyncio".
