@@ -32,6 +32,7 @@ from worker.engine.history_mover import StoreEnds
 from worker.engine.shutdown import cancel
 from worker.engine.worker import LeaseWorker
 from worker.errors import ConfigurationError, OutageError
+from worker.hidden_task import hidden
 from worker.jobs import JOB_FUNCTIONS
 from worker.jobs.context import CONTEXT_KEY, WorkerContext
 from worker.logs import configure_logging
@@ -99,7 +100,8 @@ def _dead_letter_limits() -> DeadLetterLimits | None:
     if not _settings.worker_dead_letter_folder:
         return None
     return DeadLetterLimits(
-        folder=Path(_settings.worker_dead_letter_folder),
+        # Absolute from the start: a job may change the working directory.
+        folder=Path(_settings.worker_dead_letter_folder).absolute(),
         days=_settings.worker_dead_letter_days,
         count=_settings.worker_dead_letter_count,
         bytes=_settings.worker_dead_letter_bytes,
@@ -229,9 +231,8 @@ async def on_startup(ctx: dict[Any, Any]) -> None:
         raise SystemExit(f"The worker cannot start: {error}") from None
     if address:
         _log.info("serving metrics", action="metrics_served", address=address)
-    ctx[_ACTIONS_KEY] = asyncio.create_task(
-        keep_moving_actions(ctx["redis"], functools.partial(store_actions, mongo)), name="actions"
-    )
+    moving = keep_moving_actions(ctx["redis"], functools.partial(store_actions, mongo))
+    ctx[_ACTIONS_KEY] = hidden(asyncio.create_task(moving, name="actions"))
     # A worker's many short-lived objects would have the collector walk the lasting ones over and over.
     gc.collect()
     gc.freeze()

@@ -9,6 +9,7 @@ from redis.connection import parse_url
 
 from worker.codec import Codec
 from worker.contract import DEFAULT_QUEUE
+from worker.engine.current_job import current_job
 from worker.redis.client import (
     DEFAULT_TIMEOUT_S,
     TLS_OPTIONS,
@@ -17,6 +18,7 @@ from worker.redis.client import (
     open_pool,
     read_url,
 )
+from worker.redis.primary import PrimaryBlockingPool
 from worker.settings import Settings
 
 
@@ -77,6 +79,17 @@ async def adopt(redis: ArqRedis) -> ConnectionPool | None:
         return None
     redis.connection_pool = await follow_primary(pool)
     return None if redis.connection_pool is pool else pool
+
+
+def keep_connections_from_jobs(redis: ArqRedis) -> None:
+    """Let jobs leave some connections of a client's pool to the worker: a job may keep one as long as it runs."""
+    pool = redis.connection_pool
+    if isinstance(pool, PrimaryBlockingPool):
+        pool.is_guest = _is_in_job
+
+
+def _is_in_job() -> bool:
+    return current_job() is not None
 
 
 async def create_bounded_pool(settings: RedisSettings | None, **options: Any) -> ArqRedis:

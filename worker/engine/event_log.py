@@ -176,7 +176,7 @@ _PLAIN_LINES: dict[type, tuple[Callable[..., None], str, str]] = {
     ),
     events.JobsLeftBehind: (_log.error, "jobs_left_behind", "stopped with jobs still running"),
     events.ExitForced: (_log.warning, "exit_forced", "ending the process, which did not end by itself in time"),
-    events.ExitRefused: (_log.error, "exit_refused", "a task of a job tried to end the worker"),
+    events.ExitRefused: (_log.error, "exit_refused", "a job tried to end the worker"),
     events.SignOffFailed: (_log.warning, "sign_off_failed", "heartbeat not removed"),
 }
 # A fact is named as its field is, except for:

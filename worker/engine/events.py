@@ -447,7 +447,7 @@ class ExitForced:
 
 @dataclass(frozen=True, slots=True)
 class ExitRefused:
-    """A task that a job had started tried to end the worker process."""
+    """A job, or a task that it had started, tried to end the worker: by that error, or by `loop.stop`."""
 
     error_class: str
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import os
 import random
 import traceback
 
@@ -22,6 +23,7 @@ from worker.engine.decision import (
 )
 from worker.engine.envelope import Call, read_call
 from worker.engine.events import CallStarted, Events, HookFailed, JobStarted, TryDecided
+from worker.engine.forked_child import end_forked_child
 from worker.engine.options import Hook, JobContext, JobFunction, JobOptions
 from worker.engine.patched_run_job import PatchedRunJob
 from worker.engine.pauses import Pauses
@@ -56,6 +58,7 @@ class Executor:
         self._breaker = breaker
         self._pauses = pauses
         self._patched_run_job = patched_run_job
+        self._pid = os.getpid()
         # These events carry payloads and cost time for each job, so they are made only if something listens.
         self._shows_calls = events.wants(CallStarted) or events.wants(TryDecided)
 
@@ -170,11 +173,13 @@ class Executor:
             self._timeouts.begin(attempt.job, function.timeout_s)
         try:
             result = await function.coroutine(context, *call.args, **call.kwargs)
-        except BaseException:
+        except BaseException as error:
+            end_forked_child(self._pid, error)
             self._returned(attempt)
             if options.on_job_end is not None:
                 await self._run_hook("on_job_end", options.on_job_end, context, call.function)
             raise
+        end_forked_child(self._pid)
         self._returned(attempt)
         if options.on_job_end is not None:
             await self._call_hook("on_job_end", options.on_job_end, context, call.function)

@@ -165,7 +165,8 @@ class LeaseRenewer:
         if silent_s < max(_BLOCKED_AFTER_S, 2 * self._lease_s / _RENEWALS_PER_LEASE):
             return False
         if not reported:
-            self._events.send(EventLoopBlocked(silent_s, stack_of(self._loop_thread)))
+            # The loop may be blocked by the log itself, whose reader hangs: this thread must not wait for it too.
+            self._events.send_aside(EventLoopBlocked(silent_s, stack_of(self._loop_thread)))
         return True
 
     def _note_loop(self) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 
 from arq.worker import Retry as ArqRetry
@@ -61,7 +62,8 @@ def retry_decision(error: BaseException, *, tries: int, max_tries: int, jitter: 
     """Decide what becomes of a job whose try number `tries` ended with `error`.
 
     `jitter` is a random number from 0 to 1. An exception that is neither one of this service's nor the operating
-    system's is a defect, and repeating a defect does not fix it: it is dead-lettered at once, as arq does.
+    system's is a defect, and repeating a defect does not fix it: it is dead-lettered at once, as arq does. That the
+    worker has no memory or thread left is no defect of the job.
     """
     # One error that rules out a retry rules it out for the group.
     decisions = (_decision(part, tries=tries, max_tries=max_tries, jitter=jitter) for part in _parts(error))
@@ -116,9 +118,18 @@ def _decision(error: BaseException, *, tries: int, max_tries: int, jitter: float
         # To redis-py a refused login is a lost connection; repeating it does not help.
         case AuthenticationError():
             return DeadLetterIt("unexpected error")
-        case TransientError() | OSError() | RedisConnectionError() | RedisTimeoutError():
+        case (
+            TransientError()
+            | OSError()
+            | RedisConnectionError()
+            | RedisTimeoutError()
+            | MemoryError()
+            | BrokenExecutor()
+            | RuntimeError(args=("can't start new thread",))
+        ):
             # OSError includes TimeoutError and the connection errors, but not those of redis-py: a job that uses
             # the worker's own Redis meets them when the event loop was blocked, or Redis was unavailable.
+            # The last three: other jobs may have used up memory or threads, or killed a process of a shared pool.
             delay_s = _TRANSIENT.delay_s(tries, jitter=jitter)
         case _:
             return DeadLetterIt("permanent error" if isinstance(error, PermanentError) else "unexpected error")

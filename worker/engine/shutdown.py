@@ -6,6 +6,7 @@ from typing import Any
 from worker.engine.events import Events, GracePeriodExpired
 from worker.engine.running_job import RunningJob
 from worker.engine.slots import Slots
+from worker.hidden_task import hidden
 
 # Together these come to less than the 5 s after the grace period within which the process is gone: see
 # `process_exit`.
@@ -78,7 +79,7 @@ class Shutdown:
 
     async def _until_claiming_ends(self) -> None:
         """Wait until the claimer has ended; once `stopping` is set, for a moment only: Redis may be frozen."""
-        stopped = asyncio.create_task(self._stopping.wait())
+        stopped = hidden(asyncio.create_task(self._stopping.wait()))
         waited_for: list[asyncio.Future[Any]] = [self._claiming, *self._beside]
         try:
             await asyncio.wait([*waited_for, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -93,7 +94,7 @@ class Shutdown:
 
     async def _wait_for_jobs(self, cut_short: asyncio.Event, seconds: float | None = None) -> None:
         """Wait until no job runs, `cut_short` is set or the time is over."""
-        cut = asyncio.create_task(cut_short.wait())
+        cut = hidden(asyncio.create_task(cut_short.wait()))
         tasks = self._slots.tasks
         try:
             async with asyncio.timeout(seconds):

@@ -17,6 +17,7 @@ from worker.engine.lease_renewer import Lease, LeaseRenewer
 from worker.engine.process_exit import ProcessExit
 from worker.engine.running_job import Interruption, RunningJob
 from worker.engine.stuck_loop import StuckLoop
+from worker.hidden_task import hidden
 from worker.queue.claim import ClaimedJob
 
 # A job whose worker died twice while running it runs alone, if the other jobs end within:
@@ -111,7 +112,8 @@ class Slots:
         Their coroutines may run on, as in a job that has lost its lease. Waits for Redis no longer than `seconds`.
         """
         running = list(self.tasks.values())
-        stored = [asyncio.create_task(self._let_go(job)) for job in list(self._jobs.values()) if not job.has_ended]
+        going = [job for job in self._jobs.values() if not job.has_ended]
+        stored = [hidden(asyncio.create_task(self._let_go(job))) for job in going]
         if stored:
             await asyncio.wait(stored, timeout=seconds)
         for task in (*stored, *running):
@@ -142,7 +144,7 @@ class Slots:
                 job.interrupt("lost")
 
     def _launch(self, job: RunningJob) -> "asyncio.Task[None]":
-        task = self._loop.create_task(self._run(job))
+        task = hidden(self._loop.create_task(self._run(job)))
         job.launched(task)
         self.tasks[job.name] = task
         return task
@@ -157,11 +159,11 @@ class Slots:
             other.interrupt("postponed")
         postponed = [self._launch(other) for other in others]
         stopping = self._context.stopping
-        stop = self._loop.create_task(stopping.wait())
+        stop = hidden(self._loop.create_task(stopping.wait()))
         try:
             for tasks, seconds in ((postponed, None), (list(self.tasks.values()), _SOLO_WAIT_S)):
                 if tasks:
-                    ended = self._loop.create_task(asyncio.wait(tasks, timeout=seconds))
+                    ended = hidden(self._loop.create_task(asyncio.wait(tasks, timeout=seconds)))
                     await asyncio.wait([stop, ended], return_when=asyncio.FIRST_COMPLETED)
                     ended.cancel()
             if not stopping.is_set():

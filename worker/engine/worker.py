@@ -23,7 +23,7 @@ from worker.engine import batch_watch, dead_letter_archive, history_mover, memor
 from worker.engine.aborts import AbortWatch
 from worker.engine.arq_counters import count_like_arq, health_text
 from worker.engine.arq_log import log_like_arq
-from worker.engine.arq_redis import adopt, create_bounded_pool
+from worker.engine.arq_redis import adopt, create_bounded_pool, keep_connections_from_jobs
 from worker.engine.batch_watch import BatchWatch
 from worker.engine.blocked_slots import BlockedSlots
 from worker.engine.circuit_breaker import CircuitBreaker
@@ -51,6 +51,7 @@ from worker.engine.events import (
     TryEnded,
 )
 from worker.engine.executor import Executor
+from worker.engine.forked_child import end_forked_child
 from worker.engine.heartbeat import HeartbeatWriter, UnknownFunctions
 from worker.engine.history_mover import HistoryMover, StoreEnds
 from worker.engine.job_threads import JobThreads
@@ -72,6 +73,7 @@ from worker.engine.signal_handlers import have_defaults_in_forked_children
 from worker.engine.slots import Slots
 from worker.engine.timeouts import Timeouts
 from worker.errors import ConfigurationError
+from worker.hidden_task import hidden, hide_tasks_of
 from worker.queue.heartbeats import HEARTBEAT_INTERVAL_S, STALE_AFTER_S, Heartbeat, remove_heartbeats
 from worker.queue.scripts import Scripts
 from worker.queue.trial import try_queue
@@ -206,6 +208,7 @@ class LeaseWorker(Worker):
             self._pool = await self._connect()
         else:
             self._replaced_pool = await adopt(self.pool) or self._replaced_pool
+        keep_connections_from_jobs(self.pool)
         try:
             await try_queue(self.pool, list(self.queues), int(self.lease_s * 1000))
         except ConfigurationError:
@@ -272,7 +275,7 @@ class LeaseWorker(Worker):
         shutdown = Shutdown(
             slots,
             self.events,
-            asyncio.create_task(claimer.run(), name="claimer"),
+            hidden(asyncio.create_task(claimer.run(), name="claimer")),
             side_tasks,
             stopping=self._stopping,
             hurry=self._hurry,
@@ -366,7 +369,7 @@ class LeaseWorker(Worker):
             loops["abort-watch"] = every(periodic_s, context.redis_health, AbortWatch(context, slots).check)
         if self.cron_jobs:
             loops["cron-clock"] = every(periodic_s, context.redis_health, cron.tick)
-        return [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+        return [hidden(asyncio.create_task(loop, name=name)) for name, loop in loops.items()]
 
     def _heartbeat(
         self, redis_time: datetime, why_not: str, slots: Slots, blocked: BlockedSlots, capacity: int
@@ -400,8 +403,8 @@ class LeaseWorker(Worker):
     def run(self) -> None:
         """Run the worker until it is stopped, then close it.
 
-        `sys.exit` in a task that a job has started reaches the event loop; it does not end the worker. If the
-        worker owns the process, that is gone within 5 s after the grace period.
+        `sys.exit` in a task that a job has started reaches the event loop, and a job may stop the loop itself;
+        neither ends the worker. If the worker owns the process, that is gone within 5 s after the grace period.
         """
         if self._handle_signals:
             have_defaults_in_forked_children((Signals.SIGTERM, Signals.SIGINT))
@@ -414,6 +417,7 @@ class LeaseWorker(Worker):
         self._process_exit = ProcessExit(self.events, self._job_completion_wait, longest_s)
         self._threads = JobThreads()
         self.loop.set_default_executor(self._threads)
+        hide_tasks_of(self.loop)
         if self._handle_signals:
             self._process_exit.watch(Signals.SIGTERM, Signals.SIGINT)
             if self._early_signals.noted is not None:
@@ -429,16 +433,20 @@ class LeaseWorker(Worker):
                 self._hand_back_late()
 
     def _run_and_close(self) -> None:
-        self.main_task = main_task = self.loop.create_task(self.main())
+        worker_pid = os.getpid()
+        self.main_task = main_task = hidden(self.loop.create_task(self.main()))
         try:
             while not main_task.done():
                 try:
                     self.loop.run_until_complete(main_task)
-                except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio raises a RuntimeError if something has called the `stop` of the event loop.
+                except (SystemExit, KeyboardInterrupt, RuntimeError) as error:
+                    end_forked_child(worker_pid, error)
                     # Without signal handlers, an interrupt comes from a person.
-                    if main_task.done() or not self._handle_signals:
+                    if main_task.done() or self.loop.is_closed() or not self._handle_signals:
                         raise
-                    self.events.send(ExitRefused(type(error).__name__))
+                    how = "loop.stop" if isinstance(error, RuntimeError) else type(error).__name__
+                    self.events.send(ExitRefused(how))
         except asyncio.CancelledError:
             self.events.send(StartCancelled())
         except ConfigurationError as error:

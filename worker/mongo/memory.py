@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
+from worker.hidden_task import hidden
 from worker.mongo.errors import translate, translated
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class JobMemory:
         answer: asyncio.Future[Mapping[str, Remembered] | Exception] = asyncio.get_running_loop().create_future()
         self._asking.append((job_id, answer))
         if len(self._readers) < _READS_AT_ONCE:
-            self._readers.add(asyncio.create_task(self._read(), name="job-memory-reader"))
+            # Cancelled by one job, it would leave all that share it without an answer.
+            self._readers.add(hidden(asyncio.create_task(self._read(), name="job-memory-reader")))
         found = await answer
         if isinstance(found, Exception):
             raise translate(found) from None

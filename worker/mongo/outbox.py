@@ -15,6 +15,7 @@ from pymongo.read_concern import ReadConcern
 
 from worker.contract.outbox import OutboxJob, OutboxPage, OutboxSize, Place
 from worker.errors import TransientError
+from worker.hidden_task import hidden
 from worker.mongo.client import Document, MongoHandle, settled
 from worker.mongo.errors import translated
 from worker.mongo.outbox_documents import JOB_FIELDS, RAW, decoded, end_of_hospital, envelope_in, jobs_in
@@ -124,7 +125,7 @@ async def _until_read(reading: Awaitable[T]) -> T:
 
     A stream must not be closed while a driver's thread reads from it. A server that is frozen is not waited for.
     """
-    task = asyncio.ensure_future(reading)
+    task = hidden(asyncio.ensure_future(reading))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

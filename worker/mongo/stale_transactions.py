@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from pymongo.errors import PyMongoError
 
+from worker.hidden_task import hidden
+
 if TYPE_CHECKING:
     from worker.mongo.client import Client
 
@@ -42,7 +44,8 @@ class StaleTransactions:
         moment, and each answer lists all of these.
         """
         if self._running is None:
-            self._running = asyncio.create_task(self._look_and_abort(), name="stale-transactions")
+            # All these jobs wait for it, so none of them may find and cancel it.
+            self._running = hidden(asyncio.create_task(self._look_and_abort(), name="stale-transactions"))
             self._running.add_done_callback(self._forget)
         # A job that is cancelled leaves the look to the others.
         await asyncio.shield(self._running)

@@ -25,6 +25,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from worker.backoff import Backoff
+from worker.hidden_task import hidden
 from worker.mongo.client import MongoHandle, Session, settled
 from worker.mongo.errors import TRANSIENT_TRANSACTION, UNKNOWN_COMMIT, translated
 from worker.mongo.tokens import CausalPoint, encode_token
@@ -156,7 +157,7 @@ def _is_unknown(error: PyMongoError) -> bool:
 
 async def _drained(operation: Awaitable[T]) -> T:
     """Return the operation's result. If this task is cancelled, let the operation finish, then raise."""
-    task = asyncio.ensure_future(operation)
+    task = hidden(asyncio.ensure_future(operation))
     cancelled: asyncio.CancelledError | None = None
     try:
         while not task.done():

@@ -10,6 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from worker.contract.outbox import OutboxSize
+from worker.hidden_task import hidden
 from worker.monitoring import outbox_facts, process_files, rate_writer, throughput
 from worker.monitoring.loop_delay import LoopDelay
 from worker.monitoring.metrics import WorkerMetrics
@@ -91,7 +92,7 @@ class WorkerObserver:
         }
         if (outbox := self._outbox) is not None:
             loops["outbox-facts"] = _every(outbox_facts.READ_EVERY_S, lambda _: outbox.look())
-        self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+        self._tasks = [hidden(asyncio.create_task(loop, name=name)) for name, loop in loops.items()]
         return self._server.address if self._server is not None else ""
 
     async def stop(self) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Mapping
+from ssl import SSLError
 from typing import Any
 
 import hiredis
@@ -18,6 +19,7 @@ from redis.asyncio.connection import (
     SSLConnection,
     UnixDomainSocketConnection,
 )
+from redis.exceptions import RedisError
 
 from worker.own_thread import look_up
 from worker.redis.primary import PrimaryConnection
@@ -104,6 +106,17 @@ class PackingConnection(_Packing, PrimaryConnection, _Named):
 
 class PackingSSLConnection(_Packing, PrimaryConnection, _Named, SSLConnection):  # type: ignore[misc]  # as above
     """Over TLS."""
+
+    async def connect(self) -> None:
+        """Connect, as `PrimaryConnection` does. After a failure of TLS, the next call reads its files anew."""
+        try:
+            await super().connect()
+        except RedisError as error:
+            if isinstance(error.__context__, SSLError):
+                # Certificates are renewed while a worker runs. redis-py reads them once for each connection object:
+                # an old one would be refused for ever. Reading them takes 10 ms, so not at each call.
+                self.ssl_context.context = None
+            raise
 
     def _connection_arguments(self) -> Mapping[str, Any]:
         # The certificate is issued for the name.

@@ -8,6 +8,7 @@ connection that was made before.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool, ConnectionPool
@@ -22,6 +23,8 @@ from worker.redis.errors import is_not_primary
 # documented permissions include it.
 _ROLE_CHECK_S = 2.0
 _UNSETTLED = -1
+# As many as the loops of a worker use at once.
+_RESERVED = 8
 
 
 class Route:
@@ -133,7 +136,45 @@ class PrimaryPool(ConnectionPool):  # type: ignore[misc]  # as above
 
 
 class PrimaryBlockingPool(PrimaryPool, BlockingConnectionPool):  # type: ignore[misc]  # as above
-    """The same, for a pool that waits for a free connection."""
+    """The same, for a pool that waits for a free connection.
+
+    `is_guest` says whether the caller is a guest. Guests may keep their connections for long, so that all of them
+    together get all but 8, or half of fewer than 16.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.is_guest: Callable[[], bool] = bool
+        # Guests wait here, where they do not stand in the way of others.
+        self._places = asyncio.Semaphore(self.max_connections - min(_RESERVED, self.max_connections // 2))
+        self._of_guests: set[PrimaryConnection] = set()
+
+    async def get_connection(self, *args: Any, **options: Any) -> PrimaryConnection:
+        """Return a connection, as redis-py does."""
+        if not self.is_guest():
+            connection: PrimaryConnection = await super().get_connection(*args, **options)
+            return connection
+        try:
+            async with asyncio.timeout(self.timeout):
+                await self._places.acquire()
+        except TimeoutError:
+            raise RedisConnectionError("No connection available.") from None
+        try:
+            connection = await super().get_connection(*args, **options)
+        except BaseException:
+            self._places.release()
+            raise
+        self._of_guests.add(connection)
+        return connection
+
+    async def release(self, connection: PrimaryConnection) -> None:
+        """Take a connection back."""
+        try:
+            await super().release(connection)
+        finally:
+            if connection in self._of_guests:
+                self._of_guests.discard(connection)
+                self._places.release()
 
 
 class SyncPrimaryConnection(SyncAbstractConnection):  # type: ignore[misc]  # as above

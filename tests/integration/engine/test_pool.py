@@ -1,5 +1,6 @@
 """A pool of few connections makes jobs slower, but no job is lost."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -54,3 +55,29 @@ async def test_a_worker_survives_an_arq_pool_that_is_too_small(bench: Bench) -> 
         for job_id in jobs:
             assert await bench.outcome(job_id) == "done"
     assert set(runs.values()) == {1}
+
+
+async def test_jobs_that_keep_their_connections_leave_some_to_the_worker(bench: Bench) -> None:
+    """As many subscribe to a channel as the pool has connections, and keep them until the gate is open."""
+    gate, subscribed = asyncio.Event(), Counter[str]()
+
+    async def subscribing(ctx: dict[str, Any]) -> None:
+        async with ctx["redis"].pubsub() as channel:
+            await channel.subscribe(bench.queue)
+            subscribed[ctx["job_id"]] += 1
+            await gate.wait()
+
+    async def note(ctx: dict[str, Any]) -> str:
+        return "done"
+
+    functions = func(subscribing, name="subscribing", max_tries=1_000), func(note, name="note")
+    async with bench.serving(*functions, max_jobs=50) as worker:
+        for _ in range(bench.settings.redis_pool_size):
+            await bench.put("subscribing")
+        await bench.until(lambda: len(subscribed) >= 6)
+        for _ in range(10):
+            assert await bench.outcome(await bench.put("note"), 1) == "done"
+        assert worker.redis_health.is_up
+        assert await bench.is_ready(worker)
+        gate.set()
+        await bench.until(lambda: len(subscribed) == bench.settings.redis_pool_size, 30)

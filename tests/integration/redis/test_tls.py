@@ -1,8 +1,9 @@
 """Real TLS connections: from the pool, from its blocking twin, from arq's own client, and to sentinels."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.integration.redis.sentinel_servers import MASTER, Sentinel
 from tests.integration.redis.tls_proxy import Authority, tls_proxy
+from tests.support.waiting import until
 from worker.codec import Codec
 from worker.embedded import EmbeddedRedis
 from worker.engine.arq_redis import arq_redis_settings, open_arq_redis
@@ -84,6 +86,41 @@ async def test_a_certificate_that_cannot_be_verified_is_refused(
 
     message = await startup_error(f"rediss://:{PASSWORD}@{host}:{tls_port}/0{options}")
     assert f"the certificate of Redis at {host}:{tls_port} is not accepted: {reason}" in message
+
+
+async def test_certificates_that_are_renewed_while_a_connection_is_open_are_read_anew(
+    redis_server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    authorities = []
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        authorities.append(Authority(tmp_path / name))
+    old, new = authorities
+    trusted = tmp_path / "trusted.pem"
+    shutil.copy(old.certificate, trusted)
+    async with AsyncExitStack() as stack:
+        async with tls_proxy(old, redis_server.port) as port:
+            url = f"rediss://localhost:{port}/0?ssl_ca_certs={trusted}"
+            redis = await stack.enter_async_context(open_redis(url))
+            twin = sync_twin(redis)
+            stack.callback(twin.close)
+            assert await redis.ping()
+            assert await asyncio.to_thread(twin.ping)
+        async with tls_proxy(new, redis_server.port, listen_on=port):
+            for _ in range(2):
+                with pytest.raises(RedisConnectionError):
+                    await redis.ping()
+            shutil.copy(new.certificate, trusted)
+
+            assert await until(lambda: answers(redis))
+            assert await asyncio.to_thread(twin.ping)
+
+
+async def answers(redis: ArqRedis) -> bool:
+    try:
+        return bool(await redis.ping())
+    except RedisConnectionError:
+        return False
 
 
 async def test_a_missing_ca_file_is_a_configuration_error(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ class Authority:
 
 
 @asynccontextmanager
-async def tls_proxy(authority: Authority, port: int) -> AsyncIterator[int]:
-    """Accept TLS on a free port and forward the decrypted bytes to `port`; yields the free port."""
+async def tls_proxy(authority: Authority, port: int, listen_on: int = 0) -> AsyncIterator[int]:
+    """Accept TLS on a port, by default a free one, and forward the decrypted bytes to `port`; yields that port."""
     pumps: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,7 +55,7 @@ async def tls_proxy(authority: Authority, port: int) -> AsyncIterator[int]:
             pumps.add(pump)
             pump.add_done_callback(pumps.discard)
 
-    server = await asyncio.start_server(serve, LOOPBACK, 0, ssl=authority.server_context())
+    server = await asyncio.start_server(serve, LOOPBACK, listen_on, ssl=authority.server_context())
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

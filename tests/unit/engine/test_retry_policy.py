@@ -1,5 +1,6 @@
 import asyncio
 import math
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, cast
 
 import pytest
@@ -27,11 +28,20 @@ UNEXPECTED: list[BaseException] = [
     AssertionError(),
     RemoteError("x", "y"),
     ConfigurationError("x"),
+    RuntimeError("x"),
     SystemExit(1),
     KeyboardInterrupt(),
     asyncio.CancelledError(),
 ]
-RETRIED: list[Any] = [ConflictError("x"), TransientError("x"), TimeoutError("x"), ConnectionResetError(), OSError()]
+EXHAUSTED: list[Exception] = [MemoryError(), RuntimeError("can't start new thread"), BrokenProcessPool("x")]
+RETRIED: list[Any] = [
+    ConflictError("x"),
+    TransientError("x"),
+    TimeoutError("x"),
+    ConnectionResetError(),
+    OSError(),
+    *EXHAUSTED,
+]
 ARQ: list[Any] = [Retry(defer=3), Retry(), RetryJob("x")]
 
 tries = st.integers(1, 10**6)
@@ -50,6 +60,7 @@ jitters = st.floats(0, 1)
         (TransientError("x"), 8, 60.0),
         (TimeoutError("x"), 2, 1.0),
         (ConnectionResetError("x"), 1, 0.5),
+        *[(error, 2, 1.0) for error in EXHAUSTED],
         (OperationRefused("x"), 1, 5.0),
         (OperationRefused("x"), 7, 300.0),
         (OperationRefused("x"), 20, 300.0),

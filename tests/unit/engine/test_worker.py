@@ -934,6 +934,34 @@ def test_a_task_of_a_job_cannot_end_the_worker(runner: Runner, error: type[BaseE
         tasks[0].result()
 
 
+def test_a_job_that_stops_the_event_loop_does_not_end_the_worker(runner: Runner) -> None:
+    async def stopping(ctx: dict[str, Any]) -> str:
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0)
+        return "done"
+
+    runner.put("stopping")
+    worker = runner.worker(func(stopping, name="stopping"))
+    worker.run()
+
+    assert worker.jobs_complete == 1
+    assert runner.events.of(ExitRefused) == [ExitRefused("loop.stop")]
+
+
+def test_without_signal_handlers_a_stopped_event_loop_ends_the_worker(runner: Runner) -> None:
+    async def stopping(ctx: dict[str, Any]) -> None:
+        asyncio.get_running_loop().stop()
+        await asyncio.Event().wait()
+
+    runner.put("stopping")
+    worker = runner.worker(func(stopping, name="stopping"), handle_signals=False)
+    with pytest.raises(RuntimeError, match="Event loop stopped"):
+        worker.run()
+
+    assert [event.outcome for event in runner.events.of(TryEnded)] == ["handed_back"]
+    assert runner.events.of(ExitRefused) == []
+
+
 def test_without_signal_handlers_an_interrupt_ends_the_worker(runner: Runner) -> None:
     tasks: list[asyncio.Task[None]] = []
 
@@ -994,6 +1022,23 @@ def test_the_exit_of_a_process_that_belongs_to_the_worker_is_watched(
     assert process_exit.longest_job_s == 7
     assert process_exit.calls == [("grace", 25), ("watch", Signals.SIGTERM, Signals.SIGINT), ("ended", 0)]
     assert process_exit.before_exit is not None
+
+
+@pytest.mark.parametrize("owns_process", [True, False])
+def test_jobs_find_the_tasks_of_a_worker_unless_it_owns_the_process(
+    runner: Runner, exits: list[NotedExit], owns_process: bool
+) -> None:
+    found: set[str] = set()
+
+    async def looking(ctx: dict[str, Any]) -> None:
+        found.update(task.get_name() for task in asyncio.all_tasks())
+
+    runner.put("looking")
+    runner.worker(func(looking, name="looking"), owns_process=owns_process).run()
+
+    assert {"claimer", "heartbeat", "completer-1"} & found == (
+        set() if owns_process else {"claimer", "heartbeat", "completer-1"}
+    )
 
 
 def test_a_process_that_fails_exits_with_1(runner: Runner, exits: list[NotedExit]) -> None:

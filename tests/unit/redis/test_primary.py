@@ -233,3 +233,42 @@ def test_all_kinds_of_connections_follow_the_primary() -> None:
         pool = open_redis(load_settings(redis_url=url)).connection_pool
         assert isinstance(pool, primary.PrimaryPool)
         assert issubclass(pool.connection_class, PrimaryConnection)
+
+
+@pytest.mark.parametrize(("size", "for_guests"), [(20, 12), (16, 8), (8, 4), (3, 2), (2, 1)])
+async def test_guests_leave_connections_to_others(server: Server, size: int, for_guests: int) -> None:
+    settings = load_settings(
+        redis_url=f"redis://localhost:{server.port}/0", redis_pool_size=size, redis_timeout=0.3
+    )
+    redis = open_redis(settings)
+    pool = redis.connection_pool
+    pool.is_guest = lambda: True
+    kept = [await pool.get_connection() for _ in range(for_guests)]
+    with pytest.raises(RedisConnectionError, match="No connection available"):
+        await redis.ping()
+
+    pool.is_guest = lambda: False
+    kept += [await pool.get_connection() for _ in range(size - for_guests)]
+    with pytest.raises(RedisConnectionError, match="No connection available"):
+        await redis.ping()
+
+    for connection in kept:
+        await pool.release(connection)
+    pool.is_guest = lambda: True
+    assert await redis.ping()
+    await redis.aclose(close_connection_pool=True)
+
+
+async def test_a_guest_that_waits_gets_the_connection_of_another_guest(server: Server) -> None:
+    redis = open_redis(load_settings(redis_url=f"redis://localhost:{server.port}/0", redis_pool_size=2))
+    pool = redis.connection_pool
+    pool.is_guest = lambda: True
+    kept = await pool.get_connection()
+    waiting = asyncio.create_task(redis.ping())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+
+    await pool.release(kept)
+    async with asyncio.timeout(5):
+        assert await waiting
+    await redis.aclose(close_connection_pool=True)
