@@ -12,7 +12,7 @@ ADVISORIES_STAMP := $(ADVISORIES_VENV)/.installed
 TESTS ?= $(wildcard tests/fuzz tests/acceptance tests/faults tests/integration tests/arq_compat tests/security tests/unit)
 # Tests often wait for servers, so three processes keep two cores busy. All tests of a file run in one process.
 PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
-# Seconds after which no test starts; a run takes about twelve minutes. tests/support/watchdog.py ends what hangs.
+# Seconds after which no test starts; a run takes about thirteen minutes. tests/support/watchdog.py ends what hangs.
 LIMIT := --session-timeout 1500
 SOURCES := $(wildcard worker producers tests benchmarks)
 
