@@ -97,8 +97,8 @@ async def test_row_01_killed_between_two_statements(stand: Stand) -> None:
 
 @pytest.mark.long
 async def test_row_03_all_workers_killed_with_100_jobs_in_flight(open_stand: OpenStand) -> None:
-    # Enough connections for one worker to have all jobs at the server at once.
-    async with open_stand(MONGODB_POOL_SIZE="200") as stand:
+    # Enough connections, and threads of Motor, for one worker to have all jobs at the server at once.
+    async with open_stand(MONGODB_POOL_SIZE="200", MOTOR_MAX_WORKERS="200") as stand:
         load = stand.load()
         workers = [await stand.worker(), await stand.worker()]
         (member,) = stand.mongo_server.members
