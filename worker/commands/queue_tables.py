@@ -57,6 +57,8 @@ def queues_table(state: QueueStats, trends: Mapping[str, str] | None = None) -> 
 
 def lines(state: QueueStats) -> Iterator[str]:
     """Yield what is said of dead letters, outbox, pauses, workers and unknown functions, without control codes."""
+    for name in state.unreadable_queues:
+        yield escape(f"{name} is not shown: this user may not read it in Redis (docs/security.md)")
     yield f"dead letters: {state.dead:,}"
     yield from outbox_lines(state.outbox, state.now_ms)
     yield from pause_lines(state.pauses, state.now_ms)

@@ -83,6 +83,12 @@ def _of_queues(stats: QueueStats) -> Iterator[Finding]:
                 f"a due job of {name} has waited for {duration(queue.oldest_wait_s)}",
                 "start more workers, or look why the ones that run are slow",
             )
+    for name in stats.unreadable_queues[:_MOST_NAMED]:
+        yield Finding(
+            "attention",
+            f"nothing is known of {name}, which workers serve: the page's user may not read it in Redis",
+            "allow that user to read it (docs/security.md)",
+        )
     for function in stats.unknown_functions[:_MOST_NAMED]:
         yield Finding(
             "attention", f"no worker has the function {function}", "deploy a worker that has it, or abort its jobs"

@@ -71,6 +71,8 @@ class QueueStats:
     """Redis's time."""
     windows: list[Window] = field(default_factory=list)
     """What ended lately on all workers."""
+    unreadable_queues: list[str] = field(default_factory=list)
+    """Queues of workers that this user may not read, so that nothing is known of them."""
 
     @property
     def outbox(self) -> OutboxState | None:
@@ -90,6 +92,7 @@ class QueueStats:
                 {**heartbeat.model_dump(mode="json"), "age_s": round(age, 1)} for heartbeat, age in self.workers
             ],
             "unknown_functions": self.unknown_functions,
+            "unreadable_queues": self.unreadable_queues,
             "batches": [
                 {
                     "batch": batch.batch_id,
@@ -119,7 +122,7 @@ class QueueStats:
 async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueStats:
     """Return the state of `queues` and of those of the workers now, in time that does not grow with their length.
 
-    One round trip; a further one if workers serve queues that are not among `queues`.
+    One round trip; a further one for each queue that workers serve and that is not among `queues`.
     """
     counts, now, heartbeats, (batches, more_batches), windows = await asyncio.gather(
         Scripts(redis).counts(queues),
@@ -132,11 +135,11 @@ async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueSta
     workers = [(heartbeat, heartbeat.age_s(now)) for heartbeat in heartbeats]
     # A worker that is gone may have left a backlog on a queue that nobody else serves.
     served = sorted({queue for heartbeat in heartbeats for queue in heartbeat.queues} - counts.queues.keys())
-    counted = {**counts.queues, **await _counts_of_others(redis, served)}
+    others, unreadable = await _counts_of_others(redis, served)
     return QueueStats(
         queues={
             queue: QueueState.of(found, counts.now_ms, _longest_run_s(queue, workers))
-            for queue, found in counted.items()
+            for queue, found in (counts.queues | others).items()
         },
         dead=counts.dead,
         workers=workers,
@@ -146,17 +149,20 @@ async def read_stats(redis: "Redis[bytes]", queues: tuple[str, ...]) -> QueueSta
         pauses=await read_pauses(redis),
         now_ms=now.timestamp() * 1000,
         windows=windows,
+        unreadable_queues=unreadable,
     )
 
 
-async def _counts_of_others(redis: "Redis[bytes]", queues: list[str]) -> dict[str, QueueCounts]:
-    if not queues:
-        return {}
-    try:
-        return (await Scripts(redis).counts(queues)).queues
-    except NoPermissionError:
-        # The user may read the queues of its own settings; it sees those of others as names of the workers' alone.
-        return {}
+async def _counts_of_others(redis: "Redis[bytes]", queues: list[str]) -> tuple[dict[str, QueueCounts], list[str]]:
+    """Return what is on queues, and those that may not be read: the rules of a user may name its own alone."""
+    counts: dict[str, QueueCounts] = {}
+    unreadable: list[str] = []
+    for queue in queues:
+        try:
+            counts |= (await Scripts(redis).counts([queue])).queues
+        except NoPermissionError:
+            unreadable.append(queue)
+    return counts, unreadable
 
 
 def _longest_run_s(queue: str, workers: list[tuple[Heartbeat, float]]) -> float:

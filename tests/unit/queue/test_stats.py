@@ -1,14 +1,18 @@
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from redis.exceptions import NoPermissionError
 
 from tests.redis_scripts.script_bench import ScriptBench
+from worker.commands.queue_tables import lines
+from worker.monitoring.verdict import verdict
 from worker.queue import keys
 from worker.queue.batches import completion_entry
 from worker.queue.heartbeats import Heartbeat, redis_time, write_heartbeat
-from worker.queue.scripts import Enqueue, QueueCounts
+from worker.queue.scripts import Counts, Enqueue, QueueCounts, Scripts
 from worker.queue.stats import QueueState, read_stats
 
 
@@ -66,6 +70,25 @@ async def test_stats_cover_the_queues_that_only_workers_name(redis: Any, bench: 
     state = await read_stats(redis, (bench.queue,))
 
     assert {queue: it.waiting for queue, it in state.queues.items()} == {bench.queue: 0, bench.bulk: 2}
+
+
+async def test_stats_name_the_queues_that_may_not_be_read(redis: Any, bench: ScriptBench, monkeypatch: Any) -> None:
+    await write_heartbeat(redis, _heartbeat([bench.bulk, "secret"], await redis_time(redis)))
+    counted = Scripts.counts
+
+    async def refuse(scripts: Scripts, queues: Sequence[str]) -> Counts:
+        if "secret" in queues:
+            raise NoPermissionError("No permissions to access a key")
+        return await counted(scripts, queues)
+
+    monkeypatch.setattr(Scripts, "counts", refuse)
+
+    state = await read_stats(redis, (bench.queue,))
+
+    assert list(state.queues) == [bench.queue, bench.bulk]
+    assert state.as_json()["unreadable_queues"] == ["secret"]
+    assert "secret is not shown: this user may not read it in Redis (docs/security.md)" in lines(state)
+    assert any("nothing is known of secret" in it.what for it in verdict(state).findings)
 
 
 async def test_the_oldest_wait_is_counted_from_the_due_time(redis: Any, bench: ScriptBench) -> None:
