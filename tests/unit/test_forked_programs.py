@@ -38,7 +38,8 @@ async def forked(server: ForkServer, call: Call) -> tuple[int, str, str]:
 async def waiting(server: ForkServer, folder: Path) -> ForkedProgram:
     """Start a program that leaves all signals to Python, and wait until it waits."""
     begun = folder / "begun"
-    once = ("-n", "1", "-r", "1", "-s", f"import time; open({str(begun)!r}, 'w')")
+    # Not a file that is opened: a KeyboardInterrupt while Python closes a forgotten one is ignored.
+    once = ("-n", "1", "-r", "1", "-s", f"import os, time; os.mkdir({str(begun)!r})")
     with tempfile.TemporaryFile() as out:
         program = server.run(Call("timeit", [*once, "time.sleep(600)"], {}), out.fileno(), out.fileno())
     await until(begun.exists)
