@@ -69,7 +69,11 @@ class _Packing(AbstractConnection):  # type: ignore[misc]  # mypy does not follo
 
     async def _send_packed_command(self, command: Any) -> None:
         try:
-            await super()._send_packed_command(command)
+            # Not `writelines`: for what that leaves, `drain` does not wait in Python before 3.12.9 and 3.13.2
+            # (CVE-2024-12254).
+            for piece in command:
+                self._writer.write(piece)
+            await self._writer.drain()
         except RuntimeError as error:
             # uvloop raises this for a closed transport. redis-py expects asyncio's OSError; a RuntimeError would
             # look like a defect and end the worker.
