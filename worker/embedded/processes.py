@@ -130,8 +130,9 @@ class ServerProcess:
     async def stop(self, *, seconds: float) -> None:
         """Stop the server cleanly if it is running, even if it is frozen; SIGKILL it after `seconds`."""
         if self.running:
-            self.signal(signal.SIGTERM)
+            # In this order: after SIGTERM, an empty server has ended within a millisecond.
             self.signal(signal.SIGCONT)
+            self.signal(signal.SIGTERM)
             try:
                 await self._wait_for_exit(seconds)
             except EmbeddedServerError:
