@@ -104,7 +104,8 @@ async def test_what_a_call_enqueued_while_it_waited_for_room_are_its_first_jobs(
     """Of two groups on their way at once, the second would get some of the room that the first waits for."""
     settings = load_settings(redis_url=own_redis.url, queue_bounds={DEFAULT_QUEUE: 300})
     payloads = _records(1_000)
-    async with HospitalProducer.connect(settings, patience_when_full=1) as producer:
+    # Long enough for a busy machine to take 60 jobs.
+    async with HospitalProducer.connect(settings, patience_when_full=4) as producer:
         call = asyncio.create_task(producer.enqueue_many(INGEST_HOSPITAL, payloads))
         done = await _names(redis, 60)
         with pytest.raises(QueueFull) as raised:
