@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,10 @@ def open_pool(settings: "Settings") -> BlockingConnectionPool:
         # Makes a connection object without connecting: a wrong option would otherwise show at the first use.
         connection = pool.connection_class(**pool.connection_kwargs)
         if isinstance(connection, SSLConnection):
-            connection.ssl_context.get()
+            context = connection.ssl_context.get()
+            # redis-py 6 and later would leave the name unchecked without a word.
+            if pool.connection_kwargs.get("ssl_check_hostname") and context.verify_mode == ssl.CERT_NONE:
+                raise ValueError("ssl_check_hostname needs a certificate that is checked: ssl_cert_reqs=required")
     except TypeError:
         raise ConfigurationError("REDIS_URL: unknown option after the question mark") from None
     except (OSError, ValueError, RedisError) as error:

@@ -70,7 +70,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest_asyncio.fixture
 async def redis(server: Server) -> AsyncIterator["Redis[bytes]"]:
-    opened = open_redis(load_settings(redis_url=f"redis://localhost:{server.port}/0", redis_timeout=0.3))
+    opened = open_redis(load_settings(redis_url=f"redis://localhost:{server.port}/0", redis_timeout=1))
     yield opened
     await opened.aclose(close_connection_pool=True)
 
@@ -237,9 +237,7 @@ def test_all_kinds_of_connections_follow_the_primary() -> None:
 
 @pytest.mark.parametrize(("size", "for_guests"), [(20, 12), (16, 8), (8, 4), (3, 2), (2, 1)])
 async def test_guests_leave_connections_to_others(server: Server, size: int, for_guests: int) -> None:
-    settings = load_settings(
-        redis_url=f"redis://localhost:{server.port}/0", redis_pool_size=size, redis_timeout=0.3
-    )
+    settings = load_settings(redis_url=f"redis://localhost:{server.port}/0", redis_pool_size=size, redis_timeout=1)
     redis = open_redis(settings)
     pool = redis.connection_pool
     pool.is_guest = lambda: True
