@@ -27,8 +27,6 @@ CRASH_LIMIT = 3
 """How many lost leases, whose owners were not heard of again, dead-letter a job: it probably kills its workers."""
 LOSS_LIMIT = 5
 """How many lost leases in all dead-letter a job: it blocks its workers for longer than a lease, and never ends."""
-UNKNOWN_FUNCTION_DELAY_MS = 5_000
-"""When a job of an unknown function is due again: by then a newer worker may have started that knows it."""
 _LONGEST_POSTPONEMENT_MS = 1_000
 # After any other outcome the job runs again.
 _BATCH_OUTCOMES: Mapping[JobOutcome, BatchOutcome] = {"complete": "complete", "dead": "dead", "aborted": "aborted"}
@@ -51,7 +49,11 @@ class UndescribableError(PermanentError):
 
 
 class FunctionUnknown(Exception):
-    """This worker has no function of the job's name; a newer one may have it."""
+    """This worker has no function of the job's name; a newer one may. The job returns in `delay_s` seconds."""
+
+    def __init__(self, delay_s: float) -> None:
+        self.delay_s = delay_s
+        super().__init__()
 
 
 class PutAside(Exception):
@@ -141,7 +143,7 @@ class DecisionRules:
             case None if isinstance(error, JobAborted):
                 decision = self._aborted(attempt)
             case None if isinstance(error, FunctionUnknown):
-                decision = self._postponed(attempt, "function_unknown", UNKNOWN_FUNCTION_DELAY_MS)
+                decision = self._postponed(attempt, "function_unknown", error.delay_s * 1000)
             case None if isinstance(error, PutAside):
                 decision = self._postponed(attempt, "put_aside", error.delay_s * 1000)
             case None if isinstance(error, asyncio.CancelledError):
