@@ -1,0 +1,22 @@
+"""A MongoDB that answers, and takes no writes."""
+
+import asyncio
+
+from tests.faults.stand import Stand
+
+JOBS = 20
+
+
+async def test_row_59_users_may_not_write(stand: Stand) -> None:
+    worker = await stand.worker(WORKER_MAX_TRIES="1")
+    load = stand.load()
+    (member,) = stand.mongo_server.members
+    await member.command("setUserWriteBlockMode", 1, **{"global": True})
+    try:
+        await asyncio.gather(load.put_many("ingest", JOBS), load.put_many("register", JOBS))
+        await stand.until(lambda: "action=circuit_breaker_opened" in worker.log, 30)
+    finally:
+        await member.command("setUserWriteBlockMode", 1, **{"global": False})
+    stand.row.faults = 1
+    account = await stand.balance()
+    assert account.dead == 0
