@@ -16,7 +16,7 @@ from worker.engine.events import JobOutcome, TryEnded
 from worker.engine.options import JobOptions
 from worker.engine.results import log_extra, loggable_message, make_dead_letter, result_data
 from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
-from worker.errors import PermanentError, TransientError, class_name
+from worker.errors import OutageError, PermanentError, TransientError, class_name
 from worker.queue.batches import BatchOutcome, completion_entry
 from worker.queue.claim import ClaimedJob
 from worker.queue.completion import Completion, SpentTries
@@ -136,7 +136,7 @@ class DecisionRules:
             case "shutdown" if self._options.retry_jobs and not isinstance(error, Retry):
                 completion = Completion.hand_back(attempt.job.claimed, attempt.job.token)
                 decision = Decision(completion, _event(attempt, "handed_back"))
-            case "timeout":
+            case "timeout" if not isinstance(error, OutageError):
                 # The traceback shows where the job was when its time was over.
                 timeout = TimeoutError(f"not finished within {attempt.function.timeout_s:g} s")
                 decision = self._after_error(attempt, timeout.with_traceback(error.__traceback__), jitter)
