@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -43,6 +44,15 @@ async def test_a_job_runs_at_its_scheduled_times(bench: Bench) -> None:
     assert (first.microsecond, second - first) == (0, timedelta(seconds=1))
     for planned, at in zip((first, second), ticking.at, strict=True):
         assert timedelta() <= at - planned < timedelta(seconds=1)
+
+
+async def test_every_run_of_each_schedule_of_one_function_runs(bench: Bench) -> None:
+    ticking = Ticking(bench)
+    even, odd = (ticking.cron(second=set(range(first, 60, 2)), microsecond=0) for first in (0, 1))
+    async with bench.serving(cron_jobs=[even, odd]):
+        await bench.until(lambda: len(ticking.ids) == 4)
+    planned = ticking.planned()
+    assert [later - run for run, later in pairwise(planned)] == [timedelta(seconds=1)] * 3
 
 
 async def test_a_job_does_not_run_before_its_time(bench: Bench) -> None:

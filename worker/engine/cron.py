@@ -4,7 +4,7 @@ Instants of one zone are compared in UTC: Python compares their wall clocks, whi
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
@@ -68,12 +68,17 @@ class CronMemory:
             if last is not None and job.next_run is not None and to_unix_ms(job.next_run) <= to_unix_ms(last):
                 _plan(job, last + _SAME_RUN, until.tzinfo)
 
-    async def remember(self, cron_jobs: Sequence[CronJob], planned: dict[str, datetime | None]) -> None:
-        """Store the runs that were enqueued; `planned` holds each job's next run from before the enqueuing."""
-        for job in cron_jobs:
-            run = planned.get(job.name)
+    async def remember(self, planned: Iterable[tuple[CronJob, datetime | None]]) -> None:
+        """Store the runs that were enqueued; `planned` has each job with its next run from before the enqueuing.
+
+        Several schedules of one function have one name in arq, and so one entry here: the latest of their runs.
+        """
+        runs: dict[str, int] = {}
+        for job, run in planned:
             if run is not None and job.next_run is not None and to_unix_ms(job.next_run) > to_unix_ms(run):
-                await self._redis.hset(self._key, job.name, to_unix_ms(run))
+                runs[job.name] = max(to_unix_ms(run), runs.get(job.name, 0))
+        for name, run_ms in runs.items():
+            await self._redis.hset(self._key, name, run_ms)
 
 
 class CronClock:
@@ -114,7 +119,7 @@ class CronClock:
         # As arq does, enqueue what is due within two such delays.
         until = (now.astimezone(UTC) + timedelta(seconds=2 * delay_s)).astimezone(worker.timezone)
         await self._memory.skip_enqueued(worker.cron_jobs, until)
-        planned = {job.name: job.next_run for job in worker.cron_jobs}
+        planned = [(job, job.next_run) for job in worker.cron_jobs]
         starting = [job for job in worker.cron_jobs if job.next_run is None and job.run_at_startup]
         for job in starting:
             job.next_run = now
@@ -130,11 +135,11 @@ class CronClock:
                 _plan(job, job.next_run or now, worker.timezone)
         for job in self._late:
             # One run makes up for all that were missed.
-            planned[job.name] = now
+            planned.append((job, now))
             _plan(job, now, worker.timezone)
         # Not before: if Redis failed in between, the next tick is still the one that catches up.
         self._late = []
-        await self._memory.remember(worker.cron_jobs, planned)
+        await self._memory.remember(planned)
 
     def _correct_plans(self, now: datetime) -> None:
         """Plan all jobs anew if the clock was wrong at the last tick, and so the runs that were planned then."""

@@ -16,7 +16,7 @@ from worker.engine.events import JobOutcome, TryEnded
 from worker.engine.options import JobOptions
 from worker.engine.results import log_extra, loggable_message, make_dead_letter, result_data
 from worker.engine.retry_policy import DeadLetterIt, Trouble, retry_decision, trouble_of
-from worker.errors import PermanentError, TransientError, class_name
+from worker.errors import OutageError, PermanentError, TransientError, class_name
 from worker.queue.batches import BatchOutcome, completion_entry
 from worker.queue.claim import ClaimedJob
 from worker.queue.completion import Completion, SpentTries
@@ -27,8 +27,6 @@ CRASH_LIMIT = 3
 """How many lost leases, whose owners were not heard of again, dead-letter a job: it probably kills its workers."""
 LOSS_LIMIT = 5
 """How many lost leases in all dead-letter a job: it blocks its workers for longer than a lease, and never ends."""
-UNKNOWN_FUNCTION_DELAY_MS = 5_000
-"""When a job of an unknown function is due again: by then a newer worker may have started that knows it."""
 _LONGEST_POSTPONEMENT_MS = 1_000
 # After any other outcome the job runs again.
 _BATCH_OUTCOMES: Mapping[JobOutcome, BatchOutcome] = {"complete": "complete", "dead": "dead", "aborted": "aborted"}
@@ -51,7 +49,11 @@ class UndescribableError(PermanentError):
 
 
 class FunctionUnknown(Exception):
-    """This worker has no function of the job's name; a newer one may have it."""
+    """This worker has no function of the job's name; a newer one may. The job returns in `delay_s` seconds."""
+
+    def __init__(self, delay_s: float) -> None:
+        self.delay_s = delay_s
+        super().__init__()
 
 
 class PutAside(Exception):
@@ -134,14 +136,14 @@ class DecisionRules:
             case "shutdown" if self._options.retry_jobs and not isinstance(error, Retry):
                 completion = Completion.hand_back(attempt.job.claimed, attempt.job.token)
                 decision = Decision(completion, _event(attempt, "handed_back"))
-            case "timeout":
+            case "timeout" if not isinstance(error, OutageError):
                 # The traceback shows where the job was when its time was over.
                 timeout = TimeoutError(f"not finished within {attempt.function.timeout_s:g} s")
                 decision = self._after_error(attempt, timeout.with_traceback(error.__traceback__), jitter)
             case None if isinstance(error, JobAborted):
                 decision = self._aborted(attempt)
             case None if isinstance(error, FunctionUnknown):
-                decision = self._postponed(attempt, "function_unknown", UNKNOWN_FUNCTION_DELAY_MS)
+                decision = self._postponed(attempt, "function_unknown", error.delay_s * 1000)
             case None if isinstance(error, PutAside):
                 decision = self._postponed(attempt, "put_aside", error.delay_s * 1000)
             case None if isinstance(error, asyncio.CancelledError):

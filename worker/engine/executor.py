@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import random
+import time
 import traceback
 
 from arq.worker import JobExecutionFailed, Retry, RetryJob
@@ -30,6 +31,7 @@ from worker.engine.pauses import Pauses
 from worker.engine.results import loggable_message
 from worker.engine.running_job import RunningJob
 from worker.engine.timeouts import Timeouts
+from worker.engine.waiting_line import SpacedReturns
 from worker.errors import class_name
 
 
@@ -58,6 +60,7 @@ class Executor:
         self._breaker = breaker
         self._pauses = pauses
         self._patched_run_job = patched_run_job
+        self._returns = SpacedReturns(time.monotonic)
         self._pid = os.getpid()
         # These events carry payloads and cost time for each job, so they are made only if something listens.
         self._shows_calls = events.wants(CallStarted) or events.wants(TryDecided)
@@ -139,7 +142,7 @@ class Executor:
             # A burst ends when the queues are empty, so the job cannot wait there for another worker.
             raise JobExecutionFailed(f"function {call.function!r} not found")
         if function is None:
-            raise FunctionUnknown
+            raise FunctionUnknown(self._returns.wait_s())
         if call.tries > function.max_tries:
             raise retries_exceeded(function.max_tries)
         return function

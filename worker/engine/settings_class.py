@@ -50,6 +50,20 @@ def checked_queues(queues: Any) -> Mapping[str, int]:
     return dict(queues)
 
 
+def served_queues(queues: Mapping[str, int] | None, queue_name: str, max_jobs: int) -> dict[str, int]:
+    """Return the slots of each queue that a worker serves; without `queues` its `queue_name` may fill all.
+
+    Raises `ConfigurationError` for a `queue_name` that it would not serve.
+    """
+    served = dict(queues or {queue_name: max_jobs})
+    if queue_name not in served:
+        # Its cron jobs are enqueued there, and perhaps what arq's own client enqueues: they would never run.
+        raise ConfigurationError(
+            f"queue_name is {queue_name!r}, which queues does not name: add it there, or leave it out"
+        )
+    return served
+
+
 def checked_rate_limits(rate_limits: Any) -> dict[str, float]:
     """Return the `rate_limits` of a settings class: how many jobs of a queue may start in a second.
 

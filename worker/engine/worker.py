@@ -67,7 +67,13 @@ from worker.engine.periodic import every
 from worker.engine.process_exit import ProcessExit
 from worker.engine.readiness import ClaimFlow, Readiness
 from worker.engine.redis_health import RedisHealth
-from worker.engine.settings_class import both_serializers, checked_queues, checked_rate_limits, with_settings_of
+from worker.engine.settings_class import (
+    both_serializers,
+    checked_queues,
+    checked_rate_limits,
+    served_queues,
+    with_settings_of,
+)
 from worker.engine.shutdown import Shutdown
 from worker.engine.signal_handlers import have_defaults_in_forked_children
 from worker.engine.slots import Slots
@@ -157,7 +163,7 @@ class LeaseWorker(Worker):
             # it.
             self._pool.job_serializer = self._pool.job_serializer or self.job_serializer
             self._pool.job_deserializer = self._pool.job_deserializer or self.job_deserializer
-        self.queues = dict(queues or {self.queue_name: self.max_jobs})
+        self.queues = served_queues(queues, self.queue_name, self.max_jobs)
         self.lease_s = lease
         self.source_queues, self.rate_limits = dict(source_queues or {}), checked_rate_limits(rate_limits or {})
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"

@@ -12,7 +12,7 @@ from worker.errors import ConflictError
 from worker.mongo.chunk_rows import Row
 from worker.mongo.client import Document, MongoHandle
 from worker.mongo.documents import new_hospital, now
-from worker.mongo.errors import DUPLICATE_KEY, describe_code
+from worker.mongo.errors import DUPLICATE_KEY, concerns_all, describe_code
 from worker.mongo.hospitals import UPSERT_TRIES
 from worker.mongo.updates import Ingest, expected_hospital, ingest_pipeline
 
@@ -129,4 +129,8 @@ def _error_codes(error: BulkWriteError) -> dict[int, int]:
     details = error.details
     if details.get("writeConcernErrors"):
         raise error
-    return {failure["index"]: failure["code"] for failure in details["writeErrors"]}
+    codes = {failure["index"]: failure["code"] for failure in details["writeErrors"]}
+    if any(concerns_all(code) for code in codes.values()):
+        # Its row is not to blame: the job is run again, and recognises what it has written.
+        raise error
+    return codes

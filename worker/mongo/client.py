@@ -26,6 +26,7 @@ from worker.mongo.memory import JobMemory
 from worker.mongo.pool import PoolCounter, PoolStatistics
 from worker.mongo.stale_transactions import StaleTransactions
 from worker.mongo.tokens import CausalPoint, encode_token
+from worker.mongo.write_progress import WriteProgress
 from worker.settings import Settings
 
 Document = dict[str, Any]
@@ -62,6 +63,8 @@ class MongoHandle:
     stale_transactions: StaleTransactions
     """Those that dead workers have left open."""
     pool_counter: PoolCounter
+    write_progress: WriteProgress
+    """Whether the primary still writes."""
 
     def latest_token(self) -> str | None:
         """Return the causal token of the latest cluster time that this client has received.
@@ -123,8 +126,8 @@ def open_mongo(settings: Settings, listeners: Sequence[monitoring.CommandListene
     trust_session_timeouts()
     look_up_names_apart()
     forget_first_tries()
-    counter = PoolCounter()
-    options = client_options(settings) | {"event_listeners": [counter, *listeners]}
+    counter, progress = PoolCounter(), WriteProgress()
+    options = client_options(settings) | {"event_listeners": [counter, progress, *listeners]}
     url = settings.mongodb_url.get_secret_value()
     try:
         with warnings.catch_warnings():
@@ -147,7 +150,7 @@ def open_mongo(settings: Settings, listeners: Sequence[monitoring.CommandListene
     hospitals, logs, applied_jobs = database["hospitals"], database["logs"], database["applied_jobs"]
     memory = JobMemory(applied_jobs, hospitals, settings.idempotency_days)
     stale = StaleTransactions(client, APP_NAME)
-    return MongoHandle(client, database, hospitals, logs, memory, ChunkLocks(), stale, counter)
+    return MongoHandle(client, database, hospitals, logs, memory, ChunkLocks(), stale, counter, progress)
 
 
 def _open_motor(url: str, options: dict[str, Any]) -> Client:

@@ -44,6 +44,8 @@ _OUTAGE = {
     133: "FailedToSatisfyReadPreference",
     134: "ReadConcernMajorityNotAvailableYet",
     189: "PrimarySteppedDown",
+    # An operator moves the database to another cluster, or its provider makes room on its disk.
+    371: "UserWritesBlocked",
     9001: "SocketException",
     10058: "LegacyNotPrimary",
     10107: "NotWritablePrimary",
@@ -58,6 +60,8 @@ _TRANSIENT = {
     43: "CursorNotFound",
     46: "LockBusy",
     50: "MaxTimeMSExpired",
+    82: "NoProgressMade",
+    83: "RemoteResultsUnavailable",
     146: "ExceededMemoryLimit",
     202: "NetworkInterfaceExceededTimeLimit",
     237: "CursorKilled",
@@ -66,7 +70,9 @@ _TRANSIENT = {
     251: "NoSuchTransaction",
     262: "ExceededTimeLimit",
     290: "TransactionExceededLifetimeLimitSeconds",
+    365: "TemporarilyUnavailable",
     11601: "Interrupted",
+    13388: "StaleConfig",
 }
 _CONFLICT = {112: "WriteConflict", DUPLICATE_KEY: "DuplicateKey"}
 _PERMANENT = {
@@ -125,6 +131,15 @@ def describe_code(code: int | None) -> str:
     return f"{name} ({code})"
 
 
+def concerns_all(code: int | None) -> bool:
+    """Whether an error that a bulk write met at one document says nothing about that document.
+
+    A server that takes no writes answers so for each of them, and so does a router for those of a shard that it
+    does not reach.
+    """
+    return code != DUPLICATE_KEY and code in _CLASSES and not issubclass(_CLASSES[code][0], PermanentError)
+
+
 def only_duplicates(error: BulkWriteError) -> list[int]:
     """Return the positions of the documents that were refused because they are there already.
 
@@ -141,7 +156,9 @@ def _code_of(error: OperationFailure) -> int | None:
         details = error.details
         # A failed write concern takes precedence over single write errors: none of the writes is durable.
         failures = [*details.get("writeConcernErrors", ()), *details.get("writeErrors", ())]
-        return failures[0].get("code") if failures else error.code
+        codes = [failure.get("code") for failure in failures]
+        # That one document is refused does not make the error of all the others permanent.
+        return next(filter(concerns_all, codes), codes[0] if codes else error.code)
     return error.code
 
 

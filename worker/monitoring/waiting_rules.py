@@ -16,10 +16,10 @@ from worker.queue.pauses import Pause
 # As in worker/engine/slots.py: a job with two lost leases runs alone, and with three it becomes a dead letter.
 RUNS_ALONE_AT = 2
 """From so many lost leases on a job runs alone."""
-# A job of an unknown function returns after five seconds, one that met an outage after one. Before it is due again,
-# the reason for that is still why it does not run.
+# A job of an unknown function returns after five seconds if they are few, one that met an outage after one. Before
+# it is due again, the reason for that is still why it does not run.
 _SOON_S = 5.0
-# A job that waits for its function's circuit breaker returns after five minutes at the latest.
+# One that waits for the circuit breaker of its function, or is one of many of an unknown one, returns within this.
 _LONGEST_HELD_S = 300.0
 _UNKNOWN_FOR_MS = 60_000
 _REASONS_SHOWN = 3
@@ -41,7 +41,11 @@ class _Waiting:
     def was_unknown(self) -> bool:
         """Whether a worker was asked for the function within the last minute and did not have it."""
         at_ms = self.facts.unknown_ms
-        return at_ms is not None and at_ms >= self.facts.now_ms - _UNKNOWN_FOR_MS and self.is_due_within(_SOON_S)
+        return (
+            at_ms is not None
+            and at_ms >= self.facts.now_ms - _UNKNOWN_FOR_MS
+            and self.is_due_within(_LONGEST_HELD_S)
+        )
 
     def is_due_within(self, seconds: float) -> bool:
         return self.place.due_ms <= self.facts.now_ms + seconds * 1000
@@ -161,7 +165,11 @@ def _no_worker_ready(job: _Waiting) -> Explanation | None:
 
 def _function_unknown(job: _Waiting) -> Explanation | None:
     function = job.facts.function
-    if function is None or not job.is_due_within(_SOON_S) or any(function in it.functions for it in job.workers):
+    if (
+        function is None
+        or not job.is_due_within(_LONGEST_HELD_S)
+        or any(function in it.functions for it in job.workers)
+    ):
         return None
     had = "has it"
     if not all(worker.functions for worker in job.workers):

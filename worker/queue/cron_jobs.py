@@ -40,13 +40,19 @@ async def read_cron_jobs(redis: "Redis[bytes]", queues: Sequence[str]) -> list[K
     """
     now, heartbeats = await redis_time(redis), await read_heartbeats(redis)
     plans: dict[tuple[str, str], list[CronPlan]] = {}
+    workers: dict[tuple[str, str], set[str]] = {}
     for heartbeat in heartbeats:
         if heartbeat.age_s(now) <= STALE_AFTER_S:
             for plan in heartbeat.cron_jobs:
                 plans.setdefault((plan.name, plan.queue), []).append(plan)
+                # A worker may have several schedules of one function.
+                workers.setdefault((plan.name, plan.queue), set()).add(heartbeat.worker)
     served = [queue for heartbeat in heartbeats for queue in heartbeat.queues]
     last = await _last_runs(redis, tuple(dict.fromkeys([*queues, *served, *(queue for _, queue in plans)])))
-    return [_known(*key, plans.get(key, []), last.get(key)) for key in sorted(plans.keys() | last.keys())]
+    return [
+        _known(*key, len(workers.get(key, ())), plans.get(key, []), last.get(key))
+        for key in sorted(plans.keys() | last.keys())
+    ]
 
 
 async def run_cron_job(
@@ -83,12 +89,12 @@ async def _last_runs(redis: "Redis[bytes]", queues: Sequence[str]) -> dict[tuple
     return found
 
 
-def _known(name: str, queue: str, plans: Sequence[CronPlan], last_ms: int | None) -> KnownCronJob:
+def _known(name: str, queue: str, workers: int, plans: Sequence[CronPlan], last_ms: int | None) -> KnownCronJob:
     planned = [plan.next_run for plan in plans if plan.next_run is not None]
     return KnownCronJob(
         name=name,
         queue=queue,
-        workers=len(plans),
+        workers=workers,
         job_id=plans[0].job_id if plans else "",
         next_ms=min(planned).timestamp() * 1000 if planned else None,
         last_ms=last_ms,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -50,6 +51,31 @@ async def test_arqs_own_producer_and_job_class_work_with_this_worker(bench: Benc
 
 async def _has_status(job: Any, status: JobStatus) -> bool:
     return await job.status() is status
+
+
+async def test_a_dead_letter_is_replaced_if_arqs_own_client_uses_its_id_again(bench: Bench) -> None:
+    async def fail(ctx: dict[str, Any], number: int) -> None:
+        raise LookupError("nothing there")
+
+    job_id = f"{bench.queue}-again"
+
+    async def enqueued(number: int) -> bool:
+        job = await bench.redis.enqueue_job("fail", number, _job_id=job_id, _queue_name=bench.queue)
+        return job is not None
+
+    async def dead_with() -> list[Any]:
+        letter = await bench.dead_letter(job_id)
+        return list(Codec().decode(letter.envelope)["a"])
+
+    async with bench.serving(func(fail, name="fail", keep_result=0)):
+        assert await enqueued(1)
+        assert await dead_with() == [1]
+        assert await enqueued(2)
+        await bench.until(lambda: _equals(dead_with, [2]))
+
+
+async def _equals(read: Callable[[], Awaitable[Any]], wanted: Any) -> bool:
+    return bool(await read() == wanted)
 
 
 async def test_arqs_job_result_raises_the_error_of_the_job(bench: Bench) -> None:

@@ -25,7 +25,7 @@ def hourly(**options: Any) -> CronJob:
 async def test_a_missed_run_is_due_immediately_and_only_once(script_bench: ScriptBench) -> None:
     memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly()
     job.next_run = NOON + timedelta(hours=1)
-    await memory.remember([job], {"hourly": NOON - timedelta(hours=5)})
+    await memory.remember([(job, NOON - timedelta(hours=5))])
 
     late = hourly()
     assert await memory.catch_up([late], NOON) == [late]
@@ -33,7 +33,7 @@ async def test_a_missed_run_is_due_immediately_and_only_once(script_bench: Scrip
     assert late.next_run < NOON
 
     late.calculate_next(NOON)
-    await memory.remember([late], {"hourly": NOON})
+    await memory.remember([(late, NOON)])
     again = hourly()
     assert await memory.catch_up([again], NOON + timedelta(minutes=1)) == []
     assert again.next_run is None
@@ -69,7 +69,7 @@ async def test_a_stored_value_that_is_not_a_time_is_ignored(script_bench: Script
 async def test_a_run_that_was_not_enqueued_is_not_remembered(script_bench: ScriptBench) -> None:
     memory, job = CronMemory(script_bench.redis, script_bench.queue), hourly()
     job.next_run = NOON
-    await memory.remember([job], {"hourly": NOON})
+    await memory.remember([(job, NOON)])
     assert await script_bench.redis.hlen(script_bench.queue + keys.CRON_SUFFIX) == 0
 
 
@@ -81,7 +81,7 @@ async def test_a_run_that_another_worker_has_enqueued_is_skipped(
     late.calculate_next(NOON)
     planned = late.next_run
     early.calculate_next(NOON + timedelta(hours=1))
-    await memory.remember([early], {"hourly": planned})
+    await memory.remember([(early, planned)])
 
     assert planned is not None
     await memory.skip_enqueued([late], planned + timedelta(seconds=worker_late_s + 1))

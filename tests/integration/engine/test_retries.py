@@ -11,6 +11,7 @@ from tests.integration.engine.conftest import Bench
 from tests.support.failing import Failing
 from worker.errors import ConflictError, OutageError, PermanentError, TransientError
 from worker.queue import keys
+from worker.queue.scripts import Enqueue
 from worker.queue.stats import read_stats
 
 
@@ -178,6 +179,30 @@ async def test_a_job_whose_function_this_worker_lacks_is_retried_without_spendin
         assert await bench.redis.get(keys.TRIES + job_id) is None
     async with bench.serving(func(newer, name=name)):
         assert await bench.outcome(job_id, 15) == 1
+
+
+async def test_thousands_of_jobs_whose_function_this_worker_lacks_do_not_return_together(bench: Bench) -> None:
+    async def other(ctx: dict[str, Any]) -> str:
+        return "other"
+
+    count, name = 6_000, f"newer-{bench.queue}"
+    for first in range(0, count, 500):
+        numbers = range(first, first + 500)
+        await bench.scripts.enqueue(
+            [Enqueue(f"{bench.queue}-{n}", bench.queue, bench.envelope(name)) for n in numbers]
+        )
+    async with bench.serving(func(other, name="other"), max_jobs=200):
+
+        async def all_wait() -> bool:
+            counts = (await bench.scripts.counts([bench.queue])).queues[bench.queue]
+            return counts.due == counts.in_flight == 0
+
+        await bench.until(all_wait)
+        due_ms = [score for _, score in await bench.redis.zrange(bench.queue, 0, -1, withscores=True)]
+        assert await bench.outcome(await bench.put("other")) == "other"
+    assert len(due_ms) == count
+    # 1,000 a second; they come back for a second time before the last of them have come back once.
+    assert due_ms[-1] - due_ms[0] > 4_500
 
 
 async def test_the_list_of_unknown_functions_is_bounded(bench: Bench) -> None:

@@ -19,6 +19,7 @@ from worker.settings import Settings, load_settings
 Driver = Literal["motor", "pymongo"]
 Open = Callable[..., AbstractAsyncContextManager[tuple[MongoHandle, Settings]]]
 RunJob = Callable[..., Awaitable[Any]]
+WritesBlocked = Callable[[], AbstractAsyncContextManager[None]]
 
 _databases = itertools.count(1)
 
@@ -130,6 +131,22 @@ def failing(member: MongoMember) -> FailCommand:
             await member.command("configureFailPoint", "failCommand", mode="off")
 
     return fail
+
+
+@pytest.fixture
+def writes_blocked(replica_set: EmbeddedMongo) -> WritesBlocked:
+    """Lets MongoDB take no writes within a block, as while its provider makes room on its disk."""
+
+    @asynccontextmanager
+    async def blocked() -> AsyncIterator[None]:
+        member = replica_set.members[0]
+        await member.command("setUserWriteBlockMode", 1, **{"global": True})
+        try:
+            yield
+        finally:
+            await member.command("setUserWriteBlockMode", 1, **{"global": False})
+
+    return blocked
 
 
 @pytest.fixture

@@ -1,15 +1,18 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
+from pymongo.errors import BulkWriteError
 
+from tests.integration.mongo.conftest import WritesBlocked
 from worker.contract.known import parse_known
 from worker.errors import ConflictError, OutageError
 from worker.mongo import chunk_writes, chunks
 from worker.mongo.chunks import ingest_many
-from worker.mongo.client import MongoHandle
+from worker.mongo.client import Collection, Document, MongoHandle
 from worker.mongo.documents import new_hospital, now
 
 Make = Callable[..., dict[str, Any]]
@@ -108,6 +111,52 @@ async def test_a_record_that_mongodb_refuses_does_not_affect_the_others(mongo: M
     merged[0]["beds"] = -1
     outcome = await ingest_many(mongo, merged, "merge", "other")
     assert outcome.statuses == ["rejected", "merged"]
+
+
+@MODES
+async def test_no_row_is_rejected_because_mongodb_takes_no_writes(
+    run_job: Any, record: Make, writes_blocked: WritesBlocked, mode: str
+) -> None:
+    await run_job("ingest_hospital", {"record": record(external_id="h0")})
+    payload = {"records": [record(external_id=f"h{n}", beds=9) for n in range(5)], "on_existing": mode}
+    async with writes_blocked():
+        with pytest.raises(OutageError, match=r"UserWritesBlocked \(371\)"):
+            await run_job("ingest_hospitals", payload)
+    outcome = await run_job("ingest_hospitals", payload)
+    assert outcome.statuses == ["kept" if mode == "keep" else "merged", *["created"] * 4]
+
+
+class RefusingOne:
+    """The collection, except that it refuses one of the documents that are inserted, with `code`."""
+
+    def __init__(self, collection: Collection, code: int) -> None:
+        self._collection = collection
+        self._code = code
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
+
+    async def insert_many(self, documents: list[Document], **options: Any) -> None:
+        await self._collection.insert_many(documents[1:], **options)
+        raise BulkWriteError({"writeErrors": [{"index": 0, "code": self._code}]})
+
+
+async def test_a_row_whose_shard_is_out_of_reach_is_not_rejected(mongo: MongoHandle, record: Make) -> None:
+    records = [parse_known(record(external_id=f"h{n}")) for n in range(3)]
+    refusing = replace(mongo, hospitals=cast(Collection, RefusingOne(mongo.hospitals, 133)))
+    with pytest.raises(OutageError, match=r"FailedToSatisfyReadPreference \(133\)"):
+        await ingest_many(refusing, records, "keep", "job")
+    outcome = await ingest_many(mongo, records, "keep", "job")
+    assert outcome.statuses == ["created"] * 3
+
+
+async def test_a_row_that_is_refused_for_a_reason_that_is_not_known_is_rejected_alone(
+    mongo: MongoHandle, record: Make
+) -> None:
+    records = [parse_known(record(external_id=f"h{n}")) for n in range(3)]
+    refusing = replace(mongo, hospitals=cast(Collection, RefusingOne(mongo.hospitals, 16755)))
+    outcome = await ingest_many(refusing, records, "keep", "job")
+    assert outcome.statuses == ["rejected", "created", "created"]
 
 
 async def test_registered_and_newer_hospitals_are_not_merged(

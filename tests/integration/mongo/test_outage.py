@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.integration.mongo.conftest import Open
+from tests.integration.mongo.conftest import Open, RunJob, WritesBlocked
 from worker.contract import RegisterHospital
 from worker.embedded import EmbeddedMongo
 from worker.errors import OutageError
@@ -58,3 +58,21 @@ async def test_acts_that_wait_for_the_hospitals_lock_report_the_outage_too(
         *(act(registrations, record(), f"job-{number}") for number in range(20)), return_exceptions=True
     )
     assert {type(end) for end in ends} == {OutageError}
+
+
+@pytest.mark.parametrize(
+    ("job", "fields"),
+    [("ingest_hospital", {}), ("register_hospital", {"actor": "dr-ito", "reason": "seen"})],
+)
+async def test_a_server_that_takes_no_writes_is_an_outage(
+    run_job: RunJob,
+    record: Callable[..., dict[str, Any]],
+    writes_blocked: WritesBlocked,
+    job: str,
+    fields: dict[str, Any],
+) -> None:
+    payload = {"record": record(), **fields}
+    async with writes_blocked():
+        with pytest.raises(OutageError, match=r"UserWritesBlocked \(371\)"):
+            await run_job(job, payload)
+    assert (await run_job(job, payload)).status in ("created", "registered")

@@ -46,9 +46,18 @@ async def test_an_enqueued_run_is_remembered_by_its_planned_time(memory: CronMem
     moved_on, waiting, unplanned = hourly("moved_on"), hourly("waiting"), hourly("unplanned")
     moved_on.next_run = NOON + timedelta(hours=1)
     waiting.next_run = NOON
-    await memory.remember([moved_on, waiting, unplanned], {"moved_on": NOON, "waiting": NOON, "unplanned": None})
+    await memory.remember([(moved_on, NOON), (waiting, NOON), (unplanned, None)])
 
     assert await remembered(redis) == {b"moved_on": b"%d" % to_unix_ms(NOON)}
+
+
+async def test_of_several_runs_of_one_name_the_latest_is_remembered(memory: CronMemory, redis: ArqRedis) -> None:
+    jobs = [hourly(), hourly()]
+    for job in jobs:
+        job.next_run = NOON + timedelta(hours=1)
+    await memory.remember([(jobs[0], NOON), (jobs[1], NOON - timedelta(seconds=1))])
+
+    assert await remembered(redis) == {b"hourly": b"%d" % to_unix_ms(NOON)}
 
 
 async def test_the_first_missed_run_is_due_at_once(memory: CronMemory, redis: ArqRedis) -> None:
@@ -412,3 +421,38 @@ async def test_missed_runs_are_caught_up_once_although_redis_failed_meanwhile(
     for _ in range(6):
         await clock.tick()
     assert len(await stage.queued()) == 1
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_every_run_of_each_schedule_of_one_function_is_enqueued(stage: Stage, order: int) -> None:
+    # arq names both after their function.
+    schedules = [cron(_job, hour=13, minute=0), cron(_job, hour=17, minute=30)][::order]
+    clock = stage.clock(*schedules)
+    await clock.tick()
+    expected = []
+    for day in range(3):
+        for time_of_day in (timedelta(hours=13), timedelta(hours=17, minutes=30)):
+            run = NOON.replace(hour=0, second=0, microsecond=123_456) + timedelta(days=day) + time_of_day
+            stage.now = run - timedelta(seconds=0.5)
+            await clock.tick()
+            expected.append(f"cron:_job:{to_unix_ms(run)}")
+    assert await stage.queued() == expected
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_of_several_schedules_of_one_function_the_one_that_missed_a_run_is_caught_up(
+    stage: Stage, redis: ArqRedis, events: KeptEvents, order: int
+) -> None:
+    await redis.hset(MEMORY, "cron:_job", to_unix_ms(NOON - timedelta(hours=4)))
+    schedules = [cron(_job, hour=11, minute=30), cron(_job, hour=17, minute=30)][::order]
+    clock = stage.clock(*schedules)
+    await clock.tick()
+    await clock.tick()
+
+    missed = NOON.replace(hour=11, minute=30, second=0, microsecond=123_456)
+    assert await stage.queued() == [f"cron:_job:{to_unix_ms(missed)}"]
+    assert events.of(CronCaughtUp) == [CronCaughtUp("cron:_job")]
+    assert await remembered(redis) == {b"cron:_job": b"%d" % to_unix_ms(NOON)}
+    stage.now = NOON.replace(hour=17, minute=30, second=0)
+    await clock.tick()
+    assert len(await stage.queued()) == 2

@@ -407,6 +407,20 @@ async def test_the_job_gets_the_context_of_its_worker_and_of_its_try() -> None:
     assert before + 60 <= seen["job_deadline"] <= asyncio.get_running_loop().time() + 60
 
 
+async def test_a_job_that_reports_an_outage_when_its_time_is_over_spends_no_try() -> None:
+    async def step(ctx: dict[str, Any]) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OutageError("MongoDB writes nothing") from None
+
+    decision, _ = await run_job(step, job_timeout=0.01, max_tries=1)
+    assert decision.completion is not None
+    assert (decision.completion.action, decision.completion.tries) == ("retry", "keep")
+    assert (decision.event.outcome, decision.event.error_class) == ("retried", "OutageError")
+    assert decision.trouble == Trouble("MongoDB is unavailable", is_shared=True)
+
+
 async def test_a_job_without_a_timeout_or_a_finite_score_has_no_deadline_and_score_0() -> None:
     _, context = await run_job(_returns, job=make_job(score=-math.inf), job_timeout=None)
 

@@ -20,8 +20,19 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
+class Clock:
+    """A clock that the test sets, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 async def test_loss_and_return_of_redis_are_logged_once_each(delays: list[float]) -> None:
-    redis = RedisHealth(logged_events())
+    clock = Clock()
+    redis = RedisHealth(logged_events(), clock)
     with capture_logs() as logs:
         redis.answered()
         await redis.failed(RedisConnectionError("x"))
@@ -30,11 +41,56 @@ async def test_loss_and_return_of_redis_are_logged_once_each(delays: list[float]
         redis.answered()
         redis.answered()
         seen.append(redis.is_up)
+        clock.now += 1
         await redis.failed(RedisConnectionError("x"))
 
     assert seen == [False, True]
     assert [entry["action"] for entry in logs] == ["redis_lost", "redis_back", "redis_lost"]
     assert logs[1]["failed_calls"] == 2
+
+
+async def test_a_redis_that_refuses_some_calls_is_logged_once_a_second(delays: list[float]) -> None:
+    clock = Clock()
+    redis = RedisHealth(logged_events(), clock)
+    seen = []
+    with capture_logs() as logs:
+        for _ in range(39):
+            await redis.failed(RedisConnectionError("max number of clients reached"))
+            seen.append(redis.is_up)
+            redis.answered()
+            seen.append(redis.is_up)
+            clock.now += 0.125
+
+    assert [entry["action"] for entry in logs] == ["redis_lost", "redis_back"] * 5
+    assert seen == [False, True] * 39
+
+
+async def test_a_loss_soon_after_another_is_logged_if_it_lasts(delays: list[float]) -> None:
+    clock = Clock()
+    redis = RedisHealth(logged_events(), clock)
+    with capture_logs() as logs:
+        await redis.failed(RedisConnectionError("x"))
+        redis.answered()
+        clock.now += 0.5
+        await redis.failed(RedisConnectionError("x"))
+        before = len(logs)
+        clock.now += 0.5
+        await redis.failed(RedisConnectionError("x"))
+        redis.answered()
+
+    assert before == 2
+    assert [entry["action"] for entry in logs[2:]] == ["redis_lost", "redis_back"]
+
+
+async def test_a_loss_for_another_reason_is_logged_at_once(delays: list[float]) -> None:
+    redis = RedisHealth(logged_events(), Clock())
+    with capture_logs() as logs:
+        for code in ("OOM", "OOM", "MISCONF", "OOM"):
+            await redis.failed(ResponseError(f"{code} command not allowed"))
+            redis.answered()
+
+    assert [entry.get("code") for entry in logs if entry["action"] == "redis_lost"] == ["OOM", "MISCONF"]
+    assert not any(entry["action"] == "redis_back" and entry["failed_calls"] != 1 for entry in logs)
 
 
 async def test_each_error_code_is_logged_once(delays: list[float]) -> None:
@@ -102,3 +158,16 @@ async def test_delays_reset_after_an_answer_although_redis_was_never_lost(
         redis.answered()
 
     assert delays == [0.05, 0.05]
+
+
+async def test_each_code_is_logged_once_for_each_loss(delays: list[float]) -> None:
+    clock = Clock()
+    redis = RedisHealth(logged_events(), clock)
+    with capture_logs() as logs:
+        await redis.failed(ResponseError("OOM command not allowed"))
+        redis.answered()
+        clock.now += 2
+        await redis.failed(RedisConnectionError("x"))
+        await redis.failed(ResponseError("OOM command not allowed"))
+
+    assert [entry["code"] for entry in logs if entry["action"] == "redis_lost"] == ["OOM", "", "OOM"]

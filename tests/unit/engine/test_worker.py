@@ -851,6 +851,11 @@ async def test_the_first_queue_is_arqs_queue_of_the_worker(bench: Bench) -> None
     assert (worker.queue_name, list(worker.queues)) == ("second", ["first", "second"])
 
 
+async def test_a_queue_name_that_is_not_among_the_queues_is_refused(bench: Bench) -> None:
+    with pytest.raises(ConfigurationError, match="queue_name is 'third', which queues does not name"):
+        bench.worker(double, queues={"first": 2, "second": 1}, queue_name="third")
+
+
 async def test_without_queues_arqs_queue_may_fill_all_slots(bench: Bench) -> None:
     worker = bench.worker(double, queues=None, queue_name="only", max_jobs=4)
     assert worker.queues == {"only": 4}

@@ -24,7 +24,7 @@ from worker.errors import (
     RegistryError,
     TransientError,
 )
-from worker.mongo.errors import describe_code, only_duplicates, translate, translated
+from worker.mongo.errors import concerns_all, describe_code, only_duplicates, translate, translated
 
 TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
 
@@ -67,6 +67,12 @@ TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
             BulkWriteError({"writeErrors": [{"code": 121}], "writeConcernErrors": [{"code": 64}]}),
             OutageError,
         ),
+        (OperationFailure("secret", 371), OutageError),
+        (BulkWriteError({"writeErrors": [{"code": 371}, {"code": 371}]}), OutageError),
+        (BulkWriteError({"writeErrors": [{"code": 11000}, {"code": 121}, {"code": 6}]}), OutageError),
+        (BulkWriteError({"writeErrors": [{"code": 121}, {"code": 82}]}), TransientError),
+        (BulkWriteError({"writeErrors": [{"code": 121}, {"code": 8000}]}), OperationRefused),
+        (BulkWriteError({"writeErrors": [{"code": 11000}, {"code": 999_999}]}), ConflictError),
         (BulkWriteError({}), TransientError),
         (InvalidOperation("secret"), TransientError),
     ],
@@ -147,3 +153,13 @@ def test_errors_that_are_not_the_drivers_pass_unchanged() -> None:
 def test_a_code_is_described_by_name_and_number() -> None:
     assert describe_code(121) == "DocumentValidationFailure (121)"
     assert describe_code(999_999) == "error (999999)"
+
+
+@pytest.mark.parametrize("code", [6, 13, 91, 112, 189, 365, 371, 8000, 13388, 14031])
+def test_an_error_of_the_server_says_nothing_about_one_document(code: int) -> None:
+    assert concerns_all(code)
+
+
+@pytest.mark.parametrize("code", [11000, 121, 10334, 17420, 16755, None])
+def test_an_error_of_one_document_does_not_concern_the_others(code: int | None) -> None:
+    assert not concerns_all(code)

@@ -34,6 +34,16 @@ async def test_a_cron_job_has_the_next_run_that_a_worker_plans_and_the_last_that
     ]
 
 
+async def test_several_schedules_of_one_function_are_one_cron_job_of_one_worker(redis: Any) -> None:
+    at = await redis_time(redis)
+    schedules = [CronPlan(name="report", queue="own", next_run=at + days * DAY) for days in (2, 1)]
+    await write(redis, "w1", *schedules)
+
+    assert await read_cron_jobs(redis, (DEFAULT_QUEUE,)) == [
+        KnownCronJob("report", "own", 1, "", (at + DAY).timestamp() * 1000, None)
+    ]
+
+
 async def test_a_cron_job_that_no_worker_has_any_more_has_no_next_run(redis: Any) -> None:
     at = await redis_time(redis)
     await write(redis, "gone", CronPlan(name="report", queue="arq:queue", next_run=at), age=timedelta(minutes=1))
