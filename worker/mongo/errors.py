@@ -108,6 +108,8 @@ _REFUSED = {
     323: "APIStrictError",
     8000: "AtlasError",
 }
+# On what an overloaded server refuses, whatever the code (specification "Client Backpressure" of the drivers).
+_OVERLOADED = "SystemOverloadedError"
 _CHECK_LOGIN = "check the user and password in MONGODB_URL, and the roles of that user (docs/security.md)"
 _CHECK_SCHEMA = "run `hospital-worker schema` of this version"
 _CHECK_SERVER = "check that MONGODB_URL names a replica set of a supported version, and what its provider allows"
@@ -194,7 +196,10 @@ def translate(error: Exception) -> RegistryError:
         case OperationFailure():
             code = _code_of(error)
             kind = _CLASSES[code][0] if code in _CLASSES else TransientError
-            if error.has_error_label(TRANSIENT_TRANSACTION) and kind is TransientError:
+            if kind is TransientError and error.has_error_label(_OVERLOADED):
+                # The server asks for fewer requests, which a circuit breaker sees to.
+                kind = OutageError
+            elif kind is TransientError and error.has_error_label(TRANSIENT_TRANSACTION):
                 kind = ConflictError
             advice = f"; {_ADVICE.get(code, _CHECK_SERVER)}" if code in _REFUSED else ""
             return kind(f"MongoDB refused a command: {describe_code(code)}{advice}")

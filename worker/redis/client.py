@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.asyncio.connection import (
+    AbstractConnection,
     BlockingConnectionPool,
     ConnectionPool,
     SSLConnection,
@@ -126,8 +127,17 @@ class _SyncUnix(SyncPrimaryConnection, SyncUnixConnection):  # type: ignore[misc
 
 
 def sync_twin(redis: "Redis[bytes]") -> "SyncRedis[bytes]":
-    """Return a blocking client of one connection to the same server, for a thread of its own."""
+    """Return a blocking client of one connection to the same server, for a thread of its own.
+
+    Raises `ConfigurationError` for a pool whose connections are not redis-py's, such as those of fakeredis: another
+    thread could not use the server behind them.
+    """
     pool = redis.connection_pool
+    if not (isinstance(pool.connection_class, type) and issubclass(pool.connection_class, AbstractConnection)):
+        raise ConfigurationError(
+            "a worker needs a Redis server, and the connections of its pool are not redis-py's; "
+            "for tests without a server of your own see docs/testing.md"
+        )
     tls = issubclass(pool.connection_class, SSLConnection)
     shared = _SHARED_OPTIONS | _SHARED_TLS_OPTIONS if tls else _SHARED_OPTIONS
     given = {name: value for name, value in pool.connection_kwargs.items() if value is not None}

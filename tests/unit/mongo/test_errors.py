@@ -27,6 +27,8 @@ from worker.errors import (
 from worker.mongo.errors import concerns_all, describe_code, only_duplicates, translate, translated
 
 TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
+OVERLOADED = {"errorLabels": ["SystemOverloadedError", "RetryableError"]}
+OVERLOADED_IN_TRANSACTION = {"errorLabels": ["TransientTransactionError", "SystemOverloadedError"]}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,10 @@ TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
         (OperationFailure("secret", 251, TRANSIENT), ConflictError),
         (OperationFailure("secret", 24, TRANSIENT), ConflictError),
         (OperationFailure("secret", 10107, TRANSIENT), OutageError),
+        (OperationFailure("secret", 462, OVERLOADED), OutageError),
+        (OperationFailure("secret", 462, OVERLOADED_IN_TRANSACTION), OutageError),
+        (OperationFailure("secret", 462), TransientError),
+        (OperationFailure("secret", 13, OVERLOADED), OperationRefused),
         (OperationFailure("secret", 50), TransientError),
         (OperationFailure("secret", 262), TransientError),
         (OperationFailure("secret", 999_999), TransientError),

@@ -131,6 +131,12 @@ def test_tls_options_that_contradict_each_other_are_refused() -> None:
         open_for("rediss://h?ssl_cert_reqs=none&ssl_check_hostname=true")
 
 
+def test_a_pool_without_connections_of_redis_py_is_refused() -> None:
+    pool = ConnectionPool(connection_class=lambda **_options: None)
+    with pytest.raises(ConfigurationError, match="a worker needs a Redis server"):
+        sync_twin(Redis(connection_pool=pool))
+
+
 def test_the_thread_of_the_leases_connects_with_everything_that_the_worker_does() -> None:
     login = UsernamePasswordCredentialProvider("user", "pass")
     tls = {"ssl_ciphers": "ECDHE+AESGCM", "ssl_min_version": ssl.TLSVersion.TLSv1_3, "ssl_check_hostname": False}
