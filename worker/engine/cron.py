@@ -15,6 +15,7 @@ from arq.worker import Worker
 from worker.engine.context import EngineContext
 from worker.engine.cron_times import next_run
 from worker.engine.events import CronCaughtUp, Events
+from worker.errors import ConfigurationError
 from worker.queue import keys
 from worker.queue.heartbeats import CronPlan
 from worker.redis.errors import REDIS_ERRORS
@@ -166,8 +167,16 @@ def cron_plan(job: CronJob, queue_name: str) -> CronPlan:
 
 
 def _plan(job: CronJob, after: datetime, zone: tzinfo | None) -> datetime:
-    """Set the job's next run, in `zone`, to the first one later than `after`; return it in UTC."""
-    run = next_run(job, after, zone or UTC)
+    """Set the job's next run, in `zone`, to the first one later than `after`; return it in UTC.
+
+    Raises `ConfigurationError` for a schedule that never matches, such as 30 February.
+    """
+    try:
+        run = next_run(job, after, zone or UTC)
+    except OverflowError:
+        raise ConfigurationError(
+            f"the cron job {job.name!r} never runs: no date has its month, day and weekday; correct its schedule"
+        ) from None
     job.next_run = run.astimezone(zone)
     return run
 

@@ -13,6 +13,7 @@ from tests.unit.engine.conftest import QUEUE, KeptEvents, NotedHealth
 from worker.engine.context import EngineContext
 from worker.engine.cron import CronClock, CronMemory
 from worker.engine.events import CronCaughtUp
+from worker.errors import ConfigurationError
 from worker.queue import keys
 
 NOON = datetime(2025, 6, 30, 12, 0, 30, tzinfo=UTC)
@@ -456,3 +457,9 @@ async def test_of_several_schedules_of_one_function_the_one_that_missed_a_run_is
     stage.now = NOON.replace(hour=17, minute=30, second=0)
     await clock.tick()
     assert len(await stage.queued()) == 2
+
+
+async def test_a_schedule_that_never_matches_is_refused_by_name(stage: Stage) -> None:
+    never = cron(_job, name="never", month=2, day=30)
+    with pytest.raises(ConfigurationError, match="the cron job 'never' never runs: no date has its month"):
+        await stage.clock(never).tick()
