@@ -28,6 +28,7 @@ from producers.files.readers.parquet import open_parquet
 from producers.files.readers.text import TextSource
 from producers.files.readers.workbooks import open_workbook
 from producers.files.spooling import shown_path
+from producers.files.systems import is_wgs_84
 from producers.files.table import LINE_COLUMN, Compression, Dialect, FileFormat, RawRow, Table, Wishes
 
 _HEAD = 1 << 16
@@ -149,7 +150,7 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
     if shape.page:
         notes.append(shape.page)
         unread = unread if chosen else [*unread, "the other pages"]
-    locates = not shape.crs or shape.crs.upper().endswith(("CRS84", "4326"))
+    locates = not shape.crs or is_wgs_84(shape.crs)
     if not locates:
         notes.append(
             f"its coordinates are in {shape.crs}, not WGS 84, and are left out; convert them with: "

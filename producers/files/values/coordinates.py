@@ -10,6 +10,7 @@ from typing import Literal
 
 import orjson
 
+from producers.files.systems import is_wgs_84
 from producers.files.values.angles import LIMITS, Angle, Axis, checked, joined_parts, parse_angle
 from producers.files.values.cells import MISSING, Missing, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
@@ -113,7 +114,7 @@ class PositionReader:
 
     def _from_text(self, text: str) -> object:
         if wkt := _WKT.fullmatch(text):
-            if wkt[1] not in (None, "4326"):
+            if wkt[1] is not None and not is_wgs_84(wkt[1]):
                 raise UnreadableCell("is in another coordinate system than WGS 84 (EPSG:4326)")
             return _position(Angle(float(wkt[3])), Angle(float(wkt[2])))
         if text.upper().endswith("EMPTY"):
@@ -277,7 +278,7 @@ def _from_wkb(text: str) -> object:
     start = 5
     if kind & 0x20000000:
         (system,) = struct.unpack_from(f"{sign}I", data, 5)
-        if system != 4326:
+        if not is_wgs_84(str(system)):
             raise UnreadableCell("is in another coordinate system than WGS 84 (EPSG:4326)")
         start = 9
     if len(data) != start + 16:

@@ -81,6 +81,7 @@ def test_a_longitude_has_limits_of_its_own() -> None:
         ("48°51'00\"N 2°21'00\"E", PARIS), ("48°51'N, 2°21'E", PARIS), ("2°21'E48°51'N", PARIS),
         ("48 51 0 N 2 21 0 E", PARIS),
         ("POINT (2.35 48.85)", PARIS), ("POINT(2.35 48.85)", PARIS), ("SRID=4326;POINT(2.35 48.85)", PARIS),
+        ("SRID=4258;POINT(2.35 48.85)", PARIS),
         ("POINT Z (2.35 48.85 30)", PARIS), ('{"type":"Point","coordinates":[2.35,48.85]}', PARIS),
         ('{"lat": 48.85, "lng": 2.35}', PARIS),
         ("0101000000CDCCCCCCCCCC0240CDCCCCCCCC6C4840", PARIS),
