@@ -4,7 +4,7 @@ import io
 import re
 import shlex
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -39,6 +39,7 @@ _LINES_COMPARED = 300
 _RECORDS_SAMPLED = 1_000
 _MOST_COLUMNS = 10_000
 _TITLES_SHOWN = 100
+_FEWEST_WIDE = 10
 
 
 def open_table(path: Path, wishes: Wishes | None = None) -> Table:
@@ -214,6 +215,7 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
         skip_rows=begins,
         header=header.present,
     )
+    _refuse_wide_rows(path, columns, body)
     pads = header.present and _pads(body, len(columns))
     if pads:
         notes.append("rows leave out the empty cells at their end")
@@ -243,6 +245,21 @@ def _columns(names: list[str], body: list[list[str]]) -> tuple[list[str], list[s
     while len(names) > 1 and not names[-1].strip() and all(not any(row[len(names) - 1 :]) for row in body):
         names = names[:-1]
     return distinct(names), []
+
+
+def _refuse_wide_rows(path: Path, columns: Sequence[str], body: Sequence[Sequence[str]]) -> None:
+    """Refuse a file if most rows have more cells than columns: those that have as many may be shifted, too."""
+    rows = [row for row in body if filled(row)]
+    wide = [row for row in rows if filled(row[len(columns) :])]
+    # All rows of a file of rejected rows may be too long.
+    if len(wide) < _FEWEST_WIDE or 2 * len(wide) <= len(rows) or LINE_COLUMN in columns:
+        return
+    raise FileError(
+        path,
+        f"{len(wide):,} of the first {len(rows):,} rows have more cells than the header, which has {len(columns)}, "
+        f"as this one: {' | '.join(wide[0])[:_TITLES_SHOWN]!r}; name every column in the header, or put texts with "
+        "a delimiter in them in quotes",
+    )
 
 
 def _pads(body: list[list[str]], width: int) -> bool:
