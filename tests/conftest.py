@@ -9,6 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.security.scanner import scan
 from tests.support.watchdog import HangingTests
@@ -27,6 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Motor reads it when it is first imported, which some tests do before the worker would set it.
     os.environ.setdefault("MOTOR_MAX_WORKERS", "100")
     config.pluginmanager.register(HangingTests(config), "hanging-tests")
+    # How long an example takes depends on what else the machine does. A hang is ended as in any other test.
+    settings.register_profile("any-machine", deadline=None)
+    settings.load_profile("any-machine")
     _keep_data_of_servers_in_memory()
 
 

@@ -19,6 +19,7 @@ from producers.files.columns.names import (
     names_a_count,
     names_something_else,
 )
+from producers.files.columns.places import east_and_north
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
 from producers.files.values.numbers import is_counted
@@ -284,10 +285,12 @@ def _numbers_rows(column: str, known: ColumnStatistics) -> bool:
 
 def _unique_codes(free: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
     """Return the columns whose content is that of identifiers, whatever their names; full ones first."""
+    axes = east_and_north(free)
     unique = [
         column
         for column in free
         if column in statistics
+        and column not in axes
         and not _numbers_rows(column, statistics[column])
         and not names_something_else(column)
         and not names_a_count(column)

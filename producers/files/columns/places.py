@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 
 from producers.files.columns.mapping import option
 from producers.files.columns.model import Mapped
-from producers.files.columns.name_table import name_table, name_tokens
+from producers.files.columns.name_table import name_key, name_table, name_tokens
 from producers.files.columns.names import fields_by_name
 from producers.files.shapes import Shape
 from producers.files.statistics import ColumnStatistics
@@ -14,6 +14,8 @@ from producers.files.words import fold
 _SIMILAR = 0.75
 _NEARLY_ALL = 0.9
 _MOST_SHOWN = 5
+# Swiss lists call metres to the east and to the north so. Alone, either may be anything.
+_EAST_AND_NORTH = ("e", "n")
 _OTHER: Mapping[str, tuple[str, Shape]] = {
     "latitude": ("longitude", "longitude"),
     "longitude": ("latitude", "latitude"),
@@ -60,13 +62,14 @@ def pairs_of_coordinates(free: Sequence[str], statistics: Mapping[str, ColumnSta
 
 
 def on_unread_positions(columns: Sequence[str], statistics: Mapping[str, ColumnStatistics]) -> list[str]:
-    """Return a note if numbers stand in columns that are called like positions: "UTM_X", "Easting", "lat_e6"."""
+    """Return a note if numbers stand in columns that are called like positions: "UTM_X", "lat_e6", "E"."""
     metres = name_table().words["metres"]
+    one_letter = east_and_north(columns)
     found = [
         column
         for column in columns
         if column in statistics
-        and not metres.isdisjoint(name_tokens(column))
+        and (column in one_letter or not metres.isdisjoint(name_tokens(column)))
         # Of these a note says that they are not in degrees.
         and _OTHER.keys().isdisjoint(fields_by_name(column))
         and statistics[column].share("number") >= _NEARLY_ALL
@@ -96,6 +99,12 @@ def _exchanged_latitude(
         ),
         None,
     )
+
+
+def east_and_north(columns: Sequence[str]) -> list[str]:
+    """Return the columns that are called just E and N, if there are both."""
+    found = {key: column for column in columns if (key := name_key(column)) in _EAST_AND_NORTH}
+    return list(found.values()) if len(found) == len(_EAST_AND_NORTH) else []
 
 
 def _has_pairs(known: ColumnStatistics) -> bool:

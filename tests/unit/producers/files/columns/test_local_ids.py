@@ -59,6 +59,14 @@ def test_other_content_does_not_tell_rows_apart(codes: Sequence[str]) -> None:
     assert "local_id" not in fields(choose(["S.No", "Hospital Name", "Kenning", "Town"], rows_with(codes), CMS))
 
 
+@pytest.mark.parametrize(("columns", "local"), [(("E", "N"), None), (("E", "Kenning"), "E")])
+def test_metres_to_the_east_and_north_do_not_tell_rows_apart(columns: Sequence[str], local: str | None) -> None:
+    # A hospital whose position is corrected stays the same.
+    rows = [[name, town, f"26{n}100", f"12{n}300"] for n, (name, town) in enumerate(HOSPITALS)]
+    chosen = choose(["Hospital Name", "Town", *columns], rows, CMS)
+    assert fields(chosen).get("local_id") == local
+
+
 def test_unique_codes_tell_rows_apart_beside_a_column_that_only_counts_them() -> None:
     columns = ["id", "Hospital Name", "Kenning", "Town"]
     rows = rows_with(["A1001", "A1002", "A1003", "A1004"])

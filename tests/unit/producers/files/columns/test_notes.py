@@ -184,10 +184,12 @@ def test_an_identifier_that_a_spreadsheet_has_rounded_is_mentioned(cells: Sequen
         ("UTM_X,UTM_Y", "{0}5000.5,41{0}000", "UTM_X, UTM_Y may have one"),
         ("Easting,Northing", "5{0}000,18{0}000", "Easting, Northing may have one"),
         ("NORTE,ESTE", "-12.{0},-77.{0}", "NORTE, ESTE may have one"),
+        ("E,N", "26{0}000,12{0}000", "E, N may have one"),
         ("lat_e6,lon_e6", "56{0}0000,-2{0}000", "lat_e6, lon_e6 may have one"),
         # Of these another note says that they are not in degrees.
         ("Latitude,Longitude", "4{0}8251,54{0}932", ""),
         ("Easting,Notes", "5{0}000,x", ""),
+        ("E,Notes", "26{0}000,x", ""),
         ("Easting,Northing", "east side,north side", ""),
         ("lat,lon,Easting,Northing", "51.{0},0.{0},5{0}000,18{0}000", ""),
     ],
