@@ -17,12 +17,12 @@ from producers.files.detection.foreign import foreign_archive, foreign_kind, is_
 from producers.files.detection.grouped_headers import names_of
 from producers.files.detection.headers import distinct, filled, find_header
 from producers.files.detection.json_kinds import is_json, is_ndjson
-from producers.files.detection.json_shapes import find_records
+from producers.files.detection.json_shapes import Shape, find_records
 from producers.files.detection.other_notations import other_notation
 from producers.files.errors import FileError
 from producers.files.readers.delimited import DelimitedTable, read_rows
 from producers.files.readers.extra_cells import ExtraCells
-from producers.files.readers.json_documents import JsonDocumentTable, read_records
+from producers.files.readers.json_documents import JsonDocumentTable, numbered_if_data, read_records
 from producers.files.readers.json_lines import JsonLinesTable, read_lines
 from producers.files.readers.parquet import open_parquet
 from producers.files.readers.text import TextSource
@@ -127,7 +127,7 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
         return JsonLinesTable(
             source, Dialect(format="ndjson", compression=compression, encoding=encoding), columns, notes
         )
-    source, shape = find_records(source, wishes.records)
+    source, shape = _find_records(source, wishes, notes)
     if source.is_python:
         notes.append(
             "it has NaN or Infinity, which are read as nothing, or integers of more than 18 digits, read as text"
@@ -161,6 +161,14 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
     if empty:
         raise FileError(source.path, "contains no rows")
     return JsonDocumentTable(source, dialect, shape, columns, notes, locates, unread)
+
+
+def _find_records(source: TextSource, wishes: Wishes, notes: list[str]) -> tuple[TextSource, Shape]:
+    source, found = find_records(source, wishes.records)
+    shape = numbered_if_data(source, found, header=wishes.header)
+    if shape is not found and wishes.header is None:
+        notes.append("the first row is data, so the columns are numbered")
+    return source, shape
 
 
 def _names(rows: Iterable[RawRow]) -> tuple[list[str], bool]:
