@@ -9,7 +9,15 @@ from itertools import islice
 from pathlib import Path
 
 from producers.files.detection.candidates import UNLIKELY, UNUSUAL
-from producers.files.detection.compression import archive_of, compression_of, members, name_of, open_bytes, reading
+from producers.files.detection.compression import (
+    archive_of,
+    compression_by,
+    compression_of,
+    members,
+    name_of,
+    open_bytes,
+    reading,
+)
 from producers.files.detection.delimiters import Marks, find_marks, split_rows
 from producers.files.detection.encodings import detect_encoding
 from producers.files.detection.fixed_width import refuse_fixed_width
@@ -75,6 +83,9 @@ def _binary_table(path: Path, compression: Compression, head: bytes, wishes: Wis
     if problem := foreign_kind(path, head):
         raise FileError(path, problem)
     is_zip = head.startswith(b"PK\x03\x04")
+    if compression and not is_zip and (inner := compression_by(head)):
+        outer = name_of(compression)
+        raise FileError(path, f"is a {name_of(inner)} file inside of a {outer} file; unpack the outer one first")
     if is_zip and not compression and (problem := _foreign_member(path)):
         raise FileError(path, problem)
     if is_zip and compression == "zip" and not _PART_OF_WORKBOOK.search(head):

@@ -28,6 +28,8 @@ def notes_on_other_kinds(columns: Columns, statistics: Mapping[str, ColumnStatis
     """
     notes = []
     for column in _not_fields(columns):
+        if fold(column) in word_set("floors"):
+            continue
         for words, are, advice in _KINDS:
             found = {
                 value: count

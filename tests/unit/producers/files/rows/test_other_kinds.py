@@ -12,7 +12,7 @@ def notes(folder: Path, column: str, kinds: list[str]) -> list[str]:
     rows = [f"F{n:03},Aveda {n} {kind},{kind},Town {n}" for n, kind in enumerate(kinds)]
     path = folder / "list.csv"
     path.write_text("\n".join([f"Facility ID,Facility Name,{column},City", *rows]) + "\n")
-    return [note for note in HospitalFile.open(path).notes if "not hospitals" in note]
+    return [note for note in HospitalFile.open(path).notes if "not hospitals" in note or "closed" in note]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,7 @@ def test_other_kinds_are_counted(tmp_path: Path, column: str, kinds: list[str], 
         ("amenity", ["hospital"] * 6 + ["clinic"] * 3),
         ("Category", ["General hospital"] * 4 + ["Pharmacy and clinic"] * 2 + ["Teaching hospital"] * 3),
         ("Notes", ["near the school", "opposite the police", "in the bank"] * 3),
+        ("PLANTA", ["Baja"] * 3 + ["1"] * 3),
     ],
 )
 def test_kinds_of_hospitals_are_not_noted(tmp_path: Path, column: str, kinds: list[str]) -> None:
