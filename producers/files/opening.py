@@ -4,7 +4,7 @@ import io
 import re
 import shlex
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from producers.files.detection.headers import distinct, filled, find_header
 from producers.files.detection.json_kinds import is_json, is_ndjson
 from producers.files.detection.json_shapes import Shape, find_records
 from producers.files.detection.other_notations import other_notation
+from producers.files.detection.wide_rows import refuse_wide_rows
 from producers.files.errors import FileError
 from producers.files.readers.delimited import DelimitedTable, read_rows
 from producers.files.readers.extra_cells import ExtraCells
@@ -47,7 +48,6 @@ _LINES_COMPARED = 300
 _RECORDS_SAMPLED = 1_000
 _MOST_COLUMNS = 10_000
 _TITLES_SHOWN = 100
-_FEWEST_WIDE = 10
 
 
 def open_table(path: Path, wishes: Wishes | None = None) -> Table:
@@ -234,7 +234,7 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
         skip_rows=begins,
         header=header.present,
     )
-    _refuse_wide_rows(path, columns, body)
+    refuse_wide_rows(path, columns, body, skip=wishes.skip_rows)
     pads = header.present and _pads(body, len(columns))
     if pads:
         notes.append("rows leave out the empty cells at their end")
@@ -264,21 +264,6 @@ def _columns(names: list[str], body: list[list[str]]) -> tuple[list[str], list[s
     while len(names) > 1 and not names[-1].strip() and all(not any(row[len(names) - 1 :]) for row in body):
         names = names[:-1]
     return distinct(names), []
-
-
-def _refuse_wide_rows(path: Path, columns: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    """Refuse a file if most rows have more cells than columns: those that have as many may be shifted, too."""
-    rows = [row for row in body if filled(row)]
-    wide = [row for row in rows if filled(row[len(columns) :])]
-    # All rows of a file of rejected rows may be too long.
-    if len(wide) < _FEWEST_WIDE or 2 * len(wide) <= len(rows) or LINE_COLUMN in columns:
-        return
-    raise FileError(
-        path,
-        f"{len(wide):,} of the first {len(rows):,} rows have more cells than the header, which has {len(columns)}, "
-        f"as this one: {' | '.join(wide[0])[:_TITLES_SHOWN]!r}; name every column in the header, or put texts with "
-        "a delimiter in them in quotes",
-    )
 
 
 def _pads(body: list[list[str]], width: int) -> bool:

@@ -154,27 +154,6 @@ def test_coordinates_that_agree_with_wgs_84_are_read_as_they_are(path: Path, sys
     assert open_table(path).notes == []
 
 
-def test_a_list_whose_rows_have_more_cells_than_its_header_is_refused(path: Path) -> None:
-    wide = [f"{number},H{number},Oak {number},Aveda" for number in range(10)]
-    path.write_text("\n".join(["code,name,city", *wide, "H99,Elm,Aveda"]))
-    with pytest.raises(FileError, match=r"10 of the first 11 rows have more cells than the header, which has 3"):
-        open_table(path)
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        # As many are right, empty cells are none, and few rows show nothing.
-        [*("H1,Oak,Aveda",) * 10, *("1,H1,Oak,Aveda",) * 10],
-        ["H1,Oak,Aveda,,"] * 20,
-        [*("1,H1,Oak,Aveda",) * 9, "H1,Oak,Aveda"],
-    ],
-)
-def test_a_list_of_which_enough_rows_fit_is_read(path: Path, rows: list[str]) -> None:
-    path.write_text("\n".join(["code,name,city", *rows]))
-    assert len([row for row in open_table(path).rows() if row.problem is None]) >= 1
-
-
 def test_the_user_chooses_among_the_lists_of_a_document(path: Path) -> None:
     content = json.dumps({"closed": [{"name": "Old"}], "open": RECORDS, "towns": [{"name": "Aveda"}] * 2})
     assert fields(path, content, records="closed") == [{"name": "Old"}]
