@@ -1,10 +1,11 @@
-"""A note on positions whose document names EPSG:4326, which has latitude first, as GeoJSON has not."""
+"""A note on positions whose document names a system of EPSG that has latitude first, as GeoJSON has not."""
 
 from collections.abc import Mapping
 
 from producers.files.columns import Columns
 from producers.files.readers.json_documents import JsonDocumentTable
 from producers.files.statistics import ColumnStatistics
+from producers.files.systems import has_latitude_first
 from producers.files.table import Table
 from producers.files.values.coordinate_order import order_in_points, pairs_of_points
 
@@ -16,7 +17,7 @@ def notes_on_axes(
 
     GDAL and GeoServer name that system and write longitude first, so the points are read like any others.
     """
-    if not isinstance(table, JsonDocumentTable) or not table.shape.crs.endswith("4326"):
+    if not isinstance(table, JsonDocumentTable) or not has_latitude_first(table.shape.crs):
         return []
     if "location.points" in settings:
         return []

@@ -29,7 +29,12 @@ from producers.files.rows.dittos import Dittos
 from producers.files.rows.groups import GroupPlaces
 from producers.files.rows.namesakes import Namesakes
 from producers.files.rows.number_names import NumberNames
-from producers.files.rows.other_kinds import notes_on_closing_dates, notes_on_other_kinds
+from producers.files.rows.other_kinds import (
+    notes_on_closed_by_answers,
+    notes_on_closing_dates,
+    notes_on_other_kinds,
+    notes_on_villages,
+)
 from producers.files.rows.shared_identity import BedsOfHospitals
 from producers.files.table import REJECT_COLUMNS, RawRow, Table, Wishes
 from producers.files.values import FileRow, Readers, RowReader, ValueWishes, choose_readers
@@ -95,6 +100,8 @@ class HospitalFile:
         passed.suspects.called(self.columns.columns_of("hospital_name"))
         self._other_kinds = [
             *notes_on_other_kinds(self.columns, self.statistics),
+            *notes_on_villages(self.columns, self.statistics),
+            *notes_on_closed_by_answers(self.columns, self.statistics),
             *notes_on_closing_dates(self.columns, self.statistics),
         ]
         self._axes = notes_on_axes(table, self.columns, self.statistics, self._readers.settings)

@@ -9,7 +9,15 @@ from itertools import islice
 from pathlib import Path
 
 from producers.files.detection.candidates import UNLIKELY, UNUSUAL
-from producers.files.detection.compression import archive_of, compression_of, members, name_of, open_bytes, reading
+from producers.files.detection.compression import (
+    archive_of,
+    compression_by,
+    compression_of,
+    members,
+    name_of,
+    open_bytes,
+    reading,
+)
 from producers.files.detection.delimiters import Marks, find_marks, split_rows
 from producers.files.detection.encodings import detect_encoding
 from producers.files.detection.fixed_width import refuse_fixed_width
@@ -17,17 +25,19 @@ from producers.files.detection.foreign import foreign_archive, foreign_kind, is_
 from producers.files.detection.grouped_headers import names_of
 from producers.files.detection.headers import distinct, filled, find_header
 from producers.files.detection.json_kinds import is_json, is_ndjson
-from producers.files.detection.json_shapes import find_records
+from producers.files.detection.json_shapes import Shape, find_records
 from producers.files.detection.other_notations import other_notation
+from producers.files.detection.wide_rows import refuse_wide_rows
 from producers.files.errors import FileError
 from producers.files.readers.delimited import DelimitedTable, read_rows
 from producers.files.readers.extra_cells import ExtraCells
-from producers.files.readers.json_documents import JsonDocumentTable, read_records
+from producers.files.readers.json_documents import JsonDocumentTable, numbered_if_data, read_records
 from producers.files.readers.json_lines import JsonLinesTable, read_lines
 from producers.files.readers.parquet import open_parquet
 from producers.files.readers.text import TextSource
 from producers.files.readers.workbooks import open_workbook
 from producers.files.spooling import shown_path
+from producers.files.systems import is_wgs_84
 from producers.files.table import LINE_COLUMN, Compression, Dialect, FileFormat, RawRow, Table, Wishes
 
 _HEAD = 1 << 16
@@ -73,6 +83,9 @@ def _binary_table(path: Path, compression: Compression, head: bytes, wishes: Wis
     if problem := foreign_kind(path, head):
         raise FileError(path, problem)
     is_zip = head.startswith(b"PK\x03\x04")
+    if compression and not is_zip and (inner := compression_by(head)):
+        outer = name_of(compression)
+        raise FileError(path, f"is a {name_of(inner)} file inside of a {outer} file; unpack the outer one first")
     if is_zip and not compression and (problem := _foreign_member(path)):
         raise FileError(path, problem)
     if is_zip and compression == "zip" and not _PART_OF_WORKBOOK.search(head):
@@ -125,7 +138,7 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
         return JsonLinesTable(
             source, Dialect(format="ndjson", compression=compression, encoding=encoding), columns, notes
         )
-    source, shape = find_records(source, wishes.records)
+    source, shape = _find_records(source, wishes, notes)
     if source.is_python:
         notes.append(
             "it has NaN or Infinity, which are read as nothing, or integers of more than 18 digits, read as text"
@@ -149,7 +162,7 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
     if shape.page:
         notes.append(shape.page)
         unread = unread if chosen else [*unread, "the other pages"]
-    locates = not shape.crs or shape.crs.upper().endswith(("CRS84", "4326"))
+    locates = not shape.crs or is_wgs_84(shape.crs)
     if not locates:
         notes.append(
             f"its coordinates are in {shape.crs}, not WGS 84, and are left out; convert them with: "
@@ -159,6 +172,14 @@ def _json_table(source: TextSource, head: str, wishes: Wishes, notes: list[str])
     if empty:
         raise FileError(source.path, "contains no rows")
     return JsonDocumentTable(source, dialect, shape, columns, notes, locates, unread)
+
+
+def _find_records(source: TextSource, wishes: Wishes, notes: list[str]) -> tuple[TextSource, Shape]:
+    source, found = find_records(source, wishes.records)
+    shape = numbered_if_data(source, found, header=wishes.header)
+    if shape is not found and wishes.header is None:
+        notes.append("the first row is data, so the columns are numbered")
+    return source, shape
 
 
 def _names(rows: Iterable[RawRow]) -> tuple[list[str], bool]:
@@ -213,6 +234,7 @@ def _delimited_table(source: TextSource, head: str, wishes: Wishes, notes: list[
         skip_rows=begins,
         header=header.present,
     )
+    refuse_wide_rows(path, columns, body, skip=wishes.skip_rows)
     pads = header.present and _pads(body, len(columns))
     if pads:
         notes.append("rows leave out the empty cells at their end")

@@ -53,7 +53,7 @@ _PAIRS_OF_NAMES = tuple(
 )
 _BARE_COMMA = re.compile(r"\d,\d")
 _POINT = re.compile(
-    r"(SRID=\d+;)?POINT *Z? *\(.*\)|.*\([+-]?\d{1,3}\.\d+, *[+-]?\d{1,3}\.\d+\)", re.IGNORECASE | re.DOTALL
+    r"(SRID=\d+;)?(MULTI)?POINT *Z? *\(.*\)|.*\([+-]?\d{1,3}\.\d+, *[+-]?\d{1,3}\.\d+\)", re.IGNORECASE | re.DOTALL
 )
 _POINT_JSON = re.compile(r"\{.*coordinates.*\[.*\].*\}", re.DOTALL)
 _DEGREES_AND_MINUTES = re.compile(r"[^°]*\d[°º][^°º]*\d[^°º]*[°º][^°º]*")

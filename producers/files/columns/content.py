@@ -173,7 +173,7 @@ def _address(column: ColumnStatistics, _code: bool) -> str | None:
 
 
 def _ownership(column: ColumnStatistics, code: bool) -> str | None:
-    return _not_text(column, numbers=2 if code else _NEARLY_ALL) or _status(column)
+    return _not_text(column, numbers=2 if code else _NEARLY_ALL) or _answers(column) or _status(column)
 
 
 def _postal_code(column: ColumnStatistics, _code: bool) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from difflib import SequenceMatcher
 
+from producers.files.columns.mapping import option
 from producers.files.columns.model import Mapped
 from producers.files.columns.name_table import name_key, name_table, name_tokens
 from producers.files.columns.names import fields_by_name
@@ -45,6 +46,9 @@ def drop_half_position(
         column = mapped.pop(field).columns[0]
         if other in left_out:
             return []
+        if other == "latitude" and (latitude := _exchanged_latitude(column, free, statistics)) is not None:
+            options = f"{option('latitude', column)} {option('longitude', latitude)}"
+            return [f"{latitude} and {column} seem to be exchanged, and are left out; to exchange them: {options}"]
         guess = _like_a_coordinate(other, shape, free, statistics)
         hint = f" ({guess} looks like it)" if guess is not None else ""
         return [f"{column} has no {other} beside it, so it is left out; say --map {other}=COLUMN{hint}"]
@@ -77,6 +81,24 @@ def on_unread_positions(columns: Sequence[str], statistics: Mapping[str, ColumnS
         "WGS 84 (EPSG:4326): convert them, and give --map latitude=COLUMN --map longitude=COLUMN"
     )
     return [note]
+
+
+def _exchanged_latitude(
+    longitude: str, free: Sequence[str], statistics: Mapping[str, ColumnStatistics]
+) -> str | None:
+    """Return a column that is called a latitude and has longitudes, if the longitude may be the latitude."""
+    if longitude not in statistics or statistics[longitude].share("latitude") < _NEARLY_ALL:
+        return None
+    return next(
+        (
+            column
+            for column in free
+            if "latitude" in fields_by_name(column)
+            and column in statistics
+            and statistics[column].share("longitude") >= _NEARLY_ALL
+        ),
+        None,
+    )
 
 
 def east_and_north(columns: Sequence[str]) -> list[str]:

@@ -99,9 +99,13 @@ def compression_of(path: Path) -> Compression:
     if member:
         return "zip"
     with archive.open("rb") as file:
-        head = file.read(6)
-    found = next((name for magic, name in _MAGIC if head.startswith(magic)), "")
-    return "" if found == "zip" and not members(path) else cast(Compression, found)
+        found = compression_by(file.read(6))
+    return "" if found == "zip" and not members(path) else found
+
+
+def compression_by(head: bytes) -> Compression:
+    """Return how data with these first bytes is compressed. A document may be a ZIP archive itself."""
+    return cast(Compression, next((name for magic, name in _MAGIC if head.startswith(magic)), ""))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from producers.files.detection.encoded_twice import remark_on_twice
-from producers.files.detection.judging import Reading, judge
+from producers.files.detection.judging import Reading, judge, rivals_of
 from producers.files.detection.sampling import BLOCK, Bytes, count_bytes, sample_lines
 from producers.files.detection.shown_readings import shown
 from producers.files.detection.utf_7 import refuse_utf_7
@@ -229,7 +229,7 @@ def _judged(path: Path, opener: Opener, counts: Bytes, nuls: int) -> Encoding:
     # UTF-8 of which nothing is valid is not a rival: it is what bytes without meaning cost. The more words there
     # are, the better another reading must be.
     margins = {} if counts.characters else {"utf-8": _better_than_nothing(best)}
-    rivals = [it for it in readings[1:] if it.cost - best.cost < margins.get(it.encoding, _MARGIN)]
+    rivals = rivals_of(readings, lambda it: margins.get(it.encoding, _MARGIN))
     most = _MOST_PER_BYTE_OF_FEW if len(best.words) <= _FEW_WORDS else _MOST_PER_BYTE
     uncertain = bool(rivals) or best.per_byte > most or best.encoding == "utf-8"
     if uncertain and best.encoding == "cp1252" and counts.strays <= counts.lines * _STRAYS_PER_LINE:

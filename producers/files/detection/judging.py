@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -76,6 +76,14 @@ def judge(lines: Sequence[bytes], context: bytes = b"", share: float = 1.0, head
         else:
             known.same.append(encoding)
     return sorted(readings.values(), key=lambda reading: reading.cost)
+
+
+def rivals_of(readings: Sequence[Reading], margin: Callable[[Reading], float]) -> list[Reading]:
+    """Return the readings that the first one, the likeliest, is not likelier than by a margin in nats."""
+    best = readings[0]
+    rivals = [it for it in readings[1:] if it.cost - best.cost < margin(it)]
+    # Beyond ASCII there may be only delimiters: then what has no words either reads every cell alike.
+    return rivals if best.words else [it for it in rivals if it.words]
 
 
 def _is_for_others(encoding: str, by_header: Mapping[str, float]) -> bool:
@@ -153,6 +161,9 @@ def _weigh(
     without_delimiters = str.maketrans(dict.fromkeys(delimiters, " "))
     for line in reading.lines[:enough]:
         for word in words_of(marked(line.translate(without_delimiters))):
+            if word.isspace():
+                # A no-break space is no word of any language.
+                continue
             distinct.update(dict.fromkeys(_parts(word, reading.encoding)))
     reading.words = list(distinct)
     beyond = sum(_length(word, reading.encoding) for word in distinct)

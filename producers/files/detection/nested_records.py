@@ -34,14 +34,19 @@ def which_are_hospitals(source: TextSource, path: str, above: Sequence[str], key
     is_certain = _cost(name) < min(map(_cost, above), default=_NO_NAME) or (
         is_of_hospitals(name) and evidence("", keys) > evidence("", above)
     )
-    if not is_certain and (name_column(above) is not None or _are_people(keys)):
+    is_tree = {*above} == {*keys}
+    if not is_certain and not is_tree and (name_column(above) is not None or _are_people(keys)):
         return "outer"
     records = list(islice(_records(source, path), _SAMPLED))
     around = [found for record in records for found in _around(record, _steps(path))]
     names = [found.get(keys[at]) for record in records for found in _within(record, _steps(path))]
     by_key = {key: [it[key] for it in around if isinstance(it.get(key), str)] for key in above if not is_place(key)}
     are_called_so = _are_hospitals(names)
-    if any(map(_are_hospitals, by_key.values())):
+    are_above = any(map(_are_hospitals, by_key.values()))
+    if is_tree and not is_certain and (are_above or not are_called_so):
+        # Departments of hospitals have the keys of hospitals, too, but regions are not called hospitals.
+        return "outer"
+    if are_above:
         if is_certain or are_called_so:
             return "inner" if are_called_so and is_of_hospitals(name) else "doubt"
         return "outer"

@@ -1,11 +1,13 @@
 """Reads the records of one JSON or GeoJSON document, streamed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import ijson
 
+from producers.files.detection.headers import find_header
 from producers.files.detection.json_columns import rows_of_columns
 from producers.files.detection.json_shapes import Shape
 from producers.files.errors import FileError
@@ -15,6 +17,7 @@ from producers.files.readers.records import feature_row, flattened, is_feature
 from producers.files.readers.text import TextSource
 from producers.files.table import Dialect, RawRow
 
+_RECORDS_COMPARED = 200
 # The name of the column with the keys, where the records are the values of an object.
 KEY = "key"
 # That of the key above it, if the object that has the keys is the document itself.
@@ -73,6 +76,21 @@ def read_records(source: TextSource, shape: Shape, *, locate: bool = True) -> It
                 yield RawRow(number, flattened(record))
     except ijson.JSONError as error:
         raise FileError(source.path, f"is broken JSON ({' '.join(str(error).split())[:120]})") from None
+
+
+def numbered_if_data(source: TextSource, shape: Shape, *, header: bool | None) -> Shape:
+    """Return the shape with numbers as names of columns if the records are lists and the first is data.
+
+    `header` is what the user has said of it.
+    """
+    if shape.layout != "rows" or shape.names:
+        return shape
+    first = [record for record in islice(_records(source, shape), _RECORDS_COMPARED) if isinstance(record, list)]
+    cells = [["" if cell is None else str(cell) for cell in record] for record in first]
+    has_numbers = bool(first) and any(isinstance(cell, int | float) for cell in first[0])
+    if not first or find_header(cells, skip=0, present=False if header is None and has_numbers else header).present:
+        return shape
+    return replace(shape, names=[str(number) for number in range(1, len(first[0]) + 1)])
 
 
 def _records(source: TextSource, shape: Shape) -> Iterator[object]:

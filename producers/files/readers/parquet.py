@@ -14,6 +14,7 @@ from producers.files.detection.compression import open_bytes
 from producers.files.errors import FileError
 from producers.files.readers.records import LOCATION, flattened
 from producers.files.readers.well_known_binary import point_of
+from producers.files.systems import is_wgs_84
 from producers.files.table import Compression, Dialect, RawRow
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _geometry(metadata: Mapping[bytes, bytes]) -> tuple[str, list[str]]:
     name = str(geo.get("primary_column", ""))
     column = geo.get("columns", {}).get(name, {})
     crs = column.get("crs") or {}
-    if crs and crs.get("id", {}).get("code") not in (4326, "CRS84", "4326"):
+    if crs and not is_wgs_84(str(crs.get("id", {}).get("code"))):
         return "", [f"its coordinates are in {crs.get('name', 'another system')}, not WGS 84, and are left out"]
     return (name, []) if column.get("encoding") == "WKB" else ("", [])
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from producers.files.columns.model import ATTRIBUTE_PREFIX, Columns
 from producers.files.columns.name_table import name_tokens
 from producers.files.statistics import ColumnStatistics
-from producers.files.words import fold, word_set
+from producers.files.values import UnreadableCell
+from producers.files.values.yes_no import YesNoReader, yes_no_style
+from producers.files.words import fold, names_a_hospital, word_set
 
 _MOST_LISTED, _LONGEST_SHOWN = 5, 40
+_SELDOM, _NEARLY_ALL = 0.1, 0.9
 _NO_END = re.compile(r"9999|2999|20[5-9][0-9]|2100")
 # What a column says, by the list of its words, and what to do about it.
 _KINDS = (
@@ -25,6 +28,8 @@ def notes_on_other_kinds(columns: Columns, statistics: Mapping[str, ColumnStatis
     """
     notes = []
     for column in _not_fields(columns):
+        if fold(column) in word_set("floors"):
+            continue
         for words, are, advice in _KINDS:
             found = {
                 value: count
@@ -35,6 +40,41 @@ def notes_on_other_kinds(columns: Columns, statistics: Mapping[str, ColumnStatis
                 notes.append(
                     f"rows whose {column!r} says that they {are} are loaded as such: {_listed(found)}; {advice}"
                 )
+    return notes
+
+
+def notes_on_villages(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return a note if a column says that nearly all rows are villages or towns, and no name is a hospital's.
+
+    Lists of hospitals have such columns as well, of where these are. So the names decide.
+    """
+    names = [statistics[column] for column in columns.columns_of("hospital_name") if column in statistics]
+    if not names or any(it.share_of(lambda value: names_a_hospital(str(value))) > _SELDOM for it in names):
+        return []
+    return [
+        f"{column!r} says that the rows are villages or towns (first: {statistics[column].first}); they are loaded "
+        "as hospitals: if they are none, get the list of the hospitals themselves"
+        for column in _not_fields(columns)
+        if statistics[column].values
+        and statistics[column].filled >= _NEARLY_ALL * names[0].filled
+        and statistics[column].share_of(lambda value: fold(str(value)) in word_set("villages")) >= _NEARLY_ALL
+    ]
+
+
+def notes_on_closed_by_answers(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return a note for each column called "Closed" or the like that has the answer yes; such rows are loaded."""
+    notes = []
+    for column in _not_fields(columns):
+        if fold(column).removeprefix("is ") not in word_set("closed"):
+            continue
+        known = statistics[column].known_cells
+        reader = YesNoReader(yes_no_style([value for value, _ in known]))
+        if count := sum(count for value, count in known if _is_yes(reader, value)):
+            have = "1 row has" if count == 1 else f"{count:,} rows have"
+            notes.append(
+                f"{have} the answer yes in {column!r} and are loaded as hospitals; if they are not at work, take "
+                "them out of the list"
+            )
     return notes
 
 
@@ -58,6 +98,13 @@ def _not_fields(columns: Columns) -> list[str]:
     """Return the columns that are left out, or kept as attributes."""
     attributes = [it.columns for it in columns.mapped if it.field.startswith(ATTRIBUTE_PREFIX)]
     return [*columns.left_out, *(column for its in attributes for column in its)]
+
+
+def _is_yes(reader: YesNoReader, value: object) -> bool:
+    try:
+        return reader.read((value,)) is True
+    except UnreadableCell:
+        return False
 
 
 def _is_no_end(value: object) -> bool:

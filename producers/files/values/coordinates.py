@@ -10,6 +10,7 @@ from typing import Literal
 
 import orjson
 
+from producers.files.systems import is_wgs_84
 from producers.files.values.angles import LIMITS, Angle, Axis, checked, joined_parts, parse_angle
 from producers.files.values.cells import MISSING, Missing, UnreadableCell, one_cell
 from producers.files.values.cleaning import clean
@@ -24,7 +25,11 @@ _PLAIN = re.compile(r"-?[0-9]{1,3}\.[0-9]+")
 _PARTS_OF_SOCRATA = 5
 _NO_COORDINATES = frozenset((-999.0, -9999.0, -99999.0, -999999.0, 999.0, 9999.0, 99999.0, 999999.0))
 _N = r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-_WKT = re.compile(rf"(?:SRID=([0-9]+);)?\s*POINT\s*(?:ZM|Z|M)?\s*\(\s*{_N}\s+{_N}(?:\s+{_N})*\s*\)", re.IGNORECASE)
+# Several points are a shape, but programs write one as several, too.
+_WKT = re.compile(
+    rf"(?:SRID=([0-9]+);)?\s*(?:MULTI)?POINT\s*(?:ZM|Z|M)?\s*\(\s*\(?\s*{_N}\s+{_N}(?:\s+{_N})*\s*\)?\s*\)",
+    re.IGNORECASE,
+)
 _SHAPE = re.compile(
     r"(?:SRID=[0-9]+;)?\s*(?:(?:MULTI)?(?:POINT|LINESTRING|POLYGON)|GEOMETRYCOLLECTION)\s*(?:ZM|Z|M)?\s*\(",
     re.IGNORECASE,
@@ -113,7 +118,7 @@ class PositionReader:
 
     def _from_text(self, text: str) -> object:
         if wkt := _WKT.fullmatch(text):
-            if wkt[1] not in (None, "4326"):
+            if wkt[1] is not None and not is_wgs_84(wkt[1]):
                 raise UnreadableCell("is in another coordinate system than WGS 84 (EPSG:4326)")
             return _position(Angle(float(wkt[3])), Angle(float(wkt[2])))
         if text.upper().endswith("EMPTY"):
@@ -138,9 +143,11 @@ class PositionReader:
     def _from_mapping(self, cell: Mapping[object, object]) -> object:
         folded = {str(name).lower(): value for name, value in cell.items()}
         if "coordinates" in folded:
-            if folded.get("type") not in ("Point", None):
+            coordinates, kind = folded["coordinates"], folded.get("type")
+            if kind == "MultiPoint" and isinstance(coordinates, list | tuple) and len(coordinates) == 1:
+                coordinates, kind = coordinates[0], "Point"
+            if kind not in ("Point", None):
                 raise UnreadableCell("is a shape, not a point")
-            coordinates = folded["coordinates"]
             if coordinates in (None, [], ()):
                 return MISSING
             if isinstance(coordinates, list | tuple) and len(coordinates) in (2, 3):
@@ -277,7 +284,7 @@ def _from_wkb(text: str) -> object:
     start = 5
     if kind & 0x20000000:
         (system,) = struct.unpack_from(f"{sign}I", data, 5)
-        if system != 4326:
+        if not is_wgs_84(str(system)):
             raise UnreadableCell("is in another coordinate system than WGS 84 (EPSG:4326)")
         start = 9
     if len(data) != start + 16:

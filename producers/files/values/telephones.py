@@ -8,7 +8,7 @@ from producers.files.values.cells import MISSING, CellReader, UnreadableCell
 
 _SHORT_PART = re.compile(r"[+(]{0,2}\d{1,5}[)/-]?")
 _WORD = re.compile(
-    r"(?:tel(?:ef(?:on|ono|oon|ax)?|ephone)?|tél(?:éphone)?|tlf|tfn|ph(?:one)?|fon(?:e)?|t|т|тел(?:ефон)?|τηλ|電話|电话|전화)"
+    r"(?:tel(?:ef(?:on|ono|oon|ax)?|ephone)?|tél(?:éphone)?|tlf|tfn|ph(?:one)?|fon(?:e)?|t|т|тел(?:ефон)?|tālr(?:unis)?|τηλ|電話|电话|전화)"
     r"(?:\s*[.:\uff1a]+|\s)\s*(?=[\d+(])",
     re.IGNORECASE,
 )

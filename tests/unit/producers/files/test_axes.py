@@ -72,7 +72,7 @@ def test_one_position_that_is_turned_turns_no_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("crs", "noted"), [(NAMES_AXES, 1), ("EPSG:4326", 1), ("urn:ogc:def:crs:OGC:1.3:CRS84", 0)]
+    ("crs", "noted"), [(NAMES_AXES, 1), ("EPSG:4326", 1), ("EPSG:4674", 1), ("urn:ogc:def:crs:OGC:1.3:CRS84", 0)]
 )
 def test_what_nothing_shows_is_read_as_geojson_with_a_note(tmp_path: Path, crs: str, noted: int) -> None:
     turned = [(longitude, latitude) for latitude, longitude in POSITIONS]

@@ -146,6 +146,14 @@ def test_coordinates_in_another_system_are_left_out_and_the_note_says_how_to_con
     assert "ogr2ogr -t_srs EPSG:4326" in note
 
 
+@pytest.mark.parametrize("system", ["EPSG::4269", "EPSG::4674", "EPSG::4258", "OGC::CRS83"])
+def test_coordinates_that_agree_with_wgs_84_are_read_as_they_are(path: Path, system: str) -> None:
+    crs = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:{system}"}}
+    content = json.dumps({"type": "FeatureCollection", "crs": crs, "features": FEATURES})
+    assert fields(path, content) == [OAK, ELM]
+    assert open_table(path).notes == []
+
+
 def test_the_user_chooses_among_the_lists_of_a_document(path: Path) -> None:
     content = json.dumps({"closed": [{"name": "Old"}], "open": RECORDS, "towns": [{"name": "Aveda"}] * 2})
     assert fields(path, content, records="closed") == [{"name": "Old"}]

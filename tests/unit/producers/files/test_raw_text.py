@@ -1,7 +1,10 @@
 """What other systems leave in and around a text: NUL bytes, DOS's end of file, a script, an archive in another."""
 
+import bz2
+import gzip
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,23 @@ def zipped(name: str, data: bytes) -> bytes:
     with zipfile.ZipFile(parcel, "w") as archive:
         archive.writestr(name, data)
     return parcel.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("outer", "called"),
+    [
+        (
+            lambda data: zipped("list.csv.gz", data),
+            "is a gzip file inside of a ZIP file; unpack the outer one first",
+        ),
+        (bz2.compress, "is a gzip file inside of a bzip2 file"),
+    ],
+)
+def test_a_compressed_file_inside_of_another_is_called_so(
+    tmp_path: Path, outer: Callable[[bytes], bytes], called: str
+) -> None:
+    with pytest.raises(FileError, match=called):
+        cells(tmp_path / "outer", outer(gzip.compress(b"name,city\nOak,Aveda\n")))
 
 
 @pytest.mark.parametrize("inner", ["list.csv", "north/list.csv", "list.geojson", "a.txt", "xlist.csv"])

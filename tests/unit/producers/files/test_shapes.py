@@ -32,6 +32,7 @@ from producers.files.shapes import Shape, shapes
         ("11.6357, 92.7120", {"coordinates", "digits"}),
         ("(11.6357,92.7120)", {"coordinates", "digits"}),
         ("POINT(92.7 11.6)", {"coordinates", "digits"}),
+        ("MULTIPOINT ((92.7 11.6))", {"coordinates", "digits"}),
         ('{"type": "Point", "coordinates": [1, 2]}', {"coordinates", "digits"}),
         ("12, 5", {"digits"}),
         ("50.0701N, 14.4301E", {"coordinates", "digits"}),

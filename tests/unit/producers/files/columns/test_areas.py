@@ -32,6 +32,9 @@ PLACES = ("city", "county", "state")
         ("Name|Suburb|State", "Suburb", None, "State"),
         ("Name|Ward|LGA|State|Zone", "Ward", "LGA", "State"),
         ("Name|Parish", None, "Parish", None),
+        ("Name|County|Sub_County|Division|Location|Constituen|Nearest_To", "Nearest_To", "County", None),
+        ("Name|District|Division|Upazila", "Upazila", "District", "Division"),
+        ("Name|Division|District", None, "District", "Division"),
     ],
 )
 def test_what_stands_beside_an_area_says_how_large_it_is(

@@ -216,6 +216,19 @@ def test_one_coordinate_alone_is_left_out_with_a_note(columns: list[str], kept: 
     assert chosen.notes == (kept,)
 
 
+def test_a_latitude_and_a_longitude_that_are_exchanged_are_left_out_with_the_options_that_read_them() -> None:
+    rows = [[f"Clinic {n}", f"-98.{n}92", f"29.{n}23"] for n in range(4)]
+    chosen = choose(["name", "latitude", "longitude"], rows)
+    assert set(fields(chosen)) == {"hospital_name"}
+    assert chosen.notes[0] == (
+        "latitude and longitude seem to be exchanged, and are left out; to exchange them: "
+        "--map latitude=longitude --map longitude=latitude"
+    )
+    # A longitude beyond 90 degrees cannot be the latitude.
+    apart = choose(["name", "latitude", "longitude"], [[name, far, f"1{near}"] for name, far, near in rows])
+    assert apart.notes[0].startswith("longitude has no latitude beside it")
+
+
 def test_the_column_that_may_be_the_other_coordinate_is_named() -> None:
     chosen = choose(
         ["name", "latitude", "longtitude"], [["A Clinic", "41.8", "140.7"], ["B Clinic", "41.9", "140.8"]]
@@ -387,6 +400,14 @@ def test_names_that_a_shapefile_cut_after_ten_characters_are_recognised(column: 
         else choose(["name", column], [["A Clinic", "Hill Road 12"], ["B Clinic", "Oak 12"]])
     )
     assert fields(chosen)[field] == column
+
+
+def test_answers_are_no_ownership() -> None:
+    """`facility:operating_theatre`, cut to ten characters, could be `facility owner`."""
+    rows = [[f"Clinic {n}", ("yes", "no")[n % 2], ("private", "government")[n % 2]] for n in range(6)]
+    chosen = choose(["name", "facility_o", "operator_t"], rows)
+    assert fields(chosen)["ownership"] == "operator_t"
+    assert "ownership" not in fields(choose(["name", "ownership"], [row[:2] for row in rows]))
 
 
 def test_a_weak_name_of_a_column_with_few_values_is_not_taken() -> None:

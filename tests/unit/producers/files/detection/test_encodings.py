@@ -280,6 +280,13 @@ def test_lines_are_counted_for_every_line_end(content: str, lines: int) -> None:
     assert detect(content.encode()).lines == lines
 
 
+@pytest.mark.parametrize("blank", ["", "\u00a0"])
+def test_a_list_that_is_ascii_but_for_its_delimiter_is_cp1252(blank: str) -> None:
+    rows = [f"{row}¬Oak Hospital¬¬Hill Road {row}¬Leeds" for row in range(100)]
+    content = "\n".join(["code¬name¬note¬address¬city", *rows, f"100¬Elm¬{blank}¬Mill Road¬York"]) + "\n"
+    assert outcome(content, "cp1252") == "right"
+
+
 def test_a_delimiter_beyond_ascii_says_nothing_of_the_encoding() -> None:
     rows = [f"{row}¬Oui¬é¬x y¬12¬a".replace(",", "¬x¬12¬") for row in text("French", 4).splitlines()[1:]]
     content = "\n".join(["Hérault", *rows]) + "\n"

@@ -88,6 +88,37 @@ def test_departments_of_hospitals_are_no_hospitals(tmp_path: Path) -> None:
     assert not file.unread
 
 
+UNITS = [{"id": f"u{at}", "name": name} for at, name in enumerate(("Oak Hospital", "Elm Clinic", "Ash Dispensary"))]
+
+
+def test_the_hospitals_of_a_tree_are_its_leaves_if_these_alone_are_called_so(tmp_path: Path) -> None:
+    """Units of DHIS2 have the same keys at every level."""
+    path = tmp_path / "list.json"
+    tree = [{"id": "z1", "name": "East", "children": [{"id": "d1", "name": "Aveda", "children": UNITS}]}]
+    path.write_text(json.dumps({"units": [*tree, {"id": "z2", "name": "West", "children": []}]}))
+    file = HospitalFile.open(path)
+    assert file.dialect.records == "units[].children[].children"
+    assert [row.record.hospital_name for row in file.rows() if row.record is not None] == [
+        it["name"] for it in UNITS
+    ]
+    # What stands at another level may be a hospital, too, so the command does not end as if all were read.
+    assert list(file.unread) == ["units"]
+
+
+@pytest.mark.parametrize(
+    ("above", "below"), [("Oak Hospital", "Elm Clinic"), ("Oak Hospital", "Surgery"), ("Oak", "Surgery")]
+)
+def test_a_tree_is_read_from_its_root_if_its_leaves_may_be_departments(
+    tmp_path: Path, above: str, below: str
+) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(
+        json.dumps([{"id": f"h{at}", "name": above, "children": [{"id": "d", "name": below}]} for at in "12"])
+    )
+    names = [row.record.hospital_name for row in HospitalFile.open(path).rows() if row.record is not None]
+    assert names == [above] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "records"),
     [

@@ -59,6 +59,14 @@ def test_coordinates_in_another_system_are_left_out(path: Path) -> None:
     assert "British National Grid, not WGS 84" in table.notes[0]
 
 
+def test_coordinates_that_agree_with_wgs_84_are_locations(path: Path) -> None:
+    columns = {"name": ["Oak"], "geometry": [struct.pack("<BI2d", 1, 1, -40.5, -10.5)]}
+    crs = {"name": "SIRGAS 2000", "id": {"authority": "EPSG", "code": 4674}}
+    save(path, columns, {"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", "crs": crs}}})  # type: ignore[arg-type]
+    location = {"type": "Point", "coordinates": [-40.5, -10.5]}
+    assert [row.fields for row in open_table(path).rows()] == [{"name": "Oak", "location": location}]
+
+
 def test_a_broken_or_empty_file_is_refused(path: Path) -> None:
     save(path, {"name": []})
     with pytest.raises(FileError, match="contains no rows"):

@@ -12,7 +12,7 @@ def notes(folder: Path, column: str, kinds: list[str]) -> list[str]:
     rows = [f"F{n:03},Aveda {n} {kind},{kind},Town {n}" for n, kind in enumerate(kinds)]
     path = folder / "list.csv"
     path.write_text("\n".join([f"Facility ID,Facility Name,{column},City", *rows]) + "\n")
-    return [note for note in HospitalFile.open(path).notes if "not hospitals" in note]
+    return [note for note in HospitalFile.open(path).notes if "not hospitals" in note or "closed" in note]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,7 @@ def test_other_kinds_are_counted(tmp_path: Path, column: str, kinds: list[str], 
         ("amenity", ["hospital"] * 6 + ["clinic"] * 3),
         ("Category", ["General hospital"] * 4 + ["Pharmacy and clinic"] * 2 + ["Teaching hospital"] * 3),
         ("Notes", ["near the school", "opposite the police", "in the bank"] * 3),
+        ("PLANTA", ["Baja"] * 3 + ["1"] * 3),
     ],
 )
 def test_kinds_of_hospitals_are_not_noted(tmp_path: Path, column: str, kinds: list[str]) -> None:
@@ -70,6 +71,47 @@ def test_closed_hospitals_are_counted(tmp_path: Path, column: str, values: list[
     file = HospitalFile.open(path)
     assert [note for note in file.notes if f"{column!r} says that they are closed" in note and listed in note]
     assert len([row for row in file.rows() if row.known is not None]) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("Closed", ["No", "Yes", "No", "Yes"], "2 rows have the answer yes in 'Closed'"),
+        ("is_closed", ["false", "true", "false", "false"], "1 row has the answer yes in 'is_closed'"),
+        ("Cerrado", ["NO", "SI", "NO", "NO"], "1 row has the answer yes in 'Cerrado'"),
+        ("Closed", ["No", "No", "no", ""], ""),
+        ("Closed on Sundays", ["No", "Yes", "No", "No"], ""),
+        ("Open", ["No", "Yes", "No", "No"], ""),
+    ],
+)
+def test_hospitals_that_are_closed_by_an_answer_are_counted(
+    tmp_path: Path, column: str, values: list[str], says: str
+) -> None:
+    rows = [f"F{n:03},Aveda Hospital {n},{value},Town {n}" for n, value in enumerate(values)]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join([f"Facility ID,Facility Name,{column},City", *rows]) + "\n", "utf-8")
+    found = [note for note in HospitalFile.open(path).notes if repr(column) in note]
+    assert [note.startswith(says) for note in found] == ([True] if says else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "noted"),
+    [
+        ("Aveda", ["Village"] * 9 + ["Town"], True),
+        ("Aveda", ["სოფელი"] * 10, True),
+        # A column of where a hospital is, and few such rows.
+        ("Aveda Hospital", ["Village"] * 10, False),
+        ("Aveda", ["Village"] * 5 + ["Hospital"] * 5, False),
+        ("Aveda", ["Urban"] * 10, False),
+    ],
+)
+def test_villages_in_place_of_hospitals_are_noted(tmp_path: Path, name: str, kinds: list[str], noted: bool) -> None:
+    rows = [f"F{n:03},{name} {n},{kind},Region {n % 2}" for n, kind in enumerate(kinds)]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join(["HCODE,Name,Kind,Region", *rows]) + "\n", "utf-8")
+    file = HospitalFile.open(path)
+    assert bool([note for note in file.notes if "'Kind' says that the rows are villages or towns" in note]) == noted
+    assert len([row for row in file.rows() if row.known is not None]) == len(kinds)
 
 
 @pytest.mark.parametrize(
