@@ -165,11 +165,9 @@ def _no_worker_ready(job: _Waiting) -> Explanation | None:
 
 def _function_unknown(job: _Waiting) -> Explanation | None:
     function = job.facts.function
-    if (
-        function is None
-        or not job.is_due_within(_LONGEST_HELD_S)
-        or any(function in it.functions for it in job.workers)
-    ):
+    # Others that are due later wait for their back-off, or for the time that their producer named.
+    within_s = _LONGEST_HELD_S if job.was_unknown and job.facts.failure is None else _SOON_S
+    if function is None or not job.is_due_within(within_s) or any(function in it.functions for it in job.workers):
         return None
     had = "has it"
     if not all(worker.functions for worker in job.workers):

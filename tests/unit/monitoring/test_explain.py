@@ -299,6 +299,24 @@ CASES: dict[str, tuple[JobFacts, str, str]] = {
         "deferred",
         f"{LACKED} has it",
     ),
+    "one of very many of a function that no worker has": (
+        facts(place=due(290), function="geocode", unknown_ms=ago(3), workers=heard(OLDER, OLDER)),
+        "deferred",
+        f"{LACKED} has it",
+    ),
+    "retried, and no worker has its function any more": (
+        facts(
+            place=due(200), function="geocode", unknown_ms=ago(3), workers=heard(OLDER),
+            failures=(failure(seconds=3),),
+        ),
+        "deferred",
+        f"is deferred until 2026-11-28 00:43:32 UTC (in 3 min): try 2 ended {MOMENT_AGO} with TransientError",
+    ),
+    "deferred by its producer, and no worker has its function": (
+        facts(place=due(200), function="geocode", workers=heard(OLDER)),
+        "deferred",
+        "is deferred until 2026-11-28 00:43:32 UTC (in 3 min), as scheduled",
+    ),
     "function that a worker of two has": (
         facts(place=due(4), function="geocode", unknown_ms=ago(3), workers=heard(NEWER, OLDER)),
         "deferred",
