@@ -30,6 +30,14 @@ async def test_row_59_writes_are_locked(stand: Stand) -> None:
     worker = await stand.worker(WORKER_MAX_TRIES="1", MONGODB_TIMEOUT="10", WORKER_JOB_TIMEOUT="40")
     load = stand.load()
     (member,) = stand.mongo_server.members
+    written: set[object] = set()
+
+    async def has_been_writing() -> bool:
+        written.add((await member.command("hello"))["lastWrite"]["lastWriteDate"])
+        return len(written) > 3
+
+    # A worker knows nothing of a primary whose latest write it has never seen to change. It looks every 2 s.
+    await stand.until(has_been_writing, 60)
     await member.command("fsync", 1, lock=True)
     try:
         await asyncio.gather(load.put_many("ingest", JOBS), load.put_many("register", JOBS))
