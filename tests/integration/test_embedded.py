@@ -1,8 +1,10 @@
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -130,6 +132,22 @@ async def test_a_frozen_redis_can_be_stopped() -> None:
         pid = redis.pid
         redis.freeze()
     assert not alive(pid)
+
+
+async def test_a_redis_that_ends_at_its_sigterm_is_stopped_without_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send = processes.ServerProcess.signal
+
+    def send_and_wait(process: processes.ServerProcess, number: signal.Signals) -> None:
+        send(process, number)
+        while number == signal.SIGTERM and process.running:
+            time.sleep(0.01)
+
+    async with EmbeddedRedis() as redis:
+        monkeypatch.setattr(processes.ServerProcess, "signal", send_and_wait)
+        await redis.stop()
+        assert not redis.running
 
 
 async def test_redis_comes_back_after_kill_with_data_and_port() -> None:

@@ -178,7 +178,7 @@ def _function_unknown(job: _Waiting) -> Explanation | None:
     return Explanation(
         job.state,
         f"waits for a worker that has the function '{function}': none that serves {job.place.queue} {had}",
-        "start a worker of a version that has it; the job is tried every 5 s and spends no try",
+        "start a worker of a version that has it; until then the job is retried and spends no try",
     )
 
 
@@ -207,7 +207,9 @@ def _lacked_by_a_worker(job: _Waiting) -> Explanation | None:
         return None
     some = f"{len(lacking)} of {len(job.workers)} workers"
     reason = f"is deferred until {job.when(job.place.due_ms)}, because {some} lack the function '{function}'"
-    return Explanation("deferred", reason, "nothing: the job is taken every 5 s, until by a worker that has it")
+    return Explanation(
+        "deferred", reason, "nothing: the job is retried until a worker takes it that has the function"
+    )
 
 
 def _suspected(job: _Waiting) -> Explanation | None:

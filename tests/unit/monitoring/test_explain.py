@@ -490,7 +490,7 @@ CHANGES = {
     "waiting for a rate": "a worker takes it when that rate has let those before it start",
     "no worker": "start a worker that serves arq:queue (WORKER_QUEUES)",
     "MongoDB unavailable": "it runs when MongoDB is back; waiting for that costs no try",
-    "function unknown": "start a worker of a version that has it; the job is tried every 5 s and spends no try",
+    "function unknown": "start a worker of a version that has it; until then the job is retried and spends no try",
     "lease lapsed": "the next worker that claims from arq:queue takes it again, and counts a lost lease",
     "lease lapsed, and no worker is left": (
         "start a worker that serves arq:queue: none does; it takes the job again"
