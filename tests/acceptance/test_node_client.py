@@ -114,6 +114,19 @@ async def test_its_digest_is_that_of_the_python_client(site: Site, program: Path
     assert (message["id"], message["d"]) == (job_id, call_digest("withdraw_hospital", WithdrawHospital(**payload)))
 
 
+async def test_a_job_that_fails_between_two_questions_tells_its_error(site: Site, program: Path) -> None:
+    result = {"id": "a:1", "s": False, "r": {"__exception__": {"type": "InvalidPayload", "message": "no name"}}}
+    stored = Codec({"k1": "0123456789abcdef-node"}).encode(result).decode()
+    script = (
+        "import { outcome } from './registry.mjs';\n"
+        "let asked = 0;\n"
+        f"const redis = {{ get: () => asked++ ? {json.dumps(stored)} : null, hexists: () => asked++ ? 1 : 0 }};\n"
+        "await outcome(redis, 'a:1', 1).catch((error) => console.log(error.message));\n"
+    )
+    (program / "between.mjs").write_text(script)
+    assert node(site, program, "between.mjs").out == "InvalidPayload: no name\n"
+
+
 def test_the_guide_shows_this_program() -> None:
     guide = (ROOT / "docs" / "guides" / "node.md").read_text("utf-8")
     (shown,) = re.findall(r"^```js\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)

@@ -58,6 +58,8 @@ export async function enqueue(redis, job, key, payload, signed = sign) {
 export async function outcome(redis, id, seconds) {
   const deadline = Date.now() + seconds * 1000;
   for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
+    // A failed job's result and dead letter are written at once: asked first, a dead letter has its result by now.
+    const dead = await redis.hexists("arq:dead", id);
     const stored = await redis.get(`arq:result:${id}`);
     if (stored !== null) {
       const result = verified(stored);
@@ -66,7 +68,7 @@ export async function outcome(redis, id, seconds) {
       const { type, message } = result.r.__exception__;
       throw new Error(`${type}: ${message}`);
     }
-    if (await redis.hexists("arq:dead", id)) throw new Error("dead letter: an operator retries or discards it");
+    if (dead) throw new Error("dead letter: an operator retries or discards it");
     if (Date.now() + pause > deadline) throw new Error(`no outcome after ${seconds} s`);
     await sleep(pause);
   }
