@@ -64,6 +64,18 @@ def typed_keys(queues: Sequence[str]) -> dict[str, KeyType]:
     return _FIXED | of_queues
 
 
+def refuse_clashing_names(queues: Sequence[str]) -> None:
+    """Raise `ConfigurationError`, with one line, if a queue is called like another key of ours."""
+    taken = dict.fromkeys(_FIXED, "the engine")
+    suffixes = (*filter(None, _OF_QUEUE), keys.RATE_SUFFIX)
+    taken |= {queue + suffix: queue for queue in queues for suffix in suffixes}
+    for queue in queues:
+        if queue in taken:
+            raise ConfigurationError(
+                f"a queue cannot be called {queue}: {taken[queue]} uses that key. Give it another name"
+            )
+
+
 async def foreign_keys(redis: "Redis[bytes]", queues: Sequence[str]) -> list[ForeignKey]:
     """Return the keys of ours that hold another type. Two round trips at most; raises redis-py's errors."""
     expected = typed_keys(queues)

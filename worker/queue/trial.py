@@ -16,7 +16,7 @@ from worker.errors import ConfigurationError, OutageError
 from worker.queue import keys
 from worker.queue.batches import BatchStore
 from worker.queue.completion import Completion
-from worker.queue.key_types import refuse_foreign_keys, typed_keys
+from worker.queue.key_types import refuse_clashing_names, refuse_foreign_keys, typed_keys
 from worker.queue.script_source import script_source
 from worker.queue.scripts import RENEW_KEYS, Enqueue, Scripts
 from worker.redis.errors import REDIS_ERRORS, error_code, refusal, translate
@@ -82,10 +82,11 @@ def commands_on_text(key: str) -> list[tuple[str, ...]]:
 async def try_queue(redis: "Redis[bytes]", queues: Sequence[str], lease_ms: int) -> None:
     """Do once, without effect, what a worker of these queues does in Redis.
 
-    Raises `ConfigurationError`, with one line that says what to do, for Redis in cluster mode, a key of ours that
-    holds another type, a missing permission, or a script that cannot run. A Redis that is unavailable or refuses
-    writes for now passes: the worker waits for it, and is not ready meanwhile.
+    Raises `ConfigurationError`, with one line that says what to do, for a queue that is called like a key of ours,
+    Redis in cluster mode, a key of ours that holds another type, a missing permission, or a script that cannot run.
+    A Redis that is unavailable, or refuses writes for now, passes: the worker waits and is not ready meanwhile.
     """
+    refuse_clashing_names(queues)
     name = f"trial:{secrets.token_hex(8)}"
     stage = "the commands that report types and permissions"
     try:

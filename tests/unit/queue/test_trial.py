@@ -50,6 +50,19 @@ async def test_each_key_of_another_type_is_refused_by_name(redis: Any, key: str)
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("suffix", [":leased", ":wakeup", ":cron", ":health-check", ":rate"])
+async def test_a_queue_that_is_called_like_a_key_of_another_is_refused(redis: Any, suffix: str) -> None:
+    await try_queue(redis, [f"queue{suffix}", "bulk"], 10_000)
+    message = rf"^a queue cannot be called queue{suffix}: queue uses that key\. Give it another name$"
+    with pytest.raises(ConfigurationError, match=message):
+        await try_queue(redis, [f"queue{suffix}", "queue"], 10_000)
+
+
+async def test_a_queue_that_is_called_like_a_key_of_all_queues_is_refused(redis: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^a queue cannot be called arq:leases: the engine uses"):
+        await try_queue(redis, ["queue", keys.LEASES], 10_000)
+
+
 async def test_keys_of_their_own_types_are_no_finding(redis: Any) -> None:
     for key, kind in typed_keys(QUEUES).items():
         match kind:
