@@ -23,6 +23,9 @@ def is_ndjson(head: str, *, whole: bool) -> bool:
     if not whole and not head.endswith("\n"):
         lines = lines[:-1]
     tried = lines[:_LINES_TRIED]
+    if tried and _object(tried[0]) is None and _object(_without_comma(tried[0])) is not None:
+        # No document continues like this after its first object.
+        tried = [*map(_without_comma, tried)]
     objects = [found for found in map(_object, tried) if found is not None]
     if objects and all(map(is_page, objects)):
         return False
@@ -43,6 +46,10 @@ def _has_records(value: object) -> bool:
             return True
         return alike or any(map(_has_records, value.values()))
     return isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
+
+
+def _without_comma(line: str) -> str:
+    return line.rstrip().removesuffix(",")
 
 
 def _object(line: str) -> dict[str, object] | None:

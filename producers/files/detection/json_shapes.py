@@ -62,7 +62,8 @@ def find_records(source: TextSource, wish: str | None) -> tuple[TextSource, Shap
         if not source.is_python:
             # It may be what Python calls JSON; if not, the message is the same.
             return find_records(replace(source, is_python=True), wish)
-        reason = " ".join(str(error).split())[:120]
+        # Its further lines quote the file.
+        reason = str(error).partition("\n")[0].strip()
         raise FileError(
             source.path, f"is broken JSON after record {scan.most()} ({reason}); fetch it again, or correct it"
         ) from None

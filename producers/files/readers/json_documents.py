@@ -75,7 +75,9 @@ def read_records(source: TextSource, shape: Shape, *, locate: bool = True) -> It
             else:
                 yield RawRow(number, flattened(record))
     except ijson.JSONError as error:
-        raise FileError(source.path, f"is broken JSON ({' '.join(str(error).split())[:120]})") from None
+        # Its further lines quote the file.
+        reason = str(error).partition("\n")[0].strip()
+        raise FileError(source.path, f"is broken JSON ({reason})") from None
 
 
 def numbered_if_data(source: TextSource, shape: Shape, *, header: bool | None) -> Shape:

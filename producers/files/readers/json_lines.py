@@ -85,6 +85,10 @@ def _parsed(line: str) -> Any:
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:
+        end = line.rstrip()
+        if end.endswith("},"):
+            # Of a list without its brackets.
+            return _parsed(end[:-1])
         if "NaN" not in line and "Infinity" not in line:
             raise
         return orjson.loads(_plain(line))

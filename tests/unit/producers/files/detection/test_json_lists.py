@@ -139,3 +139,35 @@ def test_numbers_are_read_as_python_writes_them(
 def test_broken_json_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(FileError, match="is broken JSON after record"):
         HospitalFile.open(save(tmp_path, text))
+
+
+def test_an_error_of_json_does_not_quote_the_file(tmp_path: Path) -> None:
+    text = '[{"name": "Oak", "note": "secret"}, {"name": "Elm"}, ]'
+    with pytest.raises(FileError, match="is broken JSON after record 2") as refused:
+        HospitalFile.open(save(tmp_path, text))
+    assert "secret" not in str(refused.value)
+    assert "Elm" not in str(refused.value)
+
+
+@pytest.mark.parametrize("end", ["", ",", ", \r", ",\n", ",\n\n"])
+def test_objects_on_lines_that_end_with_commas_are_lines(tmp_path: Path, end: str) -> None:
+    lines = [f'{{"name": "Oak {number}", "city": "X", "beds": {number}}}' for number in range(1, 60)]
+    file = HospitalFile.open(save(tmp_path, ",\n".join(lines) + end))
+    assert file.dialect.format == "ndjson"
+    assert [row.record.beds for row in file.rows() if row.record is not None] == [*range(1, 60)]
+
+
+@pytest.mark.parametrize("start", ["[\n", "[", '{"items": [\n', '{"items": ['])
+def test_a_list_with_an_object_on_each_line_is_one_document(tmp_path: Path, start: str) -> None:
+    lines = [f'{{"name": "Oak {number}", "city": "X", "beds": {number}}}' for number in range(1, 60)]
+    text = start + ",\n".join(lines) + "\n]" + "}" * start.startswith("{")
+    file = HospitalFile.open(save(tmp_path, text))
+    assert file.dialect.format == "json"
+    assert [row.record.beds for row in file.rows() if row.record is not None] == [*range(1, 60)]
+
+
+def test_a_line_that_is_no_object_but_for_its_comma_is_rejected(tmp_path: Path) -> None:
+    lines = [f'{{"name": "Oak {number}", "city": "X"}},' for number in range(1, 9)]
+    lines[3:3] = ['{"name": "Elm", "city": "X"},,', '["name"],', '{"name": "Ash"},}', ","]
+    rows = list(HospitalFile.open(save(tmp_path, "\n".join(lines))).rows())
+    assert [row.line for row in rows if row.record is None] == [4, 5, 6, 7]
