@@ -32,6 +32,7 @@ from producers.files.rows.number_names import NumberNames
 from producers.files.rows.other_kinds import (
     notes_on_closed_by_answers,
     notes_on_closing_dates,
+    notes_on_names_of_others,
     notes_on_other_kinds,
     notes_on_villages,
 )
@@ -100,6 +101,7 @@ class HospitalFile:
         passed.suspects.called(self.columns.columns_of("hospital_name"))
         self._other_kinds = [
             *notes_on_other_kinds(self.columns, self.statistics),
+            *notes_on_names_of_others(self.columns, self.statistics),
             *notes_on_villages(self.columns, self.statistics),
             *notes_on_closed_by_answers(self.columns, self.statistics),
             *notes_on_closing_dates(self.columns, self.statistics),

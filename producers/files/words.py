@@ -28,10 +28,19 @@ def word_set(name: str) -> frozenset[str]:
 
 def names_a_hospital(value: str) -> bool:
     """Return whether a value contains a word that names of hospitals contain, such as "clinic"."""
-    text = fold(value)
-    return not word_set("in_names").isdisjoint(text.split()) or any(
-        word in text for word in word_set("in_names_joined")
+    return _contains(value, "in_names")
+
+
+def names_another_place(value: str) -> bool:
+    """Return whether a name is that of a school, a pharmacy or the like, or of a clinic for animals."""
+    return _contains(value, "in_names_for_animals") or (
+        _contains(value, "in_names_of_others") and not names_a_hospital(value)
     )
+
+
+def _contains(value: str, words: str) -> bool:
+    text = fold(value)
+    return not word_set(words).isdisjoint(text.split()) or any(word in text for word in word_set(f"{words}_joined"))
 
 
 @cache

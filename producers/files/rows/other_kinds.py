@@ -8,10 +8,10 @@ from producers.files.columns.name_table import name_tokens
 from producers.files.statistics import ColumnStatistics
 from producers.files.values import UnreadableCell
 from producers.files.values.yes_no import YesNoReader, yes_no_style
-from producers.files.words import fold, names_a_hospital, word_set
+from producers.files.words import fold, names_a_hospital, names_another_place, word_set
 
 _MOST_LISTED, _LONGEST_SHOWN = 5, 40
-_SELDOM, _NEARLY_ALL = 0.1, 0.9
+_SELDOM, _MOST, _NEARLY_ALL = 0.1, 0.5, 0.9
 _NO_END = re.compile(r"9999|2999|20[5-9][0-9]|2100")
 # What a column says, by the list of its words, and what to do about it.
 _KINDS = (
@@ -61,6 +61,20 @@ def notes_on_villages(columns: Columns, statistics: Mapping[str, ColumnStatistic
     ]
 
 
+def notes_on_names_of_others(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
+    """Return a note if most names are those of schools, pharmacies or the like, or of clinics for animals."""
+    notes = []
+    for column in columns.columns_of("hospital_name"):
+        if column not in statistics or statistics[column].share_of(_names_another_place) <= _MOST:
+            continue
+        first = next(value for value, _ in statistics[column].known_cells if _names_another_place(value))
+        notes.append(
+            f"most names in {column!r} are not those of hospitals, such as {str(first)[:_LONGEST_SHOWN]!r}; they "
+            "are loaded as hospitals: if they are none, get the list of the hospitals themselves"
+        )
+    return notes
+
+
 def notes_on_closed_by_answers(columns: Columns, statistics: Mapping[str, ColumnStatistics]) -> list[str]:
     """Return a note for each column called "Closed" or the like that has the answer yes; such rows are loaded."""
     notes = []
@@ -98,6 +112,10 @@ def _not_fields(columns: Columns) -> list[str]:
     """Return the columns that are left out, or kept as attributes."""
     attributes = [it.columns for it in columns.mapped if it.field.startswith(ATTRIBUTE_PREFIX)]
     return [*columns.left_out, *(column for its in attributes for column in its)]
+
+
+def _names_another_place(value: object) -> bool:
+    return names_another_place(str(value))
 
 
 def _is_yes(reader: YesNoReader, value: object) -> bool:

@@ -95,6 +95,37 @@ def test_hospitals_that_are_closed_by_an_answer_are_counted(
 
 
 @pytest.mark.parametrize(
+    ("names", "noted"),
+    [
+        (["Oak School", "Elm Academy", "Ash Elementary School"], True),
+        (["Farmacia Aveda", "Farmacia Belmo", "Farmacia San Juan"], True),
+        (["Oak Animal Hospital", "Elm Veterinary Clinic", "Ash Pet Hospital"], True),
+        (["아베다 동물병원", "벨모 동물병원", "카르단 동물병원"], True),
+        (["Tierklinik Aveda", "Kleintierarztpraxis Belmo", "Tierarzt Dr. Ash"], True),
+        (["阿维达药店", "贝尔莫大药房", "卡丹药店"], True),
+        # Hospitals with such words, and few places of other kinds.
+        (["Aveda School Health Center", "Hospital Escuela", "Krankenhaus Schulerberg"], False),
+        (["서울대학교병원", "부산대학교병원", "전북대학교병원"], False),
+        (["Oak Hospital", "Elm Hospital", "Ash Pharmacy"], False),
+        (["Vet Center Aveda", "Vet Center Belmo", "Vet Center Kardan"], False),
+        (["Aveda", "Belmo", "Kardan"], False),
+    ],
+)
+def test_names_of_schools_and_of_clinics_for_animals_are_noted(
+    tmp_path: Path, names: list[str], noted: bool
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "\n".join(["Code,Name,City", *(f"F{n},{name},X" for n, name in enumerate(names))]) + "\n", "utf-8"
+    )
+    file = HospitalFile.open(path)
+    assert [note for note in file.notes if note.startswith("most names in 'Name' are not")] == (
+        [next(note for note in file.notes if repr(names[0]) in note)] if noted else []
+    )
+    assert [row.record.hospital_name for row in file.rows() if row.record is not None] == names
+
+
+@pytest.mark.parametrize(
     ("name", "kinds", "noted"),
     [
         ("Aveda", ["Village"] * 9 + ["Town"], True),
