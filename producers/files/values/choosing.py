@@ -12,7 +12,7 @@ from producers.files.values.choosing_coordinates import CoordinateChoice
 from producers.files.values.codes import codes_like_words
 from producers.files.values.dates import DateParser
 from producers.files.values.instants import DateStyle, InstantReader, date_style, time_zone
-from producers.files.values.lost_zeros import lost_zeros
+from producers.files.values.lost_zeros import lost_zeros, lost_zip_zeros
 from producers.files.values.made_dates import has_no_letters, is_made_date
 from producers.files.values.misplaced import STYLES, NumberStyle, number_style
 from producers.files.values.missing import CODES, PLACES, PlaceWords, is_missing, is_missing_text
@@ -150,7 +150,8 @@ class _Choice:
         return self._part(mapped, "town", self._place(mapped))
 
     def _postal_code(self, mapped: MappedColumns) -> CellReader:
-        self._note(lost_zeros(mapped.field, self._rows_of(mapped.field)))
+        codes = self._rows_of(mapped.field)
+        self._note(lost_zeros(mapped.field, codes) or lost_zip_zeros(codes, self._samples.get("state", ())))
         return self._part(mapped, "code", self._code(mapped))
 
     def _part(self, mapped: MappedColumns, part: Part, reader: CellReader) -> CellReader:

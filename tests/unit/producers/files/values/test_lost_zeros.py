@@ -2,7 +2,7 @@
 
 import pytest
 
-from producers.files.values.lost_zeros import lost_zeros
+from producers.files.values.lost_zeros import lost_zeros, lost_zip_zeros
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,21 @@ def test_shorter_numbers_are_noted(field: str, cells: list[object]) -> None:
 )
 def test_other_numbers_are_not(field: str, cells: list[object]) -> None:
     assert not lost_zeros(field, cells)
+
+
+@pytest.mark.parametrize(
+    ("codes", "states", "noted"),
+    [
+        (["8401", "7102", "8608"], ["NJ"], True),
+        ([8401, 7102, 8608], ["New Jersey", "NJ"], True),
+        (["2114", "2139", "03801", "1002"], ["MA", "NH"], True),
+        (["08401", "07102"], ["NJ"], False),
+        (["08401", "07102", "7102"], ["NJ"], False),
+        (["8401", "7102"], ["NY", "NJ"], False),
+        (["8401", "7102"], [], False),
+        (["1010", "8010"], ["Wien", "Steiermark"], False),
+        ([], ["NJ"], False),
+    ],
+)
+def test_zip_codes_that_all_lost_their_zero_are_noted(codes: list[object], states: list[str], noted: bool) -> None:
+    assert ("begin with 0" in lost_zip_zeros(codes, states)) == noted
