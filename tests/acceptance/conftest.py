@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from worker.supervisor import exit_with_parent
 _numbers = itertools.count(1)
 # The report of an import of a million rows takes longest.
 _COMMAND_ENDS_WITHIN_S = 300
+_COMMAND_RUNS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,12 @@ class Site:
         """Run `hospital-worker` in this process, to avoid the start of another one, which takes up to a second."""
         variables = {**self.environment, **environment}
         invoke = functools.partial(CliRunner().invoke, app, arguments, env=variables, catch_exceptions=False)
-        done = await asyncio.to_thread(invoke)
+        # It puts others in place of the process's output and environment meanwhile: two at once would mix them.
+        assert _COMMAND_RUNS.acquire(blocking=False), "only `run` runs beside another command"
+        try:
+            done = await asyncio.to_thread(invoke)
+        finally:
+            _COMMAND_RUNS.release()
         return self._finished(done.exit_code, done.stdout, done.stderr)
 
     def _finished(self, code: int, out: str, err: str) -> Finished:

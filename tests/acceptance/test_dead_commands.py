@@ -118,7 +118,7 @@ async def test_a_command_that_is_killed_half_way_is_continued_and_each_letter_is
     assert f"hospital-worker dead operations continue {begun['id']}" in " ".join(shown.out.split())
 
     # The rest at a rate that would take too long is stopped from another terminal, and continued again.
-    going = asyncio.create_task(site.command("dead", "operations", "continue", begun["id"]))
+    going = asyncio.create_task(site.run("worker", "dead", "operations", "continue", begun["id"]))
     await site.until(lambda: fewer_than(site, left))
     assert (await site.command("dead", "operations", "stop", begun["id"])).out == f"stopped: {begun['id']}\n"
     stopped = await going

@@ -80,8 +80,10 @@ async def test_a_service_enqueues_with_the_client_alone(
         stderr=asyncio.subprocess.PIPE,
     )
     redis = open_arq_redis(load_settings(redis_url=server.url), Codec())
-    await until(lambda: redis.exists(keys.WAITER + "ingest_hospital:light"))
-    await EndingWorker(redis).end_all()
+    await until(lambda: redis.exists(keys.WAITER + "ingest_hospital:light"), 60)
+    # One claim: the service enqueues another job when this one has ended, which is to wait.
+    worker = EndingWorker(redis)
+    await worker.end(*await worker.claim())
     out, err = await service.communicate()
 
     assert (service.returncode, out.decode(), err.decode()) == (0, "created\ndone\nqueued\nnew queued\n", "")

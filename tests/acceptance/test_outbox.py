@@ -96,11 +96,12 @@ async def test_what_cannot_be_enqueued_is_shown_and_holds_up_no_other_hospital(
     newer = [document(f"newer{number}", job=f"close_hospital:outbox:{number}") for number in range(2)]
     foreign: list[Any] = [document("foreign", envelope=...), with_date_beyond(hospital_id="beyond")]
     await jobs.insert_many([*newer, *foreign], bypass_document_validation=True)
-    worker = await site.worker()
 
     async with HospitalOutbox.connect(site.settings) as outbox, client.start_session() as session:
         async with await session.start_transaction():
             receipt = await outbox.register_hospital(session, MERCY, **BY)
+        # Started afterwards, so that the number of jobs in the outbox can only fall.
+        worker = await site.worker()
         assert (await receipt.outcome(timeout=30)).status == "registered"
 
     async def shown() -> dict[str, Any] | None:

@@ -46,22 +46,36 @@ COMMANDS = {
 
 
 async def test_no_command_prints_terminal_control_codes(site: Site) -> None:
-    await _write_hostile(site)
-    shown = await _on_terminal(site, "-c", RUN_ALL, json.dumps(list(COMMANDS)))
+    beating = asyncio.create_task(_beat(site, await _write_hostile(site)))
+    try:
+        shown = await _on_terminal(site, "-c", RUN_ALL, json.dumps(list(COMMANDS)))
+    finally:
+        beating.cancel()
     missing = {command: text for command, texts in COMMANDS.items() for text in texts if text not in shown}
     assert missing == {}, shown
     assert not set("\x1b\x07\x9b") & set(shown)
     assert not any(line.startswith("2026") for line in shown.splitlines())
 
 
-async def _write_hostile(site: Site) -> None:
+async def _beat(site: Site, heartbeats: list[Heartbeat]) -> None:
+    """Keep workers alive: the commands may take longer than a heartbeat counts."""
+    while True:
+        now = await redis_time(site.redis)
+        for heartbeat in heartbeats:
+            await write_heartbeat(site.redis, heartbeat.model_copy(update={"at": now}))
+        await asyncio.sleep(0.05)
+
+
+async def _write_hostile(site: Site) -> list[Heartbeat]:
     now = await redis_time(site.redis)
+    heartbeats = []
     for worker, ready in ((HOSTILE, True), ("other", False)):
         heartbeat = Heartbeat(
             worker=worker, host="h", pid=1, ready=ready, why_not=HOSTILE, queues=[], slots=1, running=0, complete=0,
             retried=0, failed=0, started_at=now, at=now,
         )  # fmt: skip
         await write_heartbeat(site.redis, heartbeat)
+        heartbeats.append(heartbeat)
     now_ms = int(now.timestamp() * 1000)
     await site.redis.zadd(keys.UNKNOWN, {HOSTILE: now_ms})
     dead_letter = DeadLetter(
@@ -75,6 +89,7 @@ async def _write_hostile(site: Site) -> None:
         worker=HOSTILE,
     )
     await store_dead_letter(site.redis, dead_letter, now_ms)
+    return heartbeats
 
 
 async def _on_terminal(site: Site, *command: str) -> str:

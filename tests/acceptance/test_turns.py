@@ -21,8 +21,8 @@ WAITING = int(os.environ.get("SOURCE_WAITING", "30000"))
 WARM_UP = 5_000
 # Jobs of the other source come so many at a time, one group when the one before has ended.
 TOGETHER, GROUPS = 10, 20
-# Beside other tests the time says little.
-LONGEST_S = 0.1 if WAITING >= 1_000_000 else 0.5
+# Beside other tests the time says little; behind the other jobs they would wait for 10 s and more.
+LONGEST_S = 0.1 if WAITING >= 1_000_000 else 3
 SETTINGS = {"SOURCE_QUEUES": "calm=arq:queue:calm", "WORKER_QUEUES": "arq:queue,arq:queue:bulk,arq:queue:calm=300"}
 
 

@@ -10,6 +10,7 @@ from arq.cron import cron
 from arq.jobs import Job, JobStatus
 
 from tests.arq_compat.conftest import Bench
+from tests.support.schedules import FAR_MONTH
 
 _EVERY_SECOND = set(range(60))
 
@@ -57,31 +58,29 @@ async def test_every_run_of_each_schedule_of_one_function_runs(bench: Bench) -> 
 
 async def test_a_job_does_not_run_before_its_time(bench: Bench) -> None:
     ticking = Ticking(bench)
-    far = (datetime.now().astimezone() + timedelta(days=40)).month
-    async with bench.serving(cron_jobs=[ticking.cron(month=far)]) as worker:
+    async with bench.serving(cron_jobs=[ticking.cron(month=FAR_MONTH)]) as worker:
         next_run = await bench.until(lambda: worker.cron_jobs[0].next_run)
-    assert next_run.month == far
+    assert next_run.month == FAR_MONTH
     assert ticking.ids == []
 
 
 async def test_a_burst_runs_a_job_with_run_at_startup(bench: Bench) -> None:
     ticking = Ticking(bench)
-    worker = await bench.burst(cron_jobs=[ticking.cron(hour=1, run_at_startup=True)])
+    worker = await bench.burst(cron_jobs=[ticking.cron(month=FAR_MONTH, run_at_startup=True)])
     assert len(ticking.ids) == 1
     assert worker.jobs_complete == 1
 
 
 async def test_a_burst_does_not_run_a_job_that_is_not_due(bench: Bench) -> None:
     ticking = Ticking(bench)
-    far = (datetime.now().astimezone() + timedelta(days=40)).month
-    worker = await bench.burst(cron_jobs=[ticking.cron(month=far)])
+    worker = await bench.burst(cron_jobs=[ticking.cron(month=FAR_MONTH)])
     assert ticking.ids == []
     assert worker.jobs_complete == 0
 
 
 async def test_a_unique_jobs_id_contains_its_scheduled_time(bench: Bench) -> None:
     ticking = Ticking(bench)
-    await bench.burst(cron_jobs=[ticking.cron(hour=1, run_at_startup=True)])
+    await bench.burst(cron_jobs=[ticking.cron(month=FAR_MONTH, run_at_startup=True)])
     assert ticking.ids[0].rpartition(":")[0] == ticking.name
     assert abs(ticking.at[0] - ticking.planned()[0]) < timedelta(seconds=5)
 
@@ -97,7 +96,7 @@ async def test_a_unique_job_runs_once_on_several_workers(bench: Bench) -> None:
 async def test_a_job_that_is_not_unique_runs_on_each_worker(bench: Bench) -> None:
     ticking = Ticking(bench)
     for _ in range(2):
-        await bench.burst(cron_jobs=[ticking.cron(unique=False, hour=1, run_at_startup=True)])
+        await bench.burst(cron_jobs=[ticking.cron(unique=False, month=FAR_MONTH, run_at_startup=True)])
     assert len(set(ticking.ids)) == 2
     assert not any(job_id.startswith("cron:") for job_id in ticking.ids)
 
@@ -105,7 +104,7 @@ async def test_a_job_that_is_not_unique_runs_on_each_worker(bench: Bench) -> Non
 async def test_a_cron_job_can_have_a_custom_job_id(bench: Bench) -> None:
     ticking = Ticking(bench)
     job_id = bench.new_id()
-    await bench.burst(cron_jobs=[ticking.cron(job_id=job_id, hour=1, run_at_startup=True)])
+    await bench.burst(cron_jobs=[ticking.cron(job_id=job_id, month=FAR_MONTH, run_at_startup=True)])
     assert ticking.ids == [job_id]
 
 
@@ -113,7 +112,9 @@ async def test_a_cron_job_can_have_a_custom_job_id(bench: Bench) -> None:
 async def test_results_are_kept_only_with_keep_result(bench: Bench, keep: float, status: JobStatus) -> None:
     ticking = Ticking(bench)
     job_id = bench.new_id()
-    await bench.burst(cron_jobs=[ticking.cron(job_id=job_id, hour=1, run_at_startup=True, keep_result=keep)])
+    await bench.burst(
+        cron_jobs=[ticking.cron(job_id=job_id, month=FAR_MONTH, run_at_startup=True, keep_result=keep)]
+    )
     job = Job(job_id, bench.redis, _queue_name=bench.queue, _deserializer=bench.redis.job_deserializer)
     # arq keeps a cron job's in-progress key for a minute, so that a slower worker does not run the job again.
     assert await bench.redis.exists("arq:in-progress:" + job_id)
@@ -138,7 +139,7 @@ async def test_a_failing_job_is_not_retried(bench: Bench) -> None:
         runs.append(ctx["job_try"])
         raise ValueError("wrong")
 
-    job = cron(fail, job_id=bench.new_id(), hour=1, run_at_startup=True)
+    job = cron(fail, job_id=bench.new_id(), month=FAR_MONTH, run_at_startup=True)
     worker = await bench.burst(cron_jobs=[job])
     assert runs == [1]
     assert worker.jobs_failed == 1

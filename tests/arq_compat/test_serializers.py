@@ -12,6 +12,7 @@ from arq.jobs import DeserializationError, Job, SerializationError
 from arq.worker import FailedJobs, func
 
 from tests.arq_compat.conftest import Bench
+from tests.support.schedules import FAR_MONTH
 
 
 async def echo(ctx: dict[str, Any], *args: Any) -> list[Any]:
@@ -93,7 +94,7 @@ async def test_a_worker_and_its_pool_agree_on_the_default_serializers(bench: Ben
     worker = bench.worker(
         echo,
         func(forward, name="forward"),
-        cron_jobs=[cron(tick, job_id=bench.new_id(), hour=1, run_at_startup=True)],
+        cron_jobs=[cron(tick, job_id=bench.new_id(), month=FAR_MONTH, run_at_startup=True)],
         burst=True,
         redis_pool=pool,
         redis_settings=None,

@@ -174,7 +174,7 @@ async def test_row_39_ingests_beside_ten_thousand_refused_registrations(stand: S
             async with _without_waiting_jobs(stand):
                 alone.append(await round_s())
             beside.append(await round_s())
-        assert await stand.is_ready(worker)
+        await stand.until(lambda: stand.is_ready(worker))
     stand.row.faults = injected.times
     stand.row.notes |= {"ratio": round(ratio(), 2), "behind all of them s": round(ahead_s, 2)}
     account = await stand.balance(300)

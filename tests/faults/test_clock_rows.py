@@ -20,7 +20,9 @@ from worker.queue.heartbeats import read_heartbeats, redis_time
 
 SHIFTED = "tests.faults.settings.shifted.WorkerSettings"
 HOUR_S = 3_600
-LONGEST_DELAY_S = 1.0
+# A wrong clock would make it an hour.
+LONGEST_DELAY_S = 30.0
+RECOVERED_WITHIN_S = 1.0
 DEFERRED_S = 1.0
 LEASE_S = 2.0
 
@@ -49,7 +51,7 @@ async def test_row_32_clocks_two_hours_apart(stand: Stand, ahead: str) -> None:
     dead_letter = await stand.dead_letters.get(dead)
     now = await redis_time(stand.redis)
     assert abs(now.timestamp() - dead_letter.failure.at_ms / 1000) < 60
-    assert await stand.is_ready(wrong)
+    await stand.until(lambda: stand.is_ready(wrong))
 
 
 @pytest.mark.long
@@ -68,11 +70,11 @@ async def test_row_32_leases_with_clocks_two_hours_apart(open_stand: OpenStand, 
         killed = time.monotonic()
         stand.row.faults += 1
         await wait_for_runs(stand, 20)
-        assert LEASE_S / 2 < time.monotonic() - killed < LEASE_S + LONGEST_DELAY_S
+        assert LEASE_S / 2 < time.monotonic() - killed < LEASE_S + RECOVERED_WITHIN_S
         await open_gate(stand)
         account = await stand.balance()
         assert (account.applied, account.dead) == (10, 0)
-        assert await stand.is_ready(other)
+        await stand.until(lambda: stand.is_ready(other))
 
 
 async def _assert_clock_is_wrong(stand: Stand, worker: WorkerRun, shift_s: float) -> None:
@@ -87,7 +89,7 @@ async def _assert_starts_in_time(stand: Stand, number: int, producer_shift_s: fl
         receipt = await stand.producer_client.enqueue(REGISTER_HOSPITAL, payload, delay=delay)
         enqueued = time.monotonic()
     stand.ledger.accept("register", receipt.job_id, f"faults:h{number}")
-    await stand.result(receipt.job_id)
+    await stand.result(receipt.job_id, seconds=40)
     took_s = time.monotonic() - enqueued
     stand.row.note_pause(took_s - delay)
     assert delay - 0.1 < took_s < delay + LONGEST_DELAY_S

@@ -36,7 +36,7 @@ async def test_row_51_errors_that_are_hard_to_serialise(open_stand: OpenStand) -
         # Each ended its own job only: no worker counts as crashed, and this one still works.
         assert await stand.redis.hlen(keys.CRASHES) == 0
         assert worker.process.returncode is None
-        assert await stand.is_ready(worker)
+        await stand.until(lambda: stand.is_ready(worker))
         shown = worker.log
         assert len(shown) < 1_000_000
         assert "\x1b[2J" not in shown

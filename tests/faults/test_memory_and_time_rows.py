@@ -31,7 +31,7 @@ DELAY_S = 1.0
 LONGEST_WAIT_S = 10.0
 CLOCKED = "tests.faults.settings.clocked.WorkerSettings"
 # How long the start of two workers may take.
-START_S = 8
+START_S = 15
 
 Call = Callable[[], Awaitable[Receipt[Any]]]
 
@@ -171,7 +171,7 @@ async def test_row_49_due_jobs_run_although_redis_clock_was_set_back(stand: Stan
     assert account.applied == 3 * JOBS + 1
     stand.row.faults += 2
     stand.row.note_pause(time.monotonic() - began)
-    assert await stand.is_ready(worker)
+    await stand.until(lambda: stand.is_ready(worker))
 
 
 @pytest.mark.long
@@ -195,7 +195,7 @@ async def test_row_49_a_dead_workers_jobs_are_taken_although_redis_clock_was_set
         await open_gate(stand)
         account = await stand.balance()
         assert (account.applied, account.dead) == (JOBS, 0)
-        assert await stand.is_ready(other)
+        await stand.until(lambda: stand.is_ready(other))
 
 
 @pytest.mark.parametrize(
@@ -219,5 +219,6 @@ async def test_row_49_cron_jobs_run_once_each_while_the_clocks_change(stand: Sta
         return set(after) <= set(await planned())
 
     await stand.until(has_gone_on, START_S + 30)
-    runs = await planned()
+    # With two workers the run after the last of these may be noted before one that was planned earlier.
+    runs = [run for run in await planned() if run <= after[-1]]
     assert runs == list(range(runs[0], runs[-1] + 1, 1_000))

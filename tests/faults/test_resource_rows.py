@@ -42,7 +42,7 @@ async def test_row_57_a_worker_that_can_start_no_more_threads(stand: Stand) -> N
     account = await stand.balance()
     assert (account.applied, account.dead) == (2 * JOBS, 0)
     assert worker.process.returncode is None
-    assert await stand.is_ready(worker)
+    await stand.until(lambda: stand.is_ready(worker))
 
 
 @asynccontextmanager

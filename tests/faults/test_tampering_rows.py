@@ -31,7 +31,7 @@ async def test_row_56_a_job_that_tampers_with_the_event_loop(stand: Stand, funct
     assert await count_runs(stand) == 6
     assert (await stand.ledger.tries()).keys() == {1}
     assert await stand.redis.hlen(keys.CRASHES) == 0
-    assert await stand.is_ready(worker)
+    await stand.until(lambda: stand.is_ready(worker))
 
 
 async def test_row_56_a_child_that_leaves_the_job_that_forked_it(stand: Stand) -> None:
@@ -51,7 +51,7 @@ async def test_row_56_a_child_that_leaves_the_job_that_forked_it(stand: Stand) -
     # A child that had gone on would have handed these back.
     assert await count_runs(stand) == 5
     assert "action=completion_refused" not in worker.log
-    assert await stand.is_ready(worker)
+    await stand.until(lambda: stand.is_ready(worker))
 
 
 async def test_row_56_jobs_that_close_the_shared_redis_client(stand: Stand) -> None:
@@ -64,7 +64,7 @@ async def test_row_56_jobs_that_close_the_shared_redis_client(stand: Stand) -> N
     account = await stand.balance()
     assert account.dead == 0
     assert int(await stand.redis.get("closed")) >= 10
-    assert await stand.is_ready(worker)
+    await stand.until(lambda: stand.is_ready(worker))
 
 
 async def test_row_56_a_job_that_changes_the_working_directory(open_stand: OpenStand, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from worker.queue import keys
 from worker.settings import load_settings
 
 WORKS_AGAIN_WITHIN_S = 5.0
-RECONNECTED_WITHIN_S = 2.0
+RECONNECTED_WITHIN_S = 20.0
 RUNNING = 20
 LEASED = "arq:queue" + keys.LEASED_SUFFIX
 

@@ -221,7 +221,7 @@ async def test_row_06_frozen_past_its_lease(open_stand: OpenStand) -> None:
         account = await stand.balance()
         assert account.dead == 0
         assert await count_runs(stand) == 20
-        assert await stand.is_ready(frozen_worker)
+        await stand.until(lambda: stand.is_ready(frozen_worker))
 
 
 @pytest.mark.long
@@ -268,7 +268,7 @@ async def test_row_08_a_job_that_kills_its_process(open_stand: OpenStand) -> Non
         dead_letter = await stand.dead_letters.get(killer)
         assert (dead_letter.failure.type, dead_letter.crashes) == ("LeaseLost", CRASH_LIMIT)
         assert int(await stand.redis.get("kills")) == CRASH_LIMIT
-        assert await stand.is_ready(last)
+        await stand.until(lambda: stand.is_ready(last))
 
 
 async def test_row_09_exits_and_base_exceptions_in_jobs(stand: Stand) -> None:
@@ -296,4 +296,4 @@ async def test_row_09_exits_and_base_exceptions_in_jobs(stand: Stand) -> None:
     await open_gate(stand)
     account = await stand.balance()
     assert (account.applied, account.dead) == (5, 5)
-    assert await stand.is_ready(worker)
+    await stand.until(lambda: stand.is_ready(worker))

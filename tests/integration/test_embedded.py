@@ -123,7 +123,8 @@ async def test_redis_answers_nothing_while_frozen() -> None:
         with pytest.raises(RedisTimeoutError):
             await client.ping()
         redis.thaw()
-        assert await client.ping()
+        async with redis_client(redis.url) as patient:
+            assert await patient.ping()
 
 
 async def test_a_frozen_redis_can_be_stopped() -> None:

@@ -11,6 +11,8 @@ from playwright.async_api import expect as expect_that
 
 from tests.integration.monitoring.dashboard.conftest import PASSWORD
 
+# On a busy machine the default of 5 s is too short for a browser that has just started.
+expect_that.set_options(timeout=20_000)
 CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None,

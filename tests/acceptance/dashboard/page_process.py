@@ -28,14 +28,14 @@ async def page_process(site: Site, *, port: int = 0, interval_s: float = 0.2) ->
         env={**os.environ, **site.environment, "DASHBOARD_USERS": f"viewer:viewer:{hash_password(PASSWORD)}"},
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
 
             async def answers() -> bool:
-                with suppress(httpx.ConnectError):
+                with suppress(httpx.TransportError):
                     return (await client.get("/login")).status_code == 200
                 return False
 
-            await site.until(answers)
+            await site.until(answers, 60)
         yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()

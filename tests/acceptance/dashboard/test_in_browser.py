@@ -180,6 +180,7 @@ async def has_ended(site: Site) -> bool:
     return [it.state for it in await DeadOperations(site.redis).all()] == ["finished"]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_no_page_has_a_serious_finding_of_axe_or_is_wider_than_a_phone(
     browser: Browser, site: Site, url: str, theme: str

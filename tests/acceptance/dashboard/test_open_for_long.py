@@ -24,7 +24,7 @@ from worker.queue.heartbeats import Heartbeat, redis_time, write_heartbeat
 # Of the smallest number a tenth still fills the charts, which have the last 150 looks.
 UPDATES = max(1_500, int(os.environ.get("PAGE_UPDATES", "0")))
 MOST_GROWTH = 1.05
-SLOWEST_PER_S = 20
+SLOWEST_PER_S = 6
 LOOKS_AT_REST = 20
 COUNT_UPDATES = """
 window.updates = 0;

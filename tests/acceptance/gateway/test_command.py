@@ -64,15 +64,16 @@ async def test_it_serves_until_sigterm(site: Site) -> None:
     )
     headers = {"Authorization": f"Bearer {key_of('boss')}"}
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
+        address = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as client:
 
             async def answers() -> bool:
                 try:
                     return (await client.get("/health/ready")).status_code == 200
-                except httpx.ConnectError:
+                except httpx.TransportError:
                     return False
 
-            await until(answers, 30)
+            await until(answers, 60)
             record = {"hospital_name": "Mercy"}
             receipt = (await client.post("/v1/jobs/ingest_hospital", json={"record": record})).json()
             async with client.stream("GET", receipt["links"]["events"]) as stream:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import Site
-from tests.acceptance.gateway.conftest import events, key_of, serving, settings_of
+from tests.acceptance.gateway.conftest import Gateway, events, key_of, serving, settings_of
 
 RECORD = {"hospital_name": "Mercy"}
 
@@ -50,24 +50,27 @@ async def test_a_queue_that_is_full_is_said_at_once_and_with_its_numbers(site: S
     assert await site.redis.zcard("arq:queue") == 1
 
 
+async def status_of_half_a_request(gateway: Gateway) -> int:
+    """Send a request whose body does not arrive, and return the status of the answer."""
+    host, port = gateway.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = (
+        "POST /v1/jobs/ingest_hospital HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {key_of('clerk')}\r\nContent-Length: 100\r\n\r\n{{"
+    )
+    writer.write(head.encode())
+    status = await asyncio.wait_for(reader.readline(), 20)
+    writer.close()
+    return int(status.split()[1])
+
+
 async def test_a_body_that_does_not_arrive_is_not_waited_for(site: Site) -> None:
     async with serving(**settings_of(site), gateway_request_timeout=0.3) as gateway:
-        host, port = gateway.url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        head = (
-            "POST /v1/jobs/ingest_hospital HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {key_of('clerk')}\r\nContent-Length: 100\r\n\r\n{{"
-        )
-        writer.write(head.encode())
-        status = await asyncio.wait_for(reader.readline(), 20)
-        writer.close()
-
-    assert status.startswith(b"HTTP/1.1 504")
+        assert await status_of_half_a_request(gateway) == 504
 
 
 async def test_a_wait_and_a_stream_may_take_longer_than_other_requests(site: Site) -> None:
-    # A worker takes longer to start.
-    async with serving(**settings_of(site), gateway_request_timeout=0.3) as gateway:
+    async with serving(**settings_of(site), gateway_request_timeout=2) as gateway:
         client = await gateway.client("clerk")
         receipt = (await client.post("/v1/jobs/ingest_hospital", json={"record": RECORD})).json()
         waiting = asyncio.create_task(client.get(receipt["links"]["outcome"], params={"wait": 60}))
@@ -75,6 +78,7 @@ async def test_a_wait_and_a_stream_may_take_longer_than_other_requests(site: Sit
         async with client.stream("GET", receipt["links"]["events"]) as response:
             async for name, _ in events(response):
                 if not names:
+                    assert await status_of_half_a_request(gateway) == 504
                     await site.worker()
                 names.append(name)
 

@@ -24,7 +24,7 @@ from worker.queue.heartbeats import ready_workers
 from worker.queue.scripts import Scripts
 
 BACK_WITHIN = 3.0  # seconds from Redis's return until work resumes
-NOT_READY_WITHIN = 5.0  # seconds; a heartbeat is valid for 4
+NOT_READY_WITHIN = 10.0  # seconds; a heartbeat is valid for 4
 
 
 class Work:

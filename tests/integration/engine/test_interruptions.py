@@ -216,12 +216,19 @@ async def test_a_late_completion_is_refused(bench: Bench) -> None:
     job_id = await bench.put("job")
     async with bench.serving(function("frozen", late)) as frozen:
         await bench.until(lambda: running == ["frozen"])
-        # The state after a worker was frozen for longer than its lease: its mark is gone, and the job is due.
         frozen.allow_pick_jobs = False
-        await bench.redis.delete(keys.IN_PROGRESS + job_id)
-        await bench.redis.zadd(bench.queue, {job_id: 1})
+        mark = await bench.redis.get(keys.IN_PROGRESS + job_id)
+
+        async def is_taken_over() -> bool:
+            # The state after a worker was frozen for longer than its lease: its mark is gone, and the job is due.
+            # Again if it has renewed its lease before the successor has seen that.
+            if await bench.redis.get(keys.IN_PROGRESS + job_id) == mark:
+                await bench.redis.delete(keys.IN_PROGRESS + job_id)
+                await bench.redis.zadd(bench.queue, {job_id: 1})
+            return running == ["frozen", "successor"]
+
         async with bench.serving(function("successor", early)):
-            await bench.until(lambda: running == ["frozen", "successor"])
+            await bench.until(is_taken_over)
             late.set()
             await bench.until(lambda: not frozen.tasks)
             assert await bench.redis.get(keys.RESULT + job_id) is None

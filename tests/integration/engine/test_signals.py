@@ -101,7 +101,8 @@ async def test_a_process_whose_main_thread_is_held_up_ends_in_time_and_hands_its
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert await asyncio.wait_for(process.wait(), 30) == 0
-        assert time.monotonic() - began < GRACE_S + CLOSING_S
+        # Until a busy machine has noticed, too.
+        assert time.monotonic() - began < GRACE_S + CLOSING_S + 2
 
     jobs = [*neighbours, holder]
     assert await bench.redis.zcard(bench.queue) == len(jobs)

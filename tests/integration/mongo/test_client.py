@@ -48,13 +48,14 @@ async def test_motor_has_a_thread_for_each_pooled_connection(
 async def test_waiting_too_long_for_a_connection_is_an_outage(
     open_handle: Any, replica_set: EmbeddedMongo, fail_command: Any
 ) -> None:
-    settings = {"mongodb_pool_size": 1, "mongodb_selection_timeout": 0.3}
+    settings = {"mongodb_pool_size": 1, "mongodb_selection_timeout": 1.5}
     async with (
         open_handle(replica_set.url, **settings) as (mongo, _),
-        fail_command(["find"], mode={"times": 1}, blockConnection=True, blockTimeMS=900),
+        fail_command(["find"], mode={"times": 1}, blockConnection=True, blockTimeMS=5_000),
     ):
         slow = asyncio.ensure_future(mongo.hospitals.find_one({"_id": "slow"}))
         while mongo.pool.checked_out == 0:
+            assert not slow.done()
             await asyncio.sleep(0.01)
         with pytest.raises(OutageError, match="MONGODB_POOL_SIZE"), translated():
             await mongo.hospitals.find_one({"_id": "waits"})

@@ -23,16 +23,17 @@ async def test_a_connection_opened_during_a_step_down_can_run_transactions_after
         async def body(session: Session) -> None:
             await mongo.logs.insert_one({"_id": "entry"}, session=session)
 
-        stepping_down = asyncio.create_task(member.command("replSetStepDown", 2, secondaryCatchUpPeriodSecs=1))
+        stepping_down = asyncio.create_task(member.command("replSetStepDown", 6, secondaryCatchUpPeriodSecs=4))
         hello = await member.hello()
         while hello is None or hello["isWritablePrimary"]:
+            assert not stepping_down.done()
             hello = await member.hello()
         await mongo.client.admin.command("ping")
         assert not stepping_down.done()
         with pytest.raises(OperationFailure, match="No electable secondaries"):
             await stepping_down
         created = mongo.pool.created
-        await run_transaction(mongo, body, deadline=asyncio.get_running_loop().time() + 5)
+        await run_transaction(mongo, body, deadline=asyncio.get_running_loop().time() + 20)
         assert mongo.pool.created == created
         assert await mongo.logs.count_documents({}) == 1
 

@@ -1,6 +1,7 @@
 """Each state of a job is planted by the scripts that bring it about, and explained by the real command."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -220,9 +221,7 @@ async def test_each_planted_case_is_explained(planted: Planted, plant: Any) -> N
     await plant(planted)
     job_id = BATCH_JOB if plant in IN_A_BATCH else JOB
     state, reason = await planted.explained(job_id)
-    assert (state, reason.replace("at most 0 s", "at most N s").replace("at most 1 s", "at most N s")) == CASES[
-        plant
-    ]
+    assert (state, re.sub(r"at most \d+ s\b", "at most N s", reason)) == CASES[plant]
     if state == "ended":
         with pytest.raises(InvalidEnvelope):
             await look_up(planted.redis, planted.codec, job_id)
@@ -309,6 +308,8 @@ async def test_the_facts_cost_the_same_however_many_jobs_wait(planted: Planted) 
     many = await _commands_and_seconds(planted)
     assert many[0] == few[0] == 1
     assert many[1] < 0.05
+    # Its last heartbeat may be too old by now.
+    await planted.heartbeat()
     assert (await planted.explained(JOB))[1].startswith("waits behind 100,000 due jobs of arq:queue")
 
 

@@ -76,7 +76,7 @@ async def test_what_another_program_wrote_is_passed_over(own_redis: EmbeddedRedi
 
 
 async def test_what_redis_did_not_take_is_written_later(own_redis: EmbeddedRedis) -> None:
-    redis = open_redis(load_settings(redis_url=own_redis.url, redis_timeout=0.2))
+    redis = open_redis(load_settings(redis_url=own_redis.url, redis_timeout=2))
     made = Tallies(["ingest"])
     writer = RateWriter(redis, made)
     made.try_ended(Ended())

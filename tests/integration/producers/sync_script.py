@@ -68,7 +68,8 @@ def children_leave_the_connection_of_the_parent_alone() -> None:
         os.waitpid(child, 0)
         began = time.monotonic()
         _ingest(producer, "after")
-        assert time.monotonic() - began < 0.9, "waited for an answer that another process has taken"
+        # REDIS_TIMEOUT is 5 s.
+        assert time.monotonic() - began < 4, "waited for an answer that another process has taken"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError
 
 from tests.support.captured_lines import capture_logs
+from tests.support.schedules import FAR_MONTH
 from tests.support.waiting import until
 from tests.unit.engine.conftest import KeptEvents, envelope, open_client, stop_all
 from worker.codec import Codec
@@ -267,7 +268,7 @@ async def test_a_burst_enqueues_its_due_cron_jobs_before_it_looks_for_jobs(
     async def tick(ctx: dict[str, Any]) -> None:
         ran.append(ctx["job_id"])
 
-    await bench.burst(cron_jobs=[cron(tick, name="tick", month=1, day=1, run_at_startup=True)])
+    await bench.burst(cron_jobs=[cron(tick, name="tick", month=FAR_MONTH, run_at_startup=True)])
 
     (job_id,) = ran
     assert job_id.startswith("tick:")
@@ -279,7 +280,7 @@ async def test_a_worker_that_serves_enqueues_its_due_cron_jobs(bench: Bench) -> 
     async def tick(ctx: dict[str, Any]) -> None:
         ran.append(ctx["job_id"])
 
-    due = cron(tick, name="tick", month=1, day=1, run_at_startup=True)
+    due = cron(tick, name="tick", month=FAR_MONTH, run_at_startup=True)
     async with bench.serving(double, cron_jobs=[due], poll_delay=0.02):
         await until(lambda: ran)
 

@@ -14,7 +14,7 @@ from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure
 from worker.queue.dead_operations import DeadOperations, Operation
 
-SLOW, FAST = "1", "1000000"
+SLOWEST, SLOW, FAST = "0.01", "1", "1000000"
 
 
 async def plant(planted: Planted, count: int, function: str = "ingest_hospital", error: str = "E") -> None:

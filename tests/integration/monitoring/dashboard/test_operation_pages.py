@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from tests.integration.monitoring.conftest import Planted
 from tests.integration.monitoring.dashboard.bulk import (
     SLOW,
+    SLOWEST,
     begin,
     ended,
     fewer_than,
@@ -23,10 +24,16 @@ from worker.queue import keys
 from worker.queue.dead_operations import DeadOperations
 
 
+async def hurry(planted: Planted, operation_id: str) -> None:
+    """Let an operation that is to go on have no rate."""
+    stored = json.loads(await planted.redis.hget(keys.DEAD_OPERATION + operation_id, "plan"))
+    await planted.redis.hset(keys.DEAD_OPERATION + operation_id, "plan", json.dumps(stored | {"rate": None}))
+
+
 async def test_an_operation_is_watched_stopped_and_continued(planted: Planted, page: Page) -> None:
     await plant(planted, 3)
     browser = await page.log_in("operator")
-    operation_id = await begin(browser, "discard", SLOW)
+    operation_id = await begin(browser, "discard", SLOWEST)
     await until(lambda: fewer_than(planted, 3))
     address = f"/dead/operation?id={operation_id}"
     running = (await browser.get(address)).text
@@ -45,8 +52,7 @@ async def test_an_operation_is_watched_stopped_and_continued(planted: Planted, p
     # It has noticed, so that it cannot go on beside the one that continues.
     await until(lambda: has_result(planted, "stopped"))
     assert await planted.redis.hlen(keys.DEAD) == 2
-    stored = json.loads(await planted.redis.hget(keys.DEAD_OPERATION + operation_id, "plan"))
-    await planted.redis.hset(keys.DEAD_OPERATION + operation_id, "plan", json.dumps(stored | {"rate": None}))
+    await hurry(planted, operation_id)
 
     await post(browser, "/dead/operation/continue", operation_id, reason="go on")
 
@@ -97,9 +103,7 @@ async def test_an_operation_is_stopped_when_the_page_ends_and_continued_by_a_com
 
     assert (await operation(planted, operation_id)).state == "stopped"
     assert sorted(action.result for action in await recorded(planted)) == ["begun", "stopped"]
-    await planted.redis.hset(keys.DEAD_OPERATION + operation_id, "plan", json.dumps({
-        **(await operation(planted, operation_id)).plan.model_dump(), "rate": None,
-    }))  # fmt: skip
+    await hurry(planted, operation_id)
     done = await planted.command("dead", "operations", "continue", operation_id)
     assert (done.code, done.out) == (0, "30 discarded\n")
     assert await planted.redis.hlen(keys.DEAD) == 0
@@ -109,7 +113,7 @@ async def test_an_operation_whose_page_was_killed_is_continued(planted: Planted,
     await plant(planted, 2)
     browser = await page.log_in("operator")
     operations = DeadOperations(planted.redis)
-    operation_id = await begin(browser, "discard", SLOW)
+    operation_id = await begin(browser, "discard", SLOWEST)
     await until(lambda: fewer_than(planted, 2))
     await operations.stop(operation_id)
     await until(lambda: has_result(planted, "stopped"))
@@ -118,6 +122,7 @@ async def test_an_operation_whose_page_was_killed_is_continued(planted: Planted,
     shown = (await browser.get(f"/dead/operation?id={operation_id}")).text
     assert "Interrupted: 1 of 2 discarded." in shown
     assert "Nobody runs it" in shown
+    await hurry(planted, operation_id)
 
     await post(browser, "/dead/operation/continue", operation_id)
 
