@@ -19,6 +19,19 @@ async def test_the_overview_gives_a_verdict_in_words(planted: Planted, page: Pag
     assert '<svg class="chart"' in shown
 
 
+async def test_the_overview_shows_a_queue_that_is_new_since_the_last_look(planted: Planted, page: Page) -> None:
+    browser = await page.log_in("viewer")
+    await browser.get("/")
+    # What is seen sooner is not remembered for the charts.
+    page.services.watcher._interval_s = 1_000
+    await planted.heartbeat(queues=[DEFAULT_QUEUE, "arq:queue:cms"])
+
+    shown = await browser.get("/")
+
+    assert shown.status_code == 200
+    assert 'aria-label="waiting on arq:queue:cms: nothing yet' in shown.text
+
+
 async def test_queues_and_their_jobs_are_shown(planted: Planted, page: Page) -> None:
     await planted.enqueue("held")
     await planted.claim()

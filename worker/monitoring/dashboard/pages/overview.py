@@ -39,11 +39,13 @@ async def _parts(services: Services) -> AsyncGenerator[str, None]:
 
 def _shown(services: Services, look: Look) -> dict[str, Any]:
     watcher = services.watcher
+    # A page that is loaded soon after a look may show a queue that has no series yet.
+    series = {name: watcher.waiting.get(name, ()) for name in (look.stats.queues if look.stats else ())}
     return {
         "at": f"{look.at:%Y-%m-%d %H:%M:%S} UTC",
         "verdict": verdict(look.stats) if look.stats else _of_outage(look),
         "stats": look.stats,
-        "charts": {name: line_chart(waiting, f"waiting on {name}") for name, waiting in watcher.waiting.items()},
+        "charts": {name: line_chart(waiting, f"waiting on {name}") for name, waiting in series.items()},
         "rate": line_chart(watcher.ended_per_s, "jobs ended per second"),
     }
 
