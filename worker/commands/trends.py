@@ -36,9 +36,11 @@ class Trends:
         ended = {it.worker: it.complete + it.failed for it, _ in state.workers}
         if self._at_s is not None and at_s > self._at_s:
             # A worker that is new here may have counted for hours.
-            more = sum(count - self._ended.get(worker, count) for worker, count in ended.items())
+            more = sum(max(0, count - self._ended.get(worker, count)) for worker, count in ended.items())
             self._rates.append(more / (at_s - self._at_s))
-        self._ended, self._at_s = ended, at_s
+        # After a fail-over Redis may have older heartbeats of the same processes, which never count back.
+        self._ended = {worker: max(count, self._ended.get(worker, 0)) for worker, count in ended.items()}
+        self._at_s = at_s
 
     def waiting(self) -> dict[str, str]:
         """Return the sparkline of each queue."""

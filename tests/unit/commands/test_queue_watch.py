@@ -1,3 +1,4 @@
+import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,9 @@ def answers(*found: QueueStats | OutageError) -> Callable[[], Awaitable[QueueSta
     left = list(found)
 
     async def read() -> QueueStats:
+        if not left:
+            # Ctrl-C is on its way.
+            await asyncio.Event().wait()
         answer = left.pop(0)
         if not left:
             signal.raise_signal(signal.SIGINT)

@@ -43,6 +43,13 @@ def test_the_lengths_of_a_queue_are_kept_for_the_room_there_is() -> None:
     assert (len(shown), shown[-1]) == (18, "█")
 
 
+def test_heartbeats_from_before_a_fail_over_are_no_rate() -> None:
+    trends = Trends()
+    for at_s, ended in ((0, 0), (2, 10), (4, 1), (6, 11)):
+        trends.add(state(a=ended), at_s=at_s)
+    assert trends.ended() == "jobs ended per second: 0.5  █▁▂"
+
+
 def test_the_rate_counts_what_each_known_worker_has_ended_since() -> None:
     trends = Trends()
     trends.add(state(a=100), at_s=10)

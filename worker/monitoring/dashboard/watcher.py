@@ -80,7 +80,8 @@ class Watcher:
     def _rate(self, stats: QueueStats, seconds: float) -> float:
         """Return how many jobs ended per second in the last seconds, as the workers report it."""
         ended = {worker.worker: worker.complete + worker.failed for worker, _ in stats.workers}
-        # A worker that is new here may have counted for hours, and one that restarts counts from zero.
+        # A worker that is new here may have counted for hours.
         more = sum(max(0, total - self._ended.get(worker, total)) for worker, total in ended.items())
-        self._ended = ended
+        # After a fail-over Redis may have older heartbeats of the same processes, which never count back.
+        self._ended = {worker: max(total, self._ended.get(worker, 0)) for worker, total in ended.items()}
         return more / seconds

@@ -8,9 +8,9 @@ from worker.queue.stats import QueueState, QueueStats
 AT = datetime(2026, 11, 28, tzinfo=UTC)
 
 
-def watcher(interval_s: float) -> Watcher:
-    """Return one that sees ten more jobs each time, both waiting and ended."""
-    numbers = itertools.count(10, 10)
+def watcher(interval_s: float, *seen: int) -> Watcher:
+    """Return one that sees these numbers of jobs, both waiting and ended; without any, ten more each time."""
+    numbers = iter(seen) if seen else itertools.count(10, 10)
 
     async def read() -> QueueStats:
         number = next(numbers)
@@ -47,6 +47,15 @@ async def test_what_a_worker_had_counted_before_the_first_look_is_no_rate() -> N
     await watching.look()
 
     assert list(watching.ended_per_s) == [0.0]
+
+
+async def test_heartbeats_from_before_a_fail_over_are_no_rate() -> None:
+    watching = watcher(0, 0, 10, 1, 10)
+
+    for _ in range(4):
+        await watching.look()
+
+    assert [rate > 0 for rate in watching.ended_per_s] == [False, True, False, False]
 
 
 async def test_a_look_of_a_page_between_two_others_adds_no_point_and_no_rate_of_an_instant() -> None:
