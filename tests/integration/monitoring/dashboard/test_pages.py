@@ -1,11 +1,16 @@
 import re
 import time
+from typing import Any
+
+import pytest
 
 from tests.integration.monitoring.conftest import WORKER, Planted
 from tests.integration.monitoring.dashboard.conftest import Page, post, serving
 from worker.contract import DEFAULT_QUEUE
 from worker.embedded import EmbeddedRedis
+from worker.monitoring.dashboard.pages import queues
 from worker.queue import keys
+from worker.queue.sorted_pages import Entry, read_entries
 
 
 async def test_the_overview_gives_a_verdict_in_words(planted: Planted, page: Page) -> None:
@@ -39,9 +44,9 @@ async def test_queues_and_their_jobs_are_shown(planted: Planted, page: Page) -> 
     await planted.enqueue("later", delay_ms=60_000)
     browser = await page.log_in("viewer")
 
-    queues, jobs = (await browser.get("/queues")).text, (await browser.get("/queue?name=arq:queue")).text
+    listed, jobs = (await browser.get("/queues")).text, (await browser.get("/queue?name=arq:queue")).text
 
-    row = re.search(r">arq:queue</a></th>(.*)</tr>", queues)
+    row = re.search(r">arq:queue</a></th>(.*)</tr>", listed)
     assert row
     assert re.findall(r">([\d,]+)</td>", row[1]) == ["1", "1", "1"]
     states = re.findall(r">(\w+)</a></th><td>([\w ]+)</td>", jobs)
@@ -49,14 +54,37 @@ async def test_queues_and_their_jobs_are_shown(planted: Planted, page: Page) -> 
     assert (await browser.get("/queue?name=other")).status_code == 404
 
 
+async def test_a_job_that_ends_or_is_claimed_meanwhile_is_shown_as_it_is_then(
+    planted: Planted, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await page.log_in("viewer")
+    await planted.enqueue("ends")
+    ending = await planted.claim()
+    await planted.enqueue("waits")
+
+    async def read_and_go_on(*given: Any, **more: Any) -> list[Entry]:
+        entries = await read_entries(*given, **more)
+        await planted.finish(ending, "done", tries="drop")
+        await planted.claim()
+        return entries
+
+    monkeypatch.setattr(queues, "read_entries", read_and_go_on)
+
+    shown = (await browser.get("/queue?name=arq:queue")).text
+
+    assert ">ends</a>" not in shown
+    row = shown.partition(">waits</a>")[2].partition("</tr>")[0]
+    assert ("in flight" in row, "ago" in row) == (True, False)
+
+
 async def test_a_queue_that_only_a_worker_names_is_shown(planted: Planted, page: Page) -> None:
     await planted.heartbeat(queues=[DEFAULT_QUEUE, "arq:queue:cms"])
     await planted.redis.zadd("arq:queue:cms", {"waits": 0})
     browser = await page.log_in("viewer")
 
-    queues, jobs = (await browser.get("/queues")).text, (await browser.get("/queue?name=arq:queue:cms")).text
+    listed, jobs = (await browser.get("/queues")).text, (await browser.get("/queue?name=arq:queue:cms")).text
 
-    assert ">arq:queue:cms</a></th>" in queues
+    assert ">arq:queue:cms</a></th>" in listed
     assert ">waits</a>" in jobs
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from redis.asyncio import Redis
 
 from worker.monitoring.dashboard.access import LoggedIn, SharedServices
 from worker.monitoring.dashboard.problems import Problem
@@ -60,19 +61,30 @@ async def show_queue(
             )
     entries = await services.read(read_entries(redis, name, after, _PAGE + 1))
     shown = entries[:_PAGE]
+    scores, leases = await services.read(_scores_and_leases(redis, name, [entry.member for entry in shown]))
     now_ms = (await services.read(redis_time(redis))).timestamp() * 1000
-    leases: list[float | None] = []
-    if shown:
-        leases = await services.read(redis.zmscore(name + keys.LEASED_SUFFIX, [entry.member for entry in shown]))
     jobs = [
         {
             "job_id": entry.member.decode(errors="backslashreplace"),
-            "state": "in flight" if lease is not None else "waiting" if entry.score <= now_ms else "deferred",
-            "at": instant(entry.score, now_ms),
+            "state": "in flight" if lease is not None else "waiting" if score <= now_ms else "deferred",
+            "at": instant(score, now_ms),
         }
-        for entry, lease in zip(shown, leases, strict=True)
+        for entry, score, lease in zip(shown, scores, leases, strict=True)
+        # Without one it has ended meanwhile.
+        if score is not None
     ]
     more = shown[-1].cursor() if len(entries) > _PAGE else ""
     pauses = await services.read(read_pauses(redis))
     paused = [paused_since(pause, now_ms) for pause in pauses if pause.field == field_of("queue", name)]
     return render(request, "queue.html", name=name, jobs=jobs, after=after, more=more, paused=paused)
+
+
+async def _scores_and_leases(redis: "Redis[bytes]", queue: str, members: list[bytes]) -> list[list[float | None]]:
+    """Return when each job is due and when its lease ends, both of one instant: a claim or an end changes both."""
+    if not members:
+        return [[], []]
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.zmscore(queue, members)
+        pipe.zmscore(queue + keys.LEASED_SUFFIX, members)
+        found: list[list[float | None]] = await pipe.execute()
+    return found
