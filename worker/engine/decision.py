@@ -278,7 +278,8 @@ def _event(attempt: Attempt, outcome: JobOutcome) -> TryEnded:
         outcome,
         attempt.tries,
         attempt.pickup_s,
-        (attempt.finished_ms - attempt.started_ms) / 1000,
+        # The clock may have been set back meanwhile.
+        max(0, attempt.finished_ms - attempt.started_ms) / 1000,
         token=job.token,
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -439,6 +440,16 @@ async def test_the_event_has_pickup_and_run_time_by_redis_clock() -> None:
     assert decision.event.pickup_s == started[0].pickup_s > 1_000
     assert decision.event.run_s >= 0
     assert (started[0].job_id, started[0].queue, started[0].tries) == (JOB_ID, QUEUE, 1)
+
+
+async def test_a_clock_that_is_set_back_makes_no_negative_run_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def step(ctx: dict[str, Any]) -> None:
+        hour_ago = time.time_ns() - 3_600_000_000_000
+        monkeypatch.setattr(time, "time_ns", lambda: hour_ago)
+
+    decision, _ = await run_job(step)
+
+    assert (decision.event.outcome, decision.event.run_s) == ("complete", 0)
 
 
 async def test_the_start_and_the_end_of_a_try_have_the_same_token_and_the_start_the_trace_context() -> None:

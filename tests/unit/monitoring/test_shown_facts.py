@@ -10,6 +10,12 @@ END = JobEnd(
 )  # fmt: skip
 
 
+def test_a_job_that_ended_before_its_start_by_the_clock_took_no_time() -> None:
+    past = PastEnd(END._replace(started_ms=3_600_000), "w1", 4_000, "c1")
+    shown = shown_facts(JobFacts(job_id="a", now_ms=9_000, queues=("arq:queue",), ends=(past,)), "failed")
+    assert shown["run_s"] == 0
+
+
 def test_every_end_of_a_job_is_shown_the_latest_with_all_its_facts() -> None:
     ends = PastEnd(END, "w2", 4_000, "c2"), PastEnd(END._replace(outcome="aborted", error=""), "w1", 3_000, "c1")
     facts = JobFacts(job_id="a", now_ms=9_000, queues=("arq:queue",), ends=ends)
