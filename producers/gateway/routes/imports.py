@@ -21,8 +21,10 @@ from producers.gateway.shapes import ImportBegun, ImportShown, ImportsShown
 from producers.gateway.spooled import file_name, spooled
 from producers.gateway.streams import EVENTS, KEEP_ALIVE, KEEP_ALIVE_S, event
 from producers.gateway.upload_options import UploadOptions
+from worker.contract import CLOSE_IMPORT
 from worker.contract.imports import (
     MOST_IMPORTS_LISTED,
+    CloseImport,
     Import,
     ImportReportOutcome,
     cells_left_out,
@@ -30,7 +32,7 @@ from worker.contract.imports import (
 )
 from worker.errors import BatchNotFound
 from worker.mongo.imports import find_imports, read_report
-from worker.queue.batches import BatchProgress, BatchStore
+from worker.queue.batches import BatchProgress, BatchStore, is_batch_id
 
 router = APIRouter(tags=["imports"], dependencies=[Depends(only_known_names)])
 
@@ -108,11 +110,19 @@ async def cancel(
 ) -> Response:
     """Drop the jobs of an import that wait. Those that run end, and rows that are stored stay."""
     found, progress = await _find(services, import_id), await _progress(services, import_id)
-    if progress is None or progress.state not in ("open", "sealed"):
+    # Without a batch it is one that has just begun, or of which Redis has lost everything: it would go on later.
+    is_lost = progress is None and found.state == "running" and is_batch_id(import_id)
+    if not is_lost and (progress is None or progress.state not in ("open", "sealed")):
         raise nothing_to_change("There is nothing to cancel: none of its jobs waits or runs.")
     await record(services, key, "cancel", "import", import_id, reason)
+    if is_lost:
+        batch = services.producer.batch(import_id)
+        await services.read(batch.create((CLOSE_IMPORT, CloseImport(import_id=import_id))))
     await services.read(BatchStore(services.redis).cancel(import_id))
-    return answer(_shown(found, await _progress(services, import_id)), 202)
+    progress = await _progress(services, import_id)
+    if progress is not None and progress.state == "finished":
+        raise nothing_to_change("There is nothing to cancel: its last job has ended meanwhile.")
+    return answer(_shown(found, progress), 202)
 
 
 @router.get("/v1/events/imports/{import_id}", response_class=Response, responses=EVENTS)
@@ -171,7 +181,8 @@ def _summary(found: Import) -> dict[str, Any]:
 
 
 def _shown(found: Import, progress: BatchProgress | None) -> dict[str, Any]:
-    counts = found.counts or (progress.counts if progress else {})
+    # Its own counts are those at its end: a chunk that an operator has retried since is in those of its batch.
+    counts = (progress.counts if progress else {}) or found.counts
     rows = rows_by_status(counts)
     jobs: dict[str, int] | None = None
     if progress is not None:

@@ -4,7 +4,7 @@ import html
 import re
 import time
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -14,6 +14,8 @@ from worker.contract import BULK_QUEUE, CLOSE_IMPORT, RecordStatus, batch_job_id
 from worker.contract.actions import Action
 from worker.embedded import EmbeddedRedis
 from worker.mongo.client import open_mongo
+from worker.monitoring.dashboard.acts import record
+from worker.monitoring.dashboard.pages import imports
 from worker.queue import keys
 from worker.queue.batches import BatchStore
 from worker.queue.scripts import Enqueue
@@ -197,6 +199,42 @@ async def test_an_import_of_which_redis_has_nothing_is_cancelled(site: Site, pag
     assert "<dd>cancelled</dd>" in (await browser.get(f"/import?id={import_id}")).text
     again = await post(browser, "/import/cancel", import_id)
     assert "There is nothing to cancel" in (await browser.get(again.headers["location"])).text
+
+
+async def test_an_import_whose_last_chunk_ends_before_it_is_cancelled_was_not_cancelled(
+    site: Site, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.worker()
+    import_id, browser, batches = await interrupt(site), await page.log_in("operator"), BatchStore(site.redis)
+    await batches.create(import_id, None)
+
+    async def end_meanwhile(*given: Any) -> None:
+        await batches.seal(import_id)
+        await record(*given)
+
+    monkeypatch.setattr(imports, "record", end_meanwhile)
+
+    answer = await post(browser, "/import/cancel", import_id)
+
+    assert "its last chunk has ended meanwhile" in (await browser.get(answer.headers["location"])).text
+
+
+async def test_a_chunk_that_was_retried_after_the_end_is_accounted_for(site: Site, page: Page) -> None:
+    await site.worker()
+    await site.run("producers", "ingest", str(write_list(site.folder)), "--source", "mine")
+    mongo = open_mongo(site.settings)
+    try:
+        # As if the chunk had been a dead letter when the import ended.
+        await mongo.database["imports"].update_one({}, {"$set": {"counts": {"rejected": 1}}})
+    finally:
+        await mongo.close()
+    browser = await page.log_in("operator")
+    found = re.search(r"/import\?id=([^\"]+)", (await browser.get("/imports")).text)
+    assert found
+
+    shown = (await browser.get(f"/import?id={found[1]}")).text
+
+    assert re.search(r'"row">not accounted for</th><td class="n">0</td>', shown)
 
 
 async def test_pages_say_soon_that_mongodb_is_unavailable() -> None:

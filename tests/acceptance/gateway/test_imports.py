@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from producers.files.spooling import UPLOAD_PREFIX
+from producers.gateway.acts import record
+from producers.gateway.routes import imports as routes
 from tests.acceptance.conftest import Site
 from tests.acceptance.gateway.conftest import Gateway, events, serving, settings_of
-from worker.contract import BULK_QUEUE
+from worker.contract import BULK_QUEUE, CLOSE_IMPORT, batch_job_id
 from worker.contract.actions import Action
 from worker.mongo.client import MongoHandle
 from worker.queue import keys
@@ -224,6 +226,55 @@ async def test_an_operator_cancels_an_import(site: Site, gateway: Gateway) -> No
     (action,) = [Action.model_validate_json(data) for data in (await site.redis.hgetall(keys.ACTIONS)).values()]
     assert (action.actor, action.act, action.ids) == ("boss@gateway", "cancel", (import_id,))
     assert action.reason == "the wrong list"
+
+
+async def test_an_import_that_has_no_batch_yet_is_cancelled(
+    site: Site, registry: MongoHandle, gateway: Gateway
+) -> None:
+    """Its upload goes on when Redis is back, and would make one."""
+    await site.worker()
+    clerk, boss = await gateway.client("clerk"), await gateway.client("boss")
+    begun = await clerk.post("/v1/imports", params=NAME, content=rows(10))
+    ended = await end_of(clerk, begun)
+    import_id, imports = begun.json()["import_id"], registry.database["imports"]
+    assert (ended["unaccounted"], ended["rows"]["created"]) == (0, 10)
+    # As if a chunk had been a dead letter when the import ended.
+    await imports.update_one({"_id": import_id}, {"$set": {"counts": {}}})
+    assert (await boss.get(begun.headers["location"])).json()["unaccounted"] == 0
+    parts = [f"arq:batch{part}:{import_id}" for part in ("", "-jobs", "-order", "-completion")]
+    await site.redis.delete(*parts, keys.RESULT + batch_job_id(CLOSE_IMPORT, import_id))
+    await imports.update_one(
+        {"_id": import_id}, {"$set": {"state": "running"}, "$unset": {"ended_at": "", "counts": ""}}
+    )
+
+    answer = await boss.post(f"{begun.headers['location']}/cancel")
+
+    assert answer.status_code == 202
+    assert (await BatchStore(site.redis).progress(import_id)).state == "cancelled"
+    await site.until(lambda: imports.find_one({"_id": import_id, "state": "cancelled"}))
+
+
+async def test_an_import_whose_last_job_ends_before_it_is_cancelled_was_not_cancelled(
+    site: Site, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.worker()
+    clerk, boss = await gateway.client("clerk"), await gateway.client("boss")
+    begun = await clerk.post("/v1/imports", params=NAME, content=rows(10))
+    await end_of(clerk, begun)
+    import_id, batches = begun.json()["import_id"], BatchStore(site.redis)
+    await site.redis.delete(*[f"arq:batch{part}:{import_id}" for part in ("", "-jobs", "-order", "-completion")])
+    await batches.create(import_id, None)
+
+    async def end_meanwhile(*given: Any) -> None:
+        await batches.seal(import_id)
+        await record(*given)
+
+    monkeypatch.setattr(routes, "record", end_meanwhile)
+
+    answer = await boss.post(f"{begun.headers['location']}/cancel")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing-to-do")
+    assert "its last job has ended meanwhile" in answer.json()["detail"]
 
 
 async def test_an_unknown_import_is_not_found(gateway: Gateway) -> None:

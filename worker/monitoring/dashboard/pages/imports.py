@@ -42,7 +42,8 @@ async def show_import(
 ) -> Response:
     """Show one import, with the counts of every fate of its rows so far."""
     found, progress = await find_import(services, import_id), await _progress(services, import_id)
-    counts = found.counts or (progress.counts if progress else {})
+    # Its own counts are those at its end: a chunk that an operator has retried since is in those of its batch.
+    counts = (progress.counts if progress else {}) or found.counts
     rows = rows_by_status(counts)
     return render(
         request,
@@ -79,7 +80,10 @@ async def cancel(services: SharedServices, session: Operator, form: PostedForm, 
         if is_lost:
             await services.read(batches.create(import_id, await _closing(services, import_id)))
         await services.read(batches.cancel(import_id))
-        session.notice = "The import was cancelled. Chunks that run end, and rows that are stored stay."
+        if _has_finished(await _progress(services, import_id)):
+            session.notice = "There is nothing to cancel: its last chunk has ended meanwhile."
+        else:
+            session.notice = "The import was cancelled. Chunks that run end, and rows that are stored stay."
     else:
         session.notice = "There is nothing to cancel: none of its chunks waits or runs."
     return RedirectResponse(f"/import?{urlencode({'id': import_id})}", status_code=303)
@@ -87,6 +91,10 @@ async def cancel(services: SharedServices, session: Operator, form: PostedForm, 
 
 def _runs(progress: BatchProgress | None) -> bool:
     return progress is not None and progress.state in ("open", "sealed")
+
+
+def _has_finished(progress: BatchProgress | None) -> bool:
+    return progress is not None and progress.state == "finished"
 
 
 def _is_lost(found: Import, progress: BatchProgress | None) -> bool:
