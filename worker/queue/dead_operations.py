@@ -161,7 +161,7 @@ class DeadOperations:
 
         `progress` gets how many are done. Raises redis-py's errors; the operation can be continued then.
         """
-        plan, seen = operation.plan, 0
+        plan, meant = operation.plan, 0
         size, seconds = plan.rate_of_steps
         due = time.monotonic()
         async for page in self._pages(plan):
@@ -171,13 +171,13 @@ class DeadOperations:
                 if state != "running":
                     return state
                 due = max(due, time.monotonic() - seconds) + seconds * len(part) / size
-                state, done = await self._call(operation.id, plan.act, plan.begun_ms, *_arguments(part))
+                state, done, later = await self._call(operation.id, plan.act, plan.begun_ms, *_arguments(part))
                 if state != "running":
                     return state
-                seen += len(part)
+                meant += len(part) - later
                 progress(done)
         done = await self._done(operation.id)
-        return (await self._call(operation.id, "finish", max(0, operation.done + seen - done)))[0]
+        return (await self._call(operation.id, "finish", max(0, operation.done + meant - done)))[0]
 
     async def get(self, operation_id: str) -> Operation:
         """Return an operation. Raises `OperationNotFound`."""
@@ -207,7 +207,7 @@ class DeadOperations:
         while (left := due - time.monotonic()) > 0:
             await asyncio.sleep(min(left, _LOOK_S))
             if left > _LOOK_S:
-                state, _ = await self._call(operation_id, "discard", 0)
+                state, *_ = await self._call(operation_id, "discard", 0)
                 if state != "running":
                     return state
         return "running"
@@ -215,12 +215,13 @@ class DeadOperations:
     async def _done(self, operation_id: str) -> int:
         return int(await self._redis.hget(keys.DEAD_OPERATION + operation_id, "done") or 0)
 
-    async def _call(self, operation_id: str, what: str, *arguments: object) -> tuple[StepState, int]:
-        state, done = await self._script(
+    async def _call(self, operation_id: str, what: str, *arguments: object) -> tuple[StepState, int, int]:
+        """Return its state, how many are done, and how many of a step died too late to be meant."""
+        state, done, later = await self._script(
             keys=[keys.DEAD, keys.DEAD_INDEX, keys.ABORT, keys.DEAD_OPERATION + operation_id],
             args=[self._runner, what, _KEPT_S, *arguments],
         )
-        return state.decode(), done
+        return state.decode(), done, later
 
     async def _read(self, operation_id: str, now_ms: int) -> Operation | None:
         """Return a stored operation; `None` if there is none, or another program wrote it."""

@@ -126,7 +126,7 @@ async def test_an_operation_is_stopped_from_elsewhere_and_continued(letters: Let
     fast = stopped.model_copy(update={"plan": stopped.plan.model_copy(update={"rate": None})})
     assert await elsewhere.run(fast, nothing) == "finished"
     ended = await elsewhere.get(operation.id)
-    assert (ended.done, ended.left_out) == (MANY, 1)
+    assert (ended.done, ended.left_out) == (MANY, 0)
     assert (await letters.left(), await letters.queued()) == (1, MANY - 1)
     assert await elsewhere.stop(operation.id) == "finished"
 
@@ -166,6 +166,18 @@ async def test_letters_that_cannot_be_retried_are_left_out_and_stay(letters: Let
     assert (ended.done, ended.left_out) == (1, 2)
     assert await letters.left() == 2
     assert await letters.redis.get(f"{keys.JOB}{letters.function}:1") == b"another"
+
+
+@pytest.mark.parametrize("act", ["retry", "discard"])
+async def test_letters_that_died_after_the_preview_are_not_left_out_because_they_were_not_meant(
+    letters: Letters, act: str
+) -> None:
+    await letters.store(3)
+    operation = await letters.begin(act, 2)
+    await letters.redis.zadd(keys.DEAD_INDEX, {f"{letters.function}:2": operation.plan.begun_ms + 1})
+    assert await letters.operations.run(operation, nothing) == "finished"
+    ended = await letters.operations.get(operation.id)
+    assert (ended.done, ended.left_out, await letters.left()) == (2, 0, 1)
 
 
 async def test_an_operation_whose_command_is_gone_is_interrupted(letters: Letters) -> None:
