@@ -33,7 +33,7 @@ INTERRUPTED_AFTER_MS = 5_000
 _KEPT_S = 30 * 86_400
 _MOST_KEPT = 1_000
 _STEP = 200
-# How soon a slow operation notices that it was stopped.
+# How often an operation that does nothing says that it runs, and how soon it notices that it was stopped.
 _LOOK_S = 0.5
 
 
@@ -163,8 +163,13 @@ class DeadOperations:
         """
         plan, meant = operation.plan, 0
         size, seconds = plan.rate_of_steps
-        due = time.monotonic()
+        due = looked = time.monotonic()
         async for page in self._pages(plan):
+            # Many pages in a row may have no letter that matches.
+            if not page and time.monotonic() - looked >= _LOOK_S:
+                state, looked = await self._look(operation.id), time.monotonic()
+                if state != "running":
+                    return state
             for start in range(0, len(page), size):
                 part = page[start : start + size]
                 state = await self._wait(operation.id, due)
@@ -207,10 +212,14 @@ class DeadOperations:
         while (left := due - time.monotonic()) > 0:
             await asyncio.sleep(min(left, _LOOK_S))
             if left > _LOOK_S:
-                state, *_ = await self._call(operation_id, "discard", 0)
+                state = await self._look(operation_id)
                 if state != "running":
                     return state
         return "running"
+
+    async def _look(self, operation_id: str) -> StepState:
+        """Say that the operation runs, and return its state."""
+        return (await self._call(operation_id, "discard", 0))[0]
 
     async def _done(self, operation_id: str) -> int:
         return int(await self._redis.hget(keys.DEAD_OPERATION + operation_id, "done") or 0)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.dead_letters import store_dead_letter
 from tests.support.waiting import until
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure
+from worker.queue.dead_letter_store import StoredDeadLetter
 from worker.queue.dead_operations import DeadOperations, Operation, OperationNotFound, Plan, new_operation_id
 
 MANY = 20_000
@@ -139,6 +141,33 @@ async def test_a_slow_operation_notices_soon_that_it_was_stopped(letters: Letter
     await DeadOperations(letters.redis).stop(operation.id)
     assert await asyncio.wait_for(running, 5) == "stopped"
     assert await letters.left() == 1
+
+
+async def test_an_operation_that_passes_over_what_does_not_match_runs_and_can_be_stopped(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = await letters.begin("discard", 1)
+    long_ago = await letters.operations.now_ms() - 6_000
+    await letters.redis.hset(keys.DEAD_OPERATION + operation.id, "seen", long_ago)
+    monkeypatch.setattr(letters.operations, "_pages", none_that_matches)
+    elsewhere = DeadOperations(letters.redis)
+    running = asyncio.create_task(letters.operations.run(operation, nothing))
+    try:
+        await until(lambda: is_running(elsewhere, operation.id))
+        await elsewhere.stop(operation.id)
+        assert await asyncio.wait_for(running, 10) == "stopped"
+    finally:
+        running.cancel()
+
+
+async def none_that_matches(_: Plan) -> AsyncIterator[list[StoredDeadLetter]]:
+    while True:
+        yield []
+        await asyncio.sleep(0.001)
+
+
+async def is_running(operations: DeadOperations, operation_id: str) -> bool:
+    return (await operations.get(operation_id)).state == "running"
 
 
 async def one_left(letters: Letters) -> bool:
