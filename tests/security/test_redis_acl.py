@@ -152,7 +152,8 @@ async def test_the_rules_allow_everything_that_the_queue_needs(  # noqa: PLR0915
         await fleet.until(lambda: dead_letter.job_id in history.moved)
         assert await dead_letters.retry([dead_letter]) == 1
         await fleet.until(lambda: fleet.admin.hexists(keys.DEAD, dead_letter.job_id))
-        assert await dead_letters.discard([dead_letter.job_id]) == 1
+        found = await dead_letters.find(dead_letter.job_id)
+        assert await dead_letters.discard_unchanged([found]) == 1
         assert (await Scripts(operator).recover("unknown", QUEUES))[0] == 0
         await worker.close()
         await working

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import orjson
 import typer
@@ -16,7 +16,7 @@ from worker.commands.support import queue_connection, run, shown_text
 from worker.contract.acting import Acting
 from worker.errors import ConfigurationError
 from worker.escaping import escape_json
-from worker.failing import fail
+from worker.failing import EXIT_FAILED, fail
 from worker.queue.actions import keep_action, keep_end
 from worker.queue.dead_letter_filter import DeadLetterFilter
 from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
@@ -76,28 +76,31 @@ def import_dead_letters(
     """Store exported dead letters again, to be retried or discarded.
 
     A readable payload is signed with the first of the QUEUE_SIGNING_KEYS. A dead letter is left out if there is
-    one, or a job, of its id. Nothing is stored if a line is not a dead letter.
+    one, or a job, of its id. Nothing is stored if a line is not a dead letter. Lines that are added to the file
+    meanwhile are not read.
+
+    Exit code 0: done; 1: the file changed while it was read; 2: nothing was done.
     """
 
     async def store() -> tuple[int, int]:
         codec = Codec(load_settings().signing_secrets())
-        total = sum(1 for _ in _read(file, codec))
-        async with queue_connection() as (redis, _):
-            where = {"file": shown_text(str(file))}
-            await keep_action(
-                redis, acting.on("import", "dead letters", selection=where, count=total, result="begun")
-            )
-            store, count = DeadLetterStore(redis), 0
-            group: list[ImportedDeadLetter] = []
-            for dead_letter in _read(file, codec):
-                group.append(dead_letter)
-                if len(group) == _GROUP:
-                    count += await store.store(group)
-                    group = []
-            count += await store.store(group)
-            ended = acting.on("import", "dead letters", selection=where, count=count, result="finished")
-            await keep_end(redis, ended)
-            return count, total
+        # Opened once, so that both looks are at the same file even if its name is given to another.
+        with file.open("rb") as lines:
+            total = _checked(file, lines, codec)
+            async with queue_connection() as (redis, _):
+                where = {"file": shown_text(str(file))}
+                await keep_action(
+                    redis, acting.on("import", "dead letters", selection=where, count=total, result="begun")
+                )
+                lines.seek(0)
+                count, is_whole = await _import(DeadLetterStore(redis), lines, codec, total)
+                result = "finished" if is_whole else "the file changed"
+                ended = acting.on("import", "dead letters", selection=where, count=count, result=result)
+                await keep_end(redis, ended)
+        if not is_whole:
+            changed = "the file has changed while it was read"
+            fail(f"{file}: {changed}; {count:,} imported; repeat the import", EXIT_FAILED)
+        return count, total
 
     count, total = run(store)
     left_out = (
@@ -106,10 +109,32 @@ def import_dead_letters(
     typer.echo(f"{count:,} imported{left_out}")
 
 
-def _read(file: Path, codec: Codec) -> Iterator[ImportedDeadLetter]:
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+def _checked(file: Path, lines: BinaryIO, codec: Codec) -> int:
+    """Return how many lines a file has. Raises `ConfigurationError` if one is not a dead letter."""
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            imported(line, codec)
+        except InvalidExport as error:
+            raise ConfigurationError(f"{file}, line {number}: {error}; nothing was imported") from None
+    return number
+
+
+async def _import(store: DeadLetterStore, lines: BinaryIO, codec: Codec, total: int) -> tuple[int, bool]:
+    """Store the first `total` lines, which were checked; returns how many were stored, and whether all were read.
+
+    Not all are if the file has changed since. Lines that were added to it since are not read: a worker may be
+    writing one.
+    """
+    count = read = 0
+    while read < total:
+        group: list[ImportedDeadLetter] = []
+        for line in islice(lines, min(_GROUP, total - read)):
             try:
-                yield imported(line, codec)
-            except InvalidExport as error:
-                raise ConfigurationError(f"{file}, line {number}: {error}; nothing was imported") from None
+                group.append(imported(line, codec))
+            except InvalidExport:
+                return count, False
+        if not group:
+            return count, False
+        count, read = count + await store.store(group), read + len(group)
+    return count, True

@@ -124,11 +124,13 @@ def continue_operation(operation_id: OperationId, acting: Acting) -> None:
         async with queue_connection() as (redis, _):
             operations = DeadOperations(redis)
             operation = await operations.get(operation_id)
-            if operation.state in ("running", "finished"):
-                word = "runs; stop it first" if operation.state == "running" else "has finished"
-                fail(f"nothing to continue: operation {operation_id} {word}", EXIT_FAILED)
-            await keep_action(redis, acting.on("continue", "operation", [operation_id], operation=operation_id))
-            await operations.take(operation_id)
+            if operation.state == "running":
+                fail(f"nothing to continue: operation {operation_id} runs; stop it first", EXIT_FAILED)
+            if operation.state != "finished":
+                await keep_action(redis, acting.on("continue", "operation", [operation_id], operation=operation_id))
+            # It may have ended since it was read.
+            if await operations.take(operation_id) == "finished":
+                fail(f"nothing to continue: operation {operation_id} has finished", EXIT_FAILED)
             return await run_operation(operations, await operations.get(operation_id), acting)
 
     if not run(go_on):

@@ -43,10 +43,14 @@ class DeadLetterStore:
 
     async def get(self, job_id: str) -> DeadLetter:
         """Return one dead letter with its payload and history. Raises `DeadLetterNotFound`."""
+        return (await self.find(job_id)).dead_letter
+
+    async def find(self, job_id: str) -> StoredDeadLetter:
+        """Return one as it is stored, for `discard_unchanged`. Raises `DeadLetterNotFound`."""
         if (stored_id := await self._found(job_id)) is not None:
             stored = await self._read(stored_id)
             if stored.data:
-                return stored.dead_letter
+                return stored
         raise DeadLetterNotFound(f"{job_id}: no dead letter has this id; `hospital-worker dead list` shows all")
 
     async def all(self, *, function: str | None = None, error: str | None = None) -> AsyncIterator[DeadLetter]:
@@ -137,19 +141,6 @@ class DeadLetterStore:
             arguments += [stored_id, dead_letter.stored(), envelope, len(history), *history]
         script = self._redis.register_script(script_source("dead_import"))
         return int(await script(keys=[keys.DEAD, keys.DEAD_INDEX], args=arguments))
-
-    async def discard(self, job_ids: Sequence[str]) -> int:
-        """Delete dead letters for good; returns how many there were."""
-        stored_ids = await self._found_ids(job_ids)
-        if not stored_ids:
-            return 0
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(keys.DEAD, *stored_ids)
-            pipe.zrem(keys.DEAD_INDEX, *stored_ids)
-            pipe.delete(*(keys.HISTORY.encode() + stored_id for stored_id in stored_ids))
-            pipe.delete(*(keys.DEAD_PAYLOAD.encode() + stored_id for stored_id in stored_ids))
-            count, *_ = await pipe.execute()
-        return int(count)
 
     async def _read(self, stored_id: bytes) -> StoredDeadLetter:
         """Return what is stored under an id; without data if that is nothing."""

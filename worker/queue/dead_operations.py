@@ -33,7 +33,7 @@ INTERRUPTED_AFTER_MS = 5_000
 _KEPT_S = 30 * 86_400
 _MOST_KEPT = 1_000
 _STEP = 200
-# How soon a slow operation notices that it was stopped.
+# How often an operation that does nothing says that it runs, and how soon it notices that it was stopped.
 _LOOK_S = 0.5
 
 
@@ -161,23 +161,28 @@ class DeadOperations:
 
         `progress` gets how many are done. Raises redis-py's errors; the operation can be continued then.
         """
-        plan, seen = operation.plan, 0
+        plan, meant = operation.plan, 0
         size, seconds = plan.rate_of_steps
-        due = time.monotonic()
+        due = looked = time.monotonic()
         async for page in self._pages(plan):
+            # Many pages in a row may have no letter that matches.
+            if not page and time.monotonic() - looked >= _LOOK_S:
+                state, looked = await self._look(operation.id), time.monotonic()
+                if state != "running":
+                    return state
             for start in range(0, len(page), size):
                 part = page[start : start + size]
                 state = await self._wait(operation.id, due)
                 if state != "running":
                     return state
                 due = max(due, time.monotonic() - seconds) + seconds * len(part) / size
-                state, done = await self._call(operation.id, plan.act, plan.begun_ms, *_arguments(part))
+                state, done, later = await self._call(operation.id, plan.act, plan.begun_ms, *_arguments(part))
                 if state != "running":
                     return state
-                seen += len(part)
+                meant += len(part) - later
                 progress(done)
         done = await self._done(operation.id)
-        return (await self._call(operation.id, "finish", max(0, operation.done + seen - done)))[0]
+        return (await self._call(operation.id, "finish", max(0, operation.done + meant - done)))[0]
 
     async def get(self, operation_id: str) -> Operation:
         """Return an operation. Raises `OperationNotFound`."""
@@ -207,20 +212,25 @@ class DeadOperations:
         while (left := due - time.monotonic()) > 0:
             await asyncio.sleep(min(left, _LOOK_S))
             if left > _LOOK_S:
-                state, _ = await self._call(operation_id, "discard", 0)
+                state = await self._look(operation_id)
                 if state != "running":
                     return state
         return "running"
 
+    async def _look(self, operation_id: str) -> StepState:
+        """Say that the operation runs, and return its state."""
+        return (await self._call(operation_id, "discard", 0))[0]
+
     async def _done(self, operation_id: str) -> int:
         return int(await self._redis.hget(keys.DEAD_OPERATION + operation_id, "done") or 0)
 
-    async def _call(self, operation_id: str, what: str, *arguments: object) -> tuple[StepState, int]:
-        state, done = await self._script(
+    async def _call(self, operation_id: str, what: str, *arguments: object) -> tuple[StepState, int, int]:
+        """Return its state, how many are done, and how many of a step died too late to be meant."""
+        state, done, later = await self._script(
             keys=[keys.DEAD, keys.DEAD_INDEX, keys.ABORT, keys.DEAD_OPERATION + operation_id],
             args=[self._runner, what, _KEPT_S, *arguments],
         )
-        return state.decode(), done
+        return state.decode(), done, later
 
     async def _read(self, operation_id: str, now_ms: int) -> Operation | None:
         """Return a stored operation; `None` if there is none, or another program wrote it."""

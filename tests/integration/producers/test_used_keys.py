@@ -163,7 +163,8 @@ async def _dead_for_long(stand: Stand) -> None:
 
 async def _discarded(stand: Stand) -> None:
     await _dead(stand)
-    assert await stand.dead_letters.discard([JOB_ID]) == 1
+    found = await stand.dead_letters.find(JOB_ID)
+    assert await stand.dead_letters.discard_unchanged([found]) == 1
     await stand.until_state("failed")
 
 

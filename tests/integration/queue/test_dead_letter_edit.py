@@ -55,7 +55,7 @@ async def test_a_payload_is_not_replaced_if_it_has_changed(
 
     assert not await replace_payload(script_bench.redis, letter, NEW)
     assert (await store.get(letter.job_id)).envelope == b"theirs"
-    await store.discard([letter.job_id])
+    await store.discard_unchanged([await store.find(letter.job_id)])
     assert not await replace_payload(script_bench.redis, letter, NEW)
     with pytest.raises(DeadLetterNotFound):
         await store.get(letter.job_id)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.dead_letters import store_dead_letter
 from tests.support.waiting import until
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter, Failure
+from worker.queue.dead_letter_store import StoredDeadLetter
 from worker.queue.dead_operations import DeadOperations, Operation, OperationNotFound, Plan, new_operation_id
 
 MANY = 20_000
@@ -126,7 +128,7 @@ async def test_an_operation_is_stopped_from_elsewhere_and_continued(letters: Let
     fast = stopped.model_copy(update={"plan": stopped.plan.model_copy(update={"rate": None})})
     assert await elsewhere.run(fast, nothing) == "finished"
     ended = await elsewhere.get(operation.id)
-    assert (ended.done, ended.left_out) == (MANY, 1)
+    assert (ended.done, ended.left_out) == (MANY, 0)
     assert (await letters.left(), await letters.queued()) == (1, MANY - 1)
     assert await elsewhere.stop(operation.id) == "finished"
 
@@ -139,6 +141,33 @@ async def test_a_slow_operation_notices_soon_that_it_was_stopped(letters: Letter
     await DeadOperations(letters.redis).stop(operation.id)
     assert await asyncio.wait_for(running, 5) == "stopped"
     assert await letters.left() == 1
+
+
+async def test_an_operation_that_passes_over_what_does_not_match_runs_and_can_be_stopped(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = await letters.begin("discard", 1)
+    long_ago = await letters.operations.now_ms() - 6_000
+    await letters.redis.hset(keys.DEAD_OPERATION + operation.id, "seen", long_ago)
+    monkeypatch.setattr(letters.operations, "_pages", none_that_matches)
+    elsewhere = DeadOperations(letters.redis)
+    running = asyncio.create_task(letters.operations.run(operation, nothing))
+    try:
+        await until(lambda: is_running(elsewhere, operation.id))
+        await elsewhere.stop(operation.id)
+        assert await asyncio.wait_for(running, 10) == "stopped"
+    finally:
+        running.cancel()
+
+
+async def none_that_matches(_: Plan) -> AsyncIterator[list[StoredDeadLetter]]:
+    while True:
+        yield []
+        await asyncio.sleep(0.001)
+
+
+async def is_running(operations: DeadOperations, operation_id: str) -> bool:
+    return (await operations.get(operation_id)).state == "running"
 
 
 async def one_left(letters: Letters) -> bool:
@@ -166,6 +195,18 @@ async def test_letters_that_cannot_be_retried_are_left_out_and_stay(letters: Let
     assert (ended.done, ended.left_out) == (1, 2)
     assert await letters.left() == 2
     assert await letters.redis.get(f"{keys.JOB}{letters.function}:1") == b"another"
+
+
+@pytest.mark.parametrize("act", ["retry", "discard"])
+async def test_letters_that_died_after_the_preview_are_not_left_out_because_they_were_not_meant(
+    letters: Letters, act: str
+) -> None:
+    await letters.store(3)
+    operation = await letters.begin(act, 2)
+    await letters.redis.zadd(keys.DEAD_INDEX, {f"{letters.function}:2": operation.plan.begun_ms + 1})
+    assert await letters.operations.run(operation, nothing) == "finished"
+    ended = await letters.operations.get(operation.id)
+    assert (ended.done, ended.left_out, await letters.left()) == (2, 0, 1)
 
 
 async def test_an_operation_whose_command_is_gone_is_interrupted(letters: Letters) -> None:

@@ -19,6 +19,8 @@ class DeadRunner:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
+        self.beginning = asyncio.Lock()
+        """Held from the look whether there is an operation until it is begun; a form comes to one process alone."""
 
     def start(self, operations: DeadOperations, operation: Operation, acting: Acting) -> None:
         """Run an operation that `operations` has begun or taken, and record how it ends."""

@@ -1,5 +1,6 @@
 """Retry and discard of all dead letters that a filter selects: previewed, confirmed, begun."""
 
+import asyncio
 import html
 import json
 import re
@@ -8,8 +9,8 @@ from collections.abc import Mapping
 import pytest
 
 from tests.integration.monitoring.conftest import Planted
-from tests.integration.monitoring.dashboard.bulk import FAST, SLOW, ended, fields_of, plant, previewed
-from tests.integration.monitoring.dashboard.conftest import Page, post
+from tests.integration.monitoring.dashboard.bulk import FAST, SLOW, SLOWEST, ended, fields_of, plant, previewed
+from tests.integration.monitoring.dashboard.conftest import Page, post, token_of
 from tests.integration.monitoring.dashboard.test_acts import recorded
 from tests.support.waiting import until
 from worker.contract import DEFAULT_QUEUE
@@ -120,6 +121,31 @@ async def test_a_form_that_is_sent_twice_begins_one_operation(planted: Planted, 
     assert first.headers["location"] == second.headers["location"]
     assert len(await DeadOperations(planted.redis).all()) == 1
     assert len(await recorded(planted)) == 1
+
+
+async def test_a_form_that_is_sent_twice_at_once_begins_one_operation(
+    planted: Planted, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plant(planted, 3)
+    browser = await page.log_in("operator")
+    shown = await previewed(browser, "discard")
+    fields = {**fields_of(shown), "rate": SLOWEST, "csrf": token_of(await browser.get("/jobs"))}
+    both, arrived, now_ms = asyncio.Barrier(2), [1, 2], DeadOperations.now_ms
+
+    async def now_of_both(operations: DeadOperations) -> int:
+        if arrived:
+            arrived.pop()
+            await both.wait()
+        return await now_ms(operations)
+
+    monkeypatch.setattr(DeadOperations, "now_ms", now_of_both)
+
+    answers = await asyncio.gather(*(browser.post("/dead/bulk", data=fields) for _ in range(2)))
+
+    assert {answer.status_code for answer in answers} == {303}
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert [action.result for action in await recorded(planted)] == ["begun"]
+    assert len(page.services.dead_runner._running) == 1
 
 
 WRONG: tuple[Mapping[str, str], ...] = (

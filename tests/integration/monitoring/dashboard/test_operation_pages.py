@@ -2,7 +2,9 @@
 
 import json
 import re
+from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.monitoring.conftest import Planted
@@ -19,9 +21,15 @@ from tests.integration.monitoring.dashboard.bulk import (
 from tests.integration.monitoring.dashboard.conftest import Page, post, serving
 from tests.integration.monitoring.dashboard.test_acts import recorded
 from tests.support.waiting import until
+from worker.commands import dead_operations as commands
+from worker.contract.actions import Action
 from worker.embedded import EmbeddedRedis
+from worker.monitoring.dashboard.acts import record
+from worker.monitoring.dashboard.pages import dead_operations
+from worker.monitoring.dashboard.services import Services
 from worker.queue import keys
-from worker.queue.dead_operations import DeadOperations
+from worker.queue.actions import keep_action
+from worker.queue.dead_operations import DeadOperations, Plan, new_operation_id
 
 
 async def hurry(planted: Planted, operation_id: str) -> None:
@@ -67,6 +75,56 @@ async def test_an_operation_is_watched_stopped_and_continued(planted: Planted, p
         answer = await post(browser, f"/dead/operation/{path}", operation_id)
         assert words in (await browser.get(answer.headers["location"])).text
     assert len(await recorded(planted)) == 5
+
+
+@pytest.mark.parametrize(("path", "before"), [("stop", "running"), ("continue", "stopped")])
+async def test_an_operation_that_ends_just_before_it_is_acted_on_is_said_to_be_finished(
+    planted: Planted, page: Page, monkeypatch: pytest.MonkeyPatch, path: str, before: str
+) -> None:
+    operation_id = await idle(planted, before)
+
+    async def record_and_finish(services: Services, *arguments: Any) -> None:
+        await record(services, *arguments)
+        await services.redis.hset(keys.DEAD_OPERATION + operation_id, "state", "finished")
+
+    monkeypatch.setattr(dead_operations, "record", record_and_finish)
+    browser = await page.log_in("operator")
+
+    answer = await post(browser, f"/dead/operation/{path}", operation_id)
+
+    shown = (await browser.get(answer.headers["location"])).text
+    assert f"There is nothing to {path}: the operation is finished." in shown
+    # What would run it would record a second end.
+    assert not page.services.dead_runner._running
+    assert sorted(action.result for action in await recorded(planted)) == ["asked for", "begun"]
+
+
+async def test_a_command_does_not_continue_an_operation_that_has_just_ended(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation_id = await idle(planted, "stopped")
+
+    async def keep_and_finish(redis: Any, action: Action) -> None:
+        await keep_action(redis, action)
+        await redis.hset(keys.DEAD_OPERATION + operation_id, "state", "finished")
+
+    monkeypatch.setattr(commands, "keep_action", keep_and_finish)
+
+    done = await planted.command("dead", "operations", "continue", operation_id)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"hospital-worker: nothing to continue: operation {operation_id} has finished\n"
+    assert sorted(action.act for action in await recorded(planted)) == ["continue", "discard"]
+
+
+async def idle(planted: Planted, state: str) -> str:
+    """Begin an operation that nobody runs, and return its id."""
+    operations = DeadOperations(planted.redis)
+    now_ms = await operations.now_ms()
+    plan = Plan(act="discard", total=1, by="ops@vm", begun_ms=now_ms)
+    begun = await operations.begin(plan, new_operation_id(now_ms))
+    await planted.redis.hset(keys.DEAD_OPERATION + begun.id, "state", state)
+    return begun.id
 
 
 async def test_the_stream_sends_the_progress_until_the_operation_ends(planted: Planted, page: Page) -> None:

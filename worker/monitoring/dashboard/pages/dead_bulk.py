@@ -83,12 +83,13 @@ async def begin_bulk(services: SharedServices, session: Operator, form: PostedFo
     operation_id, plan, operations = form.get("operation", ""), _plan(session, form), DeadOperations(services.redis)
     if not _OPERATION_ID.fullmatch(operation_id) or plan.begun_ms > await services.read(operations.now_ms()):
         raise _invalid()
-    try:
-        await services.read(operations.get(operation_id))
-    except OperationNotFound:
-        operation = await services.read(operations.begin(plan, operation_id))
-        log_act(session, plan.act, operation_id)
-        services.dead_runner.start(operations, operation, acting_of(session, form))
+    async with services.dead_runner.beginning:
+        try:
+            await services.read(operations.get(operation_id))
+        except OperationNotFound:
+            operation = await services.read(operations.begin(plan, operation_id))
+            log_act(session, plan.act, operation_id)
+            services.dead_runner.start(operations, operation, acting_of(session, form))
     return RedirectResponse(f"/dead/operation?{urlencode({'id': operation_id})}", status_code=303)
 
 

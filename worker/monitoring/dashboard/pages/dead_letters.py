@@ -18,7 +18,7 @@ from worker.monitoring.times import instant
 from worker.queue import keys
 from worker.queue.dead_letter import DeadLetter
 from worker.queue.dead_letter_pages import read_dead_letters
-from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore
+from worker.queue.dead_letter_store import DeadLetterNotFound, DeadLetterStore, StoredDeadLetter
 from worker.queue.heartbeats import redis_time
 
 router = APIRouter()
@@ -81,11 +81,11 @@ async def show_dead_letter(
 @router.post("/dead/retry")
 async def retry(services: SharedServices, session: Operator, form: PostedForm, job_id: JobId) -> Response:
     """Put a dead letter back on its queue."""
-    dead_letter = await _chosen(services, job_id, form)
-    if dead_letter is None:
+    stored = await _chosen(services, job_id, form)
+    if stored is None:
         session.notice = session.notice or _GONE
         return _page_of_job(job_id)
-    return await retry_letter(services, session, dead_letter, form)
+    return await retry_letter(services, session, stored.dead_letter, form)
 
 
 @router.get("/dead/discard")
@@ -98,32 +98,41 @@ async def preview_discard(
 
 @router.post("/dead/discard")
 async def discard(services: SharedServices, session: Operator, form: PostedForm, job_id: JobId) -> Response:
-    """Delete a dead letter."""
-    if await _chosen(services, job_id, form) is None:
+    """Delete a dead letter, unless it has changed since it was shown."""
+    stored = await _chosen(services, job_id, form)
+    if stored is None:
         session.notice = session.notice or _GONE
         return RedirectResponse("/dead", status_code=303)
     await record(services, session, "discard", "dead letters", job_id, form)
-    count = await services.read(DeadLetterStore(services.redis).discard([job_id]))
-    session.notice = "The dead letter was discarded." if count else session.notice or _GONE
+    if await services.read(DeadLetterStore(services.redis).discard_unchanged([stored])):
+        session.notice = "The dead letter was discarded."
+    elif await _chosen(services, job_id, form) is None:
+        session.notice = session.notice or _GONE
+    else:
+        raise _changed()
     return RedirectResponse("/dead", status_code=303)
 
 
-async def _chosen(services: Services, job_id: str, form: PostedForm) -> DeadLetter | None:
+async def _chosen(services: Services, job_id: str, form: PostedForm) -> StoredDeadLetter | None:
     """Return the dead letter that a form is about; `None` if it is none any more.
 
     Raises `Problem` if the job has died anew since it was shown: of that death the user knows nothing.
     """
     try:
-        dead_letter = await services.read(DeadLetterStore(services.redis).get(job_id))
+        stored = await services.read(DeadLetterStore(services.redis).find(job_id))
     except DeadLetterNotFound:
         return None
-    at_ms = str(dead_letter.failure.at_ms)
+    at_ms = str(stored.dead_letter.failure.at_ms)
     if form.get("failed", at_ms) == at_ms:
-        return dead_letter
-    raise Problem(
+        return stored
+    raise _changed()
+
+
+def _changed() -> Problem:
+    return Problem(
         409,
         "Changed meanwhile",
-        "Somebody retried this dead letter, and its job has failed again since, so nothing was done.",
+        "Somebody edited this dead letter, or retried it and its job has failed again since, so nothing was done.",
         "Open it again, and look at its new error.",
     )
 

@@ -58,12 +58,15 @@ async def stop(
 ) -> Response:
     """Stop an operation: the dead letters that it has not come to stay as they are."""
     operation = await _find(services, operation_id)
-    if operation.state in ("running", "interrupted"):
+    state: str = operation.state
+    if state in ("running", "interrupted"):
         await record(services, session, "stop", "operation", operation_id, form)
-        await services.read(DeadOperations(services.redis).stop(operation_id))
-        session.notice = "The operation was stopped. What it has done stays done."
-    else:
-        session.notice = f"There is nothing to stop: the operation is {operation.state}."
+        # It may have ended since it was found.
+        state = await services.read(DeadOperations(services.redis).stop(operation_id))
+        if state == "running":
+            session.notice = "The operation was stopped. What it has done stays done."
+            return _page_of(operation_id)
+    session.notice = f"There is nothing to stop: the operation is {state}."
     return _page_of(operation_id)
 
 
@@ -73,14 +76,17 @@ async def go_on(
 ) -> Response:
     """Continue an operation that was stopped or interrupted, in this process."""
     operation, operations = await _find(services, operation_id), DeadOperations(services.redis)
-    if operation.state in ("stopped", "interrupted"):
+    state: str = operation.state
+    if state in ("stopped", "interrupted"):
         await record(services, session, "continue", "operation", operation_id, form)
-        await services.read(operations.take(operation_id))
-        operation = await services.read(operations.get(operation_id))
-        services.dead_runner.start(operations, operation, acting_of(session, form))
-        session.notice = "The operation goes on."
-    else:
-        session.notice = f"There is nothing to continue: the operation is {operation.state}."
+        # It may have ended since it was found.
+        state = await services.read(operations.take(operation_id))
+        if state not in ("finished", "gone"):
+            operation = await services.read(operations.get(operation_id))
+            services.dead_runner.start(operations, operation, acting_of(session, form))
+            session.notice = "The operation goes on."
+            return _page_of(operation_id)
+    session.notice = f"There is nothing to continue: the operation is {state}."
     return _page_of(operation_id)
 
 
