@@ -86,6 +86,10 @@ def import_dead_letters(
         codec = Codec(load_settings().signing_secrets())
         # Opened once, so that both looks are at the same file even if its name is given to another.
         with file.open("rb") as lines:
+            if not lines.seekable():
+                raise ConfigurationError(
+                    f"{file}: is a pipe, but the lines are read twice: save them in a file first"
+                )
             total = _checked(file, lines, codec)
             async with queue_connection() as (redis, _):
                 where = {"file": shown_text(str(file))}

@@ -1,5 +1,6 @@
 """`dead import` of a file that changes between the look at all lines and the storing of them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,15 @@ async def test_a_file_whose_checked_lines_have_changed_is_told_with_how_many_wer
     assert await planted.redis.hlen(keys.DEAD) == stored
     ends = sorted((action.result, action.count) for action in await recorded(planted))
     assert ends == [("begun", COUNT), ("the file changed", stored)]
+
+
+async def test_a_pipe_is_refused_because_its_lines_are_read_twice(planted: Planted) -> None:
+    read_end, write_end = os.pipe()
+    try:
+        os.close(write_end)
+        refused = await planted.command("dead", "import", f"/dev/fd/{read_end}")
+    finally:
+        os.close(read_end)
+    assert refused.code == 2
+    assert "is a pipe" in refused.err
+    assert await recorded(planted) == []
