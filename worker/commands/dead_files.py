@@ -79,7 +79,8 @@ def import_dead_letters(
     one, or a job, of its id. Nothing is stored if a line is not a dead letter. Lines that are added to the file
     meanwhile are not read.
 
-    Exit code 0: done; 1: the file changed while it was read; 2: nothing was done.
+    Exit code 0: done; 1: the file changed while it was read; 2: nothing was done, or Redis
+    failed meanwhile, and it can be repeated.
     """
 
     async def store() -> tuple[int, int]:

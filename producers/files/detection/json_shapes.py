@@ -28,6 +28,7 @@ _LISTS_OF_ROWS = frozenset(("rows", "rowSet", "rowset", "data", "values"))
 _KEYS_COMPARED = 300
 # An object with more is not a list of columns.
 _MOST_MAPS = 300
+_LONGEST_REASON = 120
 Layout = Literal["array", "map", "rows", "values", "nested", "columns"]
 
 
@@ -62,13 +63,20 @@ def find_records(source: TextSource, wish: str | None) -> tuple[TextSource, Shap
         if not source.is_python:
             # It may be what Python calls JSON; if not, the message is the same.
             return find_records(replace(source, is_python=True), wish)
-        # Its further lines quote the file.
-        reason = str(error).partition("\n")[0].strip()
         raise FileError(
-            source.path, f"is broken JSON after record {scan.most()} ({reason}); fetch it again, or correct it"
+            source.path,
+            f"is broken JSON after record {scan.most()} ({reason_of(error)}); fetch it again, or correct it",
         ) from None
     shape = scan.shape(wish)
     return source, replace(shape, count=scan.rows_of(shape), page=scan.pages.note(shape.count))
+
+
+def reason_of(error: ijson.JSONError) -> str:
+    """Return what is wrong with a document, without what the error quotes of it on further lines."""
+    said = error.args[0] if error.args else ""
+    # Bytes, if what is quoted was cut within a letter.
+    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return text.partition("\n")[0].strip()[:_LONGEST_REASON]
 
 
 class _Scan:

@@ -9,7 +9,7 @@ import ijson
 
 from producers.files.detection.headers import find_header
 from producers.files.detection.json_columns import rows_of_columns
-from producers.files.detection.json_shapes import Shape
+from producers.files.detection.json_shapes import Shape, reason_of
 from producers.files.errors import FileError
 from producers.files.readers.nested_lists import name_of_list, records_within
 from producers.files.readers.python_json import Readable
@@ -75,9 +75,7 @@ def read_records(source: TextSource, shape: Shape, *, locate: bool = True) -> It
             else:
                 yield RawRow(number, flattened(record))
     except ijson.JSONError as error:
-        # Its further lines quote the file.
-        reason = str(error).partition("\n")[0].strip()
-        raise FileError(source.path, f"is broken JSON ({reason})") from None
+        raise FileError(source.path, f"is broken JSON ({reason_of(error)})") from None
 
 
 def numbered_if_data(source: TextSource, shape: Shape, *, header: bool | None) -> Shape:

@@ -86,9 +86,10 @@ def _parsed(line: str) -> Any:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:
         end = line.rstrip()
-        if end.endswith("},"):
+        without_comma = end.removesuffix(",").rstrip()
+        if without_comma.endswith("}") and end.endswith(","):
             # Of a list without its brackets.
-            return _parsed(end[:-1])
+            return _parsed(without_comma)
         if "NaN" not in line and "Infinity" not in line:
             raise
         return orjson.loads(_plain(line))

@@ -6,20 +6,10 @@ from collections.abc import Sequence
 # Numbers that count have any length; codes of so many digits have one.
 _SHORTEST = {"postal_code": 4, "external_id": 6, "local_id": 6}
 _MOST, _NEARLY_ALL = 0.5, 0.9
-# The states and territories of the USA all of whose ZIP codes begin with 0.
+# The states of the USA all of whose ZIP codes begin with a single 0.
 _ZIPS_FROM_ZERO = {
-    *("ct", "ma", "me", "nh", "nj", "pr", "ri", "vi", "vt"),
-    *(
-        "connecticut",
-        "massachusetts",
-        "maine",
-        "new hampshire",
-        "new jersey",
-        "puerto rico",
-        "rhode island",
-        "vermont",
-    ),
-    *("virgin islands", "u.s. virgin islands"),
+    *("ct", "ma", "me", "nh", "nj", "ri", "vt"),
+    *("connecticut", "massachusetts", "maine", "new hampshire", "new jersey", "rhode island", "vermont"),
 }
 
 

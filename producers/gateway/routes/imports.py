@@ -182,7 +182,8 @@ def _summary(found: Import) -> dict[str, Any]:
 
 def _shown(found: Import, progress: BatchProgress | None) -> dict[str, Any]:
     # Its own counts are those at its end: a chunk that an operator has retried since is in those of its batch.
-    counts = (progress.counts if progress else {}) or found.counts
+    is_newer = progress is not None and (progress.has_ended or found.state == "running")
+    counts = (progress.counts if progress and is_newer else {}) or found.counts
     rows = rows_by_status(counts)
     jobs: dict[str, int] | None = None
     if progress is not None:

@@ -43,7 +43,8 @@ async def show_import(
     """Show one import, with the counts of every fate of its rows so far."""
     found, progress = await find_import(services, import_id), await _progress(services, import_id)
     # Its own counts are those at its end: a chunk that an operator has retried since is in those of its batch.
-    counts = (progress.counts if progress else {}) or found.counts
+    is_newer = progress is not None and (progress.has_ended or found.state == "running")
+    counts = (progress.counts if progress and is_newer else {}) or found.counts
     rows = rows_by_status(counts)
     return render(
         request,

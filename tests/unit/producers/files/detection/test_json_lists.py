@@ -141,6 +141,17 @@ def test_broken_json_is_refused(tmp_path: Path, text: str) -> None:
         HospitalFile.open(save(tmp_path, text))
 
 
+@pytest.mark.parametrize("before", range(16, 26))
+def test_an_error_of_json_does_not_quote_letters_that_are_cut(tmp_path: Path, before: int) -> None:
+    text = (
+        f'[{{"name": "{"x" * before} Городская больница улица Ленина"}} {{"name": "Вторая больница улица Мира"}}]'
+    )
+    with pytest.raises(FileError, match="is broken JSON after record") as refused:
+        HospitalFile.open(save(tmp_path, text))
+    assert "xd0" not in str(refused.value)
+    assert "right here" not in str(refused.value)
+
+
 def test_an_error_of_json_does_not_quote_the_file(tmp_path: Path) -> None:
     text = '[{"name": "Oak", "note": "secret"}, {"name": "Elm"}, ]'
     with pytest.raises(FileError, match="is broken JSON after record 2") as refused:
@@ -149,10 +160,10 @@ def test_an_error_of_json_does_not_quote_the_file(tmp_path: Path) -> None:
     assert "Elm" not in str(refused.value)
 
 
-@pytest.mark.parametrize("end", ["", ",", ", \r", ",\n", ",\n\n"])
+@pytest.mark.parametrize("end", ["", ",", " ,", ", \r", ",\n", ",\n\n"])
 def test_objects_on_lines_that_end_with_commas_are_lines(tmp_path: Path, end: str) -> None:
     lines = [f'{{"name": "Oak {number}", "city": "X", "beds": {number}}}' for number in range(1, 60)]
-    file = HospitalFile.open(save(tmp_path, ",\n".join(lines) + end))
+    file = HospitalFile.open(save(tmp_path, " ,\n".join(lines) + end))
     assert file.dialect.format == "ndjson"
     assert [row.record.beds for row in file.rows() if row.record is not None] == [*range(1, 60)]
 

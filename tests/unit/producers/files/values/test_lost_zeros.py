@@ -43,6 +43,7 @@ def test_other_numbers_are_not(field: str, cells: list[object]) -> None:
         (["8401", "7102", "8608"], ["NJ"], True),
         ([8401, 7102, 8608], ["New Jersey", "NJ"], True),
         (["2114", "2139", "03801", "1002"], ["MA", "NH"], True),
+        (["901", "926"], ["PR"], False),
         (["08401", "07102"], ["NJ"], False),
         (["08401", "07102", "7102"], ["NJ"], False),
         (["8401", "7102"], ["NY", "NJ"], False),
