@@ -5,6 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from functools import partial
 
+from worker.monitoring.ended_counter import EndedCounter
 from worker.queue.stats import QueueStats
 
 # The table of the queues has this much room left in 80 columns.
@@ -26,20 +27,16 @@ class Trends:
     def __init__(self) -> None:
         self._waiting: defaultdict[str, deque[int]] = defaultdict(partial(deque, maxlen=_MOST_SAMPLES))
         self._rates: deque[float] = deque(maxlen=_MOST_SAMPLES)
-        self._ended: dict[str, int] = {}
+        self._ended = EndedCounter()
         self._at_s: float | None = None
 
     def add(self, state: QueueStats, at_s: float) -> None:
         """Remember a sample that was taken at `at_s`, in seconds of any clock."""
         for name, queue in state.queues.items():
             self._waiting[name].append(queue.waiting)
-        ended = {it.worker: it.complete + it.failed for it, _ in state.workers}
+        ended = self._ended.since_last_look(worker for worker, _ in state.workers)
         if self._at_s is not None and at_s > self._at_s:
-            # A worker that is new here may have counted for hours.
-            more = sum(max(0, count - self._ended.get(worker, count)) for worker, count in ended.items())
-            self._rates.append(more / (at_s - self._at_s))
-        # After a fail-over Redis may have older heartbeats of the same processes, which never count back.
-        self._ended = {worker: max(count, self._ended.get(worker, 0)) for worker, count in ended.items()}
+            self._rates.append(ended / (at_s - self._at_s))
         self._at_s = at_s
 
     def waiting(self) -> dict[str, str]:

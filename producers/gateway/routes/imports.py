@@ -33,6 +33,7 @@ from worker.contract.imports import (
 from worker.errors import BatchNotFound
 from worker.mongo.imports import find_imports, read_report
 from worker.queue.batches import BatchProgress, BatchStore, is_batch_id
+from worker.queue.import_counts import latest_counts
 
 router = APIRouter(tags=["imports"], dependencies=[Depends(only_known_names)])
 
@@ -181,9 +182,7 @@ def _summary(found: Import) -> dict[str, Any]:
 
 
 def _shown(found: Import, progress: BatchProgress | None) -> dict[str, Any]:
-    # Its own counts are those at its end: a chunk that an operator has retried since is in those of its batch.
-    is_newer = progress is not None and (progress.has_ended or found.state == "running")
-    counts = (progress.counts if progress and is_newer else {}) or found.counts
+    counts = latest_counts(found, progress)
     rows = rows_by_status(counts)
     jobs: dict[str, int] | None = None
     if progress is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from worker.errors import RegistryError
+from worker.monitoring.ended_counter import EndedCounter
 from worker.queue.stats import QueueStats
 
 INTERVAL_S = 2.0
@@ -32,7 +33,7 @@ class Watcher:
         self._read = read
         self._interval_s = interval_s
         self._changed = asyncio.Condition()
-        self._ended: dict[str, int] = {}
+        self._ended = EndedCounter()
         self._remembered_at_s = -math.inf
         self.waiting: dict[str, deque[float]] = {}
         self.ended_per_s: deque[float] = deque(maxlen=_REMEMBERED)
@@ -74,14 +75,6 @@ class Watcher:
             return
         for name, queue in stats.queues.items():
             self.waiting.setdefault(name, deque(maxlen=_REMEMBERED)).append(float(queue.waiting))
-        self.ended_per_s.append(self._rate(stats, now - self._remembered_at_s))
+        ended = self._ended.since_last_look(worker for worker, _ in stats.workers)
+        self.ended_per_s.append(ended / (now - self._remembered_at_s))
         self._remembered_at_s = now
-
-    def _rate(self, stats: QueueStats, seconds: float) -> float:
-        """Return how many jobs ended per second in the last seconds, as the workers report it."""
-        ended = {worker.worker: worker.complete + worker.failed for worker, _ in stats.workers}
-        # A worker that is new here may have counted for hours.
-        more = sum(max(0, total - self._ended.get(worker, total)) for worker, total in ended.items())
-        # After a fail-over Redis may have older heartbeats of the same processes, which never count back.
-        self._ended = {worker: max(total, self._ended.get(worker, 0)) for worker, total in ended.items()}
-        return more / seconds

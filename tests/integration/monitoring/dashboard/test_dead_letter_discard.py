@@ -1,5 +1,6 @@
 """A dead letter is discarded on the page as it was shown, whatever becomes of its job meanwhile."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.integration.monitoring.dashboard.conftest import Page, plant_dead_let
 from worker.monitoring.dashboard.acts import record
 from worker.monitoring.dashboard.pages import dead_letters
 from worker.queue import keys
+from worker.queue.dead_letter_edit import replace_payload
 from worker.queue.dead_letter_store import DeadLetterStore
 
 JOB = "ingest_hospital:1"
@@ -38,6 +40,24 @@ async def test_a_job_that_dies_anew_while_it_is_discarded_stays(
     assert await planted.redis.hget(keys.DEAD, JOB) == anew
     assert await planted.redis.lrange(HISTORY, 0, -1) == [b"a try"]
     assert await planted.redis.exists(keys.DEAD_PAYLOAD + JOB)
+
+
+@pytest.mark.parametrize("path", ["discard", "retry"])
+async def test_a_dead_letter_that_was_edited_since_it_was_shown_stays(
+    planted: Planted, page: Page, path: str
+) -> None:
+    await plant_dead_letter(planted, JOB, {})
+    browser = await page.log_in("operator")
+    shown = (await browser.get(f"/dead/{'discard' if path == 'discard' else 'letter'}?id={JOB}")).text
+    fields = dict(re.findall(r'name="(failed|digest)" value="([^"]+)"', shown))
+    assert fields.keys() == {"failed", "digest"}
+    envelope = planted.codec.encode({"f": "ingest_hospital", "a": [{"beds": 2}], "k": {}, "et": 1, "t": None})
+    assert await replace_payload(planted.redis, await DeadLetterStore(planted.redis).get(JOB), envelope)
+
+    answer = await post(browser, f"/dead/{path}", JOB, **fields)
+
+    assert (answer.status_code, "Somebody edited this dead letter" in answer.text) == (409, True)
+    assert await planted.redis.get(keys.DEAD_PAYLOAD + JOB) == envelope
 
 
 async def test_a_job_that_is_retried_while_its_dead_letter_is_discarded_runs_and_keeps_its_history(

@@ -116,14 +116,15 @@ async def discard(services: SharedServices, session: Operator, form: PostedForm,
 async def _chosen(services: Services, job_id: str, form: PostedForm) -> StoredDeadLetter | None:
     """Return the dead letter that a form is about; `None` if it is none any more.
 
-    Raises `Problem` if the job has died anew since it was shown: of that death the user knows nothing.
+    Raises `Problem` if its job has died anew, or its arguments were edited, since it was shown: the user has not
+    seen that.
     """
     try:
         stored = await services.read(DeadLetterStore(services.redis).find(job_id))
     except DeadLetterNotFound:
         return None
-    at_ms = str(stored.dead_letter.failure.at_ms)
-    if form.get("failed", at_ms) == at_ms:
+    at_ms, digest = str(stored.dead_letter.failure.at_ms), stored.dead_letter.payload_digest
+    if form.get("failed", at_ms) == at_ms and form.get("digest", digest) == digest:
         return stored
     raise _changed()
 

@@ -20,6 +20,7 @@ from worker.monitoring.dashboard.rendering import render
 from worker.monitoring.dashboard.services import Services
 from worker.queue.batches import BatchProgress, BatchStore, is_batch_id
 from worker.queue.heartbeats import redis_time
+from worker.queue.import_counts import latest_counts
 from worker.queue.scripts import Enqueue
 
 router = APIRouter()
@@ -42,9 +43,7 @@ async def show_import(
 ) -> Response:
     """Show one import, with the counts of every fate of its rows so far."""
     found, progress = await find_import(services, import_id), await _progress(services, import_id)
-    # Its own counts are those at its end: a chunk that an operator has retried since is in those of its batch.
-    is_newer = progress is not None and (progress.has_ended or found.state == "running")
-    counts = (progress.counts if progress and is_newer else {}) or found.counts
+    counts = latest_counts(found, progress)
     rows = rows_by_status(counts)
     return render(
         request,

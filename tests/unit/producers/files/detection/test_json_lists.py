@@ -141,15 +141,11 @@ def test_broken_json_is_refused(tmp_path: Path, text: str) -> None:
         HospitalFile.open(save(tmp_path, text))
 
 
-@pytest.mark.parametrize("before", range(16, 26))
-def test_an_error_of_json_does_not_quote_letters_that_are_cut(tmp_path: Path, before: int) -> None:
-    text = (
-        f'[{{"name": "{"x" * before} Городская больница улица Ленина"}} {{"name": "Вторая больница улица Мира"}}]'
-    )
-    with pytest.raises(FileError, match="is broken JSON after record") as refused:
+def test_an_error_of_json_does_not_quote_letters_that_are_cut(tmp_path: Path) -> None:
+    first = '{"name":"Городская больница номер один улица Ленина Иванов"}'
+    text = f'[{first} {{"name":"Вторая городская больница улица Мира"}}]'
+    with pytest.raises(FileError, match=r"is broken JSON after record 1 \(parse error: [^\\{]+\); fetch it again"):
         HospitalFile.open(save(tmp_path, text))
-    assert "xd0" not in str(refused.value)
-    assert "right here" not in str(refused.value)
 
 
 def test_an_error_of_json_does_not_quote_the_file(tmp_path: Path) -> None:
