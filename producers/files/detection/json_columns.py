@@ -1,5 +1,6 @@
 """JSON without a list of records: columns as pandas writes them, and hospitals under two levels of keys."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -33,7 +34,7 @@ def find_columns(source: TextSource) -> tuple[str, int] | None:
 def rows_of_columns(source: TextSource, path: str) -> Iterator[dict[str, object]]:
     """Yield the rows of the document in which `find_columns` has found columns at `path`."""
     with source.open_utf8() as stream:
-        columns: Mapping[str, Any] = next(ijson.items(stream, path, use_float=True))
+        columns: Mapping[str, Any] = next(ijson.items(stream, path, use_float=True, multiple_values=True))
     first = next(iter(columns.values()))
     for key in first if isinstance(first, dict) else range(len(first)):
         yield {name: values[key] for name, values in columns.items()}
@@ -43,9 +44,26 @@ def has_two_levels(source: TextSource, path: str) -> bool:
     """Return whether the objects under the keys at `path` have the hospitals under keys of their own."""
     prefix = path.removesuffix("*").removesuffix(".")
     with source.open_utf8() as stream:
-        groups = [group for _, group in islice(ijson.kvitems(stream, prefix, use_float=True), _SAMPLED)]
+        pairs = ijson.kvitems(stream, prefix, use_float=True, multiple_values=True)
+        groups = [group for _, group in islice(pairs, _SAMPLED)]
     # One object alone is the one that has the hospitals.
     return len(groups) > 1 and all(isinstance(group, dict) and _is_group(group) for group in groups)
+
+
+def are_maps(source: TextSource) -> bool:
+    """Return whether documents that follow each other have hospitals under keys, and are not hospitals themselves.
+
+    They have nothing but objects then. Parts of a hospital, such as its address, are under the same keys in each
+    document and are not made of objects again.
+    """
+    with source.open_utf8() as stream:
+        values = islice(ijson.items(stream, "", use_float=True, multiple_values=True), _SAMPLED)
+        documents = [value for value in values if isinstance(value, dict)]
+    parts = [part for document in documents for part in document.values()]
+    if not parts or not all(isinstance(part, dict) for part in parts):
+        return False
+    names = Counter(name for document in documents for name in document)
+    return max(names.values()) == 1 or all(isinstance(it, dict) for part in parts for it in part.values())
 
 
 def _is_group(group: Mapping[str, object]) -> bool:

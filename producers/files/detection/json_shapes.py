@@ -9,7 +9,7 @@ from typing import Literal
 import ijson
 
 from producers.files.alike import names_alike
-from producers.files.detection.json_columns import find_columns, has_two_levels
+from producers.files.detection.json_columns import are_maps, find_columns, has_two_levels
 from producers.files.detection.json_pages import Pages
 from producers.files.detection.nested_records import Which, which_are_hospitals
 from producers.files.errors import FileError
@@ -220,9 +220,10 @@ class _Scan:
 
     def _without_lists(self, maps: dict[str, int]) -> Shape:
         """Return where the records are in a document that has no list of objects. Raises `FileError` likewise."""
-        if self._documents > 1:
+        if self._documents > 1 and not are_maps(self._source):
             return Shape("", self._documents, "values")
-        is_small = all(count <= _MOST_MAPS for count in maps.values())
+        # Of several documents only the first would be read as columns.
+        is_small = self._values == 1 and all(count <= _MOST_MAPS for count in maps.values())
         if is_small and (columns := find_columns(self._source)) is not None:
             return Shape(columns[0], columns[1], "columns")
         by_key = max(maps, key=lambda path: maps[path], default=None)
@@ -308,7 +309,8 @@ class _Scan:
         within = next((it for it in self.objects if "[]" in it.split(".") and _shown(it) == path), None)
         if within is not None:
             return self._nested(within)
-        if path not in found and not self.objects and (columns := find_columns(self._source)) is not None:
+        is_alone = self._values == 1 and path not in found and not self.objects
+        if is_alone and (columns := find_columns(self._source)) is not None:
             return Shape(columns[0], columns[1], "columns")
         if path not in found:
             lists = {_shown(name): count for name, count in self.objects.items()} | found

@@ -103,7 +103,7 @@ def _records(source: TextSource, shape: Shape) -> Iterator[object]:
             if prefix.endswith("*"):
                 yield from _of_groups(stream, prefix.removesuffix("*").removesuffix("."))
                 return
-            for key, record in ijson.kvitems(stream, prefix, use_float=True):
+            for key, record in ijson.kvitems(stream, prefix, use_float=True, multiple_values=True):
                 yield {KEY: key} | record if isinstance(record, dict) else record
             return
         if shape.layout == "nested":
@@ -119,6 +119,6 @@ def _records(source: TextSource, shape: Shape) -> Iterator[object]:
 def _of_groups(stream: Readable, prefix: str) -> Iterator[object]:
     """Yield the records under the keys of each object at `prefix`, with the key of the object as well."""
     above = prefix.rpartition(".")[2] or GROUP
-    for group, records in ijson.kvitems(stream, prefix, use_float=True):
+    for group, records in ijson.kvitems(stream, prefix, use_float=True, multiple_values=True):
         for key, record in records.items() if isinstance(records, dict) else ((group, records),):
             yield {above: group, KEY: key} | record if isinstance(record, dict) else record

@@ -141,6 +141,47 @@ def test_broken_json_is_refused(tmp_path: Path, text: str) -> None:
         HospitalFile.open(save(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda one: one,
+        lambda one: {"data": one},
+        lambda one: {side: dict([pair]) for side, pair in zip(("north", "south"), one.items(), strict=True)},
+    ],
+)
+def test_hospitals_under_keys_in_documents_that_follow_each_other_are_all_read(
+    tmp_path: Path, wrapped: Any
+) -> None:
+    parts = [
+        {
+            f"{key}{at}": {"name": f"{name} {at}", "city": "X", "beds": at}
+            for key, name in (("a", "Oak"), ("b", "Elm"))
+        }
+        for at in range(3)
+    ]
+    text = "\n".join(json.dumps(wrapped(part), indent=1) for part in parts)
+    assert sorted(map(str, names_of(save(tmp_path, text)))) == [
+        f"{name} {at}" for name in ("Elm", "Oak") for at in range(3)
+    ]
+
+
+def test_records_that_follow_each_other_are_read_with_the_objects_in_them(tmp_path: Path) -> None:
+    record = {"address": {"city": "X", "zip": "1"}, "contact": {"city": "Y", "phone": "555"}}
+    for outside in (True, False):
+        named = [{"name": name} if outside else {"hospital": {"name": name, "city": "X"}} for name in NAMES]
+        text = "\n".join(json.dumps(record | name, indent=1) for name in named)
+        assert names_of(save(tmp_path, text)) == NAMES
+
+
+@pytest.mark.parametrize(
+    "text", ['0{"":{"":""}}', '{"a": {"b": {"name": "Oak"}}}0', '{"name": ["Oak", "Elm"], "city": ["X", "Y"]}\n5']
+)
+def test_more_values_in_a_row_are_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(FileError) as refused:
+        HospitalFile.open(save(tmp_path, text), FileWishes(reading=Wishes(format="json")))
+    assert "\n" not in str(refused.value)
+
+
 def test_an_error_of_json_does_not_quote_letters_that_are_cut(tmp_path: Path) -> None:
     first = '{"name":"Городская больница номер один улица Ленина Иванов"}'
     text = f'[{first} {{"name":"Вторая городская больница улица Мира"}}]'
