@@ -225,7 +225,7 @@ class DeadOperations:
         return int(await self._redis.hget(keys.DEAD_OPERATION + operation_id, "done") or 0)
 
     async def _call(self, operation_id: str, what: str, *arguments: object) -> tuple[StepState, int, int]:
-        """Return its state, how many are done, and how many of a step died too late to be meant."""
+        """Return its state, how many are done, and how many of a step died after the preview."""
         state, done, later = await self._script(
             keys=[keys.DEAD, keys.DEAD_INDEX, keys.ABORT, keys.DEAD_OPERATION + operation_id],
             args=[self._runner, what, _KEPT_S, *arguments],

@@ -20,7 +20,7 @@ class DeadRunner:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
         self.beginning = asyncio.Lock()
-        """Held from the look whether there is an operation until it is begun; a form comes to one process alone."""
+        """Held while an operation is looked up and begun, so that a form that is sent twice begins only one."""
 
     def start(self, operations: DeadOperations, operation: Operation, acting: Acting) -> None:
         """Run an operation that `operations` has begun or taken, and record how it ends."""

@@ -8,7 +8,7 @@
 --       what = finish: how many dead letters were left out
 --       what = take: nothing (another command continues it); what = stop: nothing
 -- Returns {state, done, later}. The state is gone, finished, stopped, taken (by another command) or running. A step
--- changes dead letters only in that last state; later says how many of its dead letters died too late to be meant.
+-- changes dead letters only in that last state; later is how many of its dead letters died after the preview.
 local dead, dead_index, abort, operation = unpack(KEYS, 1, 4)
 local runner, what, kept_s = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local now = clock_ms()
